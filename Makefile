@@ -1,0 +1,57 @@
+# Everything runs from a bare clone; `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lock bench up status logs down clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv, install the pinned packages, compile the kernels
+
+demo: $(STAMP) ## run the whole path on generated events, against real Kafka and Redis
+	$(BIN)/unlearn demo
+
+test: $(STAMP) ## run all tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code and apply the linter's safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure events a second through the whole path
+	$(BIN)/python -m bench ingest
+
+up: $(STAMP) ## start local Kafka and Redis
+	$(BIN)/unlearn services up
+
+status: $(STAMP) ## say whether local Kafka and Redis answer
+	$(BIN)/unlearn services status
+
+logs: $(STAMP) ## show the end of the services' logs
+	$(BIN)/unlearn services logs
+
+down: $(STAMP) ## stop local Kafka and Redis
+	$(BIN)/unlearn services down
+
+lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --extra dev --upgrade pyproject.toml -o requirements.lock
+	! grep -n http requirements.lock
+
+clean: ## stop the services and remove what was made
+	@if [ -x $(BIN)/unlearn ]; then $(BIN)/unlearn services down --erase; fi
+	rm -rf .venv .services .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build
+
+$(STAMP): pyproject.toml requirements.lock deploy/local/setup.sh
+	@PYTHON=$(PYTHON) bash deploy/local/setup.sh
+	@touch $@

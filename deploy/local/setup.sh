@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Makes .venv with the pinned packages and compiles the kernels. Run from the repository's root by `make setup`.
+set -euo pipefail
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Installs system packages where that is possible; elsewhere says which are missing.
+packages() {
+  local why=$1
+  shift
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing $* ($why)"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null && return
+  fi
+  say "missing: $why. Install it, on Debian or Ubuntu with: sudo apt-get install $*"
+  return 1
+}
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-python3}" python3 python3.13 python3.12 python3.11; do
+    if new_enough "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  packages "Python 3.11 or newer" python3 python3-venv && new_enough python3 && echo python3
+}
+
+make_venv() {
+  local python version
+  python=$(find_python)
+  [ -x .venv/bin/python ] && new_enough .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1 && return
+  if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    packages "the venv module of Python $version" "python$version-venv"
+  fi
+  "$python" -m venv --clear .venv
+}
+
+# Real Kafka needs a Docker engine, or Java with Maven; without either the demo uses the in-process log.
+kafka_needs() {
+  docker info >/dev/null 2>&1 && return
+  command -v java >/dev/null && command -v mvn >/dev/null && return
+  packages "Java 17 or newer and Maven, for a local Kafka" default-jre-headless maven || true
+}
+
+make_venv
+.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+kafka_needs
+if [ -f models/prime.py ]; then .venv/bin/python -m models.prime; fi

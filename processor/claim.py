@@ -1,0 +1,129 @@
+"""Claiming a partition (DESIGN 6): take the token, see that Redis and the log are ours, take up the open slice.
+
+Steps as numbered there; 2 (the results tail has passed the topic's end) is the caller's, 7 is the publisher's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from processor.errors import LogDiverged, Refused
+from processor.identity import check_identity
+from processor.log.protocol import Log, Record
+from processor.manifest import Manifest
+from processor.owned import Owned
+from processor.routing import Digests
+from processor.settings import Settings
+from processor.state.redis import PartitionState, Token
+from processor.view import View
+
+__all__ = ["Claimer"]
+
+Restore = Callable[[Owned, Sequence[Record]], None]
+
+
+class Claimer:
+    """Claims partitions. Raises Refused where one must stop: never a silent reset.
+
+    `restore` takes open rows back from the log's records.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        state_of: Callable[[int], PartitionState],
+        identity: str,
+        restore: Restore,
+        *,
+        rebuild: bool = False,
+    ) -> None:
+        self._topic = settings.events_topic
+        self._log = log
+        self._state_of = state_of
+        self._identity = identity
+        self._restore = restore
+        self._digests = Digests(settings.secret_bytes)
+        self._rebuild = rebuild
+
+    def claim(self, partition: int, newest: Manifest | None, highest: int) -> Owned:
+        """The partition, ours. `newest` is its newest manifest on the results topic, `highest` the highest
+        counter seen there (-1: none).
+
+        Raises Refused, LogUnavailable, StateUnavailable.
+        """
+        start, end = self._log.bounds(self._topic)[partition]
+        state = self._state_of(partition)
+        token = self._take(state, highest, start)  # 1
+        view = View(state.load())
+        self._check(partition, view, start, end)  # 3
+        owned = Owned(partition, token, state, view)
+        self._take_up_open_slice(owned, start)  # 5
+        owned.catch_up_to = newest.applied if newest else 0  # 6
+        if owned.catching_up:
+            owned.counters["rolled_back"] += 1
+        return owned
+
+    def _take(self, state: PartitionState, highest: int, start: int) -> Token:
+        token = Token(max(highest, 0) + 1, secrets.token_hex(16))
+        first = self._first(start) if highest < 0 or self._rebuild else None
+        while True:
+            higher = state.claim(token, first)
+            if higher is None:
+                return token
+            token = token._replace(counter=higher + 1)
+
+    def _first(self, start: int) -> dict[str, str | int]:
+        return {
+            "identity": self._identity,
+            "cluster_id": self._log.cluster_id(),
+            "topic_id": self._log.topic_id(self._topic),
+            "start": start,
+            "applied": start,
+            "registered": 0,
+        }
+
+    def _check(self, partition: int, view: View, start: int, end: int) -> None:
+        check_identity(view.meta["identity"], self._identity)
+        for name, now in (
+            ("cluster_id", self._log.cluster_id()),
+            ("topic_id", self._log.topic_id(self._topic)),
+        ):
+            if view.meta[name] != now:
+                raise LogDiverged(
+                    f"partition {partition}: {name} was {view.meta[name]}, is {now}. The events topic was made "
+                    "again or is another cluster's; set UNLEARN_MODEL to a new name to build a model from it"
+                )
+        if not start <= view.applied <= end:
+            raise LogDiverged(
+                f"partition {partition}: {view.applied} was applied, but the log holds [{start}, {end}); "
+                "events were lost or truncated"
+            )
+        self._check_fingerprint(partition, view)
+
+    def _check_fingerprint(self, partition: int, view: View) -> None:
+        if "fp_offset" not in view.meta:
+            return
+        offset = view.number("fp_offset")
+        for record in self._log.read(self._topic, partition, offset, offset + 1):
+            same_epoch = -1 in (record.leader_epoch, view.number("fp_epoch")) or (
+                record.leader_epoch == view.number("fp_epoch")
+            )
+            if not same_epoch or self._digests.log_record(record.key, record.value) != view.meta["fp_digest"]:
+                raise LogDiverged(
+                    f"partition {partition}: the record at {offset} is not the one that was applied; "
+                    "the log was truncated and has grown again"
+                )
+
+    def _take_up_open_slice(self, owned: Owned, start: int) -> None:
+        view = owned.view
+        begin = max(view.registered, view.number("start"))
+        unregistered = view.open or any(end > view.registered for end in view.ends)
+        if unregistered and start > begin:
+            raise Refused(
+                f"partition {owned.partition}: rows from offset {begin} on are in no file yet, "
+                f"and the log starts at {start}: its retention is too short"
+            )
+        if unregistered:
+            self._restore(owned, list(self._log.read(self._topic, owned.partition, begin, view.applied)))

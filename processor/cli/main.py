@@ -1,0 +1,87 @@
+"""The `unlearn` command: subcommands by name, and errors as one line with an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+import click
+
+from processor.errors import UnlearnError
+
+# Imported when used: a command starts without the others' dependencies.
+COMMANDS = {
+    "services": "processor.cli.services:command",
+    "settings": "processor.cli.settings:command",
+    "topics": "processor.cli.topics:command",
+    "send": "processor.cli.send:command",
+    "work": "processor.cli.work:command",
+    "status": "processor.cli.status:command",
+    "record": "processor.cli.record:command",
+    "manifest": "processor.cli.manifest:command",
+    "score": "processor.cli.score:command",
+    "verify": "processor.cli.verify:command",
+    "schemas": "processor.cli.schemas:command",
+    "demo": "processor.cli.demo:command",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [
+            name for name, target in COMMANDS.items() if importlib.util.find_spec(target.partition(":")[0])
+        ]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file of settings; UNLEARN_* variables beat it.",
+)
+@click.version_option(package_name="unlearn")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
+    """Keep models in step with a log of inserts and deletions.
+
+    \b
+    Examples:
+      unlearn services up              start Kafka and Redis on this machine
+      unlearn demo                     run the whole path on generated events
+      unlearn settings                 show the settings and where each came from
+      unlearn --config spam.toml work  run a worker
+    """
+    ctx.obj = config
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command and exits: 0, 2 for a wrong usage, 130 when interrupted, else the error's own code."""
+    try:
+        code = cli.main(arguments, prog_name="unlearn", standalone_mode=False)
+    except UnlearnError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone; a second failure at exit would only repeat it.
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)

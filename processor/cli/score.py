@@ -1,0 +1,112 @@
+"""`unlearn score`: lines of text, or of JSON, scored by the version in force."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from processor.cli import context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from processor.inputs import Input
+    from processor.scorer import Answer, Scorer, Served
+    from processor.settings import Settings
+
+_CHUNK = 2000
+_SHOWN = 60
+
+
+@click.command()
+@click.argument("source", type=click.File("rb"), metavar="FILE|-")
+@click.option("--jsonl", is_flag=True, help='Each line is JSON with "text" or "features", as in an insert.')
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per input.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait until every partition covers the log's end.",
+)
+@click.pass_context
+def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_json: bool, wait: float) -> None:
+    """Score each line of FILE (plain or gzip) by the newest version.
+
+    A partition takes part if its manifest covers all events that are in the log; the others are named, and
+    a quorum of them is needed (UNLEARN_QUORUM).
+
+    \b
+    Exit codes: 0 scored, 65 a line can't be read, 75 fewer partitions than the quorum.
+    \b
+    Examples:
+      echo "win a free prize" | unlearn score -
+      unlearn score --jsonl --json messages.jsonl.gz
+    """
+    from processor.scorer import Scorer
+
+    settings = context.settings(ctx, demo=True)
+    with Scorer.connect(settings) as scorer:
+        served = scorer.once(wait)
+        _tell_left_out(scorer, served)
+    if not as_json:
+        click.echo(_head(served))
+    for inputs, answer in _answers(source, jsonl, settings, served):
+        for given, line in zip(inputs, _json_lines(answer) if as_json else _lines(answer), strict=True):
+            click.echo(line if as_json else f"{line}  {_shown(given)}")
+
+
+def _answers(
+    source: BinaryIO, jsonl: bool, settings: Settings, served: Served
+) -> Iterator[tuple[list[Input], Answer]]:
+    from processor.inputs import chunks, parse_lines, to_rows
+    from processor.send import MAX_LINE, read_lines
+
+    inputs = parse_lines(read_lines(source), as_json=jsonl, n_features=settings.features, longest=MAX_LINE)
+    for chunk in chunks(inputs, _CHUNK):
+        yield chunk, served.scores(to_rows(chunk, settings.classes, settings.features))
+
+
+def _tell_left_out(scorer: Scorer, served: Served) -> None:
+    if not served.left_out:
+        return
+    names = ", ".join(map(str, served.left_out))
+    click.echo(f"left out: partitions {names}; no manifest of theirs covers the log's end", err=True)
+    for partition in sorted(set(served.left_out) & set(scorer.problems)):
+        click.echo(f"partition {partition}: {scorer.problems[partition]}", err=True)
+
+
+def _json_lines(answer: Answer) -> Iterator[str]:
+    rest = {"version": answer.version, "left_out": list(answer.left_out)}
+    for row in answer.scores.tolist():
+        yield json.dumps({"scores": dict(zip(answer.classes, row, strict=True)), **rest})
+
+
+def _widths(classes: tuple[str, ...]) -> tuple[int, list[int]]:
+    """Of the column of labels, and of each class's."""
+    return max(5, *map(len, classes)), [max(6, len(name)) for name in classes]
+
+
+def _head(served: Served) -> str:
+    classes = served.learner.classes
+    label, widths = _widths(classes)
+    names = "  ".join(f"{name:>{width}}" for name, width in zip(classes, widths, strict=True))
+    return f"{'label':<{label}}  {names}  text"
+
+
+def _lines(answer: Answer) -> Iterator[str]:
+    width, widths = _widths(answer.classes)
+    for label, row in zip(answer.labels(), answer.scores.tolist(), strict=True):
+        shares = "  ".join(f"{share:>{w}.4f}" for share, w in zip(row, widths, strict=True))
+        yield f"{label:<{width}}  {shares}"
+
+
+def _shown(given: Input) -> str:
+    """The text, cut, without what a terminal would obey."""
+    if given.text is None:
+        return f"({len(given.features or ())} features)"
+    start = given.text[: _SHOWN + 1]
+    clean = "".join(letter if letter.isprintable() else " " for letter in start)
+    return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"

@@ -1,0 +1,107 @@
+"""`unlearn verify`: published states against a training from empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from processor.cli import context
+from processor.report import Progress, Report, ShardVerdict
+from processor.settings import Settings
+
+_STYLES = {"equal": "green", "different": "bold red", "pending": "yellow", "incomparable": "magenta"}
+
+
+@click.command()
+@click.option(
+    "--from-log", is_flag=True, help="Use nothing but the events topic, and no code of the worker's."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_context
+def command(ctx: click.Context, from_log: bool, as_json: bool) -> int:
+    """Train every shard again and compare with what is published.
+
+    Without --from-log the rows come from the store.
+
+    \b
+    Exit codes:
+      0  equal         every shard has the very bytes it must have
+      1  different     a shard has not
+      2  pending       equal, but something isn't covered yet; the table says what
+      3  incomparable  there is no telling from here; the table says why
+
+    \b
+    Examples:
+      unlearn verify
+      unlearn verify --from-log --json
+    """
+    settings = context.settings(ctx)
+    with _bars(context.console(stderr=True)) as progress:
+        report = _from_log(settings, progress) if from_log else _from_store(settings, progress)
+    if as_json:
+        click.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        show(report, context.console())
+    return report.exit_code
+
+
+def show(report: Report, console: Console) -> None:
+    """A table of the shards, and a line that sums it up."""
+    table = Table("partition", "shard", "verdict", "through", "applied", "rows", "digest", "why", box=None)
+    for shard in report.shards:
+        table.add_row(*_cells(shard), style=_STYLES[shard.verdict] if shard.verdict != "equal" else "")
+    console.print(table)
+    counts = (
+        ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items()) or "nothing published"
+    )
+    version = "none" if report.version is None else str(report.version)
+    console.print(
+        f"{report.verdict}: {counts} of {len(report.shards)} shards, version {version}",
+        style=_STYLES[report.verdict],
+    )
+
+
+def _cells(shard: ShardVerdict) -> list[str]:
+    numbers = [
+        "-" if number is None else str(number) for number in (shard.through, shard.applied, shard.rows)
+    ]
+    digest = (shard.digest or "-")[:12]
+    return [str(shard.partition), str(shard.shard), shard.verdict, *numbers, digest, shard.reason]
+
+
+def _from_log(settings: Settings, progress: Progress) -> Report:
+    from processor.log.kafka import KafkaLog
+    from processor.verify_log import subject_of, verify_log
+
+    log = KafkaLog(settings.kafka)
+    try:
+        return verify_log(log, subject_of(settings), progress)
+    finally:
+        log.close()
+
+
+def _from_store(settings: Settings, progress: Progress) -> Report:
+    from processor.verify import verify_store
+
+    return verify_store(settings, progress)
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield progress

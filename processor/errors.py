@@ -1,0 +1,103 @@
+"""Every error the processor raises on purpose, in one tree.
+
+UnlearnError
+├── SettingsError         a setting is missing or wrong                        exit 64
+├── Refused               a start is refused: the message says what to do      exit 65
+│   ├── IdentityChanged   the model was made with other settings
+│   ├── LogDiverged       the log is not the one that was applied
+│   └── StateMissing      Redis lost a model that has published
+├── Unavailable           a service can't be reached; worth another try        exit 69
+│   ├── LogUnavailable
+│   ├── StateUnavailable
+│   ├── StoreUnavailable
+│   └── ServiceUnavailable    a local service can't be started here
+├── TopicMissing          the topic isn't there                                exit 66
+├── LogRefused            the log says no: rights, sizes, a wrong partition    exit 77
+├── Fenced                another owner holds the partition
+├── RolledBack            Redis holds less than this owner has written
+├── ArtefactInvalid       a stored file isn't what its reference says
+├── NotEnough             fewer partitions can be served than the quorum       exit 75
+└── InputInvalid          a line of the input isn't what it should be          exit 65
+"""
+
+from __future__ import annotations
+
+
+class UnlearnError(Exception):
+    """Root of the tree; its text is a sentence for people."""
+
+    exit_code = 70
+
+
+class SettingsError(UnlearnError):
+    exit_code = 64
+
+
+class Refused(UnlearnError):
+    exit_code = 65
+
+
+class IdentityChanged(Refused):
+    pass
+
+
+class LogDiverged(Refused):
+    pass
+
+
+class StateMissing(Refused):
+    pass
+
+
+class Unavailable(UnlearnError):
+    exit_code = 69
+
+
+class LogUnavailable(Unavailable):
+    pass
+
+
+class StateUnavailable(Unavailable):
+    pass
+
+
+class StoreUnavailable(Unavailable):
+    pass
+
+
+class ServiceUnavailable(Unavailable):
+    pass
+
+
+class TopicMissing(UnlearnError):
+    exit_code = 66
+
+
+class LogRefused(UnlearnError):
+    exit_code = 77
+
+
+class Fenced(UnlearnError):
+    pass
+
+
+class RolledBack(UnlearnError):
+    pass
+
+
+class ArtefactInvalid(UnlearnError):
+    pass
+
+
+class NotEnough(UnlearnError):
+    """`left_out` are the partitions that can't be served now."""
+
+    exit_code = 75
+
+    def __init__(self, message: str, left_out: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.left_out = left_out
+
+
+class InputInvalid(UnlearnError):
+    exit_code = 65

@@ -1,0 +1,54 @@
+"""What a model is, frozen when it is made: a change of any of it makes another model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from models.learner import Learner
+from processor.errors import IdentityChanged
+from processor.settings import Settings
+
+__all__ = ["check_identity", "identity_hash", "identity_of"]
+
+_SCHEMA = 1
+
+
+def identity_of(settings: Settings, learner: Learner) -> str:
+    """Canonical JSON of everything that decides which states a log gives."""
+    secret = settings.secret_bytes
+    parts = {
+        "schema": _SCHEMA,
+        "model": settings.model,
+        "partitions": settings.partitions,
+        "shards_per_partition": settings.shards_per_partition,
+        "slice_span": settings.slice_span,
+        "subjects": settings.subjects,
+        "learner": learner.id,
+        "learner_settings": learner.settings(),
+        "classes": list(learner.classes),
+        "features": learner.n_features,
+        "unicode": unicodedata.unidata_version,
+        "secret_check": blake2b(b"identity", key=hashlib.sha256(secret).digest(), digest_size=8).hexdigest(),
+    }
+    return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+
+def identity_hash(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()
+
+
+def check_identity(stored: str, ours: str) -> None:
+    """Raises IdentityChanged, naming what differs, unless both are the same."""
+    if stored == ours:
+        return
+    before: Mapping[str, object] = json.loads(stored)
+    now: Mapping[str, object] = json.loads(ours)
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    raise IdentityChanged(
+        f"the model was made with other settings: {', '.join(changed)} changed. "
+        "Put them back, or set UNLEARN_MODEL to a new name to build a new model from the same events"
+    )

@@ -1,0 +1,33 @@
+"""What a state holds, in 128 bits: sums over slots per slice, chained over slices.
+
+`h[k]` is the sum of H(slot) mod 2^128 over the live slots of slice k, so rows come and go by adding and
+subtracting. `L` chains the slices that hold rows; a slice without rows adds nothing, as if never there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+__all__ = ["EMPTY", "MODULUS", "chain", "slot_hash", "sum_slots"]
+
+MODULUS = 1 << 128
+EMPTY = "0" * 32
+"""The lineage of a state that has learned nothing."""
+
+
+def slot_hash(slot: int) -> int:
+    """H(slot), uniform in [0, 2^128)."""
+    return int.from_bytes(
+        blake2b(slot.to_bytes(8, "little"), digest_size=16, person=b"slot").digest(), "little"
+    )
+
+
+def sum_slots(slots: Iterable[int]) -> int:
+    return sum(map(slot_hash, slots)) % MODULUS
+
+
+def chain(before: str, end: int, total: int) -> str:
+    """L[k] of L[k-1] (hex), the slice's end and its sum h[k]; call it only for slices with rows."""
+    data = bytes.fromhex(before) + end.to_bytes(8, "little") + total.to_bytes(16, "little")
+    return blake2b(data, digest_size=16, person=b"lineage").hexdigest()

@@ -1,0 +1,107 @@
+"""The log on a Kafka cluster, by kafka-python."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kafka.errors as kafka_errors
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from processor.errors import TopicMissing
+from processor.log.kafka_consumer import consumer
+from processor.log.kafka_errors import MISSING, translate, translated
+from processor.log.kafka_interval import KafkaTail, bounds_of, read_interval
+from processor.log.kafka_producer import KafkaProducer
+from processor.log.kafka_reader import KafkaReader
+from processor.log.protocol import Record, TopicSpec
+from processor.settings import KafkaSettings
+
+
+class KafkaLog:
+    """Connects at the first call that asks the cluster something."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._client = settings.client_options()
+        self._lock = threading.Lock()  # the client's control objects are not thread-safe
+        self._admin: KafkaAdminClient | None = None
+        self._reader: KafkaConsumer | None = None
+
+    def cluster_id(self) -> str:
+        with self._lock, translated("asking for the cluster's id"):
+            return str(self._ask().describe_cluster()["cluster_id"])
+
+    def topic_id(self, topic: str) -> str:
+        return str(self._described(topic)["topic_id"])
+
+    def partitions(self, topic: str) -> int:
+        return len(self._described(topic)["partitions"])
+
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        tps = [TopicPartition(topic, number) for number in range(self.partitions(topic))]
+        with self._lock:
+            if self._reader is None:
+                self._reader = consumer(self._client)
+            return bounds_of(self._reader, tps, self._client["request_timeout_ms"])
+
+    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
+        self._described(topic)
+        return read_interval(self._client, TopicPartition(topic, partition), start, stop)
+
+    def reader(self, topic: str, group: str) -> KafkaReader:
+        self._described(topic)
+        return KafkaReader(self._client, self._settings.session_timeout, topic, group)
+
+    def tail(self, topic: str) -> KafkaTail:
+        self._described(topic)
+        return KafkaTail(self._client, topic)
+
+    def producer(self) -> KafkaProducer:
+        return KafkaProducer(self._client)
+
+    def topic(self, name: str) -> TopicSpec | None:
+        try:
+            found = self._described(name)
+        except TopicMissing:
+            return None
+        resource = ConfigResource(ConfigResourceType.TOPIC, name)
+        with self._lock, translated(f"asking for the settings of {name}"):
+            answer = self._ask().describe_configs([resource], config_filter="all")
+        config = {key: str(entry["value"]) for key, entry in answer["topic"][name].items()}
+        return TopicSpec(name, len(found["partitions"]), config)
+
+    def create(self, spec: TopicSpec) -> bool:
+        wanted = {spec.name: {"num_partitions": spec.partitions, "configs": dict(spec.config)}}
+        with self._lock, translated(f"creating {spec.name}"):
+            try:
+                self._ask().create_topics(wanted, wait_for_metadata=True)
+            except kafka_errors.TopicAlreadyExistsError:
+                return False
+        return True
+
+    def close(self) -> None:
+        with self._lock:
+            if self._admin is not None:
+                self._admin.close()
+            if self._reader is not None:
+                self._reader.close(autocommit=False)
+            self._admin = self._reader = None
+
+    def _ask(self) -> KafkaAdminClient:
+        if self._admin is None:
+            timeout = self._client["request_timeout_ms"]
+            self._admin = KafkaAdminClient(**self._client, bootstrap_timeout_ms=timeout)
+        return self._admin
+
+    def _described(self, topic: str) -> Mapping[str, Any]:
+        with self._lock, translated(f"asking about {topic}"):
+            found: Mapping[str, Any] = self._ask().describe_topics([topic])[0]
+        error = kafka_errors.for_code(found["error_code"])
+        if issubclass(error, MISSING):
+            raise TopicMissing(f"there is no topic {topic}; `unlearn topics create` makes it")
+        if error is not kafka_errors.NoError:
+            raise translate(error(), f"asking about {topic}")
+        return found

@@ -1,0 +1,133 @@
+"""Reading without a group: an explicit interval, and the tail of a one-partition topic."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import kafka.errors as kafka_errors
+from kafka import KafkaConsumer, TopicPartition
+
+from processor.errors import LogDiverged, LogUnavailable
+from processor.log.kafka_consumer import consumer, why_stopped
+from processor.log.kafka_errors import DENIED, translate, translated
+from processor.log.protocol import Record
+
+LOG = logging.getLogger(__name__)
+READ_RECORDS = 2000
+LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
+
+
+def bounds_of(
+    reader: KafkaConsumer, tps: list[TopicPartition], timeout_ms: int
+) -> dict[int, tuple[int, int]]:
+    """Partition -> (log start, last stable offset)."""
+    with translated("asking for the log's bounds"):
+        starts = reader.beginning_offsets(tps, timeout_ms=timeout_ms)
+        ends = reader.end_offsets(tps, timeout_ms=timeout_ms)
+    return {tp.partition: (starts[tp], ends[tp]) for tp in tps}
+
+
+def read_interval(client: Mapping[str, Any], tp: TopicPartition, start: int, stop: int) -> Iterator[Record]:
+    """The records in [start, stop) that the log has now; see `Log.read`."""
+    timeout_ms: int = client["request_timeout_ms"]
+    reader = consumer(client)
+    try:
+        reader.assign([tp])
+        first, end = bounds_of(reader, [tp], timeout_ms)[tp.partition]
+        if max(start, first) < min(stop, end):
+            reader.seek(tp, max(start, first))
+            yield from _until(reader, tp, min(stop, end), timeout_ms / 1000)
+    finally:
+        reader.close(autocommit=False)
+
+
+def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Iterator[Record]:
+    position, moved = -1, time.monotonic()
+    while True:
+        records = _poll(reader, tp, LOOK_EVERY, _skip_lost(reader, tp, patience))
+        for record in records:
+            if record.offset >= stop:
+                return
+            yield record
+        now = _position(reader, tp)
+        if now >= stop:
+            return
+        if now != position:
+            position, moved = now, time.monotonic()
+        elif time.monotonic() - moved > patience:
+            raise LogUnavailable(f"Kafka sends nothing of {tp.topic}/{tp.partition} from offset {now} on")
+
+
+def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, patience: float) -> Callable[[str], None]:
+    """What to do about a position outside of the log: retention overtook us, so go on at the log's start."""
+
+    def skip(reason: str) -> None:
+        first, end = bounds_of(reader, [tp], round(patience * 1000))[tp.partition]
+        if not _position(reader, tp) < first <= end:
+            raise LogDiverged(f"{tp.topic}/{tp.partition}: {reason}")
+        reader.seek(tp, first)
+
+    return skip
+
+
+def _poll(
+    reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Callable[[str], None]
+) -> list[Record]:
+    try:
+        found: list[Record] = reader.poll(timeout_ms, READ_RECORDS).get(tp, [])
+    except DENIED as error:
+        raise translate(error, f"reading {tp.topic}") from error
+    except Exception as error:  # noqa: BLE001  decoding raises anything
+        reason = why_stopped(error, reader).get(tp)
+        if reason is not None:
+            lost(reason)
+        LOG.info("polling Kafka failed, trying again: %s: %s", type(error).__name__, error)
+        return []
+    return found
+
+
+def _position(reader: KafkaConsumer, tp: TopicPartition) -> int:
+    with translated("asking for the position"):
+        position: int = reader.position(tp, timeout_ms=0)
+    return position
+
+
+class KafkaTail:
+    def __init__(self, client: Mapping[str, Any], topic: str) -> None:
+        self._tp = TopicPartition(topic, 0)
+        self._timeout_ms: int = client["request_timeout_ms"]
+        self._consumer = consumer(client)
+        self._consumer.assign([self._tp])
+        self._position = self._bounds()[0]
+        self._consumer.seek(self._tp, self._position)
+
+    def poll(self, timeout: float) -> list[Record]:
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(0, round((deadline - time.monotonic()) * 1000))
+            found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged)
+            self._position = _position(self._consumer, self._tp)
+            if found or left <= LOOK_EVERY:
+                return found
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def end(self) -> int:
+        return self._bounds()[1]
+
+    def close(self) -> None:
+        try:
+            self._consumer.close(autocommit=False)
+        except (kafka_errors.KafkaError, OSError) as error:
+            LOG.warning("closing the tail failed: %s", error)
+
+    def _bounds(self) -> tuple[int, int]:
+        return bounds_of(self._consumer, [self._tp], self._timeout_ms)[0]
+
+    def _diverged(self, reason: str) -> None:
+        raise LogDiverged(f"topic {self._tp.topic}: {reason}; is it another one than before?")

@@ -1,0 +1,128 @@
+"""Manifests, heartbeats and receipts: what goes to the results and receipts topics, and how manifests order.
+
+A manifest lists one partition's shard states. It is ordered against others of its partition by its token's
+counter, then by its sequence; a heartbeat names the manifest in force.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+__all__ = [
+    "Heartbeat",
+    "Manifest",
+    "Order",
+    "Receipt",
+    "ShardEntry",
+    "TokenField",
+    "heartbeat_key",
+    "manifest_key",
+    "read_heartbeat",
+    "read_manifest",
+]
+
+Order = tuple[int, int]
+"""(counter, sequence): the greater is the newer."""
+
+_MAX = 2**53 - 1
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+    def encode(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class TokenField(_Message):
+    counter: int = Field(ge=0, le=_MAX)
+    nonce: str = Field(pattern="^[0-9a-f]{32}$")
+
+
+class ShardEntry(_Message):
+    """One shard's state: the fold over its rows with slot < through that are not dead before `applied`."""
+
+    shard: int = Field(ge=0)
+    through: int = Field(ge=0, le=_MAX)
+    status: Literal["current", "behind", "withdrawn", "left-out", "empty"]
+    """current: up to the last slice end. behind: new slices are still being learned. withdrawn: a deletion
+    took the newest state away, an older clean one stands in. left-out: no clean state is left; it takes no
+    part. empty: the shard has no rows."""
+    rows: int = Field(ge=0)
+    lineage: str = Field(pattern="^[0-9a-f]{32}$")
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+    """sha256 of the state's canonical bytes; that of the empty state where there are no rows."""
+    file: str = Field(max_length=512)
+    """Name in the store; empty where the state is the empty one."""
+    size: int = Field(ge=0)
+
+
+class Manifest(_Message):
+    """Every deletion before `applied` is in none of these states."""
+
+    model: str
+    identity: str = Field(pattern="^[0-9a-f]{64}$")
+    partition: int = Field(ge=0)
+    token: TokenField
+    sequence: int = Field(ge=1, le=_MAX)
+    applied: int = Field(ge=0, le=_MAX)
+    erased_through: int = Field(ge=0, le=_MAX)
+    created_at: int
+    """ms since 1970 UTC, by the owner's clock: for people; nothing is decided by it."""
+    learner: str
+    profile: str
+    signature: str = ""
+    shards: tuple[ShardEntry, ...]
+
+    @property
+    def order(self) -> Order:
+        return self.token.counter, self.sequence
+
+
+class Heartbeat(_Message):
+    """The manifest in force, named by an owner that still holds its token."""
+
+    counter: int = Field(ge=0, le=_MAX)
+    nonce: str = Field(pattern="^[0-9a-f]{32}$")
+    sequence: int = Field(ge=1, le=_MAX)
+
+
+class Receipt(_Message):
+    """What becomes of one deletion: accepted once it is applied, hidden once no version in force holds it.
+
+    partition and offset name the deletion's event; version is the results offset of the manifest that
+    hides it.
+    """
+
+    event_id: str
+    state: Literal["accepted", "hidden"]
+    partition: int
+    offset: int
+    version: int | None = None
+
+
+def manifest_key(model: str, partition: int) -> bytes:
+    return f"{model}/{partition}".encode()
+
+
+def heartbeat_key(model: str, partition: int) -> bytes:
+    return f"{model}/{partition}/heartbeat".encode()
+
+
+def read_manifest(value: bytes) -> Manifest | None:
+    """The manifest of these bytes; None if they are none."""
+    try:
+        return Manifest.model_validate_json(value)
+    except ValidationError:
+        return None
+
+
+def read_heartbeat(value: bytes) -> Heartbeat | None:
+    try:
+        return Heartbeat.model_validate_json(value)
+    except ValidationError:
+        return None

@@ -1,0 +1,82 @@
+"""Each partition's newest manifest takes the place of the one served, if nothing speaks against it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from models.learner import Learner
+from processor.errors import ArtefactInvalid, StoreUnavailable
+from processor.lease import is_newest_owner, vouched_at
+from processor.loading import Expected, Loader, Verify, objection
+from processor.manifest import Manifest
+from processor.results import Published, Results
+from processor.serving import Merged
+from processor.settings import Settings
+from processor.store import Store
+
+__all__ = ["Merger", "dated"]
+
+LOG = logging.getLogger(__name__)
+
+
+class Merger:
+    """`problems`: partition -> why its newest manifest isn't merged. One thread."""
+
+    def __init__(
+        self, settings: Settings, store: Store, learner: Learner, identity: str | None, verify: Verify
+    ) -> None:
+        self._partitions = range(settings.partitions)
+        self._expected = Expected(identity or "", learner.id, settings.shards_per_partition, verify)
+        self._loader = Loader(learner, store)
+        self.problems: Mapping[int, str] = {}
+
+    def merge(self, results: Results, before: Mapping[int, Merged]) -> dict[int, Merged]:
+        """What to serve from now on. A partition whose newest manifest is refused stays as it was."""
+        if not self._expected.identity:
+            self._expected = replace(self._expected, identity=self._first_identity(results))
+        merged, problems = dict(before), {}
+        for partition in self._partitions:
+            held = results.of(partition)
+            if held.manifest is None:
+                continue
+            try:
+                merged[partition] = self._merged(held, held.manifest, before.get(partition))
+            except (ArtefactInvalid, StoreUnavailable) as error:
+                problems[partition] = f"the manifest at {held.offset} is refused: {error}"
+        self._report(problems)
+        newest = [held.manifest for held in results.partitions.values() if held.manifest]
+        self._loader.keep([*newest, *(one.manifest for one in merged.values())])
+        return merged
+
+    def _merged(self, held: Published, newest: Manifest, before: Merged | None) -> Merged:
+        """Raises ArtefactInvalid, StoreUnavailable: nothing of the newest manifest may be used."""
+        if before and before.manifest == newest:
+            return replace(before, offset=held.offset)
+        reason = objection(newest, self._expected, before.manifest if before else None)
+        if reason is not None:
+            raise ArtefactInvalid(reason)
+        states = self._loader.states(newest)
+        same_token = before is not None and before.manifest.token == newest.token
+        vouched = before.vouched_at if before and same_token else None
+        return dated(Merged(newest, held.offset, states, vouched, newest_owner=False), held)
+
+    def _first_identity(self, results: Results) -> str:
+        """That of the newest manifest there is; empty where there is none."""
+        found = [
+            (held.offset, held.manifest.identity) for held in results.partitions.values() if held.manifest
+        ]
+        return max(found, default=(-1, ""))[1]
+
+    def _report(self, problems: Mapping[int, str]) -> None:
+        for partition, problem in problems.items():
+            if self.problems.get(partition) != problem:
+                LOG.warning("partition %d: %s", partition, problem)
+        self.problems = problems
+
+
+def dated(one: Merged, held: Published) -> Merged:
+    """With what is known now of its owner."""
+    at = vouched_at(held, one.manifest, one.vouched_at)
+    return replace(one, vouched_at=at, newest_owner=is_newest_owner(held, one.manifest))

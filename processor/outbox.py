@@ -1,0 +1,114 @@
+"""Step 7 of the loop: what a batch asks to be sent - forwards, copies, dead letters, first receipts.
+
+The outbox in Redis holds offsets and what is due, never bytes: those come from the batch in hand, or are
+read from the log again. An entry goes when all it asks for is acknowledged, so a crash sends some of it
+twice; all of it may be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+from processor.errors import LogRefused
+from processor.events import Delete, Insert
+from processor.log.protocol import Log, Producer, Record
+from processor.manifest import Receipt
+from processor.owned import Owned
+from processor.parsing import Parser
+from processor.plan import ACCEPTED, COPIES, DEAD, HOME
+from processor.routing import Digests, Origin, event_key, home, origin_header
+from processor.settings import Settings
+from processor.view import Change, Unresolved
+
+__all__ = ["Outbox"]
+
+Sends = dict[str, Future[int]]
+"""What was sent for one event, by name; a copy's name is its partition."""
+
+
+class Outbox:
+    """Sends what the outboxes of owned partitions hold. One turn starts sends and settles those that ended."""
+
+    def __init__(self, settings: Settings, log: Log, producer: Producer, parser: Parser) -> None:
+        self._settings = settings
+        self._log = log
+        self._producer = producer
+        self._parser = parser
+        self._digests = Digests(settings.secret_bytes)
+
+    def turn(self, owned: Owned) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
+        for offset, due in owned.view.outbox.items():
+            if offset not in owned.sending and (record := self._record(owned, offset)) is not None:
+                owned.sending[offset] = dict(self._sends(owned, record, due))
+        self._settle(owned)
+
+    def _record(self, owned: Owned, offset: int) -> Record | None:
+        if offset in owned.records:
+            return owned.records[offset]
+        return next(
+            iter(self._log.read(self._settings.events_topic, owned.partition, offset, offset + 1)), None
+        )
+
+    def _sends(self, owned: Owned, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
+        if due[0] == DEAD:
+            yield DEAD, self._dead_letter(record, due[1])
+            return
+        event = self._parser.parse(record.value)
+        if HOME in due and isinstance(event, Insert | Delete):
+            yield HOME, self._forward(record, home(event_key(event), self._settings.partitions))
+        if ACCEPTED in due and isinstance(event, Delete):
+            owned.event_ids[record.offset] = event.event_id
+            yield ACCEPTED, self._receipt(event.event_id, owned.partition, record.offset)
+        if COPIES in due:
+            for partition in range(self._settings.partitions):
+                if partition != owned.partition:
+                    yield str(partition), self._forward(record, partition)
+
+    def _settle(self, owned: Owned) -> None:
+        change = Change()
+        ended = [offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values())]
+        for offset in ended:
+            self._close(owned, change, offset, owned.sending.pop(offset))
+        if change.tables:
+            owned.commit(change)
+            for offset in ended:
+                owned.records.pop(offset, None)
+
+    def _close(self, owned: Owned, change: Change, offset: int, sends: Sends) -> None:
+        errors = [error for error in (future.exception() for future in sends.values()) if error is not None]
+        due = owned.view.outbox[offset]
+        if not errors:
+            change.drop("outbox", offset)
+            pending = owned.view.pending.get(offset)
+            if COPIES in due and pending is not None:
+                copies = {name: sent.result() for name, sent in sends.items() if name.isdecimal()}
+                change.put("pending", offset, pending._replace(copies=copies))
+            owned.counters[due[0]] += 1
+        elif due[0] != DEAD and any(isinstance(error, LogRefused) for error in errors):
+            self._give_up(owned, change, offset)
+
+    def _give_up(self, owned: Owned, change: Change, offset: int) -> None:
+        reason = "the log refuses to take it where it belongs"
+        pending = owned.view.pending.get(offset)
+        deadline = pending.deadline if pending else 0
+        change.put("outbox", offset, [DEAD, reason])
+        change.put("unresolved", offset, Unresolved(reason, deadline))
+
+    def _forward(self, record: Record, partition: int) -> Future[int]:
+        origin = Origin(self._settings.model, record.partition, record.offset, record.timestamp)
+        header = origin_header(self._settings.secret_bytes, origin)
+        return self._producer.send(
+            self._settings.events_topic, partition, record.key, record.value, [*record.headers, header]
+        )
+
+    def _receipt(self, event_id: str, partition: int, offset: int) -> Future[int]:
+        receipt = Receipt(event_id=event_id, state="accepted", partition=partition, offset=offset)
+        return self._producer.send(self._settings.receipts_topic, 0, event_id.encode(), receipt.encode())
+
+    def _dead_letter(self, record: Record, reason: str) -> Future[int]:
+        digest = self._digests.log_record(record.key, record.value)
+        letter = {"partition": record.partition, "offset": record.offset, "digest": digest, "reason": reason}
+        return self._producer.send(self._settings.dead_letters_topic, 0, None, json.dumps(letter).encode())

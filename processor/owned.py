@@ -1,0 +1,114 @@
+"""A claimed partition in its owner's memory. Dropped whole whenever the claim is in doubt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from processor.jobs import Job, Trained
+from processor.ledger import Kill
+from processor.log.protocol import Record
+from processor.manifest import Manifest
+from processor.slices import OpenRows
+from processor.state.redis import PartitionState, Token
+from processor.view import Change, View
+
+__all__ = ["Owned", "Publishing", "Running", "Sealing", "Written"]
+
+Written = list[tuple[int, str, int]]
+"""(shard, file, rows) of one slice, as written to the store."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A job under way, and the kills that came since it saw its shard."""
+
+    job: Job
+    future: Future[Trained]
+    started: float
+    kills: list[Kill] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Sealing:
+    """A slice whose files are being written; `omitted` are the dead slots left out of them."""
+
+    end: int
+    omitted: list[tuple[int, int]]
+    future: Future[Written]
+
+
+@dataclass(slots=True)
+class Publishing:
+    """A manifest past the gate, on its way to the topic. `offset` comes with the acknowledgement."""
+
+    manifest: Manifest
+    data: bytes
+    future: Future[int]
+
+
+@dataclass(slots=True)
+class Owned:
+    """Everything the owner of one partition holds. `view` and Redis change together, through `commit`."""
+
+    partition: int
+    token: Token
+    state: PartitionState
+    view: View
+    open_rows: OpenRows = field(default_factory=OpenRows)
+    catch_up_to: int = 0
+    """Until `applied` reaches it nothing is published: Redis was rolled back."""
+    running: dict[int, Running] = field(default_factory=dict)
+    sealing: Sealing | None = None
+    publishing: Publishing | None = None
+    manifest: Manifest | None = None
+    """The newest of ours that the broker acknowledged."""
+    manifest_offset: int = -1
+    published_at: float = 0.0
+    heartbeat_at: float = float("-inf")
+    unhidden_since: float | None = None
+    """When the oldest kill or deletion was applied that no acknowledged manifest covers (monotonic)."""
+    dirty_since: dict[int, float] = field(default_factory=dict)
+    rows_since: float | None = None
+    """When the oldest live open row came (monotonic)."""
+    own_seal: Future[int] | None = None
+    records: dict[int, Record] = field(default_factory=dict)
+    """Records that the outbox names, from the batch in hand."""
+    sending: dict[int, list[Future[int]]] = field(default_factory=dict)
+    receipts: dict[int, Future[int]] = field(default_factory=dict)
+    event_ids: dict[int, str] = field(default_factory=dict)
+    sequence: int = 0
+    """Of names and manifests written under this token."""
+    counters: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def catching_up(self) -> bool:
+        return self.view.applied < self.catch_up_to
+
+    def next_sequence(self) -> int:
+        self.sequence += 1
+        return self.sequence
+
+    def read(self, ops: list[tuple[str | bytes, ...]]) -> list[object]:
+        """Raises Fenced, RolledBack, StateUnavailable."""
+        return self.state.read(self.token, self.view.applied, self.view.writes, ops)
+
+    def commit(
+        self, change: Change, applied: int | None = None, need: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        """Make a change in Redis, then in the view. Raises as PartitionState.commit does."""
+        stop = self.view.applied if applied is None else applied
+        ops = change.commands(self.state.keys.of)
+        self.state.commit(self.token, self.view.applied, self.view.writes, ops, stop, need)
+        self.view.apply(change, stop)
+
+    def note_kills(self, kills: Iterable[Kill], now: float) -> None:
+        """Jobs under way learn at their end whom they must not hold."""
+        last_end = self.view.last_end
+        for kill in kills:
+            if kill.shard in self.running:
+                self.running[kill.shard].kills.append(kill)
+            if kill.slot < last_end:
+                self.dirty_since.setdefault(kill.shard, now)

@@ -1,0 +1,218 @@
+"""(events, look-ups) -> Plan: the rules of DESIGN 3, pure and total.
+
+The rules commute with batch boundaries, repetition and background work: what an event does to a record
+depends only on the record's entry, its subject's entry and the events' offsets. A plan never says that
+a deletion is hidden; only a manifest does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from processor.ledger import Kill, Ledger
+from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
+from processor.routing import shard_of, tag_of
+from processor.triage import Deletion, Insertion, Item, Sealing, Sending
+from processor.view import Change, Cleanup, Pending, Unresolved, View
+
+__all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
+
+ACCEPTED, COPIES, HOME, DEAD = "accepted", "copies", "home", "dead"
+"""What the outbox asks for: a receipt, copies to every other partition, sending home, a dead letter."""
+
+_NO_ENTRY = Entry(NO_TOMB, {})
+_NO_PAIR = Pair()
+
+
+class Lookups(NamedTuple):
+    """What Redis holds of everyone a batch is about, by digest. A missing digest is unknown."""
+
+    records: dict[bytes, Entry]
+    subjects: dict[bytes, Subject]
+
+
+class Frame(NamedTuple):
+    """The interval of fetch positions that a batch covers, and the settings a plan needs. Times in s."""
+
+    start: int
+    stop: int
+    shards: int
+    slice_span: int
+    forget_within: float
+    folds: bool
+    """The learner can't forget: a kill drops the states that hold the row."""
+
+
+class Row(NamedTuple):
+    """An accepted insert: it became its record's row when it was applied."""
+
+    slot: int
+    shard: int
+    insertion: Insertion
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything a batch changes; the memberships are `records` and `subjects`, to be written last."""
+
+    stop: int
+    rows: list[Row] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
+    records: dict[bytes, Entry] = field(default_factory=dict)
+    subjects: dict[bytes, Subject] = field(default_factory=dict)
+    covered: list[Kill] = field(default_factory=list)
+    """Subjects deleted here: first slot, death, shard. Every row of theirs from that slot on is dead."""
+    ends: list[int] = field(default_factory=list)
+    change: Change = field(default_factory=Change)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def plan(items: Iterable[Item], lookups: Lookups, view: View, frame: Frame) -> Plan:
+    """What the items of [frame.start, frame.stop) change, given what is known of those they name."""
+    return _Planner(lookups, view, frame).run(items)
+
+
+class _Planner:
+    def __init__(self, lookups: Lookups, view: View, frame: Frame) -> None:
+        self.records, self.subjects = dict(lookups.records), dict(lookups.subjects)
+        self.view, self.frame = view, frame
+        self.plan = Plan(frame.stop)
+        self.ledger = Ledger(view, frame.start, frame.slice_span)
+        self.covered_tags = {tag_of(bytes.fromhex(digest)) for digest in view.cleanups}
+
+    def run(self, items: Iterable[Item]) -> Plan:
+        for item in items:
+            self.ledger.reach(item.offset)
+            if isinstance(item, Insertion):
+                self._insert(item)
+            elif isinstance(item, Deletion):
+                self._delete(item)
+            elif isinstance(item, Sealing):
+                self.plan.counts["seals"] += 1
+                self.ledger.end_slice(item.offset + 1)
+            else:
+                self._send(item)
+        self._finish()
+        return self.plan
+
+    # -- inserts
+
+    def _insert(self, item: Insertion) -> None:
+        record, subject = item.who
+        self.plan.counts["inserts"] += 1
+        known = self.subjects.get(subject)
+        entry = self.records.get(record, _NO_ENTRY)
+        tag = tag_of(subject)
+        pair = entry.pairs.get(tag, _NO_PAIR)
+        if (known is not None and known.dead) or item.revision <= max(entry.tomb, pair.tomb):
+            self.plan.counts["dead_on_arrival"] += 1
+        elif pair.slot == NO_ROW or item.revision > pair.revision:
+            self._accept(item, entry, tag, pair)
+        elif item.revision == pair.revision and item.content != pair.content:
+            self.plan.counts["conflicts"] += 1
+        else:
+            self.plan.counts["repeated"] += 1
+
+    def _accept(self, item: Insertion, entry: Entry, tag: bytes, pair: Pair) -> None:
+        record, subject = item.who
+        shard = shard_of(subject or record, self.frame.shards)
+        if pair.slot != NO_ROW:
+            self.plan.counts["updates"] += 1
+            self.ledger.kill(Kill(pair.slot, item.offset, shard))
+        row = Pair(item.offset, item.revision, item.content, pair.tomb)
+        self._keep_record(record, Entry(entry.tomb, {**entry.pairs, tag: row}))
+        if subject and subject not in self.subjects:
+            self._keep_subject(subject, Subject(False, item.offset))
+        self.plan.rows.append(Row(item.offset, shard, item))
+        self.ledger.add(item.offset, shard)
+
+    # -- deletions
+
+    def _delete(self, item: Deletion) -> None:
+        record, subject = item.who
+        self.plan.counts["deletes"] += 1
+        self._await(item)
+        if not record:
+            self._delete_subject(item, subject)
+        else:
+            entry = self.records.get(record, _NO_ENTRY)
+            tomb = FOREVER if item.revision is None else item.revision
+            bury = self._bury_pair if subject else self._bury_id
+            self._keep_record(record, bury(item, entry, tomb))
+
+    def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> Entry:
+        tag = tag_of(item.who.subject)
+        pair = entry.pairs.get(tag, _NO_PAIR)
+        pair = pair._replace(tomb=max(pair.tomb, tomb))
+        return Entry(entry.tomb, {**entry.pairs, tag: self._strike(item, tag, pair, pair.tomb)})
+
+    def _bury_id(self, item: Deletion, entry: Entry, tomb: int) -> Entry:
+        tomb = max(entry.tomb, tomb)
+        return Entry(tomb, {tag: self._strike(item, tag, pair, tomb) for tag, pair in entry.pairs.items()})
+
+    def _strike(self, item: Deletion, tag: bytes, pair: Pair, tomb: int) -> Pair:
+        # A covered row died with its subject, at the tombstone's offset; its clean-up records that.
+        if pair.slot == NO_ROW or pair.revision > tomb or tag in self.covered_tags:
+            return pair
+        shard = shard_of(tag or item.who.record, self.frame.shards)
+        self.ledger.kill(Kill(pair.slot, item.offset, shard))
+        return Pair(tomb=pair.tomb)
+
+    def _delete_subject(self, item: Deletion, subject: bytes) -> None:
+        known = self.subjects.get(subject)
+        if known is not None and known.dead:
+            return
+        self._keep_subject(subject, Subject(True, item.offset))
+        self.plan.counts["subjects_deleted"] += 1
+        if known is not None:
+            self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
+
+    def _cover(self, subject: bytes, kill: Kill) -> None:
+        self.covered_tags.add(tag_of(subject))
+        self.plan.covered.append(kill)
+        self.plan.change.put("cleanups", subject.hex(), Cleanup(kill.death, kill.shard, kill.slot))
+        self.ledger.hit(kill)
+
+    # -- what waits, and what is sent on
+
+    def _await(self, item: Deletion) -> None:
+        if item.receipt:
+            within = self.frame.forget_within if item.forget_within is None else item.forget_within
+            self._put_pending(item, item.since + round(within * 1000))
+
+    def _put_pending(self, item: Deletion, deadline: int) -> None:
+        self.plan.change.put(
+            "pending", item.offset, Pending(item.since, deadline, {} if item.copies else None)
+        )
+        self.plan.change.put("outbox", item.offset, [ACCEPTED, COPIES] if item.copies else [ACCEPTED])
+
+    def _send(self, item: Sending) -> None:
+        self.plan.counts[item.kind] += 1
+        if item.kind == HOME:
+            self.plan.change.put("outbox", item.offset, [HOME])
+            return
+        self.plan.change.put("outbox", item.offset, [DEAD, item.reason])
+        if item.kind == "unresolved":
+            deadline = item.since + round(self.frame.forget_within * 1000)
+            self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline))
+
+    # -- memory of the batch
+
+    def _keep_record(self, record: bytes, entry: Entry) -> None:
+        self.records[record] = self.plan.records[record] = entry
+
+    def _keep_subject(self, subject: bytes, value: Subject) -> None:
+        self.subjects[subject] = self.plan.subjects[subject] = value
+
+    def _finish(self) -> None:
+        self.ledger.settle(self.plan.change, self.frame.stop, self.frame.folds)
+        self.plan.kills, self.plan.ends = self.ledger.kills, self.ledger.ends
+        counts = self.plan.counts
+        counts["live"] = len(self.plan.rows) - len(self.plan.kills)
+        counts["holes"] = len(self.plan.kills)
+        for name, more in counts.items():
+            if more:
+                self.plan.change.put("meta", name, self.view.number(name) + more)

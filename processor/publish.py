@@ -1,0 +1,221 @@
+"""Steps 10-12 of the loop: manifests through the gate to the topic, then receipts, then heartbeats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from processor.compose import Timing, Urgency, clean_at, due, entries
+from processor.errors import LogUnavailable
+from processor.events import Delete
+from processor.log.protocol import Log, Producer
+from processor.manifest import (
+    Heartbeat,
+    Manifest,
+    Receipt,
+    ShardEntry,
+    TokenField,
+    heartbeat_key,
+    manifest_key,
+)
+from processor.owned import Owned, Publishing
+from processor.parsing import Parser
+from processor.results import Results
+from processor.settings import Settings
+from processor.state.redis import DirtyShard
+from processor.view import Change, Pending, View
+
+__all__ = ["Publisher", "erased_through"]
+
+
+def erased_through(view: View) -> int:
+    """No byte of what was deleted before this offset is left in what we keep.
+
+    Without rewriting of slice files, that is the first death or open clean-up there is.
+    """
+    deaths = [cleanup.death for cleanup in view.cleanups.values()]
+    return min([view.applied, *deaths, *([0] if view.number("holes") else [])])
+
+
+class Publisher:
+    """Publishes for owned partitions. One manifest a partition is on its way at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        producer: Producer,
+        parser: Parser,
+        identity_hash: str,
+        learner: tuple[str, str, bool],
+        empty_digest: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._producer = producer
+        self._parser = parser
+        self._identity = identity_hash
+        self._learner, self._profile, self._forgets = learner
+        self._empty = empty_digest
+        self._clock = clock
+        self._urgency = Urgency(
+            settings.withdraw, settings.publish_wait, settings.publish_every, settings.max_stale
+        )
+
+    # -- manifests (steps 10 and 11)
+
+    def turn(self, owned: Owned, recovering: bool) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable."""
+        if owned.catching_up:
+            return
+        self._acknowledge(owned)
+        if owned.publishing is None:
+            shards = entries(owned.view, self._settings.shards_per_partition, self._forgets, self._empty)
+            if due(self._timing(owned, shards, recovering), self._urgency):
+                self._publish(owned, shards)
+
+    def _timing(self, owned: Owned, shards: tuple[ShardEntry, ...], recovering: bool) -> Timing:
+        now, last = self._clock(), owned.manifest
+        return Timing(
+            since_last=None if last is None else now - owned.published_at,
+            unhidden=None if owned.unhidden_since is None else now - owned.unhidden_since,
+            recovering=recovering,
+            changed=last is None or shards != last.shards,
+            advanced=last is None or owned.view.applied > last.applied,
+        )
+
+    def _publish(self, owned: Owned, shards: tuple[ShardEntry, ...]) -> None:
+        manifest = self._manifest(owned, shards)
+        data = manifest.encode()
+        change = Change(ops=[("SET", owned.state.keys.of("register"), data)])
+        change.put("meta", "register_dirty", 1)
+        need = [(entry.shard, clean_at(owned.view, entry, self._forgets)) for entry in shards]
+        try:
+            owned.commit(change, need=need)
+        except DirtyShard:
+            owned.counters["gate_refusals"] += 1
+            return
+        owned.unhidden_since = None
+        self._send(owned, manifest, data)
+
+    def _send(self, owned: Owned, manifest: Manifest, data: bytes) -> None:
+        key = manifest_key(self._settings.model, owned.partition)
+        future = self._producer.send(self._settings.results_topic, 0, key, data)
+        owned.publishing = Publishing(manifest, data, future)
+
+    def _manifest(self, owned: Owned, shards: tuple[ShardEntry, ...]) -> Manifest:
+        return Manifest(
+            model=self._settings.model,
+            identity=self._identity,
+            partition=owned.partition,
+            token=TokenField(counter=owned.token.counter, nonce=owned.token.nonce),
+            sequence=owned.next_sequence(),
+            applied=owned.view.applied,
+            erased_through=erased_through(owned.view),
+            created_at=round(time.time() * 1000),
+            learner=self._learner,
+            profile=self._profile,
+            shards=shards,
+        )
+
+    def _acknowledge(self, owned: Owned) -> None:
+        sent = owned.publishing
+        if sent is None or not sent.future.done():
+            return
+        if sent.future.exception() is not None:
+            # Unknown whether it was written; the same bytes again do no harm.
+            self._send(owned, sent.manifest, sent.data)
+            return
+        change = Change()
+        change.put("meta", "register_dirty", 0)
+        change.put("meta", "published_applied", sent.manifest.applied)
+        owned.commit(change)
+        owned.publishing, owned.manifest = None, sent.manifest
+        owned.manifest_offset, owned.published_at = sent.future.result(), self._clock()
+        owned.counters["manifests"] += 1
+        owned.counters["withdrawals"] += any(
+            e.status in ("withdrawn", "left-out") for e in sent.manifest.shards
+        )
+        self._beat(owned)
+
+    # -- receipts
+
+    def send_receipts(self, owned: Owned, results: Results) -> None:
+        """Send `hidden` for every deletion that no version in force holds. Raises as `turn` does."""
+        if owned.catching_up:
+            return
+        for offset, pending in owned.view.pending.items():
+            if offset not in owned.receipts and offset not in owned.view.outbox:
+                version = self._hidden_by(owned, offset, pending, results)
+                if version is not None:
+                    owned.receipts[offset] = self._receipt(owned, offset, version)
+        self._settle_receipts(owned)
+
+    def _hidden_by(self, owned: Owned, offset: int, pending: Pending, results: Results) -> int | None:
+        """The version that hides the deletion in every partition; None if there is none yet."""
+        versions: list[int] = []
+        if owned.partition < self._settings.partitions:
+            if owned.manifest is None or owned.manifest.applied <= offset:
+                return None
+            versions.append(owned.manifest_offset)
+        for partition, copy in (pending.copies or {}).items():
+            held = results.of(int(partition))
+            if held.named is None or held.named.applied <= copy:
+                return None
+            versions.append(held.offset)
+        return max(versions)
+
+    def _receipt(self, owned: Owned, offset: int, version: int):  # type: ignore[no-untyped-def]
+        event_id = self._event_id(owned, offset)
+        receipt = Receipt(
+            event_id=event_id, state="hidden", partition=owned.partition, offset=offset, version=version
+        )
+        return self._producer.send(self._settings.receipts_topic, 0, event_id.encode(), receipt.encode())
+
+    def _event_id(self, owned: Owned, offset: int) -> str:
+        if offset in owned.event_ids:
+            return owned.event_ids[offset]
+        for record in self._log.read(self._settings.events_topic, owned.partition, offset, offset + 1):
+            event = self._parser.parse(record.value)
+            if isinstance(event, Delete):
+                return event.event_id
+        raise LogUnavailable(f"the deletion at {owned.partition}/{offset} can't be read again")
+
+    def _settle_receipts(self, owned: Owned) -> None:
+        change = Change()
+        for offset, future in list(owned.receipts.items()):
+            if future.done():
+                del owned.receipts[offset]
+                if future.exception() is None:
+                    change.drop("pending", offset)
+                    owned.event_ids.pop(offset, None)
+        if change.tables:
+            owned.counters["hidden"] += len(change.tables["pending"])
+            owned.commit(change)
+
+    # -- heartbeats (step 12)
+
+    def heartbeat(self, owned: Owned) -> None:
+        """Name the manifest in force, if it is time and the token is still ours."""
+        if (
+            owned.manifest is not None
+            and self._clock() - owned.heartbeat_at >= self._settings.heartbeat_every
+        ):
+            owned.read([("EXISTS", owned.state.keys.meta)])
+            self._beat(owned)
+
+    def _beat(self, owned: Owned) -> None:
+        if owned.manifest is None or any(self._late(owned.view)):
+            return
+        owned.heartbeat_at = self._clock()
+        manifest = owned.manifest
+        beat = Heartbeat(
+            counter=manifest.token.counter, nonce=manifest.token.nonce, sequence=manifest.sequence
+        )
+        key = heartbeat_key(self._settings.model, owned.partition)
+        self._producer.send(self._settings.results_topic, 0, key, beat.encode())
+
+    def _late(self, view: View) -> Iterator[bool]:
+        now = time.time() * 1000
+        return (pending.deadline < now for pending in view.pending.values())

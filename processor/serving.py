@@ -1,0 +1,119 @@
+"""What is served at a moment: the merged partitions that may be, and answers that say which those were."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.learner import Ensemble, Learner, State
+from models.rows import Rows
+from models.text import hash_texts
+from processor.errors import NotEnough
+from processor.loading import Digested
+from processor.manifest import Manifest
+
+__all__ = ["Answer", "Ensembles", "Merged", "Served", "check_quorum", "version_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Probabilities (n, classes), by which version, and the partitions that had no part in them."""
+
+    scores: NDArray[np.float64]
+    classes: tuple[str, ...]
+    version: int | None
+    left_out: tuple[int, ...]
+
+    def labels(self) -> list[str]:
+        """The likeliest class of each row; of equal ones the first."""
+        return [self.classes[best] for best in self.scores.argmax(axis=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One version, whatever comes after it. Safe to use from several threads."""
+
+    learner: Learner
+    ensemble: Ensemble
+    version: int | None
+    """Results offset of the newest manifest merged; None before the first."""
+    left_out: tuple[int, ...]
+
+    def scores(self, inputs: Sequence[str] | Rows) -> Answer:
+        """Of texts, or of rows of features. Raises models.BadRows."""
+        rows = inputs if isinstance(inputs, Rows) else _rows(inputs, self.learner.n_features)
+        return Answer(self.ensemble.scores(rows), self.learner.classes, self.version, self.left_out)
+
+    def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
+        return self.scores(inputs).labels()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A partition's manifest with its states loaded, and what is known of its owner."""
+
+    manifest: Manifest
+    offset: int
+    states: tuple[Digested, ...]
+    vouched_at: float | None
+    """Monotonic seconds at which its owner is known to have held its token; None if that isn't known."""
+    newest_owner: bool
+    """Whether no higher counter has been seen."""
+
+    def leased(self, now: float, lease: float) -> bool:
+        return self.newest_owner and self.vouched_at is not None and now < self.vouched_at + lease
+
+    def covers(self, end: int) -> bool:
+        """Whether it holds all of a log that ends at `end`."""
+        return self.newest_owner and self.manifest.applied >= end
+
+
+def version_of(merged: Mapping[int, Merged]) -> int | None:
+    return max((one.offset for one in merged.values()), default=None)
+
+
+def check_quorum(served: int, left_out: tuple[int, ...], share: float) -> None:
+    """Raises NotEnough if fewer partitions are served than this share of all."""
+    partitions = served + len(left_out)
+    needed = math.ceil(share * partitions - 1e-9)
+    if served < needed:
+        names = ", ".join(map(str, left_out))
+        raise NotEnough(
+            f"{served} of {partitions} partitions can be served, the quorum is {needed}; left out: {names}",
+            left_out,
+        )
+
+
+class Ensembles:
+    """The ensembles of the last few sets of states: each is made once. Safe to use from several threads."""
+
+    _KEPT = 2
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, ...], Ensemble] = {}
+
+    def of(self, states: Sequence[Digested]) -> Ensemble:
+        key = tuple(digest for digest, _ in states)
+        with self._lock:
+            found = self._made.get(key)
+        # Made outside of the lock: others go on scoring by what is there.
+        return found if found is not None else self._add(key, [state for _, state in states])
+
+    def _add(self, key: tuple[str, ...], states: list[State]) -> Ensemble:
+        ensemble = self._learner.ensemble(states)
+        with self._lock:
+            self._made[key] = ensemble
+            while len(self._made) > self._KEPT:
+                del self._made[next(iter(self._made))]
+        return ensemble
+
+
+def _rows(texts: Sequence[str], n_features: int) -> Rows:
+    return Rows(np.full(len(texts), -1, np.int32), *hash_texts(texts, n_features))

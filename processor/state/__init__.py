@@ -1,0 +1,1 @@
+"""A partition's state in Redis: key names, scripts, and the client that runs them."""

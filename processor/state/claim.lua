@@ -1,0 +1,32 @@
+-- Takes a partition: writes the token if nobody holds a higher one. Repeatable by its nonce.
+-- KEYS    meta, redo
+-- ARGV    counter, nonce, first: msgpack map of meta's fields when the partition is new, '' where it must exist
+-- Returns {'OK'} | {'HIGHER', stored counter} | {'ABSENT'}
+local function perform(blob, new_applied, writes)
+  for _, op in ipairs(cmsgpack.unpack(blob)) do
+    redis.call(unpack(op))
+  end
+  redis.call('HSET', KEYS[1], 'writes', writes, 'applied', new_applied)
+  redis.call('DEL', KEYS[2])
+end
+
+local held = redis.call('HMGET', KEYS[2], 'blob', 'applied', 'writes')
+if held[1] then perform(held[1], held[2], held[3]) end
+
+local token = ARGV[1] .. ':' .. ARGV[2]
+local stored = redis.call('HMGET', KEYS[1], 'token', 'writes')
+if stored[1] == token then return {'OK'} end
+if not stored[2] then
+  if ARGV[3] == '' then return {'ABSENT'} end
+  local first = {}
+  for field, value in pairs(cmsgpack.unpack(ARGV[3])) do
+    first[#first + 1] = field
+    first[#first + 1] = value
+  end
+  redis.call('HSET', KEYS[1], 'token', token, 'writes', '0', unpack(first))
+  return {'OK'}
+end
+local counter = stored[1] and string.match(stored[1], '^%d+') or '0'
+if tonumber(counter) >= tonumber(ARGV[1]) then return {'HIGHER', counter} end
+redis.call('HSET', KEYS[1], 'token', token, 'writes', string.format('%.0f', tonumber(stored[2]) + 1))
+return {'OK'}

@@ -1,0 +1,154 @@
+"""The client of a partition's state: three scripts, each checked against the owner's token.
+
+A time-out means unknown: every script may run twice, so the client asks again with the same arguments
+until it has an answer, and only gives up with `StateUnavailable` - whoever gets that drops the
+partition's memory and claims it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import msgpack
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from processor.errors import Fenced, RolledBack, StateMissing, StateUnavailable
+from processor.state.keys import VIEW_HASHES, Keys
+
+__all__ = ["DirtyShard", "Op", "PartitionState", "Token", "connect"]
+
+Op = Sequence[str | bytes | int]
+"""One Redis command: its name, its key, its arguments."""
+
+
+class Token(NamedTuple):
+    """Who owns a partition: a counter that grows with every claim, and a nonce of 128 bits."""
+
+    counter: int
+    nonce: str
+
+    def __str__(self) -> str:
+        return f"{self.counter}:{self.nonce}"
+
+
+class DirtyShard(Exception):
+    """The gate found a kill newer than the state that was to be published."""
+
+
+def connect(url: str, timeout: float = 5.0) -> redis.Redis:
+    """A client without retries of its own (its default would apply a script twice unseen)."""
+    client: redis.Redis = redis.Redis.from_url(
+        url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
+    )
+    return client
+
+
+class PartitionState:
+    """Scripts over the keys of one partition. Holds no state of its own."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, *, patience: float = 3.0) -> None:
+        self.keys = keys
+        self._redis = client
+        self._patience = patience
+        self._commit, self._read, self._claim = (
+            client.register_script(files(__package__).joinpath(f"{name}.lua").read_text())
+            for name in ("commit", "read", "claim")
+        )
+
+    def claim(self, token: Token, first: Mapping[str, str | int] | None) -> int | None:
+        """Take the partition; `first` holds meta's fields if it may be new. Returns a higher counter, if one holds.
+
+        Raises:
+            StateUnavailable: no answer.
+            StateMissing: the partition isn't there, and `first` is None.
+        """
+        blob = b"" if first is None else _pack({k: str(v) for k, v in first.items()})
+        keys = [self.keys.meta, self.keys.of("redo")]
+        answer = self._ask(self._claim, keys, [token.counter, token.nonce, blob])
+        if answer[0] == b"ABSENT":
+            raise StateMissing(
+                "Redis holds nothing of a partition that has published: restore it, or start with --rebuild"
+            )
+        return int(answer[1]) if answer[0] == b"HIGHER" else None
+
+    def mark_stopped(self, why: str) -> None:
+        """Leave word for `status` that the partition's owner stopped; best effort."""
+        with contextlib.suppress(redis.RedisError):
+            self._redis.set(self.keys.of("stopped"), why)
+
+    def load(self) -> dict[str, dict[bytes, bytes]]:
+        """The hashes that the owner mirrors, by name. Call it after a claim: nobody else writes then."""
+        try:
+            pipe = self._redis.pipeline(transaction=True)
+            for name in VIEW_HASHES:
+                pipe.hgetall(self.keys.of(name))
+            return dict(zip(VIEW_HASHES, pipe.execute(), strict=True))
+        except redis.RedisError as error:
+            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
+
+    def read(self, token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
+        """Replies to read commands, all at one moment.
+
+        Raises:
+            Fenced, RolledBack, StateUnavailable: the owner must claim again.
+        """
+        if not ops:
+            return []
+        answer = self._ask(self._read, [self.keys.meta], [str(token), applied, writes, _pack(ops)])
+        _check(answer[0])
+        return list(answer[1])
+
+    def commit(
+        self,
+        token: Token,
+        applied: int,
+        writes: int,
+        ops: Sequence[Op],
+        new_applied: int,
+        need: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """Perform absolute writes once, whole; afterwards the partition's `writes` is one more.
+
+        `need` lists (shard, offset): refused if the shard's `hit` is beyond that.
+
+        Raises:
+            DirtyShard: a need is not met; nothing was written.
+            Fenced, RolledBack, StateUnavailable: the owner must claim again.
+        """
+        keys = [self.keys.meta, self.keys.of("redo"), self.keys.of("hits")]
+        args = [str(token), applied, writes, new_applied, _pack(ops), _pack(list(need))]
+        answer = self._ask(self._commit, keys, args)
+        if answer[0] == b"DIRTY":
+            raise DirtyShard(answer[1])
+        _check(answer[0])
+
+    def _ask(self, script: Any, keys: list[str], args: list[Any]) -> list[Any]:
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return list(script(keys=keys, args=args))
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                if time.monotonic() >= deadline:
+                    raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
+                time.sleep(0.05)
+            except redis.RedisError as error:
+                raise StateUnavailable(f"Redis refused a script: {error}") from error
+
+
+def _pack(value: object) -> bytes:
+    # cmsgpack of Redis rejects the bin type: bytes travel as raw strings.
+    packed: bytes = msgpack.packb(value, use_bin_type=False)
+    return packed
+
+
+def _check(status: bytes) -> None:
+    if status == b"FENCED":
+        raise Fenced("another owner holds this partition")
+    if status == b"ROLLED_BACK":
+        raise RolledBack("Redis holds less than was written: it was rolled back")

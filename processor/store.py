@@ -1,0 +1,125 @@
+"""Artefacts behind one URL: slice files and states, each name written once and never shared.
+
+Names are `partition/shard/kind/token-sequence-digest`. A file is there whole or not at all: written under
+a temporary name, synced, renamed, its folder synced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from processor.errors import SettingsError, StoreUnavailable
+
+__all__ = ["FolderStore", "Store", "artefact_name", "open_store"]
+
+_TEMPORARY = ".part"
+
+
+class Store(Protocol):
+    """Raises StoreUnavailable from every call that the medium refuses; `get` also if the name isn't there."""
+
+    def put(self, name: str, data: bytes) -> None: ...
+
+    def get(self, name: str) -> bytes: ...
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """(name, age in seconds) of everything below a folder."""
+        ...
+
+    def delete(self, name: str) -> None: ...
+
+
+def artefact_name(partition: int, shard: int, kind: str, writer: str, data: bytes) -> str:
+    """`writer` is unique to who writes: token and sequence."""
+    return f"{partition}/{shard}/{kind}/{writer}-{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def open_store(url: str) -> Store:
+    """Raises SettingsError for a URL that no store answers to."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("file", ""):
+        raise SettingsError(f"UNLEARN_STORE__URL: {parts.scheme}:// is not known; use file:///a/folder")
+    if parts.netloc not in ("", "localhost") or not parts.path:
+        raise SettingsError("UNLEARN_STORE__URL: names no folder of this machine; use file:///a/folder")
+    return FolderStore(Path(unquote(parts.path)))
+
+
+class FolderStore:
+    """A store in a local (or mounted) folder. A name that leads out of it is not there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        temporary = path.with_name(path.name + _TEMPORARY)
+        try:
+            _make_folder(path.parent)
+            try:
+                _write_synced(temporary, data)
+                temporary.rename(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't write: {error.strerror}") from error
+
+    def get(self, name: str) -> bytes:
+        try:
+            return self._path(name).read_bytes()
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't read {name}: {error.strerror}") from error
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        for path in sorted((self._root / prefix).rglob("*")):
+            try:
+                if path.is_file():
+                    yield str(path.relative_to(self._root)), time.time() - path.stat().st_mtime
+            except FileNotFoundError:
+                continue
+
+    def delete(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            path.unlink()
+            _sync_folder(path.parent)  # what was erased must not come back after a crash
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't delete {name}: {error.strerror}") from error
+
+    def _path(self, name: str) -> Path:
+        parts = name.split("/")
+        if "\0" in name or any(part in ("", ".", "..") for part in parts):
+            raise StoreUnavailable(f"the store has no name {name!r}")
+        return self._root.joinpath(*parts)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    """With its parents, each of them there after a crash too."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

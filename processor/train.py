@@ -1,0 +1,119 @@
+"""Trainers: a job is a fold (or a forget) over slice files, run in this process or in a pool.
+
+What a job learned is summed from the rows themselves, and compared with the sums that the membership kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.digest import decode_state, encode_state
+from models.learner import Learner
+from models.learner import State as Arrays
+from processor.errors import ArtefactInvalid
+from processor.jobs import Built, Job, Part, Trained
+from processor.lineage import EMPTY, MODULUS, chain, sum_slots
+from processor.slice_files import read_slice
+from processor.slices import Members, deaths
+from processor.store import Store, artefact_name
+from processor.view import State
+
+__all__ = ["run"]
+
+
+def run(job: Job, learner: Learner, store: Store) -> Trained:
+    """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here."""
+    start = time.perf_counter()
+    trained = (
+        _Run(job, learner, store).forget_and_fold() if learner.forgets else _Run(job, learner, store).fold()
+    )
+    trained.seconds = time.perf_counter() - start
+    return trained
+
+
+class _Run:
+    def __init__(self, job: Job, learner: Learner, store: Store) -> None:
+        self.job, self.learner, self.store = job, learner, store
+        self.result = Trained()
+        base = job.base[1] if job.base else None
+        self.state: Arrays = _load(base, learner, store) if base else learner.empty()
+        self.lineage, self.rows = (base.lineage, base.rows) if base else (EMPTY, 0)
+
+    def fold(self) -> Trained:
+        for part in self.job.learn:
+            live, total = self._learn(part)
+            if live:
+                self.lineage = chain(self.lineage, part.end, total)
+            if part.end in self.job.keep or part is self.job.learn[-1]:
+                self._store(part.end)
+        return self.result
+
+    def forget_and_fold(self) -> Trained:
+        total = int(self.lineage, 16)
+        covered = 0
+        for part in self.job.forget:
+            gone, hidden = self._forget(part)
+            total, covered = (total - gone) % MODULUS, covered + hidden
+        for part in self.job.learn:
+            _, learned = self._learn(part)
+            total += learned
+            covered += self._covered
+        self.lineage = f"{total % MODULUS:032x}"
+        self.result.agrees &= (total + covered - (self.job.total or 0)) % MODULUS == 0
+        self._store(self.job.learn[-1].end if self.job.learn else self.job.base[0] if self.job.base else 0)
+        return self.result
+
+    def _learn(self, part: Part) -> tuple[int, int]:
+        """Learn a slice's living rows; (how many, their sum)."""
+        members, death, covered = self._read(part)
+        alive = death >= self.job.applied
+        rows = members.take(alive)
+        if len(rows):
+            self.state = self.learner.learn(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+        total = _sum(members.slots[alive])
+        self._covered = _sum(members.slots[covered & ~alive])
+        self.result.agrees &= (total + self._covered - part.expected) % MODULUS == 0
+        self.result.rows += len(rows)
+        self.rows += len(rows)
+        return len(rows), total
+
+    def _forget(self, part: Part) -> tuple[int, int]:
+        """Forget what died in [base.applied, applied); (its sum, the sum of rows only a clean-up covers)."""
+        assert self.job.base is not None
+        members, death, covered = self._read(part)
+        gone = (death >= self.job.base[1].applied) & (death < self.job.applied)
+        rows = members.take(gone)
+        if len(rows):
+            self.state = self.learner.forget(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+        self.result.forgotten += len(rows)
+        self.rows -= len(rows)
+        return _sum(rows.slots), _sum(members.slots[covered & (death < self.job.applied)])
+
+    def _read(self, part: Part) -> tuple[Members, NDArray[np.int64], NDArray[np.bool_]]:
+        members = read_slice(self.store, part.file)
+        return members, *deaths(members, part.holes, self.job.covers)
+
+    def _store(self, through: int) -> None:
+        data = encode_state(self.learner, self.state)
+        name = artefact_name(
+            self.job.partition, self.job.shard, "state", f"{self.job.writer}.{through}", data
+        )
+        self.store.put(name, data)
+        digest = hashlib.sha256(data).hexdigest()
+        state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data))
+        self.result.built.append(Built(through, state))
+
+
+def _load(state: State, learner: Learner, store: Store) -> Arrays:
+    data = store.get(state.file)
+    if hashlib.sha256(data).hexdigest() != state.digest:
+        raise ArtefactInvalid(f"the state {state.file} is not what its digest says")
+    return decode_state(learner, data)
+
+
+def _sum(slots: NDArray[np.int64]) -> int:
+    return sum_slots(slots.tolist())

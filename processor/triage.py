@@ -1,0 +1,134 @@
+"""One record of the events topic -> what the plan has to do with it (DESIGN 3, routing).
+
+An event counts only on its home partition, where its key (rebuilt from the payload) belongs. Elsewhere it
+is sent home, unchanged. A delete that names a record alone has no home: it counts wherever it is read, and
+the first partition to read it copies it to all others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from processor.events import BadInsert, Delete, Empty, Insert, Seal, Unreadable
+from processor.log.protocol import Record
+from processor.membership import ALONE
+from processor.routing import Digests, Origin, event_key, home, read_origin
+
+__all__ = ["Addressed", "Deletion", "Insertion", "Item", "Sealing", "Sending", "Triage"]
+
+
+class Addressed(NamedTuple):
+    """The keyed digests of who an event is about; empty where it doesn't say."""
+
+    record: bytes
+    subject: bytes
+
+
+class Insertion(NamedTuple):
+    offset: int
+    who: Addressed
+    content: bytes
+    revision: int
+    event: Insert
+
+
+class Deletion(NamedTuple):
+    offset: int
+    who: Addressed
+    revision: int | None
+    since: int
+    """When its clock started, ms since the epoch: the original's timestamp for a copy."""
+    forget_within: float | None
+    receipt: bool
+    """A copy of another partition's event owes no receipt; the original's owner sends it."""
+    copies: bool
+
+
+class Sealing(NamedTuple):
+    offset: int
+
+
+class Sending(NamedTuple):
+    """Not applied here: to be sent home, or dead-lettered for `reason`; unresolved if it may be a deletion."""
+
+    offset: int
+    kind: Literal["home", "dead", "unresolved"]
+    reason: str
+    since: int
+
+
+Item = Insertion | Deletion | Sealing | Sending
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """Sorts the records of one partition. `partitions` is P0, the count when the model was made."""
+
+    model: str
+    partition: int
+    partitions: int
+    subjects: bool
+    secret: bytes
+    digests: Digests
+
+    def sort(self, record: Record, event: object) -> Item | None:
+        """The item of a parsed record; None where there is nothing to do. Total."""
+        if isinstance(event, Insert):
+            return self._insert(record, event)
+        if isinstance(event, Delete):
+            return self._delete(record, event)
+        if isinstance(event, Seal):
+            return Sealing(record.offset) if self.partition < self.partitions else None
+        if isinstance(event, BadInsert | Unreadable):
+            kind: Literal["dead", "unresolved"] = "dead" if isinstance(event, BadInsert) else "unresolved"
+            return Sending(record.offset, kind, event.reason, record.timestamp)
+        assert isinstance(event, Empty)
+        return None
+
+    def _insert(self, record: Record, event: Insert) -> Item:
+        if event.subject_id is not None and not self.subjects:
+            return Sending(record.offset, "dead", "the model was made without subjects", record.timestamp)
+        if not self._at_home(event):
+            return self._send_home(record, "dead")
+        who = self._who(event.record_id, event.subject_id)
+        return Insertion(record.offset, who, self.digests.content(event), event.revision, event)
+
+    def _delete(self, record: Record, event: Delete) -> Item:
+        if event.subject_id is not None and not self.subjects:
+            return Sending(
+                record.offset, "unresolved", "the model was made without subjects", record.timestamp
+            )
+        homeless = event.subject_id is None and self.subjects and self.partitions > 1
+        origin = self._origin(record)
+        if (not homeless and not self._at_home(event)) or (
+            homeless and self.partition >= self.partitions and origin
+        ):
+            return self._send_home(record, "unresolved")
+        return Deletion(
+            record.offset,
+            self._who(event.record_id, event.subject_id),
+            event.revision,
+            origin.timestamp if origin else record.timestamp,
+            event.forget_within,
+            receipt=not (homeless and origin),
+            copies=homeless and origin is None,
+        )
+
+    def _send_home(self, record: Record, given_up: Literal["dead", "unresolved"]) -> Sending:
+        origin = self._origin(record)
+        if origin is None:
+            return Sending(record.offset, "home", "", record.timestamp)
+        return Sending(record.offset, given_up, "a forwarded event was read off its home", origin.timestamp)
+
+    def _at_home(self, event: Insert | Delete) -> bool:
+        return home(event_key(event), self.partitions) == self.partition
+
+    def _origin(self, record: Record) -> Origin | None:
+        return read_origin(self.secret, self.model, record.headers) if record.headers else None
+
+    def _who(self, record_id: str | None, subject_id: str | None) -> Addressed:
+        return Addressed(
+            self.digests.record(record_id) if record_id is not None else b"",
+            self.digests.subject(subject_id) if subject_id is not None else ALONE,
+        )

@@ -1,0 +1,280 @@
+"""The loop (DESIGN 7). The only place where the steps meet.
+
+ 1 poll            5 plan                9 train
+ 2 parse           6 apply              10 compose, gate
+ 3 route           7 send               11 publish, receipts
+ 4 look up         8 end slices, seal   12 commit, housekeeping, heartbeat
+
+Whoever is fenced, rolled back or without an answer of Redis drops all memory of the partition, and claims it
+again at the next poll if it is still assigned.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import redis
+
+from models import digest
+from models.learner import Learner
+from processor.claim import Claimer
+from processor.errors import Fenced, LogUnavailable, Refused, RolledBack, StateUnavailable, StoreUnavailable
+from processor.identity import identity_hash, identity_of
+from processor.intake import Intake, parser_of
+from processor.log.protocol import Batch, Log, Polled
+from processor.outbox import Outbox
+from processor.owned import Owned
+from processor.publish import Publisher
+from processor.results import Results
+from processor.seal import Sealer
+from processor.settings import Settings
+from processor.state.keys import Keys
+from processor.state.redis import PartitionState
+from processor.store import Store
+from processor.sweep import Sweeper
+from processor.training import Trainers, Training
+
+__all__ = ["Worker"]
+
+_log = logging.getLogger(__name__)
+_BUSY, _IDLE = 0.01, 0.1
+_COLLECT_EVERY = 60.0
+_CLAIM_RETRY = 1.0
+
+
+class Worker:
+    """One member of the consumer group. `turn` is one pass of the loop; call it from one thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        client: redis.Redis,
+        store: Store,
+        learner: Learner,
+        trainers: Trainers,
+        *,
+        rebuild: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._reader = log.reader(settings.events_topic, settings.group_id)
+        self._tail = log.tail(settings.results_topic)
+        self._producer = log.producer()
+        self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
+        self._trainers = trainers
+        self._state_of = _state_of(client, settings.model)
+        identity = identity_of(settings, learner)
+        parser = parser_of(settings, learner)
+        self.results = Results(settings.model, clock=clock)
+        self._intake = Intake(settings, learner, clock)
+        self._claimer = Claimer(
+            settings, log, self._state_of, identity, self._intake.restore, rebuild=rebuild
+        )
+        self._outbox = Outbox(settings, log, self._producer, parser)
+        self._sealer = Sealer(settings, log, self._producer, store, self._io, clock)
+        self._training = Training(settings, trainers, learner.forgets, clock)
+        self._sweeper = Sweeper(settings, store)
+        self._publisher = Publisher(
+            settings,
+            log,
+            self._producer,
+            parser,
+            identity_hash(identity),
+            (learner.id, "" if learner.exact_everywhere else "unknown", learner.forgets),
+            digest(learner, learner.empty()),
+            clock,
+        )
+        self.owned: dict[int, Owned] = {}
+        self.stopped: dict[int, str] = {}
+        self.counters: Counter[str] = Counter()
+        self._numbers: dict[int, int] = {}
+        self._claim_at: dict[int, float] = {}
+        self._collect_at = clock() + _COLLECT_EVERY
+
+    def turn(self, timeout: float | None = None) -> int:
+        """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
+        polled = self._reader.poll(
+            self._patience if timeout is None else timeout, self._settings.batch_records
+        )  # 1
+        self._follow_results()
+        self._take_assignment(polled)
+        applied = sum(self._applied(partition, batch) for partition, batch in polled.batches.items())
+        for owned in list(self.owned.values()):
+            self._guarded(owned, self._steps, polled.batches.get(owned.partition))
+        self._collect()
+        return applied
+
+    def close(self) -> None:
+        """Leave the group and let go of everything; what is under way is done again by the next owner."""
+        self._reader.close()
+        self._producer.close()
+        self._tail.close()
+        self._trainers.close()
+        self._io.shutdown(wait=True)
+
+    # -- assignment and claims
+
+    def _take_assignment(self, polled: Polled) -> None:
+        for partition in self.owned.keys() - polled.assigned.keys():
+            self._drop(partition, "no longer assigned")
+        self.stopped = {p: why for p, why in self.stopped.items() if p in polled.assigned}
+        for partition, why in polled.lost.items():
+            self._stop(partition, why)
+        for partition, number in polled.assigned.items():
+            anew = self._numbers.get(partition) != number
+            if anew or (partition not in self.owned and partition not in self.stopped):
+                self._claim(partition, number)
+
+    def _claim(self, partition: int, number: int) -> None:
+        if partition not in self.owned or not self._still_ours(self.owned[partition]):
+            if self._clock() < self._claim_at.get(partition, 0.0) or not self.results.follow(self._tail):
+                return
+            try:
+                newest = self.results.of(partition)
+                self.owned[partition] = self._claimer.claim(
+                    partition, newest.manifest, newest.highest_counter
+                )
+            except Refused as error:
+                self._numbers[partition] = number
+                self._stop(partition, str(error))
+                return
+            except (StateUnavailable, LogUnavailable, Fenced, RolledBack) as error:
+                _log.warning("partition %d can't be claimed yet: %s", partition, error)
+                self._claim_at[partition] = self._clock() + _CLAIM_RETRY
+                return
+            self.stopped.pop(partition, None)
+            self._claimed(self.owned[partition])
+        self._numbers[partition] = number
+        self._reader.seek(partition, self.owned[partition].view.applied)
+
+    def _claimed(self, owned: Owned) -> None:
+        self.counters["claims"] += 1
+        if owned.view.pending:
+            owned.unhidden_since = self._clock()
+        if any(held.live for held in owned.view.open.values()):
+            owned.rows_since = self._clock()
+        _log.info(
+            "partition %d claimed at %d with token %d%s",
+            owned.partition,
+            owned.view.applied,
+            owned.token.counter,
+            f", catching up to {owned.catch_up_to}" if owned.catching_up else "",
+        )
+
+    def _still_ours(self, owned: Owned) -> bool:
+        try:
+            owned.read([("EXISTS", owned.state.keys.meta)])
+        except (Fenced, RolledBack, StateUnavailable) as error:
+            self._drop(owned.partition, str(error))
+            return False
+        return True
+
+    def _follow_results(self) -> None:
+        self.results.merge(self._tail.poll(0))
+        for partition, owned in list(self.owned.items()):
+            if self.results.of(partition).highest_counter > owned.token.counter:
+                self.counters["fenced"] += 1
+                self._drop(partition, "the results topic shows a newer owner")
+        for partition in self.results.take_overtaken() & self.owned.keys():
+            # An older manifest landed behind ours: compaction would leave it alone on the topic.
+            self.owned[partition].manifest = None
+
+    def _drop(self, partition: int, why: str) -> None:
+        owned = self.owned.pop(partition)
+        self.counters.update(owned.counters)
+        _log.info("partition %d dropped: %s", partition, why)
+
+    def _stop(self, partition: int, why: str) -> None:
+        if self.stopped.get(partition) != why:
+            _log.error("partition %d is stopped: %s", partition, why)
+            self._state_of(partition).mark_stopped(why)
+        if partition in self.owned:
+            self._drop(partition, why)
+        self.stopped[partition] = why
+
+    # -- the steps
+
+    def _applied(self, partition: int, batch: Batch) -> int:
+        owned = self.owned.get(partition)
+        if owned is None or batch.stop <= owned.view.applied:
+            return 0
+        self._guarded(owned, self._apply, batch)
+        return len(batch.records)
+
+    def _apply(self, owned: Owned, batch: Batch) -> None:
+        if batch.start > owned.view.applied:
+            raise Fenced(f"a batch starts at {batch.start}, beyond what was applied")
+        self._intake.apply(owned, batch)  # 2-6
+
+    def _steps(self, owned: Owned, batch: Batch | None) -> None:
+        idle = batch is None
+        self._outbox.turn(owned)  # 7
+        if owned.partition < self._settings.partitions:
+            self._sealer.turn(owned)  # 8
+            self._sealer.append_seal(owned)
+            self._training.turn(owned, idle)  # 9
+            self._publisher.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))  # 10, 11
+        self._publisher.send_receipts(owned, self.results)
+        if not owned.view.outbox:
+            self._reader.commit({owned.partition: owned.view.applied})  # 12
+        self._sweeper.clean_up(owned)
+        self._publisher.heartbeat(owned)
+
+    def _hit(self, owned: Owned) -> set[int]:
+        shards = range(self._settings.shards_per_partition)
+        return {shard for shard in shards if shard in owned.view.hits}
+
+    def _guarded(self, owned: Owned, step: Callable[..., None], *args: object) -> None:
+        if self.owned.get(owned.partition) is not owned:
+            return
+        try:
+            step(owned, *args)
+        except (Fenced, RolledBack, StateUnavailable, StoreUnavailable) as error:
+            self.counters[_NAMES[type(error)]] += 1
+            self._claim_at[owned.partition] = self._clock() + _CLAIM_RETRY * isinstance(error, _OUTAGES)
+            self._drop(owned.partition, str(error))
+        except LogUnavailable as error:
+            _log.warning("partition %d: %s", owned.partition, error)
+
+    def _collect(self) -> None:
+        if self._clock() >= self._collect_at:
+            self._collect_at = self._clock() + _COLLECT_EVERY
+            for owned in list(self.owned.values()):
+                self._guarded(owned, self._sweeper.collect)
+
+    @property
+    def _patience(self) -> float:
+        return _BUSY if any(_waits(owned) for owned in self.owned.values()) else _IDLE
+
+
+_OUTAGES = (StateUnavailable, StoreUnavailable)
+_NAMES = {
+    Fenced: "fenced",
+    RolledBack: "rolled_back",
+    StateUnavailable: "state_lost",
+    StoreUnavailable: "store_lost",
+}
+
+
+def _waits(owned: Owned) -> bool:
+    """Whether something is under way that the next turns should pick up."""
+    view = owned.view
+    return bool(
+        owned.running
+        or owned.publishing
+        or owned.sealing
+        or owned.sending
+        or owned.receipts
+        or owned.unhidden_since is not None
+        or view.cleanups
+    )
+
+
+def _state_of(client: redis.Redis, model: str) -> Callable[[int], PartitionState]:
+    return lambda partition: PartitionState(client, Keys(model, partition))

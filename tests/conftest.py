@@ -1,0 +1,110 @@
+"""Services for the tests: those that the environment names, else containers, else local processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from processor.errors import UnlearnError
+from processor.services import LocalKafka, LocalRedis, Service
+from processor.services.address import free_port
+from processor.settings import Settings
+from tests.containers import kafka_container, redis_container
+
+SECRET = "a secret of the tests, 32 bytes.."
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture(scope="session")
+def kafka(services_dir: Path) -> Iterator[str]:
+    """Bootstrap servers of a real Kafka. Its topics and groups are shared: use names of your own."""
+    named = os.environ.get("UNLEARN_KAFKA__BOOTSTRAP_SERVERS")
+    port = free_port()
+    address = named or f"127.0.0.1:{port}"
+    service = LocalKafka(_settings(services_dir, kafka={"bootstrap_servers": address}), containers=False)
+    with ExitStack() as stack:
+        if named:
+            _require(service, "UNLEARN_KAFKA__BOOTSTRAP_SERVERS")
+        elif not stack.enter_context(kafka_container(service.address)):
+            _start(stack, service)
+        yield address
+
+
+@pytest.fixture(scope="session")
+def redis_url(services_dir: Path) -> Iterator[str]:
+    """URL of a real Redis. Its keys are shared: use a model's name of your own."""
+    named = os.environ.get("UNLEARN_REDIS__URL")
+    port = free_port()
+    url = named or f"redis://127.0.0.1:{port}/0"
+    service = LocalRedis(_settings(services_dir, redis={"url": url}))
+    with ExitStack() as stack:
+        if named:
+            _require(service, "UNLEARN_REDIS__URL")
+        elif not stack.enter_context(redis_container(service.address)):
+            _start(stack, service)
+        yield url
+
+
+@pytest.fixture
+def make_settings(kafka: str, redis_url: str, tmp_path: Path) -> MakeSettings:
+    """Makes settings of a new model on the test's services, with a store of its own."""
+
+    def make(**overrides: Any) -> Settings:
+        values: dict[str, Any] = {
+            "model": f"t{uuid.uuid4().hex[:12]}",
+            "kafka": {"bootstrap_servers": kafka},
+            "redis": {"url": redis_url},
+            "store": {"url": (tmp_path / "store").as_uri()},
+        }
+        return _settings(tmp_path, **values | overrides)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def services_dir() -> Iterator[Path]:
+    """A folder for this run's services. What a killed run left behind is stopped and removed first."""
+    root = Path(tempfile.gettempdir()) / f"unlearn tests {os.getuid()}"
+    root.mkdir(exist_ok=True)
+    for left in root.iterdir():
+        if not psutil.pid_exists(int(left.name)):
+            _remove(left)
+    folder = root / str(os.getpid())
+    yield folder
+    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    settings = _settings(folder)
+    for service in (LocalKafka(settings, containers=False), LocalRedis(settings)):
+        service.down(print)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settings(services_dir: Path, **values: Any) -> Settings:
+    merged: dict[str, Any] = {"secret": SECRET, "services_dir": services_dir, **values}
+    return Settings(**merged)
+
+
+def _require(service: Service, variable: str) -> None:
+    if not service.answers():
+        pytest.fail(
+            f"{service.name} on {service.address}, named by {variable}, doesn't answer", pytrace=False
+        )
+
+
+def _start(stack: ExitStack, service: Service) -> None:
+    try:
+        service.up(print)
+    except UnlearnError as error:
+        pytest.fail(f"this test needs {service.name}: {error}", pytrace=False)
+    stack.callback(service.down, print)

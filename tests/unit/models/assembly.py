@@ -1,0 +1,29 @@
+"""Prints each kernel's fused instructions as JSON: run by test_same_bytes with an empty cache."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+from numba.core.dispatcher import Dispatcher
+
+from models.prime import prime
+
+_FUSED = re.compile(r"\bv?fn?m(?:add|sub)\w*")
+
+
+def main() -> None:
+    prime()
+    found = {
+        f"{name}.{kernel.__name__}": sorted(set(_FUSED.findall("".join(kernel.inspect_asm().values()))))
+        for name, module in list(sys.modules.items())
+        if name.startswith("models.")
+        for kernel in vars(module).values()
+        if isinstance(kernel, Dispatcher)
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

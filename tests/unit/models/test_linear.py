@@ -1,0 +1,106 @@
+"""The linear learner's arithmetic: its exp, its bounds, its average."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from models import BadState, Rows, encode_state, make_learner
+from models.linear_kernel import decay, sigmoid
+
+HUGE, TINY = 1.7e308, 5e-324
+
+
+def rows_of(*cells: tuple[int, list[int], list[float]]) -> Rows:
+    return Rows.concat(
+        [
+            Rows(
+                np.array([label], np.int32),
+                np.array([0, len(indices)], np.int64),
+                np.array(indices, np.int32),
+                np.array(values, np.float64),
+            )
+            for label, indices, values in cells
+        ]
+    )
+
+
+def test_decay_is_exp_to_two_units_in_the_last_place() -> None:
+    x = np.concatenate([np.linspace(0.0, 40.0, 200_001), np.arange(1, 58) * np.log(2) / 2])
+    ours = np.array([decay(value) for value in x])
+    assert np.abs(ours / np.exp(-x) - 1).max() < 4.5e-16
+    assert decay(0.0) == 1.0
+    assert decay(1e300) == decay(40.0)
+
+
+def test_sigmoid_rises_and_is_symmetric() -> None:
+    z = np.linspace(-39.0, 39.0, 2001)
+    ours = [sigmoid(value) for value in z]
+    assert all(low < high for low, high in pairwise(ours[:1700]))
+    assert all(low <= high for low, high in pairwise(ours))
+    assert sigmoid(0.0) == 0.5
+    assert all(abs(sigmoid(value) + sigmoid(-value) - 1.0) <= 2.3e-16 for value in z)
+
+
+@pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c")])
+def test_any_finite_row_gives_a_canonical_state(classes: tuple[str, ...]) -> None:
+    # given
+    learner = make_learner("linear", classes, 8)
+    rows = rows_of(
+        (0, list(range(8)), [HUGE] * 8),
+        (1, [0, 1], [TINY, -TINY]),
+        (1, [0, 1, 2], [HUGE, TINY, 1.0]),
+        (0, [3], [-HUGE]),
+        (1, [3], [1e-200]),
+        (0, [], []),
+    )
+    many = Rows.concat([rows] * 50)
+    # when
+    state = learner.learn(learner.empty(), many)
+    # then
+    assert encode_state(learner, state)
+    scores = learner.ensemble([state]).scores(many)
+    assert np.isfinite(scores).all()
+    assert np.abs(scores.sum(axis=1) - 1.0).max() < 1e-12
+
+
+def test_certainty_leaves_no_subnormal_numbers() -> None:
+    learner = make_learner("linear", ("a", "b"), 2, lr=1e6)
+    rows = rows_of(*[(0, [0], [1e300]), (1, [1], [1e300])] * 300)
+    assert encode_state(learner, learner.learn(learner.empty(), rows))
+
+
+def test_it_learns_each_of_several_classes() -> None:
+    learner = make_learner("linear", ("a", "b", "c"), 3)
+    rows = rows_of(*[(label, [label], [1.0]) for label in (0, 1, 2)] * 40)
+    state = learner.learn(learner.empty(), rows)
+    assert (learner.ensemble([state]).scores(rows).argmax(axis=1) == rows.labels).all()
+
+
+def test_a_weight_is_averaged_over_the_shards_that_have_seen_its_feature() -> None:
+    # given
+    learner = make_learner("linear", ("a", "b"), 3)
+    one = learner.learn(learner.empty(), rows_of(*[(1, [0], [1.0]), (0, [1], [1.0])] * 9))
+    two = learner.learn(learner.empty(), rows_of(*[(1, [1], [1.0]), (0, [2], [1.0])] * 5))
+    asked = rows_of((-1, [0], [1.0]), (-1, [1], [1.0]), (-1, [2], [1.0]))
+    # when
+    scores = learner.ensemble([one, two]).scores(asked)[:, 1]
+    # then
+    weights = [one["weights"][0, 0], (one["weights"][0, 1] + two["weights"][0, 0]) / 2, two["weights"][0, 1]]
+    bias = (one["bias"][0] + two["bias"][0]) / 2
+    assert scores.tolist() == [sigmoid(weight + bias) for weight in weights]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("weights", np.nan), ("weights", -0.0), ("squares", 1e-310), ("squares", -1.0), ("bias", np.inf)],
+)
+def test_a_state_with_odd_numbers_is_refused(name: str, value: float) -> None:
+    learner = make_learner("linear", ("a", "b"), 3)
+    state = learner.learn(learner.empty(), rows_of((1, [0, 1], [1.0, 2.0])))
+    array = state[name].copy()
+    array.flat[0] = value
+    with pytest.raises(BadState):
+        encode_state(learner, {**state, name: array})

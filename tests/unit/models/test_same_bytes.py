@@ -1,0 +1,76 @@
+"""Training gives the same bytes on every CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+from models import linear_kernel
+
+ROOT = Path(__file__).parents[3]
+# Both spellings: glibc 2.33 dropped "_Usable".
+HIDDEN = [f"-{name}{end}" for name in ("AVX", "AVX2", "FMA", "FMA4", "AVX512F") for end in ("", "_Usable")]
+
+
+def run(script: str, **environment: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.unit.models.{script}"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def learned(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key not in {"cpu", "numpy", "exp"}}
+
+
+@pytest.fixture(scope="module")
+def here() -> dict[str, Any]:
+    return run("same_bytes")
+
+
+def test_a_generic_cpu_gives_the_same_digests(here: dict[str, Any]) -> None:
+    other = run("same_bytes", NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+    assert other["cpu"] == "generic"
+    assert learned(other) == learned(here)
+
+
+def test_a_cpu_without_avx_and_fma_gives_the_same_digests(here: dict[str, Any]) -> None:
+    # given
+    dispatched = [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
+    # when
+    other = run(
+        "same_bytes",
+        GLIBC_TUNABLES=f"glibc.cpu.hwcaps={','.join(HIDDEN)}",
+        NPY_DISABLE_CPU_FEATURES=" ".join(dispatched),
+        NUMBA_CPU_NAME="generic",
+    )
+    # then
+    assert not set(dispatched) & set(other["numpy"])
+    assert other["exp"] != here["exp"] or not __cpu_features__["FMA3"], "glibc's exp still uses FMA"
+    assert learned(other) == learned(here)
+
+
+def test_no_kernel_joins_a_product_and_a_sum(tmp_path: Path) -> None:
+    # given an empty cache: code from a cache can't be looked at
+    found = run("assembly", NUMBA_CACHE_DIR=str(tmp_path))
+    # then
+    assert {"models.linear_kernel.descend", "models.naive_bayes._log_scores"} <= set(found)
+    assert {name: fused for name, fused in found.items() if fused} == {}
+
+
+@pytest.mark.parametrize("option", ["fastmath", "parallel"])
+def test_no_kernel_may_reorder_sums(option: str) -> None:
+    assert not linear_kernel.descend.targetoptions.get(option)  # type: ignore[attr-defined]

@@ -1,0 +1,171 @@
+"""Owners played by hand, for tests of what reads their manifests."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import SecretStr
+
+from models import Learner, Rows, State, digest, encode_state, hash_texts, make_learner
+from processor.log.memory import MemoryLog
+from processor.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
+from processor.scorer import Scorer
+from processor.settings import Settings
+from processor.store import FolderStore, artefact_name
+
+FEATURES = 2**10
+LEASE = 20.0
+IDENTITY = "1" * 64
+NONCE = "a" * 32
+HAM = [("see you at lunch", 0), ("minutes of the meeting", 0)]
+SPAM = [("win a prize now", 1), ("free prize", 1), ("cheap pills", 1)]
+OTHERS = (HAM[:1], SPAM[:2])
+PROBE = ["a free prize at lunch"]
+
+LearnerName = Literal["naive-bayes", "linear"]
+
+
+class CountingStore(FolderStore):
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.fetched: list[str] = []
+
+    def get(self, name: str) -> bytes:
+        self.fetched.append(name)
+        return super().get(name)
+
+
+class Stage:
+    """A results topic, a store, and owners played by hand; monotonic time stands still unless moved."""
+
+    def __init__(self, folder: Path, learner: LearnerName, **changed: Any) -> None:
+        self.folder = folder
+        self.now = 1000.0
+        self.settings = Settings(
+            secret=SecretStr("0123456789abcdef"),
+            learner=learner,
+            features=FEATURES,
+            partitions=2,
+            shards_per_partition=2,
+            lease=LEASE,
+            heartbeat_every=5.0,
+            **changed,
+        )
+        self.learner: Learner = make_learner(learner, self.settings.classes, FEATURES)
+        self.log = MemoryLog()
+        self.log.create_topic("demo.events", 2)
+        self.log.create_topic("demo.results", 1)
+        self.store = CountingStore(folder)
+
+    def scorer(self, **more: Any) -> Scorer:
+        return Scorer(self.settings, self.log, self.store, self.learner, lambda: self.now, **more)
+
+    def state(self, rows: Sequence[tuple[str, int]]) -> State:
+        csr = hash_texts([text for text, _ in rows], FEATURES)
+        labels = np.array([label for _, label in rows], np.int32)
+        return self.learner.learn(self.learner.empty(), Rows(labels, *csr))
+
+    def entry(
+        self, partition: int, place: int, given: Sequence[tuple[str, int]], /, **changed: Any
+    ) -> ShardEntry:
+        state = self.state(given)
+        data = encode_state(self.learner, state)
+        name = artefact_name(partition, place, "state", "1-1", data) if given else ""
+        if given:
+            self.store.put(name, data)
+        values: dict[str, Any] = {
+            "shard": place,
+            "through": 0,
+            "status": "current" if given else "empty",
+            "rows": len(given),
+            "lineage": "0" * 32,
+            "digest": digest(self.learner, state),
+            "file": name,
+            "size": len(data),
+        }
+        return ShardEntry(**(values | changed))
+
+    def manifest(
+        self, partition: int, sequence: int, shards: Sequence[ShardEntry], *, counter: int = 1, **changed: Any
+    ) -> Manifest:
+        values: dict[str, Any] = {
+            "model": "demo",
+            "identity": IDENTITY,
+            "partition": partition,
+            "token": TokenField(counter=counter, nonce=NONCE),
+            "sequence": sequence,
+            "applied": 10 * sequence,
+            "erased_through": 0,
+            "created_at": 0,
+            "learner": self.learner.id,
+            "profile": "",
+            "shards": tuple(shards),
+        }
+        return Manifest(**(values | changed))
+
+    def send(self, manifest: Manifest) -> int:
+        key = manifest_key("demo", manifest.partition)
+        return self.log.append("demo.results", 0, key, manifest.encode(), ())
+
+    def publish(
+        self,
+        partition: int,
+        sequence: int,
+        rows: Sequence[tuple[str, int]],
+        *,
+        counter: int = 1,
+        **changed: Any,
+    ) -> int:
+        entry = self.entry(partition, 0, rows)
+        return self.send(self.manifest(partition, sequence, [entry], counter=counter, **changed))
+
+    def beat(self, partition: int, sequence: int, *, counter: int = 1, nonce: str = NONCE) -> int:
+        value = Heartbeat(counter=counter, nonce=nonce, sequence=sequence).encode()
+        return self.log.append("demo.results", 0, heartbeat_key("demo", partition), value, ())
+
+    def both(self, scorer: Scorer) -> None:
+        """Both partitions have a manifest that is vouched for."""
+        self.publish(0, 1, HAM)
+        self.publish(1, 1, SPAM)
+        scorer.poll(0)
+        for partition in (0, 1):
+            self.beat(partition, 1)
+        scorer.poll(0)
+        assert scorer.left_out == ()
+
+    def expected(self, *shards: Sequence[tuple[str, int]]) -> NDArray[np.float64]:
+        ensemble = self.learner.ensemble([self.state(rows) for rows in shards])
+        return ensemble.scores(Rows(np.full(len(PROBE), -1, np.int32), *hash_texts(PROBE, FEATURES)))
+
+    def corrupt(self, how: str) -> None:
+        """Harms every stored file."""
+        for name, _ in self.store.names(""):
+            path = self.folder / name
+            data = path.read_bytes()
+            if how == "missing":
+                path.unlink()
+            else:
+                path.write_bytes(_corrupted(data, how))
+
+
+def _corrupted(data: bytes, how: str) -> bytes:
+    return {
+        "truncated": data[:-1],
+        "longer": data + b"\0",
+        "flipped": data[:-1] + bytes([data[-1] ^ 1]),
+        "pickle": pickle.dumps(Bomb()),
+        "empty": b"",
+    }[how]
+
+
+class Bomb:
+    """Fails the test that unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pytest.fail, ("a pickle was loaded",)

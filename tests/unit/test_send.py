@@ -1,0 +1,236 @@
+"""Lines reach their home partitions as the bytes they are; a bad one stops no other."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from processor.cli import send as cli
+from processor.cli.main import cli as unlearn
+from processor.errors import LogUnavailable, SettingsError, UnlearnError
+from processor.events import Delete, Event
+from processor.log.memory import MemoryLog, MemoryProducer
+from processor.log.protocol import Record, TopicSpec
+from processor.parsing import Parser, parse
+from processor.routing import home
+from processor.send import MAX_LINE, LogSink, NoSink, Pace, read_lines, send_lines
+
+TOPIC = "demo.events"
+PARTITIONS = 4
+SEAL = b'{"type":"seal"}'
+
+
+def insert(record: str, **fields: Any) -> bytes:
+    event = {"type": "insert", "event_id": "e", "record_id": record, "text": "x", **fields}
+    return json.dumps(event).encode()
+
+
+def records(log: MemoryLog, partition: int) -> list[Record]:
+    start, end = log.bounds(TOPIC)[partition]
+    return list(log.read(TOPIC, partition, start, end))
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    made = MemoryLog()
+    made.create(TopicSpec(TOPIC, PARTITIONS + 2))
+    return made
+
+
+@pytest.fixture
+def run(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setattr(cli, "_log", lambda _: log)
+    monkeypatch.setenv("UNLEARN_MODEL", "demo")
+    monkeypatch.setenv("UNLEARN_PARTITIONS", str(PARTITIONS))
+
+    def invoke(*arguments: str, text: bytes = b"") -> Result:
+        return CliRunner().invoke(unlearn, ["send", *arguments], input=text)
+
+    return invoke
+
+
+def test_each_event_goes_home_unchanged(run: Callable[..., Result], log: MemoryLog) -> None:
+    lines = [insert(f"r{i}", subject_id=f"s{i}", unknown=1) for i in range(50)] + [insert("r")]
+
+    result = run("-", text=b"\n".join(lines) + b"\n\n")
+
+    assert result.exit_code == 0, result.output
+    found = [(p, r.key, r.value) for p in range(PARTITIONS + 2) for r in records(log, p)]
+    keys = [f"s{i}".encode() for i in range(50)] + [b"r"]
+    assert sorted(found) == sorted((home(k, PARTITIONS), k, v) for k, v in zip(keys, lines, strict=True))
+    assert "sent 51 events (51 insert)" in result.stdout
+
+
+def test_a_seal_goes_to_every_partition_of_the_model(run: Callable[..., Result], log: MemoryLog) -> None:
+    run("-", text=SEAL)
+
+    counts = [len(records(log, p)) for p in range(PARTITIONS + 2)]
+    assert counts == [1] * PARTITIONS + [0, 0]
+    assert records(log, 0)[0].key is None
+
+
+def test_a_bad_line_is_named_and_the_others_are_sent(run: Callable[..., Result], log: MemoryLog) -> None:
+    lines = [insert("a"), b"s3cret", insert("b", label="s3cret"), insert("c", revision=-1), insert("d")]
+
+    result = run("-", text=b"\n".join(lines))
+
+    assert result.exit_code == 1
+    assert sum(len(records(log, p)) for p in range(PARTITIONS)) == 2
+    assert "line 2: not JSON" in result.stderr
+    assert "line 3: label: not one of the model's classes" in result.stderr
+    assert "line 4: revision" in result.stderr
+    assert "refused 3 lines: 2, 3, 4" in result.stderr
+    assert "s3cret" not in result.output
+
+
+def test_stop_ends_at_the_first_bad_line(run: Callable[..., Result], log: MemoryLog) -> None:
+    result = run("--stop", "-", text=b"\n".join([insert("a"), b"bad", insert("b")]))
+
+    assert result.exit_code == 1
+    assert sum(len(records(log, p)) for p in range(PARTITIONS)) == 1
+
+
+def test_check_sends_nothing(run: Callable[..., Result], log: MemoryLog, tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    path.write_bytes(gzip.compress(insert("a") + b"\n" + insert("b")))
+
+    result = run("--check", str(path))
+
+    assert result.exit_code == 0
+    assert "checked 2 events" in result.stdout
+    assert all(start == end for start, end in log.bounds(TOPIC).values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "names"),
+    [
+        (("--delete-record", "r", "--subject", "s"), b"s", ("s", "r")),
+        (("--delete-record", "r"), b"r", (None, "r")),
+        (("--delete-subject", "s"), b"s", ("s", None)),
+    ],
+)
+def test_one_deletion_by_hand(
+    run: Callable[..., Result], log: MemoryLog, arguments: Any, key: bytes, names: Any
+) -> None:
+    result = run(*arguments)
+
+    [record] = records(log, home(key, PARTITIONS))
+    event = parse(record.value)
+    assert isinstance(event, Delete)
+    assert (event.subject_id, event.record_id) == names
+    assert result.stdout.strip() == event.event_id
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--subject", "s"),
+        ("--delete-subject", "s", "--subject", "t"),
+        ("--delete-subject", "s", "--delete-record", "r"),
+        ("--delete-record", ""),
+        ("--delete-record", "r", "-"),
+        ("--rate", "0", "-"),
+    ],
+)
+def test_a_wrong_usage_says_so(run: Callable[..., Result], arguments: Any) -> None:
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert "Error" in result.stderr
+
+
+def test_a_topic_with_fewer_partitions_is_refused(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNLEARN_PARTITIONS", "7")
+
+    result = run("-", text=insert("a"))
+
+    assert isinstance(result.exception, SettingsError)
+    assert "UNLEARN_PARTITIONS" in str(result.exception)
+
+
+def test_lines_are_read_plain_or_gzip() -> None:
+    data = b"a\nb\n\nc"
+
+    assert list(read_lines(io.BytesIO(data))) == [b"a\n", b"b\n", b"\n", b"c"]
+    assert list(read_lines(io.BytesIO(gzip.compress(data)))) == [b"a\n", b"b\n", b"\n", b"c"]
+    assert list(read_lines(io.BytesIO(b""))) == []
+
+
+def test_broken_gzip_is_an_error_after_the_lines_before_it() -> None:
+    lines = [str(i).encode() * 9 + b"\n" for i in range(50_000)]
+
+    reading = read_lines(io.BytesIO(gzip.compress(b"".join(lines))[:-2000]))
+
+    before = list(islice(reading, 40_000))
+
+    assert before == lines[:40_000]
+    with pytest.raises(UnlearnError, match=r"broken after line 4\d+"):
+        list(reading)
+
+
+def test_sending_ends_when_all_is_answered() -> None:
+    told: list[str] = []
+
+    class Recorder(NoSink):
+        def take(self, event: Event, value: bytes) -> None:
+            told.append(event.type)
+
+        def finish(self) -> None:
+            told.append("finished")
+
+    send_lines([SEAL, SEAL], Parser(), Recorder(), Pace(None), lambda *_: True)
+
+    assert told == ["seal", "seal", "finished"]
+
+
+def test_an_oversized_line_is_one_bad_line() -> None:
+    data = insert("a") + b"\n" + b"x" * (3 * MAX_LINE) + b"\n" + insert("b")
+    refused: list[tuple[int, str]] = []
+
+    def refuse(number: int, reason: str) -> bool:
+        refused.append((number, reason))
+        return True
+
+    report = send_lines(read_lines(io.BytesIO(data)), Parser(), NoSink(), Pace(None), refuse)
+
+    assert report.sent == {"insert": 2}
+    assert refused == [(2, "more than 1000000 bytes")]
+
+
+def test_the_pace_is_an_average_since_the_start() -> None:
+    now, slept = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    pace = Pace(2.0, lambda: now[0], sleep)
+    for _ in range(3):
+        pace.wait()
+    now[0] += 1.0
+    for _ in range(3):
+        pace.wait()
+
+    assert slept == [0.5, 0.5, 0.5]
+
+
+def test_what_was_acknowledged_is_told_when_the_log_fails(log: MemoryLog) -> None:
+    producer: MemoryProducer = log.producer()
+    sink = LogSink(producer, TOPIC, PARTITIONS, 1.0)
+    sink.take(Delete(event_id="e", record_id="r", requested_at="t"), b"{}")
+    producer.close()
+    sink.take(Delete(event_id="e", record_id="r", requested_at="t"), b"{}")
+
+    with pytest.raises(LogUnavailable, match="1 were acknowledged"):
+        sink.finish()

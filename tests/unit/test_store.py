@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from processor.errors import SettingsError, StoreUnavailable
+from processor.store import FolderStore, artefact_name, open_store
+
+NAME = "3/1/state/5-7-abc"
+
+
+def test_what_was_put_is_got(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "not" / "there" / "yet")
+
+    store.put(NAME, b"bytes")
+
+    assert store.get(NAME) == b"bytes"
+
+
+def test_names_lie_below_a_prefix_with_their_age(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.put(NAME, b"x")
+    store.put("4/1/state/5-7-abc", b"x")
+    os.utime(tmp_path / NAME, (0, 0))
+
+    found = list(store.names("3"))
+
+    assert [name for name, _ in found] == [NAME]
+    assert found[0][1] > 86_400
+    assert [name for name, _ in store.names("")] == [NAME, "4/1/state/5-7-abc"]
+    assert list(store.names("9")) == []
+
+
+def test_deleting_is_repeatable_and_final(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.put(NAME, b"x")
+
+    store.delete(NAME)
+    store.delete(NAME)
+    store.delete("9/9/never/there")
+
+    with pytest.raises(StoreUnavailable):
+        store.get(NAME)
+
+
+@pytest.mark.parametrize("step", ["fsync", "rename"])
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    store = FolderStore(tmp_path)
+    store.put("3/1/state/other", b"x")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "rename")), full)  # type: ignore[arg-type]
+
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        store.put(NAME, b"bytes")
+
+    assert [name for name, _ in store.names("")] == ["3/1/state/other"]
+
+
+def test_each_new_folder_is_synced_in_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    FolderStore(tmp_path).put(NAME, b"bytes")
+
+    paths = [tmp_path, tmp_path / "3", tmp_path / "3/1", tmp_path / NAME, tmp_path / "3/1/state"]
+    assert synced == [path.stat().st_ino for path in paths]
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/passwd", "3/../../out", "", ".", "3//1", "3/\0"])
+def test_a_name_that_leads_out_of_the_store_is_not_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / "out").write_bytes(b"secret")
+    store = FolderStore(tmp_path / "store")
+
+    for call in (store.get, store.delete, lambda it: store.put(it, b"")):
+        with pytest.raises(StoreUnavailable):
+            call(name)
+    assert (tmp_path / "out").read_bytes() == b"secret"
+
+
+def test_an_artefact_is_named_by_its_writer_and_bytes() -> None:
+    expected = f"3/1/state/5-7-{hashlib.sha256(b'bytes').hexdigest()[:16]}"
+
+    assert artefact_name(3, 1, "state", "5-7", b"bytes") == expected
+
+
+def test_a_file_url_opens_its_folder(tmp_path: Path) -> None:
+    odd = tmp_path / "a folder#1"
+
+    open_store(odd.as_uri()).put(NAME, b"x")
+
+    assert (odd / NAME).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/x", "file://host/folder", "file://folder", "file://"])
+def test_a_url_that_no_store_answers_to_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="UNLEARN_STORE__URL"):
+        open_store(url)

@@ -1,0 +1,299 @@
+"""Manifests on the in-process log against the reference: equal ones, and each way of not being so."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from models import Learner
+from processor.cli.verify import show
+from processor.errors import LogUnavailable, Refused, TopicMissing
+from processor.events import Delete
+from processor.log.memory import MemoryLog
+from processor.reference import Model
+from processor.report import Report, ShardVerdict
+from processor.verify_log import Subject, judge, replay_log, verify_log
+from tests.unit.verify_scene import EVENTS, IDENTITY, RESULTS, SECRET, Scene, changed, scene
+
+
+class Inexact:
+    """A learner whose bytes depend on the machine."""
+
+    exact_everywhere = False
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._learner, name)
+
+
+@pytest.mark.parametrize("learner", ["naive-bayes", "linear"])
+def test_the_truth_is_equal(learner: str) -> None:
+    given = scene(learner)
+    for partition in range(2):
+        given.publish(given.truth(partition))
+
+    report = given.verify()
+
+    assert [(s.partition, s.shard, s.verdict, s.reason) for s in report.shards] == [
+        (p, s, "equal", "") for p in range(2) for s in range(2)
+    ]
+    assert (report.exit_code, report.version) == (0, 1)
+    assert sum(shard.rows or 0 for shard in report.shards) == 29
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"digest": "0" * 64}, "digest"),
+        ({"lineage": "0" * 32}, "lineage"),
+        ({"rows": 1}, "rows"),
+        ({"through": 10}, "digest"),
+        ({"through": 11}, "no slice ends at 11"),
+        ({"through": 1000}, "beyond what was applied"),
+    ],
+)
+def test_a_changed_entry_is_different(changes: dict[str, Any], reason: str) -> None:
+    given = scene()
+    given.publish(given.truth(0))
+    given.publish(changed(given.truth(1), 1, **changes))
+
+    report = given.verify()
+
+    assert [shard.verdict for shard in report.shards] == ["equal"] * 3 + ["different"]
+    assert reason in report.shards[3].reason
+    assert report.exit_code == 1
+
+
+def test_a_deleted_record_still_in_a_state_is_different() -> None:
+    given = scene()
+    given.publish(given.truth(0))
+    stale = given.truth(1)
+    found = replay_log(given.log, given.subject, 1, given.end(1))
+    row = next(r for r in found.rows.values() if r.death is None and r.shard == 0 and r.end <= stale.applied)
+    given.put(
+        Delete(
+            event_id="d", record_id=row.insert.record_id, subject_id=row.insert.subject_id, requested_at="t"
+        )
+    )
+
+    given.publish(stale.model_copy(update={"applied": given.end(1), "sequence": 9}))
+
+    assert [shard.verdict for shard in given.verify().shards] == ["equal", "equal", "different", "equal"]
+
+
+def test_every_manifest_that_ever_stood_can_be_judged() -> None:
+    given = scene()
+    found = replay_log(given.log, given.subject, 0, given.end(0))
+
+    for applied in range(given.end(0) + 1):
+        verdicts = judge(given.subject, found, given.truth(0, applied), applied)
+        assert [verdict.verdict for verdict in verdicts] == ["equal", "equal"]
+
+
+def test_an_older_manifest_doesnt_hide_the_newest() -> None:
+    given = scene()
+    old = given.truth(0)
+    for manifest in (given.truth(0), given.truth(1), changed(old, 0, digest="0" * 64)):
+        given.publish(manifest)
+
+    assert given.verify().exit_code == 0
+
+
+def test_what_isnt_covered_is_pending_and_named() -> None:
+    given = scene()
+    given.publish(given.truth(0))
+    given.publish(given.truth(1, given.end(1) - 1))
+
+    report = given.verify()
+
+    assert [shard.verdict for shard in report.shards] == ["equal"] * 2 + ["pending"] * 2
+    assert f"the log goes up to {given.end(1)}" in report.shards[2].reason
+    assert report.exit_code == 2
+
+
+def test_a_partition_without_a_manifest_is_pending() -> None:
+    given = scene()
+    given.publish(given.truth(0))
+
+    report = given.verify()
+
+    assert [shard.verdict for shard in report.shards[2:]] == ["pending", "pending"]
+    assert report.shards[2].reason == "the partition has no manifest yet"
+    assert report.exit_code == 2
+
+
+@pytest.mark.parametrize("status", ["withdrawn", "left-out", "behind", "current"])
+def test_a_true_prefix_is_pending(status: str) -> None:
+    given = scene()
+    whole = given.truth(1)
+    found = replay_log(given.log, given.subject, 1, whole.applied)
+    state = found.state(0, 10, whole.applied)
+    given.publish(given.truth(0))
+    given.publish(changed(whole, 0, through=10, status=status, **state._asdict()))
+
+    report = given.verify()
+
+    assert [shard.verdict for shard in report.shards] == ["equal", "equal", "pending", "equal"]
+    assert report.shards[2].reason
+
+
+def test_a_shard_without_new_rows_covers_all_at_an_earlier_end() -> None:
+    given = scene()
+    for partition in range(2):
+        whole = given.truth(partition)
+        for _ in range(25):
+            given.log.append(EVENTS, partition, None, None, ())
+        given.publish(whole.model_copy(update={"applied": given.end(partition)}))
+
+    assert given.verify().exit_code == 0
+
+
+def test_a_manifest_that_lacks_a_shard_is_different() -> None:
+    given = scene()
+    whole = given.truth(0)
+    given.publish(whole.model_copy(update={"shards": whole.shards[:1]}))
+    given.publish(given.truth(1))
+
+    report = given.verify()
+
+    assert [shard.verdict for shard in report.shards] == ["different", "different", "equal", "equal"]
+
+
+def test_an_empty_log_with_empty_states_is_equal() -> None:
+    given = Scene()
+    for partition in range(2):
+        given.publish(given.truth(partition))
+
+    assert given.verify().exit_code == 0
+
+
+@pytest.mark.parametrize("changes", [{"identity": "2e" * 32}, {"learner": "naive-bayes"}])
+def test_a_model_with_other_settings_is_incomparable(changes: dict[str, Any]) -> None:
+    given = scene()
+    given.publish(given.truth(0))
+    given.publish(given.truth(1).model_copy(update=changes))
+
+    report = given.verify()
+
+    assert [shard.verdict for shard in report.shards] == ["equal"] * 2 + ["incomparable"] * 2
+    assert report.exit_code == 3
+
+
+def test_another_profile_is_incomparable_only_where_it_matters() -> None:
+    given = scene(profile="q")
+    for partition in range(2):
+        given.publish(given.truth(partition))
+    inexact = Model(2, 2, 10, True, SECRET, Inexact(given.model.learner))
+
+    assert given.verify().exit_code == 0
+    other = Subject("m", EVENTS, RESULTS, inexact, IDENTITY, "q")
+    assert verify_log(given.log, other).exit_code == 3
+    same = Subject("m", EVENTS, RESULTS, inexact, IDENTITY, "p")
+    assert verify_log(given.log, same).exit_code == 0
+
+
+def test_a_log_that_has_lost_its_start_or_its_end_is_incomparable() -> None:
+    for harm in (MemoryLog.truncate, MemoryLog.cut):
+        given = scene()
+        for partition in range(2):
+            given.publish(given.truth(partition))
+        harm(given.log, EVENTS, 0, 3)
+
+        report = given.verify()
+
+        assert [shard.verdict for shard in report.shards] == ["incomparable"] * 2 + ["equal"] * 2
+        assert report.exit_code == 3
+
+
+def test_a_model_made_later_starts_where_it_was_made() -> None:
+    given = scene(starts={0: 3, 1: 5})
+    for partition in range(2):
+        given.publish(given.truth(partition))
+    whole = Scene().subject
+    given.log.truncate(EVENTS, 0, 3)
+
+    assert given.verify().exit_code == 0
+    assert verify_log(given.log, whole).exit_code == 1
+
+
+def test_retention_that_comes_while_reading_is_seen() -> None:
+    given = scene()
+    for partition in range(2):
+        given.publish(given.truth(partition))
+
+    def progress(what: str, done: int, total: int) -> None:
+        given.log.truncate(EVENTS, 0, 1)
+
+    report = verify_log(given.log, given.subject, progress)
+
+    assert [shard.verdict for shard in report.shards] == ["incomparable"] * 2 + ["equal"] * 2
+
+
+def test_progress_ends_with_the_whole() -> None:
+    given, seen = scene(), dict[str, tuple[int, int]]()
+    given.publish(given.truth(0))
+
+    verify_log(given.log, given.subject, lambda what, done, total: seen.update({what: (done, total)}))
+
+    assert seen == {"partition 0": (given.end(0), given.end(0))}
+
+
+def test_too_few_partitions_are_refused() -> None:
+    given = scene()
+    wide = Subject("m", EVENTS, RESULTS, Model(4, 2, 10, True, b"k", given.model.learner), IDENTITY)
+
+    with pytest.raises(Refused, match="3 partitions, the model 4"):
+        verify_log(given.log, wide)
+
+
+def test_missing_topics_are_named() -> None:
+    given = scene()
+    given.log.delete_topic(RESULTS)
+
+    with pytest.raises(TopicMissing, match=RESULTS):
+        given.verify()
+
+
+def test_results_that_dont_come_to_their_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processor.results.Results.follow", lambda *_: False)
+
+    with pytest.raises(LogUnavailable, match=RESULTS):
+        scene().verify()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        (["equal", "equal"], 0),
+        (["equal", "pending"], 2),
+        (["pending", "incomparable", "equal"], 3),
+        (["incomparable", "different", "pending"], 1),
+        ([], 2),
+    ],
+)
+def test_the_worst_verdict_makes_the_exit_code(verdicts: list[Any], code: int) -> None:
+    report = Report(tuple(ShardVerdict(0, shard, verdict) for shard, verdict in enumerate(verdicts)))
+
+    assert report.exit_code == code
+
+
+def test_the_report_as_json_and_as_a_table() -> None:
+    report = Report(
+        (ShardVerdict(0, 0, "equal", "", 10, 12, 5, "ab" * 32), ShardVerdict(0, 1, "pending", "behind")), 7
+    )
+    console = Console(width=100, record=True, file=None, quiet=False)
+
+    with console.capture() as captured:
+        show(report, console)
+
+    assert json.loads(json.dumps(report.to_json()))["shards"][1]["reason"] == "behind"
+    assert report.to_json()["counts"] == {"equal": 1, "pending": 1}
+    lines = captured.get().splitlines()
+    assert lines[1].split() == ["0", "0", "equal", "10", "12", "5", "abababababab"]
+    assert lines[2].split() == ["0", "1", "pending", "-", "-", "-", "-", "behind"]
+    assert lines[3].strip() == "pending: 1 equal, 1 pending of 2 shards, version 7"

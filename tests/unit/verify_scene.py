@@ -1,0 +1,109 @@
+"""A small model on the in-process log, and an owner that publishes the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models import make_learner
+from processor.events import Delete, Insert, Seal, encode
+from processor.log.memory import MemoryLog
+from processor.manifest import Manifest, ShardEntry, TokenField, manifest_key
+from processor.reference import Model
+from processor.report import Report
+from processor.verify_log import Subject, replay_log, verify_log
+
+IDENTITY = "1d" * 32
+SECRET = b"a secret of tests"
+EVENTS, RESULTS = "m.events", "m.results"
+
+
+class Scene:
+    """A model of two partitions and two shards each, with events, and an owner that publishes the truth."""
+
+    def __init__(self, learner: str = "linear", **subject: Any) -> None:
+        self.log = MemoryLog()
+        self.log.create_topic(EVENTS, 3)
+        self.log.create_topic(RESULTS, 1)
+        trained = make_learner(learner, ("ham", "spam"), 64)
+        self.model = Model(2, 2, 10, True, SECRET, trained)
+        given = {"model": self.model, "identity": IDENTITY, "profile": "p"} | subject
+        self.subject = Subject("m", EVENTS, RESULTS, **given)
+        self.sequence = 0
+
+    def fill(self, count: int = 40) -> None:
+        """`count` inserts, a third of which is deleted later, and a seal."""
+        for i in range(count):
+            self.put(_insert(i))
+            if i % 3 == 0 and i > 8:
+                self.put(
+                    Delete(event_id="d", record_id=f"r{i - 8}", subject_id=f"s{i - 8}", requested_at="t")
+                )
+        for partition in range(2):
+            self.log.append(EVENTS, partition, None, encode(Seal()), ())
+
+    def put(self, event: Insert | Delete) -> None:
+        self.log.append(EVENTS, self.model.home(event.subject_id or ""), None, encode(event), ())
+
+    def put_one(self) -> None:
+        """One more event, which nobody has applied."""
+        self.put(_insert(1000))
+
+    def end(self, partition: int) -> int:
+        return self.log.bounds(EVENTS)[partition][1]
+
+    def truth(self, partition: int, applied: int | None = None) -> Manifest:
+        """What an owner without faults publishes at `applied`."""
+        applied = self.end(partition) if applied is None else applied
+        found = replay_log(self.log, self.subject, partition, applied)
+        through = max(end for end in range(applied + 1) if found.is_end(end))
+        states = [found.state(shard, through, applied) for shard in range(2)]
+        self.sequence += 1
+        return Manifest(
+            model="m",
+            identity=self.subject.identity,
+            partition=partition,
+            token=TokenField(counter=1, nonce="0" * 32),
+            sequence=self.sequence,
+            applied=applied,
+            erased_through=0,
+            created_at=0,
+            learner=self.model.learner.id,
+            profile="p",
+            shards=tuple(_entry(shard, through, *state) for shard, state in enumerate(states)),
+        )
+
+    def publish(self, manifest: Manifest) -> None:
+        self.log.append(RESULTS, 0, manifest_key("m", manifest.partition), manifest.encode(), ())
+
+    def verify(self) -> Report:
+        return verify_log(self.log, self.subject)
+
+
+def changed(manifest: Manifest, shard: int, **changes: Any) -> Manifest:
+    entries = [e.model_copy(update=changes) if e.shard == shard else e for e in manifest.shards]
+    return manifest.model_copy(update={"shards": tuple(entries)})
+
+
+def scene(learner: str = "linear", **subject: Any) -> Scene:
+    made = Scene(learner, **subject)
+    made.fill()
+    return made
+
+
+def _insert(i: int) -> Insert:
+    label = "spam" if i % 2 else "ham"
+    return Insert(event_id=f"e{i}", record_id=f"r{i}", subject_id=f"s{i}", label=label, text=f"tea w{i % 5}")
+
+
+def _entry(shard: int, through: int, digest: str, lineage: str, rows: int) -> ShardEntry:
+    status = "current" if rows else "empty"
+    return ShardEntry(
+        shard=shard,
+        through=through,
+        status=status,
+        rows=rows,
+        lineage=lineage,
+        digest=digest,
+        file="",
+        size=0,
+    )
