@@ -6,9 +6,7 @@ import math
 import re
 
 _NUMBER = r"(\d+(?:[.,]\d+)?)"
-_ISO = re.compile(
-    rf"P(?:{_NUMBER}W)?(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?", re.ASCII
-)
+_ISO = re.compile(rf"P(?:{_NUMBER}W)?(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?", re.ASCII)
 _SECONDS = (7 * 86400.0, 86400.0, 3600.0, 60.0, 1.0)
 
 

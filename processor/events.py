@@ -65,9 +65,7 @@ def _require_target(schema: dict[str, Any]) -> None:
 
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
-Time = Annotated[
-    str, Field(min_length=1, max_length=MAX_TIME, description="RFC 3339; kept, never interpreted")
-]
+Time = Annotated[str, Field(min_length=1, max_length=MAX_TIME, description="RFC 3339; kept, never interpreted")]
 Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
 Value = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0, le=MAX_INDEX)]
@@ -116,9 +114,7 @@ class Insert(_Event):
     def _one_content(self) -> Self:
         if (self.text is None) == (self.features is None):
             raise PydanticCustomError("content", "exactly one of text and features is needed")
-        if self.features is not None and any(
-            0.0 < abs(value) < MIN_VALUE for value in _values(self.features)
-        ):
+        if self.features is not None and any(0.0 < abs(value) < MIN_VALUE for value in _values(self.features)):
             raise PydanticCustomError("value_too_small", "a feature's value is too near to zero")
         return self
 

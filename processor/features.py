@@ -25,9 +25,7 @@ def rows_of(inserts: Sequence[Insert], classes: Sequence[str], n_features: int) 
     return Rows.concat([_row(insert, labels[i : i + 1], n_features) for i, insert in enumerate(inserts)])
 
 
-def members_of(
-    rows: Sequence[Row], classes: Sequence[str], n_features: int
-) -> tuple[NDArray[np.int32], Members]:
+def members_of(rows: Sequence[Row], classes: Sequence[str], n_features: int) -> tuple[NDArray[np.int32], Members]:
     """(shards, members) of accepted rows."""
     shards = np.fromiter((row.shard for row in rows), np.int32, len(rows))
     whos = [row.insertion.who for row in rows]

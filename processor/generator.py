@@ -25,9 +25,7 @@ _CAMPAIGNS = 60
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
-def tweets(
-    n: int, seed: int, spam_share: float = SPAM_SHARE, noise: float = NOISE
-) -> Iterator[dict[str, str]]:
+def tweets(n: int, seed: int, spam_share: float = SPAM_SHARE, noise: float = NOISE) -> Iterator[dict[str, str]]:
     """`n` insert events as JSON objects, in order of time.
 
     `spam_share` of them are spam; `noise` of all labels say the opposite. Streams of different seeds below
@@ -140,9 +138,7 @@ def _link(rng: Random) -> str:
 
 def _rare_word(i: int) -> str:
     size = len(SYLLABLES)
-    return (
-        SYLLABLES[i % size] + SYLLABLES[i // size % size] + (SYLLABLES[i // size**2] if i >= size**2 else "")
-    )
+    return SYLLABLES[i % size] + SYLLABLES[i // size % size] + (SYLLABLES[i // size**2] if i >= size**2 else "")
 
 
 def _time(i: int) -> str:
@@ -187,9 +183,7 @@ def deletions(
             "subject_id": f"nobody-{seed}-{i}",
             "record_id": f"nothing-{seed}-{i}",
         }
-        made.append(
-            {"type": "delete", "event_id": f"d{seed}-{i}", **names, "requested_at": _time(len(inserts) + i)}
-        )
+        made.append({"type": "delete", "event_id": f"d{seed}-{i}", **names, "requested_at": _time(len(inserts) + i)})
         yield made[-1]
 
 

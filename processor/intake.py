@@ -28,9 +28,7 @@ def parser_of(settings: Settings, learner: Learner) -> Parser:
 class Intake:
     """Applies batches to owned partitions. Holds nothing of them itself."""
 
-    def __init__(
-        self, settings: Settings, learner: Learner, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: Settings, learner: Learner, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._learner = learner
         self._parser = parser_of(settings, learner)
@@ -59,11 +57,7 @@ class Intake:
         shards = self._settings.shards_per_partition
         self._open(
             owned,
-            [
-                Row(i.offset, shard_of(i.who.subject or i.who.record, shards), i)
-                for i in items
-                if _is_row(i, lookups)
-            ],
+            [Row(i.offset, shard_of(i.who.subject or i.who.record, shards), i) for i in items if _is_row(i, lookups)],
         )
 
     def _look_up(self, owned: Owned, items: Sequence[Item]) -> Lookups:

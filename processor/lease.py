@@ -59,7 +59,7 @@ def vouches(beat: Heartbeat, merged: Manifest) -> bool:
 
 
 def vouched_at(held: Published, merged: Manifest, before: float | None) -> float | None:
-    """When `merged` was last vouched for; `before` is when it or an earlier one of its token was."""
+    """When `merged` was last vouched for; `before` is what was known of that."""
     if held.heartbeat is None or held.heartbeat_at is None or not vouches(held.heartbeat, merged):
         return before
     return held.heartbeat_at if before is None else max(before, held.heartbeat_at)

@@ -18,9 +18,7 @@ EMPTY = "0" * 32
 
 def slot_hash(slot: int) -> int:
     """H(slot), uniform in [0, 2^128)."""
-    return int.from_bytes(
-        blake2b(slot.to_bytes(8, "little"), digest_size=16, person=b"slot").digest(), "little"
-    )
+    return int.from_bytes(blake2b(slot.to_bytes(8, "little"), digest_size=16, person=b"slot").digest(), "little")
 
 
 def sum_slots(slots: Iterable[int]) -> int:

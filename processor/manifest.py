@@ -30,9 +30,7 @@ _MAX = 2**53 - 1
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
     def encode(self) -> bytes:
         return self.model_dump_json().encode()

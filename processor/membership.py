@@ -6,7 +6,8 @@ holds a pair per subject. The layout, little by little:
     entry    flags, [tomb of every subject], pair*
     pair     flags, [subject tag, 6 bytes], [slot, content tag of 4 bytes, [revision]], [tomb]
 
-Integers are unsigned LEB128; a tomb is 0 for ever, else its revision + 1. An entry without anything to say is empty bytes, and is removed.
+Integers are unsigned LEB128; a tomb is 0 for ever, else its revision + 1. An entry without anything to
+say is empty bytes, and is removed.
 """
 
 from __future__ import annotations

@@ -58,15 +58,11 @@ class Merger:
         if reason is not None:
             raise ArtefactInvalid(reason)
         states = self._loader.states(newest)
-        same_token = before is not None and before.manifest.token == newest.token
-        vouched = before.vouched_at if before and same_token else None
-        return dated(Merged(newest, held.offset, states, vouched, newest_owner=False), held)
+        return dated(Merged(newest, held.offset, states, vouched_at=None, newest_owner=False), held)
 
     def _first_identity(self, results: Results) -> str:
         """That of the newest manifest there is; empty where there is none."""
-        found = [
-            (held.offset, held.manifest.identity) for held in results.partitions.values() if held.manifest
-        ]
+        found = [(held.offset, held.manifest.identity) for held in results.partitions.values() if held.manifest]
         return max(found, default=(-1, ""))[1]
 
     def _report(self, problems: Mapping[int, str]) -> None:

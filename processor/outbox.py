@@ -48,9 +48,7 @@ class Outbox:
     def _record(self, owned: Owned, offset: int) -> Record | None:
         if offset in owned.records:
             return owned.records[offset]
-        return next(
-            iter(self._log.read(self._settings.events_topic, owned.partition, offset, offset + 1)), None
-        )
+        return next(iter(self._log.read(self._settings.events_topic, owned.partition, offset, offset + 1)), None)
 
     def _sends(self, owned: Owned, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
         if due[0] == DEAD:
@@ -93,9 +91,9 @@ class Outbox:
     def _give_up(self, owned: Owned, change: Change, offset: int) -> None:
         reason = "the log refuses to take it where it belongs"
         pending = owned.view.pending.get(offset)
-        deadline = pending.deadline if pending else 0
+        since, deadline = (pending.since, pending.deadline) if pending else (0, 0)
         change.put("outbox", offset, [DEAD, reason])
-        change.put("unresolved", offset, Unresolved(reason, deadline))
+        change.put("unresolved", offset, Unresolved(reason, deadline, since))
 
     def _forward(self, record: Record, partition: int) -> Future[int]:
         origin = Origin(self._settings.model, record.partition, record.offset, record.timestamp)

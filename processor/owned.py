@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from processor.jobs import Job, Trained
 from processor.ledger import Kill
 from processor.log.protocol import Record
 from processor.manifest import Manifest
 from processor.slices import OpenRows
-from processor.state.redis import PartitionState, Token
+from processor.state.redis import Op, PartitionState, Token
 from processor.view import Change, View
 
 __all__ = ["Owned", "Publishing", "Running", "Sealing", "Written"]
@@ -76,7 +77,8 @@ class Owned:
     own_seal: Future[int] | None = None
     records: dict[int, Record] = field(default_factory=dict)
     """Records that the outbox names, from the batch in hand."""
-    sending: dict[int, list[Future[int]]] = field(default_factory=dict)
+    sending: dict[int, dict[str, Future[int]]] = field(default_factory=dict)
+    """What is on its way for an event of the outbox, by name."""
     receipts: dict[int, Future[int]] = field(default_factory=dict)
     event_ids: dict[int, str] = field(default_factory=dict)
     sequence: int = 0
@@ -91,13 +93,11 @@ class Owned:
         self.sequence += 1
         return self.sequence
 
-    def read(self, ops: list[tuple[str | bytes, ...]]) -> list[object]:
+    def read(self, ops: Sequence[Op]) -> list[Any]:
         """Raises Fenced, RolledBack, StateUnavailable."""
         return self.state.read(self.token, self.view.applied, self.view.writes, ops)
 
-    def commit(
-        self, change: Change, applied: int | None = None, need: Iterable[tuple[int, int]] = ()
-    ) -> None:
+    def commit(self, change: Change, applied: int | None = None, need: Iterable[tuple[int, int]] = ()) -> None:
         """Make a change in Redis, then in the view. Raises as PartitionState.commit does."""
         stop = self.view.applied if applied is None else applied
         ops = change.commands(self.state.keys.of)

@@ -134,9 +134,7 @@ class _Scan:
 
     def may_delete(self) -> bool:
         strange = any(kind not in ("insert", "seal") for kind in self.types())
-        return (
-            strange or "delete" in self.text.lower() or "delete" in _ESCAPE.sub(_unescape, self.text).lower()
-        )
+        return strange or "delete" in self.text.lower() or "delete" in _ESCAPE.sub(_unescape, self.text).lower()
 
 
 def _scan(value: bytes) -> _Scan:

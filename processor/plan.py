@@ -146,10 +146,12 @@ class _Planner:
     def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> Entry:
         tag = tag_of(item.who.subject)
         pair = entry.pairs.get(tag, _NO_PAIR)
+        self.plan.counts["tombstones"] += pair.tomb == NO_TOMB
         pair = pair._replace(tomb=max(pair.tomb, tomb))
         return Entry(entry.tomb, {**entry.pairs, tag: self._strike(item, tag, pair, pair.tomb)})
 
     def _bury_id(self, item: Deletion, entry: Entry, tomb: int) -> Entry:
+        self.plan.counts["tombstones"] += entry.tomb == NO_TOMB
         tomb = max(entry.tomb, tomb)
         return Entry(tomb, {tag: self._strike(item, tag, pair, tomb) for tag, pair in entry.pairs.items()})
 
@@ -167,6 +169,7 @@ class _Planner:
             return
         self._keep_subject(subject, Subject(True, item.offset))
         self.plan.counts["subjects_deleted"] += 1
+        self.plan.counts["tombstones"] += 1
         if known is not None:
             self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
 
@@ -184,9 +187,7 @@ class _Planner:
             self._put_pending(item, item.since + round(within * 1000))
 
     def _put_pending(self, item: Deletion, deadline: int) -> None:
-        self.plan.change.put(
-            "pending", item.offset, Pending(item.since, deadline, {} if item.copies else None)
-        )
+        self.plan.change.put("pending", item.offset, Pending(item.since, deadline, {} if item.copies else None))
         self.plan.change.put("outbox", item.offset, [ACCEPTED, COPIES] if item.copies else [ACCEPTED])
 
     def _send(self, item: Sending) -> None:
@@ -197,7 +198,7 @@ class _Planner:
         self.plan.change.put("outbox", item.offset, [DEAD, item.reason])
         if item.kind == "unresolved":
             deadline = item.since + round(self.frame.forget_within * 1000)
-            self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline))
+            self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline, item.since))
 
     # -- memory of the batch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
 from processor.compose import Timing, Urgency, clean_at, due, entries
 from processor.errors import LogUnavailable
@@ -59,9 +60,7 @@ class Publisher:
         self._learner, self._profile, self._forgets = learner
         self._empty = empty_digest
         self._clock = clock
-        self._urgency = Urgency(
-            settings.withdraw, settings.publish_wait, settings.publish_every, settings.max_stale
-        )
+        self._urgency = Urgency(settings.withdraw, settings.publish_wait, settings.publish_every, settings.max_stale)
 
     # -- manifests (steps 10 and 11)
 
@@ -134,9 +133,7 @@ class Publisher:
         owned.publishing, owned.manifest = None, sent.manifest
         owned.manifest_offset, owned.published_at = sent.future.result(), self._clock()
         owned.counters["manifests"] += 1
-        owned.counters["withdrawals"] += any(
-            e.status in ("withdrawn", "left-out") for e in sent.manifest.shards
-        )
+        owned.counters["withdrawals"] += any(e.status in ("withdrawn", "left-out") for e in sent.manifest.shards)
         self._beat(owned)
 
     # -- receipts
@@ -166,11 +163,9 @@ class Publisher:
             versions.append(held.offset)
         return max(versions)
 
-    def _receipt(self, owned: Owned, offset: int, version: int):  # type: ignore[no-untyped-def]
+    def _receipt(self, owned: Owned, offset: int, version: int) -> Future[int]:
         event_id = self._event_id(owned, offset)
-        receipt = Receipt(
-            event_id=event_id, state="hidden", partition=owned.partition, offset=offset, version=version
-        )
+        receipt = Receipt(event_id=event_id, state="hidden", partition=owned.partition, offset=offset, version=version)
         return self._producer.send(self._settings.receipts_topic, 0, event_id.encode(), receipt.encode())
 
     def _event_id(self, owned: Owned, offset: int) -> str:
@@ -198,10 +193,7 @@ class Publisher:
 
     def heartbeat(self, owned: Owned) -> None:
         """Name the manifest in force, if it is time and the token is still ours."""
-        if (
-            owned.manifest is not None
-            and self._clock() - owned.heartbeat_at >= self._settings.heartbeat_every
-        ):
+        if owned.manifest is not None and self._clock() - owned.heartbeat_at >= self._settings.heartbeat_every:
             owned.read([("EXISTS", owned.state.keys.meta)])
             self._beat(owned)
 
@@ -210,9 +202,7 @@ class Publisher:
             return
         owned.heartbeat_at = self._clock()
         manifest = owned.manifest
-        beat = Heartbeat(
-            counter=manifest.token.counter, nonce=manifest.token.nonce, sequence=manifest.sequence
-        )
+        beat = Heartbeat(counter=manifest.token.counter, nonce=manifest.token.nonce, sequence=manifest.sequence)
         key = heartbeat_key(self._settings.model, owned.partition)
         self._producer.send(self._settings.results_topic, 0, key, beat.encode())
 

@@ -46,9 +46,7 @@ def _to_forget(view: View, shard: int, through: int, since: int) -> tuple[int, .
     """Ended slices below `through` with deaths since then, or rows that an open clean-up may still cover."""
     walked = min((c.cursor for c in view.cleanups.values() if c.shard == shard), default=through)
     return tuple(
-        end
-        for end, held in view.shard_slices(shard)
-        if end <= through and (held.last_death >= since or end > walked)
+        end for end, held in view.shard_slices(shard) if end <= through and (held.last_death >= since or end > walked)
     )
 
 
@@ -59,9 +57,7 @@ def _newest(view: View, shard: int) -> tuple[int, State] | None:
 
 def _behind(view: View, shard: int, through: int) -> tuple[int, ...]:
     """Registered slices of the shard beyond `through` that have rows in a file."""
-    return tuple(
-        end for end, held in view.shard_slices(shard) if through < end <= view.registered and held.file
-    )
+    return tuple(end for end, held in view.shard_slices(shard) if through < end <= view.registered and held.file)
 
 
 def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool) -> bool:

@@ -56,9 +56,7 @@ class Sealer:
             return
         waited = None if owned.rows_since is None else self._clock() - owned.rows_since
         if seal_due(waited, self._settings.seal_after, self._seal_applied(owned)) and self._at_end(owned):
-            owned.own_seal = self._producer.send(
-                self._settings.events_topic, owned.partition, None, SEAL_EVENT
-            )
+            owned.own_seal = self._producer.send(self._settings.events_topic, owned.partition, None, SEAL_EVENT)
 
     def _seal_applied(self, owned: Owned) -> bool:
         sent = owned.own_seal
@@ -74,16 +72,12 @@ class Sealer:
         if end is None:
             return
         members = owned.open_rows.select(end)
-        omitted = [
-            (shard, slot) for shard, slots in owned.open_rows.dead_below(end).items() for slot in slots
-        ]
+        omitted = [(shard, slot) for shard, slots in owned.open_rows.dead_below(end).items() for slot in slots]
         writer = f"{owned.token.counter}-{owned.token.nonce[:8]}-{owned.next_sequence()}"
         future = self._io.submit(self._write, owned.partition, end, owned.view.applied, members, writer)
         owned.sealing = Sealing(end, omitted, future)
 
-    def _write(
-        self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str
-    ) -> Written:
+    def _write(self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str) -> Written:
         written: Written = []
         for shard, rows in members.items():
             data = encode_slice(end, applied, rows)

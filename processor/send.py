@@ -142,9 +142,7 @@ def read_lines(source: BinaryIO) -> Iterator[bytes]:
 
     Raises UnlearnError where gzip data is broken, after the lines before it.
     """
-    buffered = (
-        source if isinstance(source, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", source))
-    )
+    buffered = source if isinstance(source, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", source))
     text = gzip.GzipFile(fileobj=buffered) if buffered.peek(2)[:2] == _GZIP else buffered
     number = 0
     try:
@@ -154,9 +152,7 @@ def read_lines(source: BinaryIO) -> Iterator[bytes]:
             while len(line) > MAX_LINE and not line.endswith(b"\n"):
                 line = text.readline(MAX_LINE + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UnlearnError(
-            f"the compressed input is broken after line {number}; all before it was read"
-        ) from error
+        raise UnlearnError(f"the compressed input is broken after line {number}; all before it was read") from error
 
 
 def _checked(parser: Parser, value: bytes) -> tuple[Event | None, str]:

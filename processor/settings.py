@@ -65,14 +65,12 @@ class KafkaSettings(_Frozen):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how the connection is secured"
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"] | None = (
-        Field(None, description="how to log in, for the SASL protocols; unset: no login")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"] | None = Field(
+        None, description="how to log in, for the SASL protocols; unset: no login"
     )
     sasl_username: str | None = Field(None, description="user of PLAIN and SCRAM; unset: none")
     sasl_password: SecretStr | None = Field(None, description="password of PLAIN and SCRAM; unset: none")
-    ssl_cafile: Path | None = Field(
-        None, description="PEM file of the trusted authorities; unset: the system's"
-    )
+    ssl_cafile: Path | None = Field(None, description="PEM file of the trusted authorities; unset: the system's")
     ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate; unset: none")
     ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key; unset: none")
 
@@ -171,9 +169,7 @@ class Settings(BaseSettings):
     subjects: bool = Field(
         True, description="whether records belong to subjects; false: a record id alone names a record"
     )
-    partitions: int = Field(
-        4, ge=1, le=10_000, description="partitions of the events topic when the model is made"
-    )
+    partitions: int = Field(4, ge=1, le=10_000, description="partitions of the events topic when the model is made")
     shards_per_partition: int = Field(3, ge=1, le=1024, description="models trained apart in each partition")
     slice_span: int = Field(2000, ge=1, le=10_000_000, description="offsets a slice covers at most")
     seal_after: Duration = Field(
@@ -200,12 +196,8 @@ class Settings(BaseSettings):
         600.0, gt=0, description="seconds without a finished slice after which training counts as crashed"
     )
     heartbeat_every: Duration = Field(5.0, gt=0, description="seconds between a partition's heartbeats")
-    lease: Duration = Field(
-        20.0, gt=0, description="seconds a scorer serves a partition without a new heartbeat"
-    )
-    quorum: float = Field(
-        0.0, ge=0, le=1, description="share of the partitions a scorer needs to answer; 0: any"
-    )
+    lease: Duration = Field(20.0, gt=0, description="seconds a scorer serves a partition without a new heartbeat")
+    quorum: float = Field(0.0, ge=0, le=1, description="share of the partitions a scorer needs to answer; 0: any")
     checkpoints: int = Field(8, ge=1, le=1000, description="checkpoints kept for each shard at most")
     trainers: int = Field(1, ge=0, le=1024, description="training processes; 0: train in the worker")
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")

@@ -45,14 +45,21 @@ class Members:
     def take(self, mask: NDArray[np.bool_]) -> Members:
         if mask.all():
             return self
-        return Members(*(getattr(self, name)[mask] for name in _COLUMNS), self.rows.take(mask))
+        return Members(
+            self.slots[mask], self.records[mask], self.subjects[mask], self.revisions[mask], self.rows.take(mask)
+        )
 
     @staticmethod
     def concat(parts: Sequence[Members]) -> Members:
         if not parts:
             return Members.empty()
-        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS)
-        return Members(*columns, Rows.concat([part.rows for part in parts]))
+        return Members(
+            np.concatenate([part.slots for part in parts]),
+            np.concatenate([part.records for part in parts]),
+            np.concatenate([part.subjects for part in parts]),
+            np.concatenate([part.revisions for part in parts]),
+            Rows.concat([part.rows for part in parts]),
+        )
 
     @staticmethod
     def empty() -> Members:
@@ -76,7 +83,8 @@ def decode_slice(data: bytes) -> Members:
         header, arrays = decode_arrays(data)
         if header.get("kind") != "slice/1":
             raise ArtefactInvalid("a file of the store is not a slice file")
-        return Members(*(arrays[name] for name in _COLUMNS), Rows(*(arrays[name] for name in _ROWS)))
+        rows = Rows(**{name: arrays[name] for name in _ROWS})
+        return Members(**{name: arrays[name] for name in _COLUMNS}, rows=rows)
     except (ModelError, KeyError, TypeError) as error:
         raise ArtefactInvalid(f"a slice file can't be read: {error}") from error
 
@@ -129,9 +137,7 @@ class OpenRows:
         """Slots of the rows below an end that `select` leaves out, by shard."""
         shards, members = self._below(end)
         dead = np.isin(members.slots, np.fromiter(self._dead, np.int64, len(self._dead)))
-        return {
-            int(shard): members.slots[dead & (shards == shard)].tolist() for shard in np.unique(shards[dead])
-        }
+        return {int(shard): members.slots[dead & (shards == shard)].tolist() for shard in np.unique(shards[dead])}
 
     def of_subject(self, subject: bytes) -> Members:
         """The rows of one subject that have no hole yet."""

@@ -74,9 +74,7 @@ class Sweeper:
         more = len(members) > _CHUNK
         return _head(members), int(members.slots[_CHUNK]) if more else None
 
-    def _bury(
-        self, owned: Owned, subject: bytes, cleanup: Cleanup, members: Members, change: Change
-    ) -> list[int]:
+    def _bury(self, owned: Owned, subject: bytes, cleanup: Cleanup, members: Members, change: Change) -> list[int]:
         view, keys = owned.view, owned.state.keys
         records = list({record.tobytes() for record in members.records})
         entries, _ = parse_lookups(records, [], owned.read(lookup_reads(keys, records, [])))

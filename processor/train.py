@@ -28,9 +28,7 @@ __all__ = ["run"]
 def run(job: Job, learner: Learner, store: Store) -> Trained:
     """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here."""
     start = time.perf_counter()
-    trained = (
-        _Run(job, learner, store).forget_and_fold() if learner.forgets else _Run(job, learner, store).fold()
-    )
+    trained = _Run(job, learner, store).forget_and_fold() if learner.forgets else _Run(job, learner, store).fold()
     trained.seconds = time.perf_counter() - start
     return trained
 
@@ -99,9 +97,7 @@ class _Run:
 
     def _store(self, through: int) -> None:
         data = encode_state(self.learner, self.state)
-        name = artefact_name(
-            self.job.partition, self.job.shard, "state", f"{self.job.writer}.{through}", data
-        )
+        name = artefact_name(self.job.partition, self.job.shard, "state", f"{self.job.writer}.{through}", data)
         self.store.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
         state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data))

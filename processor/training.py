@@ -101,8 +101,7 @@ class Training:
         replies = owned.read(hole_reads(owned.state.keys, shard, [view.start_of(end - 1) for end in ends]))
         holes = {end: parse_holes(reply) for end, reply in zip(ends, replies, strict=True)}
         parts = {
-            end: Part(end, view.slices[shard, end].file or "", holes[end], view.slices[shard, end].sum)
-            for end in ends
+            end: Part(end, view.slices[shard, end].file or "", holes[end], view.slices[shard, end].sum) for end in ends
         }
         last = order.learn[-1] if order.learn else order.base[0] if order.base else 0
         return Job(
@@ -116,9 +115,7 @@ class Training:
             keep=frozenset(
                 keep([t for t, _ in view.shard_states(shard)] + list(order.learn), self._settings.checkpoints)
             ),
-            total=sum(held.sum for end, held in view.shard_slices(shard) if end <= last)
-            if self._forgets
-            else None,
+            total=sum(held.sum for end, held in view.shard_slices(shard) if end <= last) if self._forgets else None,
             writer=f"{owned.token.counter}-{owned.token.nonce[:8]}-{owned.next_sequence()}",
         )
 

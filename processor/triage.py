@@ -96,14 +96,10 @@ class Triage:
 
     def _delete(self, record: Record, event: Delete) -> Item:
         if event.subject_id is not None and not self.subjects:
-            return Sending(
-                record.offset, "unresolved", "the model was made without subjects", record.timestamp
-            )
+            return Sending(record.offset, "unresolved", "the model was made without subjects", record.timestamp)
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
-        if (not homeless and not self._at_home(event)) or (
-            homeless and self.partition >= self.partitions and origin
-        ):
+        if (not homeless and not self._at_home(event)) or (homeless and self.partition >= self.partitions and origin):
             return self._send_home(record, "unresolved")
         return Deletion(
             record.offset,

@@ -78,9 +78,7 @@ def verify_log(log: Log, subject: Subject, progress: Progress | None = None, tim
     return Report(tuple(shards), results.version)
 
 
-def replay_log(
-    log: Log, subject: Subject, partition: int, stop: int, progress: Progress | None = None
-) -> Replay:
+def replay_log(log: Log, subject: Subject, partition: int, stop: int, progress: Progress | None = None) -> Replay:
     """The reference's replay of one partition from the model's start up to `stop`."""
     start = subject.start(partition)
     records = log.read(subject.events_topic, partition, start, stop)
@@ -98,9 +96,7 @@ def judge(subject: Subject, found: Replay, manifest: Manifest, end: int) -> list
     verdicts = []
     for entry in sorted(manifest.shards, key=lambda entry: entry.shard):
         finding = (
-            _difference(subject, found, manifest, entry)
-            or _uncovered(found, manifest, entry, end)
-            or ("equal", "")
+            _difference(subject, found, manifest, entry) or _uncovered(found, manifest, entry, end) or ("equal", "")
         )
         verdicts.append(_verdict(manifest, entry, finding))
     return verdicts
@@ -200,9 +196,7 @@ def _verdict(manifest: Manifest, entry: ShardEntry, finding: _Finding) -> ShardV
     )
 
 
-def _watched(
-    records: Iterable[Record], partition: int, stop: int, progress: Progress | None
-) -> Iterator[Record]:
+def _watched(records: Iterable[Record], partition: int, stop: int, progress: Progress | None) -> Iterator[Record]:
     what = f"partition {partition}"
     for record in records:
         if progress and record.offset % _PROGRESS_EVERY == 0:

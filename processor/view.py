@@ -68,9 +68,15 @@ class Pending(NamedTuple):
 
 
 class Unresolved(NamedTuple):
+    """What may be a deletion and could not be read. Times in ms since the epoch."""
+
     reason: str
     deadline: int
+    since: int = 0
 
+
+Command = Sequence[str | bytes]
+"""A Redis command: name, key, arguments."""
 
 Key = str | int | tuple[int, int]
 
@@ -115,7 +121,7 @@ class Change:
     """Absolute writes to the mirrored tables, and further Redis commands that belong to the same script."""
 
     tables: dict[str, dict[Any, Any]] = field(default_factory=dict)
-    ops: list[tuple[str | bytes, ...]] = field(default_factory=list)
+    ops: list[Command] = field(default_factory=list)
 
     def put(self, table: str, key: Key, value: object) -> None:
         self.tables.setdefault(table, {})[key] = value
@@ -123,9 +129,9 @@ class Change:
     def drop(self, table: str, key: Key) -> None:
         self.tables.setdefault(table, {})[key] = None
 
-    def commands(self, key_of: Callable[[str], str]) -> list[tuple[str | bytes, ...]]:
+    def commands(self, key_of: Callable[[str], str]) -> list[Command]:
         """Everything as Redis commands of at most 1,000 pairs, the record memberships last."""
-        out: list[tuple[str | bytes, ...]] = []
+        out: list[Command] = []
         for table, rows in self.tables.items():
             kept = [(encode_key(k), encode_value(v)) for k, v in rows.items() if v is not None]
             gone = [encode_key(k) for k, v in rows.items() if v is None]

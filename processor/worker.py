@@ -73,9 +73,7 @@ class Worker:
         parser = parser_of(settings, learner)
         self.results = Results(settings.model, clock=clock)
         self._intake = Intake(settings, learner, clock)
-        self._claimer = Claimer(
-            settings, log, self._state_of, identity, self._intake.restore, rebuild=rebuild
-        )
+        self._claimer = Claimer(settings, log, self._state_of, identity, self._intake.restore, rebuild=rebuild)
         self._outbox = Outbox(settings, log, self._producer, parser)
         self._sealer = Sealer(settings, log, self._producer, store, self._io, clock)
         self._training = Training(settings, trainers, learner.forgets, clock)
@@ -99,9 +97,7 @@ class Worker:
 
     def turn(self, timeout: float | None = None) -> int:
         """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
-        polled = self._reader.poll(
-            self._patience if timeout is None else timeout, self._settings.batch_records
-        )  # 1
+        polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
         self._follow_results()
         self._take_assignment(polled)
         applied = sum(self._applied(partition, batch) for partition, batch in polled.batches.items())
@@ -109,6 +105,16 @@ class Worker:
             self._guarded(owned, self._steps, polled.batches.get(owned.partition))
         self._collect()
         return applied
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way that the next turns pick up."""
+        return any(_waits(owned) for owned in self.owned.values())
+
+    def stop_taking(self) -> None:
+        """Take no more events: what is under way is finished by further turns."""
+        for partition in self.owned:
+            self._reader.pause(partition)
 
     def close(self) -> None:
         """Leave the group and let go of everything; what is under way is done again by the next owner."""
@@ -137,9 +143,7 @@ class Worker:
                 return
             try:
                 newest = self.results.of(partition)
-                self.owned[partition] = self._claimer.claim(
-                    partition, newest.manifest, newest.highest_counter
-                )
+                self.owned[partition] = self._claimer.claim(partition, newest.manifest, newest.highest_counter)
             except Refused as error:
                 self._numbers[partition] = number
                 self._stop(partition, str(error))
@@ -155,6 +159,7 @@ class Worker:
 
     def _claimed(self, owned: Owned) -> None:
         self.counters["claims"] += 1
+        owned.state.mark_stopped("")
         if owned.view.pending:
             owned.unhidden_since = self._clock()
         if any(held.live for held in owned.view.open.values()):
@@ -230,7 +235,7 @@ class Worker:
         shards = range(self._settings.shards_per_partition)
         return {shard for shard in shards if shard in owned.view.hits}
 
-    def _guarded(self, owned: Owned, step: Callable[..., None], *args: object) -> None:
+    def _guarded(self, owned: Owned, step: Callable[..., object], *args: object) -> None:
         if self.owned.get(owned.partition) is not owned:
             return
         try:
@@ -250,7 +255,7 @@ class Worker:
 
     @property
     def _patience(self) -> float:
-        return _BUSY if any(_waits(owned) for owned in self.owned.values()) else _IDLE
+        return _BUSY if self.busy else _IDLE
 
 
 _OUTAGES = (StateUnavailable, StoreUnavailable)

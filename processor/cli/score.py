@@ -58,9 +58,7 @@ def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_json: bool, wa
             click.echo(line if as_json else f"{line}  {_shown(given)}")
 
 
-def _answers(
-    source: BinaryIO, jsonl: bool, settings: Settings, served: Served
-) -> Iterator[tuple[list[Input], Answer]]:
+def _answers(source: BinaryIO, jsonl: bool, settings: Settings, served: Served) -> Iterator[tuple[list[Input], Answer]]:
     from processor.inputs import chunks, parse_lines, to_rows
     from processor.send import MAX_LINE, read_lines
 

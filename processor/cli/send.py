@@ -28,17 +28,11 @@ _SHOWN_EVERY = 50
 
 @click.command()
 @click.argument("source", type=click.File("rb"), metavar="FILE|-", required=False)
-@click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second. Default: no limit."
-)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second. Default: no limit.")
 @click.option("--check", is_flag=True, help="Check the lines, send nothing, ask no broker.")
-@click.option(
-    "--keep-going/--stop", default=True, help="Go on after a bad line (default), or stop at the first."
-)
+@click.option("--keep-going/--stop", default=True, help="Go on after a bad line (default), or stop at the first.")
 @click.option("--delete-record", metavar="ID", help="Send one deletion: of this record.")
-@click.option(
-    "--subject", metavar="ID", help="The subject of --delete-record; without it: under every subject."
-)
+@click.option("--subject", metavar="ID", help="The subject of --delete-record; without it: under every subject.")
 @click.option("--delete-subject", metavar="ID", help="Send one deletion: of all of this subject's records.")
 @click.pass_context
 def command(

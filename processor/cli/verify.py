@@ -13,6 +13,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from processor.cli import context
+from processor.cli.connect import open_log
 from processor.report import Progress, Report, ShardVerdict
 from processor.settings import Settings
 
@@ -20,9 +21,7 @@ _STYLES = {"equal": "green", "different": "bold red", "pending": "yellow", "inco
 
 
 @click.command()
-@click.option(
-    "--from-log", is_flag=True, help="Use nothing but the events topic, and no code of the worker's."
-)
+@click.option("--from-log", is_flag=True, help="Use nothing but the events topic, and no code of the worker's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_context
 def command(ctx: click.Context, from_log: bool, as_json: bool) -> int:
@@ -58,9 +57,7 @@ def show(report: Report, console: Console) -> None:
     for shard in report.shards:
         table.add_row(*_cells(shard), style=_STYLES[shard.verdict] if shard.verdict != "equal" else "")
     console.print(table)
-    counts = (
-        ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items()) or "nothing published"
-    )
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items()) or "nothing published"
     version = "none" if report.version is None else str(report.version)
     console.print(
         f"{report.verdict}: {counts} of {len(report.shards)} shards, version {version}",
@@ -69,9 +66,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def _cells(shard: ShardVerdict) -> list[str]:
-    numbers = [
-        "-" if number is None else str(number) for number in (shard.through, shard.applied, shard.rows)
-    ]
+    numbers = ["-" if number is None else str(number) for number in (shard.through, shard.applied, shard.rows)]
     digest = (shard.digest or "-")[:12]
     return [str(shard.partition), str(shard.shard), shard.verdict, *numbers, digest, shard.reason]
 
@@ -88,9 +83,22 @@ def _from_log(settings: Settings, progress: Progress) -> Report:
 
 
 def _from_store(settings: Settings, progress: Progress) -> Report:
+    from processor.pool import learner_of
+    from processor.running import states
+    from processor.state.redis import connect as connect_redis
+    from processor.store import open_store
     from processor.verify import verify_store
 
-    return verify_store(settings, progress)
+    client = connect_redis(settings.redis.url.get_secret_value())
+    with open_log(settings) as log:
+        return verify_store(
+            settings,
+            log,
+            states(client, settings.model),
+            open_store(settings.store.url),
+            learner_of(settings),
+            progress,
+        )
 
 
 @contextmanager

@@ -20,9 +20,7 @@ READ_RECORDS = 2000
 LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
 
 
-def bounds_of(
-    reader: KafkaConsumer, tps: list[TopicPartition], timeout_ms: int
-) -> dict[int, tuple[int, int]]:
+def bounds_of(reader: KafkaConsumer, tps: list[TopicPartition], timeout_ms: int) -> dict[int, tuple[int, int]]:
     """Partition -> (log start, last stable offset)."""
     with translated("asking for the log's bounds"):
         starts = reader.beginning_offsets(tps, timeout_ms=timeout_ms)
@@ -73,9 +71,7 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, patience: float) -> Ca
     return skip
 
 
-def _poll(
-    reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Callable[[str], None]
-) -> list[Record]:
+def _poll(reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Callable[[str], None]) -> list[Record]:
     try:
         found: list[Record] = reader.poll(timeout_ms, READ_RECORDS).get(tp, [])
     except DENIED as error:

@@ -56,9 +56,7 @@ class KafkaProducer:
             with self._lock:
                 self._pending[answer] = client
             # The client can't send a header without a value.
-            sent = client.send(
-                topic, value, key, [(name, content or b"") for name, content in headers], partition
-            )
+            sent = client.send(topic, value, key, [(name, content or b"") for name, content in headers], partition)
         except FAILURES as error:
             self._fail(answer, translate(error, doing))
             return answer

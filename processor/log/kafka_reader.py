@@ -119,9 +119,7 @@ class KafkaReader:
 
     def commit(self, positions: Mapping[int, int]) -> None:
         known = {
-            self._tp(p): OffsetAndMetadata(at, "", -1)
-            for p, at in positions.items()
-            if self._known(p) is not None
+            self._tp(p): OffsetAndMetadata(at, "", -1) for p, at in positions.items() if self._known(p) is not None
         }
         if not known:
             return

@@ -48,9 +48,7 @@ def redis_address(settings: Settings) -> Address:
     name = "UNLEARN_REDIS__URL"
     parts = urlsplit(settings.redis.url.get_secret_value())
     if parts.scheme != "redis" or parts.username:
-        raise SettingsError(
-            f"{name}: a local Redis has no TLS and no named users, as in redis://127.0.0.1:6379/0"
-        )
+        raise SettingsError(f"{name}: a local Redis has no TLS and no named users, as in redis://127.0.0.1:6379/0")
     return _local(name, parts.hostname or "127.0.0.1", parts.port or 6379)
 
 

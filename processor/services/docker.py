@@ -24,10 +24,7 @@ _DATA = "/var/lib/kafka/data"
 
 def engine_answers() -> bool:
     """Whether there is a Docker client whose engine answers."""
-    return (
-        shutil.which("docker") is not None
-        and _docker("version", "--format", "{{.Server.Version}}", within=5.0)[0]
-    )
+    return shutil.which("docker") is not None and _docker("version", "--format", "{{.Server.Version}}", within=5.0)[0]
 
 
 def image_is_here(image: str) -> bool:

@@ -25,9 +25,7 @@ def find_java() -> str:
     java = shutil.which("java", path=f"{home}/bin") if home else None
     java = java or shutil.which("java")
     if java is None:
-        raise ServiceUnavailable(
-            f"no Java: install Java {MIN_JAVA} (Debian: apt-get install default-jre-headless)"
-        )
+        raise ServiceUnavailable(f"no Java: install Java {MIN_JAVA} (Debian: apt-get install default-jre-headless)")
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
     version = re.search(r'version "(\d+)', said)
     if version is None or int(version[1]) < MIN_JAVA:
@@ -38,9 +36,7 @@ def find_java() -> str:
 def kafka_jars(say: Say) -> Path:
     """The folder of Kafka's jars, fetched if need be. Raises ServiceUnavailable."""
     if not POM.is_file():
-        raise ServiceUnavailable(
-            "deploy/local/pom.xml is missing: a local Kafka needs a checkout of the project"
-        )
+        raise ServiceUnavailable("deploy/local/pom.xml is missing: a local Kafka needs a checkout of the project")
     folder = _cache() / f"kafka-{kafka_version()}"
     if not folder.is_dir():
         _fetch(folder, say)

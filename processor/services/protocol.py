@@ -34,9 +34,7 @@ class Service(Protocol):
         """The end of its log."""
 
 
-def wait_until(
-    done: Callable[[], bool], patience: float, hopeless: Callable[[], bool] = lambda: False
-) -> bool:
+def wait_until(done: Callable[[], bool], patience: float, hopeless: Callable[[], bool] = lambda: False) -> bool:
     """Polls `done` for `patience` seconds, less if it becomes `hopeless`. Whether it was done."""
     end = time.monotonic() + patience
     while not done():

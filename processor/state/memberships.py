@@ -32,9 +32,7 @@ def parse_lookups(
     return entries, {digest: subject for digest, subject in known.items() if subject is not None}
 
 
-def write_members(
-    keys: Keys, records: Mapping[bytes, Entry], subjects: Mapping[bytes, Subject]
-) -> Iterable[Op]:
+def write_members(keys: Keys, records: Mapping[bytes, Entry], subjects: Mapping[bytes, Subject]) -> Iterable[Op]:
     """One write a subject and a record; an entry that says nothing is removed."""
     for digest, subject in subjects.items():
         bucket, field = bucket_and_field(digest)

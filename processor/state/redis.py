@@ -8,12 +8,14 @@ partition's memory and claims it again.
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -23,7 +25,7 @@ from processor.state.keys import VIEW_HASHES, Keys
 
 __all__ = ["DirtyShard", "Op", "PartitionState", "Token", "connect"]
 
-Op = Sequence[str | bytes | int]
+Op = Sequence[str | bytes]
 """One Redis command: its name, its key, its arguments."""
 
 
@@ -70,7 +72,8 @@ class PartitionState:
         """
         blob = b"" if first is None else _pack({k: str(v) for k, v in first.items()})
         keys = [self.keys.meta, self.keys.of("redo")]
-        answer = self._ask(self._claim, keys, [token.counter, token.nonce, blob])
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        answer = self._ask(self._claim, keys, [token.counter, token.nonce, blob, owner])
         if answer[0] == b"ABSENT":
             raise StateMissing(
                 "Redis holds nothing of a partition that has published: restore it, or start with --rebuild"
@@ -78,9 +81,16 @@ class PartitionState:
         return int(answer[1]) if answer[0] == b"HIGHER" else None
 
     def mark_stopped(self, why: str) -> None:
-        """Leave word for `status` that the partition's owner stopped; best effort."""
+        """Leave word for others that the partition's owner stopped, or with "" that it goes on; best effort."""
         with contextlib.suppress(redis.RedisError):
-            self._redis.set(self.keys.of("stopped"), why)
+            self._redis.set(self.keys.of("stopped"), why) if why else self._redis.delete(self.keys.of("stopped"))
+
+    def stopped(self) -> str:
+        """Why the partition's owner stopped; empty if it goes on. Raises StateUnavailable."""
+        try:
+            return (self._redis.get(self.keys.of("stopped")) or b"").decode()  # type: ignore[union-attr]
+        except redis.RedisError as error:
+            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
 
     def load(self) -> dict[str, dict[bytes, bytes]]:
         """The hashes that the owner mirrors, by name. Call it after a claim: nobody else writes then."""
@@ -89,6 +99,16 @@ class PartitionState:
             for name in VIEW_HASHES:
                 pipe.hgetall(self.keys.of(name))
             return dict(zip(VIEW_HASHES, pipe.execute(), strict=True))
+        except redis.RedisError as error:
+            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
+
+    def holes(self, shard: int, starts: Iterable[int]) -> list[list[bytes]]:
+        """What each slice's holes are now, flat, without a token: for those who only look."""
+        try:
+            pipe = self._redis.pipeline(transaction=True)
+            for start in starts:
+                pipe.hgetall(self.keys.holes(shard, start))
+            return [[x for pair in reply.items() for x in pair] for reply in pipe.execute()]
         except redis.RedisError as error:
             raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
 

@@ -71,9 +71,7 @@ class Stage:
         labels = np.array([label for _, label in rows], np.int32)
         return self.learner.learn(self.learner.empty(), Rows(labels, *csr))
 
-    def entry(
-        self, partition: int, place: int, given: Sequence[tuple[str, int]], /, **changed: Any
-    ) -> ShardEntry:
+    def entry(self, partition: int, place: int, given: Sequence[tuple[str, int]], /, **changed: Any) -> ShardEntry:
         state = self.state(given)
         data = encode_state(self.learner, state)
         name = artefact_name(partition, place, "state", "1-1", data) if given else ""

@@ -10,9 +10,7 @@ from processor.results import Results
 NONCE, OTHER = "a" * 32, "b" * 32
 
 
-def _manifest(
-    counter: int, sequence: int, partition: int = 0, model: str = "demo", nonce: str = NONCE
-) -> Manifest:
+def _manifest(counter: int, sequence: int, partition: int = 0, model: str = "demo", nonce: str = NONCE) -> Manifest:
     return Manifest(
         model=model,
         identity="0" * 64,
@@ -41,9 +39,7 @@ def _beat(offset: int, counter: int, sequence: int, nonce: str = NONCE) -> Entry
 def test_the_newest_by_counter_and_sequence_is_held_whatever_comes_last() -> None:
     results = Results("demo")
 
-    results.merge(
-        [_at(3, _manifest(2, 1)), _at(5, _manifest(1, 9)), _at(6, _manifest(2, 0 + 1, nonce=OTHER))]
-    )
+    results.merge([_at(3, _manifest(2, 1)), _at(5, _manifest(1, 9)), _at(6, _manifest(2, 0 + 1, nonce=OTHER))])
 
     assert results.of(0).manifest == _manifest(2, 1)
     assert (results.of(0).offset, results.version) == (3, 3)

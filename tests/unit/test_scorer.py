@@ -162,9 +162,7 @@ def test_no_poll_is_needed_for_a_lease_to_end(settled: tuple[Stage, Scorer]) -> 
     assert scorer.scores(PROBE).left_out == (0, 1)
 
 
-def test_the_wall_clock_decides_nothing(
-    settled: tuple[Stage, Scorer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_wall_clock_decides_nothing(settled: tuple[Stage, Scorer], monkeypatch: pytest.MonkeyPatch) -> None:
     stage, scorer = settled
     monkeypatch.setattr(time, "time", lambda: 4e9)
     stage.log.clock = lambda: -3_600_000
@@ -210,9 +208,7 @@ def test_a_heartbeat_counts_from_the_last_look_before_it(settled: tuple[Stage, S
     assert 0 in out(scorer)
 
 
-def test_while_an_outage_lasts_the_leases_run(
-    settled: tuple[Stage, Scorer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_an_outage_lasts_the_leases_run(settled: tuple[Stage, Scorer], monkeypatch: pytest.MonkeyPatch) -> None:
     stage, scorer = settled
 
     def down(*_: object) -> int:
@@ -274,9 +270,7 @@ def test_a_heartbeat_overtaken_by_a_manifest_vouches_for_its_owner(bayes: Stage)
 
 
 @pytest.mark.parametrize("by", ["heartbeat", "manifest"])
-def test_a_higher_counter_stops_the_older_owners_manifest_at_once(
-    settled: tuple[Stage, Scorer], by: str
-) -> None:
+def test_a_higher_counter_stops_the_older_owners_manifest_at_once(settled: tuple[Stage, Scorer], by: str) -> None:
     stage, scorer = settled
 
     if by == "heartbeat":
@@ -411,9 +405,7 @@ def test_one_harmed_shard_refuses_its_partitions_whole_manifest(settled: tuple[S
         ({"signature": "x"}, "signature"),
     ],
 )
-def test_a_foreign_manifest_is_refused(
-    settled: tuple[Stage, Scorer], changed: dict[str, Any], reason: str
-) -> None:
+def test_a_foreign_manifest_is_refused(settled: tuple[Stage, Scorer], changed: dict[str, Any], reason: str) -> None:
     stage, scorer = settled
     before = list(stage.store.fetched)
 
@@ -453,9 +445,7 @@ def test_a_state_of_another_learner_is_refused(bayes: Stage, tmp_path: Path) -> 
         ({"file": "../../outside"}, "no name"),
     ],
 )
-def test_a_manifest_that_contradicts_itself_is_refused(
-    bayes: Stage, changed: dict[str, Any], reason: str
-) -> None:
+def test_a_manifest_that_contradicts_itself_is_refused(bayes: Stage, changed: dict[str, Any], reason: str) -> None:
     bayes.send(bayes.manifest(0, 1, [bayes.entry(0, 0, HAM, **changed)]))
     scorer = bayes.scorer()
 

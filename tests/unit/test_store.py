@@ -54,7 +54,8 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "rename")), full)  # type: ignore[arg-type]
+    target: object = os if step == "fsync" else Path
+    monkeypatch.setattr(target, step, full)
 
     with pytest.raises(StoreUnavailable, match="No space left"):
         store.put(NAME, b"bytes")

@@ -73,9 +73,7 @@ class CountsCalls(Linear):
 
 class LearnsUnlabelled(Linear):
     def learn(self, state: State, rows: Rows) -> State:
-        named = Rows(
-            np.where(rows.labels == -1, np.int32(0), rows.labels), rows.indptr, rows.indices, rows.values
-        )
+        named = Rows(np.where(rows.labels == -1, np.int32(0), rows.labels), rows.indptr, rows.indices, rows.values)
         return Linear.learn(self, state, named)
 
 
@@ -86,9 +84,7 @@ class PretendsToForget(Linear):
 
 class GuessesFromNothing(Linear):
     def ensemble(self, states: Sequence[State]) -> Ensemble:
-        return Linear.ensemble(
-            self, states or [{**self.empty(), "rows": np.ones(2, np.int64), "bias": np.ones(1)}]
-        )
+        return Linear.ensemble(self, states or [{**self.empty(), "rows": np.ones(2, np.int64), "bias": np.ones(1)}])
 
 
 @pytest.mark.parametrize(

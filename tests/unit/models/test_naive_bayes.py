@@ -69,12 +69,18 @@ def test_the_only_row_of_a_class_and_a_feature_leaves_no_trace() -> None:
 
 @pytest.mark.parametrize(
     "gone",
-    [one(0, {3: 1.0}), one(0, {1: 3.0}), one(1, {1: 1.0}), one(1, {}), one(0, {1: 1.0})],
+    [
+        one(0, {3: 1.0}),
+        one(0, {1: 3.0}),
+        one(1, {1: 1.0}),
+        one(1, {}),
+        Rows.concat([one(0, {1: 1.0}), one(0, {2: 1.0})]),
+    ],
     ids=["feature", "count", "class", "row", "leaves counts without rows"],
 )
 def test_forgetting_what_was_not_learned_is_refused(gone: Rows) -> None:
     learner = make_learner("naive-bayes", ("a", "b"), 9)
-    state = learner.learn(learner.empty(), one(0, {1: 2.0}))
+    state = learner.learn(learner.empty(), Rows.concat([one(0, {1: 2.0}), one(0, {2: 1.0})]))
     before = encode_state(learner, state)
     with pytest.raises(NotLearned):
         learner.forget(state, gone)

@@ -17,9 +17,7 @@ def test_exports_are_sorted_and_there() -> None:
 
 def test_priming_reaches_every_module() -> None:
     prime()
-    names = {f"models.{path.stem}" for path in Path(models.__file__).parent.glob("*.py")} - {
-        "models.__init__"
-    }
+    names = {f"models.{path.stem}" for path in Path(models.__file__).parent.glob("*.py")} - {"models.__init__"}
     assert names <= set(sys.modules)
 
 

@@ -48,9 +48,7 @@ def test_unaligned_and_strided_columns_become_plain_ones() -> None:
     good = rows()
     data = b"x" + good.values.tobytes()
     # when
-    odd = Rows(
-        np.repeat(good.labels, 2)[::2], good.indptr, good.indices, np.frombuffer(data, np.float64, offset=1)
-    )
+    odd = Rows(np.repeat(good.labels, 2)[::2], good.indptr, good.indices, np.frombuffer(data, np.float64, offset=1))
     # then
     assert odd.labels.flags.c_contiguous
     assert odd.values.flags.aligned

@@ -1,0 +1,73 @@
+"""`unlearn work`: a worker, until stopped or drained."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from processor.cli import connect, context
+from processor.drain import Drain
+from processor.logs import configure
+
+
+class _Stop:
+    """Set by SIGTERM and SIGINT; a second signal ends the process at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            sys.exit(128 + number)
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+@click.command()
+@click.option("--drain", "drains", is_flag=True, help="Stop once all that the log holds now is published.")
+@click.option("--rebuild", is_flag=True, help="Apply the log again where Redis lost a model that has published.")
+@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@click.pass_context
+def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> int:
+    """Apply events, train, publish: one member of the model's consumer group.
+
+    SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN. With --drain the exit code is 0 when every
+    partition's manifest covers the log's end as it was at the start, 1 if a partition is stopped.
+
+    \b
+    Examples:
+      unlearn work                start a worker; start more of them to share the partitions
+      unlearn work --drain        catch up with the log, publish, and leave
+    """
+    from processor.running import drain, make_worker, run, states
+    from processor.state.redis import connect as connect_redis
+
+    settings = context.settings(ctx)
+    configure(log_level)
+    stop = _Stop()
+    with connect.open_log(settings) as log, make_worker(settings, log, rebuild=rebuild) as worker:
+        if not drains:
+            run(worker, settings, stop)
+            return 0
+        client = connect_redis(settings.redis.url.get_secret_value())
+        plan = Drain(settings, log, log.producer(), states(client, settings.model), worker.results)
+        done = drain(worker, plan, stop)
+    return _sum_up(plan, done)
+
+
+def _sum_up(plan: Drain, done: bool) -> int:
+    for partition, count in plan.unresolved.items():
+        click.echo(f"partition {partition}: {count} possible deletions could not be read and stay open", err=True)
+    for partition, why in plan.stopped.items():
+        click.echo(f"partition {partition} is stopped: {why}", err=True)
+    if not done:
+        for partition, why in plan.waiting.items():
+            click.echo(f"partition {partition}: {why}", err=True)
+    return 0 if done and not plan.stopped else 1

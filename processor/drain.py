@@ -1,0 +1,100 @@
+"""When a drain is done: everything below the log's end at its start is in manifests, wherever it is owned.
+
+Phases: events below the end offsets, then the copies and forwards they caused, then one seal for each
+partition with open live rows, then manifests that cover all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from processor.log.protocol import Log, Producer
+from processor.manifest import Manifest
+from processor.results import Results
+from processor.seal import SEAL_EVENT
+from processor.settings import Settings
+from processor.state.redis import PartitionState
+from processor.view import View
+
+__all__ = ["Drain", "covered", "remaining"]
+
+
+def remaining(view: View, target: int) -> str | None:
+    """Why a partition has not yet applied and sent on everything below `target`; None if it has."""
+    if view.applied < target:
+        return f"{target - view.applied} events are not applied yet"
+    if view.outbox:
+        return f"{len(view.outbox)} events are not sent on yet"
+    return None
+
+
+def covered(view: View, manifest: Manifest | None, target: int) -> str | None:
+    """Why the newest manifest does not yet cover the partition below `target`; None if it does."""
+    if view.pending or view.cleanups:
+        return f"{len(view.pending)} deletions are not hidden, {len(view.cleanups)} not cleaned up"
+    if manifest is None or manifest.applied < target:
+        return "no manifest covers it yet"
+    late = [entry.shard for entry in manifest.shards if entry.through < view.last_end]
+    if late:
+        return f"shards {late} are not trained up to {view.last_end}"
+    return None
+
+
+@dataclass
+class Drain:
+    """Follows all partitions of a model by Redis, the log and the results topic. `step` until it says done."""
+
+    settings: Settings
+    log: Log
+    producer: Producer
+    state_of: Callable[[int], PartitionState]
+    results: Results
+    targets: dict[int, int] = field(default_factory=dict)
+    waiting: dict[int, str] = field(default_factory=dict)
+    """What is still to come, by partition."""
+    stopped: dict[int, str] = field(default_factory=dict)
+    unresolved: dict[int, int] = field(default_factory=dict)
+    """How many possible deletions could not be read, by partition."""
+    _phase: int = 0
+
+    def step(self) -> bool:
+        """Whether all is done; partitions that are stopped are named in `stopped` and not waited for."""
+        if not self.targets:
+            self.targets = self._ends()
+        states = {p: self.state_of(p) for p in self.targets}
+        self.stopped = {p: why for p, state in states.items() if (why := state.stopped())}
+        views = {p: View(state.load()) for p, state in states.items() if p not in self.stopped}
+        self.unresolved = {p: len(view.unresolved) for p, view in views.items() if view.unresolved}
+        if self._phase < _SEALED:
+            self.waiting = _reasons({p: remaining(view, self.targets[p]) for p, view in views.items()})
+            if not self.waiting:
+                self._advance(views)
+            return False
+        manifests = {p: self.results.of(p).manifest for p in views if p < self.settings.partitions}
+        self.waiting = _reasons({p: covered(views[p], m, self.targets[p]) for p, m in manifests.items()})
+        return not self.waiting
+
+    def _advance(self, views: Mapping[int, View]) -> None:
+        self._phase += 1
+        if self._phase == _COPIED:
+            # The copies and forwards lie below the ends as they are now.
+            self.targets = self._ends()
+        else:
+            for partition, view in views.items():
+                if any(held.live for held in view.open.values()):
+                    self.targets[partition] = self._seal(partition) + 1
+
+    def _seal(self, partition: int) -> int:
+        sent = self.producer.send(self.settings.events_topic, partition, None, SEAL_EVENT)
+        return sent.result(timeout=self.settings.kafka.request_timeout)
+
+    def _ends(self) -> dict[int, int]:
+        return {p: end for p, (_, end) in self.log.bounds(self.settings.events_topic).items()}
+
+
+_COPIED, _SEALED = 1, 2
+
+
+def _reasons(found: Mapping[int, str | None]) -> dict[int, str]:
+    return {partition: why for partition, why in found.items() if why is not None}

@@ -1,0 +1,83 @@
+"""A worker's life: made from settings, turned until told to stop or until a drain is done."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import redis
+
+from models.learner import Learner
+from processor.drain import Drain
+from processor.identity import identity_of
+from processor.log.protocol import Log
+from processor.pool import InlineTrainers, PoolTrainers, learner_of
+from processor.preflight import check_all
+from processor.settings import Settings
+from processor.state.keys import Keys
+from processor.state.redis import PartitionState, connect
+from processor.store import Store, open_store
+from processor.worker import Worker
+
+__all__ = ["drain", "make_worker", "run", "states"]
+
+_log = logging.getLogger(__name__)
+_LOOK_EVERY = 0.3
+
+
+def states(client: redis.Redis, model: str) -> Callable[[int], PartitionState]:
+    """Partition -> its state's client."""
+    return lambda partition: PartitionState(client, Keys(model, partition))
+
+
+@contextmanager
+def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Iterator[Worker]:
+    """A worker on the services that the settings name, checked before it consumes anything.
+
+    Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable.
+    """
+    client = connect(settings.redis.url.get_secret_value())
+    learner, store = learner_of(settings), open_store(settings.store.url)
+    check_all(settings, log, client, states(client, settings.model), identity_of(settings, learner))
+    worker = Worker(settings, log, client, store, learner, _trainers(settings, learner, store), rebuild=rebuild)
+    # Long-lived objects out of the collector's way: its passes cost several us an event otherwise.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield worker
+    finally:
+        worker.close()
+        client.close()
+
+
+def run(worker: Worker, settings: Settings, stopping: Callable[[], bool]) -> None:
+    """Turn until told to stop, then finish what is under way within `drain_within`."""
+    while not stopping():
+        worker.turn()
+    worker.stop_taking()
+    deadline = time.monotonic() + settings.drain_within
+    while worker.busy and time.monotonic() < deadline:
+        worker.turn()
+    _log.info("stopped%s", "" if not worker.busy else ", with work under way: the next owner does it again")
+
+
+def drain(
+    worker: Worker, plan: Drain, stopping: Callable[[], bool], watch: Callable[[Drain], None] = lambda _: None
+) -> bool:
+    """Turn until all partitions are drained, whoever owns them. False if told to stop before."""
+    look_at = 0.0
+    while not stopping():
+        worker.turn()
+        if time.monotonic() >= look_at:
+            if plan.step():
+                return True
+            watch(plan)
+            look_at = time.monotonic() + _LOOK_EVERY
+    return False
+
+
+def _trainers(settings: Settings, learner: Learner, store: Store) -> InlineTrainers | PoolTrainers:
+    return PoolTrainers(settings) if settings.trainers else InlineTrainers(learner, store)

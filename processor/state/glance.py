@@ -1,0 +1,27 @@
+"""Reading a partition's keys without a token: for those who only look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+from processor.errors import StateUnavailable
+from processor.state.redis import Op
+
+__all__ = ["glance"]
+
+
+def glance(client: redis.Redis, ops: Sequence[Op]) -> list[Any]:
+    """The replies to read commands on one partition's keys, all at one moment.
+
+    Raises StateUnavailable.
+    """
+    try:
+        pipe = client.pipeline(transaction=True)
+        for op in ops:
+            pipe.execute_command(*op)
+        return list(pipe.execute())
+    except redis.RedisError as error:
+        raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error

@@ -1,0 +1,144 @@
+"""Published states against a training from empty over the stored rows: every shard, cut at its manifest's `applied`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from models import digest
+from models.learner import Learner
+from processor.errors import ArtefactInvalid, LogUnavailable, StateMissing, StoreUnavailable
+from processor.identity import check_identity, identity_hash, identity_of
+from processor.jobs import Job, Part
+from processor.lineage import EMPTY
+from processor.log.protocol import Log
+from processor.manifest import Manifest, ShardEntry
+from processor.report import Progress, Report, ShardVerdict, Verdict
+from processor.results import Results
+from processor.settings import Settings
+from processor.state.memberships import parse_holes
+from processor.state.redis import PartitionState
+from processor.store import Store
+from processor.train import run
+from processor.view import View
+
+__all__ = ["verify_store"]
+
+_Finding = tuple[Verdict, str]
+
+
+def verify_store(
+    settings: Settings,
+    log: Log,
+    state_of: Callable[[int], PartitionState],
+    store: Store,
+    learner: Learner,
+    progress: Progress | None = None,
+) -> Report:
+    """Compare each shard's newest published digest and lineage. Raises IdentityChanged, Unavailable errors."""
+    return _Verifier(settings, log, state_of, store, learner).report(progress or (lambda *_: None))
+
+
+class _Verifier:
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        state_of: Callable[[int], PartitionState],
+        store: Store,
+        learner: Learner,
+    ) -> None:
+        self.settings, self.log, self.state_of = settings, log, state_of
+        self.store, self.learner = _ReadOnly(store), learner
+        self.identity = identity_of(settings, learner)
+
+    def report(self, progress: Progress) -> Report:
+        results = self._results()
+        ends = {p: end for p, (_, end) in self.log.bounds(self.settings.events_topic).items()}
+        verdicts: list[ShardVerdict] = []
+        total = self.settings.partitions * self.settings.shards_per_partition
+        for partition in range(self.settings.partitions):
+            manifest = results.of(partition).manifest
+            for verdict in self._partition(partition, manifest, ends[partition]):
+                verdicts.append(verdict)
+                progress("training every shard from empty", len(verdicts), total)
+        return Report(tuple(verdicts), results.version)
+
+    def _results(self) -> Results:
+        results, tail = Results(self.settings.model), self.log.tail(self.settings.results_topic)
+        try:
+            if not results.follow(tail, 60.0):
+                raise LogUnavailable(f"{self.settings.results_topic} could not be read to its end in 60 s")
+        finally:
+            tail.close()
+        return results
+
+    def _partition(self, partition: int, manifest: Manifest | None, end: int) -> Iterator[ShardVerdict]:
+        state = self.state_of(partition)
+        view = View(state.load())
+        if manifest is None:
+            for shard in range(self.settings.shards_per_partition):
+                yield ShardVerdict(partition, shard, "pending", "the partition has no manifest yet")
+            return
+        if not view.meta:
+            raise StateMissing(f"Redis holds nothing of partition {partition}, which has published")
+        check_identity(view.meta["identity"], self.identity)
+        for entry in manifest.shards:
+            verdict, reason = self._judge(state, view, manifest, entry, end)
+            yield ShardVerdict(
+                partition, entry.shard, verdict, reason, entry.through, manifest.applied, entry.rows, entry.digest
+            )
+
+    def _judge(self, state: PartitionState, view: View, manifest: Manifest, entry: ShardEntry, end: int) -> _Finding:
+        if manifest.identity != identity_hash(self.identity):
+            return "incomparable", "the manifest is of a model with other settings"
+        if view.applied < manifest.applied:
+            return "pending", f"Redis stands at {view.applied}, before the manifest's {manifest.applied}"
+        try:
+            ours = self._train(state, view, manifest.applied, entry)
+        except (StoreUnavailable, ArtefactInvalid) as error:
+            return "different", str(error)
+        if ours != (entry.digest, entry.lineage, entry.rows):
+            return "different", "a training from empty gives other bytes"
+        return _uncovered(view, manifest, entry, end)
+
+    def _train(self, state: PartitionState, view: View, applied: int, entry: ShardEntry) -> tuple[str, str, int]:
+        """(digest, lineage, rows) of the fold from empty up to the entry's `through`."""
+        ends = [end for end, held in view.shard_slices(entry.shard) if end <= entry.through and held.file]
+        holes = state.holes(entry.shard, [view.start_of(end - 1) for end in ends])
+        parts = tuple(
+            Part(end, view.slices[entry.shard, end].file or "", parse_holes(reply), 0)
+            for end, reply in zip(ends, holes, strict=True)
+        )
+        covers = {bytes.fromhex(d): c.death for d, c in view.cleanups.items() if c.shard == entry.shard}
+        if not parts:
+            return digest(self.learner, self.learner.empty()), EMPTY, 0
+        job = Job(0, entry.shard, applied, None, parts, (), covers, frozenset(), 0, "verify")
+        built = run(job, self.learner, self.store).built[-1].state
+        return built.digest, built.lineage, built.rows
+
+
+def _uncovered(view: View, manifest: Manifest, entry: ShardEntry, end: int) -> _Finding:
+    if manifest.applied < end:
+        return "pending", f"the manifest covers {manifest.applied} of {end} offsets"
+    if entry.through < view.last_end:
+        return "pending", f"{entry.status}: through {entry.through} of {view.last_end}"
+    return "equal", ""
+
+
+class _ReadOnly:
+    """The store, where a training's states go nowhere."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, name: str) -> bytes:
+        return self._store.get(name)
+
+    def put(self, name: str, data: bytes) -> None:
+        pass
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        return self._store.names(prefix)
+
+    def delete(self, name: str) -> None:
+        pass
