@@ -51,9 +51,7 @@ def check_purity(learner: Learner, rows: Rows) -> None:
     if learner.forgets:
         after = encode_state(learner, learned)
         learner.forget(learned, second)
-        assert (encode_state(learner, learned), _bytes(second)) == (after, before[1]), (
-            "forgetting changes an argument"
-        )
+        assert (encode_state(learner, learned), _bytes(second)) == (after, before[1]), "forgetting changes an argument"
     assert _same(learner, learner.learn(state, second), learned), "learning twice differs"
 
 

@@ -68,9 +68,7 @@ class Rows:
 
     @staticmethod
     def empty() -> Rows:
-        return Rows(
-            np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float64)
-        )
+        return Rows(np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float64))
 
 
 def _column(name: str, array: Any, dtype: type[np.generic]) -> NDArray[Any]:

@@ -63,9 +63,7 @@ def count_features(state: State, n_features: int) -> int:
     features = state.get("features", np.empty(0))
     if features.dtype != np.int32 or features.ndim != 1:
         raise BadState("a state's features are not a flat int32 array")
-    if len(features) and (
-        features[0] < 0 or features[-1] >= n_features or (features[1:] <= features[:-1]).any()
-    ):
+    if len(features) and (features[0] < 0 or features[-1] >= n_features or (features[1:] <= features[:-1]).any()):
         raise BadState("a state's features are not sorted and in range")
     return len(features)
 

@@ -134,9 +134,7 @@ def _sort(array: NDArray[np.int32], n: int) -> None:
         gap //= 3
 
 
-@kernel(
-    none, reads(u8), reads(i64), reads(i32), i64, flag, writes(i64), writes(i32), writes(f64), writes(flag)
-)
+@kernel(none, reads(u8), reads(i64), reads(i32), i64, flag, writes(i64), writes(i32), writes(f64), writes(flag))
 def count_tokens(
     data: NDArray[np.uint8],
     ends: NDArray[np.int64],

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from processor.errors import LogDiverged, Refused
 from processor.identity import check_identity
 from processor.log.protocol import Log, Record
-from processor.manifest import Manifest
 from processor.owned import Owned
+from processor.results import Published
 from processor.routing import Digests
 from processor.settings import Settings
 from processor.state.redis import PartitionState, Token
@@ -47,20 +47,19 @@ class Claimer:
         self._digests = Digests(settings.secret_bytes)
         self._rebuild = rebuild
 
-    def claim(self, partition: int, newest: Manifest | None, highest: int) -> Owned:
-        """The partition, ours. `newest` is its newest manifest on the results topic, `highest` the highest
-        counter seen there (-1: none).
+    def claim(self, partition: int, published: Published) -> Owned:
+        """The partition, ours; `published` is what the results topic holds of it.
 
         Raises Refused, LogUnavailable, StateUnavailable.
         """
         start, end = self._log.bounds(self._topic)[partition]
         state = self._state_of(partition)
-        token = self._take(state, highest, start)  # 1
+        token = self._take(state, published.highest_counter, start)  # 1
         view = View(state.load())
         self._check(partition, view, start, end)  # 3
         owned = Owned(partition, token, state, view)
         self._take_up_open_slice(owned, start)  # 5
-        owned.catch_up_to = newest.applied if newest else 0  # 6
+        owned.catch_up_to = published.highest_applied  # 6
         if owned.catching_up:
             owned.counters["rolled_back"] += 1
         return owned

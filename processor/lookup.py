@@ -9,13 +9,13 @@ unless the subject is named.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import redis
 
 from processor.errors import StateMissing
 from processor.identity import check_identity
-from processor.membership import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
+from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 from processor.routing import Digests, home, shard_of, tag_of
 from processor.settings import Settings
 from processor.state.glance import glance

@@ -36,6 +36,8 @@ class Published:
     """The newest one read whose counter was the highest then."""
     highest_counter: int = -1
     """The highest counter seen in manifests and heartbeats."""
+    highest_applied: int = 0
+    """The highest `applied` of any manifest seen, a zombie's included."""
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class Results:
             return
         held = self.of(partition)
         held.highest_counter = max(held.highest_counter, manifest.token.counter)
+        held.highest_applied = max(held.highest_applied, manifest.applied)
         # The same one sent again counts at its new place: compaction leaves only that.
         if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
             held.manifest, held.offset = manifest, offset

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
 
+from models import ModelError
 from processor.checkpoints import keep, surplus
+from processor.errors import ArtefactInvalid
 from processor.jobs import Built, Job, Part, Trained
 from processor.ledger import Kill
 from processor.owned import Owned, Running
@@ -122,12 +124,16 @@ class Training:
     def _register(self, owned: Owned, running: Running) -> None:
         shard = running.job.shard
         error = running.future.exception()
+        if isinstance(error, ArtefactInvalid | ModelError):
+            self._distrust(owned, shard, f"a stored file can't be used: {error}")
+            return
         if error is not None:
             self._fail(owned, shard, f"training failed: {type(error).__name__}: {error}")
             return
         trained = running.future.result()
         if not trained.agrees:
-            self._distrust(owned, shard)
+            owned.counters["lineage_mismatches"] += 1
+            self._distrust(owned, shard, "what was learned is not what the membership holds")
             return
         change = Change()
         for built in _valid(trained, running.kills, self._forgets, owned.view.applied):
@@ -146,10 +152,9 @@ class Training:
         for through in {*held - {max(held)}} if limit == 1 else surplus(held, limit):
             change.drop("states", (shard, through))
 
-    def _distrust(self, owned: Owned, shard: int) -> None:
-        """Rows and membership disagree: a safety net that should never catch. Learn anew from empty."""
-        owned.counters["lineage_mismatches"] += 1
-        self._fail(owned, shard, "what was learned is not what the membership holds; learning anew")
+    def _distrust(self, owned: Owned, shard: int, why: str) -> None:
+        """A safety net that should never catch. The shard is learned anew from empty."""
+        self._fail(owned, shard, f"{why}; learning anew")
         change = Change()
         for through, _ in owned.view.shard_states(shard):
             change.drop("states", (shard, through))

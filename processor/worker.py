@@ -26,6 +26,7 @@ from processor.errors import Fenced, LogUnavailable, Refused, RolledBack, StateU
 from processor.identity import identity_hash, identity_of
 from processor.intake import Intake, parser_of
 from processor.log.protocol import Batch, Log, Polled
+from processor.manifest import Manifest
 from processor.outbox import Outbox
 from processor.owned import Owned
 from processor.publish import Publisher
@@ -43,6 +44,7 @@ __all__ = ["Worker"]
 _log = logging.getLogger(__name__)
 _BUSY, _IDLE = 0.01, 0.1
 _COLLECT_EVERY = 60.0
+_COMMIT_EVERY = 1.0
 _CLAIM_RETRY = 1.0
 
 
@@ -94,6 +96,7 @@ class Worker:
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
         self._collect_at = clock() + _COLLECT_EVERY
+        self._commit_at = clock()
 
     def turn(self, timeout: float | None = None) -> int:
         """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
@@ -103,7 +106,7 @@ class Worker:
         applied = sum(self._applied(partition, batch) for partition, batch in polled.batches.items())
         for owned in list(self.owned.values()):
             self._guarded(owned, self._steps, polled.batches.get(owned.partition))
-        self._collect()
+        self._keep_house()  # 12
         return applied
 
     @property
@@ -118,6 +121,8 @@ class Worker:
 
     def close(self) -> None:
         """Leave the group and let go of everything; what is under way is done again by the next owner."""
+        self._commit_at = 0.0
+        self._keep_house()
         self._reader.close()
         self._producer.close()
         self._tail.close()
@@ -142,8 +147,7 @@ class Worker:
             if self._clock() < self._claim_at.get(partition, 0.0) or not self.results.follow(self._tail):
                 return
             try:
-                newest = self.results.of(partition)
-                self.owned[partition] = self._claimer.claim(partition, newest.manifest, newest.highest_counter)
+                self.owned[partition] = self._claimer.claim(partition, self.results.of(partition))
             except Refused as error:
                 self._numbers[partition] = number
                 self._stop(partition, str(error))
@@ -183,9 +187,11 @@ class Worker:
     def _follow_results(self) -> None:
         self.results.merge(self._tail.poll(0))
         for partition, owned in list(self.owned.items()):
-            if self.results.of(partition).highest_counter > owned.token.counter:
+            published = self.results.of(partition)
+            owned.catch_up_to = max(owned.catch_up_to, published.highest_applied)
+            if published.highest_counter > owned.token.counter or _foreign(owned, published.manifest):
                 self.counters["fenced"] += 1
-                self._drop(partition, "the results topic shows a newer owner")
+                self._drop(partition, "the results topic shows another owner")
         for partition in self.results.take_overtaken() & self.owned.keys():
             # An older manifest landed behind ours: compaction would leave it alone on the topic.
             self.owned[partition].manifest = None
@@ -219,15 +225,14 @@ class Worker:
 
     def _steps(self, owned: Owned, batch: Batch | None) -> None:
         idle = batch is None
-        self._outbox.turn(owned)  # 7
+        if not owned.catching_up:
+            self._outbox.turn(owned)  # 7
         if owned.partition < self._settings.partitions:
             self._sealer.turn(owned)  # 8
             self._sealer.append_seal(owned)
             self._training.turn(owned, idle)  # 9
             self._publisher.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))  # 10, 11
         self._publisher.send_receipts(owned, self.results)
-        if not owned.view.outbox:
-            self._reader.commit({owned.partition: owned.view.applied})  # 12
         self._sweeper.clean_up(owned)
         self._publisher.heartbeat(owned)
 
@@ -247,10 +252,14 @@ class Worker:
         except LogUnavailable as error:
             _log.warning("partition %d: %s", owned.partition, error)
 
-    def _collect(self) -> None:
-        if self._clock() >= self._collect_at:
-            self._collect_at = self._clock() + _COLLECT_EVERY
-            for owned in list(self.owned.values()):
+    def _keep_house(self) -> None:
+        now = self._clock()
+        if now >= self._commit_at:
+            self._commit_at = now + _COMMIT_EVERY
+            self._reader.commit({p: owned.view.applied for p, owned in self.owned.items() if not owned.view.outbox})
+        if now >= self._collect_at:
+            self._collect_at = now + _COLLECT_EVERY
+            for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
                 self._guarded(owned, self._sweeper.collect)
 
     @property
@@ -265,6 +274,13 @@ _NAMES = {
     StateUnavailable: "state_lost",
     StoreUnavailable: "store_lost",
 }
+
+
+def _foreign(owned: Owned, newest: Manifest | None) -> bool:
+    """A manifest with our counter and another's nonce: Redis was rolled back and gave the counter twice."""
+    return (
+        newest is not None and newest.token.counter == owned.token.counter and newest.token.nonce != owned.token.nonce
+    )
 
 
 def _waits(owned: Owned) -> bool:

@@ -1,12 +1,18 @@
-"""How a command opens the log that the settings name."""
+"""How a command opens what the settings name: the log, Redis, the store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from processor.log.protocol import Log
 from processor.settings import Settings
+
+if TYPE_CHECKING:
+    import redis
+
+    from processor.store import Store
 
 
 @contextmanager
@@ -19,3 +25,29 @@ def open_log(settings: Settings) -> Iterator[Log]:
         yield log
     finally:
         log.close()
+
+
+@contextmanager
+def open_redis(settings: Settings) -> Iterator[redis.Redis]:
+    """The Redis of the settings, once it has answered; closed at the end. Raises StateUnavailable."""
+    from redis import RedisError
+
+    from processor.errors import StateUnavailable
+    from processor.state.redis import connect
+
+    with closing(connect(settings.redis.url.get_secret_value())) as client:
+        try:
+            client.ping()
+        except RedisError as error:
+            raise StateUnavailable(
+                f"Redis at {settings.redis.shown_url()} does not answer ({type(error).__name__}): "
+                "start it (`unlearn services up`), or set UNLEARN_REDIS__URL"
+            ) from error
+        yield client
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of the settings. Raises SettingsError."""
+    from processor import store
+
+    return store.open_store(settings.store.url)

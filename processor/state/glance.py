@@ -21,7 +21,7 @@ def glance(client: redis.Redis, ops: Sequence[Op]) -> list[Any]:
     try:
         pipe = client.pipeline(transaction=True)
         for op in ops:
-            pipe.execute_command(*op)
+            pipe.execute_command(*op)  # type: ignore[no-untyped-call]
         return list(pipe.execute())
     except redis.RedisError as error:
         raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error

@@ -1,0 +1,202 @@
+"""`unlearn status`: how the model stands."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from processor.cli import context
+from processor.cli.connect import open_log, open_redis
+from processor.errors import Unavailable
+
+if TYPE_CHECKING:
+    from processor.settings import Settings
+    from processor.status import PartitionStatus, ShardStatus, Status, StatusReader
+
+_STYLES = {"behind": "yellow", "withdrawn": "bold yellow", "left-out": "bold red", "empty": "dim"}
+_OWNER = 28
+_EVERY = 2.0
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; with --watch one a line.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=0.1),
+    is_flag=False,
+    flag_value=_EVERY,
+    metavar="[SECONDS]",
+    help="Show it again every so many seconds (2) until interrupted.",
+)
+@click.pass_context
+def command(ctx: click.Context, as_json: bool, watch: float | None) -> None:
+    """Show what each partition has applied, holds and still owes, and each shard. Changes nothing.
+
+    Lag counts offsets not applied yet. Ages count from the event's place in the log. Unresolved are events
+    that may be deletions and could not be read.
+
+    \b
+    Examples:
+      unlearn status
+      unlearn status --watch 5
+      unlearn status --json | jq .pending_deletions
+    """
+    settings = context.settings(ctx, demo=True)
+    with _reader(settings) as reader:
+        if watch is not None:
+            _follow(reader, settings, as_json, watch)
+        elif as_json:
+            click.echo(json.dumps(reader.read().to_json(), indent=2))
+        else:
+            context.console().print(rendered(reader.read(), settings.lease))
+
+
+@contextmanager
+def _reader(settings: Settings) -> Iterator[StatusReader]:
+    from processor.pool import learner_of
+    from processor.status import StatusReader
+
+    forgets = learner_of(settings).forgets
+    with (
+        open_log(settings) as log,
+        open_redis(settings) as client,
+        closing(StatusReader(settings, log, client, forgets)) as reader,
+    ):
+        yield reader
+
+
+def _follow(reader: StatusReader, settings: Settings, as_json: bool, every: float) -> None:
+    """Until interrupted; an outage is shown, and asked again."""
+    console = context.console()
+    try:
+        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+            while True:
+                if as_json:
+                    click.echo(json.dumps(reader.read().to_json()))
+                else:
+                    live.update(_now(reader, settings.lease), refresh=True)
+                time.sleep(every)
+    except KeyboardInterrupt:
+        return
+
+
+def _now(reader: StatusReader, lease: float) -> RenderableType:
+    try:
+        return rendered(reader.read(), lease)
+    except Unavailable as error:
+        return Text(f"error: {error}", style="red")
+
+
+def rendered(status: Status, lease: float) -> RenderableType:
+    """Tables of at most 100 columns; a heartbeat older than `lease` seconds is marked."""
+    return Group(
+        _log_table(status, lease),
+        "",
+        _contents_table(status),
+        "",
+        _shard_table(status),
+        "",
+        *_stops(status),
+        _summary(status),
+    )
+
+
+def _log_table(status: Status, lease: float) -> Table:
+    table = _table("partition", "applied", "lag", "heartbeat", "token", "owner")
+    for held in status.partitions:
+        old = held.heartbeat_age is not None and held.heartbeat_age > lease
+        table.add_row(
+            str(held.partition),
+            _number(held.applied),
+            _number(held.lag),
+            Text(_age(held.heartbeat_age), style="red" if old else ""),
+            _number(held.counter),
+            Text(_owner(held)),
+            style="bold red" if held.stopped else "",
+        )
+    return table
+
+
+def _owner(held: PartitionStatus) -> str:
+    """The end of a long host's name tells more: it has the process's number."""
+    name = held.owner or "none yet"
+    name = name if len(name) <= _OWNER else "…" + name[-_OWNER + 1 :]
+    return name + (" (forwards only)" if held.forwards_only else "")
+
+
+def _contents_table(status: Status) -> Table:
+    table = _table("partition", "records", "tombstones", "holes", "cleaning", "pending", "unresolved", "dirty")
+    for held in status.partitions:
+        deletions = held.deletions
+        numbers = (held.partition, held.records, held.tombstones, held.holes, held.cleaning_up)
+        late = f", {deletions.overdue} overdue" if deletions.overdue else ""
+        table.add_row(
+            *map(_number, numbers),
+            Text(_aged(deletions.pending, deletions.oldest_pending) + late, style="bold red" if late else ""),
+            Text(_aged(deletions.unresolved, deletions.oldest_unresolved), style="red" if deletions.unresolved else ""),
+            Text(_number(held.dirty_shards), style="yellow" if held.dirty_shards else ""),
+        )
+    return table
+
+
+def _shard_table(status: Status) -> Table:
+    table = _table("partition", "shard", "rows", "slices", "checkpoints", "status")
+    for held in status.partitions:
+        for shard in held.shards:
+            table.add_row(*_cells(held.partition, shard), style=_STYLES.get(shard.status, ""))
+    return table
+
+
+def _cells(partition: int, shard: ShardStatus) -> list[str]:
+    first = "" if shard.shard else str(partition)
+    return [first, *map(_number, (shard.shard, shard.rows, shard.slices, shard.checkpoints)), shard.status]
+
+
+def _stops(status: Status) -> Iterator[Text]:
+    for held in status.partitions:
+        if held.stopped:
+            yield Text(f"partition {held.partition} is stopped: {held.stopped}", style="bold red")
+
+
+def _summary(status: Status) -> str:
+    version = "none yet" if status.version is None else status.version
+    return (
+        f"model {escape(status.model)}, version {version}: {status.records:,} records, lag {status.lag:,}, "
+        f"{status.pending:,} deletions pending, {status.unresolved:,} unresolved"
+    )
+
+
+def _table(*titles: str) -> Table:
+    """Words to the left, numbers to the right."""
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="left" if title in ("owner", "status") else "right")
+    return table
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _aged(count: int, age: float | None) -> str:
+    return f"{count:,} ({_age(age)})" if age is not None else f"{count:,}"
+
+
+def _age(seconds: float | None) -> str:
+    """Rounded down to the largest unit that fits."""
+    if seconds is None:
+        return "-"
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"

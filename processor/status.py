@@ -1,0 +1,268 @@
+"""How the model stands: what each partition has applied, holds and still owes. Reads only, without a token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import redis
+
+from processor.compose import entries
+from processor.errors import LogUnavailable
+from processor.log.protocol import Log, Record
+from processor.preflight import check_topics
+from processor.results import Published, Results
+from processor.settings import Settings
+from processor.state.glance import glance
+from processor.state.keys import VIEW_HASHES, Keys
+from processor.view import View
+
+__all__ = ["Deletions", "PartitionStatus", "ShardStatus", "Status", "StatusReader"]
+
+ShardState = Literal["current", "behind", "withdrawn", "left-out", "empty"]
+DIRTY = ("withdrawn", "left-out")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStatus:
+    """One shard as Redis holds it now; `status` is what a manifest of this moment would say.
+
+    rows         not dead, in ended slices and the open one
+    slices       ended ones that had rows
+    checkpoints  stored states; a learner that forgets keeps one
+    """
+
+    shard: int
+    status: ShardState
+    rows: int
+    slices: int
+    checkpoints: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """Deletions under way. Ages in s since they were appended to the log; None where there is none.
+
+    pending     applied, and not yet reported hidden; `overdue` of them are past their deadline
+    unresolved  may be deletions, and could not be read or sent on
+    """
+
+    pending: int = 0
+    oldest_pending: float | None = None
+    overdue: int = 0
+    unresolved: int = 0
+    oldest_unresolved: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One partition of the events topic.
+
+    applied      the next offset to apply; None before the first claim. `lag` is the log's end less that
+    owner        host and process that claimed it last, with its token
+    records      live; the rows of a deleted subject count until its clean-up has buried them
+    cleaning_up  deleted subjects whose rows are still being buried
+    heartbeat_age  s since the newest heartbeat was appended, by this machine's clock
+    stopped      why its owner stopped; None if it goes on
+    forwards_only  it came after the model was made: its events are sent home
+    """
+
+    partition: int
+    applied: int | None
+    end: int
+    lag: int
+    owner: str | None
+    counter: int | None
+    nonce: str | None
+    records: int
+    tombstones: int
+    holes: int
+    cleaning_up: int
+    dirty_shards: int
+    deletions: Deletions
+    heartbeat_age: float | None
+    stopped: str | None
+    forwards_only: bool
+    shards: tuple[ShardStatus, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
+        return {
+            **{name: value for name, value in asdict(self).items() if name not in ("deletions", "counter", "nonce")},
+            "token": None if self.counter is None else token,
+            "pending_deletions": deletions.pending,
+            "oldest_pending_age": deletions.oldest_pending,
+            "overdue_deletions": deletions.overdue,
+            "unresolved_deletions": deletions.unresolved,
+            "oldest_unresolved_age": deletions.oldest_unresolved,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All partitions, and the ensemble's version: the results offset of the newest manifest, None before it."""
+
+    model: str
+    version: int | None
+    partitions: tuple[PartitionStatus, ...]
+
+    @property
+    def records(self) -> int:
+        return sum(partition.records for partition in self.partitions)
+
+    @property
+    def lag(self) -> int:
+        """In offsets, over all partitions."""
+        return sum(partition.lag for partition in self.partitions)
+
+    @property
+    def pending(self) -> int:
+        return sum(partition.deletions.pending for partition in self.partitions)
+
+    @property
+    def unresolved(self) -> int:
+        return sum(partition.deletions.unresolved for partition in self.partitions)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "records": self.records,
+            "lag": self.lag,
+            "pending_deletions": self.pending,
+            "unresolved_deletions": self.unresolved,
+            "version": self.version,
+            "partitions": [partition.to_json() for partition in self.partitions],
+        }
+
+
+class StatusReader:
+    """Reads Redis, the log's ends and the results topic, which it follows from one read to the next.
+
+    `forgets` is the learner's; `clock` gives seconds since the epoch. Made only where the topics suit the
+    settings: raises TopicMissing, Refused, LogUnavailable.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        client: redis.Redis,
+        forgets: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        check_topics(settings, log)
+        self._settings = settings
+        self._log = log
+        self._client = client
+        self._forgets = forgets
+        self._clock = clock
+        self._tail = _StampedTail(log, settings.results_topic)
+        self._results = Results(settings.model, date=self._tail.appended_at)
+
+    def read(self) -> Status:
+        """Raises StateUnavailable, LogUnavailable, TopicMissing, LogDiverged."""
+        count = self._log.partitions(self._settings.events_topic)
+        held = [self._held(partition) for partition in range(count)]
+        # After Redis, so that no partition seems to be ahead of its log.
+        bounds = self._log.bounds(self._settings.events_topic)
+        if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
+            raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
+        partitions = (self._partition(p, *held[p], *bounds[p]) for p in range(count))
+        return Status(self._settings.model, self._results.version, tuple(partitions))
+
+    def close(self) -> None:
+        self._tail.close()
+
+    def _held(self, partition: int) -> tuple[View, str | None]:
+        """The partition's tables and why it stopped."""
+        keys = Keys(self._settings.model, partition)
+        reads = [("HGETALL", keys.of(name)) for name in VIEW_HASHES]
+        *tables, stopped = glance(self._client, [*reads, ("GET", keys.of("stopped"))])
+        return View(dict(zip(VIEW_HASHES, tables, strict=True))), stopped.decode() if stopped else None
+
+    def _partition(self, partition: int, view: View, stopped: str | None, start: int, end: int) -> PartitionStatus:
+        claimed = "token" in view.meta
+        forwards_only = partition >= self._settings.partitions
+        count = 0 if forwards_only or not claimed else self._settings.shards_per_partition
+        shards = _shards(view, count, self._forgets)
+        counter, _, nonce = view.meta.get("token", "").partition(":")
+        return PartitionStatus(
+            partition=partition,
+            applied=view.applied if claimed else None,
+            end=end,
+            lag=max(0, end - (view.applied if claimed else start)),
+            owner=view.meta.get("owner"),
+            counter=int(counter) if claimed else None,
+            nonce=nonce or None,
+            records=view.number("live"),
+            tombstones=view.number("tombstones"),
+            holes=view.number("holes"),
+            cleaning_up=len(view.cleanups),
+            dirty_shards=sum(shard.status in DIRTY for shard in shards),
+            deletions=_deletions(view, self._clock()),
+            heartbeat_age=_heartbeat_age(self._results.of(partition), self._clock()),
+            stopped=stopped,
+            forwards_only=forwards_only,
+            shards=shards,
+        )
+
+
+class _StampedTail:
+    """A tail that remembers when each record was appended, in s since the epoch."""
+
+    def __init__(self, log: Log, topic: str) -> None:
+        self._tail = log.tail(topic)
+        self._stamps: dict[int, float] = {}
+
+    def poll(self, timeout: float) -> list[Record]:
+        records = self._tail.poll(timeout)
+        self._stamps = {record.offset: record.timestamp / 1000 for record in records}
+        return records
+
+    @property
+    def position(self) -> int:
+        return self._tail.position
+
+    def end(self) -> int:
+        return self._tail.end()
+
+    def close(self) -> None:
+        self._tail.close()
+
+    def appended_at(self, offset: int) -> float | None:
+        """Of a record of the last poll."""
+        return self._stamps.get(offset)
+
+
+def _shards(view: View, count: int, forgets: bool) -> tuple[ShardStatus, ...]:
+    statuses = (entry.status for entry in entries(view, count, forgets, "0" * 64))
+    return tuple(_shard(view, shard, status) for shard, status in enumerate(statuses))
+
+
+def _shard(view: View, shard: int, status: ShardState) -> ShardStatus:
+    slices = view.shard_slices(shard)
+    waiting = view.open[shard].live if shard in view.open else 0
+    rows = waiting + sum(held.live for _, held in slices)
+    return ShardStatus(shard, status, rows, len(slices), len(view.shard_states(shard)))
+
+
+def _deletions(view: View, now: float) -> Deletions:
+    pending, unresolved = view.pending.values(), view.unresolved.values()
+    return Deletions(
+        pending=len(pending),
+        oldest_pending=_oldest((held.since for held in pending), now),
+        overdue=sum(held.deadline < now * 1000 for held in pending),
+        unresolved=len(unresolved),
+        oldest_unresolved=_oldest((held.since for held in unresolved if held.since), now),
+    )
+
+
+def _oldest(times: Iterable[int], now: float) -> float | None:
+    """Age in s of the earliest of times in ms."""
+    first = min(times, default=None)
+    return None if first is None else max(0.0, now - first / 1000)
+
+
+def _heartbeat_age(held: Published, now: float) -> float | None:
+    return None if held.heartbeat_at is None else max(0.0, now - held.heartbeat_at)

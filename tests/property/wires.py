@@ -1,0 +1,247 @@
+"""A worker's collaborators with faults between: each call may crash it, or lose its effect or its answer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import redis
+
+from models import Learner
+from processor.errors import LogUnavailable, StoreUnavailable
+from processor.jobs import Job, Trained
+from processor.log.memory import MemoryLog, MemoryReader, MemoryTail
+from processor.log.protocol import Header, Polled, Record, TopicSpec
+from processor.train import run
+
+T = TypeVar("T")
+
+
+class Crash(BaseException):  # no handler of errors may catch it
+    """The process dies here."""
+
+
+@dataclass
+class Fuse:
+    """Blows at the next call but `calls`, before or after its effect.
+
+    With an outage of 0 that is a crash, else so many calls in a row fail with the service's own error.
+    """
+
+    calls: int = -1
+    after: bool = False
+    outage: int = 0
+
+    def arm(self, calls: int, after: bool, outage: int) -> None:
+        self.calls, self.after, self.outage = calls, after, outage
+
+    def disarm(self) -> None:
+        self.calls = -1
+
+    def call(self, act: Callable[[], T], error: Exception) -> T:
+        if self.calls != 0:
+            self.calls -= self.calls > 0
+            return act()
+        crash = self.outage == 0
+        self.outage -= not crash
+        self.calls = 0 if self.outage else -1
+        if self.after:
+            act()
+        raise Crash if crash else error
+
+
+class Later(Executor):
+    """Runs at once, or keeps for `work`."""
+
+    def __init__(self) -> None:
+        self.late = False
+        self._kept: deque[Callable[[], None]] = deque()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+
+        def act() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # whatever it raises is its result, as in a pool
+                future.set_exception(error)
+
+        self._kept.append(act)
+        if not self.late:
+            self.work()
+        return future
+
+    def work(self) -> None:
+        while self._kept:
+            self._kept.popleft()()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+class SlowTrainers:
+    """Two trainers. Counts jobs that begin anew from a state of rows that were learned before."""
+
+    def __init__(self, learner: Learner, store: MemoryStore, later: Later) -> None:
+        self._learner, self._store, self._later = learner, store, later
+        self._reached: dict[tuple[int, int], int] = {}
+        self.restarts = 0
+
+    def submit(self, job: Job) -> Future[Trained]:
+        shard = job.partition, job.shard
+        if job.base and job.learn and job.learn[0].end <= self._reached.get(shard, 0):
+            self.restarts += 1
+        self._reached[shard] = max(self._reached.get(shard, 0), *(part.end for part in job.learn), 0)
+        return self._later.submit(run, job, self._learner, self._store)
+
+    @property
+    def free(self) -> int:
+        return 2 - len(self._later)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class MemoryStore:
+    """Files in a dict, with the time of their writing by the simulation's clock."""
+
+    def __init__(self, clock: Callable[[], float], fuse: Fuse) -> None:
+        self.files: dict[str, tuple[bytes, float]] = {}
+        self._clock, self._fuse = clock, fuse
+
+    def put(self, name: str, data: bytes) -> None:
+        assert self.files.get(name, (data,))[0] == data, "a name is written once"
+        self._fuse.call(lambda: self._put(name, data), StoreUnavailable("injected"))
+
+    def get(self, name: str) -> bytes:
+        if name not in self.files:
+            raise StoreUnavailable(f"{name} is not there")
+        return self.files[name][0]
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        for name, (_, at) in list(self.files.items()):
+            if name.startswith(prefix):
+                yield name, self._clock() - at
+
+    def delete(self, name: str) -> None:
+        self._fuse.call(lambda: self.files.pop(name, None), StoreUnavailable("injected"))
+
+    def _put(self, name: str, data: bytes) -> None:
+        self.files[name] = data, self._clock()
+
+
+class FaultyRedis(redis.Redis):
+    """Made by `from_url`; set `fuse` before use."""
+
+    fuse = Fuse()
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        return self.fuse.call(lambda: super(FaultyRedis, self).execute_command(*args, **options), _LOST)
+
+
+_LOST = redis.ConnectionError("injected")
+
+
+class PolledReader(MemoryReader):
+    """Takes `most` records a poll, whatever it is asked for."""
+
+    most = 50
+
+    def poll(self, timeout: float, max_records: int) -> Polled:
+        return super().poll(0.0, min(self.most, max_records))
+
+
+@dataclass
+class Producer:
+    """Sends at once, or keeps what is sent: written when `land` is called, even after its worker's end."""
+
+    log: MemoryLog
+    fuse: Fuse
+    late: bool = False
+    kept: deque[tuple[Future[int], tuple[Any, ...]]] = field(default_factory=deque)
+
+    def send(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()
+    ) -> Future[int]:
+        answer: Future[int] = Future()
+        self.kept.append((answer, (topic, partition, key, value, tuple(headers))))
+        if not self.late:
+            self.land()
+        return answer
+
+    def land(self) -> None:
+        while self.kept:
+            answer, message = self.kept.popleft()
+            try:
+                offset = self.fuse.call(lambda m=message: self.log.append(*m), LogUnavailable("injected"))  # type: ignore[misc]
+            except LogUnavailable as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(offset)
+
+    def flush(self, timeout: float) -> None:
+        self.land()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Wire:
+    """One worker's way to the log."""
+
+    def __init__(self, log: MemoryLog, fuse: Fuse) -> None:
+        self._log = log
+        self.sends = Producer(log, fuse)
+        self.member: PolledReader | None = None
+
+    def cluster_id(self) -> str:
+        return self._log.cluster_id()
+
+    def topic_id(self, topic: str) -> str:
+        return self._log.topic_id(topic)
+
+    def partitions(self, topic: str) -> int:
+        return self._log.partitions(topic)
+
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        return self._log.bounds(topic)
+
+    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
+        return self._log.read(topic, partition, start, stop)
+
+    def reader(self, topic: str, group: str) -> PolledReader:
+        self.member = PolledReader(self._log, topic, group)
+        return self.member
+
+    def tail(self, topic: str) -> MemoryTail:
+        return self._log.tail(topic)
+
+    def producer(self) -> Producer:
+        return self.sends
+
+    def topic(self, name: str) -> TopicSpec | None:
+        return self._log.topic(name)
+
+    def create(self, spec: TopicSpec) -> bool:
+        return self._log.create(spec)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+@dataclass
+class StillTime:
+    """Stands in for `time` where the Redis client waits: each look is a second later, no sleep lasts."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1.0
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
