@@ -1,4 +1,7 @@
-"""Log lines: text on a terminal, one JSON object a line otherwise. No id of anyone is ever in them."""
+"""Log lines: text on a terminal, one JSON object a line otherwise. No id of anyone is ever in them.
+
+A line logged with `extra={"counters": ...}` bears them as numbers by name, in JSON only.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
+        if counters := getattr(record, "counters", None):
+            line["counters"] = dict(sorted(counters.items()))
         return json.dumps(line)
 
 

@@ -44,7 +44,10 @@ _TAG, _CONTENT = 6, 4
 
 
 class Pair(NamedTuple):
-    """One (subject, record id): its live row, if any, and its tomb."""
+    """One (subject, record id): its live row, if any, and its tomb.
+
+    A subject's pair with neither was buried with its subject: the id was a member once.
+    """
 
     slot: int = NO_ROW
     revision: int = 0
@@ -105,7 +108,7 @@ def decode_subject(data: bytes | None) -> Subject | None:
 
 def _put_pair(out: bytearray, tag: bytes, pair: Pair) -> None:
     alive = pair.slot != NO_ROW
-    if not alive and pair.tomb == NO_TOMB:
+    if not alive and pair.tomb == NO_TOMB and not tag:
         return
     flags = (_HAS_TAG if tag else 0) | (_HAS_ROW if alive else 0)
     flags |= (_HAS_REVISION if alive and pair.revision else 0) | (_HAS_TOMB if pair.tomb != NO_TOMB else 0)

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from models import make_learner
 from models.learner import Learner
@@ -90,16 +90,18 @@ class PoolTrainers:
         )
 
 
-_learner: Learner
-_store: Store
+class _Process:
+    """What a trainer process was started with."""
+
+    learner: ClassVar[Learner]
+    store: ClassVar[Store]
 
 
 def _start(spec: LearnerSpec, parent: int) -> None:
-    global _learner, _store
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    _learner = make_learner(spec.learner, spec.classes, spec.n_features)
-    _store = open_store(spec.store_url)
+    _Process.learner = make_learner(spec.learner, spec.classes, spec.n_features)
+    _Process.store = open_store(spec.store_url)
 
 
 def _die_with(parent: int) -> None:
@@ -109,4 +111,4 @@ def _die_with(parent: int) -> None:
 
 
 def _run(job: Job) -> Trained:
-    return run(job, _learner, _store)
+    return run(job, _Process.learner, _Process.store)

@@ -116,6 +116,10 @@ class Replay:
         """Whether a slice may end here; 0 is the end before the first."""
         return offset % self.model.slice_span == 0 or offset in self.seals
 
+    def last_end(self, applied: int) -> int:
+        """The newest slice end that left a trace, in any shard; 0 before the first."""
+        return max((row.end for row in self.rows.values() if row.end <= applied), default=0)
+
     def holds(self, shard: int, through: int, applied: int) -> set[int]:
         """The slots held by the shard's state at (through, applied); through <= applied <= the log's end."""
         rows = self.rows.values()

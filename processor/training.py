@@ -91,11 +91,12 @@ class Training:
 
     def _begin(self, owned: Owned, order: Order) -> None:
         job = self._job(owned, order)
-        owned.dirty_since.pop(order.shard, None)
+        hit = owned.dirty_since.pop(order.shard, None) is not None
         owned.running[order.shard] = Running(job, self._trainers.submit(job), self._clock())
         owned.counters["jobs"] += 1
         if order.base is not None:
             owned.counters["jobs_from_checkpoint"] += 1
+            owned.counters["retrained_from_checkpoint"] += hit
 
     def _job(self, owned: Owned, order: Order) -> Job:
         view, shard = owned.view, order.shard

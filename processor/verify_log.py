@@ -169,9 +169,8 @@ def _uncovered(found: Replay, manifest: Manifest, entry: ShardEntry, end: int) -
         return "pending", f"applied up to {manifest.applied}, the log goes up to {end}"
     if entry.status in ("withdrawn", "left-out", "behind"):
         return "pending", entry.status
-    ended = found.holds(entry.shard, manifest.applied, manifest.applied)
-    missing = len(ended) - entry.rows
-    return ("pending", f"{missing} rows of ended slices are missing") if missing else None
+    last = found.last_end(manifest.applied)
+    return ("pending", f"{entry.status}: through {entry.through} of {last}") if entry.through < last else None
 
 
 def _for_all(subject: Subject, manifest: Manifest, finding: _Finding) -> list[ShardVerdict]:

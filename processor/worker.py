@@ -121,6 +121,8 @@ class Worker:
 
     def close(self) -> None:
         """Leave the group and let go of everything; what is under way is done again by the next owner."""
+        totals = sum((owned.counters for owned in self.owned.values()), self.counters)
+        _log.info("leaving with %d partitions owned", len(self.owned), extra={"counters": totals})
         self._commit_at = 0.0
         self._keep_house()
         self._reader.close()

@@ -419,14 +419,22 @@ def test_a_new_assignment_is_not_fetched_by_the_old_seek(rig: Rig) -> None:
         assert values(drain(first, {back: 3})[back]) == numbered(3)
 
 
-def poll_both(
-    first: Reader, second: Reader, done: Callable[[Mapping[int, int], Mapping[int, int]], bool]
-) -> None:
+def poll_both(first: Reader, second: Reader, done: Callable[[Mapping[int, int], Mapping[int, int]], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if done(first.poll(0.1, 100).assigned, second.poll(0.1, 100).assigned):
             return
     raise AssertionError("the group never settled")
+
+
+def test_a_join_that_ends_between_two_polls_is_not_lost(rig: Rig) -> None:
+    topic = new_topic(rig, 2)
+    with reading(rig, topic) as reader:
+        for _ in range(60):
+            if len(reader.poll(0.001, 10).assigned) == 2:
+                break
+            time.sleep(0.15)
+        assert len(reader.poll(0, 10).assigned) == 2
 
 
 def test_closing_twice_is_safe(rig: Rig) -> None:

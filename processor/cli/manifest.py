@@ -18,18 +18,7 @@ if TYPE_CHECKING:
     from processor.results import Results
     from processor.settings import Settings
 
-_COLUMNS = (
-    "partition",
-    "counter",
-    "applied",
-    "erased",
-    "shard",
-    "status",
-    "through",
-    "rows",
-    "size",
-    "digest",
-)
+_COLUMNS = ("part", "counter", "applied", "erased", "shard", "status", "through", "rows", "digest")
 _STYLES = {"behind": "yellow", "withdrawn": "bold yellow", "left-out": "bold red", "empty": "dim"}
 
 
@@ -89,5 +78,5 @@ def _table(manifests: list[Manifest]) -> Table:
 
 
 def _cells(entry: ShardEntry) -> list[str]:
-    numbers = [str(number) for number in (entry.through, entry.rows, entry.size)]
+    numbers = [str(number) for number in (entry.through, entry.rows)]
     return [str(entry.shard), entry.status, *numbers, entry.digest[:12]]

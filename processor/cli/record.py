@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ def _ids(ids: tuple[str, ...]) -> Iterator[str]:
 
 
 def _lines() -> Iterator[str]:
-    for number, line in enumerate(click.get_binary_stream("stdin"), 1):
+    for number, line in enumerate(sys.stdin.buffer, 1):
         given = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
         if given:
             _check_id(given, f"line {number}")

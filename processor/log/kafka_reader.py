@@ -15,12 +15,12 @@ from kafka.structs import OffsetAndMetadata
 
 from processor.log.kafka_consumer import consumer, why_stopped
 from processor.log.kafka_errors import DENIED, translate
+from processor.log.kafka_join import joined
 from processor.log.protocol import Batch, Polled, Record
 
 LOG = logging.getLogger(__name__)
 LOOK_EVERY = 0.1  # s: a rebalance and a position moved by markers alone wake no poll of the client's
 HEARTBEAT = 500  # ms: how soon a member hears of a rebalance
-JOIN_WAIT = 1.0  # s: see _finish_join
 OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 
 
@@ -136,7 +136,8 @@ class KafkaReader:
 
     def _fetch(self, timeout: float, most: int) -> dict[TopicPartition, list[Record]]:
         try:
-            self._finish_join()
+            if not joined(self._consumer, timeout):
+                return {}
             found: dict[TopicPartition, list[Record]] = self._consumer.poll(round(timeout * 1000), most)
         except kafka_errors.NoOffsetForPartitionError:
             self._park_unsought()
@@ -148,13 +149,6 @@ class KafkaReader:
         else:
             return found
         return {}
-
-    def _finish_join(self) -> None:
-        """A join that ends between two polls is thrown away by the client and begun again, and the whole group
-        with it: short polls can keep a group from settling for a minute. So a join is waited for."""
-        coordinator = self._consumer._coordinator  # noqa: SLF001
-        if coordinator.need_rejoin() and coordinator.ensure_coordinator_ready(timeout_ms=LOOK_EVERY * 1000):
-            coordinator.ensure_active_group(timeout_ms=JOIN_WAIT * 1000)
 
     def _stop(self, error: Exception) -> None:
         stopped = why_stopped(error, self._consumer)

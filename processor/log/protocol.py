@@ -89,8 +89,7 @@ class Reader(Protocol):
     """One member of a consumer group on one topic. All calls come from one thread."""
 
     def poll(self, timeout: float, max_records: int) -> Polled:
-        """Waits up to `timeout` seconds for anything to report; 0 looks at what is there. While the group
-        rebalances it may take a second longer.
+        """Waits up to `timeout` seconds for anything to report; 0 looks at what is there.
 
         At most `max_records` records over all partitions. An outage is an empty answer, not an error: the
         client reconnects by itself. So is a topic that was deleted meanwhile.

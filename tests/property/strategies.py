@@ -147,9 +147,7 @@ def scripts(
 
 def model_of(script: Script, model: Model) -> Model:
     """The model with the script's partitions and its way with subjects."""
-    return Model(
-        script.partitions, model.shards, model.slice_span, script.subjects, model.secret, model.learner
-    )
+    return Model(script.partitions, model.shards, model.slice_span, script.subjects, model.secret, model.learner)
 
 
 def _subject(subjects: bool) -> st.SearchStrategy[str | None]:

@@ -107,9 +107,7 @@ def test_the_order_of_questions_changes_no_answer(place: int, script: Script, ch
 @pytest.mark.parametrize("place", range(len(LEARNERS)))
 @untimed
 @given(script=ANY_SCRIPT)
-def test_a_twin_with_null_where_forgotten_rows_stood_gives_the_same_states(
-    place: int, script: Script
-) -> None:
+def test_a_twin_with_null_where_forgotten_rows_stood_gives_the_same_states(place: int, script: Script) -> None:
     for partition in range(script.topic_partitions):
         found = a_replay(script, partition, place)
         twin = replay(a_model(script, place), partition, nulled(script.entries(partition), found))

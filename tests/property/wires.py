@@ -146,12 +146,12 @@ _LOST = redis.ConnectionError("injected")
 
 
 class PolledReader(MemoryReader):
-    """Takes `most` records a poll, whatever it is asked for."""
+    """Takes as many records a poll as its wire says."""
 
-    most = 50
+    wire: Wire
 
     def poll(self, timeout: float, max_records: int) -> Polled:
-        return super().poll(0.0, min(self.most, max_records))
+        return super().poll(0.0, self.wire.most)
 
 
 @dataclass
@@ -195,6 +195,7 @@ class Wire:
     def __init__(self, log: MemoryLog, fuse: Fuse) -> None:
         self._log = log
         self.sends = Producer(log, fuse)
+        self.most = 50
         self.member: PolledReader | None = None
 
     def cluster_id(self) -> str:
@@ -214,6 +215,7 @@ class Wire:
 
     def reader(self, topic: str, group: str) -> PolledReader:
         self.member = PolledReader(self._log, topic, group)
+        self.member.wire = self
         return self.member
 
     def tail(self, topic: str) -> MemoryTail:

@@ -62,8 +62,8 @@ def actions() -> st.SearchStrategy[Action]:
         st.tuples(st.just("crash"), who),
         st.tuples(st.just("zombie"), who),
         st.tuples(st.just("haunt"), st.integers(1, 3)),
-        st.tuples(st.just("late"), st.booleans(), st.booleans()),
-        st.tuples(st.just("sweeping"), st.booleans()),
+        st.tuples(st.just("set_late"), st.booleans(), st.booleans()),
+        st.tuples(st.just("sweep"), st.booleans()),
         st.just(("rebalance",)),
         st.just(("collect",)),
     ]
@@ -112,8 +112,8 @@ class World:
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.fuse = Fuse()
-        self.store = MemoryStore(lambda: self.now, self.fuse)
+        self.faults = Fuse()
+        self.store = MemoryStore(lambda: self.now, self.faults)
         self.settings = Settings(
             model=f"t{uuid.uuid4().hex[:12]}",
             secret=SecretStr(SECRET),
@@ -176,8 +176,8 @@ class World:
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
-    def fuse(self, calls: int, after: bool, outage: int) -> None:  # type: ignore[no-redef]
-        raise NotImplementedError
+    def fuse(self, calls: int, after: bool, outage: int) -> None:
+        self.faults.arm(calls, after, outage)
 
     def crash(self, who: int) -> None:
         """What its producer had in hand is lost; the group sees it leave."""
@@ -221,13 +221,13 @@ class World:
             self.turn(who, 50)
             self.work(who)
             self.turn(who, 50)
-        if not any(len(member.later) for member in self.members):
+        if not any(len(member.later) + len(member.wire.sends.kept) for member in self.members):
             self.now += 200.0
 
     # -- the end
 
     def drain(self) -> None:
-        self.fuse.disarm()
+        self.faults.disarm()
         self.late, self.sweeping = (False, False), True
         self.feed(len(self.script.messages))
         while self.zombies:
@@ -273,9 +273,9 @@ class World:
     # -- members
 
     def _member(self) -> Member:
-        wire, later = Wire(self.log, self.fuse), Later()
+        wire, later = Wire(self.log, self.faults), Later()
         client = FaultyRedis.from_url(self.redis_url)
-        client.fuse = self.fuse
+        client.fuse = self.faults
         trainers = SlowTrainers(self.learner, self.store, later)
         worker = Worker(
             self.settings, wire, client, self.store, self.learner, trainers, clock=lambda: self.now
@@ -286,8 +286,7 @@ class World:
         return Member(worker, wire, later, trainers)
 
     def _turn(self, member: Member, most: int) -> None:
-        assert member.wire.member is not None
-        member.wire.member.most = most
+        member.wire.most = most
         member.later.late, member.wire.sends.late = self.late
         member.worker.turn(0.0)
 
@@ -300,7 +299,6 @@ class World:
         self.counts["restarts"] += member.trainers.restarts
 
     def _leave(self, member: Member) -> None:
-        reader = member.wire.member
-        if reader is not None and not reader._closed:
-            reader._closed = True
+        reader, member.wire.member = member.wire.member, None
+        if reader is not None:
             self.log.leave(reader)

@@ -37,9 +37,7 @@ def test_a_model_has_four_topics_with_their_settings() -> None:
 
 @pytest.mark.parametrize("request_timeout", [1.0, 30.0, 3600.0])
 @pytest.mark.parametrize("lease", [20.0, 5000.0])
-def test_nothing_is_compacted_while_a_late_send_or_a_lease_can_need_it(
-    request_timeout: float, lease: float
-) -> None:
+def test_nothing_is_compacted_while_a_late_send_or_a_lease_can_need_it(request_timeout: float, lease: float) -> None:
     given = settings(kafka={"request_timeout": request_timeout}, lease=lease)
     config = topics.wanted(given)[1].config
     lag = int(config["min.compaction.lag.ms"])

@@ -75,11 +75,7 @@ def test_a_deleted_record_still_in_a_state_is_different() -> None:
     stale = given.truth(1)
     found = replay_log(given.log, given.subject, 1, given.end(1))
     row = next(r for r in found.rows.values() if r.death is None and r.shard == 0 and r.end <= stale.applied)
-    given.put(
-        Delete(
-            event_id="d", record_id=row.insert.record_id, subject_id=row.insert.subject_id, requested_at="t"
-        )
-    )
+    given.put(Delete(event_id="d", record_id=row.insert.record_id, subject_id=row.insert.subject_id, requested_at="t"))
 
     given.publish(stale.model_copy(update={"applied": given.end(1), "sequence": 9}))
 
@@ -221,6 +217,17 @@ def test_a_model_made_later_starts_where_it_was_made() -> None:
     assert verify_log(given.log, whole).exit_code == 1
 
 
+def test_a_model_made_later_has_learned_nothing_at_its_start() -> None:
+    given = scene(starts={0: 3})
+    at_start = given.truth(0, 3)
+    for shard in range(2):
+        at_start = changed(at_start, shard, through=3)
+
+    found = replay_log(given.log, given.subject, 0, 3)
+
+    assert [verdict.verdict for verdict in judge(given.subject, found, at_start, 3)] == ["equal", "equal"]
+
+
 def test_retention_that_comes_while_reading_is_seen() -> None:
     given = scene()
     for partition in range(2):
@@ -283,9 +290,7 @@ def test_the_worst_verdict_makes_the_exit_code(verdicts: list[Any], code: int) -
 
 
 def test_the_report_as_json_and_as_a_table() -> None:
-    report = Report(
-        (ShardVerdict(0, 0, "equal", "", 10, 12, 5, "ab" * 32), ShardVerdict(0, 1, "pending", "behind")), 7
-    )
+    report = Report((ShardVerdict(0, 0, "equal", "", 10, 12, 5, "ab" * 32), ShardVerdict(0, 1, "pending", "behind")), 7)
     console = Console(width=100, record=True, file=None, quiet=False)
 
     with console.capture() as captured:

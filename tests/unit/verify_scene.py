@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from models import make_learner
 from processor.events import Delete, Insert, Seal, encode
@@ -26,7 +26,7 @@ class Scene:
         self.log.create_topic(RESULTS, 1)
         trained = make_learner(learner, ("ham", "spam"), 64)
         self.model = Model(2, 2, 10, True, SECRET, trained)
-        given = {"model": self.model, "identity": IDENTITY, "profile": "p"} | subject
+        given: dict[str, Any] = {"model": self.model, "identity": IDENTITY, "profile": "p"} | subject
         self.subject = Subject("m", EVENTS, RESULTS, **given)
         self.sequence = 0
 
@@ -35,9 +35,7 @@ class Scene:
         for i in range(count):
             self.put(_insert(i))
             if i % 3 == 0 and i > 8:
-                self.put(
-                    Delete(event_id="d", record_id=f"r{i - 8}", subject_id=f"s{i - 8}", requested_at="t")
-                )
+                self.put(Delete(event_id="d", record_id=f"r{i - 8}", subject_id=f"s{i - 8}", requested_at="t"))
         for partition in range(2):
             self.log.append(EVENTS, partition, None, encode(Seal()), ())
 
@@ -96,7 +94,7 @@ def _insert(i: int) -> Insert:
 
 
 def _entry(shard: int, through: int, digest: str, lineage: str, rows: int) -> ShardEntry:
-    status = "current" if rows else "empty"
+    status: Literal["current", "empty"] = "current" if rows else "empty"
     return ShardEntry(
         shard=shard,
         through=through,

@@ -65,12 +65,12 @@ def test_members_that_come_and_go_leave_every_partition_with_one_owner(rig: Kafk
         fill(rig, topic, partition, numbered(7))
     members: list[Reader] = []
     numbers: dict[tuple[Reader, int], int] = {}
-    for _ in range(12):
+    for _ in range(8):
         if len(members) < 2 or (len(members) < 4 and chance.random() < 0.5):
             members.append(rig.log.reader(topic, f"group-{topic}"))
         else:
             members.pop(chance.randrange(len(members))).close()
-        for _ in range(chance.randrange(1, 12)):
+        for _ in range(chance.randrange(10, 30)):
             for member in members:
                 read_one(member, numbers)
     wait_for_owners(members, numbers, 5)

@@ -16,7 +16,7 @@ _FUSED = re.compile(r"\bv?fn?m(?:add|sub)\w*")
 def main() -> None:
     prime()
     found = {
-        f"{name}.{kernel.__name__}": sorted(set(_FUSED.findall("".join(kernel.inspect_asm().values()))))
+        f"{name}.{kernel.py_func.__name__}": sorted(set(_FUSED.findall("".join(kernel.inspect_asm().values()))))
         for name, module in list(sys.modules.items())
         if name.startswith("models.")
         for kernel in vars(module).values()

@@ -9,7 +9,7 @@ import struct
 
 import numba
 import numpy as np
-from numpy._core._multiarray_umath import __cpu_features__
+from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
 
 from models import digest, make_learner
 from tests.unit.models.corpora import as_rows, tweets
@@ -19,7 +19,7 @@ def main() -> None:
     texts, labels = tweets(2000, seed=4)
     exps = [math.exp(i * 0.0137 - 50) for i in range(20_000)]
     found = {
-        "cpu": numba.config.CPU_NAME,
+        "cpu": numba.config.CPU_NAME,  # type: ignore[attr-defined]
         "numpy": [name for name, there in __cpu_features__.items() if there],
         "exp": hashlib.sha256(struct.pack(f"{len(exps)}d", *exps)).hexdigest(),
     }

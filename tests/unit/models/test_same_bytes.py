@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__  # type: ignore[import-not-found]
 
 from models import linear_kernel
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -14,7 +13,7 @@ MIN_INT = "akqlrggi"  # its hash is -2**31, whose absolute value is no int32
 def assert_equals_scikit_learn(texts: list[str], n_features: int) -> None:
     theirs = HashingVectorizer(n_features=n_features, alternate_sign=False, norm=None).transform(texts)
     indptr, indices, values = hash_texts(texts, n_features)
-    assert (indptr.dtype, indices.dtype, values.dtype) == (np.int64, np.int32, np.float64)
+    assert [array.dtype.str for array in (indptr, indices, values)] == ["<i8", "<i4", "<f8"]
     assert indptr.tolist() == theirs.indptr.tolist()
     assert indices.tolist() == theirs.indices.tolist()
     assert values.tolist() == theirs.data.tolist()

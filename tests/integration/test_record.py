@@ -1,0 +1,145 @@
+"""Where records and subjects stand, after a worker has applied their events to a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from processor.errors import IdentityChanged, StateMissing, StateUnavailable
+from processor.lookup import Found
+from processor.routing import Digests, shard_of
+from processor.state.redis import connect
+from tests.integration.scene import SECRET, Scene, at
+
+ZERO, ONE = at(0), at(1)
+"""A subject at home in each partition."""
+
+
+@pytest.fixture
+def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(redis_url, tmp_path)
+    yield scene
+    scene.close()
+
+
+def shard(subject: str) -> int:
+    return shard_of(Digests(SECRET.encode()).subject(subject), 2)
+
+
+def test_a_member_stands_at_its_slot_shard_and_slice(scene: Scene) -> None:
+    _, slot = scene.insert("r", ONE, revision=7)
+    scene.apply()
+    assert scene.lookup().records(["r"]) == [[Found("member", 1, slot, shard(ONE), None, 7)]]
+
+    scene.fill(1, 10)
+    scene.apply()
+    assert scene.lookup().records(["r"]) == [[Found("member", 1, slot, shard(ONE), 10, 7)]]
+
+
+def test_a_record_without_a_subject_has_the_shard_of_its_own_digest(scene: Scene) -> None:
+    partition, slot = scene.insert("alone")
+    scene.apply()
+    mine = shard_of(Digests(SECRET.encode()).record("alone"), 2)
+    assert scene.lookup().records(["alone"]) == [[Found("member", partition, slot, mine, None, 0)]]
+
+
+def test_one_id_under_several_subjects_has_a_place_for_each(scene: Scene) -> None:
+    first, second = scene.insert("r", ZERO), scene.insert("r", ONE)
+    scene.apply()
+    scene.delete("r", ONE)
+    scene.apply()
+    lookup = scene.lookup()
+    here = Found("member", *first, shard(ZERO), None, 0)
+    there = Found("forgotten", second[0], shard=shard(ONE))
+    assert lookup.records(["r"]) == [[here, there]]
+    assert lookup.records_of(["r"], ZERO) == [here]
+    assert lookup.records_of(["r"], ONE) == [there]
+
+
+def test_a_deleted_revision_is_named_and_a_higher_one_is_a_member_again(scene: Scene) -> None:
+    scene.insert("r", ZERO, revision=2)
+    scene.delete("r", ZERO, revision=5)
+    scene.apply()
+    assert scene.lookup().records(["r"]) == [[Found("forgotten", 0, shard=shard(ZERO), revision=5)]]
+    _, slot = scene.insert("r", ZERO, revision=6)
+    scene.apply()
+    assert scene.lookup().records(["r"]) == [[Found("member", 0, slot, shard(ZERO), None, 6)]]
+
+
+def test_an_id_deleted_under_every_subject_is_forgotten_once(scene: Scene) -> None:
+    scene.insert("r", ZERO)
+    scene.insert("r", ONE)
+    scene.delete("r")
+    scene.apply()
+    scene.apply()
+    assert scene.lookup().records(["r", "never"]) == [[Found("forgotten")], [Found("unknown")]]
+    assert scene.lookup().records_of(["r", "never"], ONE) == [Found("forgotten", 1), Found("unknown", 1)]
+
+
+def test_a_deleted_subjects_record_is_forgotten_before_its_clean_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene.worker._sweeper, "clean_up", lambda _: None)
+    scene.insert("r", ZERO)
+    _, bystander = scene.insert("r", at(0, prefix="other"))
+    _, death = scene.delete(subject=ZERO)
+    for _ in range(20):
+        scene.worker.turn(0)
+    assert scene.worker.owned[0].view.cleanups  # the path: nothing is buried yet
+    places = scene.lookup().records(["r"])[0]
+    assert places[0] == Found("forgotten", 0, death, shard(ZERO))
+    assert (places[1].state, places[1].offset) == ("member", bystander)
+
+
+def test_after_the_clean_up_only_the_subject_tells(scene: Scene) -> None:
+    scene.insert("r", ZERO)
+    _, death = scene.delete(subject=ZERO)
+    scene.apply()
+    assert not scene.worker.owned[0].view.cleanups
+    assert scene.lookup().records(["r"]) == [[Found("unknown")]]
+    assert scene.lookup().records_of(["r", "x"], ZERO) == [Found("forgotten", 0, death, shard(ZERO))] * 2
+
+
+def test_subjects_are_members_from_their_first_row_to_their_deletion(scene: Scene) -> None:
+    _, first = scene.insert("a", ZERO)
+    scene.insert("b", ZERO)
+    scene.insert("a", ONE)
+    _, death = scene.delete(subject=ONE)
+    scene.apply()
+    never = at(1, prefix="never")
+    assert scene.lookup().subjects([ZERO, ONE, never, ZERO]) == [
+        Found("member", 0, first, shard(ZERO)),
+        Found("forgotten", 1, death, shard(ONE)),
+        Found("unknown", 1),
+        Found("member", 0, first, shard(ZERO)),
+    ]
+
+
+def test_without_subjects_a_record_is_looked_for_at_its_home_alone(redis_url: str, tmp_path: Path) -> None:
+    scene = Scene(redis_url, tmp_path, subjects=False)
+    partition, slot = scene.insert("r")
+    scene.apply()
+    scene.client.delete(*scene.client.keys(f"{{{scene.settings.model}:{1 - partition}}}:*"))
+    assert scene.lookup().records(["r"])[0][0][:3] == ("member", partition, slot)
+    scene.close()
+
+
+def test_another_secret_is_refused_before_anything_is_called_unknown(scene: Scene) -> None:
+    scene.insert("r", ZERO)
+    scene.apply()
+    with pytest.raises(IdentityChanged, match="secret_check changed"):
+        scene.lookup(secret=SecretStr("another secret of 16 bytes")).records(["r"])
+
+
+def test_a_partition_that_redis_does_not_hold_is_an_error_not_unknown(scene: Scene) -> None:
+    with pytest.raises(StateMissing, match="partition 0"):
+        scene.lookup().records(["r"])
+
+
+def test_no_redis_is_an_error(scene: Scene) -> None:
+    scene.client = connect("redis://127.0.0.1:9/0")
+    with pytest.raises(StateUnavailable):
+        scene.lookup().records(["r"])

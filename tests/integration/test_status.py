@@ -1,0 +1,391 @@
+"""`unlearn status` and `unlearn record` after real work: on the in-process log, and once on a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from processor import topics
+from processor.cli.record import command as record
+from processor.cli.status import command as status
+from processor.errors import InputInvalid, Refused, TopicMissing
+from processor.log.kafka import KafkaLog
+from processor.membership import FOREVER, NO_TOMB, decode_entry, decode_subject
+from processor.pool import InlineTrainers, learner_of
+from processor.routing import home
+from processor.state.keys import Keys
+from processor.state.redis import connect
+from processor.store import open_store
+from processor.view import Cleanup
+from processor.worker import Worker
+from tests.conftest import SECRET, MakeSettings
+from tests.integration.scene import Scene, at
+
+ZERO, ONE = at(0), at(1)
+
+
+@pytest.fixture
+def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(redis_url, tmp_path)
+    yield scene
+    scene.close()
+
+
+@pytest.fixture
+def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    @contextmanager
+    def open_log(_: object) -> Iterator[Any]:
+        yield scene.log
+
+    monkeypatch.setattr("processor.cli.status.open_log", open_log)
+    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: scene.settings)
+    return CliRunner()
+
+
+# -- status
+
+
+def test_before_any_worker_all_of_the_log_is_lag(redis_url: str, tmp_path: Path) -> None:
+    scene = Scene(redis_url, tmp_path)
+    scene.insert("r", ZERO)
+    shown = scene.status()
+    assert (shown.lag, shown.records, shown.version) == (1, 0, None)
+    assert [(held.applied, held.owner, held.heartbeat_age, held.shards) for held in shown.partitions] == [
+        (None, None, None, ())
+    ] * 2
+    scene.close()
+
+
+def test_a_partition_tells_what_it_applied_holds_and_owes(scene: Scene) -> None:
+    for i in range(12):
+        scene.insert(f"r{i}", ZERO)
+    scene.apply()
+    scene.insert("late", ZERO)
+    scene.insert("other", ONE)
+
+    zero, one = scene.status().partitions
+
+    owned = scene.worker.owned[0]
+    assert (zero.applied, zero.end, zero.lag, zero.records) == (12, 13, 1, 12)
+    assert (one.applied, one.end, one.lag, one.records) == (0, 1, 1, 0)
+    assert zero.owner is not None
+    assert zero.owner.endswith(f":{os.getpid()}")
+    assert (zero.counter, zero.nonce) == tuple(owned.token)
+    [mine] = [shard for shard in zero.shards if shard.rows]
+    assert (mine.status, mine.rows, mine.slices, mine.checkpoints) == ("current", 12, 1, 1)
+    assert [shard.status for shard in zero.shards if shard is not mine] == ["empty"]
+
+
+def test_the_version_is_the_newest_manifests_offset_and_the_heartbeat_has_its_age(scene: Scene) -> None:
+    scene.insert("r", ZERO)
+    scene.apply()
+    shown = scene.status(clock=lambda: time.time() + 7)
+    assert shown.version == max(owned.manifest_offset for owned in scene.worker.owned.values())
+    assert all(held.heartbeat_age is not None and 7 <= held.heartbeat_age < 60 for held in shown.partitions)
+
+
+def test_a_reader_follows_the_topic_from_one_read_to_the_next(scene: Scene) -> None:
+    from processor.status import StatusReader
+
+    scene.insert("r", ZERO)
+    scene.apply()
+    reader = StatusReader(scene.settings, scene.log, scene.client, forgets=True)
+    before = reader.read()
+    scene.delete("r", ZERO)
+    scene.apply()
+    after = reader.read()
+    assert before.version is not None
+    assert after.version is not None
+    assert after.version > before.version
+    assert (before.records, after.records) == (1, 0)
+
+
+def test_deletions_are_pending_until_a_manifest_hides_them(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.insert("r", ZERO)
+    scene.apply()
+    monkeypatch.setattr(scene.worker._publisher, "turn", lambda *_: None)
+    scene.delete("r", ZERO)
+    scene.delete("s", ZERO, forget_within=1)
+    for _ in range(5):
+        scene.worker.turn(0)
+    held = scene.status(clock=lambda: time.time() + 50).partitions[0].deletions
+    assert (held.pending, held.overdue) == (2, 1)
+    assert held.oldest_pending is not None
+    assert 50 <= held.oldest_pending < 100
+    monkeypatch.undo()
+    scene.apply()
+    assert scene.status().pending == 0
+
+
+def test_what_may_be_a_deletion_and_cannot_be_read_stays_unresolved(scene: Scene) -> None:
+    scene.raw(1, b'{"type":"delete" junk')
+    scene.apply()
+    held = scene.status(clock=lambda: time.time() + 50).partitions[1].deletions
+    assert held.unresolved == 1
+    assert held.oldest_unresolved is not None
+    assert 50 <= held.oldest_unresolved < 100
+
+
+def test_a_dirty_shard_is_counted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(10):
+        scene.insert(f"r{i}", ZERO)
+    scene.apply()
+    assert scene.status().partitions[0].dirty_shards == 0
+    monkeypatch.setattr(scene.worker._training, "turn", lambda *_: None)
+    scene.delete("r1", ZERO)
+    for _ in range(5):
+        scene.worker.turn(0)
+    held = scene.status().partitions[0]
+    assert held.dirty_shards == 1
+    assert sorted(shard.status for shard in held.shards) == ["empty", "left-out"]
+
+
+def test_tombstones_are_counted_exactly_once_each(scene: Scene) -> None:
+    """Against a count over all the entries themselves."""
+    for i in range(6):
+        scene.insert(f"r{i}", ZERO)
+        scene.insert(f"r{i}", ONE)
+    scene.delete("r0", ZERO, revision=1)
+    scene.delete("r0", ZERO, revision=3)
+    scene.delete("r0", ZERO)
+    scene.delete("r1")
+    scene.apply()
+    scene.delete("r1")
+    scene.delete("r1", ZERO)
+    scene.delete("never", ONE)
+    scene.insert("r2", ONE, revision=4)
+    scene.delete("r2", ONE, revision=3)
+    scene.delete(subject=ZERO)
+    scene.delete(subject=ZERO)
+    scene.delete("r3", ZERO)
+    scene.delete(subject=at(1, prefix="unknown"))
+    scene.apply()
+    shown = scene.status()
+    assert [held.tombstones for held in shown.partitions] == [_tombstones(scene, 0), _tombstones(scene, 1)]
+    assert [held.tombstones for held in shown.partitions] == [5, 4]
+
+
+def test_a_subject_under_clean_up_is_named(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene.worker._sweeper, "clean_up", lambda _: None)
+    scene.insert("r", ZERO)
+    scene.delete(subject=ZERO)
+    for _ in range(20):
+        scene.worker.turn(0)
+    assert isinstance(next(iter(scene.worker.owned[0].view.cleanups.values())), Cleanup)
+    held = scene.status().partitions[0]
+    assert (held.cleaning_up, held.records, held.holes) == (1, 1, 0)
+    monkeypatch.undo()
+    scene.apply()
+    held = scene.status().partitions[0]
+    assert (held.cleaning_up, held.records, held.holes) == (0, 0, 1)
+
+
+def test_a_stopped_partition_says_why_until_it_goes_on(scene: Scene) -> None:
+    scene.insert("r", ZERO)
+    scene.apply()
+    fingerprint = Keys(scene.settings.model, 0).meta
+    kept = scene.client.hget(fingerprint, "fp_digest")
+    scene.client.hset(fingerprint, "fp_digest", "0" * 32)
+    scene.worker.close()
+    scene.worker = scene.make_worker()
+    for _ in range(3):
+        scene.worker.turn(0)
+    stopped = [held.stopped for held in scene.status().partitions]
+    assert stopped[0] is not None
+    assert "is not the one that was applied" in stopped[0]
+    assert stopped[1] is None
+
+    assert isinstance(kept, bytes)
+    scene.client.hset(fingerprint, "fp_digest", kept)
+    scene.worker.close()
+    scene.worker = scene.make_worker()
+    scene.apply()
+    assert [held.stopped for held in scene.status().partitions] == [None, None]
+
+
+def test_looking_changes_nothing_in_redis(scene: Scene) -> None:
+    scene.insert("r", ZERO)
+    scene.delete("r", ZERO)
+    scene.apply()
+    before = _dump(scene)
+    scene.status()
+    scene.lookup().records(["r"])
+    scene.lookup().subjects([ZERO])
+    assert _dump(scene) == before
+
+
+def test_topics_that_do_not_suit_the_settings_are_refused(scene: Scene) -> None:
+    more = scene.settings
+    scene.settings = more.model_copy(update={"partitions": 3})
+    with pytest.raises(Refused, match="2 partitions"):
+        scene.status()
+    scene.settings = more.model_copy(update={"model": "other"})
+    with pytest.raises(TopicMissing, match="unlearn topics create"):
+        scene.status()
+
+
+def test_partitions_beyond_the_models_only_forward(redis_url: str, tmp_path: Path) -> None:
+    scene = Scene(redis_url, tmp_path)
+    scene.settings = scene.settings.model_copy(update={"partitions": 1})
+    shown = scene.status()
+    assert [held.forwards_only for held in shown.partitions] == [False, True]
+    scene.close()
+
+
+# -- the commands
+
+
+def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliRunner) -> None:
+    scene.insert("r", ZERO)
+    scene.apply()
+    found = run.invoke(status, ["--json"], catch_exceptions=False)
+    shown = json.loads(found.stdout)
+    assert list(shown) == ["records", "lag", "pending_deletions", "unresolved_deletions", "version", "partitions"]
+    assert (shown["records"], shown["lag"], len(shown["partitions"])) == (1, 0, 2)
+
+
+def test_status_for_people_names_the_model(scene: Scene, run: CliRunner) -> None:
+    scene.apply()
+    shown = run.invoke(status, catch_exceptions=False).stdout.splitlines()
+    assert shown[0].split() == ["partition", "applied", "lag", "heartbeat", "token", "owner"]
+    assert shown[-1].startswith(f"model {scene.settings.model}, version")
+
+
+@pytest.mark.parametrize(("given", "pause"), [(["--watch"], 2.0), (["--watch", "5"], 5.0)])
+def test_watching_shows_it_again_until_interrupted(
+    scene: Scene, run: CliRunner, monkeypatch: pytest.MonkeyPatch, given: list[str], pause: float
+) -> None:
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        scene.insert("r", ZERO)
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("processor.cli.status.time.sleep", sleep)
+    found = run.invoke(status, [*given, "--json"], catch_exceptions=False)
+    assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 1, 2]
+    assert (pauses, found.exit_code) == ([pause] * 3, 0)
+
+
+def test_record_says_one_line_an_id(scene: Scene, run: CliRunner) -> None:
+    partition, slot = scene.insert("r", ZERO)
+    scene.apply()
+    found = run.invoke(record, ["--json", "r", "x"], catch_exceptions=False)
+    first, second = map(json.loads, found.stdout.splitlines())
+    assert list(first) == ["record_id", "state", "partition", "offset", "shard", "slice", "revision"]
+    assert (first["record_id"], first["state"], first["partition"], first["offset"]) == ("r", "member", partition, slot)
+    assert second == {**dict.fromkeys(first), "record_id": "x", "state": "unknown"}
+    assert found.exit_code == 0
+
+
+def test_record_reads_ids_from_the_standard_input(scene: Scene, run: CliRunner) -> None:
+    scene.insert("é", ZERO)
+    scene.apply()
+    given = "é\n\nx\r\nlast".encode()
+    shown = run.invoke(record, ["--of", ZERO, "-"], input=given, catch_exceptions=False).stdout.splitlines()
+    assert [line.split()[:2] for line in shown] == [["é", "member"], ["x", "unknown"], ["last", "unknown"]]
+    assert shown[0].endswith("open slice")
+
+
+def test_record_takes_subjects(scene: Scene, run: CliRunner) -> None:
+    scene.insert("r", ZERO)
+    _, death = scene.delete(subject=ZERO)
+    scene.apply()
+    shown = json.loads(run.invoke(record, ["--subject", "--json", ZERO], catch_exceptions=False).stdout)
+    assert (shown["subject_id"], shown["state"], shown["offset"]) == (ZERO, "forgotten", death)
+
+
+@pytest.mark.parametrize("given", [b"ok\n\xff\n", b"ok\n" + b"x" * 257])
+def test_an_id_that_no_event_could_have_is_named_by_its_line(scene: Scene, run: CliRunner, given: bytes) -> None:
+    scene.apply()
+    found = run.invoke(record, ["-"], input=given)
+    assert isinstance(found.exception, InputInvalid)
+    assert str(found.exception).startswith("line 2 ")
+
+
+def test_of_and_subject_contradict(run: CliRunner) -> None:
+    assert run.invoke(record, ["--subject", "--of", "a", "b"]).exit_code == 2
+
+
+# -- on a real broker
+
+
+def test_both_commands_on_kafka_and_redis(make_settings: MakeSettings) -> None:
+    settings = make_settings(partitions=2, features=2**10, trainers=0, seal_after=1000)
+    event = {"type": "insert", "event_id": "e", "record_id": "r", "subject_id": ZERO, "label": "spam", "text": "a"}
+    with closing(KafkaLog(settings.kafka)) as log:
+        topics.create(log, settings)
+        with closing(log.producer()) as producer:
+            producer.send(settings.events_topic, home(ZERO.encode(), 2), ZERO.encode(), json.dumps(event).encode())
+            producer.flush(30)
+        learner, store = learner_of(settings), open_store(settings.store.url)
+        with closing(connect(settings.redis.url.get_secret_value())) as client:
+            worker = Worker(settings, log, client, store, learner, InlineTrainers(learner, store))
+            with closing(worker):
+                while len(worker.owned) < 2 or any(owned.manifest is None for owned in worker.owned.values()):
+                    worker.turn(0.05)
+                while worker.owned[0].view.applied < 1:
+                    worker.turn(0.05)
+
+    variables = {
+        "UNLEARN_MODEL": settings.model,
+        "UNLEARN_SECRET": SECRET,
+        "UNLEARN_PARTITIONS": "2",
+        "UNLEARN_FEATURES": str(2**10),
+        "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "UNLEARN_REDIS__URL": settings.redis.url.get_secret_value(),
+    }
+    shown = json.loads(_unlearn(variables, "status", "--json").stdout)
+    assert (shown["records"], shown["lag"], shown["partitions"][0]["applied"]) == (1, 0, 1)
+    assert shown["version"] is not None
+    assert shown["partitions"][1]["heartbeat_age"] is not None
+    place = json.loads(_unlearn(variables, "record", "--json", "r").stdout)
+    assert (place["state"], place["partition"], place["offset"], place["slice"]) == ("member", 0, 0, None)
+    refused = _unlearn({**variables, "UNLEARN_SECRET": "another secret of 16 bytes"}, "record", "r")
+    assert (refused.returncode, refused.stdout) == (65, "")
+    assert "secret_check changed" in refused.stderr
+    gone = _unlearn({**variables, "UNLEARN_REDIS__URL": "redis://127.0.0.1:9/0"}, "status")
+    assert (gone.returncode, gone.stderr.count("\n")) == (69, 1)
+    assert "unlearn services up" in gone.stderr
+
+
+def _unlearn(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("UNLEARN_")} | variables
+    command = [sys.executable, "-c", "from processor.cli.main import main; main()", *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _keys(scene: Scene, pattern: str) -> list[bytes]:
+    found: Any = scene.client.keys(f"{{{scene.settings.model}:{pattern}")
+    return sorted(found)
+
+
+def _dump(scene: Scene) -> dict[bytes, Any]:
+    return {key: scene.client.dump(key) for key in _keys(scene, "*")}
+
+
+def _tombstones(scene: Scene, partition: int) -> int:
+    records = [v for key in _keys(scene, f"{partition}}}:r:*") for v in _values(scene, key)]
+    subjects = [v for key in _keys(scene, f"{partition}}}:s:*") for v in _values(scene, key)]
+    entries = [decode_entry(value) for value in records]
+    tombs = [tomb for entry in entries for tomb in (entry.tomb, *(pair.tomb for pair in entry.pairs.values()))]
+    assert FOREVER in tombs
+    dead = [subject for subject in map(decode_subject, subjects) if subject is not None and subject.dead]
+    return sum(tomb != NO_TOMB for tomb in tombs) + len(dead)
+
+
+def _values(scene: Scene, key: bytes) -> list[bytes]:
+    found: Any = scene.client.hvals(key.decode())
+    return list(found)

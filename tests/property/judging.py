@@ -1,0 +1,270 @@
+"""What must hold of a world at its end: everything it ever said and everything it keeps is the reference's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from processor.events import Delete, Insert
+from processor.log.protocol import Record
+from processor.manifest import Manifest, Receipt, read_manifest
+from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
+from processor.parsing import Parser
+from processor.reference import Replay
+from processor.results import Results
+from processor.routing import ORIGIN, Digests, bucket_and_field, read_origin, tag_of
+from processor.slices import NEVER, deaths, decode_slice
+from processor.state.keys import Keys
+from processor.state.memberships import parse_holes
+from processor.state.redis import PartitionState
+from processor.verify_log import judge, replay_log, subject_of
+from processor.view import View
+from tests.property.world import World
+
+Pairs = dict[tuple[bytes, bytes], tuple[int, int]]
+"""(record field, subject tag) -> (slot, revision)."""
+
+
+@dataclass
+class Verdict:
+    """The world beside what the reference makes of its log."""
+
+    world: World
+
+    def __post_init__(self) -> None:
+        world, settings = self.world, self.world.settings
+        self.topic = settings.events_topic
+        self.ends = {p: end for p, (_, end) in world.log.bounds(self.topic).items()}
+        self.subject = subject_of(settings)
+        self.found: dict[int, Replay] = {
+            p: replay_log(world.log, self.subject, p, self.ends[p]) for p in range(settings.partitions)
+        }
+        self.digests = Digests(settings.secret_bytes)
+        self.parser = Parser(settings.classes, settings.features, counts=settings.learner == "naive-bayes")
+        self.views = {p: self._view(p) for p in range(settings.partitions)}
+
+    def check(self) -> None:
+        self.check_manifests()
+        self.check_memberships()
+        self.check_rows()
+        self.check_input()
+        self.check_receipts()
+        assert not self.world.counts["lineage_mismatches"]
+
+    # -- what was published
+
+    def records(self, topic: str, partition: int = 0) -> Iterator[Record]:
+        return self.world.log.read(topic, partition, 0, 1 << 60)
+
+    def check_manifests(self) -> None:
+        """Each that ever stood on the topic equals the fold; the newest hold all there is."""
+        results = Results(self.world.settings.model)
+        for record in self.records(self.world.settings.results_topic):
+            results.merge([record])
+            manifest = read_manifest(record.value or b"")
+            if manifest is not None:
+                self._judge(manifest, "different")
+        for partition in self.found:
+            newest = results.of(partition).manifest
+            assert newest is not None
+            assert newest.applied == self.ends[partition]
+            self._judge(newest, "pending")
+            for entry in newest.shards:
+                assert not entry.file or hashlib.sha256(self.world.store.get(entry.file)).hexdigest() == entry.digest
+
+    def _judge(self, manifest: Manifest, bad: str) -> None:
+        verdicts = judge(self.subject, self.found[manifest.partition], manifest, self.ends[manifest.partition])
+        wrong = [v for v in verdicts if v.verdict in ("different", "incomparable", bad)]
+        assert not wrong, (wrong, manifest)
+
+    # -- what Redis and the store keep
+
+    def _view(self, partition: int) -> View:
+        state = PartitionState(self.world.redis, Keys(self.world.settings.model, partition))
+        return View(state.load())
+
+    def _entries(self, partition: int) -> dict[bytes, Entry]:
+        prefix = Keys(self.world.settings.model, partition).prefix
+        keys = self.world.redis.scan_iter(match=f"{prefix}r:*", count=1000)
+        return {f: decode_entry(v) for key in keys for f, v in self.world.redis.hgetall(key).items()}
+
+    def field(self, record: str) -> bytes:
+        return bucket_and_field(self.digests.record(record))[1]
+
+    def tag(self, subject: str | None) -> bytes:
+        return b"" if subject is None else tag_of(self.digests.subject(subject))
+
+    def check_memberships(self) -> None:
+        for partition, found in self.found.items():
+            entries = self._entries(partition)
+            rows = {
+                (field, tag): (pair.slot, pair.revision)
+                for field, entry in entries.items()
+                for tag, pair in entry.pairs.items()
+                if pair.slot != NO_ROW
+            }
+            assert rows == self._live(found)
+            tombs = {(f, t): p.tomb for f, e in entries.items() for t, p in e.pairs.items() if p.tomb != NO_TOMB}
+            assert tombs == {(self.field(r), self.tag(s)): _tomb(v) for (s, r), v in found.tombs.items()}
+            everywhere = {f: e.tomb for f, e in entries.items() if e.tomb != NO_TOMB}
+            assert everywhere == {self.field(r): _tomb(v) for r, v in found.everywhere.items()}
+            self._check_subjects(partition, found)
+            assert self.views[partition].number("live") == len(rows)
+
+    def _live(self, found: Replay) -> Pairs:
+        return {
+            (self.field(r), self.tag(s)): (row.slot, row.insert.revision)
+            for s, rows in found.live.items()
+            for r, row in rows.items()
+        }
+
+    def _check_subjects(self, partition: int, found: Replay) -> None:
+        prefix = Keys(self.world.settings.model, partition).prefix
+        keys = self.world.redis.scan_iter(match=f"{prefix}s:*", count=1000)
+        held = {f: decode_subject(v) for key in keys for f, v in self.world.redis.hgetall(key).items()}
+        names = {bucket_and_field(self.digests.subject(s))[1]: s for s in {*found.gone, *found.live} if s}
+        dead = {names[f]: s.offset for f, s in held.items() if s and s.dead}
+        assert dead == found.gone
+        for field, subject in held.items():
+            slots = [row.slot for row in found.live.get(names[field], {}).values()]
+            assert subject is not None
+            assert subject.dead or all(subject.offset <= slot for slot in slots)
+
+    def check_rows(self) -> None:
+        """Files less holes are the live rows; each hole's death is the reference's; sums and counts agree."""
+        for partition, found in self.found.items():
+            view, state = self.views[partition], self.world.redis
+            keys = Keys(self.world.settings.model, partition)
+            kept: set[int] = set()
+            for (shard, end), held in view.slices.items():
+                holes = parse_holes(_flat(state.hgetall(keys.holes(shard, view.start_of(end - 1)))))
+                assert all(found.rows[slot].death == death for slot, death in holes.items())
+                assert held.file is not None
+                members = decode_slice(self.world.store.get(held.file)) if held.file else None
+                rows = [] if members is None else members.slots.tolist()
+                died = [] if members is None else deaths(members, holes, {})[0].tolist()
+                live = [slot for slot, death in zip(rows, died, strict=True) if death == NEVER]
+                assert held.live == len(live)
+                kept.update(live)
+            assert kept == {row.slot for row in found.rows.values() if row.death is None}
+
+    # -- what went in, and what came out
+
+    def check_input(self) -> None:
+        """Who lives follows from the messages alone, whatever way and in whatever order they came."""
+        inserts, deletes = [], []
+        for message in self.world.script.messages:
+            event = self.parser.parse(message.value)
+            if not self.world.settings.subjects and isinstance(event, Insert | Delete) and event.subject_id:
+                continue
+            inserts += [event] if isinstance(event, Insert) else []
+            deletes += [event] if isinstance(event, Delete) else []
+        top: dict[tuple[str | None, str], int] = {}
+        for insert in inserts:
+            name = insert.subject_id, insert.record_id
+            top[name] = max(top.get(name, -1), insert.revision)
+        must = {name: r for name, r in top.items() if r > max((_reach(d, name) for d in deletes), default=-1)}
+        lives = {
+            (s, r): row.insert.revision for f in self.found.values() for s, rows in f.live.items() for r, row in rows.items()
+        }
+        assert lives == must
+
+    def check_receipts(self) -> None:
+        """Each deletion is accepted and hidden, and what is hidden is in no version from then on."""
+        said: Counter[tuple[str, int, int]] = Counter()
+        hidden: list[Receipt] = []
+        for record in self.records(self.world.settings.receipts_topic):
+            receipt = Receipt.model_validate_json(record.value or b"")
+            said[receipt.state, receipt.partition, receipt.offset] += 1
+            hidden += [receipt] if receipt.state == "hidden" else []
+        owed = set(self._owed())
+        assert {(s, p, o) for s, p, o in said} == {(s, p, o) for p, o in owed for s in ("accepted", "hidden")}
+        for receipt in hidden:
+            self._check_hidden(receipt)
+
+    def _owed(self) -> Iterator[tuple[int, int]]:
+        """Where deletions stand that are applied, or copied, where they were read."""
+        settings = self.world.settings
+        for partition in self.ends:
+            for record in self.records(self.topic, partition):
+                event = self.parser.parse(record.value)
+                if not isinstance(event, Delete):
+                    continue
+                sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
+                homeless = settings.subjects and event.subject_id is None and settings.partitions > 1
+                if homeless and sent_on is None:
+                    yield partition, record.offset
+                elif not homeless and self.subject.model.counts_in(partition, event):
+                    yield partition, record.offset
+
+    def _check_hidden(self, receipt: Receipt) -> None:
+        event = self._event(receipt.partition, receipt.offset)
+        assert event.event_id == receipt.event_id
+        places = {p: c for p, c in self._copies(receipt).items() if p in self.found}
+        results = Results(self.world.settings.model)
+        assert receipt.version is not None
+        for record in self.records(self.world.settings.results_topic):
+            results.merge([record])
+            if record.offset < receipt.version:
+                continue
+            for partition, (first, _) in places.items():
+                newest = results.of(partition).manifest
+                assert newest is not None
+                found = self.found[partition]
+                gone = {
+                    row.slot
+                    for row in found.rows.values()
+                    if row.slot < first and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
+                }
+                for entry in newest.shards:
+                    assert not gone & found.holds(entry.shard, entry.through, newest.applied)
+
+    def _event(self, partition: int, offset: int) -> Delete:
+        (record,) = self.world.log.read(self.topic, partition, offset, offset + 1)
+        event = self.parser.parse(record.value)
+        assert isinstance(event, Delete)
+        return event
+
+    def _copies(self, receipt: Receipt) -> dict[int, tuple[int, int]]:
+        """Partition -> (first, last) offset at which the deletion counts there."""
+        settings = self.world.settings
+        places = {receipt.partition: [receipt.offset]}
+        for partition in self.found:
+            for record in self.records(self.topic, partition):
+                origin = read_origin(settings.secret_bytes, settings.model, record.headers)
+                if origin and (origin.partition, origin.offset) == (receipt.partition, receipt.offset):
+                    places.setdefault(partition, []).append(record.offset)
+        return {p: (min(offsets), max(offsets)) for p, offsets in places.items()}
+
+
+def sent_on(world: World) -> Counter[str]:
+    """How many records of the log bear a header of ours."""
+    counts: Counter[str] = Counter()
+    for partition in world.log.bounds(world.settings.events_topic):
+        for record in world.log.read(world.settings.events_topic, partition, 0, 1 << 60):
+            if any(name == ORIGIN for name, _ in record.headers):
+                event = json.loads(record.value or b"{}")
+                counts["sent copies" if event.get("subject_id") is None and event["type"] == "delete" else "sent home"] += 1
+    return counts
+
+
+def _tomb(revision: float) -> int:
+    return FOREVER if revision == math.inf else int(revision)
+
+
+def _flat(mapping: dict[bytes, bytes]) -> list[bytes]:
+    return [x for pair in mapping.items() for x in pair]
+
+
+def _reach(event: Delete, name: tuple[str | None, str]) -> float:
+    """The highest revision of the pair that the delete kills; -1 if none."""
+    subject, record = name
+    if event.record_id is None:
+        return math.inf if event.subject_id == subject else -1
+    if event.record_id != record or event.subject_id not in (None, subject):
+        return -1
+    return math.inf if event.revision is None else event.revision
