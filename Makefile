@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock bench up status logs down clean
+.PHONY: help setup demo test check format readme lock bench up status logs down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ logs: $(STAMP) ## show the end of the services' logs
 
 down: $(STAMP) ## stop local Kafka and Redis
 	$(BIN)/unlearn services down
+
+readme: $(STAMP) ## write the generated tables into README.md
+	PYTHONPATH=. $(BIN)/python docs/readme_tables.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

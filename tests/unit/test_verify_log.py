@@ -138,6 +138,15 @@ def test_a_true_prefix_is_pending(status: str) -> None:
     assert report.shards[2].reason
 
 
+@pytest.mark.parametrize("status", ["withdrawn", "left-out", "behind"])
+def test_a_shard_that_says_so_is_pending(status: str) -> None:
+    given = scene()
+    given.publish(changed(given.truth(0), 1, status=status))
+    given.publish(given.truth(1))
+
+    assert [shard.verdict for shard in given.verify().shards] == ["equal", "pending", "equal", "equal"]
+
+
 def test_a_shard_without_new_rows_covers_all_at_an_earlier_end() -> None:
     given = scene()
     for partition in range(2):

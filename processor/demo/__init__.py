@@ -1,0 +1,1 @@
+"""The demo: the whole path on this machine, on events of its own or of a file, watched and then verified."""

@@ -1,0 +1,137 @@
+"""An input with everything that real producers do, and what must be left of it, from the input alone."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, NamedTuple
+
+from processor.generator import deletions, tweets
+from processor.reference import murmur2
+
+Event = Mapping[str, Any]
+Pair = tuple[str | None, str]
+"""A subject, or None, and a record id."""
+
+CHUNKS = 10
+NEW, CHANGED, DELETED = 1850, 150, 105
+"""In each chunk: inserts of new records, inserts of known ones, deletions."""
+UNREADABLE = (
+    b'{"type":"delete","event_id":"d","record_id":"cut sho',
+    b"\xff\xfe not UTF-8, it might say anything",
+    b'{"type":"Delete","event_id":"other case"}',
+    b'{"type":"delete","event_id":"names nobody","requested_at":"t"}',
+)
+BAD_INSERTS = (
+    b'{"type":"insert","event_id":"no record","text":"a"}',
+    b'{"type":"insert","event_id":"e","record_id":"odd-label","text":"a","label":"neither"}',
+)
+
+
+class Message(NamedTuple):
+    """What is produced: to which partition, and the bytes."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """`chunks` in the order of sending; `events` are those of them that can be read, seals left out."""
+
+    chunks: Sequence[Sequence[Message]]
+    events: Sequence[Event]
+
+    def of_type(self, name: str) -> list[Event]:
+        return [event for event in self.events if event["type"] == name]
+
+
+def make_stream(seed: int, partitions: int, actual: int) -> Stream:
+    """For a model of `partitions`; the topic has `actual` ones, and some producers use another partitioner."""
+    rng = Random(seed)
+    new = list(tweets(CHUNKS * NEW, seed))
+    chunks, events = [], []
+    for number in range(CHUNKS):
+        found = list(_chunk(rng, new, number))
+        events += found
+        messages = [_placed(rng, event, partitions, actual) for event in found]
+        for odd in _oddities(rng, actual):
+            messages.insert(rng.randrange(len(messages)), odd)
+        chunks.append(messages)
+    return Stream(chunks, events)
+
+
+def survivors(events: Sequence[Event]) -> dict[Pair, int]:
+    """Each live (subject, record) with its revision. The rules commute: the order of events is not looked at."""
+    newest: dict[Pair, int] = {}
+    gone: set[str] = set()
+    tombs: dict[Pair | str, float] = {}
+    for event in events:
+        subject, record = event.get("subject_id"), event.get("record_id")
+        if event["type"] == "insert":
+            newest[subject, str(record)] = max(newest.get((subject, str(record)), -1), event.get("revision", 0))
+        elif record is None:
+            gone.add(str(subject))
+        else:
+            name = record if subject is None else (subject, record)
+            tombs[name] = max(tombs.get(name, -1), event.get("revision", float("inf")))
+    return {
+        (subject, record): revision
+        for (subject, record), revision in newest.items()
+        if subject not in gone
+        and revision > max(tombs.get(record, -1), tombs.get((subject, record), -1))
+    }
+
+
+def _chunk(rng: Random, new: Sequence[Event], number: int) -> Iterator[Event]:
+    """A chunk's events: new records in order, with changes of known ones and deletions strewn in."""
+    at = number * NEW
+    known, later = new[: at + NEW], new[at + NEW : at + 2 * NEW]
+    known = known[1:] + known[:1]  # so that the newest are not all behind their deletions
+    mine: list[Event] = [_varied(rng, event) for event in new[at : at + NEW]]
+    strewn = [_changed(rng, rng.choice(known), number, i) for i in range(CHANGED)]
+    strewn += [_limited(rng, event) for event in deletions(known, DELETED, seed=number, later=later)]
+    for event in strewn:
+        mine.insert(rng.randrange(len(mine)), event)
+    yield from mine
+
+
+def _varied(rng: Random, insert: Event) -> Event:
+    draw = rng.random()
+    if draw < 0.02:
+        return {name: value for name, value in insert.items() if name != "label"}
+    if draw < 0.06:
+        counts = {str(rng.randrange(4096)): rng.randrange(1, 4) for _ in range(5)}
+        return {**{name: value for name, value in insert.items() if name != "text"}, "features": counts}
+    return insert
+
+
+def _changed(rng: Random, insert: Event, chunk: int, i: int) -> Event:
+    """A known record once more: repeated, a new revision, or other content under the same one."""
+    draw = rng.random()
+    if draw < 0.3:
+        return insert
+    revision = 0 if draw < 0.4 else rng.randrange(1, 4)
+    return {**insert, "event_id": f"c{chunk}-{i}", "revision": revision, "text": f"changed {chunk} {i % 7}"}
+
+
+def _limited(rng: Random, delete: Event) -> Event:
+    """Some deletions of records mean only the revisions so far."""
+    if "record_id" in delete and zlib.crc32(delete["event_id"].encode()) % 8 == 0:
+        return {**delete, "revision": zlib.crc32(delete["event_id"].encode()) // 8 % 3}
+    return delete
+
+
+def _placed(rng: Random, event: Event, partitions: int, actual: int) -> Message:
+    key = (event.get("subject_id") or event["record_id"]).encode()
+    place = (murmur2(key) & 0x7FFFFFFF) % partitions if rng.random() < 0.85 else zlib.crc32(key) % actual
+    return Message(place, key, json.dumps(event, ensure_ascii=False).encode())
+
+
+def _oddities(rng: Random, actual: int) -> Iterator[Message]:
+    for value in (*UNREADABLE, *BAD_INSERTS, None, None, b'{"type":"seal"}'):
+        yield Message(rng.randrange(actual), b"some key", value)

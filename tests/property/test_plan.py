@@ -1,0 +1,208 @@
+"""`plan` alone: where batches end, what comes again, and when deleted subjects are cleaned up, changes nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import make_learner
+from processor.features import members_of
+from processor.ledger import Ledger
+from processor.lineage import sum_slots
+from processor.log.protocol import Entry as Logged
+from processor.membership import NO_ROW, Entry, Subject, decode_entry, encode_entry
+from processor.parsing import Parser
+from processor.plan import Frame, Lookups, Plan, Row, plan
+from processor.reference import Model, Replay, replay
+from processor.routing import Digests, tag_of
+from processor.sweep import bury
+from processor.triage import Item, Triage
+from processor.view import Change, State, View, slice_start
+from tests.property.strategies import CLASSES, Script, model_of, scripts
+
+SECRET, SHARDS, SPAN = b"a secret of tests", 2, 7
+MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))
+DIGESTS = Digests(SECRET)
+ANY_SCRIPT = scripts(max_size=60) | scripts(partitions=1, max_size=60) | scripts(subjects=False)
+untimed = settings(deadline=None, max_examples=60, derandomize=True, database=None)
+
+
+@dataclass
+class Held:
+    """What Redis and the owner hold of partition 0, in plain dicts. Some states are there from the start."""
+
+    script: Script
+    view: View = field(default_factory=lambda: View({}))
+    records: dict[bytes, Entry] = field(default_factory=dict)
+    subjects: dict[bytes, Subject] = field(default_factory=dict)
+    deaths: dict[int, int] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for shard in range(SHARDS):
+            for through in range(SPAN, 70, SPAN):
+                self.view.states[shard, through] = State(0, "", "")
+
+    def items(self, entries: list[Logged]) -> list[Item]:
+        triage = Triage("m", 0, self.script.partitions, self.script.subjects, SECRET, DIGESTS)
+        parser = Parser(CLASSES, 64, counts=True)
+        found = (triage.sort(entry, parser.parse(entry.value)) for entry in entries)
+        return [item for item in found if item is not None]
+
+    def planned(self, entries: list[Logged], stop: int) -> Plan:
+        frame = Frame(self.view.applied, stop, SHARDS, SPAN, 3600.0, folds=True)
+        return plan(self.items(entries), Lookups(dict(self.records), dict(self.subjects)), self.view, frame)
+
+    def apply(self, entries: list[Logged], stop: int) -> Plan:
+        """Entries of [applied, stop)."""
+        planned = self.planned(entries, stop)
+        ends = self.view.ends + planned.ends
+        self.view.apply(planned.change, stop)
+        self._take(planned.records, planned.subjects)
+        self.rows += planned.rows
+        for kill in planned.kills:
+            self.deaths[kill.slot] = kill.death
+            self.starts[kill.slot] = slice_start(ends, kill.slot)
+        return planned
+
+    def clean_up(self) -> None:
+        """Walk the oldest deleted subject that is still to be walked."""
+        for subject, cleanup in sorted(self.view.cleanups.items(), key=lambda item: item[1].death)[:1]:
+            digest, change = bytes.fromhex(subject), Change()
+            mine = [row for row in self.rows if row.insertion.who.subject == digest and row.slot not in self.deaths]
+            ledger = Ledger(self.view, self.view.applied, SPAN)
+            if mine:
+                _, members = members_of(mine, CLASSES, 64)
+                self._take(bury(members, self.records, cleanup, tag_of(digest), ledger), {})
+            ledger.settle(change, self.view.applied, drop_states=False)
+            change.drop("cleanups", subject)
+            for name, more in (("live", -len(ledger.kills)), ("holes", len(ledger.kills))):
+                change.put("meta", name, self.view.number(name) + more)
+            for kill in ledger.kills:
+                self.deaths[kill.slot] = kill.death
+                self.starts[kill.slot] = self.view.start_of(kill.slot)
+            self.view.apply(change, self.view.applied)
+
+    def _take(self, records: dict[bytes, Entry], subjects: dict[bytes, Subject]) -> None:
+        for digest, entry in records.items():
+            self.records[digest] = decode_entry(encode_entry(entry))
+        self.subjects |= subjects
+
+    def facts(self) -> dict[str, Any]:
+        tables = {name: dict(table) for name, table in self.view._tables.items()}
+        tables["meta"] = {k: v for k, v in self.view.meta.items() if k != "writes" and v != "0"}
+        records = {digest: entry for digest, entry in self.records.items() if encode_entry(entry)}
+        return {
+            "tables": tables,
+            "ends": self.view.ends,
+            "records": records,
+            "subjects": self.subjects,
+            "deaths": self.deaths,
+            "starts": self.starts,
+            "rows": [row.slot for row in self.rows],
+        }
+
+
+def run(script: Script, cuts: list[int], cleaning: bool) -> Held:
+    """The script's partition 0 in batches; with `cleaning` a subject is walked after each of them."""
+    held, entries, end = Held(script), script.entries(0), script.end(0)
+    for stop in [*sorted({cut for cut in cuts if cut < end}), end]:
+        held.apply([e for e in entries if held.view.applied <= e.offset < stop], stop)
+        if cleaning:
+            held.clean_up()
+    while held.view.cleanups:
+        held.clean_up()
+    return held
+
+
+cuts_anywhere = st.lists(st.integers(1, 120), max_size=30)
+
+
+@untimed
+@given(ANY_SCRIPT, cuts_anywhere, st.booleans())
+def test_batches_and_clean_ups_may_end_anywhere(script: Script, cuts: list[int], cleaning: bool) -> None:
+    whole = run(script, [], cleaning=False)
+
+    parts = run(script, cuts, cleaning)
+
+    assert parts.facts() == whole.facts()
+
+
+@untimed
+@given(ANY_SCRIPT, cuts_anywhere)
+def test_what_a_plan_keeps_is_the_reference(script: Script, cuts: list[int]) -> None:
+    held, end = run(script, cuts, cleaning=True), script.end(0)
+
+    found = replay(model_of(script, MODEL), 0, script.entries(0))
+
+    assert [row.slot for row in held.rows] == list(found.rows)
+    assert held.deaths == {slot: row.death for slot, row in found.rows.items() if row.death is not None}
+    assert {slot: held.view.end_of(slot) for slot in found.rows} == {
+        slot: row.end if row.end <= end else None for slot, row in found.rows.items()
+    }
+    assert {(shard, e): (s.sum, s.live) for (shard, e), s in held.view.slices.items()} == sums(found, end)
+    assert live_slots(held.records) == {row.slot for row in found.rows.values() if row.death is None}
+
+
+@untimed
+@given(ANY_SCRIPT, cuts_anywhere, st.booleans())
+def test_what_comes_again_changes_no_row(script: Script, cuts: list[int], cleaning: bool) -> None:
+    held = run(script, cuts, cleaning)
+    before, end = held.facts(), script.end(0)
+
+    again = held.apply([e._replace(offset=e.offset + end) for e in script.entries(0)], 2 * end)
+
+    after = held.facts()
+    assert (again.rows, again.kills, again.covered) == ([], [], [])
+    for name in ("records", "subjects", "deaths", "rows"):
+        assert after[name] == before[name]
+
+
+@untimed
+@given(ANY_SCRIPT)
+def test_a_batch_planned_and_written_twice_is_written_once(script: Script) -> None:
+    entries, end = script.entries(0), script.end(0)
+    held = Held(script)
+    held.apply([e for e in entries if e.offset < end // 2], end // 2)
+    rest = [e for e in entries if e.offset >= end // 2]
+
+    first, second = held.planned(rest, end), held.planned(rest, end)
+
+    assert first == second
+    held.view.apply(first.change, end)
+    once = {name: dict(table) for name, table in held.view._tables.items() if name != "meta"}
+    held.view.apply(second.change, end)
+    assert {name: dict(table) for name, table in held.view._tables.items() if name != "meta"} == once
+
+
+@untimed
+@given(ANY_SCRIPT)
+def test_states_that_hold_a_killed_row_go(script: Script) -> None:
+    held = run(script, [], cleaning=False)
+
+    lowest = {shard: math.inf for shard in range(SHARDS)}
+    for row in held.rows:
+        if row.slot in held.deaths:
+            lowest[row.shard] = min(lowest[row.shard], row.slot)
+
+    kept = {(shard, through) for shard, through in held.view.states}
+    assert all(through <= lowest[shard] for shard, through in kept)
+
+
+def sums(found: Replay, end: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """(shard, slice end) -> (sum, how many) of the live rows of ended slices with rows."""
+    slices: dict[tuple[int, int], list[int]] = {}
+    for row in found.rows.values():
+        if row.end <= end:
+            live = slices.setdefault((row.shard, row.end), [])
+            live += [row.slot] if row.death is None else []
+    return {key: (sum_slots(slots), len(slots)) for key, slots in slices.items()}
+
+
+def live_slots(records: dict[bytes, Entry]) -> set[int]:
+    return {pair.slot for entry in records.values() for pair in entry.pairs.values() if pair.slot != NO_ROW}
