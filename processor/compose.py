@@ -50,10 +50,8 @@ def _valid(view: View, shard: int, forgets: bool) -> tuple[int, State] | None:
 
 def _reach(view: View, shard: int, through: int) -> int:
     """The last slice end before the shard's next slice with rows: up to there the state stays the same."""
-    for end in view.ends:
+    for end in view.ends_after(through):
         held = view.slices.get((shard, end))
-        if end <= through:
-            continue
         if held is not None and held.file != "":
             return through
         through = end

@@ -17,7 +17,8 @@ UnlearnError
 ├── RolledBack            Redis holds less than this owner has written
 ├── ArtefactInvalid       a stored file isn't what its reference says
 ├── NotEnough             fewer partitions can be served than the quorum       exit 75
-└── InputInvalid          a line of the input isn't what it should be          exit 65
+├── InputInvalid          a line of the input isn't what it should be          exit 65
+└── DemoFailed            the demo could not run to its end                    exit 1
 """
 
 from __future__ import annotations
@@ -101,3 +102,7 @@ class NotEnough(UnlearnError):
 
 class InputInvalid(UnlearnError):
     exit_code = 65
+
+
+class DemoFailed(UnlearnError):
+    exit_code = 1

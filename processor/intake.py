@@ -105,6 +105,7 @@ class Intake:
             settings.shards_per_partition,
             settings.slice_span,
             settings.forget_within,
+            settings.update_within,
             folds=not self._learner.forgets,
         )
 

@@ -1,9 +1,7 @@
 """Where a record or a subject stands, as far as its partition has applied the log.
 
 A record's home depends on its subject, so without one every partition is asked. Memberships keep six bytes
-of a subject's digest: enough to see that an open clean-up covers a row, too little to name the subject. Once
-a deleted subject's rows are cleaned up nothing is left under their record ids, by design: they are unknown,
-unless the subject is named.
+of a subject's digest: enough to see that an open clean-up covers a row, too little to name the subject.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ import redis
 
 from processor.errors import StateMissing
 from processor.identity import check_identity
-from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
+from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, Subject
 from processor.routing import Digests, home, shard_of, tag_of
 from processor.settings import Settings
 from processor.state.glance import glance
@@ -33,9 +31,10 @@ class Found(NamedTuple):
     """One place of an id. What isn't known, or says nothing in this state, is None.
 
     offset    of a member: its slot (of a subject: its first slot, a lower bound); of what was forgotten with
-              its subject: that deletion's. A record's own deletion leaves no offset
+              its subject: that deletion's, as long as clean-up is under way or where the subject was named.
+              A record's own deletion leaves no offset
     slice     the end of the slice that holds the slot; None while it is open
-    revision  of a member; of what was forgotten: the highest one deleted, None for all of them
+    revision  of a member; of what was forgotten by its own deletion: the highest one deleted, None for all
     """
 
     state: State
@@ -77,7 +76,7 @@ class Lookup:
                 entry = held.entries.get(digests[i], Entry(NO_TOMB, {}))
                 found[i] += self._places(partition, held.view, digests[i], entry)
                 buried[i] = max(buried.get(i, NO_TOMB), entry.tomb)
-        return [places or [_without_row(None, buried[i])] for i, places in enumerate(found)]
+        return [places or [_nowhere(None, buried[i])] for i, places in enumerate(found)]
 
     def records_of(self, ids: Sequence[str], subject_id: str) -> list[Found]:
         """The place of each record id under one subject. Raises as `records` does."""
@@ -132,13 +131,12 @@ class Lookup:
             elif pair.slot != NO_ROW:
                 yield Found("member", partition, pair.slot, shard, view.end_of(pair.slot), pair.revision)
             else:
-                yield _without_row(partition, max(pair.tomb, entry.tomb), shard)
+                yield _forgotten(partition, max(pair.tomb, entry.tomb), shard)
 
     def _under(self, partition: int, held: _Partition, digest: bytes, tag: bytes) -> Found:
         entry = held.entries.get(digest, Entry(NO_TOMB, {}))
-        pair = entry.pairs.get(tag, Pair())
-        only = Entry(entry.tomb, {tag: pair} if pair != Pair() else {})
-        return next(self._places(partition, held.view, digest, only), _without_row(partition, entry.tomb))
+        only = entry._replace(pairs={tag: entry.pairs[tag]} if tag in entry.pairs else {})
+        return next(self._places(partition, held.view, digest, only), _nowhere(partition, entry.tomb))
 
     def _subject(self, partition: int, held: _Partition, digest: bytes) -> Found:
         known = held.subjects.get(digest)
@@ -153,10 +151,13 @@ class Lookup:
         return shard_of(owner, self._settings.shards_per_partition)
 
 
-def _without_row(partition: int | None, tomb: int, shard: int | None = None) -> Found:
-    if tomb == NO_TOMB:
-        return Found("unknown", partition)
-    return Found("forgotten", partition, shard=shard, revision=None if tomb == FOREVER else tomb)
+def _forgotten(partition: int | None, tomb: int, shard: int | None = None) -> Found:
+    return Found("forgotten", partition, shard=shard, revision=None if tomb in (FOREVER, NO_TOMB) else tomb)
+
+
+def _nowhere(partition: int | None, tomb: int) -> Found:
+    """Of an id without any row, now or before; `tomb` is its deletion under every subject."""
+    return Found("unknown", partition) if tomb == NO_TOMB else _forgotten(partition, tomb)
 
 
 def _grouped(homes: Iterable[int]) -> Iterable[tuple[int, list[int]]]:

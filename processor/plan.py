@@ -42,6 +42,7 @@ class Frame(NamedTuple):
     shards: int
     slice_span: int
     forget_within: float
+    update_within: float
     folds: bool
     """The learner can't forget: a kill drops the states that hold the row."""
 
@@ -121,6 +122,8 @@ class _Planner:
         shard = shard_of(subject or record, self.frame.shards)
         if pair.slot != NO_ROW:
             self.plan.counts["updates"] += 1
+            deadline = item.since + round(self.frame.update_within * 1000)
+            self.plan.change.put("pending", item.offset, Pending(item.since, deadline, receipt=False))
             self.ledger.kill(Kill(pair.slot, item.offset, shard))
         row = Pair(item.offset, item.revision, item.content, pair.tomb)
         self._keep_record(record, Entry(entry.tomb, {**entry.pairs, tag: row}))

@@ -29,6 +29,10 @@ from processor.view import Change, Pending, View
 __all__ = ["Publisher", "erased_through"]
 
 
+_NOTHING_SENT: Future[int] = Future()
+_NOTHING_SENT.set_result(-1)
+
+
 def erased_through(view: View) -> int:
     """No byte of what was deleted before this offset is left in what we keep.
 
@@ -143,10 +147,12 @@ class Publisher:
         if owned.catching_up:
             return
         for offset, pending in owned.view.pending.items():
+            if owned.manifest is not None and offset >= owned.manifest.applied:
+                break
             if offset not in owned.receipts and offset not in owned.view.outbox:
                 version = self._hidden_by(owned, offset, pending, results)
                 if version is not None:
-                    owned.receipts[offset] = self._receipt(owned, offset, version)
+                    owned.receipts[offset] = self._receipt(owned, offset, version) if pending.receipt else _NOTHING_SENT
         self._settle_receipts(owned)
 
     def _hidden_by(self, owned: Owned, offset: int, pending: Pending, results: Results) -> int | None:

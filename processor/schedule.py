@@ -57,7 +57,8 @@ def _newest(view: View, shard: int) -> tuple[int, State] | None:
 
 def _behind(view: View, shard: int, through: int) -> tuple[int, ...]:
     """Registered slices of the shard beyond `through` that have rows in a file."""
-    return tuple(end for end, held in view.shard_slices(shard) if through < end <= view.registered and held.file)
+    held = ((end, view.slices.get((shard, end))) for end in view.ends_after(through) if end <= view.registered)
+    return tuple(end for end, rows in held if rows is not None and rows.file)
 
 
 def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool) -> bool:

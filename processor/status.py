@@ -248,7 +248,8 @@ def _shard(view: View, shard: int, status: ShardState) -> ShardStatus:
 
 
 def _deletions(view: View, now: float) -> Deletions:
-    pending, unresolved = view.pending.values(), view.unresolved.values()
+    pending = [held for held in view.pending.values() if held.receipt]
+    unresolved = view.unresolved.values()
     return Deletions(
         pending=len(pending),
         oldest_pending=_oldest((held.since for held in pending), now),

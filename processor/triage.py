@@ -30,6 +30,8 @@ class Insertion(NamedTuple):
     who: Addressed
     content: bytes
     revision: int
+    since: int
+    """When it came, ms since the epoch."""
     event: Insert
 
 
@@ -92,7 +94,7 @@ class Triage:
         if not self._at_home(event):
             return self._send_home(record, "dead")
         who = self._who(event.record_id, event.subject_id)
-        return Insertion(record.offset, who, self.digests.content(event), event.revision, event)
+        return Insertion(record.offset, who, self.digests.content(event), event.revision, record.timestamp, event)
 
     def _delete(self, record: Record, event: Delete) -> Item:
         if event.subject_id is not None and not self.subjects:

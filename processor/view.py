@@ -59,12 +59,14 @@ class Cleanup(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A deletion that no manifest has hidden yet. Times in ms since the epoch."""
+    """A deletion, or an update's kill, that no manifest has hidden yet. Times in ms since the epoch."""
 
     since: int
     deadline: int
     copies: Mapping[str, int] | None = None
     """For a delete that was copied: partition -> offset of the copy."""
+    receipt: bool = True
+    """An update owes nobody a receipt; it has a deadline all the same."""
 
 
 class Unresolved(NamedTuple):
@@ -198,6 +200,10 @@ class View:
         """The end of the slot's slice; None while it is open."""
         at = bisect_right(self.ends, slot)
         return self.ends[at] if at < len(self.ends) else None
+
+    def ends_after(self, offset: int) -> list[int]:
+        """Slice ends beyond an offset, in order."""
+        return self.ends[bisect_right(self.ends, offset) :]
 
     def shard_slices(self, shard: int) -> list[tuple[int, Slice]]:
         """(end, slice) of one shard, in order."""

@@ -69,14 +69,15 @@ def test_a_deleted_revision_is_named_and_a_higher_one_is_a_member_again(scene: S
     assert scene.lookup().records(["r"]) == [[Found("member", 0, slot, shard(ZERO), None, 6)]]
 
 
-def test_an_id_deleted_under_every_subject_is_forgotten_once(scene: Scene) -> None:
+def test_an_id_deleted_under_every_subject_is_forgotten_under_each(scene: Scene) -> None:
     scene.insert("r", ZERO)
     scene.insert("r", ONE)
     scene.delete("r")
+    scene.delete("early")
     scene.apply()
-    scene.apply()
-    assert scene.lookup().records(["r", "never"]) == [[Found("forgotten")], [Found("unknown")]]
-    assert scene.lookup().records_of(["r", "never"], ONE) == [Found("forgotten", 1), Found("unknown", 1)]
+    zero, one = Found("forgotten", 0, shard=shard(ZERO)), Found("forgotten", 1, shard=shard(ONE))
+    assert scene.lookup().records(["r", "early", "never"]) == [[zero, one], [Found("forgotten")], [Found("unknown")]]
+    assert scene.lookup().records_of(["r", "early", "never"], ONE) == [one, Found("forgotten", 1), Found("unknown", 1)]
 
 
 def test_a_deleted_subjects_record_is_forgotten_before_its_clean_up(
@@ -94,12 +95,12 @@ def test_a_deleted_subjects_record_is_forgotten_before_its_clean_up(
     assert (places[1].state, places[1].offset) == ("member", bystander)
 
 
-def test_after_the_clean_up_only_the_subject_tells(scene: Scene) -> None:
+def test_after_the_clean_up_it_stays_forgotten_and_its_subject_tells_the_offset(scene: Scene) -> None:
     scene.insert("r", ZERO)
     _, death = scene.delete(subject=ZERO)
     scene.apply()
     assert not scene.worker.owned[0].view.cleanups
-    assert scene.lookup().records(["r"]) == [[Found("unknown")]]
+    assert scene.lookup().records(["r"]) == [[Found("forgotten", 0, shard=shard(ZERO))]]
     assert scene.lookup().records_of(["r", "x"], ZERO) == [Found("forgotten", 0, death, shard(ZERO))] * 2
 
 

@@ -256,9 +256,9 @@ def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliR
 
 def test_status_for_people_names_the_model(scene: Scene, run: CliRunner) -> None:
     scene.apply()
-    shown = run.invoke(status, catch_exceptions=False).stdout.splitlines()
-    assert shown[0].split() == ["partition", "applied", "lag", "heartbeat", "token", "owner"]
-    assert shown[-1].startswith(f"model {scene.settings.model}, version")
+    shown = run.invoke(status, catch_exceptions=False).stdout
+    assert shown.split()[:6] == ["partition", "applied", "lag", "heartbeat", "token", "owner"]
+    assert f"model {scene.settings.model}, version" in shown
 
 
 @pytest.mark.parametrize(("given", "pause"), [(["--watch"], 2.0), (["--watch", "5"], 5.0)])

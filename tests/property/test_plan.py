@@ -55,7 +55,7 @@ class Held:
         return [item for item in found if item is not None]
 
     def planned(self, entries: list[Logged], stop: int) -> Plan:
-        frame = Frame(self.view.applied, stop, SHARDS, SPAN, 3600.0, folds=True)
+        frame = Frame(self.view.applied, stop, SHARDS, SPAN, 3600.0, 3600.0, folds=True)
         return plan(self.items(entries), Lookups(dict(self.records), dict(self.subjects)), self.view, frame)
 
     def apply(self, entries: list[Logged], stop: int) -> Plan:
@@ -95,6 +95,7 @@ class Held:
 
     def facts(self) -> dict[str, Any]:
         tables = {name: dict(table) for name, table in self.view._tables.items()}
+        del tables["hits"]  # a batch that passes a slice's end counts kills from before it
         tables["meta"] = {k: v for k, v in self.view.meta.items() if k != "writes" and v != "0"}
         records = {digest: entry for digest, entry in self.records.items() if encode_entry(entry)}
         return {
@@ -178,6 +179,26 @@ def test_a_batch_planned_and_written_twice_is_written_once(script: Script) -> No
     once = {name: dict(table) for name, table in held.view._tables.items() if name != "meta"}
     held.view.apply(second.change, end)
     assert {name: dict(table) for name, table in held.view._tables.items() if name != "meta"} == once
+
+
+@untimed
+@given(ANY_SCRIPT, cuts_anywhere)
+def test_hits_know_the_newest_kill_in_an_ended_slice(script: Script, cuts: list[int]) -> None:
+    held = run(script, cuts, cleaning=True)
+
+    must: dict[int, int] = {}
+    may: dict[int, int] = {}
+    for row in held.rows:
+        death, end = held.deaths.get(row.slot, -1), held.view.end_of(row.slot)
+        if death >= 0 and end is not None:
+            may[row.shard] = max(may.get(row.shard, 0), death + 1)
+            if end <= death:
+                must[row.shard] = max(must.get(row.shard, 0), death + 1)
+
+    assert must.keys() <= held.view.hits.keys()
+    assert all(hit >= must.get(shard, 0) for shard, hit in held.view.hits.items())
+    if not any(subject.dead for subject in held.subjects.values()):
+        assert all(hit <= may[shard] for shard, hit in held.view.hits.items())
 
 
 @untimed

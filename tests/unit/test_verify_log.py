@@ -250,6 +250,21 @@ def test_retention_that_comes_while_reading_is_seen() -> None:
     assert [shard.verdict for shard in report.shards] == ["incomparable"] * 2 + ["equal"] * 2
 
 
+def test_a_manifest_that_comes_while_verifying_is_judged_at_its_own_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = scene()
+    tail = MemoryLog.tail
+
+    def late(log: MemoryLog, topic: str) -> Any:
+        given.fill()
+        for partition in range(2):
+            given.publish(given.truth(partition))
+        return tail(log, topic)
+
+    monkeypatch.setattr(MemoryLog, "tail", late)
+
+    assert given.verify().exit_code == 0
+
+
 def test_progress_ends_with_the_whole() -> None:
     given, seen = scene(), dict[str, tuple[int, int]]()
     given.publish(given.truth(0))

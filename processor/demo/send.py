@@ -1,0 +1,47 @@
+"""Sends the script at a steady pace, and knows afterwards where each event went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+from processor.demo.script import Step
+from processor.demo.story import Place
+from processor.events import Delete, Seal
+from processor.log.protocol import Producer
+from processor.routing import event_key, home
+
+__all__ = ["Sender"]
+
+
+class Sender:
+    """Each event to its home partition, a seal to all. `rate` is events a second, None for no limit."""
+
+    def __init__(self, producer: Producer, topic: str, partitions: int, rate: float | None) -> None:
+        self._producer, self._topic, self._partitions, self._rate = producer, topic, partitions, rate
+        self._futures: list[tuple[int, int, Future[int]]] = []
+        self.sent = 0
+        self.deletions = 0
+
+    def send_all(self, steps: list[Step], between: Callable[[], None]) -> None:
+        """`between` is called many times a second."""
+        start = time.monotonic()
+        while self.sent < len(steps):
+            due = self.sent + 200 if self._rate is None else int((time.monotonic() - start) * self._rate) + 1
+            for step in steps[self.sent : due]:
+                self._send(step)
+            between()
+
+    def _send(self, step: Step) -> None:
+        key = None if isinstance(step.event, Seal) else event_key(step.event)
+        for partition in range(self._partitions) if key is None else [home(key, self._partitions)]:
+            future = self._producer.send(self._topic, partition, key, step.value)
+            self._futures.append((self.sent, partition, future))
+        self.sent += 1
+        self.deletions += isinstance(step.event, Delete)
+
+    def places(self, patience: float) -> Iterator[tuple[int, Place]]:
+        """(place in the script, place in the log) of everything sent. Raises what the log answered."""
+        for number, partition, future in self._futures:
+            yield number, (partition, future.result(patience))

@@ -1,0 +1,110 @@
+"""Looks at a running model as anyone could: its topics, Redis, and a scorer that polls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import redis
+
+from models.learner import Learner
+from models.rows import Rows
+from processor.demo.accuracy import share_right
+from processor.demo.story import Seen
+from processor.errors import NotEnough
+from processor.log.protocol import Log
+from processor.results import Results
+from processor.running import states
+from processor.scorer import Scorer
+from processor.settings import Settings
+from processor.store import open_store
+from processor.view import View
+
+__all__ = ["Progress", "Watch"]
+
+_SAMPLE = 500
+
+
+class Progress(NamedTuple):
+    """A moment of the run; `pending` are deletions sent and not yet reported hidden."""
+
+    sent: int
+    applied: int
+    records: int
+    version: int | None
+    served: int
+    pending: int
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the scorer said of the held-out rows at the end."""
+
+    version: int | None
+    left_out: Sequence[int]
+
+
+class Watch:
+    """Poll it from one thread; the scorer has its own. `test` are labelled rows to ask the scorer about."""
+
+    def __init__(self, settings: Settings, log: Log, client: redis.Redis, learner: Learner, test: Rows) -> None:
+        self.seen = Seen()
+        self.results = Results(settings.model)
+        self.test = test
+        self._sample = test.take(slice_mask(len(test), _SAMPLE))
+        self._partitions = range(settings.partitions)
+        self._state_of = states(client, settings.model)
+        self._results_tail = log.tail(settings.results_topic)
+        self._receipts_tail = log.tail(settings.receipts_topic)
+        self.scorer = Scorer(settings, log, open_store(settings.store.url), learner).start()
+
+    def close(self) -> None:
+        self.scorer.close()
+        self._results_tail.close()
+        self._receipts_tail.close()
+
+    def look(self, timeout: float) -> None:
+        """Takes what is new on the topics; waits up to `timeout` s for it."""
+        results = self._results_tail.poll(timeout)
+        self.results.merge(results)
+        self.seen.add_results(results)
+        self.seen.add_receipts(self._receipts_tail.poll(0))
+
+    @property
+    def ready(self) -> bool:
+        """Whether every partition has an owner that publishes."""
+        return all(self.results.of(p).manifest is not None for p in self._partitions)
+
+    def views(self) -> list[View]:
+        return [View(self._state_of(partition).load()) for partition in self._partitions]
+
+    def live(self) -> int:
+        """Live records, as Redis counts them."""
+        return sum(view.number("live") for view in self.views())
+
+    def progress(self, sent: int, deletions: int) -> Progress:
+        views = self.views()
+        return Progress(
+            sent,
+            sum(view.applied for view in views),
+            sum(view.number("live") for view in views),
+            self.results.version,
+            len(self._partitions) - len(self.scorer.left_out),
+            deletions - len(self.seen.hidden),
+            self._accuracy(),
+        )
+
+    def _accuracy(self) -> float | None:
+        try:
+            served = self.scorer.served()
+        except NotEnough:
+            return None
+        if served.version is None or not len(self._sample):
+            return None
+        return share_right(served.scores(self._sample).scores, self._sample)
+
+
+def slice_mask(size: int, most: int) -> list[int]:
+    return list(range(min(size, most)))
