@@ -71,9 +71,14 @@ class Drain:
             if not self.waiting:
                 self._advance(views)
             return False
-        manifests = {p: self.results.of(p).manifest for p in views if p < self.settings.partitions}
-        self.waiting = _reasons({p: covered(views[p], m, self.targets[p]) for p, m in manifests.items()})
+        self.waiting = _reasons({p: self._uncovered(p, view) for p, view in views.items()})
         return not self.waiting
+
+    def _uncovered(self, partition: int, view: View) -> str | None:
+        if partition < self.settings.partitions:
+            return covered(view, self.results.of(partition).manifest, self.targets[partition])
+        # It has no manifest of its own, but may have read deletions and sent copies of them.
+        return f"{len(view.pending)} deletions are not hidden" if view.pending else None
 
     def _advance(self, views: Mapping[int, View]) -> None:
         self._phase += 1

@@ -87,7 +87,8 @@ class Intake:
         self._open(owned, planned.rows)
         owned.open_rows.kill([kill.slot for kill in planned.kills])
         owned.note_kills([*planned.kills, *planned.covered], now)
-        if (planned.kills or planned.counts["deletes"]) and owned.unhidden_since is None:
+        publishes = owned.partition < self._settings.partitions
+        if publishes and (planned.kills or planned.counts["deletes"]) and owned.unhidden_since is None:
             owned.unhidden_since = now
         if planned.ends or owned.rows_since is None:
             owned.rows_since = now if any(held.live for held in owned.view.open.values()) else None

@@ -18,6 +18,7 @@ from processor.manifest import Receipt
 from processor.owned import Owned
 from processor.parsing import Parser
 from processor.plan import ACCEPTED, COPIES, DEAD, HOME
+from processor.reread import records_at
 from processor.routing import Digests, Origin, event_key, home, origin_header
 from processor.settings import Settings
 from processor.view import Change, Unresolved
@@ -40,15 +41,15 @@ class Outbox:
 
     def turn(self, owned: Owned) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
-        for offset, due in owned.view.outbox.items():
-            if offset not in owned.sending and (record := self._record(owned, offset)) is not None:
-                owned.sending[offset] = dict(self._sends(owned, record, due))
+        fresh = [offset for offset in owned.view.outbox if offset not in owned.sending]
+        for offset, record in self._records(owned, fresh).items():
+            owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
         self._settle(owned)
 
-    def _record(self, owned: Owned, offset: int) -> Record | None:
-        if offset in owned.records:
-            return owned.records[offset]
-        return next(iter(self._log.read(self._settings.events_topic, owned.partition, offset, offset + 1)), None)
+    def _records(self, owned: Owned, offsets: list[int]) -> dict[int, Record]:
+        held = {offset: owned.records[offset] for offset in offsets if offset in owned.records}
+        lacking = [offset for offset in offsets if offset not in held]
+        return held | records_at(self._log, self._settings.events_topic, owned.partition, lacking)
 
     def _sends(self, owned: Owned, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
         if due[0] == DEAD:

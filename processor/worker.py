@@ -95,6 +95,7 @@ class Worker:
         self.counters: Counter[str] = Counter()
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
+        self._leaving = False
         self._collect_at = clock() + _COLLECT_EVERY
         self._commit_at = clock()
 
@@ -102,10 +103,12 @@ class Worker:
         """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
         self._follow_results()
-        self._take_assignment(polled)
-        applied = sum(self._applied(partition, batch) for partition, batch in polled.batches.items())
+        sought = self._take_assignment(polled)
+        # What was fetched before a seek is not what follows it.
+        batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
+        applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
         for owned in list(self.owned.values()):
-            self._guarded(owned, self._steps, polled.batches.get(owned.partition))
+            self._guarded(owned, self._steps, batches.get(owned.partition))
         self._keep_house()  # 12
         return applied
 
@@ -115,7 +118,8 @@ class Worker:
         return any(_waits(owned) for owned in self.owned.values())
 
     def stop_taking(self) -> None:
-        """Take no more events: what is under way is finished by further turns."""
+        """Take no more events and partitions: what is under way is finished by further turns."""
+        self._leaving = True
         for partition in self.owned:
             self._reader.pause(partition)
 
@@ -133,40 +137,49 @@ class Worker:
 
     # -- assignment and claims
 
-    def _take_assignment(self, polled: Polled) -> None:
+    def _take_assignment(self, polled: Polled) -> set[int]:
+        """Claims what is to be claimed. Returns the partitions that were sought."""
         for partition in self.owned.keys() - polled.assigned.keys():
             self._drop(partition, "no longer assigned")
         self.stopped = {p: why for p, why in self.stopped.items() if p in polled.assigned}
         for partition, why in polled.lost.items():
             self._stop(partition, why)
-        for partition, number in polled.assigned.items():
+        sought: set[int] = set()
+        for partition, number in () if self._leaving else polled.assigned.items():
             anew = self._numbers.get(partition) != number
-            if anew or (partition not in self.owned and partition not in self.stopped):
-                self._claim(partition, number)
+            if (anew or (partition not in self.owned and partition not in self.stopped)) and self._claim(
+                partition, number
+            ):
+                sought.add(partition)
+        return sought
 
-    def _claim(self, partition: int, number: int) -> None:
+    def _claim(self, partition: int, number: int) -> bool:
+        """Whether it is ours now, and sought."""
         if partition not in self.owned or not self._still_ours(self.owned[partition]):
-            if self._clock() < self._claim_at.get(partition, 0.0) or not self.results.follow(self._tail):
-                return
+            if self._clock() < self._claim_at.get(partition, 0.0):
+                return False
             try:
+                if not self.results.follow(self._tail):
+                    return False
                 self.owned[partition] = self._claimer.claim(partition, self.results.of(partition))
             except Refused as error:
                 self._numbers[partition] = number
                 self._stop(partition, str(error))
-                return
+                return False
             except (StateUnavailable, LogUnavailable, Fenced, RolledBack) as error:
                 _log.warning("partition %d can't be claimed yet: %s", partition, error)
                 self._claim_at[partition] = self._clock() + _CLAIM_RETRY
-                return
+                return False
             self.stopped.pop(partition, None)
             self._claimed(self.owned[partition])
         self._numbers[partition] = number
         self._reader.seek(partition, self.owned[partition].view.applied)
+        return True
 
     def _claimed(self, owned: Owned) -> None:
         self.counters["claims"] += 1
         owned.state.mark_stopped("")
-        if owned.view.pending:
+        if owned.view.pending and owned.partition < self._settings.partitions:
             owned.unhidden_since = self._clock()
         if any(held.live for held in owned.view.open.values()):
             owned.rows_since = self._clock()

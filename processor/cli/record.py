@@ -31,9 +31,8 @@ _STYLES = {"member": "green", "forgotten": "yellow", "unknown": "dim"}
 def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: str | None, as_json: bool) -> None:
     """Say of each ID whether it is a member, forgotten or unknown, as far as the log is applied.
 
-    A record id that several subjects use has a line for each. Once a deleted subject's rows are cleaned up,
-    nothing is left under their ids: only --of SUBJECT still finds them forgotten. With - the ids are read
-    from the standard input, one a line.
+    A record id that several subjects use has a line for each. A subject is a member from its first record to
+    its own deletion. With - the ids are read from the standard input, one a line.
 
     \b
     Exit codes: 0 whatever was found, else see `unlearn --help`.

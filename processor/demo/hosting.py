@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +15,7 @@ from processor.log.protocol import Log
 from processor.running import make_worker, run
 from processor.settings import Settings
 
-__all__ = ["Workers", "WorkerProcesses", "WorkerThread"]
+__all__ = ["WorkerProcesses", "WorkerThread", "Workers"]
 
 _log = logging.getLogger(__name__)
 _ENTRY = "from processor.cli.main import main; main()"
@@ -69,7 +68,7 @@ class WorkerThread:
                 run(worker, settings, self._stopping.is_set)
         except UnlearnError as error:
             self._failed = str(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the run reports it, whatever it is
             self._failed = f"{type(error).__name__}: {error}"
             _log.exception("the worker failed")
 
@@ -81,6 +80,3 @@ class WorkerThread:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join(self._patience)
-
-
-Start = Callable[[], Workers]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -22,12 +20,12 @@ from processor.demo.place import clear_earlier, demo_settings, locked, new_model
 from processor.demo.screen import Screen
 from processor.demo.script import Script, Stream, make_script, read_events
 from processor.demo.send import Sender
-from processor.demo.story import Place, Seen, hiding_times
+from processor.demo.story import NEVER, Place, Seen, hiding_times, shard_in, timeline
 from processor.demo.survivors import survivors
 from processor.demo.watch import Watch
 from processor.drain import Drain
 from processor.errors import DemoFailed, InputInvalid, ServiceUnavailable
-from processor.events import Delete
+from processor.events import Delete, Insert
 from processor.generator import tweets
 from processor.log.memory import MemoryLog
 from processor.log.protocol import Log
@@ -48,17 +46,20 @@ __all__ = ["Options", "Outcome", "run"]
 DEFAULT_EVENTS = 20_000
 _READY_WITHIN, _DRAIN_WITHIN, _RECEIPTS_WITHIN = 60.0, 120.0, 20.0
 _LOOK = 0.02
+_RATE, _STREAM_AT_LEAST = 1500.0, 10.0  # events a second, s
+_HOLD_BACK = 10.0
 _STEP_EVERY = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`events`: inserts and others sent at most, None for all of `source`; `rate`: events a second, 0 for no limit."""
+    """`events`: sent at most besides our deletions, None for all of `source`; `rate`: events a
+    second, 0 for no limit, None for ours."""
 
     events: int | None
     seed: int
     source: Path | None
-    rate: float
+    rate: float | None
     workers: int
     keep: bool
 
@@ -204,19 +205,24 @@ class _Run:
             workers = self._start_workers(folder, config, on_kafka)
             stack.callback(workers.stop)
             producer = stack.enter_context(closing(self._log.producer()))
-            sender = Sender(producer, settings.events_topic, settings.partitions, self._options.rate or None)
+            sender = Sender(producer, settings.events_topic, settings.partitions, self._rate())
             with Screen(self._console, len(self._script.steps)) as screen:
                 follow = _Following(watch, workers, sender, screen)
-                follow.until(lambda: watch.ready, "worker starts", _READY_WITHIN)
-                sender.send_all(list(self._script.steps), lambda: follow.turn("streaming"))
+                follow.until(lambda: watch.ready, "starting the worker", _READY_WITHIN)
+                sender.send_all(self._script.steps, lambda: follow.turn("streaming"), self._hold_back(watch, sender))
                 places = dict(sender.places(settings.kafka.request_timeout))
                 plan = Drain(settings, self._log, producer, states(self._client, settings.model), watch.results)
                 follow.drain(plan)
-                follow.until(lambda: len(watch.seen.hidden) >= sender.deletions, "receipts", _RECEIPTS_WITHIN, fail=False)
+                follow.until(
+                    lambda: len(watch.seen.hidden) >= sender.deletions,
+                    "waiting for receipts",
+                    _RECEIPTS_WITHIN,
+                    fail=False,
+                )
                 follow.until(lambda: _serves(watch), "scorer", _RECEIPTS_WITHIN, fail=False)
                 follow.turn("drained", last=True)
             answer = watch.scorer.served().scores(test)
-            self._say("drained: every event is applied, trained and published; the worker leaves")
+            self._say("drained: every event is applied, trained and published; the worker leaves\n")
             workers.stop()
             watch.look(0.0)
             alive = survivors(step.event for step in self._script.steps)
@@ -230,6 +236,33 @@ class _Run:
                 arrived, watch.seen, hiding_times(watch.seen, deleted_at), len(deleted_at), len(alive), watch.live(),
                 accuracy, answer.version, sum(plan.unresolved.values()), stored, logged, time.monotonic() - began,
             )  # fmt: skip
+
+    def _rate(self) -> float | None:
+        if self._options.rate is None:
+            return min(_RATE, len(self._script.steps) / _STREAM_AT_LEAST)
+        return self._options.rate or None
+
+    def _hold_back(self, watch: Watch, sender: Sender) -> Callable[[int], bool]:
+        """The followed record's deletion waits until a version has held the record, if not for long."""
+        followed, deadline = self._script.followed, 0.0
+
+        def pause(number: int) -> bool:
+            nonlocal deadline
+            if followed is None or number != followed.delete:
+                return False
+            deadline = deadline or time.monotonic() + _HOLD_BACK
+            return time.monotonic() < deadline and not self._held(watch, sender.place(followed.insert))
+
+        return pause
+
+    def _held(self, watch: Watch, inserted: Place | None) -> bool:
+        followed = self._script.followed
+        if inserted is None or followed is None:
+            return False
+        insert = self._script.steps[followed.insert].event
+        assert isinstance(insert, Insert)
+        undeleted = inserted[0], NEVER
+        return timeline(watch.seen.standings, inserted, undeleted, shard_in(self._settings, insert)).holding is not None
 
     def _is_delete(self, number: int) -> bool:
         return isinstance(self._script.steps[number].event, Delete)
@@ -248,6 +281,7 @@ class _Run:
             f"script   {len(self._script.steps):,} events, {deletes:,} of them deletions; "
             f"{len(self._script.held_out):,} records held out, never sent\n",
             markup=False,
+            soft_wrap=True,
         )
 
     def _say(self, line: str) -> None:

@@ -103,7 +103,7 @@ def _weave(sent: list[Step], seed: int) -> list[Step]:
         woven += part
         done += sum(isinstance(step.event, Insert) for step in part)
         if block:
-            count = round(len(part) * DELETED * _BLOCKS / (_BLOCKS - 1))
+            count = max(1, round(len(part) * DELETED * _BLOCKS / (_BLOCKS - 1)))
             later = names[done : done + size]
             woven += map(_step, deletions(names[:done], count, seed * 1000 + block, MIX, later))
     return woven

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 from processor.demo.script import Step
@@ -24,14 +24,25 @@ class Sender:
         self.sent = 0
         self.deletions = 0
 
-    def send_all(self, steps: list[Step], between: Callable[[], None]) -> None:
-        """`between` is called many times a second."""
+    def send_all(self, steps: Sequence[Step], between: Callable[[], None], pause: Callable[[int], bool]) -> None:
+        """`between` is called many times a second; before step n the sending rests while `pause(n)`."""
         start = time.monotonic()
         while self.sent < len(steps):
             due = self.sent + 200 if self._rate is None else int((time.monotonic() - start) * self._rate) + 1
-            for step in steps[self.sent : due]:
-                self._send(step)
+            while self.sent < min(due, len(steps)):
+                rested = time.monotonic()
+                while pause(self.sent):
+                    between()
+                start += time.monotonic() - rested
+                self._send(steps[self.sent])
             between()
+
+    def place(self, number: int) -> Place | None:
+        """Where a step went in the log; None while it isn't acknowledged."""
+        for step, partition, future in self._futures[number:]:
+            if step == number:
+                return (partition, future.result()) if future.done() else None
+        return None
 
     def _send(self, step: Step) -> None:
         key = None if isinstance(step.event, Seal) else event_key(step.event)

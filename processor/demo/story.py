@@ -6,13 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from processor.events import Insert
 from processor.log.protocol import Record
 from processor.manifest import Manifest, Receipt, ShardEntry, read_manifest
+from processor.routing import Digests, shard_of
+from processor.settings import Settings
 
-__all__ = ["Place", "Seen", "Standing", "Timeline", "hiding_times", "timeline"]
+__all__ = ["NEVER", "Place", "Seen", "Standing", "Timeline", "hiding_times", "shard_in", "timeline"]
 
 Place = tuple[int, int]
 """(partition, offset)."""
+
+
+NEVER = 2**62
+"""An offset that no log reaches."""
 
 
 class Standing(NamedTuple):
@@ -63,6 +70,13 @@ def hiding_times(seen: Seen, deleted_at: Mapping[Place, int]) -> list[float]:
     return sorted(max(0.0, time) for time in times)
 
 
+def shard_in(settings: Settings, insert: Insert) -> int:
+    """The record's shard within its partition."""
+    digests = Digests(settings.secret_bytes)
+    owner = digests.subject(insert.subject_id) if insert.subject_id else digests.record(insert.record_id)
+    return shard_of(owner, settings.shards_per_partition)
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """What a followed record's shard said of it; None where it did not happen."""
@@ -78,7 +92,7 @@ class Timeline:
 
 
 def timeline(standings: Sequence[Standing], inserted: Place, deleted: Place, shard: int) -> Timeline:
-    """A version holds the record iff its shard's `through` is past the insert, and its `applied` not past the delete."""
+    """A version holds the record iff its shard's `through` > its slot and `applied` <= its death."""
     partition, slot = inserted
     mine = [(s, s.manifest.shards[shard]) for s in standings if s.manifest.partition == partition]
     holding = [(s, entry) for s, entry in mine if entry.through > slot and s.manifest.applied <= deleted[1]]

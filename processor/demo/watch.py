@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import redis
 
 from models.learner import Learner
@@ -38,14 +37,6 @@ class Progress(NamedTuple):
     accuracy: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What the scorer said of the held-out rows at the end."""
-
-    version: int | None
-    left_out: Sequence[int]
-
-
 class Watch:
     """Poll it from one thread; the scorer has its own. `test` are labelled rows to ask the scorer about."""
 
@@ -53,7 +44,7 @@ class Watch:
         self.seen = Seen()
         self.results = Results(settings.model)
         self.test = test
-        self._sample = test.take(slice_mask(len(test), _SAMPLE))
+        self._sample = test.take(np.arange(min(len(test), _SAMPLE)))
         self._partitions = range(settings.partitions)
         self._state_of = states(client, settings.model)
         self._results_tail = log.tail(settings.results_topic)
@@ -104,7 +95,3 @@ class Watch:
         if served.version is None or not len(self._sample):
             return None
         return share_right(served.scores(self._sample).scores, self._sample)
-
-
-def slice_mask(size: int, most: int) -> list[int]:
-    return list(range(min(size, most)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,9 @@ class Scene:
 
     def apply(self) -> None:
         """Until everything is applied, and nothing is under way."""
-        for _ in range(500):
-            self.worker.turn(0)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            self.worker.turn(0.002)
             if not self.worker.busy and self._caught_up():
                 return
         raise AssertionError("the worker never came to rest")

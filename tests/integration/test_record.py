@@ -30,13 +30,15 @@ def shard(subject: str) -> int:
 
 
 def test_a_member_stands_at_its_slot_shard_and_slice(scene: Scene) -> None:
-    _, slot = scene.insert("r", ONE, revision=7)
+    digests = Digests(SECRET.encode())
+    record = next(name for name in map(str, range(99)) if shard_of(digests.record(name), 2) != shard(ONE))
+    _, slot = scene.insert(record, ONE, revision=7)
     scene.apply()
-    assert scene.lookup().records(["r"]) == [[Found("member", 1, slot, shard(ONE), None, 7)]]
+    assert scene.lookup().records([record]) == [[Found("member", 1, slot, shard(ONE), None, 7)]]
 
     scene.fill(1, 10)
     scene.apply()
-    assert scene.lookup().records(["r"]) == [[Found("member", 1, slot, shard(ONE), 10, 7)]]
+    assert scene.lookup().records([record]) == [[Found("member", 1, slot, shard(ONE), 10, 7)]]
 
 
 def test_a_record_without_a_subject_has_the_shard_of_its_own_digest(scene: Scene) -> None:

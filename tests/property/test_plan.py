@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from models import make_learner
@@ -23,12 +23,15 @@ from processor.sweep import bury
 from processor.triage import Item, Triage
 from processor.view import Change, State, View, slice_start
 from tests.property.strategies import CLASSES, Script, model_of, scripts
+from tests.property.world import busy_scripts
 
 SECRET, SHARDS, SPAN = b"a secret of tests", 2, 7
 MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))
 DIGESTS = Digests(SECRET)
-ANY_SCRIPT = scripts(max_size=60) | scripts(partitions=1, max_size=60) | scripts(subjects=False)
-untimed = settings(deadline=None, max_examples=60, derandomize=True, database=None)
+ANY_SCRIPT = busy_scripts() | scripts(max_size=60) | scripts(subjects=False)
+untimed = settings(
+    deadline=None, max_examples=60, derandomize=True, database=None, phases=(Phase.generate,)
+)
 
 
 @dataclass

@@ -6,13 +6,12 @@ import os
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.property.judging import Verdict, sent_on
-from tests.property.strategies import Script, scripts
+from tests.property.strategies import Script
 from tests.property.wires import StillTime
-from tests.property.world import Action, Shape, World, histories, shapes
+from tests.property.world import Action, Shape, World, busy_scripts, histories, long_scripts, shapes
 
 SOAK = int(os.environ.get("UNLEARN_TESTS_SOAK", "0"))
 """Examples of each test in a long run, other ones each time; 0: few, and always the same."""
@@ -23,20 +22,9 @@ bounded = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,
+    phases=(Phase.generate, Phase.shrink),
 )
 LEARNERS = ("naive-bayes", "linear")
-
-
-def long_scripts() -> st.SearchStrategy[Script]:
-    """Several scripts of one kind, one behind the other."""
-
-    def joined(parts: list[Script]) -> Script:
-        count = max(part.topic_partitions for part in parts)
-        messages = tuple(message for part in parts for message in part.messages)
-        return Script(parts[0].partitions, count, parts[0].subjects, messages)
-
-    kinds = [scripts(), scripts(partitions=1), scripts(subjects=False)]
-    return st.one_of([st.lists(kind, min_size=2, max_size=5).map(joined) for kind in kinds])
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +39,7 @@ def test_any_history_gives_what_the_reference_gives(redis_url: str, learner: str
     taken: Counter[str] = Counter()
 
     @bounded
-    @given(script=long_scripts(), shape=shapes(), history=histories())
+    @given(script=busy_scripts() | long_scripts(), shape=shapes(), history=histories())
     def run(script: Script, shape: Shape, history: list[Action]) -> None:
         world = World(script, shape, learner, redis_url)
         try:

@@ -16,7 +16,9 @@ from processor.pool import learner_of
 from processor.settings import Settings
 from processor.sweep import Sweeper
 from processor.worker import Worker
-from tests.property.strategies import CLASSES, Script
+from processor.events import Delete, Event, Insert, Seal, encode
+from processor.reference import murmur2
+from tests.property.strategies import CLASSES, WORDS, Message, Script, scripts
 from tests.property.wires import Crash, FaultyRedis, Fuse, Later, MemoryStore, SlowTrainers, Wire
 
 SECRET = "a secret of the tests, 32 bytes.."
@@ -49,6 +51,50 @@ def shapes() -> st.SearchStrategy[Shape]:
     )
 
 
+def long_scripts() -> st.SearchStrategy[Script]:
+    """Several scripts of one kind, one behind the other."""
+
+    def joined(parts: list[Script]) -> Script:
+        count = max(part.topic_partitions for part in parts)
+        return Script(parts[0].partitions, count, parts[0].subjects, sum((p.messages for p in parts), ()))
+
+    kinds = [scripts(), scripts(partitions=1), scripts(subjects=False)]
+    return st.one_of([st.lists(kind, min_size=2, max_size=5).map(joined) for kind in kinds])
+
+
+def busy_scripts() -> st.SearchStrategy[Script]:
+    """Many records of few subjects, most of which live for some time; everything at home."""
+    one = st.tuples(st.integers(0, 19), st.integers(0, 24), st.integers(0, 8), st.integers(0, 2), st.sampled_from(WORDS))
+    return st.builds(_busy, st.integers(1, 2), st.lists(one, min_size=20, max_size=90))
+
+
+def _busy(partitions: int, picks: list[tuple[int, int, int, int, str]]) -> Script:
+    messages = []
+    for at, (kind, record, subject, revision, word) in enumerate(picks):
+        name, owner = f"r{record}", None if subject > 5 else f"s{subject}"
+        event: Event
+        if kind == 0:
+            messages.append(Message(at % partitions, None, encode(Seal()), at % 3))
+            continue
+        if kind < 4:
+            alone = kind == 1 and owner is not None
+            event = Delete(
+                event_id=f"d{at}",
+                record_id=None if alone else name,
+                subject_id=owner,
+                revision=None if revision else 0,
+                requested_at="t",
+            )
+        else:
+            label = CLASSES[record % 2]
+            event = Insert(
+                event_id=f"e{at}", record_id=name, subject_id=owner, revision=revision, label=label, text=f"{word} {at}"
+            )
+        key = (owner or name).encode()
+        messages.append(Message((murmur2(key) & 0x7FFFFFFF) % partitions, key, encode(event)))
+    return Script(partitions, partitions, True, tuple(messages))
+
+
 def actions() -> st.SearchStrategy[Action]:
     who = st.integers(0, 1)
     turn = st.tuples(st.just("turn"), who, st.sampled_from((1, 2, 5, 50)))
@@ -71,7 +117,7 @@ def actions() -> st.SearchStrategy[Action]:
 
 
 def histories() -> st.SearchStrategy[list[Action]]:
-    return st.lists(actions(), min_size=10, max_size=70)
+    return st.lists(actions(), min_size=20, max_size=90)
 
 
 class _Sweeper(Sweeper):

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 
 from processor.errors import LogDiverged, LogUnavailable
 from processor.log.kafka import KafkaLog
@@ -56,6 +57,25 @@ def test_an_unreachable_cluster_is_told_within_the_time_out() -> None:
             ask()
         assert time.monotonic() - before < 30
     log.close()
+
+
+def test_a_partition_lost_and_won_between_two_polls_is_a_new_assignment(rig: KafkaRig) -> None:
+    topic = new_topic(rig)
+    fill(rig, topic, 0, numbered(3))
+    reader = rig.log.reader(topic, f"group-{topic}")
+    before = joined(reader, 1)[0]
+    reader.seek(0, 0)
+    tps = [TopicPartition(topic, 0)]
+    reader._assignments.on_partitions_lost(tps)
+    reader._assignments.on_partitions_assigned(tps)
+    reader.seek(0, 0)
+    reader.resume(0)
+    polls = [reader.poll(0.2, 10) for _ in range(4)]
+    assert [polled.batches for polled in polls] == [{}] * 4
+    assert all(polled.assigned[0] > before for polled in polls)
+    reader.seek(0, 1)
+    assert values(drain(reader, {0: 3})[0]) == [b"v1", b"v2"]
+    reader.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,0 +1,141 @@
+"""Where a measurement runs: local Kafka and Redis, models and topics of its own that are removed afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import redis
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from processor.generator import tweets
+from processor.log.kafka import KafkaLog
+from processor.routing import home
+from processor.services import local_services
+from processor.settings import Settings, load_settings
+from processor.state.redis import connect
+from processor.topics import create
+
+__all__ = ["EVENT_BYTES", "PARTITIONS", "Stand", "encode", "opened", "sized_tweets"]
+
+PARTITIONS = 4
+EVENT_BYTES = 250
+
+
+class Stand:
+    """Services that answer, and what was made on them."""
+
+    def __init__(self, base: Settings, folder: Path) -> None:
+        self.base = base
+        self.folder = folder
+        self.client: redis.Redis = connect(base.redis.url.get_secret_value(), timeout=60.0)
+        self.log = KafkaLog(base.kafka)
+        self._run = f"bench-{uuid.uuid4().hex[:8]}"
+        self._made: list[Settings] = []
+
+    def model(self, name: str, **changed: Any) -> Settings:
+        """Settings of a new model with its topics; `topics` may name another model's events."""
+        values = {
+            "model": f"{self._run}-{name}",
+            "partitions": PARTITIONS,
+            "store": {"url": (self.folder / name).as_uri()},
+            "services_dir": self.base.services_dir,
+            "secret": self.base.secret,
+            "kafka": self.base.kafka,
+            "redis": self.base.redis,
+        }
+        settings = Settings(**values | changed)
+        create(self.log, settings)
+        self._made.append(settings)
+        return settings
+
+    def forget(self, settings: Settings) -> None:
+        """Remove the model's keys from Redis and its store, not its topics."""
+        batch: list[bytes] = []
+        for key in self.client.scan_iter(match=f"{{{settings.model}:*", count=5000):
+            batch.append(key)
+            if len(batch) == 1000:
+                self.client.unlink(*batch)
+                batch = []
+        if batch:
+            self.client.unlink(*batch)
+        shutil.rmtree(self.folder / settings.model.removeprefix(f"{self._run}-"), ignore_errors=True)
+
+    def close(self) -> None:
+        for settings in self._made:
+            self.forget(settings)
+        topics = {topic for settings in self._made for topic in _topics(settings)}
+        admin = KafkaAdminClient(**self.base.kafka.client_options())
+        try:
+            admin.delete_topics(sorted(topics))
+        except KafkaError as error:
+            print(f"topics {self._run}-* are left behind: {type(error).__name__}")  # noqa: T201
+        finally:
+            admin.close()
+            self.log.close()
+            self.client.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def produce(
+        self, settings: Settings, events: Iterable[Mapping[str, Any]], tick: Callable[[int], None] = lambda _: None
+    ) -> int:
+        """Send events to their homes and wait for all of them. Returns how many."""
+        producer, count = self.log.producer(), 0
+        try:
+            for count, event in enumerate(events, 1):
+                key, value = encode(event)
+                producer.send(settings.events_topic, home(key, PARTITIONS), key, value)
+                if count % 1000 == 0:
+                    producer.flush(60.0)
+                    tick(1000)
+            producer.flush(60.0)
+        finally:
+            producer.close()
+        return count
+
+
+@contextmanager
+def opened(config: Path | None, say: Callable[[str], None]) -> Iterator[Stand]:
+    """A stand on the services of the settings; those that don't answer are started, and stopped at the end."""
+    base = load_settings(config, demo=True)
+    started = [service for service in local_services(base) if not service.answers()]
+    folder = Path(mkdtemp(prefix="unlearn-bench-"))
+    try:
+        for service in started:
+            say(f"{service.name}: {service.up(say)}")
+        stand = Stand(base, folder)
+        try:
+            yield stand
+        finally:
+            stand.close()
+    finally:
+        for service in reversed(started):
+            service.down(say)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sized_tweets(n: int, seed: int, size: int = EVENT_BYTES) -> Iterator[dict[str, str]]:
+    """`n` inserts whose mean size as JSON is near `size` bytes: texts are cut, or joined with the next one's words."""
+    spare = ""
+    for event in tweets(n, seed):
+        room = size - len(json.dumps(event | {"text": ""}).encode())
+        text = event["text"] if len(event["text"]) >= room else f"{event['text']} {spare}"
+        spare = event["text"]
+        yield event | {"text": text[:room].strip()}
+
+
+def encode(event: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """(key, value) as producers send them."""
+    key = event.get("subject_id") or event["record_id"]
+    return key.encode(), json.dumps(event).encode()
+
+
+def _topics(settings: Settings) -> Sequence[str]:
+    return settings.events_topic, settings.results_topic, settings.receipts_topic, settings.dead_letters_topic
