@@ -15,7 +15,6 @@ import redis
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from processor.generator import tweets
 from processor.log.kafka import KafkaLog
 from processor.routing import home
 from processor.services import local_services
@@ -23,10 +22,10 @@ from processor.settings import Settings, load_settings
 from processor.state.redis import connect
 from processor.topics import create
 
-__all__ = ["EVENT_BYTES", "PARTITIONS", "Stand", "encode", "opened", "sized_tweets"]
+__all__ = ["PARTITIONS", "Stand", "encode", "opened"]
 
 PARTITIONS = 4
-EVENT_BYTES = 250
+_FLUSH_EVERY = 5000
 
 
 class Stand:
@@ -92,9 +91,9 @@ class Stand:
             for count, event in enumerate(events, 1):
                 key, value = encode(event)
                 producer.send(settings.events_topic, home(key, PARTITIONS), key, value)
-                if count % 1000 == 0:
+                if count % _FLUSH_EVERY == 0:
                     producer.flush(60.0)
-                    tick(1000)
+                    tick(_FLUSH_EVERY)
             producer.flush(60.0)
         finally:
             producer.close()
@@ -119,16 +118,6 @@ def opened(config: Path | None, say: Callable[[str], None]) -> Iterator[Stand]:
         for service in reversed(started):
             service.down(say)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def sized_tweets(n: int, seed: int, size: int = EVENT_BYTES) -> Iterator[dict[str, str]]:
-    """`n` inserts whose mean size as JSON is near `size` bytes: texts are cut, or joined with the next one's words."""
-    spare = ""
-    for event in tweets(n, seed):
-        room = size - len(json.dumps(event | {"text": ""}).encode())
-        text = event["text"] if len(event["text"]) >= room else f"{event['text']} {spare}"
-        spare = event["text"]
-        yield event | {"text": text[:room].strip()}
 
 
 def encode(event: Mapping[str, Any]) -> tuple[bytes, bytes]:

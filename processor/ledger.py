@@ -90,6 +90,10 @@ class Ledger:
                 change.put("hits", kill.shard, kill.death + 1)
             if drop_states:
                 self._drop_states(change, kill)
+            crash = self._view.crashes.get(kill.shard)
+            if crash is not None and kill.slot < crash.end:
+                # What its training fails at may be this row: it deserves another try.
+                change.drop("crashes", kill.shard)
 
     def _drop_states(self, change: Change, kill: Kill) -> None:
         for shard, through in self._view.states:

@@ -41,6 +41,7 @@ class InlineTrainers:
         self._learner = learner
         self._store = store
         self.free = 1
+        self.idle = True
 
     def submit(self, job: Job) -> Future[Trained]:
         future: Future[Trained] = Future()
@@ -49,6 +50,9 @@ class InlineTrainers:
         except Exception as error:  # noqa: BLE001  whatever a job raises is its result, as in a pool
             future.set_exception(error)
         return future
+
+    def restart(self) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -77,6 +81,15 @@ class PoolTrainers:
             future = self._pool.submit(_run, job)
         self._busy.add(future)
         return future
+
+    @property
+    def idle(self) -> bool:
+        return self.free == self._size
+
+    def restart(self) -> None:
+        """Kill the processes: the jobs under way fail with BrokenProcessPool."""
+        for process in list((self._pool._processes or {}).values()):  # noqa: SLF001  there is no public way
+            process.kill()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

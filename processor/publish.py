@@ -21,6 +21,7 @@ from processor.manifest import (
 )
 from processor.owned import Owned, Publishing
 from processor.parsing import Parser
+from processor.reread import records_at
 from processor.results import Results
 from processor.settings import Settings
 from processor.state.redis import DirtyShard
@@ -146,14 +147,30 @@ class Publisher:
         """Send `hidden` for every deletion that no version in force holds. Raises as `turn` does."""
         if owned.catching_up:
             return
+        due: dict[int, int] = {}
         for offset, pending in owned.view.pending.items():
             if owned.manifest is not None and offset >= owned.manifest.applied:
-                break
+                continue
             if offset not in owned.receipts and offset not in owned.view.outbox:
                 version = self._hidden_by(owned, offset, pending, results)
                 if version is not None:
-                    owned.receipts[offset] = self._receipt(owned, offset, version) if pending.receipt else _NOTHING_SENT
+                    due[offset] = version
+        nameless = self._nameless(owned, [offset for offset in due if owned.view.pending[offset].receipt])
+        for offset in due.keys() - nameless:
+            to_send = owned.view.pending[offset].receipt
+            owned.receipts[offset] = self._receipt(owned, offset, due[offset]) if to_send else _NOTHING_SENT
         self._settle_receipts(owned)
+        if nameless:
+            raise LogUnavailable(f"the deletions at {owned.partition}/{sorted(nameless)} can't be read again")
+
+    def _nameless(self, owned: Owned, offsets: list[int]) -> set[int]:
+        """Looks up the event ids of deletions that another owner applied. Returns where there is none to be found."""
+        lacking = {offset for offset in offsets if offset not in owned.event_ids}
+        for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
+            event = self._parser.parse(record.value)
+            if isinstance(event, Delete):
+                owned.event_ids[offset] = event.event_id
+        return lacking - owned.event_ids.keys()
 
     def _hidden_by(self, owned: Owned, offset: int, pending: Pending, results: Results) -> int | None:
         """The version that hides the deletion in every partition; None if there is none yet."""
@@ -170,18 +187,9 @@ class Publisher:
         return max(versions)
 
     def _receipt(self, owned: Owned, offset: int, version: int) -> Future[int]:
-        event_id = self._event_id(owned, offset)
+        event_id = owned.event_ids[offset]
         receipt = Receipt(event_id=event_id, state="hidden", partition=owned.partition, offset=offset, version=version)
         return self._producer.send(self._settings.receipts_topic, 0, event_id.encode(), receipt.encode())
-
-    def _event_id(self, owned: Owned, offset: int) -> str:
-        if offset in owned.event_ids:
-            return owned.event_ids[offset]
-        for record in self._log.read(self._settings.events_topic, owned.partition, offset, offset + 1):
-            event = self._parser.parse(record.value)
-            if isinstance(event, Delete):
-                return event.event_id
-        raise LogUnavailable(f"the deletion at {owned.partition}/{offset} can't be read again")
 
     def _settle_receipts(self, owned: Owned) -> None:
         change = Change()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from typing import Protocol
 
-from models import ModelError
 from processor.checkpoints import keep, surplus
-from processor.errors import ArtefactInvalid
+from processor.errors import ArtefactInvalid, StoreUnavailable
 from processor.jobs import Built, Job, Part, Trained
 from processor.ledger import Kill
 from processor.owned import Owned, Running
+from processor.quarantine import after_crash, in_quarantine
 from processor.schedule import Order, orders, window_closes
 from processor.settings import Settings
 from processor.state.memberships import hole_reads, parse_holes
@@ -36,6 +36,15 @@ class Trainers(Protocol):
         """How many more jobs can run at once."""
         ...
 
+    @property
+    def idle(self) -> bool:
+        """Whether no job runs."""
+        ...
+
+    def restart(self) -> None:
+        """End all jobs under way: they fail."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -54,26 +63,40 @@ class Training:
         self._forgets = forgets
         self._clock = clock
         self._retry_at: dict[tuple[int, int], float] = {}
+        self._suspects: list[tuple[int, int]] = []
+        """(partition, shard) of jobs that ended with their trainer: each runs alone before others go on."""
 
     def turn(self, owned: Owned, idle: bool) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
         self.settle(owned)
         if owned.catching_up:
             return
-        for order in orders(owned.view, self._settings.shards_per_partition, self._forgets):
+        for order in self._orders(owned):
             if self._trainers.free <= 0:
                 return
-            if order.shard not in owned.running and self._ripe(owned, order, idle):
+            if order.shard not in owned.running and self._ripe(owned, order, idle) and self._may_run(owned, order):
                 self._begin(owned, order)
         self.settle(owned)
 
     def wanted(self, owned: Owned) -> set[int]:
         """Shards with a job under way or due."""
+        return {order.shard for order in self._orders(owned)} | owned.running.keys()
+
+    def _orders(self, owned: Owned) -> list[Order]:
         due = orders(owned.view, self._settings.shards_per_partition, self._forgets)
-        return {order.shard for order in due} | owned.running.keys()
+        return [order for order in due if not in_quarantine(owned.view.crashes.get(order.shard))]
+
+    def _may_run(self, owned: Owned, order: Order) -> bool:
+        if not self._suspects:
+            return True
+        return self._suspects[0] == (owned.partition, order.shard) and self._trainers.idle
 
     def settle(self, owned: Owned) -> None:
-        """Register what ended jobs brought."""
+        """Register what ended jobs brought; one that takes too long is ended, with all that run beside it."""
+        now = self._clock()
+        if any(now - running.started > self._settings.stall_after for running in owned.running.values()):
+            owned.counters["stalled"] += 1
+            self._trainers.restart()
         for shard, running in list(owned.running.items()):
             if running.future.done():
                 del owned.running[shard]
@@ -125,11 +148,11 @@ class Training:
     def _register(self, owned: Owned, running: Running) -> None:
         shard = running.job.shard
         error = running.future.exception()
-        if isinstance(error, ArtefactInvalid | ModelError):
+        if isinstance(error, ArtefactInvalid):
             self._distrust(owned, shard, f"a stored file can't be used: {error}")
             return
         if error is not None:
-            self._fail(owned, shard, f"training failed: {type(error).__name__}: {error}")
+            self._crashed(owned, running, error)
             return
         trained = running.future.result()
         if not trained.agrees:
@@ -142,6 +165,7 @@ class Training:
         if change.tables:
             self._thin(owned, shard, change)
             owned.commit(change)
+        self._acquit(owned, shard)
         owned.counters["rows_learned"] += trained.rows
         owned.counters["rows_forgotten"] += trained.forgotten
         owned.counters["overtaken"] += bool(running.kills)
@@ -152,6 +176,41 @@ class Training:
         limit = 1 if self._forgets else self._settings.checkpoints
         for through in {*held - {max(held)}} if limit == 1 else surplus(held, limit):
             change.drop("states", (shard, through))
+
+    def _crashed(self, owned: Owned, running: Running, error: BaseException) -> None:
+        """A store that is away is nobody's fault; a broken pool is somebody's; else the job's own."""
+        shard = running.job.shard
+        self._fail(owned, shard, f"training failed: {type(error).__name__}")
+        who = owned.partition, shard
+        if isinstance(error, StoreUnavailable):
+            return
+        if isinstance(error, BrokenExecutor) and who not in self._suspects[:1]:
+            self._suspects += [] if who in self._suspects else [who]
+            self._retry_at.pop(who, None)
+            return
+        ends = [part.end for part in (*running.job.forget, *running.job.learn)]
+        crash = after_crash(owned.view.crashes.get(shard), max(ends, default=owned.view.last_end))
+        change = Change()
+        change.put("crashes", shard, crash)
+        owned.commit(change)
+        if in_quarantine(crash):
+            self._acquit_suspect(who)
+            owned.counters["quarantined"] += 1
+            _log.error("shard %d of partition %d is in quarantine: it is left out", shard, owned.partition)
+
+    def _acquit(self, owned: Owned, shard: int) -> None:
+        self._acquit_suspect((owned.partition, shard))
+        if shard in owned.view.crashes:
+            change = Change()
+            change.drop("crashes", shard)
+            owned.commit(change)
+
+    def _acquit_suspect(self, who: tuple[int, int]) -> None:
+        self._suspects = [suspect for suspect in self._suspects if suspect != who]
+
+    def forget_partition(self, partition: int) -> None:
+        """The partition is no longer ours: nobody waits for its suspects."""
+        self._suspects = [suspect for suspect in self._suspects if suspect[0] != partition]
 
     def _distrust(self, owned: Owned, shard: int, why: str) -> None:
         """A safety net that should never catch. The shard is learned anew from empty."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from processor.lineage import EMPTY
 
-__all__ = ["Change", "Cleanup", "Open", "Pending", "Slice", "State", "Unresolved", "View", "slice_start"]
+__all__ = ["Change", "Cleanup", "Crash", "Open", "Pending", "Slice", "State", "Unresolved", "View", "slice_start"]
 
 
 class Slice(NamedTuple):
@@ -69,6 +69,13 @@ class Pending(NamedTuple):
     """An update owes nobody a receipt; it has a deadline all the same."""
 
 
+class Crash(NamedTuple):
+    """How often a shard's training failed alone, going up to the slice end `end`."""
+
+    times: int
+    end: int
+
+
 class Unresolved(NamedTuple):
     """What may be a deletion and could not be read. Times in ms since the epoch."""
 
@@ -107,6 +114,7 @@ TABLES: Mapping[str, _Table] = {
     "outbox": _Table(int, json.loads),
     "pending": _Table(int, _listed(Pending)),
     "unresolved": _Table(int, _listed(Unresolved)),
+    "crashes": _Table(int, _listed(Crash)),
 }
 
 
@@ -170,6 +178,7 @@ class View:
         self.outbox: dict[int, list[str]] = read["outbox"]
         self.pending: dict[int, Pending] = read["pending"]
         self.unresolved: dict[int, Unresolved] = read["unresolved"]
+        self.crashes: dict[int, Crash] = read["crashes"]
         self.ends: list[int] = sorted({end for _, end in self.slices})
 
     def number(self, name: str) -> int:

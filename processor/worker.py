@@ -213,6 +213,7 @@ class Worker:
 
     def _drop(self, partition: int, why: str) -> None:
         owned = self.owned.pop(partition)
+        self._training.forget_partition(partition)
         self.counters.update(owned.counters)
         _log.info("partition %d dropped: %s", partition, why)
 

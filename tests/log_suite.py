@@ -249,9 +249,7 @@ def test_nothing_is_fetched_before_a_seek(rig: Rig) -> None:
     fill(rig, topic, 0, numbered(3))
     fill(rig, topic, 1, numbered(3))
     with reading(rig, topic) as reader:
-        early: list[Polled] = []
-        poll_until(reader, lambda polled: early.append(polled) or len(polled.assigned) == 2)
-        assert all(polled.batches == {} for polled in early)
+        assert poll_until(reader, lambda polled: polled.batches or len(polled.assigned) == 2).batches == {}
         reader.seek(1, 0)
         assert values(drain(reader, {1: 3})[1]) == numbered(3)
         for _ in range(5):

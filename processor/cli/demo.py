@@ -52,7 +52,8 @@ def command(
       unlearn demo --learner linear --workers 2
       unlearn demo --input events.jsonl.gz
     """
-    from processor.demo.run import Options, run
+    from processor.demo.outcome import Options
+    from processor.demo.run import run
     from processor.demo.summary import summarise
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -67,7 +67,9 @@ def _sum_up(plan: Drain, done: bool) -> int:
         click.echo(f"partition {partition}: {count} possible deletions could not be read and stay open", err=True)
     for partition, why in plan.stopped.items():
         click.echo(f"partition {partition} is stopped: {why}", err=True)
+    for partition, shards in plan.quarantined.items():
+        click.echo(f"partition {partition}: shards {shards} are in quarantine, training them fails", err=True)
     if not done:
         for partition, why in plan.waiting.items():
             click.echo(f"partition {partition}: {why}", err=True)
-    return 0 if done and not plan.stopped else 1
+    return 0 if done and not plan.stopped and not plan.quarantined else 1

@@ -12,7 +12,24 @@ from processor.events import Delete, Seal
 from processor.log.protocol import Producer
 from processor.routing import event_key, home
 
-__all__ = ["Sender"]
+__all__ = ["HoldBack", "Sender"]
+
+_HOLD_BACK = 10.0
+
+
+class HoldBack:
+    """Whether to rest before step `number`: until `released`, if not for too long."""
+
+    def __init__(self, number: int, released: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
+        self._number, self._released, self._clock = number, released, clock
+        self._until: float | None = None
+
+    def __call__(self, number: int) -> bool:
+        if number != self._number:
+            return False
+        if self._until is None:
+            self._until = self._clock() + _HOLD_BACK
+        return self._clock() < self._until and not self._released()
 
 
 class Sender:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from processor.demo.run import Outcome
+from processor.demo.outcome import Outcome
 from processor.demo.story import Place, Standing, shard_in, timeline
 from processor.events import Delete, Insert
 from processor.manifest import ShardEntry
@@ -66,7 +66,7 @@ def _figures(outcome: Outcome) -> Iterator[tuple[str, str]]:
         shown = ", ".join(map(str, outcome.stream.refused[:8]))
         yield "refused", f"{len(outcome.stream.refused):,} lines that are no events, not sent: {shown}"
     yield "deletes", _deletes([event for event in events if isinstance(event, Delete)])
-    yield "records", f"{outcome.live:,} left in Redis; the input alone, replayed by hand, leaves {outcome.survivors:,}"
+    yield "records", f"{outcome.live:,} left in Redis; counted from the input alone: {outcome.survivors:,}"
     versions = len(outcome.seen.standings)
     yield "versions", f"{versions:,} published; the scorer serves version {_number(outcome.version)}"
     if outcome.times:
@@ -172,7 +172,7 @@ def _close(outcome: Outcome, console: Console) -> None:
         console.print(f"FAILED: {problem}", style="bold red", markup=False)
     if not problems:
         console.print(f"All is well, in {outcome.seconds:.0f} s.", style="bold green")
-    if not outcome.on_kafka:
+    if outcome.config is None:
         console.print("This ran WITHOUT KAFKA, on a log inside the process.", style="bold red")
         console.print("Redis stays up; make down stops it.", markup=False)
         return

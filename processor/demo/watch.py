@@ -10,8 +10,9 @@ import redis
 from models.learner import Learner
 from models.rows import Rows
 from processor.demo.accuracy import share_right
-from processor.demo.story import Seen
+from processor.demo.story import NEVER, Place, Seen, shard_in, timeline
 from processor.errors import NotEnough
+from processor.events import Insert
 from processor.log.protocol import Log
 from processor.results import Results
 from processor.running import states
@@ -45,6 +46,7 @@ class Watch:
         self.results = Results(settings.model)
         self.test = test
         self._sample = test.take(np.arange(min(len(test), _SAMPLE)))
+        self._settings = settings
         self._partitions = range(settings.partitions)
         self._state_of = states(client, settings.model)
         self._results_tail = log.tail(settings.results_topic)
@@ -71,9 +73,16 @@ class Watch:
     def views(self) -> list[View]:
         return [View(self._state_of(partition).load()) for partition in self._partitions]
 
-    def live(self) -> int:
-        """Live records, as Redis counts them."""
-        return sum(view.number("live") for view in self.views())
+    @property
+    def serves_newest(self) -> bool:
+        return not self.scorer.left_out and self.scorer.version == self.results.version
+
+    def has_held(self, insert: Insert, place: Place | None) -> bool:
+        """Whether a version has held the record that stands at `place` (None: not known yet)."""
+        if place is None:
+            return False
+        shard = shard_in(self._settings, insert)
+        return timeline(self.seen.standings, place, (place[0], NEVER), shard).holding is not None
 
     def progress(self, sent: int, deletions: int) -> Progress:
         views = self.views()

@@ -25,10 +25,10 @@ from processor.view import Change, State, View, slice_start
 from tests.property.strategies import CLASSES, Script, model_of, scripts
 from tests.property.world import busy_scripts
 
-SECRET, SHARDS, SPAN = b"a secret of tests", 2, 7
+SECRET, SHARDS, SPAN = b"a secret of tests", 2, 20
 MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))
 DIGESTS = Digests(SECRET)
-ANY_SCRIPT = busy_scripts() | scripts(max_size=60) | scripts(subjects=False)
+ANY_SCRIPT = busy_scripts() | busy_scripts() | scripts(max_size=60) | scripts(subjects=False)
 untimed = settings(
     deadline=None, max_examples=60, derandomize=True, database=None, phases=(Phase.generate,)
 )
@@ -48,7 +48,7 @@ class Held:
 
     def __post_init__(self) -> None:
         for shard in range(SHARDS):
-            for through in range(SPAN, 70, SPAN):
+            for through in range(SPAN, 100, SPAN):
                 self.view.states[shard, through] = State(0, "", "")
 
     def items(self, entries: list[Logged]) -> list[Item]:

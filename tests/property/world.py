@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class Shape:
 def shapes() -> st.SearchStrategy[Shape]:
     return st.builds(
         Shape,
-        slice_span=st.integers(2, 9),
+        slice_span=st.integers(2, 9) | st.just(25),
         shards=st.integers(1, 2),
         checkpoints=st.integers(1, 4),
         withdraw=st.sampled_from(("auto", "always", "never")),
@@ -63,61 +64,79 @@ def long_scripts() -> st.SearchStrategy[Script]:
 
 
 def busy_scripts() -> st.SearchStrategy[Script]:
-    """Many records of few subjects, most of which live for some time; everything at home."""
-    one = st.tuples(st.integers(0, 19), st.integers(0, 24), st.integers(0, 8), st.integers(0, 2), st.sampled_from(WORDS))
-    return st.builds(_busy, st.integers(1, 2), st.lists(one, min_size=20, max_size=90))
+    """Many records of few subjects, most of which live for some time; everything at home.
+
+    Drawn by a seed: denser than what hypothesis would draw, at the price of shrinking by length alone.
+    """
+    return st.builds(_busy, st.integers(1, 2), st.integers(30, 100), st.integers(0, 2**32))
 
 
-def _busy(partitions: int, picks: list[tuple[int, int, int, int, str]]) -> Script:
-    messages = []
-    for at, (kind, record, subject, revision, word) in enumerate(picks):
-        name, owner = f"r{record}", None if subject > 5 else f"s{subject}"
-        event: Event
-        if kind == 0:
-            messages.append(Message(at % partitions, None, encode(Seal()), at % 3))
-            continue
-        if kind < 4:
-            alone = kind == 1 and owner is not None
-            event = Delete(
-                event_id=f"d{at}",
-                record_id=None if alone else name,
-                subject_id=owner,
-                revision=None if revision else 0,
-                requested_at="t",
-            )
-        else:
-            label = CLASSES[record % 2]
-            event = Insert(
-                event_id=f"e{at}", record_id=name, subject_id=owner, revision=revision, label=label, text=f"{word} {at}"
-            )
-        key = (owner or name).encode()
-        messages.append(Message((murmur2(key) & 0x7FFFFFFF) % partitions, key, encode(event)))
-    return Script(partitions, partitions, True, tuple(messages))
+def _busy(partitions: int, count: int, seed: int) -> Script:
+    chance = random.Random(seed)
+    events = [_event(chance, at) for at in range(count)]
+    gaps = [chance.choice((0, 0, 0, 0, 0, 1, 3)) for _ in events]
+    return Script(
+        partitions, partitions, True, tuple(_message(e, partitions, gap) for e, gap in zip(events, gaps, strict=True))
+    )
 
 
-def actions() -> st.SearchStrategy[Action]:
-    who = st.integers(0, 1)
-    turn = st.tuples(st.just("turn"), who, st.sampled_from((1, 2, 5, 50)))
-    feed = st.tuples(st.just("feed"), st.integers(1, 8))
-    fuse = st.tuples(st.just("fuse"), st.integers(0, 25), st.booleans(), st.sampled_from((0, 0, 0, 1, 8)))
-    others = [
-        st.tuples(st.just("work"), who),
-        st.tuples(st.just("wait"), st.sampled_from((0.1, 0.6, 2.5, 6.0))),
-        fuse,
-        fuse,
-        st.tuples(st.just("crash"), who),
-        st.tuples(st.just("zombie"), who),
-        st.tuples(st.just("haunt"), st.integers(1, 3)),
-        st.tuples(st.just("set_late"), st.booleans(), st.booleans()),
-        st.tuples(st.just("sweep"), st.booleans()),
-        st.just(("rebalance",)),
-        st.just(("collect",)),
-    ]
-    return st.one_of(feed, feed, feed, turn, turn, turn, turn, *others)
+def _event(chance: random.Random, at: int) -> Event:
+    kind, record = chance.random(), f"r{chance.randrange(25)}"
+    subject = chance.choice(("s0", "s1", "s2", "s3", None))
+    if kind < 0.04:
+        return Seal()
+    if kind < 0.24:
+        alone = subject is not None and kind < 0.09
+        revision = chance.choice((None, 0))
+        name = None if alone else record
+        return Delete(event_id=f"d{at}", record_id=name, subject_id=subject, revision=revision, requested_at="t")
+    return Insert(
+        event_id=f"e{at}",
+        record_id=record,
+        subject_id=subject,
+        revision=chance.choice((0, 0, 0, 1, 2)),
+        label=chance.choice((*CLASSES, *CLASSES, None)),
+        text=f"{chance.choice(WORDS)} {at}",
+    )
+
+
+def _message(event: Event, partitions: int, gap: int) -> Message:
+    name = None if isinstance(event, Seal) else event.subject_id or event.record_id
+    if name is None:
+        return Message(gap % partitions, None, encode(event), gap)
+    return Message((murmur2(name.encode()) & 0x7FFFFFFF) % partitions, name.encode(), encode(event), gap)
 
 
 def histories() -> st.SearchStrategy[list[Action]]:
-    return st.lists(actions(), min_size=20, max_size=90)
+    """What happens to a world, drawn by a seed, for the same reason."""
+    return st.builds(_history, st.integers(0, 150), st.integers(0, 2**32))
+
+
+def _history(count: int, seed: int) -> list[Action]:
+    chance = random.Random(seed)
+    return [_action(chance) for _ in range(count)]
+
+
+def _action(chance: random.Random) -> Action:
+    who = chance.randrange(2)
+    coin = chance.random() < 0.5
+    usual: list[Action] = [("feed", chance.randint(1, 8)), ("turn", who, chance.choice((1, 2, 5, 50)))]
+    rare: list[Action] = [
+        ("work", who),
+        ("work", who),
+        ("wait", chance.choice((0.1, 0.6, 2.5, 6.0))),
+        ("wait", 0.6),
+        ("fuse", chance.randint(0, 25), coin, chance.choice((0, 0, 0, 1, 8))),
+        ("fuse", chance.randint(0, 12), coin, 0),
+        ("crash", who),
+        ("zombie", who),
+        ("haunt", chance.randint(1, 3)),
+        ("set_late", coin, chance.random() < 0.5),
+        ("sweep", chance.random() < 0.6),
+        ("rebalance",),
+        ("collect",),
+    ]
+    return chance.choice(usual if chance.random() < 0.75 else rare)
 
 
 class _Sweeper(Sweeper):

@@ -1,0 +1,86 @@
+"""Before a run: the script, and services to play it on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from processor.demo.outcome import Options
+from processor.demo.script import Script, Stream, make_script, read_events
+from processor.errors import InputInvalid, ServiceUnavailable
+from processor.generator import tweets
+from processor.log.memory import MemoryLog
+from processor.log.protocol import Log
+from processor.parsing import Parser
+from processor.send import read_lines
+from processor.services import Service, local_services
+from processor.settings import Settings
+from processor.settings_sources import Loaded
+
+__all__ = ["open_log", "read_script", "start_services"]
+
+DEFAULT_EVENTS = 20_000
+
+
+def read_script(loaded: Loaded, options: Options) -> tuple[Stream, Script]:
+    settings = loaded.settings
+    classes = settings.classes if "classes" in loaded.origins else None
+    parser = Parser(classes, settings.features, counts=settings.learner == "naive-bayes")
+    most = options.events if options.source or options.events else DEFAULT_EVENTS
+    with _lines(options, most) as lines:
+        stream = read_events(lines, parser, classes)
+    script = make_script(stream.steps, most, options.seed)
+    if not script.steps:
+        raise InputInvalid("the input has no events to send")
+    return stream, script
+
+
+@contextmanager
+def _lines(options: Options, most: int | None) -> Iterator[Iterable[bytes]]:
+    if options.source is None:
+        assert most is not None
+        # One in ten is held out.
+        yield (json.dumps(event).encode() for event in tweets(most + most // 8 + 50, options.seed))
+        return
+    with options.source.open("rb") as file:
+        yield read_lines(file)
+
+
+def start_services(settings: Settings, console: Console) -> bool:
+    """Whether there is a Kafka. Raises ServiceUnavailable where there is no Redis."""
+    for service in local_services(settings):
+        try:
+            _start(service, console)
+        except ServiceUnavailable as error:
+            if service.name != "kafka":
+                raise
+            _warn_without_kafka(console, error)
+            return False
+    return True
+
+
+def _start(service: Service, console: Console) -> None:
+    with console.status(f"starting {service.name}"):
+        how = service.up(lambda line: console.print(f"  {line}", style="dim", markup=False, soft_wrap=True))
+    console.print(f"{service.name:<8} {service.address}, {how}", markup=False)
+
+
+def _warn_without_kafka(console: Console, error: ServiceUnavailable) -> None:
+    console.print(f"\nNO KAFKA: {error}", style="bold red", markup=False, soft_wrap=True)
+    console.print(
+        "The events go through a log inside this process instead. Redis, training, publishing\n"
+        "and verify are the real ones; the broker is not, and other commands can't see this run.\n",
+        style="bold red",
+        soft_wrap=True,
+    )
+
+
+def open_log(settings: Settings, on_kafka: bool) -> Log:
+    if not on_kafka:
+        return MemoryLog()
+    from processor.log.kafka import KafkaLog
+
+    return KafkaLog(settings.kafka)

@@ -1,0 +1,23 @@
+"""When a shard's training is given up for now: pure decisions (DESIGN 7).
+
+A job that breaks its trainer may take others down with it, so only one that ran alone counts. The third
+quarantines the shard: it is left out, the others go on. It is tried again when a row at or before the slice
+where it fails changes, or by command.
+"""
+
+from __future__ import annotations
+
+from processor.view import Crash
+
+__all__ = ["LIMIT", "after_crash", "in_quarantine"]
+
+LIMIT = 3
+
+
+def after_crash(before: Crash | None, end: int) -> Crash:
+    """The shard's count after a job up to slice `end` crashed alone."""
+    return Crash((before.times if before else 0) + 1, end)
+
+
+def in_quarantine(crash: Crash | None) -> bool:
+    return crash is not None and crash.times >= LIMIT

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from processor.ledger import Kill, Ledger
+from processor.quarantine import LIMIT, after_crash, in_quarantine
+from processor.view import Change, Crash, View
+
+
+def test_the_third_crash_alone_quarantines() -> None:
+    crash = None
+    seen = []
+    for _ in range(LIMIT):
+        crash = after_crash(crash, 100)
+        seen.append(in_quarantine(crash))
+
+    assert seen == [False, False, True]
+    assert not in_quarantine(None)
+
+
+def _after_kill(slot: int) -> dict[int, None]:
+    view = View({"crashes": {b"1": b"[3,100]"}, "slices": {b"1:100": b"[0,2,-1,null,0]", b"1:200": b"[0,1,-1,null,0]"}})
+    assert view.crashes == {1: Crash(3, 100)}
+    ledger, change = Ledger(view, 200, 100), Change()
+    ledger.kill(Kill(slot, 205, 1))
+    ledger.settle(change, 210, drop_states=True)
+    return change.tables.get("crashes", {})
+
+
+def test_a_kill_at_or_before_the_failing_slice_lifts_the_quarantine() -> None:
+    assert _after_kill(99) == {1: None}
+
+
+def test_a_kill_behind_it_does_not() -> None:
+    assert _after_kill(150) == {}
