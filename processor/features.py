@@ -19,24 +19,24 @@ def rows_of(inserts: Sequence[Insert], classes: Sequence[str], n_features: int) 
     """The learner's rows of these inserts, in their order."""
     index: dict[str | None, int] = {name: i for i, name in enumerate(classes)}
     index[None] = -1
-    labels = np.fromiter((index[insert.label] for insert in inserts), np.int32, len(inserts))
-    if all(insert.text is not None for insert in inserts):
-        return Rows(labels, *hash_texts([insert.text or "" for insert in inserts], n_features))
+    labels = np.array([index[insert.label] for insert in inserts], np.int32)
+    texts = [insert.text for insert in inserts if insert.text is not None]
+    if len(texts) == len(inserts):
+        return Rows(labels, *hash_texts(texts, n_features))
     return Rows.concat([_row(insert, labels[i : i + 1], n_features) for i, insert in enumerate(inserts)])
 
 
 def members_of(rows: Sequence[Row], classes: Sequence[str], n_features: int) -> tuple[NDArray[np.int32], Members]:
     """(shards, members) of accepted rows."""
-    shards = np.fromiter((row.shard for row in rows), np.int32, len(rows))
-    whos = [row.insertion.who for row in rows]
+    insertions = [row.insertion for row in rows]
     members = Members(
-        np.fromiter((row.slot for row in rows), np.int64, len(rows)),
-        _digests([who.record for who in whos]),
-        _digests([who.subject or NO_SUBJECT for who in whos]),
-        np.fromiter((row.insertion.revision for row in rows), np.int64, len(rows)),
-        rows_of([row.insertion.event for row in rows], classes, n_features),
+        np.array([row.slot for row in rows], np.int64),
+        _digests([insertion.who.record for insertion in insertions]),
+        _digests([insertion.who.subject or NO_SUBJECT for insertion in insertions]),
+        np.array([insertion.revision for insertion in insertions], np.int64),
+        rows_of([insertion.event for insertion in insertions], classes, n_features),
     )
-    return shards, members
+    return np.array([row.shard for row in rows], np.int32), members
 
 
 def _digests(digests: Sequence[bytes]) -> NDArray[np.uint8]:

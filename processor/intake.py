@@ -37,7 +37,8 @@ class Intake:
 
     def apply(self, owned: Owned, batch: Batch) -> Plan:
         """Apply what the batch holds beyond `applied`. Raises Fenced, RolledBack, StateUnavailable."""
-        records = [record for record in batch.records if record.offset >= owned.view.applied]
+        applied = owned.view.applied
+        records = [record for record in batch.records if record.offset >= applied]
         items = self.items(owned.partition, records)
         planned = plan(items, self._look_up(owned, items), owned.view, self._frame(owned, batch))
         self._write(owned, planned, records)
@@ -47,8 +48,7 @@ class Intake:
     def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
         """Steps 2 and 3: parse and route, one record at a time; none stops another."""
         triage = self._triage(partition)
-        sorted_ = ((triage.sort(record, self._parser.parse(record.value))) for record in records)
-        return [item for item in sorted_ if item is not None]
+        return triage.sort_all(records, [self._parser.parse(record.value) for record in records])
 
     def restore(self, owned: Owned, records: Sequence[Record]) -> None:
         """Take back the open rows from the log: those that the membership still names, or a clean-up covers."""
@@ -62,8 +62,8 @@ class Intake:
 
     def _look_up(self, owned: Owned, items: Sequence[Item]) -> Lookups:
         whos = [item.who for item in items if isinstance(item, Insertion | Deletion)]
-        records = list({who.record for who in whos if who.record})
-        subjects = list({who.subject for who in whos if who.subject})
+        records = list({who.record: None for who in whos if who.record})
+        subjects = list({who.subject: None for who in whos if who.subject})
         replies = owned.read(lookup_reads(owned.state.keys, records, subjects))
         return Lookups(*parse_lookups(records, subjects, replies))
 

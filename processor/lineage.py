@@ -15,10 +15,14 @@ MODULUS = 1 << 128
 EMPTY = "0" * 32
 """The lineage of a state that has learned nothing."""
 
+_empty_hash = blake2b(digest_size=16, person=b"slot").copy
+
 
 def slot_hash(slot: int) -> int:
     """H(slot), uniform in [0, 2^128)."""
-    return int.from_bytes(blake2b(slot.to_bytes(8, "little"), digest_size=16, person=b"slot").digest(), "little")
+    digest = _empty_hash()
+    digest.update(slot.to_bytes(8, "little"))
+    return int.from_bytes(digest.digest(), "little")
 
 
 def sum_slots(slots: Iterable[int]) -> int:

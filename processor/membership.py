@@ -41,6 +41,8 @@ ALONE = b""
 _ANY_TOMB = 1
 _HAS_TAG, _HAS_ROW, _HAS_REVISION, _HAS_TOMB = 1, 2, 4, 8
 _TAG, _CONTENT = 6, 4
+_BYTES = [bytes([byte]) for byte in range(256)]
+_ANY_TOMB_BYTE = _BYTES[_ANY_TOMB]
 
 
 class Pair(NamedTuple):
@@ -71,12 +73,9 @@ class Subject(NamedTuple):
 
 def encode_entry(entry: Entry) -> bytes:
     """Bytes of an entry; empty if it says nothing."""
-    out = bytearray([_ANY_TOMB if entry.tomb != NO_TOMB else 0])
-    if entry.tomb != NO_TOMB:
-        _put(out, _tomb_code(entry.tomb))
-    for tag, pair in entry.pairs.items():
-        _put_pair(out, tag, pair)
-    return b"" if out == b"\0" else bytes(out)
+    head = b"\0" if entry.tomb == NO_TOMB else _ANY_TOMB_BYTE + _number(_tomb_code(entry.tomb))
+    out = head + b"".join([_encode_pair(tag, pair) for tag, pair in entry.pairs.items()])
+    return b"" if out == b"\0" else out
 
 
 def decode_entry(data: bytes | None) -> Entry:
@@ -95,9 +94,7 @@ def decode_entry(data: bytes | None) -> Entry:
 
 
 def encode_subject(subject: Subject) -> bytes:
-    out = bytearray(b"T" if subject.dead else b"L")
-    _put(out, subject.offset)
-    return bytes(out)
+    return (b"T" if subject.dead else b"L") + _number(subject.offset)
 
 
 def decode_subject(data: bytes | None) -> Subject | None:
@@ -106,21 +103,16 @@ def decode_subject(data: bytes | None) -> Subject | None:
     return Subject(data[:1] == b"T", _get(data, 1)[0])
 
 
-def _put_pair(out: bytearray, tag: bytes, pair: Pair) -> None:
-    alive = pair.slot != NO_ROW
-    if not alive and pair.tomb == NO_TOMB and not tag:
-        return
-    flags = (_HAS_TAG if tag else 0) | (_HAS_ROW if alive else 0)
-    flags |= (_HAS_REVISION if alive and pair.revision else 0) | (_HAS_TOMB if pair.tomb != NO_TOMB else 0)
-    out.append(flags)
-    out += tag
-    if alive:
-        _put(out, pair.slot)
-        out += pair.content
-        if pair.revision:
-            _put(out, pair.revision)
-    if pair.tomb != NO_TOMB:
-        _put(out, _tomb_code(pair.tomb))
+def _encode_pair(tag: bytes, pair: Pair) -> bytes:
+    slot, revision, content, tomb = pair
+    flags, row, end = _HAS_TAG if tag else 0, b"", b""
+    if slot != NO_ROW:
+        flags, row = flags | _HAS_ROW, _number(slot) + content
+        if revision:
+            flags, row = flags | _HAS_REVISION, row + _number(revision)
+    if tomb != NO_TOMB:
+        flags, end = flags | _HAS_TOMB, _number(_tomb_code(tomb))
+    return _BYTES[flags] + tag + row + end if flags else b""
 
 
 def _pairs(data: bytes, at: int) -> Iterable[tuple[bytes, Pair]]:
@@ -147,11 +139,12 @@ def _get_tomb(data: bytes, at: int) -> tuple[int, int]:
     return (code - 1 if code else FOREVER), at
 
 
-def _put(out: bytearray, number: int) -> None:
+def _number(number: int) -> bytes:
+    out = b""
     while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
+        out += _BYTES[number & 0x7F | 0x80]
         number >>= 7
-    out.append(number)
+    return out + _BYTES[number]
 
 
 def _get(data: bytes, at: int) -> tuple[int, int]:

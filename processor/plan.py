@@ -119,7 +119,7 @@ class _Planner:
 
     def _accept(self, item: Insertion, entry: Entry, tag: bytes, pair: Pair) -> None:
         record, subject = item.who
-        shard = shard_of(subject or record, self.frame.shards)
+        shard = shard_of(tag or record, self.frame.shards)
         if pair.slot != NO_ROW:
             self.plan.counts["updates"] += 1
             deadline = item.since + round(self.frame.update_within * 1000)

@@ -28,6 +28,7 @@ class LearnerSpec(NamedTuple):
     classes: tuple[str, ...]
     n_features: int
     store_url: str
+    model: str
 
 
 def learner_of(settings: Settings) -> Learner:
@@ -63,7 +64,7 @@ class PoolTrainers:
 
     def __init__(self, settings: Settings) -> None:
         self._size = settings.trainers
-        self._spec = LearnerSpec(settings.learner, settings.classes, settings.features, settings.store.url)
+        self._spec = LearnerSpec(settings.learner, settings.classes, settings.features, settings.store.url, settings.model)
         self._busy: set[Future[Trained]] = set()
         self._pool = self._make()
 
@@ -114,7 +115,7 @@ def _start(spec: LearnerSpec, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     _Process.learner = make_learner(spec.learner, spec.classes, spec.n_features)
-    _Process.store = open_store(spec.store_url)
+    _Process.store = open_store(spec.store_url, spec.model)
 
 
 def _die_with(parent: int) -> None:

@@ -125,8 +125,8 @@ class Digests:
         """4 bytes over label and text or features; dense and sparse features of equal values are equal."""
         digest = self._content()
         label, text = insert.label, insert.text
-        digest.update(_NONE if label is None else _prefixed(label.encode()))
-        digest.update(_packed_features(insert) if text is None else b"t" + _prefixed(text.encode()))
+        content = _packed_features(insert) if text is None else b"t" + _prefixed(text.encode())
+        digest.update((_NONE if label is None else _prefixed(label.encode())) + content)
         return digest.digest()
 
     def log_record(self, key: bytes | None, value: bytes | None) -> str:
@@ -153,7 +153,7 @@ def shard_of(owner: bytes, shards: int) -> int:
 
 def bucket_and_field(digest: bytes) -> tuple[int, bytes]:
     """The hash in Redis, 0 .. BUCKETS - 1, and the field in it (10 bytes)."""
-    return int.from_bytes(digest[0:2], "big") & (BUCKETS - 1), digest[2:12]
+    return (digest[0] << 8 | digest[1]) & (BUCKETS - 1), digest[2:12]
 
 
 class Origin(NamedTuple):

@@ -40,7 +40,7 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
     Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable.
     """
     client = connect(settings.redis.url.get_secret_value())
-    learner, store = learner_of(settings), open_store(settings.store.url)
+    learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
     check_all(settings, log, client, states(client, settings.model), identity_of(settings, learner))
     worker = Worker(settings, log, client, store, learner, _trainers(settings, learner, store), rebuild=rebuild)
     # Long-lived objects out of the collector's way: its passes cost several us an event otherwise.

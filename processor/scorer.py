@@ -65,7 +65,7 @@ class Scorer:
         from processor.log.kafka import KafkaLog
 
         learner = make_learner(settings.learner, settings.classes, settings.features)
-        store, log = open_store(settings.store.url), KafkaLog(settings.kafka)
+        store, log = open_store(settings.store.url, settings.model), KafkaLog(settings.kafka)
         try:
             scorer = cls(settings, log, store, learner, identity=identity)
         except UnlearnError:

@@ -42,14 +42,16 @@ def artefact_name(partition: int, shard: int, kind: str, writer: str, data: byte
     return f"{partition}/{shard}/{kind}/{writer}-{hashlib.sha256(data).hexdigest()[:16]}"
 
 
-def open_store(url: str) -> Store:
-    """Raises SettingsError for a URL that no store answers to."""
+def open_store(url: str, model: str) -> Store:
+    """One model's part of the store: models may share a URL, and collect no file of each other's.
+
+    Raises SettingsError for a URL that no store answers to."""
     parts = urlsplit(url)
     if parts.scheme not in ("file", ""):
         raise SettingsError(f"UNLEARN_STORE__URL: {parts.scheme}:// is not known; use file:///a/folder")
     if parts.netloc not in ("", "localhost") or not parts.path:
         raise SettingsError("UNLEARN_STORE__URL: names no folder of this machine; use file:///a/folder")
-    return FolderStore(Path(unquote(parts.path)))
+    return FolderStore(Path(unquote(parts.path)) / model)
 
 
 class FolderStore:

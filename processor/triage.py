@@ -7,13 +7,14 @@ the first partition to read it copies it to all others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from processor.events import BadInsert, Delete, Empty, Insert, Seal, Unreadable
+from processor.events import BadInsert, Delete, Empty, Insert, Parsed, Seal, Unreadable
 from processor.log.protocol import Record
 from processor.membership import ALONE
-from processor.routing import Digests, Origin, event_key, home, read_origin
+from processor.routing import Digests, Origin, event_key, homes, read_origin
 
 __all__ = ["Addressed", "Deletion", "Insertion", "Item", "Sealing", "Sending", "Triage"]
 
@@ -74,12 +75,23 @@ class Triage:
     secret: bytes
     digests: Digests
 
-    def sort(self, record: Record, event: object) -> Item | None:
+    def sort(self, record: Record, event: Parsed) -> Item | None:
         """The item of a parsed record; None where there is nothing to do. Total."""
+        return next(iter(self.sort_all([record], [event])), None)
+
+    def sort_all(self, records: Sequence[Record], events: Sequence[Parsed]) -> list[Item]:
+        """The items of parsed records, in their order; where there is nothing to do there is none. Total."""
+        keys = [event_key(event) for event in events if isinstance(event, (Insert, Delete))]
+        at = iter(homes(keys, self.partitions))
+        sorted_ = [self._sort(record, event, at) for record, event in zip(records, events, strict=True)]
+        return [item for item in sorted_ if item is not None]
+
+    def _sort(self, record: Record, event: Parsed, at: Iterator[int]) -> Item | None:
+        """`at` gives the homes of inserts and deletes in turn."""
         if isinstance(event, Insert):
-            return self._insert(record, event)
+            return self._insert(record, event, next(at) == self.partition)
         if isinstance(event, Delete):
-            return self._delete(record, event)
+            return self._delete(record, event, next(at) == self.partition)
         if isinstance(event, Seal):
             return Sealing(record.offset) if self.partition < self.partitions else None
         if isinstance(event, BadInsert | Unreadable):
@@ -88,20 +100,20 @@ class Triage:
         assert isinstance(event, Empty)
         return None
 
-    def _insert(self, record: Record, event: Insert) -> Item:
+    def _insert(self, record: Record, event: Insert, at_home: bool) -> Item:
         if event.subject_id is not None and not self.subjects:
             return Sending(record.offset, "dead", "the model was made without subjects", record.timestamp)
-        if not self._at_home(event):
+        if not at_home:
             return self._send_home(record, "dead")
         who = self._who(event.record_id, event.subject_id)
         return Insertion(record.offset, who, self.digests.content(event), event.revision, record.timestamp, event)
 
-    def _delete(self, record: Record, event: Delete) -> Item:
+    def _delete(self, record: Record, event: Delete, at_home: bool) -> Item:
         if event.subject_id is not None and not self.subjects:
             return Sending(record.offset, "unresolved", "the model was made without subjects", record.timestamp)
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
-        if (not homeless and not self._at_home(event)) or (homeless and self.partition >= self.partitions and origin):
+        if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
             return self._send_home(record, "unresolved")
         return Deletion(
             record.offset,
@@ -118,9 +130,6 @@ class Triage:
         if origin is None:
             return Sending(record.offset, "home", "", record.timestamp)
         return Sending(record.offset, given_up, "a forwarded event was read off its home", origin.timestamp)
-
-    def _at_home(self, event: Insert | Delete) -> bool:
-        return home(event_key(event), self.partitions) == self.partition
 
     def _origin(self, record: Record) -> Origin | None:
         return read_origin(self.secret, self.model, record.headers) if record.headers else None

@@ -50,4 +50,4 @@ def open_store(settings: Settings) -> Store:
     """The store of the settings. Raises SettingsError."""
     from processor import store
 
-    return store.open_store(settings.store.url)
+    return store.open_store(settings.store.url, settings.model)

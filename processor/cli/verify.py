@@ -95,7 +95,7 @@ def _from_store(settings: Settings, progress: Progress) -> Report:
             settings,
             log,
             states(client, settings.model),
-            open_store(settings.store.url),
+            open_store(settings.store.url, settings.model),
             learner_of(settings),
             progress,
         )

@@ -22,6 +22,8 @@ _ENTRY = "from processor.cli.main import main; main()"
 
 
 class Workers(Protocol):
+    def start(self) -> None: ...
+
     def failure(self) -> str | None:
         """Why a worker has ended by itself; None while all are well."""
 
@@ -36,10 +38,12 @@ class WorkerProcesses:
         self._patience = patience
         self._processes = [worker_process(folder, number) for number in range(1, count + 1)]
         hidden = [argument for name in os.environ if name.upper().startswith("UNLEARN_") for argument in ("-u", name)]
-        command = ["env", *hidden, sys.executable, "-c", _ENTRY, "--config", str(config.absolute()), "work"]
+        self._command = ["env", *hidden, sys.executable, "-c", _ENTRY, "--config", str(config.absolute()), "work"]
+
+    def start(self) -> None:
         for process in self._processes:
             process.folder.mkdir(parents=True)
-            process.start(command)
+            process.start(self._command)
 
     def failure(self) -> str | None:
         for process in self._processes:
@@ -60,6 +64,8 @@ class WorkerThread:
         self._failed: str | None = None
         self._thread = threading.Thread(target=self._run, args=(settings, log), name="worker", daemon=True)
         self._patience = settings.drain_within + 10.0
+
+    def start(self) -> None:
         self._thread.start()
 
     def _run(self, settings: Settings, log: Log) -> None:
@@ -79,4 +85,5 @@ class WorkerThread:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._thread.join(self._patience)
+        if self._thread.is_alive():
+            self._thread.join(self._patience)

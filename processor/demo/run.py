@@ -149,12 +149,14 @@ class _Run:
     @contextmanager
     def _workers(self, folder: Path, config: Path | None) -> Iterator[Workers]:
         """Processes where there is a Kafka, else a thread; stopped at the end."""
-        settings, workers = self._settings, None
+        settings = self._settings
+        workers: Workers
         if config is None:
             workers = WorkerThread(settings, self._log)
         else:
             workers = WorkerProcesses(folder, config, self._options.workers, settings.drain_within + 5.0)
         try:
+            workers.start()
             yield workers
         finally:
             workers.stop()
@@ -192,7 +194,7 @@ class _Run:
     def _verify(self) -> tuple[Report, Report]:
         settings, log = self._settings, self._log
         with self._console.status("verify: training every shard from empty over the stored rows"):
-            store, state_of = open_store(settings.store.url), states(self._client, settings.model)
+            store, state_of = open_store(settings.store.url, settings.model), states(self._client, settings.model)
             stored = verify_store(settings, log, state_of, store, self._learner)
         with self._console.status("verify --from-log: folding the events topic with the reference"):
             return stored, verify_log(log, subject_of(settings))
@@ -203,9 +205,9 @@ def _announce(settings: Settings, script: Script, on_kafka: bool, console: Conso
     classes = ", ".join(settings.classes[:6]) + ", ..." * (len(settings.classes) > 6)
     where = "Kafka" if on_kafka else "the in-process log"
     deletes = sum(isinstance(step.event, Delete) for step in script.steps)
+    held_out = f"{len(script.held_out):,} records held out, never sent"
     for line in (
         f"model    {settings.model}: {settings.learner} in {shards}, classes {classes}, on {where}",
-        f"script   {len(script.steps):,} events, {deletes:,} of them deletions; "
-        f"{len(script.held_out):,} records held out, never sent\n",
+        f"script   {len(script.steps):,} events, {deletes:,} of them deletions; {held_out}\n",
     ):
         console.print(line, markup=False, soft_wrap=True)

@@ -51,7 +51,7 @@ class Watch:
         self._state_of = states(client, settings.model)
         self._results_tail = log.tail(settings.results_topic)
         self._receipts_tail = log.tail(settings.receipts_topic)
-        self.scorer = Scorer(settings, log, open_store(settings.store.url), learner).start()
+        self.scorer = Scorer(settings, log, open_store(settings.store.url, settings.model), learner).start()
 
     def close(self) -> None:
         self.scorer.close()

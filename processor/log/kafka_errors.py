@@ -36,7 +36,7 @@ def translate(error: BaseException, doing: str) -> UnlearnError:
         return TopicMissing(f"Kafka has no such topic or partition ({doing})")
     if isinstance(error, REFUSED):
         return LogRefused(f"Kafka refused ({doing}): {_reason(error)}")
-    return LogUnavailable(f"Kafka gives no answer ({doing}): {_reason(error)}")
+    return LogUnavailable(f"Kafka gives no answer ({doing}): {_reason(error)}{_advice(error)}")
 
 
 @contextmanager
@@ -48,4 +48,10 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    name, text = type(error).__name__, str(error)
+    return text if text.startswith(name) else f"{name}: {text}".removesuffix(": ")
+
+
+def _advice(error: BaseException) -> str:
+    never_met = "bootstrap" in str(error)
+    return "; check UNLEARN_KAFKA__BOOTSTRAP_SERVERS, or start one with: unlearn services up" if never_met else ""

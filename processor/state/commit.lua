@@ -5,8 +5,8 @@
 -- Returns {'OK'} | {'DONE'} (this very write happened before) | {'FENCED'} | {'ROLLED_BACK'} | {'DIRTY', shard}
 -- A script that raises midway is not rolled back, so the blob is first kept whole in redo: whoever comes
 -- next performs it to its end. All writes are absolute, hence repeatable. `applied` is written last.
-local function perform(blob, new_applied, writes)
-  for _, op in ipairs(cmsgpack.unpack(blob)) do
+local function perform(ops, new_applied, writes)
+  for _, op in ipairs(ops) do
     redis.call(unpack(op))
   end
   redis.call('HSET', KEYS[1], 'writes', writes, 'applied', new_applied)
@@ -14,7 +14,7 @@ local function perform(blob, new_applied, writes)
 end
 
 local held = redis.call('HMGET', KEYS[2], 'blob', 'applied', 'writes')
-if held[1] then perform(held[1], held[2], held[3]) end
+if held[1] then perform(cmsgpack.unpack(held[1]), held[2], held[3]) end
 
 local now = redis.call('HMGET', KEYS[1], 'token', 'applied', 'writes')
 local token, applied, writes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -32,10 +32,11 @@ for _, pair in ipairs(cmsgpack.unpack(ARGV[6])) do
   if hit and tonumber(hit) > pair[2] then return {'DIRTY', pair[1]} end
 end
 
-for _, op in ipairs(cmsgpack.unpack(ARGV[5])) do
+local ops = cmsgpack.unpack(ARGV[5])
+for _, op in ipairs(ops) do
   if #op > 2100 then return redis.error_reply('ERR too many arguments in one write') end
 end
 local next_writes = string.format('%.0f', writes + 1)
 redis.call('HSET', KEYS[2], 'blob', ARGV[5], 'applied', ARGV[4], 'writes', next_writes)
-perform(ARGV[5], ARGV[4], next_writes)
+perform(ops, ARGV[4], next_writes)
 return {'OK'}

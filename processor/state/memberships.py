@@ -28,7 +28,7 @@ def parse_lookups(
 ) -> tuple[dict[bytes, Entry], dict[bytes, Subject]]:
     """What `lookup_reads` found; digests that nothing is known of are missing."""
     entries = {d: decode_entry(r) for d, r in zip(records, replies[: len(records)], strict=True) if r}
-    known = {d: decode_subject(r) for d, r in zip(subjects, replies[len(records) :], strict=True)}
+    known = {d: decode_subject(r) for d, r in zip(subjects, replies[len(records) :], strict=True) if r}
     return entries, {digest: subject for digest, subject in known.items() if subject is not None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import SecretStr
 
@@ -111,7 +112,7 @@ class Process:
 
 def run(settings: Settings, *arguments: str, given: str = "", seconds: float = 60.0, **changed: str) -> Ended:
     """Run a command to its end."""
-    ended = subprocess.run(
+    return subprocess.run(
         [UNLEARN, *arguments],
         env=environment(settings, **changed),
         input=given,
@@ -120,7 +121,51 @@ def run(settings: Settings, *arguments: str, given: str = "", seconds: float = 6
         timeout=seconds,
         check=False,
     )
-    return ended
+
+
+class Case(NamedTuple):
+    """Arguments of `unlearn`, and UNLEARN_ variables to change."""
+
+    arguments: tuple[str, ...]
+    changed: Mapping[str, str]
+
+
+def run_each(settings: Settings, folder: Path, cases: Mapping[str, Case], seconds: float = 60.0) -> dict[str, Ended]:
+    """Run all cases at once, each to its end in a process of its own; Python is started only once for them."""
+    asked = {
+        name: {
+            "arguments": case.arguments,
+            "environment": environment(settings, **case.changed),
+            "out": str(folder / f"{name}.out"),
+            "err": str(folder / f"{name}.err"),
+        }
+        for name, case in cases.items()
+    }
+    runner = Path(__file__).with_name("forking.py")
+    popen = subprocess.Popen(
+        [sys.executable, str(runner)],
+        env=environment(settings),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        answer, _ = popen.communicate(json.dumps(asked), timeout=seconds)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(popen.pid, signal.SIGKILL)
+        popen.wait(10)
+    codes: dict[str, int] = json.loads(answer)
+    return {
+        name: Ended(
+            list(case.arguments),
+            codes[name],
+            (folder / f"{name}.out").read_text(),
+            (folder / f"{name}.err").read_text(),
+        )
+        for name, case in cases.items()
+    }
 
 
 Ended = subprocess.CompletedProcess[str]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
-import time
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-import json
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, NamedTuple
@@ -200,14 +199,15 @@ class _Play:
         self.stack.callback(driver.close)
         workers = [self.start("killed"), self.start("other")]
         for worker in workers:
-            until(lambda worker=worker: worker.said("claimed at"), 60, "both workers own a partition")  # type: ignore[misc]
+            until(partial(worker.said, "claimed at"), 60, "both workers own a partition")
         with watching(self.settings) as seen:
             before = driver.ends()
             for number, chunk in enumerate(self.stream.chunks):
                 driver.send(chunk)
                 if number == KILLED_AT:
                     # Amid its work: something of this chunk is published, and not all.
-                    until(lambda: driver.covered({p: end + 1 for p, end in before.items()}), 60, "progress")
+                    inside = {p: end + 1 for p, end in before.items()}
+                    until(partial(driver.covered, inside), 60, "some of the chunk is published")
                     workers[0].signal(signal.SIGKILL)
                     self.codes["killed"] = workers[0].wait(10)
                     self.start("restarted")
@@ -231,7 +231,7 @@ class _Play:
         settings = self.settings.model_copy(
             update={"kafka": self.settings.kafka.model_copy(update={"group_id": f"{self.settings.model}-zombie"})}
         )
-        learner, store = learner_of(settings), open_store(settings.store.url)
+        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
         client = connect(settings.redis.url.get_secret_value())
         zombie = Worker(settings, self.log, client, store, learner, InlineTrainers(learner, store))
         try:
@@ -300,10 +300,10 @@ def _place(letter: Record) -> tuple[int, int]:
     return found["partition"], found["offset"]
 
 
-def views(settings: Settings) -> dict[int, View]:
-    """What Redis holds of each partition of the model."""
+def views(settings: Settings, partitions: int) -> dict[int, View]:
+    """What Redis holds of each of so many partitions."""
     client = connect(settings.redis.url.get_secret_value())
     try:
-        return {p: View(states(client, settings.model)(p).load()) for p in range(settings.partitions)}
+        return {p: View(states(client, settings.model)(p).load()) for p in range(partitions)}
     finally:
         client.close()

@@ -54,7 +54,7 @@ class Scene:
         self.worker = self.make_worker()
 
     def make_worker(self) -> Worker:
-        store = open_store(self.settings.store.url)
+        store = open_store(self.settings.store.url, self.settings.model)
         trainers = InlineTrainers(self.learner, store)
         return Worker(self.settings, self.log, self.client, store, self.learner, trainers)
 

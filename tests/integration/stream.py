@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
@@ -65,33 +66,44 @@ def make_stream(seed: int, partitions: int, actual: int) -> Stream:
     return Stream(chunks, events)
 
 
-def survivors(events: Sequence[Event]) -> dict[Pair, int]:
-    """Each live (subject, record) with its revision. The rules commute: the order of events is not looked at."""
-    newest: dict[Pair, int] = {}
-    gone: set[str] = set()
-    tombs: dict[Pair | str, float] = {}
-    for event in events:
-        subject, record = event.get("subject_id"), event.get("record_id")
-        if event["type"] == "insert":
-            newest[subject, str(record)] = max(newest.get((subject, str(record)), -1), event.get("revision", 0))
-        elif record is None:
-            gone.add(str(subject))
+class Forgotten:
+    """Whom the deletions among the events mean. The rules commute: no order is looked at."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._subjects: set[str] = set()
+        self._tombs: dict[Pair | str, float] = {}
+        for event in events:
+            if event["type"] == "delete":
+                self._add(event.get("subject_id"), event.get("record_id"), event.get("revision", math.inf))
+
+    def _add(self, subject: str | None, record: str | None, revision: float) -> None:
+        if record is None:
+            self._subjects.add(str(subject))
         else:
             name = record if subject is None else (subject, record)
-            tombs[name] = max(tombs.get(name, -1), event.get("revision", float("inf")))
-    return {
-        (subject, record): revision
-        for (subject, record), revision in newest.items()
-        if subject not in gone
-        and revision > max(tombs.get(record, -1), tombs.get((subject, record), -1))
-    }
+            self._tombs[name] = max(self._tombs.get(name, -1), revision)
+
+    def __contains__(self, insert: Event) -> bool:
+        subject, record = insert.get("subject_id"), insert["record_id"]
+        tomb = max(self._tombs.get(record, -1), self._tombs.get((subject, record), -1))
+        return subject in self._subjects or insert.get("revision", 0) <= tomb
+
+
+def survivors(events: Sequence[Event]) -> dict[Pair, int]:
+    """Each live (subject, record) with its revision, by the input alone."""
+    forgotten = Forgotten(events)
+    live: dict[Pair, int] = {}
+    for event in events:
+        if event["type"] == "insert" and event not in forgotten:
+            pair = event.get("subject_id"), event["record_id"]
+            live[pair] = max(live.get(pair, -1), event.get("revision", 0))
+    return live
 
 
 def _chunk(rng: Random, new: Sequence[Event], number: int) -> Iterator[Event]:
     """A chunk's events: new records in order, with changes of known ones and deletions strewn in."""
     at = number * NEW
     known, later = new[: at + NEW], new[at + NEW : at + 2 * NEW]
-    known = known[1:] + known[:1]  # so that the newest are not all behind their deletions
     mine: list[Event] = [_varied(rng, event) for event in new[at : at + NEW]]
     strewn = [_changed(rng, rng.choice(known), number, i) for i in range(CHANGED)]
     strewn += [_limited(rng, event) for event in deletions(known, DELETED, seed=number, later=later)]

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from processor.events import Delete, Insert
 from processor.log.protocol import Record
@@ -19,7 +20,6 @@ from processor.results import Results
 from processor.routing import ORIGIN, Digests, bucket_and_field, read_origin, tag_of
 from processor.slices import NEVER, deaths, decode_slice
 from processor.state.keys import Keys
-from processor.state.memberships import parse_holes
 from processor.state.redis import PartitionState
 from processor.verify_log import judge, replay_log, subject_of
 from processor.view import View
@@ -76,6 +76,18 @@ class Verdict:
             for entry in newest.shards:
                 assert not entry.file or hashlib.sha256(self.world.store.get(entry.file)).hexdigest() == entry.digest
 
+    def states(self) -> dict[tuple[int, int], tuple[str, str, int]]:
+        """(partition, shard) -> (digest, lineage, rows) last published."""
+        results = Results(self.world.settings.model)
+        results.merge(self.records(self.world.settings.results_topic))
+        newest = {p: results.of(p).manifest for p in self.found}
+        return {
+            (p, entry.shard): (entry.digest, entry.lineage, entry.rows)
+            for p, manifest in newest.items()
+            if manifest is not None
+            for entry in manifest.shards
+        }
+
     def _judge(self, manifest: Manifest, bad: str) -> None:
         verdicts = judge(self.subject, self.found[manifest.partition], manifest, self.ends[manifest.partition])
         wrong = [v for v in verdicts if v.verdict in ("different", "incomparable", bad)]
@@ -88,9 +100,14 @@ class Verdict:
         return View(state.load())
 
     def _entries(self, partition: int) -> dict[bytes, Entry]:
+        return {f: decode_entry(v) for f, v in self._hashes(partition, "r:*")}
+
+    def _hashes(self, partition: int, pattern: str) -> Iterator[tuple[bytes, bytes]]:
+        """Every field of the partition's hashes with such names."""
+        client: Any = self.world.redis
         prefix = Keys(self.world.settings.model, partition).prefix
-        keys = self.world.redis.scan_iter(match=f"{prefix}r:*", count=1000)
-        return {f: decode_entry(v) for key in keys for f, v in self.world.redis.hgetall(key).items()}
+        for key in client.scan_iter(match=prefix + pattern, count=1000):
+            yield from client.hgetall(key).items()
 
     def field(self, record: str) -> bytes:
         return bucket_and_field(self.digests.record(record))[1]
@@ -123,9 +140,7 @@ class Verdict:
         }
 
     def _check_subjects(self, partition: int, found: Replay) -> None:
-        prefix = Keys(self.world.settings.model, partition).prefix
-        keys = self.world.redis.scan_iter(match=f"{prefix}s:*", count=1000)
-        held = {f: decode_subject(v) for key in keys for f, v in self.world.redis.hgetall(key).items()}
+        held = {f: decode_subject(v) for f, v in self._hashes(partition, "s:*")}
         names = {bucket_and_field(self.digests.subject(s))[1]: s for s in {*found.gone, *found.live} if s}
         dead = {names[f]: s.offset for f, s in held.items() if s and s.dead}
         assert dead == found.gone
@@ -137,11 +152,10 @@ class Verdict:
     def check_rows(self) -> None:
         """Files less holes are the live rows; each hole's death is the reference's; sums and counts agree."""
         for partition, found in self.found.items():
-            view, state = self.views[partition], self.world.redis
-            keys = Keys(self.world.settings.model, partition)
+            view = self.views[partition]
             kept: set[int] = set()
             for (shard, end), held in view.slices.items():
-                holes = parse_holes(_flat(state.hgetall(keys.holes(shard, view.start_of(end - 1)))))
+                holes = {int(s): int(d) for s, d in self._hashes(partition, f"holes:{shard}:{view.start_of(end - 1)}")}
                 assert all(found.rows[slot].death == death for slot, death in holes.items())
                 assert held.file is not None
                 members = decode_slice(self.world.store.get(held.file)) if held.file else None
@@ -169,7 +183,10 @@ class Verdict:
             top[name] = max(top.get(name, -1), insert.revision)
         must = {name: r for name, r in top.items() if r > max((_reach(d, name) for d in deletes), default=-1)}
         lives = {
-            (s, r): row.insert.revision for f in self.found.values() for s, rows in f.live.items() for r, row in rows.items()
+            (s, r): row.insert.revision
+            for f in self.found.values()
+            for s, rows in f.live.items()
+            for r, row in rows.items()
         }
         assert lives == must
 
@@ -196,9 +213,7 @@ class Verdict:
                     continue
                 sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
                 homeless = settings.subjects and event.subject_id is None and settings.partitions > 1
-                if homeless and sent_on is None:
-                    yield partition, record.offset
-                elif not homeless and self.subject.model.counts_in(partition, event):
+                if (homeless and sent_on is None) or (not homeless and self.subject.model.counts_in(partition, event)):
                     yield partition, record.offset
 
     def _check_hidden(self, receipt: Receipt) -> None:
@@ -218,7 +233,8 @@ class Verdict:
                 gone = {
                     row.slot
                     for row in found.rows.values()
-                    if row.slot < first and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
+                    if row.slot < first
+                    and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
                 }
                 for entry in newest.shards:
                     assert not gone & found.holds(entry.shard, entry.through, newest.applied)
@@ -248,16 +264,14 @@ def sent_on(world: World) -> Counter[str]:
         for record in world.log.read(world.settings.events_topic, partition, 0, 1 << 60):
             if any(name == ORIGIN for name, _ in record.headers):
                 event = json.loads(record.value or b"{}")
-                counts["sent copies" if event.get("subject_id") is None and event["type"] == "delete" else "sent home"] += 1
+                counts[
+                    "sent copies" if event.get("subject_id") is None and event["type"] == "delete" else "sent home"
+                ] += 1
     return counts
 
 
 def _tomb(revision: float) -> int:
     return FOREVER if revision == math.inf else int(revision)
-
-
-def _flat(mapping: dict[bytes, bytes]) -> list[bytes]:
-    return [x for pair in mapping.items() for x in pair]
 
 
 def _reach(event: Delete, name: tuple[str | None, str]) -> float:

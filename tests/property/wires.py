@@ -66,7 +66,7 @@ class Later(Executor):
         def act() -> None:
             try:
                 future.set_result(fn(*args, **kwargs))
-            except Exception as error:  # whatever it raises is its result, as in a pool
+            except Exception as error:  # noqa: BLE001  whatever it raises is its result, as in a pool
                 future.set_exception(error)
 
         self._kept.append(act)
@@ -100,6 +100,13 @@ class SlowTrainers:
     @property
     def free(self) -> int:
         return 2 - len(self._later)
+
+    @property
+    def idle(self) -> bool:
+        return not self._later
+
+    def restart(self) -> None:
+        """Nothing runs that could be ended."""
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -139,7 +146,8 @@ class FaultyRedis(redis.Redis):
     fuse = Fuse()
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        return self.fuse.call(lambda: super(FaultyRedis, self).execute_command(*args, **options), _LOST)
+        plainly = super().execute_command
+        return self.fuse.call(lambda: plainly(*args, **options), _LOST)  # type: ignore[no-untyped-call]
 
 
 _LOST = redis.ConnectionError("injected")
@@ -246,4 +254,3 @@ class StillTime:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
-

@@ -95,15 +95,15 @@ def test_an_artefact_is_named_by_its_writer_and_bytes() -> None:
     assert artefact_name(3, 1, "state", "5-7", b"bytes") == expected
 
 
-def test_a_file_url_opens_its_folder(tmp_path: Path) -> None:
+def test_a_file_url_opens_the_models_folder_in_it(tmp_path: Path) -> None:
     odd = tmp_path / "a folder#1"
 
-    open_store(odd.as_uri()).put(NAME, b"x")
+    open_store(odd.as_uri(), "m").put(NAME, b"x")
 
-    assert (odd / NAME).read_bytes() == b"x"
+    assert (odd / "m" / NAME).read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/x", "file://host/folder", "file://folder", "file://"])
 def test_a_url_that_no_store_answers_to_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="UNLEARN_STORE__URL"):
-        open_store(url)
+        open_store(url, "m")

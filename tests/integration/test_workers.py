@@ -1,0 +1,192 @@
+"""Worker processes that come, go, freeze and die: every partition has an owner, and every manifest is right."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from processor.log.kafka import KafkaLog
+from processor.log.protocol import Record
+from processor.reference import replay
+from processor.running import states
+from processor.settings import Settings
+from processor.state.redis import Token, connect
+from processor.topics import create
+from processor.verify_log import judge, subject_of
+from tests.integration.processes import Process, run, until
+from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, settings_of, stood, views
+from tests.integration.stream import Message, make_stream
+
+pytestmark = [pytest.mark.timeout(150), pytest.mark.slow]
+
+
+class Crew:
+    """A model with its topics, a driver, and the workers started so far."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self._folder = settings, folder
+        self.log = KafkaLog(settings.kafka)
+        create(self.log, settings.model_copy(update={"partitions": ACTUAL}))
+        self.driver = Driver(settings, self.log)
+        self.chunks: Iterator[Sequence[Message]] = iter(make_stream(11, PARTITIONS, ACTUAL).chunks)
+        self._workers: list[Process] = []
+
+    def start(self, *arguments: str) -> Process:
+        self._workers.append(Process(self.settings, self._folder, "work", *arguments))
+        return self._workers[-1]
+
+    def send(self) -> None:
+        self.driver.send(next(self.chunks)[:700])
+
+    def catch_up(self) -> None:
+        """What was sent is in manifests."""
+        self.driver.wait_covered(self.driver.ends())
+
+    def owners(self) -> dict[int, int]:
+        """Partition -> its owner's pid, as Redis has it."""
+        held = {p: view.meta.get("owner", ":0") for p, view in views(self.settings, ACTUAL).items()}
+        return {p: int(owner.rpartition(":")[2]) for p, owner in held.items()}
+
+    def counters_of_tokens(self) -> dict[int, int]:
+        held = {p: view.meta.get("token", "0:") for p, view in views(self.settings, ACTUAL).items()}
+        return {p: int(token.partition(":")[0]) for p, token in held.items()}
+
+    def owned_by(self, *workers: Process) -> bool:
+        """Whether these own all partitions, and each of them some."""
+        return set(self.owners().values()) == {worker.pid for worker in workers}
+
+    def wait_owned_by(self, *workers: Process) -> None:
+        until(partial(self.owned_by, *workers), 60, "each worker owns something")
+
+    def check(self) -> None:
+        """All that ever stood on the results topic is right, and so is what stands there now."""
+        assert self.start("--drain").wait(60) == 0
+        subject = subject_of(self.settings)
+        records: dict[int, list[Record]] = {
+            p: everything(self.log, self.settings.events_topic, p) for p in range(PARTITIONS)
+        }
+        found = {p: replay(subject.model, p, records[p]) for p in range(PARTITIONS)}
+        verdicts = [
+            verdict.verdict
+            for _, manifest in stood(self.log, self.settings)
+            for verdict in judge(subject, found[manifest.partition], manifest, manifest.applied)
+        ]
+        assert set(verdicts) <= {"equal", "pending"}
+        assert run(self.settings, "verify", "--from-log").returncode == 0
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.__exit__()
+        self.driver.close()
+        self.log.close()
+
+
+@pytest.fixture
+def crew(kafka: str, redis_url: str, tmp_path: Path) -> Iterator[Crew]:
+    made = Crew(settings_of(kafka, redis_url, tmp_path, slice_span=100, learner="linear"), tmp_path)
+    yield made
+    made.close()
+
+
+def test_workers_share_the_partitions_and_give_them_back(crew: Crew) -> None:
+    # Given a worker alone with all partitions
+    first = crew.start()
+    crew.wait_owned_by(first)
+    crew.send()
+    crew.catch_up()
+    alone = crew.counters_of_tokens()
+    # When another comes
+    second = crew.start()
+    crew.wait_owned_by(first, second)
+    crew.send()
+    crew.catch_up()
+    # Then what it took has a newer token, and what it left has not
+    shared, owners = crew.counters_of_tokens(), crew.owners()
+    assert {p for p in shared if shared[p] > alone[p]} == {p for p, pid in owners.items() if pid == second.pid}
+    # When a drain comes too, and leaves, it covers what all of them own
+    assert crew.start("--drain").wait(60) == 0
+    # When the second is told to end amid its work
+    crew.send()
+    assert second.stop() == 0
+    assert second.said("stopped") == ["stopped"]  # nothing was left under way
+    # Then the first has everything again
+    crew.wait_owned_by(first)
+    crew.catch_up()
+    assert first.stop() == 0
+    assert not first.counters()["fenced"]
+    crew.check()
+
+
+def test_whoever_is_fenced_claims_again(crew: Crew) -> None:
+    worker = crew.start()
+    crew.wait_owned_by(worker)
+    crew.send()
+    crew.catch_up()
+    # When someone takes a partition and is heard of no more
+    before = crew.counters_of_tokens()
+    client = connect(crew.settings.redis.url.get_secret_value())
+    state = states(client, crew.settings.model)(1)
+    assert state.claim(Token(before[1] + 1, "0" * 32), None) is None
+    client.close()
+    # Then the worker, still assigned, finds out and takes it back
+    until(lambda: worker.said("partition 1 dropped: another owner holds"), 30, "the worker is fenced")
+    until(lambda: crew.counters_of_tokens()[1] == before[1] + 2, 30, "it has claimed again")
+    crew.send()
+    crew.catch_up()
+    assert worker.stop() == 0
+    assert worker.counters()["fenced"] == 1
+    assert {p: n for p, n in crew.counters_of_tokens().items() if p != 1} == {p: n for p, n in before.items() if p != 1}
+    crew.check()
+
+
+def test_a_worker_frozen_beyond_its_session_does_no_harm(crew: Crew) -> None:
+    frozen, other = crew.start(), crew.start()
+    crew.wait_owned_by(frozen, other)
+    crew.send()
+    crew.catch_up()
+    # Given one that stands still amid its work, until the group has given its partitions away
+    crew.send()
+    frozen.signal(signal.SIGSTOP)
+    crew.wait_owned_by(other)
+    crew.catch_up()
+    held = frozen.said("claimed at")
+    # When it wakes
+    crew.send()
+    frozen.signal(signal.SIGCONT)
+    # Then it drops all it had, and both go on
+    until(lambda: len(frozen.said("dropped: ")) >= len(held), 60, "it drops what it held")
+    crew.wait_owned_by(frozen, other)
+    crew.send()
+    crew.catch_up()
+    assert [frozen.stop(), other.stop()] == [0, 0]
+    crew.check()
+
+
+def test_trainers_die_with_a_killed_worker(crew: Crew) -> None:
+    # Given a worker with a training process
+    worker = crew.start()
+    crew.wait_owned_by(worker)
+    crew.send()
+    crew.catch_up()
+    children = psutil.Process(worker.pid).children(recursive=True)
+    assert any("spawn_main" in " ".join(child.cmdline()) for child in children)
+    # When it is killed
+    worker.signal(signal.SIGKILL)
+    assert worker.wait(10) == -signal.SIGKILL
+    # Then none of them is left
+    until(lambda: not [child for child in children if is_alive(child)], 10, "the trainers end")
+    # And the next one does the work again
+    crew.send()
+    crew.check()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

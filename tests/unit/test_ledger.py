@@ -1,0 +1,140 @@
+"""Sums, ends and hits of one batch."""
+
+from __future__ import annotations
+
+from processor.ledger import Kill, Ledger
+from processor.lineage import sum_slots
+from processor.view import Change, Open, Slice, State, View
+
+SPAN = 10
+
+
+def settled(view: View, ledger: Ledger, stop: int, drop_states: bool = False) -> View:
+    change = Change()
+    ledger.settle(change, stop, drop_states)
+    view.apply(change, stop)
+    return view
+
+
+def filled(*slots: int, stop: int, seals: tuple[int, ...] = ()) -> View:
+    """A view that has accepted rows of shard 0 at these slots, up to `stop`."""
+    view = View({})
+    ledger = Ledger(view, 0, SPAN)
+    for offset in sorted({*slots, *seals}):
+        ledger.reach(offset)
+        if offset in seals:
+            ledger.end_slice(offset + 1)
+        else:
+            ledger.add(offset, 0)
+    return settled(view, ledger, stop)
+
+
+def test_a_slice_ends_at_the_span_whoever_comes_next() -> None:
+    assert filled(9, stop=10).slices == {(0, 10): Slice(sum_slots([9]), 1)}
+    assert filled(9, stop=9 + 1).open == {}
+    assert filled(8, stop=9).open == {0: Open(sum_slots([8]), 1, -1, 1)}
+    assert filled(9, 10, stop=11).open == {0: Open(sum_slots([10]), 1, -1, 1)}
+
+
+def test_a_jump_over_many_ends_makes_one() -> None:
+    assert filled(3, 47, stop=48).ends == [10]
+
+
+def test_a_seal_ends_the_slice_behind_itself() -> None:
+    assert filled(3, 5, stop=6, seals=(4,)).ends == [5]
+    assert filled(3, stop=10, seals=(9,)).ends == [10]
+
+
+def test_an_end_without_accepted_rows_leaves_no_trace() -> None:
+    assert filled(stop=35, seals=(4, 22)).ends == []
+    assert filled(3, stop=35, seals=(4, 5, 22)).ends == [5]
+
+
+def test_an_end_behind_dead_rows_alone_is_there() -> None:
+    view = View({})
+    ledger = Ledger(view, 0, SPAN)
+    ledger.add(1, 0)
+    ledger.kill(Kill(1, 2, 0))
+
+    settled(view, ledger, 10)
+
+    assert view.slices == {(0, 10): Slice(0, 0, 2)}
+
+
+def test_a_kill_leaves_the_sum_of_its_slice_wherever_that_is() -> None:
+    view = filled(3, 4, 12, stop=13)
+    ledger = Ledger(view, 13, SPAN)
+
+    ledger.kill(Kill(3, 13, 0))
+    ledger.kill(Kill(12, 14, 0))
+    settled(view, ledger, 15)
+
+    assert view.slices == {(0, 10): Slice(sum_slots([4]), 1, 13)}
+    assert view.open == {0: Open(0, 0, 14, 1)}
+
+
+def test_only_a_kill_in_an_ended_slice_is_a_hit() -> None:
+    view = filled(3, 12, stop=13)
+    ledger = Ledger(view, 13, SPAN)
+
+    ledger.kill(Kill(12, 13, 0))
+    assert settled(view, ledger, 14).hits == {}
+
+    ledger = Ledger(view, 14, SPAN)
+    ledger.kill(Kill(3, 14, 0))
+    assert settled(view, ledger, 15).hits == {0: 15}
+
+
+def test_a_batch_that_passes_the_end_counts_the_kills_before_it() -> None:
+    view = filled(12, stop=13)
+    ledger = Ledger(view, 13, SPAN)
+
+    ledger.kill(Kill(12, 13, 0))
+
+    assert settled(view, ledger, 20).hits == {0: 14}
+
+
+def test_states_that_hold_the_row_go_and_others_stay() -> None:
+    view = filled(3, 12, stop=20)
+    view.states = {}
+    for through in (10, 20):
+        view.states[0, through] = view.states[1, through] = State(0, "", "")
+    view._tables["states"] = view.states
+    ledger = Ledger(view, 20, SPAN)
+
+    ledger.kill(Kill(12, 20, 0))
+
+    assert settled(view, ledger, 21, drop_states=True).states.keys() == {(0, 10), (1, 10), (1, 20)}
+
+
+def test_the_first_slot_of_a_slice_is_not_in_the_state_before_it() -> None:
+    view = filled(3, 10, stop=20)
+    view.states[0, 10] = State(0, "", "")
+    ledger = Ledger(view, 20, SPAN)
+
+    ledger.kill(Kill(10, 20, 0))
+
+    assert settled(view, ledger, 21, drop_states=True).states.keys() == {(0, 10)}
+
+
+def test_a_clean_up_never_hides_a_newer_death() -> None:
+    # A learner that forgets would pass over the slice, and keep the row that died at 30.
+    view = filled(3, 4, stop=30)
+    ledger = Ledger(view, 30, SPAN)
+    ledger.kill(Kill(3, 30, 0))
+    settled(view, ledger, 31)
+
+    ledger = Ledger(view, 31, SPAN)
+    ledger.bury(Kill(4, 20, 0))
+    settled(view, ledger, 31)
+
+    assert view.slices == {(0, 10): Slice(0, 0, 30)}
+
+
+def test_a_burial_is_no_hit() -> None:
+    view = filled(3, stop=30)
+    ledger = Ledger(view, 30, SPAN)
+
+    ledger.bury(Kill(3, 20, 0))
+
+    assert settled(view, ledger, 30).hits == {}
