@@ -7,36 +7,51 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import ingest
 from bench.figures import Report
 from bench.show import show
 from processor.errors import UnlearnError
 
-Measurement = Callable[[Path | None, bool, Callable[[str], None]], Report]
 
-MEASUREMENTS: Mapping[str, tuple[str, Measurement]] = {
-    "ingest": ("events a second beside a bare poll, Redis' bytes, time to hidden, manifest gaps", ingest.run),
+class Measurement(NamedTuple):
+    """`run(config, quick, tick)` calls `tick(what comes)` `phases(quick)` times."""
+
+    what: str
+    run: Callable[[Path | None, bool, Callable[[str], None]], Report]
+    phases: Callable[[bool], int]
+
+
+MEASUREMENTS: Mapping[str, Measurement] = {
+    "ingest": Measurement(
+        "events a second beside a bare poll, Redis' bytes, time to hidden, gaps between manifests",
+        ingest.run,
+        ingest.phases,
+    ),
 }
+
+
+_WIDTH = 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when all was measured, whether goals are met or not; 1 when it could not be."""
     options = _parser().parse_args(arguments)
     if options.list or options.name is None:
-        for name, (what, _) in MEASUREMENTS.items():
-            print(f"{name:12} {what}")  # noqa: T201
+        for name, measurement in MEASUREMENTS.items():
+            print(f"{name:12} {measurement.what}")  # noqa: T201
         return 0
     logging.basicConfig(level=logging.ERROR)
     try:
-        report = _measured(MEASUREMENTS[options.name][1], options.config, options.quick)
+        report = _measured(MEASUREMENTS[options.name], options.config, options.quick)
     except (UnlearnError, TimeoutError) as error:
         print(f"{options.name}: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    show(report, Console(highlight=False))
+    show(report, console(stderr=False))
     if options.json:
         report.write(options.json)
     return 0
@@ -53,11 +68,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measured(measurement: Measurement, config: Path | None, quick: bool) -> Report:
-    console = Console(stderr=True, highlight=False)
-    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting", total=None)
-        return measurement(config, quick, lambda phase: progress.update(task, description=phase))
+    screen = console(stderr=True)
+    columns = BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("starting", total=measurement.phases(quick) + 1)
+        return measurement.run(config, quick, lambda phase: progress.update(task, advance=1, description=phase))
+
+
+def console(*, stderr: bool) -> Console:
+    """Wide enough for the tables where the output is a file."""
+    found = Console(stderr=stderr, highlight=False)
+    if not found.is_terminal:
+        found.width = _WIDTH
+    return found
 
 
 if __name__ == "__main__":

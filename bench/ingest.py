@@ -17,7 +17,7 @@ from bench.throughput import Measured, bare_poll, whole_path
 from processor.generator import tweets
 from processor.settings import Settings
 
-__all__ = ["FULL", "QUICK", "Size", "run"]
+__all__ = ["FULL", "QUICK", "Size", "phases", "run"]
 
 EVENTS_GOAL, BYTES_GOAL, HIDDEN_GOAL, GAP_GOAL = 60_000.0, 50.0, 1.0, 1.0
 LEARNERS = ("naive-bayes", "linear")
@@ -46,11 +46,17 @@ class _Side(NamedTuple):
     redis_bytes: int
 
 
+def phases(quick: bool) -> int:
+    """How often `run` says what it does."""
+    runs = (QUICK if quick else FULL).runs
+    return 1 + runs * (1 + len(LEARNERS)) + 1 + 1 + len(LEARNERS) * 4
+
+
 def run(config: Path | None, quick: bool, tick: Tick) -> Report:
     """Every figure of `ingest`. Raises UnlearnError where services don't start, TimeoutError where work doesn't end."""
     size = QUICK if quick else FULL
     report = Report("ingest", notes=_notes(size))
-    with opened(config, tick) as stand:
+    with opened(config) as stand:
         _ingest(stand, size, report, tick)
         _memory_alone(stand, size, report, tick)
         _deletions(stand, size, report, tick)
@@ -96,15 +102,15 @@ def _pace_figures(sides: dict[str, list[_Side]], bare: list[Measured]) -> list[F
     peer = [one.pace.wall for one in bare]
     peer_cpu = [one.pace.cpu for one in bare]
     for learner, runs in sides.items():
-        suffix = "" if learner == LEARNERS[0] else f".{learner}"
+        suffix = _suffix(learner)
         wall = [one.measured.pace.wall for one in runs]
         cpu = [one.measured.pace.cpu for one in runs]
         figures += [
             Figure.of_runs(f"ingest.events_per_second{suffix}", "events/s", wall, peer, EVENTS_GOAL),
-            Figure.of_runs(f"ingest.events_per_cpu_second{suffix}", "events/s of CPU", cpu, peer_cpu),
+            Figure.of_runs(f"ingest.events_per_cpu_second{suffix}", "events/cpu s", cpu, peer_cpu),
         ]
     vs_poll = [ours.measured.pace.wall / theirs for ours, theirs in zip(sides[LEARNERS[0]], peer, strict=True)]
-    return [*figures, Figure.of_runs("ingest.vs_poll", "of a bare poll's pace", vs_poll)]
+    return [*figures, Figure.of_runs("ingest.vs_poll", "of bare poll", vs_poll)]
 
 
 def _memory_figures(sides: dict[str, list[_Side]], weighed: Held, events: int) -> list[Figure]:
@@ -143,18 +149,23 @@ def _deletions(stand: Stand, size: Size, report: Report, tick: Tick) -> None:
         report.figures += _hidden_figures(phases, learner)
 
 
+def _suffix(learner: str) -> str:
+    return "" if learner == LEARNERS[0] else f".{learner}"
+
+
 def _hidden_figures(phases: Phases, learner: str) -> list[Figure]:
     figures: list[Figure] = []
+    suffix = _suffix(learner)
     for name, took in (("", phases.idle), (".under_load", phases.busy)):
         figures += [
-            Figure(f"hidden{name}.median.{learner}", statistics.median(took), "s", goal=HIDDEN_GOAL),
-            Figure(f"hidden{name}.p99.{learner}", percentile(took, 0.99), "s", goal=HIDDEN_GOAL),
+            Figure(f"hidden{name}.median{suffix}", statistics.median(took), "s", goal=HIDDEN_GOAL),
+            Figure(f"hidden{name}.p99{suffix}", percentile(took, 0.99), "s", goal=HIDDEN_GOAL),
         ]
     return [
         *figures,
-        Figure(f"hidden.missing.{learner}", phases.unhidden, "deletions", goal=0.0),
-        Figure(f"manifests.max_gap.{learner}", max(phases.gaps), "s", goal=GAP_GOAL),
-        Figure(f"manifests.p99_gap.{learner}", percentile(phases.gaps, 0.99), "s", goal=GAP_GOAL),
+        Figure(f"hidden.missing{suffix}", phases.unhidden, "deletions", goal=0.0),
+        Figure(f"manifests.max_gap{suffix}", max(phases.gaps), "s", goal=GAP_GOAL),
+        Figure(f"manifests.p99_gap{suffix}", percentile(phases.gaps, 0.99), "s", goal=GAP_GOAL),
     ]
 
 
@@ -187,6 +198,7 @@ def _notes(size: Size) -> list[str]:
         "Steps: another run with clocks around the steps; naive Bayes. Exclusive times.",
         "Bytes a record: growth of used_memory over all members, subjects included, with few records a hash; "
         "`full_partition` writes the same entries for as many records as the hashes are made for.",
+        "Figures without a learner's name are naive Bayes.",
         "Hidden: from a deletion's record to the manifest that its receipt names, by the broker's clock; one worker "
         f"with one trainer; single deletions at {size.load.deletion_rate:g} a second, idle, then with "
         f"{size.load.insert_rate:g} inserts a second beside.",

@@ -101,14 +101,14 @@ class Stand:
 
 
 @contextmanager
-def opened(config: Path | None, say: Callable[[str], None]) -> Iterator[Stand]:
+def opened(config: Path | None) -> Iterator[Stand]:
     """A stand on the services of the settings; those that don't answer are started, and stopped at the end."""
     base = load_settings(config, demo=True)
     started = [service for service in local_services(base) if not service.answers()]
     folder = Path(mkdtemp(prefix="unlearn-bench-"))
     try:
         for service in started:
-            say(f"{service.name}: {service.up(say)}")
+            service.up(_unsaid)
         stand = Stand(base, folder)
         try:
             yield stand
@@ -116,7 +116,7 @@ def opened(config: Path | None, say: Callable[[str], None]) -> Iterator[Stand]:
             stand.close()
     finally:
         for service in reversed(started):
-            service.down(say)
+            service.down(_unsaid)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -124,6 +124,9 @@ def encode(event: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """(key, value) as producers send them."""
     key = event.get("subject_id") or event["record_id"]
     return key.encode(), json.dumps(event).encode()
+
+
+def _unsaid(_: str) -> None: ...
 
 
 def _topics(settings: Settings) -> Sequence[str]:

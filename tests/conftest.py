@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 
@@ -19,6 +20,11 @@ from processor.services import LocalKafka, LocalRedis, Service
 from processor.services.address import free_port
 from processor.settings import Settings
 from tests.containers import kafka_container, redis_container
+
+# No test is timed: machines are shared. Derandomized, so that a red run is red again.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile("suite")
 
 SECRET = "a secret of the tests, 32 bytes.."
 MakeSettings = Callable[..., Settings]

@@ -15,7 +15,9 @@ NOTHING = "0" * 64
 USUAL = Urgency("auto", 0.3, 0.2, 60.0)
 
 
-def view_of(slices: dict[int, str | None], states: dict[int, State], hit: int = 0, others: tuple[int, ...] = ()) -> View:
+def view_of(
+    slices: dict[int, str | None], states: dict[int, State], hit: int = 0, others: tuple[int, ...] = ()
+) -> View:
     """Shard 0 with slices: end -> file; slices of shard 1 that end elsewhere."""
     change = Change()
     for end, file in slices.items():

@@ -85,7 +85,13 @@ def test_a_clean_up_of_another_shard_is_none_of_ours() -> None:
 
 @pytest.mark.parametrize(
     ("age", "pending", "idle", "closes"),
-    [(0.5, 0, False, True), (0.4, 0, False, False), (0.0, 0, True, True), (0.0, 4, False, True), (0.0, 3, False, False)],
+    [
+        (0.5, 0, False, True),
+        (0.4, 0, False, False),
+        (0.0, 0, True, True),
+        (0.0, 4, False, True),
+        (0.0, 3, False, False),
+    ],
 )
 def test_the_window_closes_by_age_by_count_or_when_idle(age: float, pending: int, idle: bool, closes: bool) -> None:
     assert window_closes(age, 0.5, 2, pending, idle) is closes
