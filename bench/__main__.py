@@ -43,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.list or options.name is None:
         for name, measurement in MEASUREMENTS.items():
-            print(f"{name:12} {measurement.what}")  # noqa: T201
+            print(f"{name:12} {measurement.what}")
         return 0
     logging.basicConfig(level=logging.ERROR)
     try:
         report = _measured(MEASUREMENTS[options.name], options.config, options.quick)
     except (UnlearnError, TimeoutError) as error:
-        print(f"{options.name}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"{options.name}: {error}", file=sys.stderr)
         return 1
     show(report, console(stderr=False))
     if options.json:

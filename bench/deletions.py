@@ -57,24 +57,24 @@ Message = Mapping[str, Any]
 
 
 def measure(stand: Stand, settings: Settings, load: Load, tick: Callable[[str], None]) -> Phases:
-    """All three phases with one worker. Raises TimeoutError where it doesn't come along."""
+    """All three phases with one worker. Raises TimeoutError where it ends or doesn't come along."""
     inserts = list(tweets(load.records, seed=2))
-    with _worker(settings), closing(stand.log.producer()) as producer:
-        tick("preload")
+    with _worker(settings) as alive, closing(stand.log.producer()) as producer:
+        tick(f"deletions, {settings.learner}: preload")
         stand.produce(settings, inserts)
         sender = _Sender(settings, producer)
-        _caught_up(stand.log, settings)
+        _caught_up(stand.log, settings, alive)
         targets = iter(_deletions(inserts))
-        tick("idle")
+        tick(f"deletions, {settings.learner}: idle")
         idle = sender.send(_take(targets, load.deletions), load.deletion_rate)
-        _caught_up(stand.log, settings)
-        tick("inserts")
+        _caught_up(stand.log, settings, alive)
+        tick(f"deletions, {settings.learner}: beside inserts")
         more = tweets(round(load.deletions / load.deletion_rate * load.insert_rate) + 1, seed=3)
         busy = sender.send(_take(targets, load.deletions), load.deletion_rate, more, load.insert_rate)
-        _caught_up(stand.log, settings)
-        tick("kills")
+        _caught_up(stand.log, settings, alive)
+        tick(f"deletions, {settings.learner}: gaps between manifests")
         kills = sender.send(_take(targets, load.kills), load.kill_rate)
-        _caught_up(stand.log, settings)
+        _caught_up(stand.log, settings, alive)
         return _judged(stand.log, settings, idle, busy, kills)
 
 
@@ -92,8 +92,7 @@ class _Sender:
         futures: list[tuple[int, Future[int]]] = []
         while len(futures) < len(events):
             passed = time.monotonic() - began
-            for event in events[len(futures) : int(passed * rate) + 1]:
-                futures.append(self._send(event))
+            futures += map(self._send, events[len(futures) : int(passed * rate) + 1])
             for event in _take(others, int(passed * beside_rate) - sent):
                 self._send(event)
                 sent += 1
@@ -173,15 +172,15 @@ def _hidden(log: Log, settings: Settings) -> dict[tuple[int, int], int]:
     return found
 
 
-def _caught_up(log: Log, settings: Settings) -> None:
+def _caught_up(log: Log, settings: Settings, alive: Callable[[], bool]) -> None:
     """Wait until every partition's newest manifest covers all that the topic holds, and its receipts are out."""
     deadline = time.monotonic() + _PATIENCE
     ends = {partition: end for partition, (_, end) in log.bounds(settings.events_topic).items()}
     results = Results(settings.model)
     with closing(log.tail(settings.results_topic)) as tail:
         while any(_applied(results, partition) < end for partition, end in ends.items()):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the worker did not come along in {_PATIENCE:g} s")
+            if not alive() or time.monotonic() > deadline:
+                raise TimeoutError(f"the worker ended, or did not come along in {_PATIENCE:g} s")
             results.merge(tail.poll(0.1))
     time.sleep(2 * settings.publish_every + 0.5)
 
@@ -206,13 +205,13 @@ def _take(events: Iterator[Message], count: int) -> list[Message]:
 
 
 @contextmanager
-def _worker(settings: Settings) -> Iterator[None]:
+def _worker(settings: Settings) -> Iterator[Callable[[], bool]]:
     context = multiprocessing.get_context("spawn")
     stopping = context.Event()
     process = context.Process(target=_work, args=(settings, stopping))
     process.start()
     try:
-        yield
+        yield process.is_alive
     finally:
         stopping.set()
         process.join(60.0)

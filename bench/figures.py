@@ -1,8 +1,9 @@
-"""What a measurement brings: figures with their goals, and tables. A figure says a thing once, for people and in JSON."""
+"""What a measurement brings: figures with their goals, and tables, for people and as JSON."""
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
@@ -104,4 +105,4 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values:
         raise ValueError("no values")
     ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -14,7 +14,7 @@ from processor.routing import tag_of
 from processor.state.keys import Keys
 from processor.state.memberships import write_members
 
-__all__ = ["Held", "filled", "held", "used", "redis_cpu"]
+__all__ = ["Held", "filled", "held", "redis_cpu", "used"]
 
 _SAMPLES = 400
 
@@ -64,7 +64,7 @@ def _send(client: redis.Redis, ops: Iterator[Any], size: int = 5000) -> None:
     while part := list(islice(ops, size)):
         pipe = client.pipeline(transaction=False)
         for op in part:
-            pipe.execute_command(*op)
+            pipe.execute_command(*op)  # type: ignore[no-untyped-call]
         pipe.execute()
 
 

@@ -41,7 +41,7 @@ class Stand:
 
     def model(self, name: str, **changed: Any) -> Settings:
         """Settings of a new model with its topics; `topics` may name another model's events."""
-        values = {
+        values: dict[str, Any] = {
             "model": f"{self._run}-{name}",
             "partitions": PARTITIONS,
             "store": {"url": (self.folder / name).as_uri()},
@@ -75,7 +75,7 @@ class Stand:
         try:
             admin.delete_topics(sorted(topics))
         except KafkaError as error:
-            print(f"topics {self._run}-* are left behind: {type(error).__name__}")  # noqa: T201
+            print(f"topics {self._run}-* are left behind: {type(error).__name__}")
         finally:
             admin.close()
             self.log.close()

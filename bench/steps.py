@@ -49,7 +49,9 @@ class Step:
 class Stopwatch:
     """Adds up exclusive times by step; every thread has a stack of its own."""
 
-    def __init__(self, wall: Callable[[], float] = time.perf_counter, cpu: Callable[[], float] = time.thread_time):
+    def __init__(
+        self, wall: Callable[[], float] = time.perf_counter, cpu: Callable[[], float] = time.thread_time
+    ) -> None:
         self.steps: dict[str, Step] = {}
         self._wall, self._cpu = wall, cpu
         self._threads = threading.local()

@@ -16,9 +16,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 def with_tables(text: str) -> str:
     """The README's text with every generated table as it is now."""
     table = CliRunner().invoke(cli, ["settings", "--markdown"], catch_exceptions=False).stdout.strip()
-    return re.sub(
-        r"(?s)(<!-- settings -->\n).*?(<!-- /settings -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text
-    )
+    return re.sub(r"(?s)(<!-- settings -->\n).*?(<!-- /settings -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text)
 
 
 if __name__ == "__main__":

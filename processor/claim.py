@@ -6,7 +6,7 @@ Steps as numbered there; 2 (the results tail has passed the topic's end) is the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from processor.errors import LogDiverged, Refused
 from processor.identity import check_identity
@@ -15,24 +15,28 @@ from processor.owned import Owned
 from processor.results import Published
 from processor.routing import Digests
 from processor.settings import Settings
+from processor.slices import Members
 from processor.state.redis import PartitionState, Token
+from processor.store import Store
+from processor.tails import read_tail
 from processor.view import View
 
 __all__ = ["Claimer"]
 
-Restore = Callable[[Owned, Sequence[Record]], None]
+Restore = Callable[[Owned, Members, Iterable[Record]], None]
 
 
 class Claimer:
     """Claims partitions. Raises Refused where one must stop: never a silent reset.
 
-    `restore` takes open rows back from the log's records.
+    `restore` takes open rows back from a tail and the log's records behind it.
     """
 
     def __init__(
         self,
         settings: Settings,
         log: Log,
+        store: Store,
         state_of: Callable[[int], PartitionState],
         identity: str,
         restore: Restore,
@@ -41,6 +45,7 @@ class Claimer:
     ) -> None:
         self._topic = settings.events_topic
         self._log = log
+        self._store = store
         self._state_of = state_of
         self._identity = identity
         self._restore = restore
@@ -119,10 +124,13 @@ class Claimer:
         view = owned.view
         begin = max(view.registered, view.number("start"))
         unregistered = view.open or any(end > view.registered for end in view.ends)
-        if unregistered and start > begin:
-            raise Refused(
-                f"partition {owned.partition}: rows from offset {begin} on are in no file yet, "
-                f"and the log starts at {start}: its retention is too short"
-            )
         if unregistered:
-            self._restore(owned, list(self._log.read(self._topic, owned.partition, begin, view.applied)))
+            tail, goes_on = read_tail(self._store, view.meta.get("tail", ""), view.number("tail_to"))
+            begin = max(begin, goes_on)
+            if start > begin:
+                raise Refused(
+                    f"partition {owned.partition}: rows from offset {begin} on are in no file yet, "
+                    f"and the log starts at {start}: its retention is too short"
+                )
+            records = self._log.read(self._topic, owned.partition, begin, view.applied)
+            self._restore(owned, tail, records)

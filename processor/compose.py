@@ -78,7 +78,7 @@ class Timing(NamedTuple):
     changed: bool
     """The shards' entries differ from that manifest's."""
     advanced: bool
-    """`applied` does."""
+    """`applied` or `erased_through` does."""
 
 
 class Urgency(NamedTuple):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.learner import Learner
 from processor.features import members_of
@@ -13,8 +17,9 @@ from processor.parsing import Parser
 from processor.plan import Frame, Lookups, Plan, Row, plan
 from processor.routing import Digests, shard_of, tag_of
 from processor.settings import Settings
+from processor.slices import NO_SUBJECT, Members
 from processor.state.memberships import lookup_reads, parse_lookups, write_holes, write_members
-from processor.triage import Deletion, Insertion, Item, Triage
+from processor.triage import Addressed, Deletion, Insertion, Item, Triage
 from processor.view import slice_start
 
 __all__ = ["Intake", "parser_of"]
@@ -50,18 +55,38 @@ class Intake:
         triage = self._triage(partition)
         return triage.sort_all(records, [self._parser.parse(record.value) for record in records])
 
-    def restore(self, owned: Owned, records: Sequence[Record]) -> None:
-        """Take back the open rows from the log: those that the membership still names, or a clean-up covers."""
-        items = [item for item in self.items(owned.partition, records) if isinstance(item, Insertion)]
-        lookups = self._look_up(owned, items)
-        shards = self._settings.shards_per_partition
-        self._open(
-            owned,
-            [Row(i.offset, shard_of(i.who.subject or i.who.record, shards), i) for i in items if _is_row(i, lookups)],
-        )
+    def restore(self, owned: Owned, tail: Members, records: Iterable[Record]) -> None:
+        """Take back the open rows: those of the tail and of the log behind it that the membership names.
+
+        A row that a clean-up covers is still named, until its hole is recorded.
+        """
+        for at in range(0, len(tail), self._settings.batch_records):
+            self._restore_tail(owned, tail.take(_between(len(tail), at, at + self._settings.batch_records)))
+        for part in _parts(records, self._settings.batch_records):
+            items = [item for item in self.items(owned.partition, part) if isinstance(item, Insertion)]
+            lookups = self._look_up(owned, items)
+            self._open(owned, [self._row(item) for item in items if _names(lookups, item.who, item.offset)])
+
+    def _restore_tail(self, owned: Owned, tail: Members) -> None:
+        whos = [
+            Addressed(record.tobytes(), b"" if subject.tobytes() == NO_SUBJECT else subject.tobytes())
+            for record, subject in zip(tail.records, tail.subjects, strict=True)
+        ]
+        lookups = self._entries(owned, whos)
+        slots = tail.slots.tolist()
+        kept = np.array([_names(lookups, who, slot) for who, slot in zip(whos, slots, strict=True)], np.bool_)
+        kept &= tail.slots >= owned.view.registered
+        shards = np.array([shard_of(who.subject or who.record, self._settings.shards_per_partition) for who in whos])
+        owned.open_rows.add(shards[kept].astype(np.int32), tail.take(kept))
+
+    def _row(self, item: Insertion) -> Row:
+        shard = shard_of(item.who.subject or item.who.record, self._settings.shards_per_partition)
+        return Row(item.offset, shard, item)
 
     def _look_up(self, owned: Owned, items: Sequence[Item]) -> Lookups:
-        whos = [item.who for item in items if isinstance(item, Insertion | Deletion)]
+        return self._entries(owned, [item.who for item in items if isinstance(item, Insertion | Deletion)])
+
+    def _entries(self, owned: Owned, whos: Sequence[Addressed]) -> Lookups:
         records = list({who.record: None for who in whos if who.record})
         subjects = list({who.subject: None for who in whos if who.subject})
         replies = owned.read(lookup_reads(owned.state.keys, records, subjects))
@@ -122,7 +147,19 @@ class Intake:
         )
 
 
-def _is_row(item: Insertion, lookups: Lookups) -> bool:
-    entry = lookups.records.get(item.who.record)
-    pair = entry.pairs.get(tag_of(item.who.subject)) if entry else None
-    return pair is not None and pair.slot == item.offset
+def _names(lookups: Lookups, who: Addressed, slot: int) -> bool:
+    """Whether the membership names exactly this slot for the pair."""
+    entry = lookups.records.get(who.record)
+    pair = entry.pairs.get(tag_of(who.subject)) if entry else None
+    return pair is not None and pair.slot == slot
+
+
+def _between(length: int, start: int, stop: int) -> NDArray[np.bool_]:
+    at = np.arange(length)
+    return (at >= start) & (at < stop)
+
+
+def _parts(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    source = iter(records)
+    while part := list(islice(source, size)):
+        yield part

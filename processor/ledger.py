@@ -48,7 +48,7 @@ class Ledger:
         if not self._open:
             return
         for shard, held in self._open.items():
-            self._slices[shard, end] = Slice(held.sum, held.live, held.last_death)
+            self._slices[shard, end] = Slice(held.sum, held.live, held.last_death, first_death=held.first_death)
         self._open = {}
         self.ends.append(end)
 
@@ -126,4 +126,6 @@ _Held = TypeVar("_Held", Open, Slice)
 def _without(held: _Held, kill: Kill) -> _Held:
     total = (held.sum - slot_hash(kill.slot)) % MODULUS
     # A clean-up writes deaths that are older than those of rows killed since its subject was deleted.
-    return held._replace(sum=total, live=held.live - 1, last_death=max(held.last_death, kill.death))
+    first = kill.death if held.first_death < 0 else min(held.first_death, kill.death)
+    last = max(held.last_death, kill.death)
+    return held._replace(sum=total, live=held.live - 1, last_death=last, first_death=first)

@@ -93,6 +93,9 @@ class Outbox:
         reason = "the log refuses to take it where it belongs"
         pending = owned.view.pending.get(offset)
         since, deadline = (pending.since, pending.deadline) if pending else (0, 0)
+        if COPIES in owned.view.outbox[offset]:
+            # Some partitions never hear of it: what is unresolved must not be said to be hidden.
+            change.drop("pending", offset)
         change.put("outbox", offset, [DEAD, reason])
         change.put("unresolved", offset, Unresolved(reason, deadline, since))
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from processor.jobs import Job, Trained
 from processor.ledger import Kill
@@ -16,10 +16,15 @@ from processor.slices import OpenRows
 from processor.state.redis import Op, PartitionState, Token
 from processor.view import Change, View
 
-__all__ = ["Owned", "Publishing", "Running", "Sealing", "Written"]
+__all__ = ["Filed", "Owned", "Publishing", "Running", "Sealing", "Tailing"]
 
-Written = list[tuple[int, str, int]]
-"""(shard, file, rows) of one slice, as written to the store."""
+
+class Filed(NamedTuple):
+    """A slice file as written: its shard, its name, and the slots in it; no name where there was no row."""
+
+    shard: int
+    name: str
+    slots: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -34,11 +39,18 @@ class Running:
 
 @dataclass(slots=True)
 class Sealing:
-    """A slice whose files are being written; `omitted` are the dead slots left out of them."""
+    """A slice whose files are being written, or one of whose files is being written again."""
 
     end: int
-    omitted: list[tuple[int, int]]
-    future: Future[Written]
+    future: Future[list[Filed]]
+
+
+@dataclass(slots=True)
+class Tailing:
+    """A tail file being written: the open rows as of `applied`."""
+
+    applied: int
+    future: Future[str]
 
 
 @dataclass(slots=True)
@@ -63,6 +75,15 @@ class Owned:
     """Until `applied` reaches it nothing is published: Redis was rolled back."""
     running: dict[int, Running] = field(default_factory=dict)
     sealing: Sealing | None = None
+    rewriting: Sealing | None = None
+    dead_since: dict[tuple[int, int], float] = field(default_factory=dict)
+    """When dead rows were first seen in the file of (shard, end) (monotonic)."""
+    tailing: Tailing | None = None
+    tailed_at: float = 0.0
+    files_seen: bool = False
+    """Whether the pointers of the tables were compared with the store since the claim."""
+    erased_through: int = 0
+    """What the last look at the store allows to say; see `sweep`."""
     publishing: Publishing | None = None
     manifest: Manifest | None = None
     """The newest of ours that the broker acknowledged."""
@@ -75,6 +96,7 @@ class Owned:
     rows_since: float | None = None
     """When the oldest live open row came (monotonic)."""
     own_seal: Future[int] | None = None
+    seal_look_at: float = float("-inf")
     records: dict[int, Record] = field(default_factory=dict)
     """Records that the outbox names, from the batch in hand."""
     sending: dict[int, dict[str, Future[int]]] = field(default_factory=dict)
@@ -88,6 +110,10 @@ class Owned:
     @property
     def catching_up(self) -> bool:
         return self.view.applied < self.catch_up_to
+
+    def writer(self) -> str:
+        """A part of file names that nobody else ever uses."""
+        return f"{self.token.counter}-{self.token.nonce[:8]}-{self.next_sequence()}"
 
     def next_sequence(self) -> int:
         self.sequence += 1

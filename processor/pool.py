@@ -64,7 +64,9 @@ class PoolTrainers:
 
     def __init__(self, settings: Settings) -> None:
         self._size = settings.trainers
-        self._spec = LearnerSpec(settings.learner, settings.classes, settings.features, settings.store.url, settings.model)
+        self._spec = LearnerSpec(
+            settings.learner, settings.classes, settings.features, settings.store.url, settings.model
+        )
         self._busy: set[Future[Trained]] = set()
         self._pool = self._make()
 

@@ -27,20 +27,11 @@ from processor.settings import Settings
 from processor.state.redis import DirtyShard
 from processor.view import Change, Pending, View
 
-__all__ = ["Publisher", "erased_through"]
+__all__ = ["Publisher"]
 
 
 _NOTHING_SENT: Future[int] = Future()
 _NOTHING_SENT.set_result(-1)
-
-
-def erased_through(view: View) -> int:
-    """No byte of what was deleted before this offset is left in what we keep.
-
-    Without rewriting of slice files, that is the first death or open clean-up there is.
-    """
-    deaths = [cleanup.death for cleanup in view.cleanups.values()]
-    return min([view.applied, *deaths, *([0] if view.number("holes") else [])])
 
 
 class Publisher:
@@ -86,7 +77,7 @@ class Publisher:
             unhidden=None if owned.unhidden_since is None else now - owned.unhidden_since,
             recovering=recovering,
             changed=last is None or shards != last.shards,
-            advanced=last is None or owned.view.applied > last.applied,
+            advanced=last is None or (owned.view.applied, self._erased(owned)) > (last.applied, last.erased_through),
         )
 
     def _publish(self, owned: Owned, shards: tuple[ShardEntry, ...]) -> None:
@@ -108,6 +99,10 @@ class Publisher:
         future = self._producer.send(self._settings.results_topic, 0, key, data)
         owned.publishing = Publishing(manifest, data, future)
 
+    @staticmethod
+    def _erased(owned: Owned) -> int:
+        return min(owned.erased_through, owned.view.applied)
+
     def _manifest(self, owned: Owned, shards: tuple[ShardEntry, ...]) -> Manifest:
         return Manifest(
             model=self._settings.model,
@@ -116,7 +111,7 @@ class Publisher:
             token=TokenField(counter=owned.token.counter, nonce=owned.token.nonce),
             sequence=owned.next_sequence(),
             applied=owned.view.applied,
-            erased_through=erased_through(owned.view),
+            erased_through=self._erased(owned),
             created_at=round(time.time() * 1000),
             learner=self._learner,
             profile=self._profile,

@@ -6,14 +6,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+from processor.filing import register_file, write_slice
 from processor.log.protocol import Log, Producer
-from processor.owned import Owned, Sealing, Written
+from processor.owned import Filed, Owned, Sealing
 from processor.settings import Settings
-from processor.slices import Members, encode_slice
-from processor.store import Store, artefact_name
+from processor.slices import Members
+from processor.store import Artefact, Store
 from processor.view import Change
 
 __all__ = ["SEAL_EVENT", "Sealer", "seal_due"]
+
+_LOOK_EVERY = 1.0
+"""Seconds between looks at the log's end, which asks the broker."""
 
 SEAL_EVENT = b'{"type":"seal"}'
 
@@ -46,7 +50,7 @@ class Sealer:
         """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
         if owned.sealing is not None and owned.sealing.future.done():
             sealing, owned.sealing = owned.sealing, None
-            self._register(owned, sealing, sealing.future.result())
+            self._register(owned, sealing.end, sealing.future.result())
         if owned.sealing is None:
             self._begin(owned)
 
@@ -54,8 +58,12 @@ class Sealer:
         """Append a seal event where one is due. Raises LogUnavailable."""
         if owned.catching_up or owned.partition >= self._settings.partitions:
             return
-        waited = None if owned.rows_since is None else self._clock() - owned.rows_since
-        if seal_due(waited, self._settings.seal_after, self._seal_applied(owned)) and self._at_end(owned):
+        now = self._clock()
+        waited = None if owned.rows_since is None else now - owned.rows_since
+        if now < owned.seal_look_at or not seal_due(waited, self._settings.seal_after, self._seal_applied(owned)):
+            return
+        owned.seal_look_at = now + _LOOK_EVERY
+        if self._at_end(owned):
             owned.own_seal = self._producer.send(self._settings.events_topic, owned.partition, None, SEAL_EVENT)
 
     def _seal_applied(self, owned: Owned) -> bool:
@@ -72,31 +80,21 @@ class Sealer:
         if end is None:
             return
         members = owned.open_rows.select(end)
-        omitted = [(shard, slot) for shard, slots in owned.open_rows.dead_below(end).items() for slot in slots]
-        writer = f"{owned.token.counter}-{owned.token.nonce[:8]}-{owned.next_sequence()}"
-        future = self._io.submit(self._write, owned.partition, end, owned.view.applied, members, writer)
-        owned.sealing = Sealing(end, omitted, future)
+        future = self._io.submit(self._write, owned.partition, end, owned.view.applied, members, owned.writer())
+        owned.sealing = Sealing(end, future)
 
-    def _write(self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str) -> Written:
-        written: Written = []
-        for shard, rows in members.items():
-            data = encode_slice(end, applied, rows)
-            name = artefact_name(partition, shard, "slice", writer, data)
-            self._store.put(name, data)
-            written.append((shard, name, len(rows)))
-        return written
+    def _write(self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str) -> list[Filed]:
+        return [
+            write_slice(self._store, Artefact(partition, shard, "slice", end, applied), writer, rows)
+            for shard, rows in members.items()
+        ]
 
-    def _register(self, owned: Owned, sealing: Sealing, written: Written) -> None:
-        view, change, end = owned.view, Change(), sealing.end
-        files = {shard: (name, rows) for shard, name, rows in written}
-        for shard in [shard for shard, e in view.slices if e == end]:
-            name, rows = files.get(shard, ("", 0))
-            change.put("slices", (shard, end), view.slices[shard, end]._replace(file=name, rows=rows))
+    def _register(self, owned: Owned, end: int, files: list[Filed]) -> None:
+        change = Change()
+        written = {filed.shard: filed for filed in files}
+        for shard in [shard for shard, e in owned.view.slices if e == end]:
+            register_file(owned, change, end, written.get(shard, Filed(shard, "", frozenset())))
         change.put("meta", "registered", end)
-        for shard, slot in sealing.omitted:
-            # No file holds these rows, so nothing will ever ask who killed them.
-            change.ops.append(("HDEL", owned.state.keys.holes(shard, view.start_of(slot)), str(slot)))
-        change.put("meta", "holes", view.number("holes") - len(sealing.omitted))
         owned.commit(change)
         owned.open_rows.drop(end)
         owned.counters["slices"] += 1

@@ -202,6 +202,12 @@ class Settings(BaseSettings):
     trainers: int = Field(1, ge=0, le=1024, description="training processes; 0: train in the worker")
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")
     drain_within: Duration = Field(30.0, gt=0, description="seconds from SIGTERM to the end at most")
+    tail_every: Duration = Field(
+        60.0, gt=0, description="seconds between copies of the open slice's rows in the store, at most"
+    )
+    erase_after: Duration = Field(
+        3600.0, description="seconds a dead row stays in a slice file once nothing needs it, at most"
+    )
     garbage_grace: Duration = Field(600.0, description="seconds a file stays after the last use of it")
     services_dir: Path = Field(Path(".services"), description="folder of the local services' data and logs")
     kafka: KafkaSettings = KafkaSettings()

@@ -133,11 +133,10 @@ class OpenRows:
         alive = ~np.isin(members.slots, np.fromiter(self._dead, np.int64, len(self._dead)))
         return {int(shard): members.take((shards == shard) & alive) for shard in np.unique(shards[alive])}
 
-    def dead_below(self, end: int) -> dict[int, list[int]]:
-        """Slots of the rows below an end that `select` leaves out, by shard."""
-        shards, members = self._below(end)
-        dead = np.isin(members.slots, np.fromiter(self._dead, np.int64, len(self._dead)))
-        return {int(shard): members.slots[dead & (shards == shard)].tolist() for shard in np.unique(shards[dead])}
+    def all(self) -> Members:
+        """Every row that is here and has no hole."""
+        _, members = self._below(NEVER)
+        return members.take(~np.isin(members.slots, np.fromiter(self._dead, np.int64, len(self._dead))))
 
     def of_subject(self, subject: bytes) -> Members:
         """The rows of one subject that have no hole yet."""

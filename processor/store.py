@@ -1,6 +1,7 @@
 """Artefacts behind one URL: slice files and states, each name written once and never shared.
 
-Names are `partition/shard/kind/token-sequence-digest`. A file is there whole or not at all: written under
+Names are `partition/shard/kind/token-sequence.end.applied-digest`: what a file holds can be told without
+reading it. A file is there whole or not at all: written under
 a temporary name, synced, renamed, its folder synced.
 """
 
@@ -8,17 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from processor.errors import SettingsError, StoreUnavailable
 
-__all__ = ["FolderStore", "Store", "artefact_name", "open_store"]
+__all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "newest_files", "open_store", "read_name"]
 
 _TEMPORARY = ".part"
+_NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-9a-f]{16}")
 
 
 class Store(Protocol):
@@ -37,9 +40,41 @@ class Store(Protocol):
     def delete(self, name: str) -> None: ...
 
 
-def artefact_name(partition: int, shard: int, kind: str, writer: str, data: bytes) -> str:
+class Artefact(NamedTuple):
+    """What a name says: rows with slot < `end` that were not dead before `applied`."""
+
+    partition: int
+    shard: int
+    kind: Literal["slice", "state", "tail"]
+    end: int
+    applied: int
+
+
+def artefact_name(artefact: Artefact, writer: str, data: bytes) -> str:
     """`writer` is unique to who writes: token and sequence."""
-    return f"{partition}/{shard}/{kind}/{writer}-{hashlib.sha256(data).hexdigest()[:16]}"
+    partition, shard, kind, end, applied = artefact
+    return f"{partition}/{shard}/{kind}/{writer}.{end}.{applied}-{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def read_name(name: str) -> Artefact | None:
+    """What a name says; None for one that `artefact_name` doesn't make."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    partition, shard, kind, end, applied = found.groups()
+    return Artefact(int(partition), int(shard), kind, int(end), int(applied))  # type: ignore[arg-type]
+
+
+def newest_files(names: Iterable[str]) -> dict[tuple[int, int], tuple[Artefact, str]]:
+    """(shard, end) -> the slice file made at the highest `applied`."""
+    newest: dict[tuple[int, int], tuple[Artefact, str]] = {}
+    for name in names:
+        artefact = read_name(name)
+        if artefact is not None and artefact.kind == "slice":
+            held = newest.get((artefact.shard, artefact.end))
+            if held is None or artefact.applied > held[0].applied:
+                newest[artefact.shard, artefact.end] = artefact, name
+    return newest
 
 
 def open_store(url: str, model: str) -> Store:

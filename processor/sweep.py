@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from processor.settings import Settings
 from processor.slice_files import read_slice
 from processor.slices import Members
 from processor.state.memberships import lookup_reads, parse_lookups, write_holes, write_members
-from processor.store import Store
+from processor.store import Store, newest_files, read_name
 from processor.view import Change, Cleanup, View
 
-__all__ = ["Sweeper", "bury"]
+__all__ = ["Sweeper", "bury", "erased_through"]
 
 _CHUNK = 1000
 
@@ -40,8 +40,9 @@ def bury(
 class Sweeper:
     """One chunk a turn and partition, so that the loop never waits for it."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, forgets: bool) -> None:
         self._settings = settings
+        self._forgets = forgets
         self._store = store
 
     def clean_up(self, owned: Owned) -> None:
@@ -87,16 +88,42 @@ class Sweeper:
         change.put("meta", "holes", view.number("holes") + len(ledger.kills))
         return [kill.slot for kill in ledger.kills]
 
-    def collect(self, owned: Owned) -> int:
-        """Delete files of the partition that nothing has referred to for the grace. Returns how many."""
-        needed = set(_needed(owned))
-        grace, gone = self._settings.garbage_grace, 0
-        for name, age in list(self._store.names(f"{owned.partition}/")):
-            if age > grace and name not in needed:
-                self._store.delete(name)
-                gone += 1
-        owned.counters["collected"] += gone
-        return gone
+    def collect(self, owned: Owned) -> None:
+        """Delete files of the partition that nothing has referred to for the grace, and see what is left.
+
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        needed, grace = set(_needed(owned)), self._settings.garbage_grace
+        found = list(self._store.names(f"{owned.partition}/"))
+        newest = {name for _, name in newest_files(name for name, _ in found).values()}
+        writers = tuple(f"/{running.job.writer}." for running in owned.running.values())
+        garbage = {n: age for n, age in found if n not in needed and not any(writer in n for writer in writers)}
+        gone = [name for name, age in garbage.items() if age > grace and name not in newest]
+        if gone:
+            # Asked after the list was made: to an owner of before, its successor's files look like garbage.
+            owned.read([("EXISTS", owned.state.keys.meta)])
+        for name in gone:
+            self._store.delete(name)
+        owned.counters["collected"] += len(gone)
+        owned.erased_through = max(
+            owned.erased_through, erased_through(owned.view, garbage.keys() - set(gone), self._forgets)
+        )
+
+
+def erased_through(view: View, garbage: Iterable[str], forgets: bool) -> int:
+    """No byte of what was deleted before this offset is left in files or Redis.
+
+    `garbage` are the files in the store that nothing refers to. A file holds no row that was dead before the
+    `applied` in its name; what died in one that is referred to since then has a hole in Redis, and what a
+    state must still forget died after its `applied`. Stays true as time goes on.
+    """
+    deaths = [held.first_death for held in view.slices.values() if held.first_death >= 0]
+    deaths += [held.first_death for held in view.open.values() if held.first_death >= 0]
+    deaths += [cleanup.death for cleanup in view.cleanups.values()]
+    if forgets:
+        states = ((shard, state.applied) for (shard, _), state in view.states.items())
+        deaths += [applied for shard, applied in states if applied < view.hits.get(shard, 0)]
+    files = [read_name(name) for name in (*garbage, *filter(None, [view.meta.get("tail")]))]
+    return min([view.applied, *deaths, *(artefact.applied if artefact else 0 for artefact in files)])
 
 
 def _of_subject(members: Members, subject: bytes, cursor: int) -> Members:
@@ -121,3 +148,4 @@ def _needed(owned: Owned) -> Iterator[str]:
 def _named(view: View) -> Iterator[str]:
     yield from (held.file for held in view.slices.values() if held.file)
     yield from (state.file for state in view.states.values())
+    yield from filter(None, [view.meta.get("tail")])

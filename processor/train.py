@@ -19,7 +19,7 @@ from processor.jobs import Built, Job, Part, Trained
 from processor.lineage import EMPTY, MODULUS, chain, sum_slots
 from processor.slice_files import read_slice
 from processor.slices import Members, deaths
-from processor.store import Store, artefact_name
+from processor.store import Artefact, Store, artefact_name
 from processor.view import State
 
 __all__ = ["run"]
@@ -97,7 +97,8 @@ class _Run:
 
     def _store(self, through: int) -> None:
         data = encode_state(self.learner, self.state)
-        name = artefact_name(self.job.partition, self.job.shard, "state", f"{self.job.writer}.{through}", data)
+        artefact = Artefact(self.job.partition, self.job.shard, "state", through, self.job.applied)
+        name = artefact_name(artefact, self.job.writer, data)
         self.store.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
         state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data))

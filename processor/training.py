@@ -142,14 +142,14 @@ class Training:
                 keep([t for t, _ in view.shard_states(shard)] + list(order.learn), self._settings.checkpoints)
             ),
             total=sum(held.sum for end, held in view.shard_slices(shard) if end <= last) if self._forgets else None,
-            writer=f"{owned.token.counter}-{owned.token.nonce[:8]}-{owned.next_sequence()}",
+            writer=owned.writer(),
         )
 
     def _register(self, owned: Owned, running: Running) -> None:
         shard = running.job.shard
         error = running.future.exception()
         if isinstance(error, ArtefactInvalid):
-            self._distrust(owned, shard, f"a stored file can't be used: {error}")
+            self._distrust(owned, running, f"a stored file can't be used: {error}")
             return
         if error is not None:
             self._crashed(owned, running, error)
@@ -157,7 +157,7 @@ class Training:
         trained = running.future.result()
         if not trained.agrees:
             owned.counters["lineage_mismatches"] += 1
-            self._distrust(owned, shard, "what was learned is not what the membership holds")
+            self._distrust(owned, running, "what was learned is not what the membership holds")
             return
         change = Change()
         for built in _valid(trained, running.kills, self._forgets, owned.view.applied):
@@ -188,13 +188,18 @@ class Training:
             self._suspects += [] if who in self._suspects else [who]
             self._retry_at.pop(who, None)
             return
+        self._blame(owned, running)
+
+    def _blame(self, owned: Owned, running: Running) -> None:
+        """The job failed by itself: the third time its shard goes into quarantine."""
+        shard = running.job.shard
         ends = [part.end for part in (*running.job.forget, *running.job.learn)]
         crash = after_crash(owned.view.crashes.get(shard), max(ends, default=owned.view.last_end))
         change = Change()
         change.put("crashes", shard, crash)
         owned.commit(change)
         if in_quarantine(crash):
-            self._acquit_suspect(who)
+            self._acquit_suspect((owned.partition, shard))
             owned.counters["quarantined"] += 1
             _log.error("shard %d of partition %d is in quarantine: it is left out", shard, owned.partition)
 
@@ -212,9 +217,12 @@ class Training:
         """The partition is no longer ours: nobody waits for its suspects."""
         self._suspects = [suspect for suspect in self._suspects if suspect[0] != partition]
 
-    def _distrust(self, owned: Owned, shard: int, why: str) -> None:
-        """A safety net that should never catch. The shard is learned anew from empty."""
+    def _distrust(self, owned: Owned, running: Running, why: str) -> None:
+        """A safety net that should never catch. The shard is learned anew from empty; if that fails too, blamed."""
+        shard = running.job.shard
         self._fail(owned, shard, f"{why}; learning anew")
+        if running.job.base is None:
+            self._blame(owned, running)
         change = Change()
         for through, _ in owned.view.shard_states(shard):
             change.drop("states", (shard, through))

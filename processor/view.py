@@ -27,6 +27,9 @@ class Slice(NamedTuple):
     file: str | None = None
     """None until registered; empty if no row was left to keep."""
     rows: int = 0
+    """Rows in the file, the dead ones too."""
+    first_death: int = -1
+    """The first death that Redis still has a hole for."""
 
 
 class Open(NamedTuple):
@@ -36,6 +39,7 @@ class Open(NamedTuple):
     live: int = 0
     last_death: int = -1
     accepted: int = 0
+    first_death: int = -1
 
 
 class State(NamedTuple):
@@ -154,6 +158,13 @@ def _chunks(items: list[Any], size: int = 1000) -> Iterable[list[Any]]:
     return (items[i : i + size] for i in range(0, len(items), size))
 
 
+def _sort(table: dict[Any, Any]) -> None:
+    """By offset, as it has grown before a claim: the oldest comes first."""
+    ordered = sorted(table.items(), key=lambda item: item[1].death if isinstance(item[1], Cleanup) else item[0])
+    table.clear()
+    table.update(ordered)
+
+
 def slice_start(ends: Sequence[int], slot: int) -> int:
     """Where a slot's slice starts, given the slice ends so far: fixed from the slot's first moment on."""
     at = bisect_right(ends, slot)
@@ -179,6 +190,8 @@ class View:
         self.pending: dict[int, Pending] = read["pending"]
         self.unresolved: dict[int, Unresolved] = read["unresolved"]
         self.crashes: dict[int, Crash] = read["crashes"]
+        for table in (self.cleanups, self.outbox, self.pending):
+            _sort(table)
         self.ends: list[int] = sorted({end for _, end in self.slices})
 
     def number(self, name: str) -> int:

@@ -22,7 +22,15 @@ import redis
 from models import digest
 from models.learner import Learner
 from processor.claim import Claimer
-from processor.errors import Fenced, LogUnavailable, Refused, RolledBack, StateUnavailable, StoreUnavailable
+from processor.errors import (
+    ArtefactInvalid,
+    Fenced,
+    LogUnavailable,
+    Refused,
+    RolledBack,
+    StateUnavailable,
+    StoreUnavailable,
+)
 from processor.identity import identity_hash, identity_of
 from processor.intake import Intake, parser_of
 from processor.log.protocol import Batch, Log, Polled
@@ -30,13 +38,16 @@ from processor.manifest import Manifest
 from processor.outbox import Outbox
 from processor.owned import Owned
 from processor.publish import Publisher
+from processor.repair import Repairer
 from processor.results import Results
+from processor.rewrite import Rewriter
 from processor.seal import Sealer
 from processor.settings import Settings
 from processor.state.keys import Keys
 from processor.state.redis import PartitionState
 from processor.store import Store
 from processor.sweep import Sweeper
+from processor.tails import Tailer
 from processor.training import Trainers, Training
 
 __all__ = ["Worker"]
@@ -75,11 +86,17 @@ class Worker:
         parser = parser_of(settings, learner)
         self.results = Results(settings.model, clock=clock)
         self._intake = Intake(settings, learner, clock)
-        self._claimer = Claimer(settings, log, self._state_of, identity, self._intake.restore, rebuild=rebuild)
+        self._repairer = Repairer(settings, store)
+        self._tailer = Tailer(settings, store, self._io, clock)
+        self._rewriter = Rewriter(settings, store, self._io, learner.forgets, clock)
+        self._repairer = Repairer(settings, store)
+        self._tailer = Tailer(settings, store, self._io, clock)
+        self._rewriter = Rewriter(settings, store, self._io, learner.forgets, clock)
+        self._claimer = Claimer(settings, log, store, self._state_of, identity, self._intake.restore, rebuild=rebuild)
         self._outbox = Outbox(settings, log, self._producer, parser)
         self._sealer = Sealer(settings, log, self._producer, store, self._io, clock)
         self._training = Training(settings, trainers, learner.forgets, clock)
-        self._sweeper = Sweeper(settings, store)
+        self._sweeper = Sweeper(settings, store, learner.forgets)
         self._publisher = Publisher(
             settings,
             log,
@@ -96,7 +113,7 @@ class Worker:
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
         self._leaving = False
-        self._collect_at = clock() + _COLLECT_EVERY
+        self._collect_at = clock()
         self._commit_at = clock()
 
     def turn(self, timeout: float | None = None) -> int:
@@ -244,10 +261,13 @@ class Worker:
         if not owned.catching_up:
             self._outbox.turn(owned)  # 7
         if owned.partition < self._settings.partitions:
+            self._repairer.turn(owned)
             self._sealer.turn(owned)  # 8
             self._sealer.append_seal(owned)
             self._training.turn(owned, idle)  # 9
             self._publisher.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))  # 10, 11
+            self._rewriter.turn(owned)  # 12
+            self._tailer.turn(owned, leaving=self._leaving)
         self._publisher.send_receipts(owned, self.results)
         self._sweeper.clean_up(owned)
         self._publisher.heartbeat(owned)
@@ -261,7 +281,7 @@ class Worker:
             return
         try:
             step(owned, *args)
-        except (Fenced, RolledBack, StateUnavailable, StoreUnavailable) as error:
+        except (Fenced, RolledBack, *_OUTAGES) as error:
             self.counters[_NAMES[type(error)]] += 1
             self._claim_at[owned.partition] = self._clock() + _CLAIM_RETRY * isinstance(error, _OUTAGES)
             self._drop(owned.partition, str(error))
@@ -274,7 +294,7 @@ class Worker:
             self._commit_at = now + _COMMIT_EVERY
             self._reader.commit({p: owned.view.applied for p, owned in self.owned.items() if not owned.view.outbox})
         if now >= self._collect_at:
-            self._collect_at = now + _COLLECT_EVERY
+            self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
             for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
                 self._guarded(owned, self._sweeper.collect)
 
@@ -283,12 +303,13 @@ class Worker:
         return _BUSY if self.busy else _IDLE
 
 
-_OUTAGES = (StateUnavailable, StoreUnavailable)
+_OUTAGES = (StateUnavailable, StoreUnavailable, ArtefactInvalid)
 _NAMES = {
     Fenced: "fenced",
     RolledBack: "rolled_back",
     StateUnavailable: "state_lost",
     StoreUnavailable: "store_lost",
+    ArtefactInvalid: "artefacts_invalid",
 }
 
 
@@ -306,6 +327,8 @@ def _waits(owned: Owned) -> bool:
         owned.running
         or owned.publishing
         or owned.sealing
+        or owned.rewriting
+        or owned.tailing
         or owned.sending
         or owned.receipts
         or owned.unhidden_since is not None

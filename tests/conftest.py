@@ -103,9 +103,7 @@ def _settings(services_dir: Path, **values: Any) -> Settings:
 
 def _require(service: Service, variable: str) -> None:
     if not service.answers():
-        pytest.fail(
-            f"{service.name} on {service.address}, named by {variable}, doesn't answer", pytrace=False
-        )
+        pytest.fail(f"{service.name} on {service.address}, named by {variable}, doesn't answer", pytrace=False)
 
 
 def _start(stack: ExitStack, service: Service) -> None:

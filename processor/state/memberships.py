@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from processor.membership import Entry, Subject, decode_entry, decode_subject, encode_entry, encode_subject
@@ -10,7 +10,7 @@ from processor.routing import bucket_and_field
 from processor.state.keys import Keys
 from processor.state.redis import Op
 
-__all__ = ["hole_reads", "lookup_reads", "parse_holes", "parse_lookups", "write_holes", "write_members"]
+__all__ = ["drop_holes", "hole_reads", "lookup_reads", "parse_holes", "parse_lookups", "write_holes", "write_members"]
 
 
 def lookup_reads(keys: Keys, records: Collection[bytes], subjects: Collection[bytes]) -> list[Op]:
@@ -39,8 +39,12 @@ def write_members(keys: Keys, records: Mapping[bytes, Entry], subjects: Mapping[
         yield "HSET", keys.subject(bucket), field, encode_subject(subject)
     for digest, entry in records.items():
         bucket, field = bucket_and_field(digest)
-        data = encode_entry(entry)
-        yield ("HSET", keys.record(bucket), field, data) if data else ("HDEL", keys.record(bucket), field)
+        yield write_entry(keys.record(bucket), field, entry)
+
+
+def write_entry(key: str, field: bytes, entry: Entry) -> Op:
+    data = encode_entry(entry)
+    return ("HSET", key, field, data) if data else ("HDEL", key, field)
 
 
 def write_holes(keys: Keys, holes: Iterable[tuple[int, int, int, int]]) -> Iterable[Op]:
@@ -55,6 +59,11 @@ def write_holes(keys: Keys, holes: Iterable[tuple[int, int, int, int]]) -> Itera
 
 def hole_reads(keys: Keys, shard: int, starts: Iterable[int]) -> list[Op]:
     return [("HGETALL", keys.holes(shard, start)) for start in starts]
+
+
+def drop_holes(keys: Keys, shard: int, start: int, slots: Sequence[int]) -> Iterable[Op]:
+    for at in range(0, len(slots), 1000):
+        yield "HDEL", keys.holes(shard, start), *map(str, slots[at : at + 1000])
 
 
 def parse_holes(reply: list[bytes]) -> dict[int, int]:

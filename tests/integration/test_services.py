@@ -121,9 +121,7 @@ def _cluster_id(servers: str) -> str:
         client.close()
 
 
-def test_settings_of_a_test_name_its_services(
-    make_settings: MakeSettings, kafka: str, redis_url: str
-) -> None:
+def test_settings_of_a_test_name_its_services(make_settings: MakeSettings, kafka: str, redis_url: str) -> None:
     one, other = make_settings(), make_settings(slice_span=7)
     assert one.model != other.model
     assert other.slice_span == 7

@@ -18,7 +18,7 @@ from processor.settings import Settings
 from processor.state.redis import Token, connect
 from processor.topics import create
 from processor.verify_log import judge, subject_of
-from tests.integration.processes import Process, run, until
+from tests.integration.processes import Process, until
 from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, settings_of, stood, views
 from tests.integration.stream import Message, make_stream
 
@@ -64,7 +64,7 @@ class Crew:
         until(partial(self.owned_by, *workers), 60, "each worker owns something")
 
     def check(self) -> None:
-        """All that ever stood on the results topic is right, and so is what stands there now."""
+        """After a drain all that ever stood on the results topic is right."""
         assert self.start("--drain").wait(60) == 0
         subject = subject_of(self.settings)
         records: dict[int, list[Record]] = {
@@ -77,7 +77,6 @@ class Crew:
             for verdict in judge(subject, found[manifest.partition], manifest, manifest.applied)
         ]
         assert set(verdicts) <= {"equal", "pending"}
-        assert run(self.settings, "verify", "--from-log").returncode == 0
 
     def close(self) -> None:
         for worker in self._workers:

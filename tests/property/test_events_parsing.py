@@ -56,9 +56,7 @@ ESSENTIALS: list[tuple[str, Any]] = [("type", "insert"), ("event_id", "e"), ("re
 def spelled(draw: st.DrawFn, text: str) -> str:
     """A JSON string in one of its spellings."""
     as_escapes = draw(st.booleans())
-    raw = (
-        "".join(f"\\u{ord(c):04x}" for c in text) if as_escapes and text.isascii() else json.dumps(text)[1:-1]
-    )
+    raw = "".join(f"\\u{ord(c):04x}" for c in text) if as_escapes and text.isascii() else json.dumps(text)[1:-1]
     return f'"{raw}"'
 
 
@@ -84,15 +82,11 @@ def strings(value: Any) -> list[str]:
 def may_delete(pairs: list[tuple[str, Any]]) -> bool:
     """The rule of the design, on what was meant."""
     types = [value for key, value in pairs if key == "type"]
-    return any(kind not in ("insert", "seal") for kind in types) or any(
-        "delete" in t.lower() for t in strings(pairs)
-    )
+    return any(kind not in ("insert", "seal") for kind in types) or any("delete" in t.lower() for t in strings(pairs))
 
 
 @settings(max_examples=600)
-@given(
-    st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda text: text.encode(errors="replace")))
-)
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda text: text.encode(errors="replace"))))
 def test_any_bytes_turn_out_to_be_something(raw: bytes) -> None:
     outcome = parse(raw)
 
@@ -128,9 +122,7 @@ def test_the_second_opinion_agrees(message: tuple[bytes, list[tuple[str, Any]]])
     st.booleans(),
     st.sampled_from([None, 2]),
 )
-def test_what_is_written_is_read(
-    record: str, text: str, label: str | None, ascii_only: bool, indent: int
-) -> None:
+def test_what_is_written_is_read(record: str, text: str, label: str | None, ascii_only: bool, indent: int) -> None:
     event = Insert(event_id="e", record_id=record, text=text, label=label)
 
     assert parse(encode(event)) == event

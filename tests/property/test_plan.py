@@ -23,14 +23,14 @@ from processor.routing import Digests, tag_of
 from processor.sweep import bury
 from processor.triage import Item, Triage
 from processor.view import Change, State, View, slice_start
+from tests.property.histories import busy_scripts, seeds
 from tests.property.strategies import CLASSES, Script, model_of, scripts
-from tests.property.world import busy_scripts, seeds
 
 SECRET, SHARDS, SPAN = b"a secret of tests", 2, 20
 MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))
 DIGESTS = Digests(SECRET)
 ANY_SCRIPT = busy_scripts() | busy_scripts() | scripts(max_size=60) | scripts(subjects=False)
-untimed = settings(deadline=None, max_examples=60, derandomize=True, database=None, phases=(Phase.generate,))
+untimed = settings(deadline=None, max_examples=50, derandomize=True, database=None, phases=(Phase.generate,))
 
 
 @dataclass

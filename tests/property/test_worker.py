@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from processor.errors import Fenced
+from processor.events import Delete, encode
+from tests.property.histories import Action, Shape, busy_script, busy_scripts, histories, long_scripts, shapes
 from tests.property.judging import Verdict, sent_on
-from tests.property.strategies import Script
+from tests.property.strategies import Message, Script
 from tests.property.wires import StillTime
-from tests.property.world import Action, Shape, World, busy_scripts, histories, long_scripts, shapes
+from tests.property.world import World
 
 SOAK = int(os.environ.get("UNLEARN_TESTS_SOAK", "0"))
 """Examples of each test in a long run, other ones each time; 0: few, and always the same."""
 LEARNERS = ("naive-bayes", "linear")
+patient = pytest.mark.timeout(0 if SOAK else 300)
 
 
 def bounded(examples: int) -> settings:
@@ -36,12 +41,12 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processor.sweep._CHUNK", 2)
 
 
-@pytest.mark.timeout(0 if SOAK else 120)
+@patient
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_any_history_gives_what_the_reference_gives(redis_url: str, learner: str) -> None:
     taken: Counter[str] = Counter()
 
-    @bounded(60)
+    @bounded(50)
     @given(script=busy_scripts() | busy_scripts() | long_scripts(), shape=shapes(), history=histories())
     def run(script: Script, shape: Shape, history: list[Action]) -> None:
         world = World(script, shape, learner, redis_url)
@@ -71,12 +76,13 @@ def test_any_history_gives_what_the_reference_gives(redis_url: str, learner: str
     assert must <= {name for name, times in taken.items() if times}, taken
 
 
+@patient
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_nulls_where_the_forgotten_stood_give_the_same_states(redis_url: str, learner: str) -> None:
     """The twin: a copy of the log, headers, seals and copies included, without dead rows and deletes."""
     rows: Counter[str] = Counter()
 
-    @bounded(12)
+    @bounded(10)
     @given(script=busy_scripts() | long_scripts(), shape=shapes(), history=histories())
     def run(script: Script, shape: Shape, history: list[Action]) -> None:
         world = World(script, shape, learner, redis_url)
@@ -98,3 +104,41 @@ def test_nulls_where_the_forgotten_stood_give_the_same_states(redis_url: str, le
     run()
     assert rows["nulled"] > 0
     assert rows["kept"] > 0
+
+
+@pytest.mark.parametrize("read_at", [0, 2])
+def test_a_deletion_that_cannot_be_copied_is_never_hidden(redis_url: str, read_at: int) -> None:
+    delete = encode(Delete(event_id="d", record_id="r", requested_at="t"))
+    script = Script(2, 3, True, (Message(read_at, b"r", delete),))
+    world = World(script, Shape(5, 1, 2, "auto", 0.0, 0.0, workers=1), "linear", redis_url)
+    world.members[0].wire.sends.refused = {(world.settings.events_topic, 1)}
+    try:
+        world.drain()
+        said = [json.loads(r.value or b"")["state"] for r in world.log.read(world.settings.receipts_topic, 0, 0, 99)]
+        assert set(said) == {"accepted"}
+        assert list(world.members[0].worker.owned[read_at].view.unresolved) == [0]
+        assert world.log.bounds(world.settings.dead_letters_topic)[0] == (0, 1)
+    finally:
+        world.close()
+
+
+def test_an_owner_of_before_deletes_none_of_its_successors_files(redis_url: str) -> None:
+    script = busy_script(1)
+    world = World(script, Shape(5, 1, 2, "auto", 0.0, 0.0, workers=1), "linear", redis_url)
+    try:
+        world.feed(len(script.messages) // 2)
+        for _ in range(20):
+            world.turn(0, 50)
+            world.wait(0.6)
+        world.zombie(0)
+        old = world.zombies.pop().worker
+        world.drain()
+        world.wait(200.0)
+        files = set(world.store.files)
+        for owned in old.owned.values():
+            with pytest.raises(Fenced):
+                old._sweeper.collect(owned)
+        assert len(old.owned) == script.partitions
+        assert set(world.store.files) == files
+    finally:
+        world.close()

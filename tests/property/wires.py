@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import redis
 
 from models import Learner
-from processor.errors import LogUnavailable, StoreUnavailable
+from processor.errors import LogRefused, LogUnavailable, StoreUnavailable
 from processor.jobs import Job, Trained
 from processor.log.memory import MemoryLog, MemoryReader, MemoryTail
 from processor.log.protocol import Header, Polled, Record, TopicSpec
@@ -169,6 +169,8 @@ class Producer:
     log: MemoryLog
     fuse: Fuse
     late: bool = False
+    refused: set[tuple[str, int]] = field(default_factory=set)
+    """(topic, partition) that the cluster says no to."""
     kept: deque[tuple[Future[int], tuple[Any, ...]]] = field(default_factory=deque)
 
     def send(
@@ -183,6 +185,9 @@ class Producer:
     def land(self) -> None:
         while self.kept:
             answer, message = self.kept.popleft()
+            if message[:2] in self.refused:
+                answer.set_exception(LogRefused("injected"))
+                continue
             try:
                 offset = self.fuse.call(lambda m=message: self.log.append(*m), LogUnavailable("injected"))  # type: ignore[misc]
             except LogUnavailable as error:

@@ -17,7 +17,7 @@ from processor.log.memory import MemoryLog
 from processor.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
 from processor.scorer import Scorer
 from processor.settings import Settings
-from processor.store import FolderStore, artefact_name
+from processor.store import Artefact, FolderStore, artefact_name
 
 FEATURES = 2**10
 LEASE = 20.0
@@ -74,7 +74,7 @@ class Stage:
     def entry(self, partition: int, place: int, given: Sequence[tuple[str, int]], /, **changed: Any) -> ShardEntry:
         state = self.state(given)
         data = encode_state(self.learner, state)
-        name = artefact_name(partition, place, "state", "1-1", data) if given else ""
+        name = artefact_name(Artefact(partition, place, "state", 10, 10), "1-1", data) if given else ""
         if given:
             self.store.put(name, data)
         values: dict[str, Any] = {

@@ -159,9 +159,7 @@ def test_encode_writes_compact_json_without_absent_fields() -> None:
     assert encode(Seal()) == b'{"type":"seal"}'
 
 
-@pytest.mark.parametrize(
-    "features", [(0.0, 2.0, -0.0, 3.0), {"3": 3.0, "1": 2.0, "7": 0.0}, {3: 3, 1: 2, 2: -0.0}]
-)
+@pytest.mark.parametrize("features", [(0.0, 2.0, -0.0, 3.0), {"3": 3.0, "1": 2.0, "7": 0.0}, {3: 3, 1: 2, 2: -0.0}])
 def test_features_are_sorted_and_without_zeros(features: Any) -> None:
     indices, values = features_of(insert(features=features))
 

@@ -92,11 +92,7 @@ def test_recency_prefers_the_newest() -> None:
     place = {event["record_id"]: i for i, event in enumerate(inserts)}
 
     means = [
-        sum(
-            place[event["record_id"]]
-            for event in deletions(inserts, 500, 1, {"record": 1.0}, recency=recency)
-        )
-        / 500
+        sum(place[event["record_id"]] for event in deletions(inserts, 500, 1, {"record": 1.0}, recency=recency)) / 500
         for recency in (0, 1, 4)
     ]
 

@@ -92,9 +92,7 @@ def test_a_delete_is_read(raw: bytes) -> None:
     assert isinstance(parse(raw), Delete)
 
 
-@pytest.mark.parametrize(
-    "raw", [b'{"type":"seal"}', b'{"type":"seal","reason":"delete"}', b'{"x":{},"type": "seal"}']
-)
+@pytest.mark.parametrize("raw", [b'{"type":"seal"}', b'{"type":"seal","reason":"delete"}', b'{"x":{},"type": "seal"}'])
 def test_a_seal_is_read(raw: bytes) -> None:
     assert parse(raw) == Seal()
 
@@ -200,9 +198,7 @@ def test_a_hidden_repeat_is_found_whatever_evens_out_the_quotes() -> None:
         assert isinstance(parse(twice.encode()), BadInsert), twice
         numbers = f'{start}"revision":1,"revision":2,"text":"{text}"}}'
         assert isinstance(parse(numbers.encode()), BadInsert), numbers
-    backslashes = (
-        b'{"type":"insert","event_id":"e\\\\","record_id":"r\\\\","revision":1,"revision":2,"text":"x"}'
-    )
+    backslashes = b'{"type":"insert","event_id":"e\\\\","record_id":"r\\\\","revision":1,"revision":2,"text":"x"}'
     assert isinstance(parse(backslashes), BadInsert)
 
 

@@ -34,9 +34,7 @@ def keys() -> list[bytes]:
 
 
 def insert(**fields: Any) -> Insert:
-    return Insert(
-        **{"event_id": "e", "record_id": "r", **({} if "features" in fields else {"text": "x"}), **fields}
-    )
+    return Insert(**{"event_id": "e", "record_id": "r", **({} if "features" in fields else {"text": "x"}), **fields})
 
 
 def test_murmur2_is_kafkas() -> None:
@@ -168,10 +166,7 @@ def test_an_origin_is_read_back() -> None:
 def test_an_invalid_origin_does_not_hide_a_valid_one() -> None:
     header = origin_header(SECRET, ORIGIN)
 
-    assert (
-        read_origin(SECRET, "spam", [("unlearn-origin", b"forged"), ("unlearn-origin", None), header])
-        == ORIGIN
-    )
+    assert read_origin(SECRET, "spam", [("unlearn-origin", b"forged"), ("unlearn-origin", None), header]) == ORIGIN
 
 
 @pytest.mark.parametrize(

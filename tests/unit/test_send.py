@@ -148,9 +148,7 @@ def test_a_wrong_usage_says_so(run: Callable[..., Result], arguments: Any) -> No
     assert "Error" in result.stderr
 
 
-def test_a_topic_with_fewer_partitions_is_refused(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_topic_with_fewer_partitions_is_refused(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNLEARN_PARTITIONS", "7")
 
     result = run("-", text=insert("a"))

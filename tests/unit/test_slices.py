@@ -70,11 +70,6 @@ def test_a_cut_takes_the_living_below_the_end() -> None:
     assert slots(open_rows().select(13)) == {0: [3, 12], 1: [7]}
 
 
-def test_what_a_cut_leaves_out_is_known() -> None:
-    assert open_rows().dead_below(10) == {1: [4]}
-    assert open_rows().dead_below(4) == {}
-
-
 def test_what_is_registered_goes() -> None:
     rows = open_rows()
 

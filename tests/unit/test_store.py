@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from processor.errors import SettingsError, StoreUnavailable
-from processor.store import FolderStore, artefact_name, open_store
+from processor.store import Artefact, FolderStore, artefact_name, newest_files, open_store, read_name
 
 NAME = "3/1/state/5-7-abc"
 
@@ -90,9 +90,23 @@ def test_a_name_that_leads_out_of_the_store_is_not_there(tmp_path: Path, name: s
 
 
 def test_an_artefact_is_named_by_its_writer_and_bytes() -> None:
-    expected = f"3/1/state/5-7-{hashlib.sha256(b'bytes').hexdigest()[:16]}"
+    artefact = Artefact(3, 1, "state", 400, 517)
+    expected = f"3/1/state/5-0a1b2c3d-7.400.517-{hashlib.sha256(b'bytes').hexdigest()[:16]}"
 
-    assert artefact_name(3, 1, "state", "5-7", b"bytes") == expected
+    assert artefact_name(artefact, "5-0a1b2c3d-7", b"bytes") == expected
+    assert read_name(expected) == artefact
+
+
+@pytest.mark.parametrize("name", ["", "3/1/state/x", "3/1/other/5-0a-7.4.5-0123456789abcdef", "a/b"])
+def test_another_name_says_nothing(name: str) -> None:
+    assert read_name(name) is None
+
+
+def test_the_newest_file_of_a_slice_was_made_at_the_highest_applied() -> None:
+    names = [artefact_name(Artefact(0, 1, "slice", 100, applied), "1-aa-1", b"") for applied in (150, 220, 180)]
+    names.append(artefact_name(Artefact(0, 1, "state", 100, 900), "1-aa-1", b""))
+
+    assert newest_files(names) == {(1, 100): (Artefact(0, 1, "slice", 100, 220), names[1])}
 
 
 def test_a_file_url_opens_the_models_folder_in_it(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def test_every_row_gets_the_tombstones_death() -> None:
     view.apply(change, 40)
     assert book.kills == [Kill(1, 30, 0), Kill(2, 30, 0)]
     assert all(entry.pairs[TAG] == Pair() for entry in changed.values())
-    assert view.slices[0, 10] == Slice(sum_slots([3]), 1, 30, "file", 3)
+    held = view.slices[0, 10]
+    assert (held.sum, held.live, held.last_death, held.file) == (sum_slots([3]), 1, 30, "file")
 
 
 def test_a_row_that_died_before_is_not_buried_again() -> None:

@@ -61,9 +61,7 @@ def _settings_json(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, An
     return found
 
 
-def test_settings_show_value_and_origin(
-    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_settings_show_value_and_origin(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     environment.setenv("UNLEARN_SEAL_AFTER", "60")
     found = _settings_json(capsys)
     assert found["seal_after"] == {"value": "PT1M", "from": "environment"}

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import MEASUREMENTS, main
+from bench.deletions import gaps_of
+from bench.figures import Figure, Report, Table, percentile
+from bench.memory import filled, held
+from bench.steps import Stopwatch, watch_steps
+from processor.parsing import Parser
+from processor.state.redis import connect
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_figure_of_runs_is_the_median_beside_the_peers_median() -> None:
+    figure = Figure.of_runs("pace", "events/s", [10.0, 30.0, 20.0], [50.0, 10.0, 40.0], goal=60.0)
+    assert (figure.ours, figure.peer, figure.ratio, figure.met) == (20.0, 40.0, 0.5, False)
+    assert figure.as_json()["runs"] == {"ours": [10.0, 30.0, 20.0], "peer": [50.0, 10.0, 40.0]}
+
+
+@pytest.mark.parametrize(
+    ("ours", "goal", "more_is_better", "met"),
+    [
+        (61.0, 60.0, True, True),
+        (60.0, 60.0, True, True),
+        (59.0, 60.0, True, False),
+        (1.0, 1.0, False, True),
+        (1.1, 1.0, False, False),
+        (1.1, None, False, None),
+    ],
+)
+def test_a_goal_is_a_floor_or_a_ceiling(ours: float, goal: float | None, more_is_better: bool, met: bool) -> None:
+    assert Figure("it", ours, "s", goal=goal, more_is_better=more_is_better).met is met
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(value) for value in range(200, 0, -1)]
+    assert [percentile(values, share) for share in (0.005, 0.5, 0.99, 1.0)] == [1.0, 100.0, 198.0, 200.0]
+    assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
+    assert percentile([7.0], 0.99) == 7.0
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 0.5)
+
+
+def test_a_report_is_written_with_its_machine(tmp_path: Path) -> None:
+    report = Report("ingest", ["a note"], [Figure("it", 1.0, "s")], [Table("t", ("step", "us"), [("poll", 2.0)])])
+    report.write(tmp_path / "out" / "report.json")
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert found["machine"].keys() >= {"processor", "cores"}
+    assert found["figures"][0].keys() == {"name", "ours", "peer", "unit", "ratio", "goal", "met", "runs"}
+    assert found["tables"] == [{"title": "t", "rows": [{"step": "poll", "us": 2.0}]}]
+
+
+class Ticking:
+    """A clock that is a second later at every look."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_a_step_does_not_count_the_steps_it_calls() -> None:
+    stopwatch = Stopwatch(wall=Ticking(), cpu=lambda: 0.0)
+
+    def outer() -> str:
+        stopwatch.timed("inner", lambda: None)
+        stopwatch.timed("inner", lambda: None)
+        return "done"
+
+    assert stopwatch.timed("outer", outer) == "done"
+    # Six looks at the clock: five seconds in all, of which one belongs to each inner call.
+    assert (stopwatch.steps["outer"].wall, stopwatch.steps["outer"].calls) == (3.0, 1)
+    assert (stopwatch.steps["inner"].wall, stopwatch.steps["inner"].calls) == (2.0, 2)
+
+
+def test_a_step_that_raises_is_counted() -> None:
+    stopwatch = Stopwatch(wall=Ticking(), cpu=lambda: 0.0)
+    with pytest.raises(ZeroDivisionError):
+        stopwatch.timed("broken", lambda: 1 // 0)
+    assert stopwatch.steps["broken"].wall == 1.0
+
+
+def test_the_product_is_as_before_once_its_steps_are_no_longer_watched() -> None:
+    stopwatch, original = Stopwatch(), Parser.parse
+    with watch_steps(stopwatch):
+        Parser().parse(b"{}")
+        assert stopwatch.steps["2 parse"].calls == 1
+    assert Parser.parse is original
+
+
+def test_gaps_are_those_of_each_partition_within_the_time() -> None:
+    times = {0: [5.0, 1.0, 2.0, 9.0], 1: [3.0], 2: [2.0, 4.5]}
+    assert sorted(gaps_of(times, 1.0, 5.0)) == [1.0, 2.5, 3.0]
+
+
+def test_bytes_are_those_of_the_hashes_of_one_model(redis_url: str) -> None:
+    with connect(redis_url) as client:
+        a_record, a_subject = filled(client, "bench-memory", 3000, 1000, random.Random(1))
+        weighed = held(client, "bench-memory", random.Random(1))
+        other = held(client, "bench-memory-2", random.Random(1))
+        client.unlink(*client.scan_iter(match="{bench-memory:*"))
+    assert (weighed.records, weighed.subjects) == (3000, 1000)
+    assert a_record > 0
+    assert a_subject > 0
+    assert (other.records, other.record_bytes) == (0, 0.0)
+
+
+def test_the_list_names_every_measurement(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(MEASUREMENTS)
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_everything(kafka: str, redis_url: str, tmp_path: Path) -> None:
+    services = {
+        "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": kafka,
+        "UNLEARN_REDIS__URL": redis_url,
+        "UNLEARN_SERVICES_DIR": str(tmp_path / "services"),
+    }
+    out = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "ingest", "--quick", "--json", str(out)],
+        cwd=ROOT,
+        env=os.environ | services,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ingest.events_per_second" in done.stdout
+    figures = {figure["name"]: figure for figure in json.loads(out.read_text())["figures"]}
+    assert figures.keys() >= {"ingest.vs_poll", "ingest.redis_bytes_per_record", "hidden.median", "hidden.p99"}
+    assert figures.keys() >= {"manifests.max_gap", "manifests.max_gap.linear", "hidden.under_load.p99.linear"}
+    assert all(figure["ours"] > 0 for name, figure in figures.items() if not name.startswith("hidden.missing"))
+    assert figures["hidden.missing"]["ours"] == figures["hidden.missing.linear"]["ours"] == 0
