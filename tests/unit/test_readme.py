@@ -14,7 +14,8 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_settings_table_is_the_generated_one() -> None:
     spec = importlib.util.spec_from_file_location("readme_tables", ROOT / "docs" / "readme_tables.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
 
