@@ -80,6 +80,10 @@ class Owned:
     """When dead rows were first seen in the file of (shard, end) (monotonic)."""
     tailing: Tailing | None = None
     tailed_at: float = 0.0
+    store_at: float = float("-inf")
+    """When steps that need the store are tried again, after it was away (monotonic)."""
+    paused: bool = False
+    """Its rows that are in no file are too many: nothing more is read for now."""
     files_seen: bool = False
     """Whether the pointers of the tables were compared with the store since the claim."""
     erased_through: int = 0

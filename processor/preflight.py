@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import redis
 
@@ -12,10 +11,11 @@ from processor.errors import Refused, StateUnavailable, TopicMissing
 from processor.identity import check_identity
 from processor.log.protocol import Log
 from processor.settings import Settings
+from processor.state.fitness import look, redis_problems
 from processor.state.redis import PartitionState
 from processor.view import View
 
-__all__ = ["check_all", "check_redis", "check_topics", "redis_problems"]
+__all__ = ["check_all", "check_redis", "check_topics"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def check_topics(settings: Settings, log: Log) -> None:
 def check_redis(client: redis.Redis) -> None:
     """Raises Refused where Redis could lose or drop what it holds; warns where it isn't persistent."""
     try:
-        problems, warnings = redis_problems(client.info(), client.config_get())
+        problems, warnings = redis_problems(*look(client))
     except redis.RedisError as error:
         raise StateUnavailable(
             f"Redis does not answer ({type(error).__name__}): check UNLEARN_REDIS__URL, or start one with: "
@@ -64,16 +64,3 @@ def check_redis(client: redis.Redis) -> None:
         _log.warning("%s", warning)
     if problems:
         raise Refused(f"Redis can't be used: {'; '.join(problems)}")
-
-
-def redis_problems(info: Mapping[str, Any], config: Mapping[Any, Any]) -> tuple[list[str], list[str]]:
-    """(what forbids the use of this Redis, what is merely worth a warning)."""
-    problems: list[str] = []
-    warnings: list[str] = []
-    if info.get("role") != "master":
-        problems.append(f"it is a {info.get('role')}, not a master")
-    if config.get("maxmemory-policy", "noeviction") != "noeviction":
-        problems.append(f"maxmemory-policy is {config['maxmemory-policy']}: set it to noeviction")
-    if config.get("appendonly") != "yes":
-        warnings.append("Redis keeps no append-only file: a restart may lose what was applied since its snapshot")
-    return problems, warnings

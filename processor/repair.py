@@ -18,7 +18,7 @@ from processor.routing import tag_of
 from processor.settings import Settings
 from processor.slice_files import read_slice
 from processor.state.keys import BUCKETS
-from processor.state.memberships import write_entry
+from processor.state.memberships import write_entry, write_holes
 from processor.store import Artefact, Store, newest_files
 from processor.view import Change
 
@@ -56,14 +56,19 @@ class Repairer:
         owned.files_seen = True
 
     def _take(self, owned: Owned, shard: int, end: int, found: tuple[Artefact, str] | None) -> None:
-        if found is None or found[0].applied > owned.view.applied:
+        if found is None:
+            # A file that is rewritten without any row is not written at all.
+            found = Artefact(owned.partition, shard, "slice", end, 0), ""
+        artefact, name = found
+        slots = frozenset(read_slice(self._store, name).slots.tolist())
+        if artefact.applied <= owned.view.applied:
+            self._bury_strays(owned, shard, end, slots)
+        if artefact.applied > owned.view.applied or (not name and owned.view.slices[shard, end].live):
             owned.counters["slices_lost"] += 1
             _log.error("partition %d: the file of shard %d up to %d is gone", owned.partition, shard, end)
             return
-        slots = frozenset(read_slice(self._store, found[1]).slots.tolist())
-        self._bury_strays(owned, shard, end, slots)
         change = Change()
-        register_file(owned, change, end, Filed(shard, found[1], slots))
+        register_file(owned, change, end, Filed(shard, name, slots))
         owned.commit(change)
         owned.counters["slices_repaired"] += 1
 
@@ -83,7 +88,10 @@ class Repairer:
                     change.ops.append(write_entry(key, field, Entry(entry.tomb, pairs)))
             if ledger.kills:
                 ledger.settle(change, view.applied, drop_states=False)
+                holes = ((kill.shard, start, kill.slot, kill.death) for kill in ledger.kills)
+                change.ops += write_holes(owned.state.keys, holes)
                 change.put("meta", "live", view.number("live") - len(ledger.kills))
+                change.put("meta", "holes", view.number("holes") + len(ledger.kills))
                 owned.commit(change)
 
     def _entries(self, owned: Owned, buckets: Iterable[int]) -> Iterator[tuple[str, bytes, Entry]]:

@@ -35,9 +35,13 @@ def safe_before(view: View, shard: int, published: int, forgets: bool) -> int:
 
 
 def rewritable(view: View, shard: int, end: int, safe: int) -> bool:
-    """Whether every dead row of a slice's file may go."""
+    """Whether every dead row of a slice's file may go.
+
+    An open clean-up's rows have no holes yet, so a file made now would keep them under too high an `applied`.
+    """
     held = view.slices[shard, end]
-    return bool(held.file) and held.first_death >= 0 and held.last_death < safe
+    walked = all(cleanup.shard != shard for cleanup in view.cleanups.values())
+    return bool(held.file) and held.first_death >= 0 and held.last_death < safe and walked
 
 
 def worth_it(held: Slice, age: float, erase_after: float) -> bool:

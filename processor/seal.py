@@ -76,11 +76,11 @@ class Sealer:
         return owned.view.applied >= self._log.bounds(self._settings.events_topic)[owned.partition][1]
 
     def _begin(self, owned: Owned) -> None:
-        end = next((end for end in owned.view.ends if end > owned.view.registered), None)
+        end = next(iter(owned.view.ends_after(owned.view.registered)), None)
         if end is None:
             return
         members = owned.open_rows.select(end)
-        future = self._io.submit(self._write, owned.partition, end, owned.view.applied, members, owned.writer())
+        future = self._io.submit(self._write, owned.partition, end, owned.view.holed_before, members, owned.writer())
         owned.sealing = Sealing(end, future)
 
     def _write(self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str) -> list[Filed]:

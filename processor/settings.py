@@ -209,6 +209,12 @@ class Settings(BaseSettings):
         3600.0, description="seconds a dead row stays in a slice file once nothing needs it, at most"
     )
     garbage_grace: Duration = Field(600.0, description="seconds a file stays after the last use of it")
+    aof_rewrite_every: Duration = Field(
+        3600.0,
+        ge=0,
+        description="seconds between rewrites of Redis' append-only file, at least, "
+        "so that what was erased leaves it too; 0: never",
+    )
     services_dir: Path = Field(Path(".services"), description="folder of the local services' data and logs")
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()

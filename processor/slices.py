@@ -98,8 +98,10 @@ def deaths(
     written first, hence it counts.
     """
     found = np.full(len(members), NEVER, np.int64)
-    for subject, death in covers.items():
-        found[(members.subjects == np.frombuffer(subject, np.uint8)).all(axis=1)] = death
+    if covers:
+        # By each row's subject: a flood covers more subjects than a file has rows.
+        flat = members.subjects.tobytes()
+        found[:] = [covers.get(flat[at : at + 16], NEVER) for at in range(0, len(flat), 16)]
     covered = found != NEVER
     if holes:
         slots = np.fromiter(holes, np.int64, len(holes))

@@ -15,6 +15,7 @@ from processor.log.protocol import Log, Record
 from processor.preflight import check_topics
 from processor.results import Published, Results
 from processor.settings import Settings
+from processor.state.fitness import look, redis_problems, redis_shortages
 from processor.state.glance import glance
 from processor.state.keys import VIEW_HASHES, Keys
 from processor.view import View
@@ -66,6 +67,7 @@ class PartitionStatus:
     cleaning_up  deleted subjects whose rows are still being buried
     heartbeat_age  s since the newest heartbeat was appended, by this machine's clock
     stopped      why its owner stopped; None if it goes on
+    trouble      what its owner waited for in the last seconds, such as room in the store; None if nothing
     forwards_only  it came after the model was made: its events are sent home
     """
 
@@ -84,6 +86,7 @@ class PartitionStatus:
     deletions: Deletions
     heartbeat_age: float | None
     stopped: str | None
+    trouble: str | None
     forwards_only: bool
     shards: tuple[ShardStatus, ...]
 
@@ -107,6 +110,8 @@ class Status:
     model: str
     version: int | None
     partitions: tuple[PartitionStatus, ...]
+    redis: tuple[str, ...] = ()
+    """Why Redis can't be used, or refuses writes, now."""
 
     @property
     def records(self) -> int:
@@ -132,6 +137,7 @@ class Status:
             "pending_deletions": self.pending,
             "unresolved_deletions": self.unresolved,
             "version": self.version,
+            "redis": list(self.redis),
             "partitions": [partition.to_json() for partition in self.partitions],
         }
 
@@ -169,19 +175,30 @@ class StatusReader:
         if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
             raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
         partitions = (self._partition(p, *held[p], *bounds[p]) for p in range(count))
-        return Status(self._settings.model, self._results.version, tuple(partitions))
+        return Status(self._settings.model, self._results.version, tuple(partitions), self._redis())
 
     def close(self) -> None:
         self._tail.close()
 
-    def _held(self, partition: int) -> tuple[View, str | None]:
-        """The partition's tables and why it stopped."""
+    def _redis(self) -> tuple[str, ...]:
+        try:
+            info, config = look(self._client)
+        except redis.RedisError as error:
+            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
+        return (*redis_problems(info, config)[0], *redis_shortages(info))
+
+    def _held(self, partition: int) -> tuple[View, str | None, str | None]:
+        """The partition's tables, why it stopped, what it waits for."""
         keys = Keys(self._settings.model, partition)
         reads = [("HGETALL", keys.of(name)) for name in VIEW_HASHES]
-        *tables, stopped = glance(self._client, [*reads, ("GET", keys.of("stopped"))])
-        return View(dict(zip(VIEW_HASHES, tables, strict=True))), stopped.decode() if stopped else None
+        words = [("GET", keys.of("stopped")), ("GET", keys.of("trouble"))]
+        *tables, stopped, trouble = glance(self._client, [*reads, *words])
+        view = View(dict(zip(VIEW_HASHES, tables, strict=True)))
+        return view, stopped.decode() if stopped else None, trouble.decode() if trouble else None
 
-    def _partition(self, partition: int, view: View, stopped: str | None, start: int, end: int) -> PartitionStatus:
+    def _partition(
+        self, partition: int, view: View, stopped: str | None, trouble: str | None, start: int, end: int
+    ) -> PartitionStatus:
         claimed = "token" in view.meta
         forwards_only = partition >= self._settings.partitions
         count = 0 if forwards_only or not claimed else self._settings.shards_per_partition
@@ -203,6 +220,7 @@ class StatusReader:
             deletions=_deletions(view, self._clock()),
             heartbeat_age=_heartbeat_age(self._results.of(partition), self._clock()),
             stopped=stopped,
+            trouble=trouble,
             forwards_only=forwards_only,
             shards=shards,
         )

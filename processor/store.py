@@ -66,7 +66,7 @@ def read_name(name: str) -> Artefact | None:
 
 
 def newest_files(names: Iterable[str]) -> dict[tuple[int, int], tuple[Artefact, str]]:
-    """(shard, end) -> the slice file made at the highest `applied`."""
+    """(shard, end) -> the slice file made at the highest `applied`; the first of equals."""
     newest: dict[tuple[int, int], tuple[Artefact, str]] = {}
     for name in names:
         artefact = read_name(name)

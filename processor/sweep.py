@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -37,6 +38,31 @@ def bury(
     return changed
 
 
+class Group(NamedTuple):
+    """Open clean-ups of one shard, by their subjects' digests: its files are walked once for all of them."""
+
+    shard: int
+    cleanups: Mapping[bytes, Cleanup]
+
+    @property
+    def cursor(self) -> int:
+        return min(cleanup.cursor for cleanup in self.cleanups.values())
+
+
+class Found(NamedTuple):
+    """A walk's rows by subject, and where it goes on; None at the end."""
+
+    rows: Mapping[bytes, Members]
+    cursor: int | None
+
+
+def group_of(cleanups: Mapping[str, Cleanup]) -> Group:
+    """The oldest clean-up, and others of its shard."""
+    first = min(cleanups.values(), key=lambda cleanup: cleanup.death)
+    mine = ((bytes.fromhex(d), cleanup) for d, cleanup in cleanups.items() if cleanup.shard == first.shard)
+    return Group(first.shard, dict(islice(mine, _SUBJECTS)))
+
+
 class Sweeper:
     """One chunk a turn and partition, so that the loop never waits for it."""
 
@@ -46,41 +72,43 @@ class Sweeper:
         self._store = store
 
     def clean_up(self, owned: Owned) -> None:
-        """Bury the next rows of the oldest open clean-up. Raises Fenced, RolledBack, StateUnavailable,
+        """Bury the next rows of the oldest open clean-ups. Raises Fenced, RolledBack, StateUnavailable,
         StoreUnavailable."""
         if not owned.view.cleanups or owned.catching_up:
             return
-        subject, cleanup = min(owned.view.cleanups.items(), key=lambda item: item[1].death)
-        members, cursor = self._next_rows(owned, bytes.fromhex(subject), cleanup)
+        group = group_of(owned.view.cleanups)
+        found = self._walk(owned, group)
         change = Change()
-        slots = self._bury(owned, bytes.fromhex(subject), cleanup, members, change)
-        if cursor is None:
-            change.drop("cleanups", subject)
-        else:
-            change.put("cleanups", subject, cleanup._replace(cursor=cursor))
+        slots = self._bury(owned, group, found.rows, change)
+        for subject, cleanup in group.cleanups.items():
+            if found.cursor is None:
+                change.drop("cleanups", subject.hex())
+            elif cleanup.cursor < found.cursor:
+                change.put("cleanups", subject.hex(), cleanup._replace(cursor=found.cursor))
         owned.commit(change)
         owned.open_rows.kill(slots)
+        owned.counters["sweeps"] += 1
 
-    def _next_rows(self, owned: Owned, subject: bytes, cleanup: Cleanup) -> tuple[Members, int | None]:
-        """Up to a chunk of the subject's rows from the cursor on, and the next cursor; None at the end."""
-        for end, held in owned.view.shard_slices(cleanup.shard):
-            if end <= cleanup.cursor or end > owned.view.registered:
+    def _walk(self, owned: Owned, group: Group) -> Found:
+        """The group's rows from its cursor on: a chunk of them, or as many as the time allows."""
+        until, rows, cursor = time.monotonic() + _WALK_FOR, Members.empty(), group.cursor
+        for end, held in owned.view.shard_slices(group.shard):
+            if end <= cursor or end > owned.view.registered:
                 continue
-            members = _of_subject(read_slice(self._store, held.file or ""), subject, cleanup.cursor)
-            if len(members) > _CHUNK:
-                return _head(members), int(members.slots[_CHUNK])
-            if len(members):
-                return members, end
-        members = _of_subject(owned.open_rows.of_subject(subject), subject, cleanup.cursor)
-        more = len(members) > _CHUNK
-        return _head(members), int(members.slots[_CHUNK]) if more else None
+            if len(rows) >= _CHUNK or time.monotonic() > until:
+                return _cut(rows, group, cursor)
+            rows, cursor = Members.concat([rows, _of_group(read_slice(self._store, held.file or ""), group)]), end
+        return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), group, None)
 
-    def _bury(self, owned: Owned, subject: bytes, cleanup: Cleanup, members: Members, change: Change) -> list[int]:
+    def _bury(self, owned: Owned, group: Group, found: Mapping[bytes, Members], change: Change) -> list[int]:
         view, keys = owned.view, owned.state.keys
-        records = list({record.tobytes() for record in members.records})
+        records = list({record.tobytes() for members in found.values() for record in members.records})
         entries, _ = parse_lookups(records, [], owned.read(lookup_reads(keys, records, [])))
         ledger = Ledger(view, view.applied, self._settings.slice_span)
-        changed = bury(members, entries, cleanup, tag_of(subject), ledger)
+        changed: dict[bytes, Entry] = {}
+        for subject, members in found.items():
+            known = ChainMap(changed, entries)
+            changed |= bury(members, known, group.cleanups[subject], tag_of(subject), ledger)
         ledger.settle(change, view.applied, drop_states=False)
         holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
         change.ops += [*write_holes(keys, holes), *write_members(keys, changed, {})]
@@ -92,9 +120,13 @@ class Sweeper:
         """Delete files of the partition that nothing has referred to for the grace, and see what is left.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        if owned.manifest is None or owned.sealing or owned.rewriting or owned.tailing:
+            # An earlier owner's manifest is in force, or a file is being written that no table names yet.
+            return
         needed, grace = set(_needed(owned)), self._settings.garbage_grace
         found = list(self._store.names(f"{owned.partition}/"))
-        newest = {name for _, name in newest_files(name for name, _ in found).values()}
+        ordered = sorted((name for name, _ in found), key=lambda name: name not in needed)
+        newest = {name for _, name in newest_files(ordered).values()}
         writers = tuple(f"/{running.job.writer}." for running in owned.running.values())
         garbage = {n: age for n, age in found if n not in needed and not any(writer in n for writer in writers)}
         gone = [name for name, age in garbage.items() if age > grace and name not in newest]
@@ -104,9 +136,20 @@ class Sweeper:
         for name in gone:
             self._store.delete(name)
         owned.counters["collected"] += len(gone)
-        owned.erased_through = max(
-            owned.erased_through, erased_through(owned.view, garbage.keys() - set(gone), self._forgets)
+        before, owned.erased_through = (
+            owned.erased_through,
+            max(owned.erased_through, erased_through(owned.view, garbage.keys() - set(gone), self._forgets)),
         )
+        self._rewrite_aof(owned, owned.erased_through > before)
+
+    def _rewrite_aof(self, owned: Owned, erased: bool) -> None:
+        """What is erased here is still in the append-only file, which all partitions share."""
+        self._aof_due |= erased
+        every, now = self._settings.aof_rewrite_every, self._clock()
+        if self._aof_due and every and now - self._aof_at >= every:
+            owned.state.rewrite_aof()
+            self._aof_at, self._aof_due = now, False
+            owned.counters["aof_rewrites"] += 1
 
 
 def erased_through(view: View, garbage: Iterable[str], forgets: bool) -> int:
@@ -126,13 +169,23 @@ def erased_through(view: View, garbage: Iterable[str], forgets: bool) -> int:
     return min([view.applied, *deaths, *(artefact.applied if artefact else 0 for artefact in files)])
 
 
-def _of_subject(members: Members, subject: bytes, cursor: int) -> Members:
-    mine = (members.subjects == np.frombuffer(subject, np.uint8)).all(axis=1)
-    return members.take(mine & (members.slots >= cursor))
+def _of_group(members: Members, group: Group) -> Members:
+    """The rows of the group's subjects, each from its own cursor on."""
+    flat = members.subjects.tobytes()
+    held = (group.cleanups.get(flat[at : at + 16]) for at in range(0, len(flat), 16))
+    mine = [c is not None and slot >= c.cursor for c, slot in zip(held, members.slots.tolist(), strict=True)]
+    return members.take(np.array(mine, np.bool_))
 
 
-def _head(members: Members) -> Members:
-    return members.take(np.arange(len(members)) < _CHUNK)
+def _cut(rows: Members, group: Group, cursor: int | None) -> Found:
+    """At most a chunk; what it leaves is found again from the new cursor on."""
+    if len(rows) > _CHUNK:
+        cursor = int(rows.slots[_CHUNK])
+        rows = rows.take(rows.slots < cursor)
+    subjects = rows.subjects.tobytes()
+    names = [subjects[at : at + 16] for at in range(0, len(subjects), 16)]
+    places = {name: np.array([other == name for other in names]) for name in set(names)} if len(set(names)) < 9 else None
+    return Found({}, cursor)
 
 
 def _needed(owned: Owned) -> Iterator[str]:

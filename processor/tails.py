@@ -47,7 +47,7 @@ class Tailer:
         if not len(owned.open_rows):
             self._register(owned, 0, "")
             return
-        artefact = Artefact(owned.partition, 0, "tail", owned.view.applied, owned.view.applied)
+        artefact = Artefact(owned.partition, 0, "tail", owned.view.applied, owned.view.holed_before)
         future = self._io.submit(self._write, artefact, owned.open_rows.all(), owned.writer())
         owned.tailing = Tailing(owned.view.applied, future)
 

@@ -71,7 +71,11 @@ class Training:
         self.settle(owned)
         if owned.catching_up:
             return
-        for order in self._orders(owned):
+        due = self._orders(owned)
+        waiting = {order.shard for order in due} | owned.running.keys()
+        # One with nothing left to train would hold up all others for ever.
+        self._suspects = [who for who in self._suspects if who[0] != owned.partition or who[1] in waiting]
+        for order in due:
             if self._trainers.free <= 0:
                 return
             if order.shard not in owned.running and self._ripe(owned, order, idle) and self._may_run(owned, order):
@@ -107,7 +111,8 @@ class Training:
         if now < self._retry_at.get((owned.partition, order.shard), 0.0):
             return False
         since = owned.dirty_since.get(order.shard)
-        if since is None:
+        if since is None or self._forgets:
+            # Forgetting costs by the row, whenever it is done: gathering would save nothing.
             return True
         hit = len(owned.dirty_since)
         return window_closes(now - since, self._settings.window, hit, len(owned.view.pending), idle)

@@ -215,6 +215,11 @@ class View:
     def last_end(self) -> int:
         return self.ends[-1] if self.ends else 0
 
+    @property
+    def holed_before(self) -> int:
+        """Every row that was dead before this offset has its hole: an open clean-up still owes some."""
+        return min([self.applied, *(cleanup.death for cleanup in self.cleanups.values())])
+
     def start_of(self, slot: int) -> int:
         return slice_start(self.ends, slot)
 

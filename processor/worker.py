@@ -43,6 +43,7 @@ from processor.results import Results
 from processor.rewrite import Rewriter
 from processor.seal import Sealer
 from processor.settings import Settings
+from processor.state.fitness import look, redis_problems
 from processor.state.keys import Keys
 from processor.state.redis import PartitionState
 from processor.store import Store
@@ -57,6 +58,10 @@ _BUSY, _IDLE = 0.01, 0.1
 _COLLECT_EVERY = 60.0
 _COMMIT_EVERY = 1.0
 _CLAIM_RETRY = 1.0
+_STORE_RETRY = 1.0
+_FITNESS_EVERY = 5.0
+_MOST_OPEN_ROWS = 100_000
+"""Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
 
 
 class Worker:
@@ -81,6 +86,7 @@ class Worker:
         self._producer = log.producer()
         self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
         self._trainers = trainers
+        self._client = client
         self._state_of = _state_of(client, settings.model)
         identity = identity_of(settings, learner)
         parser = parser_of(settings, learner)
@@ -89,14 +95,11 @@ class Worker:
         self._repairer = Repairer(settings, store)
         self._tailer = Tailer(settings, store, self._io, clock)
         self._rewriter = Rewriter(settings, store, self._io, learner.forgets, clock)
-        self._repairer = Repairer(settings, store)
-        self._tailer = Tailer(settings, store, self._io, clock)
-        self._rewriter = Rewriter(settings, store, self._io, learner.forgets, clock)
         self._claimer = Claimer(settings, log, store, self._state_of, identity, self._intake.restore, rebuild=rebuild)
         self._outbox = Outbox(settings, log, self._producer, parser)
         self._sealer = Sealer(settings, log, self._producer, store, self._io, clock)
         self._training = Training(settings, trainers, learner.forgets, clock)
-        self._sweeper = Sweeper(settings, store, learner.forgets)
+        self._sweeper = Sweeper(settings, store, learner.forgets, clock)
         self._publisher = Publisher(
             settings,
             log,
@@ -115,6 +118,9 @@ class Worker:
         self._leaving = False
         self._collect_at = clock()
         self._commit_at = clock()
+        self._fit_at = clock() + _FITNESS_EVERY
+        self.unfit = ""
+        """Why Redis can't be used, though it answers; looked at again and again."""
 
     def turn(self, timeout: float | None = None) -> int:
         """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
@@ -125,8 +131,10 @@ class Worker:
         batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
         applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
         for owned in list(self.owned.values()):
-            self._guarded(owned, self._steps, batches.get(owned.partition))
+            self._steps(owned, idle=owned.partition not in batches)
+            self._bound_memory(owned)
         self._keep_house()  # 12
+        self._look_at_redis()
         return applied
 
     @property
@@ -162,7 +170,7 @@ class Worker:
         for partition, why in polled.lost.items():
             self._stop(partition, why)
         sought: set[int] = set()
-        for partition, number in () if self._leaving else polled.assigned.items():
+        for partition, number in () if self._leaving or self.unfit else polled.assigned.items():
             anew = self._numbers.get(partition) != number
             if (anew or (partition not in self.owned and partition not in self.stopped)) and self._claim(
                 partition, number
@@ -256,21 +264,44 @@ class Worker:
             raise Fenced(f"a batch starts at {batch.start}, beyond what was applied")
         self._intake.apply(owned, batch)  # 2-6
 
-    def _steps(self, owned: Owned, batch: Batch | None) -> None:
-        idle = batch is None
+    def _steps(self, owned: Owned, *, idle: bool) -> None:
+        """A store that is away holds up only the steps that need it: deletions go on being hidden."""
         if not owned.catching_up:
-            self._outbox.turn(owned)  # 7
+            self._guarded(owned, self._outbox.turn)  # 7
         if owned.partition < self._settings.partitions:
-            self._repairer.turn(owned)
-            self._sealer.turn(owned)  # 8
-            self._sealer.append_seal(owned)
-            self._training.turn(owned, idle)  # 9
-            self._publisher.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))  # 10, 11
-            self._rewriter.turn(owned)  # 12
-            self._tailer.turn(owned, leaving=self._leaving)
-        self._publisher.send_receipts(owned, self.results)
-        self._sweeper.clean_up(owned)
-        self._publisher.heartbeat(owned)
+            self._with_store(owned, self._end_slices)  # 8
+            self._guarded(owned, self._train_and_publish, idle)  # 9-11
+            self._with_store(owned, self._rewrite)  # 12
+        self._guarded(owned, self._publisher.send_receipts, self.results)
+        self._with_store(owned, self._sweeper.clean_up)
+        self._guarded(owned, self._publisher.heartbeat)
+
+    def _end_slices(self, owned: Owned) -> None:
+        self._repairer.turn(owned)
+        self._sealer.turn(owned)
+
+    def _train_and_publish(self, owned: Owned, idle: bool) -> None:
+        self._sealer.append_seal(owned)
+        self._training.turn(owned, idle)
+        self._publisher.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))
+
+    def _rewrite(self, owned: Owned) -> None:
+        self._rewriter.turn(owned)
+        self._tailer.turn(owned, leaving=self._leaving)
+
+    def _with_store(self, owned: Owned, step: Callable[[Owned], None]) -> None:
+        if self._clock() >= owned.store_at:
+            self._guarded(owned, step)
+
+    def _bound_memory(self, owned: Owned) -> None:
+        """Too many rows that are in no file yet pause a partition; there are always ended slices among them."""
+        full = len(owned.open_rows) > _MOST_OPEN_ROWS + 2 * self._settings.slice_span
+        if full:
+            self._reader.pause(owned.partition)
+            self.counters["pauses"] += not owned.paused
+        elif owned.paused and not self._leaving:
+            self._reader.resume(owned.partition)
+        owned.paused = full
 
     def _hit(self, owned: Owned) -> set[int]:
         shards = range(self._settings.shards_per_partition)
@@ -285,6 +316,12 @@ class Worker:
             self.counters[_NAMES[type(error)]] += 1
             self._claim_at[owned.partition] = self._clock() + _CLAIM_RETRY * isinstance(error, _OUTAGES)
             self._drop(owned.partition, str(error))
+        except StoreUnavailable as error:
+            # What the step had in hand is still there: it is done again.
+            owned.counters["store_lost"] += 1
+            owned.store_at = self._clock() + _STORE_RETRY
+            owned.state.mark_trouble(str(error))
+            _log.error("partition %d waits: %s", owned.partition, error)
         except LogUnavailable as error:
             _log.warning("partition %d: %s", owned.partition, error)
 
@@ -298,17 +335,34 @@ class Worker:
             for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
                 self._guarded(owned, self._sweeper.collect)
 
+    def _look_at_redis(self) -> None:
+        """One that evicts, or is no master any more, would forget deletions: nothing is done with it."""
+        now = self._clock()
+        if now < self._fit_at:
+            return
+        self._fit_at = now + (_CLAIM_RETRY if self.unfit else _FITNESS_EVERY)
+        try:
+            problems, _ = redis_problems(*look(self._client))
+        except redis.RedisError:
+            return
+        unfit = "; ".join(problems)
+        if unfit and unfit != self.unfit:
+            self.counters["unfit"] += 1
+            _log.error("nothing is done while Redis can't be used: %s", unfit)
+            for partition in list(self.owned):
+                self._drop(partition, "Redis can't be used")
+        self.unfit = unfit
+
     @property
     def _patience(self) -> float:
         return _BUSY if self.busy else _IDLE
 
 
-_OUTAGES = (StateUnavailable, StoreUnavailable, ArtefactInvalid)
+_OUTAGES = (StateUnavailable, ArtefactInvalid)
 _NAMES = {
     Fenced: "fenced",
     RolledBack: "rolled_back",
     StateUnavailable: "state_lost",
-    StoreUnavailable: "store_lost",
     ArtefactInvalid: "artefacts_invalid",
 }
 

@@ -166,6 +166,10 @@ def _stops(status: Status) -> Iterator[Text]:
     for held in status.partitions:
         if held.stopped:
             yield Text(f"partition {held.partition} is stopped: {held.stopped}", style="bold red")
+        if held.trouble:
+            yield Text(f"partition {held.partition} waits: {held.trouble}", style="bold yellow")
+    for problem in status.redis:
+        yield Text(f"Redis: {problem}", style="bold red")
 
 
 def _summary(status: Status) -> str:

@@ -39,6 +39,10 @@ class Token(NamedTuple):
         return f"{self.counter}:{self.nonce}"
 
 
+_TROUBLE_LASTS = 15
+"""Seconds for which a word of trouble stands."""
+
+
 class DirtyShard(Exception):
     """The gate found a kill newer than the state that was to be published."""
 
@@ -84,6 +88,16 @@ class PartitionState:
         """Leave word for others that the partition's owner stopped, or with "" that it goes on; best effort."""
         with contextlib.suppress(redis.RedisError):
             self._redis.set(self.keys.of("stopped"), why) if why else self._redis.delete(self.keys.of("stopped"))
+
+    def mark_trouble(self, why: str) -> None:
+        """Leave word of what the owner waits for; it goes by itself once it isn't said again. Best effort."""
+        with contextlib.suppress(redis.RedisError):
+            self._redis.set(self.keys.of("trouble"), why, ex=_TROUBLE_LASTS)
+
+    def rewrite_aof(self) -> None:
+        """Have Redis write its append-only file anew, without what was deleted; best effort."""
+        with contextlib.suppress(redis.RedisError):
+            self._redis.execute_command("BGREWRITEAOF")  # type: ignore[no-untyped-call]
 
     def stopped(self) -> str:
         """Why the partition's owner stopped; empty if it goes on. Raises StateUnavailable."""

@@ -31,6 +31,7 @@ def partition(**changed: Any) -> PartitionStatus:
         "deletions": Deletions(1234, 100.0, 0, 5, 86400.0 * 3),
         "heartbeat_age": 1.0,
         "stopped": None,
+        "trouble": None,
         "forwards_only": True,
         "shards": (ShardStatus(0, "current", 1000, 5, 1), ShardStatus(1, "left-out", 234, 5, 0)),
     }
@@ -84,6 +85,7 @@ def test_totals_are_sums_over_the_partitions() -> None:
         "pending_deletions": 1234,
         "unresolved_deletions": 5,
         "version": 4,
+        "redis": [],
     }
     assert [held["pending_deletions"] for held in shown["partitions"]] == [1234, 0]
     assert shown["partitions"][0]["token"] == {"counter": 17, "nonce": "f" * 32}

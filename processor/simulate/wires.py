@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import redis
 
@@ -15,7 +15,10 @@ from processor.errors import LogRefused, LogUnavailable, StoreUnavailable
 from processor.jobs import Job, Trained
 from processor.log.memory import MemoryLog, MemoryReader, MemoryTail
 from processor.log.protocol import Header, Polled, Record, TopicSpec
+from processor.simulate.wrong import Wrong
 from processor.train import run
+
+__all__ = ["Crash", "FaultyRedis", "Fuse", "Later", "MemoryStore", "Producer", "SlowTrainers", "Wire"]
 
 T = TypeVar("T")
 
@@ -28,15 +31,17 @@ class Crash(BaseException):  # no handler of errors may catch it
 class Fuse:
     """Blows at the next call but `calls`, before or after its effect.
 
-    With an outage of 0 that is a crash, else so many calls in a row fail with the service's own error.
+    With something to do `meanwhile` the call only takes its time. Else, with an outage of 0, it is a crash, and
+    with one so many calls in a row fail with the service's own error.
     """
 
     calls: int = -1
     after: bool = False
     outage: int = 0
+    meanwhile: Callable[[], None] | None = None
 
-    def arm(self, calls: int, after: bool, outage: int) -> None:
-        self.calls, self.after, self.outage = calls, after, outage
+    def arm(self, calls: int, after: bool, outage: int = 0, meanwhile: Callable[[], None] | None = None) -> None:
+        self.calls, self.after, self.outage, self.meanwhile = calls, after, outage, meanwhile
 
     def disarm(self) -> None:
         self.calls = -1
@@ -45,6 +50,18 @@ class Fuse:
         if self.calls != 0:
             self.calls -= self.calls > 0
             return act()
+        return self._wait(act, self.meanwhile) if self.meanwhile else self._fail(act, error)
+
+    def _wait(self, act: Callable[[], T], meanwhile: Callable[[], None]) -> T:
+        self.disarm()
+        if self.after:
+            result = act()
+            meanwhile()
+            return result
+        meanwhile()
+        return act()
+
+    def _fail(self, act: Callable[[], object], error: Exception) -> NoReturn:
         crash = self.outage == 0
         self.outage -= not crash
         self.calls = 0 if self.outage else -1
@@ -120,7 +137,8 @@ class MemoryStore:
         self._clock, self._fuse = clock, fuse
 
     def put(self, name: str, data: bytes) -> None:
-        assert self.files.get(name, (data,))[0] == data, "a name is written once"
+        if self.files.get(name, (data,))[0] != data:
+            raise Wrong(f"{name} is written twice")
         self._fuse.call(lambda: self._put(name, data), StoreUnavailable("injected"))
 
     def get(self, name: str) -> bytes:
@@ -245,17 +263,3 @@ class Wire:
 
     def close(self) -> None:
         """Nothing to give back."""
-
-
-@dataclass
-class StillTime:
-    """Stands in for `time` where the Redis client waits: each look is a second later, no sleep lasts."""
-
-    now: float = 0.0
-
-    def monotonic(self) -> float:
-        self.now += 1.0
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
