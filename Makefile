@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format readme lock bench up status logs down clean
+.PHONY: help setup demo test soak check format readme lock bench up status logs down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(STAMP) ## run the whole path on generated events, against real Kafka and
 
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest
+
+soak: $(STAMP) ## run the long tests: 10,000 simulated histories with faults
+	$(BIN)/unlearn simulate --seeds 1..10000
 
 check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/ruff check .

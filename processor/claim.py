@@ -59,7 +59,7 @@ class Claimer:
         """
         start, end = self._log.bounds(self._topic)[partition]
         state = self._state_of(partition)
-        token = self._take(state, published.highest_counter, start)  # 1
+        token = self._take(state, published, start)  # 1
         view = View(state.load())
         self._check(partition, view, start, end)  # 3
         owned = Owned(partition, token, state, view)
@@ -69,9 +69,14 @@ class Claimer:
             owned.counters["rolled_back"] += 1
         return owned
 
-    def _take(self, state: PartitionState, highest: int, start: int) -> Token:
+    def _take(self, state: PartitionState, published: Published, start: int) -> Token:
+        highest, newest = published.highest_counter, published.manifest
         token = Token(max(highest, 0) + 1, secrets.token_hex(16))
         first = self._first(start) if highest < 0 or self._rebuild else None
+        if first and newest and start > newest.start and not state.load()["meta"]:
+            raise LogDiverged(
+                f"the model can't be built again: it was made at offset {newest.start}, and the log begins at {start}"
+            )
         while True:
             higher = state.claim(token, first)
             if higher is None:

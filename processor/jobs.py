@@ -43,6 +43,8 @@ class Job:
     total: int | None
     """For a learner that forgets: the sum over every slice up to the last, in the membership."""
     writer: str
+    base_lineage: str | None = None
+    """Of a fold: what the membership says that the base holds; None: not compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Manifest(_Message):
     sequence: int = Field(ge=1, le=_MAX)
     applied: int = Field(ge=0, le=_MAX)
     erased_through: int = Field(ge=0, le=_MAX)
+    start: int = Field(default=0, ge=0, le=_MAX)
+    """Where the model begins in the partition's log: building it again needs the log from there on."""
     created_at: int
     """ms since 1970 UTC, by the owner's clock: for people; nothing is decided by it."""
     learner: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
+from itertools import islice
 
 from processor.errors import LogRefused
 from processor.events import Delete, Insert
@@ -24,6 +25,9 @@ from processor.settings import Settings
 from processor.view import Change, Unresolved
 
 __all__ = ["Outbox"]
+
+_AT_ONCE = 1000
+"""Entries that one script closes, so that none is long."""
 
 Sends = dict[str, Future[int]]
 """What was sent for one event, by name; a copy's name is its partition."""
@@ -68,7 +72,8 @@ class Outbox:
 
     def _settle(self, owned: Owned) -> None:
         change = Change()
-        ended = [offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values())]
+        done = (offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values()))
+        ended = list(islice(done, _AT_ONCE))
         for offset in ended:
             self._close(owned, change, offset, owned.sending.pop(offset))
         if change.tables:
@@ -85,7 +90,7 @@ class Outbox:
             if COPIES in due and pending is not None:
                 copies = {name: sent.result() for name, sent in sends.items() if name.isdecimal()}
                 change.put("pending", offset, pending._replace(copies=copies))
-            owned.counters[due[0]] += 1
+            owned.counters["accepted"] += ACCEPTED in due
         elif due[0] != DEAD and any(isinstance(error, LogRefused) for error in errors):
             self._give_up(owned, change, offset)
 

@@ -43,6 +43,8 @@ class Sealing:
 
     end: int
     future: Future[list[Filed]]
+    writer: str
+    """As in the names of its files, which no table has yet."""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from itertools import islice
 
 from processor.compose import Timing, Urgency, clean_at, due, entries
 from processor.errors import LogUnavailable
@@ -30,6 +31,8 @@ from processor.view import Change, Pending, View
 __all__ = ["Publisher"]
 
 
+_AT_ONCE = 1000
+"""Receipts that one script settles, so that none is long."""
 _NOTHING_SENT: Future[int] = Future()
 _NOTHING_SENT.set_result(-1)
 
@@ -112,6 +115,7 @@ class Publisher:
             sequence=owned.next_sequence(),
             applied=owned.view.applied,
             erased_through=self._erased(owned),
+            start=owned.view.number("start"),
             created_at=round(time.time() * 1000),
             learner=self._learner,
             profile=self._profile,
@@ -124,6 +128,7 @@ class Publisher:
             return
         if sent.future.exception() is not None:
             # Unknown whether it was written; the same bytes again do no harm.
+            owned.counters["resent"] += 1
             self._send(owned, sent.manifest, sent.data)
             return
         change = Change()
@@ -188,7 +193,7 @@ class Publisher:
 
     def _settle_receipts(self, owned: Owned) -> None:
         change = Change()
-        for offset, future in list(owned.receipts.items()):
+        for offset, future in list(islice(owned.receipts.items(), _AT_ONCE)):
             if future.done():
                 del owned.receipts[offset]
                 if future.exception() is None:

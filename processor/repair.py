@@ -53,7 +53,19 @@ class Repairer:
         for (shard, end), held in list(owned.view.slices.items()):
             if held.file and held.file not in names:
                 self._take(owned, shard, end, newest.get((shard, end)))
+        self._drop_states(owned, names)
         owned.files_seen = True
+
+    @staticmethod
+    def _drop_states(owned: Owned, names: set[str]) -> None:
+        """States of before the rollback that were collected since: they are learned anew."""
+        change = Change()
+        for key, state in owned.view.states.items():
+            if state.file not in names:
+                change.drop("states", key)
+        if change.tables:
+            owned.commit(change)
+            owned.counters["states_lost"] += len(change.tables["states"])
 
     def _take(self, owned: Owned, shard: int, end: int, found: tuple[Artefact, str] | None) -> None:
         if found is None:

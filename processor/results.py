@@ -28,6 +28,9 @@ class Published:
 
     manifest: Manifest | None = None
     offset: int = -1
+    last: Manifest | None = None
+    """What stands last on the topic, a zombie's included: compaction leaves only that."""
+    last_offset: int = -1
     named: Manifest | None = None
     """The newest manifest that a heartbeat has named."""
     heartbeat_at: float | None = None
@@ -53,7 +56,6 @@ class Results:
     version: int | None = None
     clock: Callable[[], float] = time.monotonic
     date: Callable[[int], float | None] | None = None
-    overtaken: set[int] = field(default_factory=set)
 
     def of(self, partition: int) -> Published:
         return self.partitions.setdefault(partition, Published())
@@ -79,23 +81,17 @@ class Results:
                 return False
         return True
 
-    def take_overtaken(self) -> set[int]:
-        """The partitions where an older manifest has landed behind a newer one since the last call."""
-        taken, self.overtaken = self.overtaken, set()
-        return taken
-
     def _manifest(self, partition: int, offset: int, manifest: Manifest | None) -> None:
         if manifest is None or manifest.model != self.model or manifest.partition != partition:
             return
         held = self.of(partition)
         held.highest_counter = max(held.highest_counter, manifest.token.counter)
         held.highest_applied = max(held.highest_applied, manifest.applied)
+        held.last, held.last_offset = manifest, offset
         # The same one sent again counts at its new place: compaction leaves only that.
         if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
             held.manifest, held.offset = manifest, offset
             self.version = max(offset, self.version if self.version is not None else -1)
-        elif manifest.order < held.manifest.order:
-            self.overtaken.add(partition)
 
     def _beat(self, held: Published, offset: int, beat: Heartbeat | None) -> None:
         # A late one of an earlier owner must not stand in for its successor's.

@@ -97,8 +97,9 @@ class Rewriter:
         held = view.slices[shard, end]
         # What the file lacks died before this offset, and the newest manifest is not behind it.
         artefact = Artefact(owned.partition, shard, "slice", end, held.last_death + 1)
-        future = self._io.submit(self._write, artefact, held.file or "", holes, owned.writer())
-        owned.rewriting = Sealing(end, future)
+        writer = owned.writer()
+        future = self._io.submit(self._write, artefact, held.file or "", holes, writer)
+        owned.rewriting = Sealing(end, future, writer)
 
     def _write(self, artefact: Artefact, old: str, holes: Mapping[int, int], writer: str) -> list[Filed]:
         members = read_slice(self._store, old)

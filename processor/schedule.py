@@ -9,6 +9,10 @@ from processor.view import State, View
 __all__ = ["Order", "orders", "window_closes"]
 
 
+_JOB_ROWS = 200_000
+"""A job ends after about so many rows, and another goes on from its state: a kill in between costs less."""
+
+
 class Order(NamedTuple):
     """One shard's next job: fold `learn` onto `base`; a learner that forgets first goes through `forget`."""
 
@@ -56,9 +60,17 @@ def _newest(view: View, shard: int) -> tuple[int, State] | None:
 
 
 def _behind(view: View, shard: int, through: int) -> tuple[int, ...]:
-    """Registered slices of the shard beyond `through` that have rows in a file."""
-    held = ((end, view.slices.get((shard, end))) for end in view.ends_after(through) if end <= view.registered)
-    return tuple(end for end, rows in held if rows is not None and rows.file)
+    """Registered slices of the shard beyond `through` that have rows in a file, as many as one job takes."""
+    found: list[int] = []
+    rows = 0
+    for end in view.ends_after(through):
+        held = view.slices.get((shard, end))
+        if end > view.registered or rows >= _JOB_ROWS:
+            break
+        if held is not None and held.file:
+            found.append(end)
+            rows += held.rows
+    return tuple(found)
 
 
 def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool) -> bool:

@@ -80,8 +80,9 @@ class Sealer:
         if end is None:
             return
         members = owned.open_rows.select(end)
-        future = self._io.submit(self._write, owned.partition, end, owned.view.holed_before, members, owned.writer())
-        owned.sealing = Sealing(end, future)
+        before, writer = owned.view.holed_before, owned.writer()
+        future = self._io.submit(self._write, owned.partition, end, before, members, writer)
+        owned.sealing = Sealing(end, future, writer)
 
     def _write(self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str) -> list[Filed]:
         return [

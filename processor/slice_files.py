@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from processor.errors import ArtefactInvalid
 from processor.slices import Members, decode_slice
-from processor.store import Store
+from processor.store import Store, is_whole
 
 __all__ = ["read_slice"]
 
@@ -13,4 +14,9 @@ __all__ = ["read_slice"]
 @lru_cache(maxsize=64)
 def read_slice(store: Store, name: str) -> Members:
     """The rows of a slice file; none for the empty name. Raises StoreUnavailable, ArtefactInvalid."""
-    return decode_slice(store.get(name)) if name else Members.empty()
+    if not name:
+        return Members.empty()
+    data = store.get(name)
+    if not is_whole(name, data):
+        raise ArtefactInvalid(f"{name} is not what was written under this name")
+    return decode_slice(data)

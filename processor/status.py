@@ -10,7 +10,7 @@ from typing import Any, Literal
 import redis
 
 from processor.compose import entries
-from processor.errors import LogUnavailable
+from processor.errors import LogUnavailable, StateUnavailable
 from processor.log.protocol import Log, Record
 from processor.preflight import check_topics
 from processor.results import Published, Results

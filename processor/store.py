@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from processor.errors import SettingsError, StoreUnavailable
 
-__all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "newest_files", "open_store", "read_name"]
+__all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "is_whole", "newest_files", "open_store", "read_name"]
 
 _TEMPORARY = ".part"
 _NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-9a-f]{16}")
@@ -54,6 +54,11 @@ def artefact_name(artefact: Artefact, writer: str, data: bytes) -> str:
     """`writer` is unique to who writes: token and sequence."""
     partition, shard, kind, end, applied = artefact
     return f"{partition}/{shard}/{kind}/{writer}.{end}.{applied}-{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def is_whole(name: str, data: bytes) -> bool:
+    """Whether a file's content is what `artefact_name` named; other names say nothing of it."""
+    return read_name(name) is None or name.endswith("-" + hashlib.sha256(data).hexdigest()[:16])
 
 
 def read_name(name: str) -> Artefact | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,20 +21,26 @@ from processor.view import Change, Cleanup, View
 
 __all__ = ["Sweeper", "bury", "erased_through"]
 
-_CHUNK = 1000
+_CHUNK = 500
+_SUBJECTS = 1000
+"""Clean-ups in hand at once."""
+_WALK_FOR = 0.02
+"""Seconds of looking for rows in a turn."""
 
 
 def bury(
-    members: Members, entries: Mapping[bytes, Entry], cleanup: Cleanup, tag: bytes, ledger: Ledger
+    members: Members, entries: Mapping[bytes, Entry], cleanups: Mapping[bytes, Cleanup], ledger: Ledger
 ) -> dict[bytes, Entry]:
-    """Bury a deleted subject's rows: those whose membership still names their slot. Returns changed entries."""
+    """Bury rows of deleted subjects: those whose membership still names their slot. Returns changed entries.
+
+    `cleanups` are by the subjects' digests, and hold each row's."""
     changed: dict[bytes, Entry] = {}
-    for slot, record in zip(members.slots.tolist(), members.records, strict=True):
-        digest = record.tobytes()
-        entry = changed.get(digest) or entries.get(digest)
+    for slot, record, owner in zip(members.slots.tolist(), members.records, members.subjects, strict=True):
+        digest, subject = record.tobytes(), owner.tobytes()
+        entry, tag = changed.get(digest) or entries.get(digest), tag_of(subject)
         pair = entry.pairs.get(tag) if entry else None
         if entry and pair and pair.slot == slot:
-            ledger.bury(Kill(slot, cleanup.death, cleanup.shard))
+            ledger.bury(Kill(slot, cleanups[subject].death, cleanups[subject].shard))
             changed[digest] = Entry(entry.tomb, {**entry.pairs, tag: Pair(tomb=pair.tomb)})
     return changed
 
@@ -42,34 +49,37 @@ class Group(NamedTuple):
     """Open clean-ups of one shard, by their subjects' digests: its files are walked once for all of them."""
 
     shard: int
+    cursor: int
     cleanups: Mapping[bytes, Cleanup]
-
-    @property
-    def cursor(self) -> int:
-        return min(cleanup.cursor for cleanup in self.cleanups.values())
 
 
 class Found(NamedTuple):
-    """A walk's rows by subject, and where it goes on; None at the end."""
+    """A walk's rows, and where it goes on; None at the end."""
 
-    rows: Mapping[bytes, Members]
+    rows: Members
     cursor: int | None
 
 
 def group_of(cleanups: Mapping[str, Cleanup]) -> Group:
-    """The oldest clean-up, and others of its shard."""
+    """The oldest clean-up, and those of its shard that lie in its way: none of them can hold it up."""
     first = min(cleanups.values(), key=lambda cleanup: cleanup.death)
-    mine = ((bytes.fromhex(d), cleanup) for d, cleanup in cleanups.items() if cleanup.shard == first.shard)
-    return Group(first.shard, dict(islice(mine, _SUBJECTS)))
+    mine = ((d, c) for d, c in cleanups.items() if c.shard == first.shard and c.cursor >= first.cursor)
+    oldest = sorted(mine, key=lambda item: item[1].death)[:_SUBJECTS]
+    return Group(first.shard, first.cursor, {bytes.fromhex(digest): cleanup for digest, cleanup in oldest})
 
 
 class Sweeper:
     """One chunk a turn and partition, so that the loop never waits for it."""
 
-    def __init__(self, settings: Settings, store: Store, forgets: bool) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, forgets: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
         self._forgets = forgets
         self._store = store
+        self._clock = clock
+        self._aof_due = False
+        self._aof_at = clock()
 
     def clean_up(self, owned: Owned) -> None:
         """Bury the next rows of the oldest open clean-ups. Raises Fenced, RolledBack, StateUnavailable,
@@ -90,25 +100,23 @@ class Sweeper:
         owned.counters["sweeps"] += 1
 
     def _walk(self, owned: Owned, group: Group) -> Found:
-        """The group's rows from its cursor on: a chunk of them, or as many as the time allows."""
-        until, rows, cursor = time.monotonic() + _WALK_FOR, Members.empty(), group.cursor
+        """The group's rows from its cursor on: a chunk of them, or what the time allows of at least one file."""
+        started, rows, cursor = self._clock(), Members.empty(), group.cursor
         for end, held in owned.view.shard_slices(group.shard):
-            if end <= cursor or end > owned.view.registered:
+            if end <= group.cursor or end > owned.view.registered:
                 continue
-            if len(rows) >= _CHUNK or time.monotonic() > until:
-                return _cut(rows, group, cursor)
-            rows, cursor = Members.concat([rows, _of_group(read_slice(self._store, held.file or ""), group)]), end
-        return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), group, None)
+            rows = Members.concat([rows, _of_group(read_slice(self._store, held.file or ""), group)])
+            cursor = end
+            if len(rows) > _CHUNK or self._clock() - started > _WALK_FOR:
+                return _cut(rows, cursor)
+        return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), None)
 
-    def _bury(self, owned: Owned, group: Group, found: Mapping[bytes, Members], change: Change) -> list[int]:
+    def _bury(self, owned: Owned, group: Group, members: Members, change: Change) -> list[int]:
         view, keys = owned.view, owned.state.keys
-        records = list({record.tobytes() for members in found.values() for record in members.records})
+        records = list({record.tobytes() for record in members.records})
         entries, _ = parse_lookups(records, [], owned.read(lookup_reads(keys, records, [])))
         ledger = Ledger(view, view.applied, self._settings.slice_span)
-        changed: dict[bytes, Entry] = {}
-        for subject, members in found.items():
-            known = ChainMap(changed, entries)
-            changed |= bury(members, known, group.cleanups[subject], tag_of(subject), ledger)
+        changed = bury(members, entries, group.cleanups, ledger)
         ledger.settle(change, view.applied, drop_states=False)
         holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
         change.ops += [*write_holes(keys, holes), *write_members(keys, changed, {})]
@@ -120,14 +128,16 @@ class Sweeper:
         """Delete files of the partition that nothing has referred to for the grace, and see what is left.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
-        if owned.manifest is None or owned.sealing or owned.rewriting or owned.tailing:
-            # An earlier owner's manifest is in force, or a file is being written that no table names yet.
+        if owned.manifest is None or owned.tailing:
+            # An earlier owner's manifest is in force, or a tail may bring back what has no hole any more.
             return
         needed, grace = set(_needed(owned)), self._settings.garbage_grace
         found = list(self._store.names(f"{owned.partition}/"))
         ordered = sorted((name for name, _ in found), key=lambda name: name not in needed)
-        newest = {name for _, name in newest_files(ordered).values()}
-        writers = tuple(f"/{running.job.writer}." for running in owned.running.values())
+        # A slice that lost all its rows has no file to fall back on, and needs none.
+        empty = {key for key, held in owned.view.slices.items() if held.file == ""}
+        newest = {name for key, (_, name) in newest_files(ordered).items() if key not in empty}
+        writers = tuple(f"/{writer}." for writer in _writing(owned))
         garbage = {n: age for n, age in found if n not in needed and not any(writer in n for writer in writers)}
         gone = [name for name, age in garbage.items() if age > grace and name not in newest]
         if gone:
@@ -177,15 +187,12 @@ def _of_group(members: Members, group: Group) -> Members:
     return members.take(np.array(mine, np.bool_))
 
 
-def _cut(rows: Members, group: Group, cursor: int | None) -> Found:
+def _cut(rows: Members, cursor: int | None) -> Found:
     """At most a chunk; what it leaves is found again from the new cursor on."""
-    if len(rows) > _CHUNK:
-        cursor = int(rows.slots[_CHUNK])
-        rows = rows.take(rows.slots < cursor)
-    subjects = rows.subjects.tobytes()
-    names = [subjects[at : at + 16] for at in range(0, len(subjects), 16)]
-    places = {name: np.array([other == name for other in names]) for name in set(names)} if len(set(names)) < 9 else None
-    return Found({}, cursor)
+    if len(rows) <= _CHUNK:
+        return Found(rows, cursor)
+    cursor = int(rows.slots[_CHUNK])
+    return Found(rows.take(rows.slots < cursor), cursor)
 
 
 def _needed(owned: Owned) -> Iterator[str]:
@@ -196,6 +203,12 @@ def _needed(owned: Owned) -> Iterator[str]:
             yield running.job.base[1].file
     for manifest in (owned.manifest, owned.publishing and owned.publishing.manifest):
         yield from (entry.file for entry in manifest.shards) if manifest else ()
+
+
+def _writing(owned: Owned) -> Iterator[str]:
+    """Who writes files that no table names yet."""
+    yield from (running.job.writer for running in owned.running.values())
+    yield from (work.writer for work in (owned.sealing, owned.rewriting) if work is not None)
 
 
 def _named(view: View) -> Iterator[str]:

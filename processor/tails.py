@@ -13,7 +13,8 @@ from concurrent.futures import Executor
 from processor.errors import ArtefactInvalid, StoreUnavailable
 from processor.owned import Owned, Tailing
 from processor.settings import Settings
-from processor.slices import Members, decode_slice, encode_slice
+from processor.slice_files import read_slice
+from processor.slices import Members, encode_slice
 from processor.store import Artefact, Store, artefact_name
 from processor.view import Change
 
@@ -72,6 +73,6 @@ def read_tail(store: Store, name: str, reach: int) -> tuple[Members, int]:
     if not name:
         return Members.empty(), 0
     try:
-        return decode_slice(store.get(name)), reach
+        return read_slice(store, name), reach
     except (StoreUnavailable, ArtefactInvalid):
         return Members.empty(), 0

@@ -42,6 +42,7 @@ class _Run:
         self.lineage, self.rows = (base.lineage, base.rows) if base else (EMPTY, 0)
 
     def fold(self) -> Trained:
+        self.result.agrees = self.job.base_lineage in (None, self.lineage)
         for part in self.job.learn:
             live, total = self._learn(part)
             if live:

@@ -12,12 +12,13 @@ from processor.checkpoints import keep, surplus
 from processor.errors import ArtefactInvalid, StoreUnavailable
 from processor.jobs import Built, Job, Part, Trained
 from processor.ledger import Kill
+from processor.lineage import EMPTY, chain
 from processor.owned import Owned, Running
 from processor.quarantine import after_crash, in_quarantine
 from processor.schedule import Order, orders, window_closes
 from processor.settings import Settings
 from processor.state.memberships import hole_reads, parse_holes
-from processor.view import Change
+from processor.view import Change, View
 
 __all__ = ["Trainers", "Training"]
 
@@ -146,6 +147,7 @@ class Training:
             keep=frozenset(
                 keep([t for t, _ in view.shard_states(shard)] + list(order.learn), self._settings.checkpoints)
             ),
+            base_lineage=_lineage(view, shard, order.base[0] if order.base else 0),
             total=sum(held.sum for end, held in view.shard_slices(shard) if end <= last) if self._forgets else None,
             writer=owned.writer(),
         )
@@ -238,6 +240,20 @@ class Training:
         owned.counters["jobs_failed"] += 1
         self._retry_at[owned.partition, shard] = self._clock() + _RETRY
         _log.error("shard %d of partition %d: %s", shard, owned.partition, why)
+
+
+def _lineage(view: View, shard: int, through: int) -> str | None:
+    """L of the slices up to `through`, by the sums that the membership kept.
+
+    None while a clean-up is open: the sums still hold rows that no state does.
+    """
+    if any(cleanup.shard == shard for cleanup in view.cleanups.values()):
+        return None
+    lineage = EMPTY
+    for end, held in view.shard_slices(shard):
+        if end <= through and held.live:
+            lineage = chain(lineage, end, held.sum)
+    return lineage
 
 
 def _valid(trained: Trained, kills: list[Kill], forgets: bool, applied: int) -> list[Built]:

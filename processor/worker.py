@@ -39,7 +39,7 @@ from processor.outbox import Outbox
 from processor.owned import Owned
 from processor.publish import Publisher
 from processor.repair import Repairer
-from processor.results import Results
+from processor.results import Published, Results
 from processor.rewrite import Rewriter
 from processor.seal import Sealer
 from processor.settings import Settings
@@ -232,9 +232,8 @@ class Worker:
             if published.highest_counter > owned.token.counter or _foreign(owned, published.manifest):
                 self.counters["fenced"] += 1
                 self._drop(partition, "the results topic shows another owner")
-        for partition in self.results.take_overtaken() & self.owned.keys():
-            # An older manifest landed behind ours: compaction would leave it alone on the topic.
-            self.owned[partition].manifest = None
+            elif _overtaken(owned, published):
+                owned.manifest = None
 
     def _drop(self, partition: int, why: str) -> None:
         owned = self.owned.pop(partition)
@@ -287,11 +286,12 @@ class Worker:
 
     def _rewrite(self, owned: Owned) -> None:
         self._rewriter.turn(owned)
-        self._tailer.turn(owned, leaving=self._leaving)
+        if not owned.catching_up:
+            self._tailer.turn(owned, leaving=self._leaving)
 
     def _with_store(self, owned: Owned, step: Callable[[Owned], None]) -> None:
         if self._clock() >= owned.store_at:
-            self._guarded(owned, step)
+            self._guarded(owned, _waiting(step))
 
     def _bound_memory(self, owned: Owned) -> None:
         """Too many rows that are in no file yet pause a partition; there are always ended slices among them."""
@@ -374,6 +374,12 @@ def _foreign(owned: Owned, newest: Manifest | None) -> bool:
     )
 
 
+def _overtaken(owned: Owned, published: Published) -> bool:
+    """Another's manifest landed behind ours: compaction would leave it alone on the topic."""
+    last = published.last
+    return last is not None and published.last_offset > owned.manifest_offset and last.token.nonce != owned.token.nonce
+
+
 def _waits(owned: Owned) -> bool:
     """Whether something is under way that the next turns should pick up."""
     view = owned.view
@@ -388,6 +394,18 @@ def _waits(owned: Owned) -> bool:
         or owned.unhidden_since is not None
         or view.cleanups
     )
+
+
+def _waiting(step: Callable[[Owned], None]) -> Callable[[Owned], None]:
+    """A spoilt file is as good as one that is away: ending the claim would end it again and again."""
+
+    def waiting(owned: Owned) -> None:
+        try:
+            step(owned)
+        except ArtefactInvalid as error:
+            raise StoreUnavailable(f"a stored file can't be used: {error}") from error
+
+    return waiting
 
 
 def _state_of(client: redis.Redis, model: str) -> Callable[[int], PartitionState]:

@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": "processor.cli.verify:command",
     "schemas": "processor.cli.schemas:command",
     "demo": "processor.cli.demo:command",
+    "simulate": "processor.cli.simulate:command",
 }
 
 

@@ -10,7 +10,7 @@ import kafka.errors as kafka_errors
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from processor.errors import TopicMissing
+from processor.errors import LogUnavailable, TopicMissing
 from processor.log.kafka_consumer import consumer
 from processor.log.kafka_errors import MISSING, translate, translated
 from processor.log.kafka_interval import KafkaTail, bounds_of, read_interval
@@ -45,7 +45,13 @@ class KafkaLog:
         with self._lock:
             if self._reader is None:
                 self._reader = consumer(self._client)
-            return bounds_of(self._reader, tps, self._client["request_timeout_ms"])
+            try:
+                return bounds_of(self._reader, tps, self._client["request_timeout_ms"])
+            except LogUnavailable:
+                # Its picture of the cluster may be old: the next call gets a new one.
+                self._reader.close(autocommit=False)
+                self._reader = None
+                raise
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         self._described(topic)

@@ -23,8 +23,11 @@ LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the c
 def bounds_of(reader: KafkaConsumer, tps: list[TopicPartition], timeout_ms: int) -> dict[int, tuple[int, int]]:
     """Partition -> (log start, last stable offset)."""
     with translated("asking for the log's bounds"):
-        starts = reader.beginning_offsets(tps, timeout_ms=timeout_ms)
-        ends = reader.end_offsets(tps, timeout_ms=timeout_ms)
+        try:
+            starts = reader.beginning_offsets(tps, timeout_ms=timeout_ms)
+            ends = reader.end_offsets(tps, timeout_ms=timeout_ms)
+        except KeyError as error:  # the client's word for a partition that it has not heard of
+            raise LogUnavailable("the cluster has not told of all partitions yet") from error
     return {tp.partition: (starts[tp], ends[tp]) for tp in tps}
 
 

@@ -18,12 +18,15 @@ from processor.parsing import Parser
 from processor.reference import Replay
 from processor.results import Results
 from processor.routing import ORIGIN, Digests, bucket_and_field, read_origin, tag_of
+from processor.simulate.world import World
+from processor.simulate.wrong import Wrong, equal
 from processor.slices import NEVER, deaths, decode_slice
 from processor.state.keys import Keys
 from processor.state.redis import PartitionState
 from processor.verify_log import judge, replay_log, subject_of
 from processor.view import View
-from tests.property.world import World
+
+__all__ = ["Verdict", "sent_on"]
 
 Pairs = dict[tuple[bytes, bytes], tuple[int, int]]
 """(record field, subject tag) -> (slot, revision)."""
@@ -53,7 +56,7 @@ class Verdict:
         self.check_rows()
         self.check_input()
         self.check_receipts()
-        assert not self.world.counts["lineage_mismatches"]
+        equal("states that were not what Redis says", self.world.counts["lineage_mismatches"], 0)
 
     # -- what was published
 
@@ -70,11 +73,13 @@ class Verdict:
                 self._judge(manifest, "different")
         for partition in self.found:
             newest = results.of(partition).manifest
-            assert newest is not None
-            assert newest.applied == self.ends[partition]
+            if newest is None:
+                raise Wrong(f"partition {partition} has no manifest")
+            equal(f"applied of {partition}'s manifest", newest.applied, self.ends[partition])
             self._judge(newest, "pending")
-            for entry in newest.shards:
-                assert not entry.file or hashlib.sha256(self.world.store.get(entry.file)).hexdigest() == entry.digest
+            for entry in filter(lambda entry: entry.file, newest.shards):
+                digest = hashlib.sha256(self.world.store.get(entry.file)).hexdigest()
+                equal(f"digest of {entry.file}", digest, entry.digest)
 
     def states(self) -> dict[tuple[int, int], tuple[str, str, int]]:
         """(partition, shard) -> (digest, lineage, rows) last published."""
@@ -91,7 +96,8 @@ class Verdict:
     def _judge(self, manifest: Manifest, bad: str) -> None:
         verdicts = judge(self.subject, self.found[manifest.partition], manifest, self.ends[manifest.partition])
         wrong = [v for v in verdicts if v.verdict in ("different", "incomparable", bad)]
-        assert not wrong, (wrong, manifest)
+        if wrong:
+            raise Wrong(f"{wrong} in {manifest}")
 
     # -- what Redis and the store keep
 
@@ -124,13 +130,15 @@ class Verdict:
                 for tag, pair in entry.pairs.items()
                 if pair.slot != NO_ROW
             }
-            assert rows == self._live(found)
+            equal(f"rows of {partition}", rows, self._live(found))
             tombs = {(f, t): p.tomb for f, e in entries.items() for t, p in e.pairs.items() if p.tomb != NO_TOMB}
-            assert tombs == {(self.field(r), self.tag(s)): _tomb(v) for (s, r), v in found.tombs.items()}
+            must = {(self.field(r), self.tag(s)): _tomb(v) for (s, r), v in found.tombs.items()}
+            equal(f"tombstones of {partition}", tombs, must)
             everywhere = {f: e.tomb for f, e in entries.items() if e.tomb != NO_TOMB}
-            assert everywhere == {self.field(r): _tomb(v) for r, v in found.everywhere.items()}
+            alone = {self.field(r): _tomb(v) for r, v in found.everywhere.items()}
+            equal(f"tombstones under any subject of {partition}", everywhere, alone)
             self._check_subjects(partition, found)
-            assert self.views[partition].number("live") == len(rows)
+            equal(f"live rows counted in {partition}", self.views[partition].number("live"), len(rows))
 
     def _live(self, found: Replay) -> Pairs:
         return {
@@ -143,11 +151,11 @@ class Verdict:
         held = {f: decode_subject(v) for f, v in self._hashes(partition, "s:*")}
         names = {bucket_and_field(self.digests.subject(s))[1]: s for s in {*found.gone, *found.live} if s}
         dead = {names[f]: s.offset for f, s in held.items() if s and s.dead}
-        assert dead == found.gone
+        equal(f"deleted subjects of {partition}", dead, found.gone)
         for field, subject in held.items():
             slots = [row.slot for row in found.live.get(names[field], {}).values()]
-            assert subject is not None
-            assert subject.dead or all(subject.offset <= slot for slot in slots)
+            if subject is None or not (subject.dead or all(subject.offset <= slot for slot in slots)):
+                raise Wrong(f"{subject} of {partition} has the rows {slots}")
 
     def check_rows(self) -> None:
         """Files less holes are the live rows; each hole's death is the reference's; sums and counts agree."""
@@ -156,15 +164,16 @@ class Verdict:
             kept: set[int] = set()
             for (shard, end), held in view.slices.items():
                 holes = {int(s): int(d) for s, d in self._hashes(partition, f"holes:{shard}:{view.start_of(end - 1)}")}
-                assert all(found.rows[slot].death == death for slot, death in holes.items())
-                assert held.file is not None
+                equal(f"holes of {partition}", holes, {slot: found.rows[slot].death for slot in holes})
+                if held.file is None:
+                    raise Wrong(f"slice {end} of {partition}/{shard} has no file")
                 members = decode_slice(self.world.store.get(held.file)) if held.file else None
                 rows = [] if members is None else members.slots.tolist()
                 died = [] if members is None else deaths(members, holes, {})[0].tolist()
                 live = [slot for slot, death in zip(rows, died, strict=True) if death == NEVER]
-                assert held.live == len(live)
+                equal(f"live rows of slice {end} of {partition}/{shard}", held.live, len(live))
                 kept.update(live)
-            assert kept == {row.slot for row in found.rows.values() if row.death is None}
+            equal(f"rows kept of {partition}", kept, {row.slot for row in found.rows.values() if row.death is None})
 
     # -- what went in, and what came out
 
@@ -188,7 +197,7 @@ class Verdict:
             for s, rows in f.live.items()
             for r, row in rows.items()
         }
-        assert lives == must
+        equal("who lives", lives, must)
 
     def check_receipts(self) -> None:
         """Each deletion is accepted and hidden, and what is hidden is in no version from then on."""
@@ -199,7 +208,7 @@ class Verdict:
             said[receipt.state, receipt.partition, receipt.offset] += 1
             hidden += [receipt] if receipt.state == "hidden" else []
         owed = set(self._owed())
-        assert {(s, p, o) for s, p, o in said} == {(s, p, o) for p, o in owed for s in ("accepted", "hidden")}
+        equal("receipts", set(said), {(s, p, o) for p, o in owed for s in ("accepted", "hidden")})
         for receipt in hidden:
             self._check_hidden(receipt)
 
@@ -218,31 +227,36 @@ class Verdict:
 
     def _check_hidden(self, receipt: Receipt) -> None:
         event = self._event(receipt.partition, receipt.offset)
-        assert event.event_id == receipt.event_id
+        equal("event of a receipt", event.event_id, receipt.event_id)
         places = {p: c for p, c in self._copies(receipt).items() if p in self.found}
         results = Results(self.world.settings.model)
-        assert receipt.version is not None
+        if receipt.version is None:
+            raise Wrong(f"{receipt} names no version")
         for record in self.records(self.world.settings.results_topic):
             results.merge([record])
             if record.offset < receipt.version:
                 continue
             for partition, (first, _) in places.items():
                 newest = results.of(partition).manifest
-                assert newest is not None
-                found = self.found[partition]
-                gone = {
-                    row.slot
-                    for row in found.rows.values()
-                    if row.slot < first
-                    and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
-                }
-                for entry in newest.shards:
-                    assert not gone & found.holds(entry.shard, entry.through, newest.applied)
+                gone = self._killed(partition, event, first)
+                if newest is None or any(
+                    gone & self.found[partition].holds(entry.shard, entry.through, newest.applied)
+                    for entry in newest.shards
+                ):
+                    raise Wrong(f"{receipt}, but {newest}")
+
+    def _killed(self, partition: int, event: Delete, before: int) -> set[int]:
+        return {
+            row.slot
+            for row in self.found[partition].rows.values()
+            if row.slot < before and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
+        }
 
     def _event(self, partition: int, offset: int) -> Delete:
         (record,) = self.world.log.read(self.topic, partition, offset, offset + 1)
         event = self.parser.parse(record.value)
-        assert isinstance(event, Delete)
+        if not isinstance(event, Delete):
+            raise Wrong(f"a receipt names {partition}/{offset}: {event}")
         return event
 
     def _copies(self, receipt: Receipt) -> dict[int, tuple[int, int]]:

@@ -49,7 +49,7 @@ def stillness(seed: int = 0) -> Iterator[None]:
     """Everything that the workers of a simulation do within follows from the seed."""
     still = StillTime()
     with ExitStack() as stack:
-        for module in ("state.redis", "publish", "train", "results"):
+        for module in ("state.redis", "publish", "train", "results", "sweep"):
             stack.enter_context(patch(f"processor.{module}.time", still))
         stack.enter_context(patch("processor.claim.secrets", _Nonces(seed)))
         stack.enter_context(patch("processor.sweep._CHUNK", 2))

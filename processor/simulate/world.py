@@ -4,101 +4,59 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 import redis
 from pydantic import SecretStr
 
-from processor.events import Delete, Insert
 from processor.log.memory import MemoryLog
-from processor.parsing import Parser
+from processor.owned import Owned
 from processor.pool import learner_of
-from processor.reference import Replay
 from processor.settings import Settings
-from processor.sweep import Sweeper
-from processor.worker import Worker
-from tests.property.histories import Action, Shape
-from tests.property.strategies import CLASSES, Script
-from tests.property.wires import Crash, FaultyRedis, Fuse, Later, MemoryStore, SlowTrainers, Wire
+from processor.simulate.history import Action, Shape
+from processor.simulate.members import Member, Place
+from processor.simulate.script import CLASSES, Script
+from processor.simulate.snapshots import Snapshots
+from processor.simulate.stillness import EPOCH
+from processor.simulate.wires import Crash, Fuse, MemoryStore
+from processor.simulate.wrong import Wrong
 
-SECRET = "a secret of the tests, 32 bytes.."
+__all__ = ["World"]
 
-
-class _Sweeper(Sweeper):
-    """Cleans up only while the world lets it."""
-
-    world: World
-
-    def clean_up(self, owned: Any) -> None:
-        if self.world.sweeping:
-            super().clean_up(owned)
+_SECRET = "a secret of simulations, 32 bytes"  # noqa: S105  it protects nothing
+_MOST = 50
 
 
-@dataclass
-class Member:
-    """One worker with everything that dies with it."""
-
-    worker: Worker
-    wire: Wire
-    later: Later
-    trainers: SlowTrainers
-
-    def work(self) -> None:
-        self.later.work()
-        self.wire.sends.land()
-
-
-@dataclass
 class World:
-    script: Script
-    shape: Shape
-    learner_id: str
-    redis_url: str
-    now: float = 1000.0
-    sweeping: bool = True
-    fed: int = 0
-    late: tuple[bool, bool] = (False, False)
-    zombies: list[Member] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
+    """Every method that `Action` may name is one thing that can happen. Use it within `stillness`.
 
-    def __post_init__(self) -> None:
-        self.faults = Fuse()
-        self.store = MemoryStore(lambda: self.now, self.faults)
-        self.settings = Settings(
-            model=f"t{uuid.uuid4().hex[:12]}",
-            secret=SecretStr(SECRET),
-            learner=self.learner_id,
-            classes=CLASSES,
-            features=64,
-            subjects=self.script.subjects,
-            partitions=self.script.partitions,
-            shards_per_partition=self.shape.shards,
-            slice_span=self.shape.slice_span,
-            seal_after=2.0,
-            withdraw=self.shape.withdraw,
-            window=self.shape.window,
-            publish_every=self.shape.publish_every,
-            checkpoints=self.shape.checkpoints,
-            garbage_grace=100.0,
-            trainers=0,
-        )
-        self.learner = learner_of(self.settings)
-        self.redis = redis.Redis.from_url(self.redis_url)
-        self.log = MemoryLog()
-        self.log.create_topic(self.settings.events_topic, self.script.topic_partitions)
+    The model's keys in Redis are the world's own, and are gone after `close`.
+    """
+
+    def __init__(self, script: Script, shape: Shape, learner_id: str, redis_url: str, name: str = "") -> None:
+        self.script = script
+        self.settings = _settings(script, shape, learner_id, name or f"t{uuid.uuid4().hex[:12]}")
+        self.redis = redis.Redis.from_url(redis_url)
+        self.counts: Counter[str] = Counter()
+        fuse = Fuse()
+        self.log = MemoryLog(clock=lambda: round((EPOCH + self.place.now) * 1000))
+        self.store = MemoryStore(lambda: self.place.now, fuse)
+        self.place = Place(self.settings, self.log, redis_url, self.store, learner_of(self.settings), fuse)
+        self.log.create_topic(self.settings.events_topic, script.topic_partitions)
         for topic in ("results_topic", "receipts_topic", "dead_letters_topic"):
             self.log.create_topic(getattr(self.settings, topic), 1)
-        self.members = [self._member() for _ in range(self.shape.workers)]
+        self.zombies: list[Member] = []
+        self.members = [Member(self.place) for _ in range(shape.workers)]
+        self.fed = 0
+        self._acting: Member | None = None
+        self._snapshots = Snapshots(self.redis, self.settings.model)
 
     def close(self) -> None:
         for member in (*self.members, *self.zombies):
             self._bury(member)
-        keys = list(self.redis.scan_iter(match=f"{{{self.settings.model}:*", count=1000))
-        if keys:
-            self.redis.delete(*keys)
+        self._snapshots.wipe()
         self.redis.close()
 
     # -- actions
@@ -110,59 +68,52 @@ class World:
         self.script.send(self.log, self.settings.events_topic, self.fed, self.fed + count)
         self.fed += count
 
+    def again(self, share: float) -> None:
+        """A message that was sent before comes once more."""
+        at = int(share * min(self.fed, len(self.script.messages)))
+        for message in self.script.messages[at : at + 1]:
+            self.log.append(self.settings.events_topic, message.partition, message.key, message.value, ())
+
     def turn(self, who: int, most: int) -> None:
-        who %= len(self.members)
-        try:
-            self._turn(self.members[who], most)
-        except Crash:
-            self.counts["crashes"] += 1
-            self.crash(who)
+        self._guarded(self._member(who), lambda member: member.turn(most))
 
     def work(self, who: int) -> None:
-        who %= len(self.members)
-        try:
-            self.members[who].work()
-        except Crash:
-            self.counts["crashes"] += 1
-            self.crash(who)
+        self._guarded(self._member(who), Member.work)
 
     def wait(self, seconds: float) -> None:
-        self.now += seconds
+        self.place.now += seconds
 
     def fuse(self, calls: int, after: bool, outage: int) -> None:
-        self.faults.arm(calls, after, outage)
+        self.place.fuse.arm(calls, after, outage)
+
+    def slow(self, calls: int, after: bool, seconds: float) -> None:
+        """An external call takes its time."""
+        self.place.fuse.arm(calls, after, meanwhile=lambda: self.wait(seconds))
+
+    def stall(self, calls: int, after: bool, turns: int) -> None:
+        """A worker hangs in an external call until the group thinks it dead, and others have gone on."""
+        self.place.fuse.arm(calls, after, meanwhile=lambda: self._hang(turns))
 
     def crash(self, who: int) -> None:
         """What its producer had in hand is lost; the group sees it leave."""
-        who %= len(self.members)
-        self._bury(self.members[who])
-        self.members[who] = self._member()
+        self._replace(self._member(who), dead=True)
 
     def zombie(self, who: int) -> None:
         """The group thinks it dead, but it isn't."""
-        who %= len(self.members)
-        member = self.members[who]
-        self.zombies.append(member)
-        self._leave(member)
-        self.members[who] = self._member()
+        self._replace(self._member(who), dead=False)
 
     def haunt(self, turns: int) -> None:
         """A zombie goes on; what it had in hand reaches the log."""
         if self.zombies:
             member = self.zombies.pop()
-            try:
-                for _ in range(turns):
-                    member.work()
-                    self._turn(member, 50)
-            except Crash:
-                self.counts["crashes"] += 1
+            self._guarded(member, partial(_go_on, turns))
             self._bury(member)
 
     def set_late(self, jobs: bool, sends: bool) -> None:
-        self.late = jobs, sends
+        self.place.late_jobs, self.place.late_sends = jobs, sends
 
     def sweep(self, on: bool) -> None:
-        self.sweeping = on
+        self.place.sweeping = on
 
     def rebalance(self) -> None:
         self.log.rebalance(self.settings.events_topic, self.settings.group_id)
@@ -170,109 +121,140 @@ class World:
     def collect(self) -> None:
         """Long enough for garbage to be collected; nobody has anything in hand meanwhile."""
         for who in range(len(self.members)):
-            self.work(who)
-            self.turn(who, 50)
-            self.work(who)
-            self.turn(who, 50)
-        if not any(len(member.later) + len(member.wire.sends.kept) for member in self.members):
-            self.now += 200.0
+            for _ in range(2):
+                self.work(who)
+                self.turn(who, _MOST)
+        if not any(member.in_hand for member in self.members):
+            self.place.now += 200.0
 
-    def copy_without_the_dead(self, other: World, found: Mapping[int, Replay]) -> int:
-        """Take over another world's log, offset by offset, with null where a dead record or a delete stood.
+    def snapshot(self) -> None:
+        self._snapshots.take()
 
-        Returns how many became null."""
-        topic, parser, nulled = self.settings.events_topic, Parser(CLASSES, 64, counts=True), 0
-        for partition, (_, end) in other.log.bounds(other.settings.events_topic).items():
-            live = (
-                {slot for slot, row in found[partition].rows.items() if row.death is None} if partition in found else ()
-            )
-            for record in other.log.read(other.settings.events_topic, partition, 0, end):
-                self._gap_up_to(partition, record.offset)
-                dead = record.offset not in live and isinstance(parser.parse(record.value), Insert | Delete)
-                nulled += dead
-                value = None if dead else record.value
-                self.log.append(topic, partition, record.key, value, record.headers)
-            self._gap_up_to(partition, end)
-        self.fed = len(self.script.messages)
-        return nulled
-
-    def _gap_up_to(self, partition: int, offset: int) -> None:
-        at = self.log.bounds(self.settings.events_topic)[partition][1]
-        self.log.gap(self.settings.events_topic, partition, offset - at)
+    def roll_back(self, age: int) -> None:
+        """Redis is as it was some snapshots ago; before the first it held nothing, and workers may rebuild it."""
+        self._snapshots.restore(age)
+        self.place.rebuild = True
+        self.counts["roll backs"] += 1
 
     # -- the end
 
     def drain(self) -> None:
-        self.faults.disarm()
-        self.late, self.sweeping = (False, False), True
+        """No more faults: all that was sent is applied and published. Raises Wrong if that never comes."""
+        self.place.fuse.disarm()
+        self.place.late_jobs, self.place.late_sends, self.place.sweeping = False, False, True
         self.feed(len(self.script.messages))
         while self.zombies:
             self.haunt(2)
+        # An idle owner looks at Redis with its heartbeats: only then it sees a rollback.
+        self.place.now += self.settings.heartbeat_every
         for _ in range(300):
-            for member in self.members:
+            for member in list(self.members):
                 member.work()
-                self._turn(member, 50)
+                member.turn(_MOST)
+                self._restart_if_told(member)
             if self.settled():
                 return
-            self.now += 0.6
-        raise AssertionError(f"not settled: {self.unsettled()}")
+            self.place.now += 0.6
+        raise Wrong(f"not settled: {self.unsettled()}")
+
+    def _restart_if_told(self, member: Member) -> None:
+        """As an operator does where Redis lost everything: the reason names the way out."""
+        if self.place.rebuild and any("--rebuild" in why for why in member.worker.stopped.values()):
+            self._replace(member, dead=True)
+            self.counts["rebuilds"] += 1
 
     def settled(self) -> bool:
         return not self.unsettled()
 
     def unsettled(self) -> list[str]:
         """What is still open, by partition."""
-        found = []
+        found: list[str] = []
         for partition, (_, end) in self.log.bounds(self.settings.events_topic).items():
             owners = [m.worker.owned[partition] for m in self.members if partition in m.worker.owned]
             if len(owners) != 1:
                 found.append(f"{partition}: {len(owners)} owners, {[m.worker.stopped for m in self.members]}")
-                continue
-            owned = owners[0]
-            view = owned.view
-            flags = {
-                "applied": view.applied != end,
-                "outbox": view.outbox,
-                "pending": view.pending,
-                "cleanups": view.cleanups,
-                "registered": view.registered != view.last_end,
-                "live open rows": any(held.live for held in view.open.values()),
-                "busy": owned.running or owned.sealing or owned.publishing or owned.sending or owned.receipts,
-            }
-            if partition < self.settings.partitions:
-                shards = owned.manifest.shards if owned.manifest else ()
-                flags["manifest"] = owned.manifest is None or owned.manifest.applied != view.applied
-                flags["through"] = any(entry.through != view.last_end for entry in shards)
-            found += [f"{partition}: {name} {value}" for name, value in flags.items() if value]
+            else:
+                found += (f"{partition}: {name} {value}" for name, value in self._open(owners[0], end) if value)
         return found
+
+    def _open(self, owned: Owned, end: int) -> Iterator[tuple[str, object]]:
+        view = owned.view
+        yield "applied", view.applied != end
+        yield "outbox", view.outbox
+        yield "pending", view.pending
+        yield "cleanups", view.cleanups
+        yield "registered", view.registered != view.last_end
+        yield "live open rows", any(held.live for held in view.open.values())
+        yield "busy", owned.running or owned.sealing or owned.publishing or owned.sending or owned.receipts
+        if owned.partition < self.settings.partitions:
+            shards = owned.manifest.shards if owned.manifest else ()
+            yield "manifest", owned.manifest is None or owned.manifest.applied != view.applied
+            yield "through", any(entry.through != view.last_end for entry in shards)
 
     # -- members
 
-    def _member(self) -> Member:
-        wire, later = Wire(self.log, self.faults), Later()
-        client: Any = FaultyRedis.from_url(self.redis_url)
-        client.fuse = self.faults
-        trainers = SlowTrainers(self.learner, self.store, later)
-        with patch("processor.worker.ThreadPoolExecutor", lambda *_, **__: later):
-            worker = Worker(self.settings, wire, client, self.store, self.learner, trainers, clock=lambda: self.now)
-        worker._sweeper = _Sweeper(self.settings, self.store, self.learner.forgets)
-        worker._sweeper.world = self
-        return Member(worker, wire, later, trainers)
+    def _member(self, who: int) -> Member:
+        return self.members[who % len(self.members)]
 
-    def _turn(self, member: Member, most: int) -> None:
-        member.wire.most = most
-        member.later.late, member.wire.sends.late = self.late
-        member.worker.turn(0.0)
+    def _guarded(self, member: Member, act: Callable[[Member], object]) -> None:
+        self._acting = member
+        try:
+            act(member)
+        except Crash:
+            self.counts["crashes"] += 1
+            self._replace(member, dead=True)
+
+    def _hang(self, turns: int) -> None:
+        hung = self._acting
+        if hung is None or hung not in self.members:
+            return
+        self.counts["stalls"] += 1
+        self._replace(hung, dead=False)
+        for _ in range(turns):
+            self.wait(1.1)
+            for member in list(self.members):
+                self._guarded(member, partial(_go_on, 1))
+        self._acting = hung
+
+    def _replace(self, member: Member, *, dead: bool) -> None:
+        if member in self.members:
+            if dead:
+                self._bury(member)
+            else:
+                member.leave(self.log.leave)
+                self.zombies.append(member)
+            self.members[self.members.index(member)] = Member(self.place)
 
     def _bury(self, member: Member) -> None:
-        self._leave(member)
-        member.worker._state_of(0)._redis.close()
-        self.counts.update(member.worker.counters)
-        for owned in member.worker.owned.values():
-            self.counts.update(owned.counters)
-        self.counts["restarts"] += member.trainers.restarts
+        member.leave(self.log.leave)
+        self.counts.update(member.bury())
 
-    def _leave(self, member: Member) -> None:
-        reader, member.wire.member = member.wire.member, None
-        if reader is not None:
-            self.log.leave(reader)
+
+def _go_on(turns: int, member: Member) -> None:
+    for _ in range(turns):
+        member.work()
+        member.turn(_MOST)
+
+
+def _settings(script: Script, shape: Shape, learner_id: str, model: str) -> Settings:
+    values: dict[str, Any] = {
+        "model": model,
+        "secret": SecretStr(_SECRET),
+        "learner": learner_id,
+        "classes": CLASSES,
+        "features": 64,
+        "subjects": script.subjects,
+        "partitions": script.partitions,
+        "shards_per_partition": shape.shards,
+        "slice_span": shape.slice_span,
+        "seal_after": 2.0,
+        "withdraw": shape.withdraw,
+        "window": shape.window,
+        "publish_every": shape.publish_every,
+        "checkpoints": shape.checkpoints,
+        "erase_after": shape.erase_after,
+        "tail_every": shape.tail_every,
+        "garbage_grace": 100.0,
+        "trainers": 0,
+    }
+    return Settings(**values)

@@ -12,7 +12,7 @@ __all__ = ["look", "redis_problems", "redis_shortages"]
 
 def look(client: redis.Redis) -> tuple[Mapping[str, Any], Mapping[Any, Any]]:
     """(INFO, CONFIG). Raises redis.RedisError."""
-    return client.info(), client.config_get()  # type: ignore[return-value]
+    return client.info(), client.config_get()
 
 
 def redis_problems(info: Mapping[str, Any], config: Mapping[Any, Any]) -> tuple[list[str], list[str]]:

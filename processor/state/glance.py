@@ -19,9 +19,17 @@ def glance(client: redis.Redis, ops: Sequence[Op]) -> list[Any]:
     Raises StateUnavailable.
     """
     try:
-        pipe = client.pipeline(transaction=True)
-        for op in ops:
-            pipe.execute_command(*op)  # type: ignore[no-untyped-call]
-        return list(pipe.execute())
+        try:
+            return _replies(client, ops, whole=True)
+        except redis.exceptions.OutOfMemoryError:
+            # It refuses transactions then, and writes too: nothing changes between the reads.
+            return _replies(client, ops, whole=False)
     except redis.RedisError as error:
         raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
+
+
+def _replies(client: redis.Redis, ops: Sequence[Op], *, whole: bool) -> list[Any]:
+    pipe = client.pipeline(transaction=whole)
+    for op in ops:
+        pipe.execute_command(*op)  # type: ignore[no-untyped-call]
+    return list(pipe.execute())

@@ -75,7 +75,7 @@ class Scene:
         value = json.dumps({"event_id": f"e{self._sent}", **event}).encode()
         return partition, self.raw(partition, value, key.encode())
 
-    def raw(self, partition: int, value: bytes, key: bytes | None = None) -> int:
+    def raw(self, partition: int, value: bytes | None, key: bytes | None = None) -> int:
         return self.log.append(self.settings.events_topic, partition, key, value, ())
 
     def fill(self, partition: int, until: int) -> None:

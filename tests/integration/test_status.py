@@ -252,7 +252,15 @@ def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliR
     scene.apply()
     found = run.invoke(status, ["--json"], catch_exceptions=False)
     shown = json.loads(found.stdout)
-    assert list(shown) == ["records", "lag", "pending_deletions", "unresolved_deletions", "version", "partitions"]
+    assert list(shown) == [
+        "records",
+        "lag",
+        "pending_deletions",
+        "unresolved_deletions",
+        "version",
+        "redis",
+        "partitions",
+    ]
     assert (shown["records"], shown["lag"], len(shown["partitions"])) == (1, 0, 2)
 
 

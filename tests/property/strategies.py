@@ -2,74 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hypothesis import strategies as st
 
 from processor.events import Delete, Event, Insert, Seal, encode
-from processor.log.memory import MemoryLog
-from processor.log.protocol import Entry
 from processor.reference import Model, murmur2
+from processor.simulate.script import CLASSES, GARBAGE, WORDS, Message, Script
 
-CLASSES = ("ham", "spam")
 RECORDS = ("r0", "r1", "r2", "r3", "r4", "\u00e9", "s1")
 SUBJECTS = ("s0", "s1", "s2", "s3", "\U0001f600")
-WORDS = ("free", "money", "hello", "tea", "caf\u00e9", "lunch", "win", "now")
-GARBAGE = (
-    b"",
-    b"\xff\xfe",
-    b"{",
-    b"[]",
-    b"null",
-    b'{"type":"insert"}',
-    b'{"type":"delete"}',
-    b'{"type":"DELETE","event_id":"e","record_id":"r0","requested_at":"t"}',
-    b'{"type":"insert","event_id":"e","record_id":"r0","label":"eggs","text":"free"}',
-    b'{"type":"insert","event_id":"e","record_id":"r0","text":"free","text":"tea"}',
-    b'{"type":"insert","event_id":"e","record_id":"r0","revision":-1,"text":"free"}',
-)
-
-
-@dataclass(frozen=True)
-class Message:
-    """To be sent to `partition`, after `gap` offsets without records."""
-
-    partition: int
-    key: bytes | None
-    value: bytes | None
-    gap: int = 0
-
-
-@dataclass(frozen=True)
-class Script:
-    """What a topic with `topic_partitions` >= `partitions` (the model's) holds, in the order it was sent."""
-
-    partitions: int
-    topic_partitions: int
-    subjects: bool
-    messages: tuple[Message, ...]
-
-    def entries(self, partition: int) -> list[Entry]:
-        """The partition's messages with their offsets."""
-        found: list[Entry] = []
-        offset = 0
-        for message in self.messages:
-            if message.partition == partition:
-                offset += message.gap
-                found.append(Entry(partition, offset, 0, message.key, message.value))
-                offset += 1
-        return found
-
-    def end(self, partition: int) -> int:
-        entries = self.entries(partition)
-        return entries[-1].offset + 1 if entries else 0
-
-    def send(self, log: MemoryLog, topic: str, start: int = 0, stop: int | None = None) -> None:
-        """Messages [start, stop) of the script into a topic of the in-process log."""
-        for message in self.messages[start:stop]:
-            if message.gap:
-                log.gap(topic, message.partition, message.gap)
-            log.append(topic, message.partition, message.key, message.value, ())
 
 
 def texts() -> st.SearchStrategy[str]:

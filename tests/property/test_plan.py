@@ -19,12 +19,13 @@ from processor.membership import NO_ROW, Entry, Subject, decode_entry, encode_en
 from processor.parsing import Parser
 from processor.plan import Frame, Lookups, Plan, Row, plan
 from processor.reference import Model, Replay, replay
-from processor.routing import Digests, tag_of
+from processor.routing import Digests
+from processor.simulate.script import CLASSES, Script
 from processor.sweep import bury
 from processor.triage import Item, Triage
 from processor.view import Change, State, View, slice_start
 from tests.property.histories import busy_scripts, seeds
-from tests.property.strategies import CLASSES, Script, model_of, scripts
+from tests.property.strategies import model_of, scripts
 
 SECRET, SHARDS, SPAN = b"a secret of tests", 2, 20
 MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))
@@ -80,7 +81,7 @@ class Held:
             ledger = Ledger(self.view, self.view.applied, SPAN)
             if mine:
                 _, members = members_of(mine, CLASSES, 64)
-                self._take(bury(members, self.records, cleanup, tag_of(digest), ledger), {})
+                self._take(bury(members, self.records, {digest: cleanup}, ledger), {})
             ledger.settle(change, self.view.applied, drop_states=False)
             change.drop("cleanups", subject)
             for name, more in (("live", -len(ledger.kills)), ("holes", len(ledger.kills))):

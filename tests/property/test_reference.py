@@ -15,7 +15,8 @@ from processor.events import Delete, Insert, Parsed
 from processor.log.protocol import Entry
 from processor.parsing import Parser
 from processor.reference import Model, Replay, replay
-from tests.property.strategies import CLASSES, Script, model_of, scripts
+from processor.simulate.script import CLASSES, Script
+from tests.property.strategies import model_of, scripts
 
 LEARNERS = [make_learner(name, CLASSES, 64) for name in ("naive-bayes", "linear")]
 untimed = settings(deadline=None, max_examples=50)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from processor.errors import Fenced
 from processor.events import Delete, encode
-from tests.property.histories import Action, Shape, busy_script, busy_scripts, histories, long_scripts, shapes
-from tests.property.judging import Verdict, sent_on
-from tests.property.strategies import Message, Script
-from tests.property.wires import StillTime
-from tests.property.world import World
+from processor.simulate.history import Action, Shape
+from processor.simulate.judging import Verdict, sent_on
+from processor.simulate.script import Message, Script, busy_script
+from processor.simulate.stillness import stillness
+from processor.simulate.world import World
+from tests.property.histories import busy_scripts, histories, long_scripts, shapes
+from tests.property.twin import copy_without_the_dead
 
 SOAK = int(os.environ.get("UNLEARN_TESTS_SOAK", "0"))
 """Examples of each test in a long run, other ones each time; 0: few, and always the same."""
@@ -36,9 +39,9 @@ def bounded(examples: int) -> settings:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.state.redis.time", StillTime())
-    monkeypatch.setattr("processor.sweep._CHUNK", 2)
+def _still() -> Iterator[None]:
+    with stillness():
+        yield
 
 
 @patient
@@ -70,6 +73,10 @@ def test_any_history_gives_what_the_reference_gives(redis_url: str, learner: str
         "sent home",
         "updates",
         "collected",
+        "rolled_back",
+        "rewritten",
+        "tails",
+        "stalls",
     }
     must -= {"restarts"} if learner == "naive-bayes" else set()
     must |= {"rows_forgotten"} if learner == "naive-bayes" else set()
@@ -91,7 +98,7 @@ def test_nulls_where_the_forgotten_stood_give_the_same_states(redis_url: str, le
             for action in history:
                 world.act(action)
             world.drain()
-            rows["nulled"] += twin.copy_without_the_dead(world, Verdict(world).found)
+            rows["nulled"] += copy_without_the_dead(twin, world, Verdict(world).found)
             twin.drain()
             first, second = Verdict(world), Verdict(twin)
             second.check_manifests()

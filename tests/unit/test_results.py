@@ -43,8 +43,7 @@ def test_the_newest_by_counter_and_sequence_is_held_whatever_comes_last() -> Non
 
     assert results.of(0).manifest == _manifest(2, 1)
     assert (results.of(0).offset, results.version) == (3, 3)
-    assert results.take_overtaken() == {0}
-    assert results.take_overtaken() == set()
+    assert (results.of(0).last, results.of(0).last_offset) == (_manifest(2, 1, nonce=OTHER), 6)
 
 
 def test_the_version_is_the_offset_of_the_newest_manifest_merged() -> None:
@@ -64,7 +63,7 @@ def test_a_manifest_sent_again_counts_at_its_new_place() -> None:
     second.merge([_at(4, _manifest(1, 1))])
 
     assert both.version == second.version == 4
-    assert both.take_overtaken() == set()
+    assert both.of(0).last_offset == 4
 
 
 def test_the_highest_counter_is_that_of_manifests_and_heartbeats() -> None:

@@ -6,7 +6,7 @@ from processor.ledger import Kill, Ledger
 from processor.lineage import sum_slots
 from processor.membership import FOREVER, NO_TOMB, Entry, Pair
 from processor.routing import tag_of
-from processor.sweep import bury
+from processor.sweep import bury, group_of
 from processor.view import Change, Cleanup, Slice, View
 from tests.unit.slices_scene import ANN, BOB, members
 
@@ -30,7 +30,7 @@ def test_every_row_gets_the_tombstones_death() -> None:
     view, book = ledger(1, 2, 3)
     entries = {name(slot): Entry(NO_TOMB, {TAG: Pair(slot, 0, b"text")}) for slot in (1, 2)}
 
-    changed = bury(members((1, ANN), (2, ANN)), entries, CLEANUP, TAG, book)
+    changed = bury(members((1, ANN), (2, ANN)), entries, {ANN: CLEANUP}, book)
 
     change = Change()
     book.settle(change, 40, drop_states=False)
@@ -48,7 +48,7 @@ def test_a_row_that_died_before_is_not_buried_again() -> None:
         name(2): Entry(NO_TOMB, {TAG: Pair(7, 1, b"text")}),
     }
 
-    assert bury(members((1, ANN), (2, ANN), (3, ANN)), entries, CLEANUP, TAG, book) == {}
+    assert bury(members((1, ANN), (2, ANN), (3, ANN)), entries, {ANN: CLEANUP}, book) == {}
     assert book.kills == []
 
 
@@ -57,7 +57,7 @@ def test_tombs_and_namesakes_stay() -> None:
     other = Pair(5, 0, b"text")
     entries = {name(1): Entry(4, {TAG: Pair(1, 0, b"text", 2), tag_of(BOB): other})}
 
-    changed = bury(members((1, ANN)), entries, CLEANUP, TAG, book)
+    changed = bury(members((1, ANN)), entries, {ANN: CLEANUP}, book)
 
     assert changed == {name(1): Entry(4, {TAG: Pair(tomb=2), tag_of(BOB): other})}
     assert entries[name(1)].pairs[TAG].slot == 1
@@ -68,6 +68,13 @@ def test_one_id_twice_is_buried_where_its_row_is() -> None:
     rows = members((1, ANN), (2, ANN))
     both = type(rows)(rows.slots, rows.records[[0, 0]], rows.subjects, rows.revisions, rows.rows)
 
-    bury(both, {name(1): Entry(NO_TOMB, {TAG: Pair(2, 1, b"text")})}, CLEANUP, TAG, book)
+    bury(both, {name(1): Entry(NO_TOMB, {TAG: Pair(2, 1, b"text")})}, {ANN: CLEANUP}, book)
 
     assert book.kills == [Kill(2, 30, 0)]
+
+
+def test_a_later_clean_up_never_holds_up_the_oldest() -> None:
+    late = {f"{i:032x}": Cleanup(40 + i, 0, i) for i in range(3)}
+    group = group_of({**late, ANN.hex(): Cleanup(30, 0, 2), BOB.hex(): Cleanup(31, 1, 5)})
+    assert (group.shard, group.cursor) == (0, 2)
+    assert set(group.cleanups) == {ANN, bytes.fromhex(f"{2:032x}")}

@@ -1,0 +1,116 @@
+"""Where a record's text, ids, digests or hashed row are still found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from models import hash_texts
+from models.digest import decode_arrays
+from processor.events import Insert
+from processor.membership import NO_ROW, decode_entry, decode_subject
+from processor.routing import Digests, bucket_and_field, tag_of
+from processor.slices import decode_slice
+from processor.store import read_name
+from tests.faults.checks import replays
+from tests.faults.site import SECRET, Site, delete
+
+MARKER = Insert(
+    event_id="e-of-one",
+    record_id="record-of-the-forgotten",
+    subject_id="subject-of-the-forgotten",
+    label="spam",
+    text="zebrafish quokka axolotl",
+)
+"""The record to be forgotten; nobody else uses its words."""
+
+DELETE_RECORD = delete(MARKER.record_id, MARKER.subject_id).model_copy(update={"event_id": "d-of-one"})
+DELETE_SUBJECT = delete(None, MARKER.subject_id).model_copy(update={"event_id": "d-of-all"})
+
+
+def words(marker: Insert) -> list[bytes]:
+    """What must not be found in the clear, nor as a whole digest, in bytes or hex."""
+    digests = Digests(SECRET.encode())
+    record, subject = digests.record(marker.record_id), digests.subject(marker.subject_id or "")
+    text = [word.encode() for word in (marker.text or "").split()]
+    ids = [marker.record_id.encode(), (marker.subject_id or "").encode()]
+    return [*text, *ids, record, subject, record.hex().encode(), subject.hex().encode()]
+
+
+def traces(site: Site, marker: Insert) -> list[str]:
+    """Everything that is left of a record that is dead."""
+    return [
+        *files_with(site.store.root, marker),
+        *_decoded(site, marker),
+        *_in_redis(site, marker),
+        *_said(site, marker),
+    ]
+
+
+def files_with(root: Path, marker: Insert) -> Iterator[str]:
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        yield from (f"{path.name}: {word!r}" for word in words(marker) if word in data)
+
+
+def _decoded(site: Site, marker: Insert) -> Iterator[str]:
+    """Rows of slice files and tails, and the weights of words that nobody living has."""
+    slots, features = _rows(site, marker)
+    for name, _ in site.store.names(""):
+        artefact, data = read_name(name), site.store.get(name)
+        assert artefact is not None, name
+        if artefact.kind == "state":
+            held = decode_arrays(data)[1]["features"].tolist()
+            yield from (f"{name}: the weight of {f}" for f in features & set(held))
+        else:
+            yield from (f"{name}: the row of {slot}" for slot in slots & set(decode_slice(data).slots.tolist()))
+
+
+def _rows(site: Site, marker: Insert) -> tuple[set[int], set[int]]:
+    """(slots the record ever had, its features that no living row has)."""
+    every = [row for replay in replays(site).values() for row in replay.rows.values()]
+    mine = [row for row in every if row.insert.record_id == marker.record_id]
+    living = [row.insert.text or "" for row in every if row.death is None]
+    assert mine, "the record was accepted"
+    assert all(row.death is not None for row in mine)
+    size = site.settings.features
+    features = set(hash_texts([row.insert.text or "" for row in mine], size)[1].tolist())
+    features -= set(hash_texts(living, size)[1].tolist())
+    assert features, "it has words of its own"
+    return {row.slot for row in mine}, features
+
+
+def _in_redis(site: Site, marker: Insert) -> Iterator[str]:
+    digests = Digests(SECRET.encode())
+    slots, _ = _rows(site, marker)
+    record, subject = digests.record(marker.record_id), digests.subject(marker.subject_id or "")
+    tomb, subject_tomb = bucket_and_field(record)[1], bucket_and_field(subject)[1]
+    for key in site.redis.scan_iter(match=f"{{{site.settings.model}:*", count=1000):
+        name = key.decode().split(":")[2]
+        redis: Any = site.redis
+        fields = redis.hgetall(key) if redis.type(key) == b"hash" else {b"": redis.get(key)}
+        for field, value in fields.items():
+            what = f"{key.decode()} {field!r}"
+            if name == "r" and field == tomb:
+                pair = decode_entry(value).pairs.get(tag_of(subject))
+                yield from [f"{what}: a row"] if pair is not None and pair.slot != NO_ROW else []
+            elif name == "s" and field == subject_tomb:
+                held = decode_subject(value)
+                yield from [f"{what}: not a tombstone"] if site_forgot_subject(site) and held and not held.dead else []
+            else:
+                told = [*words(marker), tomb, subject_tomb]
+                yield from (f"{what}: {word!r}" for word in told if word in field or word in (value or b""))
+            if name == "holes" and int(field) in slots:
+                yield f"{what}: a hole"
+
+
+def site_forgot_subject(site: Site) -> bool:
+    return any(MARKER.subject_id in replay.gone for replay in replays(site).values())
+
+
+def _said(site: Site, marker: Insert) -> Iterator[str]:
+    for topic in (site.settings.results_topic, site.settings.receipts_topic, site.settings.dead_letters_topic):
+        for record in site.log.read(topic, 0, 0, 1 << 60):
+            said = (record.key or b"") + (record.value or b"")
+            yield from (f"{topic}/{record.offset}: {word!r}" for word in words(marker) if word in said)

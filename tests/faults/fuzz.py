@@ -1,0 +1,219 @@
+"""Bad input by the million through a whole worker: `python -m tests.faults.fuzz --events 1000000 --seed 1`.
+
+No input stops a worker, no possible deletion is dropped, no id of an input is in a log line or a dead letter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from processor.events import Delete, Insert, Seal
+from processor.parsing import Parser
+from processor.services import LocalRedis
+from processor.services.address import free_port
+from processor.settings import Settings
+from tests.integration.scene import SECRET, Scene
+
+LEAK = "leak-me"
+"""Every id of the input holds it."""
+_TYPES = ("insert", "delete", "seal", "Delete", "DELETE ", "update", "", None, 3, ["delete"], {"a": "delete"})
+_ODD: tuple[Any, ...] = (
+    *(None, True, 0, -1, 2**53, 2**53 - 1, 10**30, 1e400, float("nan"), -0.0, 1e-320, "", " ", "\0", "\ud800"),
+    *("é" * 300, "x" * 100_001, [], {}, [[[[[]]]]], {"0": 1}, {"1": -1.5}, {"99999": 1}, [0.0, 1.0]),
+)
+
+
+class Leaks(logging.Handler):
+    """Keeps log lines that hold an id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = self.format(record) + repr(record.__dict__.get("counters", ""))
+        if LEAK in said:
+            self.lines.append(said)
+
+
+class Fuzz:
+    """A worker that is fed what nobody should send, and judged after each feed."""
+
+    def __init__(self, redis_url: str, folder: Path, **changed: Any) -> None:
+        self.scene = Scene(redis_url, folder, slice_span=5000, forget_within=3600, **changed)
+        self.parser = Parser(self.scene.settings.classes, self.scene.settings.features, counts=True)
+        self.seen: Counter[str] = Counter()
+        self.leaks = Leaks()
+        logging.getLogger().addHandler(self.leaks)
+        self._letters = self._receipts = 0
+        self._accepted: set[str] = set()
+
+    def feed(self, values: Sequence[bytes | None]) -> None:
+        """Send the values to all partitions in turn, apply them, and judge what became of them."""
+        count, ends = self.scene.settings.partitions, self._ends()
+        for at, value in enumerate(values):
+            self.scene.raw(at % count, value, None if at % 3 else b"some key")
+        self.scene.apply()
+        assert self.scene.worker.stopped == {}
+        self._read_receipts()
+        dropped = [(p, o) for p, o, value in self._logged(ends) if not self._kept(p, o, value)]
+        assert dropped == [], f"possible deletions that nobody heard of again: {dropped[:5]}"
+        assert self.leaks.lines == []
+        self._read_letters()
+
+    def close(self) -> None:
+        logging.getLogger().removeHandler(self.leaks)
+        self.scene.close()
+
+    def _kept(self, partition: int, offset: int, value: bytes | None) -> bool:
+        """Whether a possible deletion was applied, or stays open until it is resolved."""
+        event = self.parser.parse(value)
+        unresolved = offset in self.scene.worker.owned[partition].view.unresolved
+        self.seen[type(event).__name__] += 1
+        self.seen["unresolved"] += unresolved
+        if isinstance(event, Delete):
+            return unresolved or event.event_id in self._accepted
+        if isinstance(event, Insert | Seal):
+            return not repeats_a_name(value or b"")
+        return unresolved or not may_be_a_deletion(value)
+
+    def _logged(self, starts: dict[int, int]) -> Iterator[tuple[int, int, bytes | None]]:
+        """What was sent by hand since the starts; what the worker sent on was judged where it came from."""
+        for partition, start in starts.items():
+            for record in self.scene.log.read(self.scene.settings.events_topic, partition, start, 2**62):
+                if not record.headers:
+                    yield partition, record.offset, record.value
+
+    def _ends(self) -> dict[int, int]:
+        return {p: end for p, (_, end) in self.scene.log.bounds(self.scene.settings.events_topic).items()}
+
+    def _read_receipts(self) -> None:
+        for record in self.scene.log.read(self.scene.settings.receipts_topic, 0, self._receipts, 2**62):
+            self._receipts = record.offset + 1
+            self._accepted.add(json.loads(record.value or b"")["event_id"])
+
+    def _read_letters(self) -> None:
+        topic = self.scene.settings.dead_letters_topic
+        for record in self.scene.log.read(topic, 0, self._letters, 2**62):
+            self._letters = record.offset + 1
+            letter = json.loads(record.value or b"")
+            assert set(letter) == {"partition", "offset", "digest", "reason"}
+            assert LEAK.encode() not in (record.value or b"")
+
+
+def may_be_a_deletion(value: bytes | None) -> bool:
+    """By plain means, apart from the parser: what it may be, if it can't be read."""
+    if value is None:
+        return False
+    try:
+        event = json.loads(value.decode())
+        said = json.dumps(event, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return True
+    if "delete" in said.lower() or b"delete" in value.lower():
+        return True
+    return isinstance(event, dict) and event.get("type", "seal") not in ("insert", "seal")
+
+
+def repeats_a_name(value: bytes) -> bool:
+    """Whether an object in it names a field twice: the first might be a deletion's type."""
+    found = []
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found.append(len({name for name, _ in pairs}) < len(pairs))
+        return dict(pairs)
+
+    json.loads(value, object_pairs_hook=look)
+    return any(found)
+
+
+def garbage(rng: Random) -> bytes | None:
+    """One message of any kind: right, nearly right, of a wrong shape, or no JSON at all."""
+    draw = rng.random()
+    if draw < 0.03:
+        return None
+    if draw < 0.08:
+        return rng.randbytes(rng.randrange(60))
+    event = _event(rng)
+    if draw < 0.3:
+        return _text(event)
+    if draw < 0.6:
+        event[rng.choice(list(event) or ["type"])] = rng.choice(_ODD)
+        return _text(event)
+    if draw < 0.7:
+        return _text(rng.choice([[event], {"event": event}, str(event), {**event, LEAK: 1}, rng.choice(_ODD)]))
+    return _mangled(rng, _text(event))
+
+
+def _event(rng: Random) -> dict[str, Any]:
+    record, subject = (f"{LEAK}-{rng.randrange(500)}" for _ in range(2))
+    kind = rng.choice(_TYPES[:3]) if rng.random() < 0.8 else rng.choice(_TYPES)
+    event: dict[str, Any] = {"type": kind, "event_id": f"{LEAK}-{rng.random()}"}
+    if rng.random() < 0.9:
+        event["record_id"] = record
+    if rng.random() < 0.6:
+        event["subject_id"] = subject
+    if kind == "insert":
+        event |= {"text": rng.choice(["a b c", "please delete me", "é"]), "label": rng.choice(["ham", "spam"])}
+    if kind == "delete":
+        event["requested_at"] = "2026-01-01T00:00:00Z"
+    return event
+
+
+def _text(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")
+
+
+def _mangled(rng: Random, data: bytes) -> bytes:
+    """Cut, flipped, doubled, escaped, nested."""
+    at = rng.randrange(max(1, len(data)))
+    ways = (
+        lambda: data[:at],
+        lambda: data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :],
+        lambda: data[:at] + data[at:] * 2,
+        lambda: data.replace(b'"delete"', b'"\\u0064elete"'),
+        lambda: data.replace(b'"type":', b'"type": "delete", "type":', 1),
+        lambda: data.replace(b'"insert"', b'"insert", "type": "delete"', 1),
+        lambda: data.replace(b": ", b": " + b"[" * rng.choice((1, 2000)), 1),
+        lambda: b"\xef\xbb\xbf" + data,
+        lambda: data.decode(errors="replace").encode("utf-16"),
+        lambda: data + b" " + data,
+        lambda: data.upper(),
+    )
+    return bytes(rng.choice(ways)())
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--events", type=int, default=1_000_000)
+    options.add_argument("--seed", type=int, default=1)
+    asked = options.parse_args()
+    rng, seen, done, began = Random(asked.seed), Counter[str](), 0, time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"redis://127.0.0.1:{free_port()}/0"
+        redis = LocalRedis(Settings(model="fuzz", secret=SECRET, services_dir=folder, redis={"url": url}))
+        redis.up(print)
+        try:
+            while done < asked.events:
+                fuzz = Fuzz(url, Path(folder) / str(done))
+                for _ in range(10):
+                    fuzz.feed([garbage(rng) for _ in range(min(5000, asked.events - done))])
+                    done = min(asked.events, done + 5000)
+                fuzz.close()
+                seen += fuzz.seen
+                print(f"{done:,} events, {time.monotonic() - began:.0f} s: {dict(seen)}", flush=True)
+        finally:
+            redis.down(print)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""One model told event by event, with a past to go back to, and scorers that watch.
+
+Each insert has a feature of its own: whoever was learned can be seen in a state, by the state's arrays alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from processor.events import Delete, Insert, Seal, encode
+from processor.log.protocol import Record
+from processor.manifest import Manifest, Receipt, read_manifest
+from processor.owned import Owned, Publishing
+from processor.reference import Replay
+from processor.results import Results
+from processor.scorer import Scorer
+from processor.simulate.history import Shape
+from processor.simulate.judging import Verdict
+from processor.simulate.members import Member
+from processor.simulate.script import CLASSES, Message, Script
+from processor.simulate.world import World
+from processor.state.keys import Keys
+from processor.state.redis import PartitionState
+from processor.verify_log import replay_log, subject_of
+from processor.view import View
+from processor.worker import Worker
+
+Past = dict[bytes, bytes]
+"""Every key of the model, as DUMP gives it."""
+
+
+class Scene(World):
+    """One partition, one worker unless said otherwise. Every `run` is watched by scorers."""
+
+    def __init__(
+        self, redis_url: str, learner: str = "linear", *, span: int = 5, shards: int = 1, workers: int = 1
+    ) -> None:
+        shape = Shape(span, shards, 4, "auto", 0.0, 0.0, workers=workers, erase_after=3600.0, tail_every=60.0)
+        super().__init__(Script(1, 1, True, ()), shape, learner, redis_url)
+        self._numbers = count(1)
+        self.watch = Watch(self)
+
+    # -- events
+
+    def insert(self, record: str, subject: str | None = None, revision: int = 0) -> int:
+        """Returns its feature."""
+        number = next(self._numbers)
+        assert number < self.settings.features, "each insert needs a feature of its own"
+        event = Insert(
+            event_id=f"e{number}",
+            record_id=record,
+            subject_id=subject,
+            revision=revision,
+            label=CLASSES[number % 2],
+            features={number: 1.0},
+        )
+        self._say(encode(event), (subject or record).encode())
+        return number
+
+    def inserts(self, *records: str, subject: str | None = None) -> list[int]:
+        return [self.insert(record, subject) for record in records]
+
+    def delete(self, record: str | None = None, subject: str | None = None, revision: int | None = None) -> int:
+        """Returns its offset."""
+        number = next(self._numbers)
+        event = Delete(event_id=f"d{number}", record_id=record, subject_id=subject, revision=revision, requested_at="t")
+        return self._say(encode(event), (subject or record or "").encode())
+
+    def seal(self) -> int:
+        return self._say(encode(Seal()), None)
+
+    def _say(self, value: bytes, key: bytes | None) -> int:
+        message = Message(0, key, value)
+        self.script = Script(1, 1, True, (*self.script.messages, message))
+        self.fed += 1
+        return self.log.append(self.settings.events_topic, 0, key, value, ())
+
+    # -- time
+
+    def run(self, turns: int = 1, *, member: Member | None = None, most: int = 50, wait: float = 0.6) -> None:
+        for _ in range(turns):
+            for one in self.members if member is None else [member]:
+                one.work()
+                one.turn(most)
+                self.watch.look()
+            self.place.now += wait
+
+    def step(self) -> None:
+        """One pass of the loop; what is held back stays so."""
+        self.members[0].turn(50)
+        self.watch.look()
+
+    def steps(self, times: int) -> None:
+        for _ in range(times):
+            self.step()
+
+    def settle(self, most: int = 50) -> None:
+        """Until everything is applied, trained, published and acknowledged, for two heartbeats."""
+        self.run(3, wait=3.0, most=most)
+        for _ in range(150):
+            self.run(most=most)
+            if self.settled():
+                break
+        else:
+            raise AssertionError(f"not settled: {self.unsettled()}")
+        self.run(2, wait=3.0)
+
+    def settle_applied(self) -> None:
+        """Until everything is applied and in files."""
+        end = self.log.bounds(self.settings.events_topic)[0][1]
+        self.until(lambda: 0 in self.worker.owned and self.owned.view.applied == self.owned.view.registered == end)
+
+    def on_read(self, name: str, act: Callable[[], object]) -> None:
+        """Once, when the file is read."""
+        get = self.store.get
+
+        def reading(asked: str) -> bytes:
+            if asked == name:
+                self.store.get = get  # type: ignore[method-assign]
+                act()
+            return get(asked)
+
+        self.store.get = reading  # type: ignore[method-assign, assignment]
+
+    def live(self, turns: int, *, wait: float = 0.6) -> None:
+        """As `run`, but the worker may crash, and another starts."""
+        for _ in range(turns):
+            for who in range(len(self.members)):
+                self.work(who)
+                self.turn(who, 50)
+                self.watch.look()
+            self.place.now += wait
+
+    def until(self, happens: Callable[[], object], *, most: int = 50, turns: int = 60) -> None:
+        """Turn, without finishing what is held back, until it happens."""
+        for _ in range(turns):
+            if happens():
+                return
+            self.members[0].turn(most)
+            self.place.now += 0.6
+        raise AssertionError("it never happened")
+
+    # -- Redis, and its past
+
+    def remember(self) -> Past:
+        found: Past = {}
+        client: Any = self.redis
+        for key in client.scan_iter(match=self._pattern, count=1000):
+            found[key] = client.dump(key)
+        return found
+
+    def go_back(self, past: Past) -> None:
+        client: Any = self.redis
+        pipe = client.pipeline(transaction=True)
+        for key in list(client.scan_iter(match=self._pattern, count=1000)):
+            pipe.delete(key)
+        for key, data in past.items():
+            pipe.restore(key, 0, data)
+        pipe.execute()
+
+    @property
+    def _pattern(self) -> str:
+        return Keys(self.settings.model, 0).prefix.replace("{", "[{]") + "*"
+
+    def stored(self) -> View:
+        """What Redis holds now."""
+        return View(PartitionState(self.redis, Keys(self.settings.model, 0)).load())
+
+    # -- who works
+
+    @property
+    def worker(self) -> Worker:
+        return self.members[0].worker
+
+    @property
+    def owned(self) -> Owned:
+        return self.worker.owned[0]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The owner's newest that was acknowledged."""
+        assert self.owned.manifest is not None
+        return self.owned.manifest
+
+    def number_from(self, sequence: int) -> None:
+        """What the worker's next claim writes bears sequences above this one."""
+        claim = self.worker._claimer.claim
+
+        def numbered(*args: Any) -> Owned:
+            owned = claim(*args)
+            owned.sequence = sequence
+            return owned
+
+        self.worker._claimer.claim = numbered  # type: ignore[method-assign, assignment]
+
+    def freeze(self) -> Member:
+        """The worker stops in mid-step; the group thinks it dead, and another takes over."""
+        self.zombie(0)
+        return self.zombies.pop()
+
+    def thaw(self, member: Member, turns: int = 2) -> None:
+        """It goes on where it stopped; it still believes that the partition is its own."""
+        for _ in range(turns):
+            member.work()
+            member.turn(50)
+            self.watch.look()
+
+    def rebuild(self, on: bool) -> None:
+        """Start the worker anew, with or without leave to build from an empty Redis."""
+        self.place.rebuild = on
+        self.crash(0)
+
+    # -- what was said, and what happened
+
+    def results(self) -> Results:
+        results = Results(self.settings.model)
+        results.merge(self.log.read(self.settings.results_topic, 0, 0, 1 << 60))
+        return results
+
+    def manifests(self) -> list[tuple[int, Manifest]]:
+        read = ((r.offset, read_manifest(r.value or b"")) for r in self._records(self.settings.results_topic))
+        return [(offset, manifest) for offset, manifest in read if manifest is not None]
+
+    def hidden(self) -> set[int]:
+        """Offsets of the deletions said to be hidden."""
+        read = (Receipt.model_validate_json(r.value or b"") for r in self._records(self.settings.receipts_topic))
+        return {receipt.offset for receipt in read if receipt.state == "hidden"}
+
+    def replayed(self) -> Replay:
+        end = self.log.bounds(self.settings.events_topic)[0][1]
+        return replay_log(self.log, subject_of(self.settings), 0, end)
+
+    def counted(self) -> dict[str, int]:
+        """By every worker so far."""
+        total = self.counts.copy()
+        for member in (*self.members, *self.zombies):
+            total.update(member.worker.counters)
+            for owned in member.worker.owned.values():
+                total.update(owned.counters)
+        return total
+
+    def check(self, *, late: bool = False) -> None:
+        """All that was ever said, and all that is kept, is the reference's.
+
+        `late`: a zombie's manifest stood as the newest for a moment. No heartbeat vouched for it, so no scorer
+        served it; the verdict on receipts looks at manifests alone.
+        """
+        self.watch.look()
+        verdict = Verdict(self)
+        if late:
+            verdict.check_receipts = lambda: None  # type: ignore[method-assign]
+        verdict.check()
+
+    def features(self, manifest: Manifest) -> set[int]:
+        """Who is in a manifest's states, by the states' own arrays."""
+        from models.digest import decode_state
+
+        files = [entry.file for entry in manifest.shards if entry.file]
+        return {int(f) for file in files for f in decode_state(self.place.learner, self.store.get(file))["features"]}
+
+    def _records(self, topic: str) -> Iterator[Record]:
+        return self.log.read(topic, 0, 0, 1 << 60)
+
+
+class Watch:
+    """A scorer that polls throughout, and a fresh one from each look: none sees again who is gone."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.first = self._scorer()
+        self._fresh: list[Scorer] = []
+        self._merged, self._named = 0, 0
+        self.served = 0
+        """How often a state was looked at."""
+
+    def look(self) -> None:
+        scene = self._scene
+        replayed = scene.replayed()
+        deaths = {_feature(row): row.death for row in replayed.rows.values() if row.death is not None}
+        hidden = scene.hidden()
+        self.first.poll(0)
+        self._fresh = [*self._fresh[-3:], self._scorer()]
+        self._named = max(self._named, self._named_applied())
+        gone = {f for f, death in deaths.items() if death in hidden or death < self._named}
+        for fresh in self._fresh:
+            assert fresh.poll(0)
+            self._none_of(gone, fresh)
+        held = self.first._merged.get(0)
+        self._merged = max(self._merged, held.manifest.applied if held else 0)
+        self._none_of({f for f, death in deaths.items() if death < self._merged or death in hidden}, self.first)
+
+    def _named_applied(self) -> int:
+        named = self._scene.results().of(0).named
+        return named.applied if named else 0
+
+    def _none_of(self, gone: set[int], scorer: Scorer) -> None:
+        served = scorer._leased(scorer._merged) | scorer._covering()
+        for partition in served:
+            for _, state in scorer._merged[partition].states:
+                self.served += 1
+                seen = gone & {int(feature) for feature in state["features"]}
+                assert not seen, f"a scorer serves who is gone: features {sorted(seen)}"
+
+    def _scorer(self) -> Scorer:
+        scene = self._scene
+        return Scorer(scene.settings, scene.log, scene.store, scene.place.learner, clock=scene.place.time)
+
+
+def in_flight(member: Member) -> Publishing:
+    """The manifest that a worker has sent, and heard nothing of."""
+    sent = member.worker.owned[0].publishing
+    assert sent is not None
+    return sent
+
+
+def _feature(row: Any) -> int:
+    (feature,) = row.insert.features
+    return int(feature)
+
+
+@contextmanager
+def closing(scene: Scene) -> Iterator[Scene]:
+    try:
+        yield scene
+    finally:
+        scene.close()

@@ -1,0 +1,234 @@
+"""One model on an in-process log, a real Redis and a folder, by a clock of its own; workers come and go."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+from pydantic import SecretStr
+
+from models import Learner
+from processor.events import Delete, Event, Insert, Seal, encode
+from processor.log.memory import MemoryLog
+from processor.manifest import Manifest, read_manifest
+from processor.owned import Owned
+from processor.pool import InlineTrainers, learner_of
+from processor.report import Report
+from processor.routing import event_key, home
+from processor.settings import Settings
+from processor.state.redis import connect
+from processor.store import FolderStore
+from processor.verify_log import subject_of, verify_log
+from processor.worker import Worker
+
+T = TypeVar("T")
+SECRET = "a secret of the tests, 32 bytes.."
+TURN = 0.1
+"""Seconds that pass in a turn."""
+
+
+class Inline(Executor):
+    """Runs at once, or keeps what is to be done until `work`."""
+
+    def __init__(self) -> None:
+        self.late = False
+        self._kept: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+
+        def act() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001  whatever it raises is its result
+                future.set_exception(error)
+
+        self._kept.append(act)
+        if not self.late:
+            self.work()
+        return future
+
+    def drop(self) -> None:
+        """Whoever wanted it is dead."""
+        self._kept.clear()
+
+    def work(self) -> None:
+        while self._kept:
+            self._kept.pop(0)()
+
+
+class DatedStore(FolderStore):
+    """A real folder whose files age by the site's clock."""
+
+    def __init__(self, root: Path, clock: Callable[[], float]) -> None:
+        super().__init__(root)
+        self.root = root
+        self._clock = clock
+        self._written: dict[str, float] = {}
+
+    def put(self, name: str, data: bytes) -> None:
+        super().put(name, data)
+        self._written[name] = self._clock()
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        for name, _ in super().names(prefix):
+            yield name, self._clock() - self._written[name]
+
+
+class Site:
+    """`worker` is the one that turns; `crash` puts another in its place."""
+
+    def __init__(self, redis_url: str, folder: Path, learner: str, **changed: Any) -> None:
+        self.now = 1000.0
+        values: dict[str, Any] = {
+            "model": f"t{uuid.uuid4().hex[:12]}",
+            "learner": learner,
+            "features": 256,
+            "partitions": 1,
+            "shards_per_partition": 2,
+            "slice_span": 1000,
+            "seal_after": 1e6,
+            "window": 0.0,
+            "publish_every": 0.0,
+            "publish_wait": 0.0,
+            "erase_after": 0.1,
+            "garbage_grace": 0.5,
+            "tail_every": 0.3,
+            "heartbeat_every": 1.0,
+            "trainers": 0,
+            "redis": {"url": redis_url},
+            "services_dir": folder,
+        }
+        self.settings = Settings(secret=SecretStr(SECRET), **(values | changed))
+        self.folder = folder
+        self.log = MemoryLog(clock=lambda: round(time.time() * 1000))
+        for topic, count in (
+            ("events", self.settings.partitions),
+            ("results", 1),
+            ("receipts", 1),
+            ("dead_letters", 1),
+        ):
+            self.log.create_topic(getattr(self.settings, f"{topic}_topic"), count)
+        self.redis = connect(redis_url)
+        self.store = DatedStore(folder / "store" / self.settings.model, lambda: self.now)
+        self.learner: Learner = learner_of(self.settings)
+        self.workers: list[Worker] = []
+        self.io = Inline()
+
+    # -- what comes in
+
+    def send(self, *events: Event | bytes) -> int:
+        """The last one's offset, in its home partition; raw bytes and seals go to partition 0."""
+        offset = -1
+        for event in events:
+            key = None if isinstance(event, bytes | Seal) else event_key(event)
+            where = 0 if key is None else home(key, self.settings.partitions)
+            value = event if isinstance(event, bytes) else encode(event)
+            offset = self.log.append(self.settings.events_topic, where, key, value, ())
+        return offset
+
+    # -- workers
+
+    @property
+    def worker(self) -> Worker:
+        return self.workers[-1] if self.workers else self.start()
+
+    def start(self) -> Worker:
+        """A further worker; the one before stays as it is, and is assigned nothing."""
+        for worker in self.workers[-1:]:
+            self.log.leave(worker._reader)  # type: ignore[arg-type]
+        with patch("processor.worker.ThreadPoolExecutor", lambda *_, **__: self.io):
+            trainers = InlineTrainers(self.learner, self.store)
+            client = connect(self.settings.redis.url.get_secret_value())
+            worker = Worker(self.settings, self.log, client, self.store, self.learner, trainers, clock=lambda: self.now)
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def owned(self) -> Owned:
+        return self.worker.owned[0]
+
+    def turn(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.worker.turn(0.0)
+            self.now += TURN
+
+    def settle(self) -> None:
+        """Until everything is applied, learned and published; background work isn't waited for."""
+        self.turn(2)
+        for _ in range(60):
+            if all(self.settled(owned) for owned in self.worker.owned.values()):
+                return
+            self.turn()
+
+    def settled(self, owned: Owned) -> bool:
+        view, manifest = owned.view, owned.manifest
+        end = self.log.bounds(self.settings.events_topic)[owned.partition][1]
+        busy = owned.running or owned.sealing or owned.publishing or view.pending or view.cleanups or view.outbox
+        return (
+            view.applied == end
+            and not busy
+            and view.registered == view.last_end
+            and manifest is not None
+            and manifest.applied == view.applied
+            and all(entry.through == view.last_end for entry in manifest.shards)
+        )
+
+    def wait(self, seconds: float) -> None:
+        self.turn(round(seconds / TURN))
+
+    def close(self) -> None:
+        for worker in self.workers[-1:]:
+            self.log.leave(worker._reader)  # type: ignore[arg-type]
+        for worker in self.workers:
+            worker._state_of(0)._redis.close()
+        keys = list(self.redis.scan_iter(match=f"{{{self.settings.model}:*", count=1000))
+        if keys:
+            self.redis.delete(*keys)
+        self.redis.close()
+
+    # -- what is seen
+
+    def manifests(self) -> list[tuple[int, Manifest]]:
+        """(results offset, manifest) of every one that ever stood."""
+        records = self.log.read(self.settings.results_topic, 0, 0, 1 << 60)
+        found = [(record.offset, read_manifest(record.value or b"")) for record in records]
+        return [(offset, manifest) for offset, manifest in found if manifest is not None]
+
+    def verify(self) -> Report:
+        return verify_log(self.log, subject_of(self.settings))
+
+    def count(self, name: str) -> int:
+        counters = [worker.counters for worker in self.workers]
+        counters += [owned.counters for worker in self.workers for owned in worker.owned.values()]
+        return sum(counter[name] for counter in counters)
+
+    def stored(self, entry_file: str) -> str:
+        return hashlib.sha256(self.store.get(entry_file)).hexdigest()
+
+
+def insert(number: int, subject: str | None = None, revision: int = 0, text: str | None = None) -> Insert:
+    """Record `r<number>`; its words and label follow from the number."""
+    return Insert(
+        event_id=f"e{number}-{revision}",
+        record_id=f"r{number}",
+        subject_id=subject,
+        revision=revision,
+        label=("ham", "spam")[number % 2],
+        text=text or f"tea w{number % 5} w{number % 7} x{number} v{revision}",
+    )
+
+
+def delete(record: str | None, subject: str | None = None, revision: int | None = None) -> Delete:
+    return Delete(
+        event_id=f"d-{record}-{subject}", record_id=record, subject_id=subject, revision=revision, requested_at="t"
+    )
+
+
+SEAL = Seal()

@@ -1,0 +1,409 @@
+"""Each bug that an implementation may have, put in on purpose, is told by the check that is there for it.
+
+Every scenario runs twice, with the bug and without: the check must say something, and nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processor import intake, publish
+from processor.errors import Fenced, RolledBack
+from processor.events import Empty, Unreadable
+from processor.log.memory import MemoryReader
+from processor.owned import Owned
+from processor.parsing import Parser
+from processor.publish import Publisher
+from processor.routing import Digests, bucket_and_field
+from processor.scorer import Scorer
+from processor.serving import Merged
+from processor.state import memberships
+from processor.state.redis import PartitionState
+from processor.store import read_name
+from processor.view import Change
+from processor.worker import Worker
+from tests.faults.checks import unanswered, wrong_dead_letters, wrong_manifests, wrong_order, wrong_receipts
+from tests.faults.erasing import DELETE_RECORD, MARKER, traces
+from tests.faults.history import grow, play
+from tests.faults.site import SEAL, SECRET, DatedStore, Site, delete, insert
+from tests.faults.test_mutations import without_net
+
+Patch = pytest.MonkeyPatch
+Open = Callable[..., Site]
+twice = pytest.mark.parametrize("bug", [False, True], ids=["without", "with"])
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def site_of(redis_url: str, tmp_path: Path) -> Iterator[Open]:
+    sites: list[Site] = []
+
+    def open_site(learner: str = "linear", **changed: Any) -> Site:
+        sites.append(Site(redis_url, tmp_path, learner, **changed))
+        return sites[-1]
+
+    yield open_site
+    for site in sites:
+        site.close()
+
+
+@twice
+def test_commit_the_offset_before_the_script(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    site = site_of()
+    grow(site)
+    commit = Owned.commit
+    kills: list[int] = []
+
+    def dying(self: Owned, change: Change, applied: int | None = None, *args: Any, **more: Any) -> None:
+        if applied is None or kills:
+            commit(self, change, applied, *args, **more)
+            return
+        kills.append(applied)
+        if bug:
+            commit(self, Change(), applied)
+        raise Killed
+
+    monkeypatch.setattr(Owned, "commit", dying)
+    site.send(delete("r3", "s3"), insert(60, "s1"), SEAL)
+    with pytest.raises(Killed):
+        site.turn()
+    site.start()
+    site.settle()
+
+    assert bool(wrong_manifests(site)) == bug
+    assert (site.verify().exit_code == 1) == bug
+    assert kills
+
+
+@twice
+def test_skip_on_parse_error(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    parse = Parser.parse
+
+    def skipping(self: Parser, value: bytes | None) -> Any:
+        event = parse(self, value)
+        return Empty() if isinstance(event, Unreadable) else event
+
+    site = site_of()
+    grow(site)
+    with monkeypatch.context() as patch:
+        if bug:
+            patch.setattr(Parser, "parse", skipping)
+        site.send(b'{"type":"delete","record_id":"r1', insert(60))
+        site.settle()
+
+    assert bool(wrong_dead_letters(site)) == bug
+
+
+@twice
+def test_auto_offset_reset_to_latest(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    """A reader that goes to the log's end where it should go on; the worker's own guard is gone too."""
+    seek = MemoryReader.seek
+
+    def latest(self: MemoryReader, partition: int, offset: int) -> None:
+        end = site.log.bounds(site.settings.events_topic)[partition][1]
+        seek(self, partition, end)
+
+    site = site_of()
+    grow(site)
+    site.send(*[insert(n) for n in range(60, 66)], delete("r3", "s3"))
+    if bug:
+        monkeypatch.setattr(MemoryReader, "seek", latest)
+        monkeypatch.setattr(Worker, "_apply", lambda self, owned, batch: self._intake.apply(owned, batch))
+    site.start()
+    site.settle()
+    site.send(insert(70), SEAL)
+    site.settle()
+
+    assert bool(wrong_manifests(site)) == bug
+    assert bool(unanswered(site)) == bug
+
+
+def test_a_reader_at_the_logs_end_is_stopped_by_the_guard(site_of: Open, monkeypatch: Patch) -> None:
+    seek = MemoryReader.seek
+    site = site_of()
+    grow(site)
+    site.send(insert(60))
+    monkeypatch.setattr(MemoryReader, "seek", lambda self, p, offset: seek(self, p, offset + 1))
+    site.start()
+    site.settle()
+    site.send(insert(61))
+    site.turn(3)
+
+    assert site.count("fenced") > 0
+    assert wrong_manifests(site) == []
+
+
+@twice
+def test_no_token_check(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    """A worker that was thought dead goes on publishing.
+
+    No deletion came: with one the gate's look at the hits would refuse it all the same.
+    """
+    site = site_of()
+    grow(site)
+    zombie, old = site.worker, site.owned
+    site.send(insert(60))
+    site.start()
+    site.settle()
+    if bug:
+        old.state._commit = _unfenced(site)
+    with suppress(Fenced, RolledBack):
+        old.manifest = None
+        zombie._publisher.turn(old, recovering=False)
+
+    assert bool(wrong_order(site)) == bug
+
+
+def _unfenced(site: Site) -> Any:
+    """The script that writes, without its look at the token and at what was written."""
+    text = files("processor.state").joinpath("commit.lua").read_text()
+    start, stop = text.index("if now[1] ~= token"), text.index("for _, pair")
+    return site.redis.register_script(text[:start] + text[stop:])
+
+
+@twice
+def test_publish_before_the_rename(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    """A manifest names a file that a crash keeps from being there: a scorer can't take it."""
+    put = DatedStore.put
+
+    def unnamed(self: DatedStore, name: str, data: bytes) -> None:
+        artefact = read_name(name)
+        if artefact is None or artefact.kind != "state" or not bug:
+            put(self, name, data)
+
+    site = site_of()
+    monkeypatch.setattr(DatedStore, "put", unnamed)
+    site.send(*[insert(n) for n in range(8)], SEAL)
+    site.settle()
+    scorer = Scorer(site.settings, site.log, site.store, site.learner, lambda: site.now)
+    scorer.poll(0)
+
+    assert site.manifests()
+    assert bool(scorer.problems) == bug
+    scorer.close()
+
+
+@twice
+def test_publish_before_the_gate(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    """What the gate refuses to an owner of before is on the topic all the same."""
+
+    def sending_first(self: Publisher, owned: Owned, shards: Any) -> None:
+        manifest = self._manifest(owned, shards)
+        self._send(owned, manifest, manifest.encode())
+        publish_(self, owned, shards)
+
+    publish_ = Publisher._publish
+    if bug:
+        monkeypatch.setattr(Publisher, "_publish", sending_first)
+    site = site_of()
+    grow(site)
+    zombie, old = site.worker, site.owned
+    site.start()
+    site.settle()
+    old.manifest = None
+    with pytest.raises(Fenced):
+        zombie._publisher.turn(old, recovering=False)
+
+    assert bool(wrong_order(site)) == bug
+
+
+@twice
+def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    """A deletion comes while a manifest that holds its row is on its way."""
+    acknowledge = Publisher._acknowledge
+
+    def covering(self: Publisher, owned: Owned) -> None:
+        acknowledge(self, owned)
+        if owned.manifest is not None and owned.publishing is None and owned.manifest.applied < owned.view.applied:
+            owned.manifest = owned.manifest.model_copy(update={"applied": owned.view.applied})
+
+    site = site_of()
+    grow(site)
+    held: list[tuple[Future[int], tuple[Any, ...]]] = []
+    send = site.worker._producer.send
+
+    def later(topic: str, *args: Any) -> Future[int]:
+        if topic != site.settings.results_topic or b'"sequence"' not in args[2] or b'"shards"' not in args[2]:
+            return send(topic, *args)
+        held.append((Future(), (topic, *args)))
+        return held[-1][0]
+
+    if bug:
+        monkeypatch.setattr(Publisher, "_acknowledge", covering)
+    monkeypatch.setattr(site.worker._producer, "send", later)
+    site.send(insert(60), SEAL)
+    site.turn(20)
+    assert held, "a manifest is on its way"
+    site.send(delete("r3", "s3"))
+    site.turn(3)
+    monkeypatch.setattr(site.worker._producer, "send", send)
+    for answer, message in held:
+        answer.set_result(send(*message).result())
+    site.settle()
+
+    assert bool(wrong_receipts(site)) == bug
+
+
+@twice
+def test_tombstones_with_a_ttl(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    write = memberships.write_members
+
+    def expiring(keys: Any, records: Any, subjects: Any) -> Any:
+        for op in write(keys, records, subjects):
+            yield op
+            entry = dead.get(bytes(op[2]) if isinstance(op[2], bytes) else b"")
+            if entry:
+                yield "PEXPIRE", op[1], "1"
+
+    digests = Digests(SECRET.encode())
+    dead = {bucket_and_field(digests.record("r3"))[1]: True, bucket_and_field(digests.subject("s4"))[1]: True}
+    site = site_of()
+    grow(site)
+    if bug:
+        monkeypatch.setattr(intake, "write_members", expiring)
+    site.send(delete("r3", "s3"), delete(None, "s4"))
+    site.settle()
+    monkeypatch.setattr(intake, "write_members", write)
+    _until_expired(site, dead if bug else {})
+    site.send(insert(3, "s3"), insert(4, "s4"), SEAL)
+    site.settle()
+
+    assert (site.verify().exit_code == 1) == bug
+
+
+def _until_expired(site: Site, fields: dict[bytes, bool]) -> None:
+    keys = [site.owned.state.keys.prefix + pattern for pattern in ("r:*", "s:*")]
+    while any(f in fields for k in keys for key in site.redis.scan_iter(match=k) for f in site.redis.hkeys(key)):
+        pass
+
+
+@twice
+def test_on_partitions_lost_saves(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    """A worker whose partition is another's writes nothing more of it, not even in vain."""
+    drop, ask = Worker._drop, PartitionState._ask
+    writers: list[str] = []
+
+    def saving(self: Worker, partition: int, why: str) -> None:
+        with suppress(Fenced, RolledBack):
+            self.owned[partition].commit(Change())
+        drop(self, partition, why)
+
+    def watched(self: PartitionState, script: Any, keys: Any, args: list[Any]) -> Any:
+        if len(args) == 6:
+            writers.append(args[0])
+        return ask(self, script, keys, args)
+
+    if bug:
+        monkeypatch.setattr(Worker, "_drop", saving)
+    site = site_of()
+    grow(site)
+    before, token = site.worker, str(site.owned.token)
+    site.start()
+    site.settle()
+    monkeypatch.setattr(PartitionState, "_ask", watched)
+    before._reader.take_over(range(0))  # type: ignore[attr-defined]
+    before.turn(0.0)
+
+    assert before.owned == {}
+    assert (token in writers) == bug
+
+
+@twice
+@pytest.mark.parametrize("learner", ["naive-bayes", "linear"])
+def test_garbage_collection_keeps_a_checkpoint(site_of: Open, monkeypatch: Patch, bug: bool, learner: str) -> None:
+    delete_, site = DatedStore.delete, site_of(learner)
+
+    def sparing(self: DatedStore, name: str) -> None:
+        artefact = read_name(name)
+        if artefact is None or artefact.kind != "state":
+            delete_(self, name)
+
+    if bug:
+        monkeypatch.setattr(DatedStore, "delete", sparing)
+    grow(site)
+    site.send(MARKER, SEAL)
+    site.settle()
+    site.send(DELETE_RECORD)
+    site.settle()
+    site.wait(5.0)
+
+    assert bool(traces(site, MARKER)) == bug
+
+
+@twice
+def test_the_scorer_ignores_the_lease(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    if bug:
+        monkeypatch.setattr(Merged, "leased", lambda *_: True)
+    site = site_of()
+    grow(site)
+    scorer = Scorer(site.settings, site.log, site.store, site.learner, lambda: site.now)
+    scorer.poll(0)
+    site.wait(2.0)
+    scorer.poll(0)
+    assert scorer.left_out == ()
+    site.now += site.settings.lease + 1.0
+    scorer.poll(0)
+
+    assert (scorer.left_out == ()) == bug
+    scorer.close()
+
+
+@twice
+def test_a_deletion_of_an_open_row_leaves_no_hole(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    """The slice has ended and its file is being written when the row dies."""
+    write = memberships.write_holes
+
+    def of_filed_rows(keys: Any, holes: Any) -> Any:
+        return write(keys, [hole for hole in holes if hole[2] < site.owned.view.registered])
+
+    if bug:
+        monkeypatch.setattr(intake, "write_holes", of_filed_rows)
+        without_net(monkeypatch)
+    site = site_of()
+    grow(site)
+    site.wait(1.0)
+    site.io.late = True
+    site.send(*[insert(n) for n in range(60, 66)], SEAL)
+    site.turn()
+    assert site.owned.sealing is not None
+    site.send(delete("r61"))
+    site.turn()
+    site.io.late = False
+    site.io.work()
+    site.settle()
+
+    assert (site.verify().exit_code == 1) == bug
+
+
+@twice
+def test_the_plan_says_hidden_before_a_manifest_does(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
+    if bug:
+        newest = lambda self, owned, *_: max(owned.manifest_offset, 0)  # noqa: E731
+        monkeypatch.setattr(Publisher, "_hidden_by", newest)
+        monkeypatch.setattr(publish.Publisher, "send_receipts", _regardless(Publisher.send_receipts))
+    site = site_of()
+    play(site)
+
+    assert bool(wrong_receipts(site)) == bug
+    assert unanswered(site) == []
+
+
+def _regardless(send: Any) -> Any:
+    """As soon as it is applied."""
+
+    def send_receipts(self: Publisher, owned: Owned, results: Any) -> None:
+        held, owned.manifest = owned.manifest, None
+        send(self, owned, results)
+        owned.manifest = held
+
+    return send_receipts

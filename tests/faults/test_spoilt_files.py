@@ -1,0 +1,41 @@
+"""A slice file that can't be used holds up its own shard, and nothing else: never the claim, never a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from processor.slice_files import read_slice
+from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
+from tests.faults.site import SEAL, Site, delete, insert
+
+SPOILT: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda data: data[:-9],
+    "flipped": lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+}
+DELETIONS = {"rewriting": delete("r1", "s1"), "clean-up": delete(None, "s1")}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize("met_by", DELETIONS)
+def test_a_spoilt_slice_file_ends_no_claim(redis_url: str, tmp_path: Path, met_by: str, how: str) -> None:
+    site = Site(redis_url, tmp_path, "linear")
+    try:
+        site.send(*[insert(n, f"s{n % 3}") for n in range(12)], SEAL)
+        site.settle()
+        for name in [name for name, _ in site.store.names("") if "/slice/" in name]:
+            path = site.store.root / name
+            path.write_bytes(SPOILT[how](path.read_bytes()))
+        read_slice.cache_clear()
+        site.send(DELETIONS[met_by])
+        site.wait(20.0)
+
+        assert site.count("claims") == 1
+        assert site.count("jobs_failed") > 0
+        assert site.count("store_lost") > 0, "the background step met it"
+        assert unanswered(site) == wrong_manifests(site) == wrong_receipts(site) == []
+        assert "current" in {entry.status for entry in site.manifests()[-1][1].shards}
+    finally:
+        site.close()

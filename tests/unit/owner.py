@@ -1,0 +1,35 @@
+"""An owner whose Redis is a script's replies by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from processor.owned import Owned
+from processor.state.keys import Keys
+from processor.state.redis import Op, Token
+from processor.view import Change, View
+
+
+class HandState:
+    """Answers HGETALL from `hashes`, and keeps what is committed."""
+
+    def __init__(self, hashes: Mapping[str, Mapping[bytes, bytes]]) -> None:
+        self.keys = Keys("m", 0)
+        self.hashes = hashes
+        self.committed: list[Op] = []
+
+    def read(self, token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
+        held = [self.hashes.get(str(op[1]), {}) for op in ops]
+        return [[x for pair in reply.items() for x in pair] for reply in held]
+
+    def commit(self, token: Token, applied: int, writes: int, ops: list[Op], stop: int, need: Any) -> None:
+        self.committed += ops
+
+
+def owner(change: Change, applied: int, hashes: Mapping[str, Mapping[bytes, bytes]] | None = None) -> Owned:
+    """An owner with what `change` makes of empty tables."""
+    view = View({})
+    view.apply(change, applied)
+    state: Any = HandState(hashes or {})
+    return Owned(0, Token(1, "a" * 32), state, view)

@@ -1,0 +1,114 @@
+"""Pointers that lead nowhere after a rollback of Redis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from processor.filing import write_slice
+from processor.lineage import sum_slots
+from processor.membership import FOREVER, NO_TOMB, Entry, Pair, encode_entry
+from processor.owned import Owned
+from processor.repair import Repairer, stray
+from processor.routing import bucket_and_field, tag_of
+from processor.settings import Settings
+from processor.store import Artefact, FolderStore
+from processor.view import Change, Cleanup, Slice
+from tests.unit.owner import HandState, owner
+from tests.unit.slices_scene import ANN, BOB, members
+
+COVERED = {tag_of(ANN): Cleanup(30, 0, 0)}
+RECORD = (4).to_bytes(16, "big")
+SETTINGS = Settings(secret=SecretStr("0123456789abcdef"))
+
+
+@pytest.mark.parametrize(
+    ("slot", "found"),
+    [(4, True), (9, True), (10, False), (3, False), (5, False)],
+    ids=["first", "last", "next slice", "slice before", "in the file"],
+)
+def test_covered_rows_that_the_file_lacks_are_strays(slot: int, found: bool) -> None:
+    entry = Entry(NO_TOMB, {tag_of(ANN): Pair(slot, 0, b"text")})
+
+    assert list(stray(entry, 4, 10, frozenset({5, 6}), COVERED)) == ([(tag_of(ANN), slot)] if found else [])
+
+
+def test_others_rows_and_rows_that_are_no_more_are_none() -> None:
+    entry = Entry(2, {tag_of(BOB): Pair(7, 0, b"text"), tag_of(ANN): Pair(tomb=FOREVER)})
+
+    assert list(stray(entry, 4, 10, frozenset(), COVERED)) == []
+
+
+def an_owner(*live: int, cleanup: bool = False) -> Owned:
+    """Of one slice up to 10, whose pointer leads nowhere; the row at 4 is Ann's."""
+    change = Change()
+    change.put("slices", (0, 10), Slice(sum_slots(live), len(live), 20, "0/0/slice/gone", 3))
+    change.put("meta", "live", len(live))
+    if cleanup:
+        change.put("cleanups", ANN.hex(), Cleanup(30, 0, 0))
+    bucket, field = bucket_and_field(RECORD)
+    entry = encode_entry(Entry(NO_TOMB, {tag_of(ANN): Pair(4, 0, b"text")}))
+    return owner(
+        change, 40, {f"{{m:0}}:r:{bucket}": {field: entry}, "{m:0}:holes:0:0": {b"4": b"30"} if cleanup else {}}
+    )
+
+
+def repaired(owned: Owned, folder: Path, *rows: tuple[int, bytes], applied: int = 31) -> Slice:
+    store = FolderStore(folder)
+    write_slice(store, Artefact(0, 0, "slice", 10, applied), "1-ab-7", members(*rows))
+    Repairer(SETTINGS, store).turn(owned)
+    assert owned.files_seen
+    return owned.view.slices[0, 10]
+
+
+def test_the_newest_file_of_the_slice_is_taken(tmp_path: Path) -> None:
+    owned = an_owner(2, 3)
+
+    held = repaired(owned, tmp_path, (2, b""), (3, b""))
+
+    assert held.file == next(name for name, _ in FolderStore(tmp_path).names(""))
+    assert (held.rows, held.live, owned.counters["slices_repaired"]) == (2, 2, 1)
+
+
+def test_a_covered_row_that_it_lacks_is_buried(tmp_path: Path) -> None:
+    owned = an_owner(2, 4, cleanup=True)
+
+    held = repaired(owned, tmp_path, (2, b""))
+
+    state = owned.state
+    assert isinstance(state, HandState)
+    bucket, field = bucket_and_field(RECORD)
+    assert (
+        "HSET",
+        f"{{m:0}}:r:{bucket}",
+        field,
+        encode_entry(Entry(NO_TOMB, {tag_of(ANN): Pair()})),
+    ) in state.committed
+    assert ("HSET", "{m:0}:holes:0:0", "4", "30") in state.committed
+    assert (held.live, held.sum, held.last_death) == (1, sum_slots([2]), 30)
+    assert (owned.view.number("live"), owned.view.number("holes")) == (1, 0)
+
+
+def test_a_file_from_beyond_what_is_applied_is_not_taken(tmp_path: Path) -> None:
+    owned = an_owner(2)
+
+    assert repaired(owned, tmp_path, (2, b""), applied=41).file == "0/0/slice/gone"
+    assert owned.counters["slices_lost"] == 1
+
+
+def test_a_slice_without_living_rows_needs_no_file(tmp_path: Path) -> None:
+    """Rewriting a file without any row writes none: there is no newer one to take."""
+    owned = an_owner(4, cleanup=True)
+
+    held = repaired(owned, tmp_path)
+
+    assert (held.file, held.rows, held.live, owned.counters["slices_repaired"]) == ("", 0, 0, 1)
+
+
+def test_a_lost_file_with_living_rows_is_told(tmp_path: Path) -> None:
+    owned = an_owner(2)
+
+    assert repaired(owned, tmp_path).file == "0/0/slice/gone"
+    assert owned.counters["slices_lost"] == 1
