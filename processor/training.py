@@ -130,8 +130,7 @@ class Training:
     def _job(self, owned: Owned, order: Order) -> Job:
         view, shard = owned.view, order.shard
         ends = [*order.forget, *order.learn]
-        replies = owned.read(hole_reads(owned.state.keys, shard, [view.start_of(end - 1) for end in ends]))
-        holes = {end: parse_holes(reply) for end, reply in zip(ends, replies, strict=True)}
+        holes = self._holes(owned, shard, ends)
         parts = {
             end: Part(end, view.slices[shard, end].file or "", holes[end], view.slices[shard, end].sum) for end in ends
         }
@@ -151,6 +150,13 @@ class Training:
             total=sum(held.sum for end, held in view.shard_slices(shard) if end <= last) if self._forgets else None,
             writer=owned.writer(),
         )
+
+    @staticmethod
+    def _holes(owned: Owned, shard: int, ends: list[int]) -> dict[int, dict[int, int]]:
+        """Slice by slice, so that no script is long; nothing changes in between, as each script checks."""
+        starts = [owned.view.start_of(end - 1) for end in ends]
+        replies = [owned.read(hole_reads(owned.state.keys, shard, [start]))[0] for start in starts]
+        return {end: parse_holes(reply) for end, reply in zip(ends, replies, strict=True)}
 
     def _register(self, owned: Owned, running: Running) -> None:
         shard = running.job.shard

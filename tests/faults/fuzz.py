@@ -187,7 +187,7 @@ def _mangled(rng: Random, data: bytes) -> bytes:
         lambda: b"\xef\xbb\xbf" + data,
         lambda: data.decode(errors="replace").encode("utf-16"),
         lambda: data + b" " + data,
-        lambda: data.upper(),
+        data.upper,
     )
     return bytes(rng.choice(ways)())
 

@@ -81,6 +81,7 @@ def test_the_broker_is_killed_and_comes_back(alone: OnKafka, own_kafka: OwnKafka
     outage(alone, lambda: during(own_kafka.kill, 5, own_kafka.start))
 
 
+@pytest.mark.soak
 def test_the_broker_hangs(alone: OnKafka, own_kafka: OwnKafka) -> None:
     outage(alone, lambda: during(own_kafka.freeze, 20, own_kafka.thaw))
     # Ten seconds are all that a send may take: the same bytes were sent again.
