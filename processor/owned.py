@@ -114,6 +114,13 @@ class Owned:
     counters: Counter[str] = field(default_factory=Counter)
 
     @property
+    def busy(self) -> bool:
+        """Whether something is under way that the next turns should pick up."""
+        under_way = (self.running, self.publishing, self.sealing, self.rewriting, self.tailing)
+        waits = (self.sending, self.receipts, self.view.cleanups)
+        return any(under_way) or any(waits) or self.unhidden_since is not None
+
+    @property
     def catching_up(self) -> bool:
         return self.view.applied < self.catch_up_to
 

@@ -34,13 +34,13 @@ from processor.errors import (
 from processor.identity import identity_hash, identity_of
 from processor.intake import Intake, parser_of
 from processor.log.protocol import Batch, Log, Polled
-from processor.manifest import Manifest
 from processor.outbox import Outbox
 from processor.owned import Owned
 from processor.publish import Publisher
 from processor.repair import Repairer
-from processor.results import Published, Results
+from processor.results import Results
 from processor.rewrite import Rewriter
+from processor.rivals import gave_counter_twice, overtaken
 from processor.seal import Sealer
 from processor.settings import Settings
 from processor.state.fitness import look, redis_problems
@@ -140,7 +140,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether something is under way that the next turns pick up."""
-        return any(_waits(owned) for owned in self.owned.values())
+        return any(owned.busy for owned in self.owned.values())
 
     def stop_taking(self) -> None:
         """Take no more events and partitions: what is under way is finished by further turns."""
@@ -229,10 +229,10 @@ class Worker:
         for partition, owned in list(self.owned.items()):
             published = self.results.of(partition)
             owned.catch_up_to = max(owned.catch_up_to, published.highest_applied)
-            if published.highest_counter > owned.token.counter or _foreign(owned, published.manifest):
+            if published.highest_counter > owned.token.counter or gave_counter_twice(owned, published):
                 self.counters["fenced"] += 1
                 self._drop(partition, "the results topic shows another owner")
-            elif _overtaken(owned, published):
+            elif overtaken(owned, published):
                 owned.manifest = None
 
     def _drop(self, partition: int, why: str) -> None:
@@ -365,35 +365,6 @@ _NAMES = {
     StateUnavailable: "state_lost",
     ArtefactInvalid: "artefacts_invalid",
 }
-
-
-def _foreign(owned: Owned, newest: Manifest | None) -> bool:
-    """A manifest with our counter and another's nonce: Redis was rolled back and gave the counter twice."""
-    return (
-        newest is not None and newest.token.counter == owned.token.counter and newest.token.nonce != owned.token.nonce
-    )
-
-
-def _overtaken(owned: Owned, published: Published) -> bool:
-    """Another's manifest landed behind ours: compaction would leave it alone on the topic."""
-    last = published.last
-    return last is not None and published.last_offset > owned.manifest_offset and last.token.nonce != owned.token.nonce
-
-
-def _waits(owned: Owned) -> bool:
-    """Whether something is under way that the next turns should pick up."""
-    view = owned.view
-    return bool(
-        owned.running
-        or owned.publishing
-        or owned.sealing
-        or owned.rewriting
-        or owned.tailing
-        or owned.sending
-        or owned.receipts
-        or owned.unhidden_since is not None
-        or view.cleanups
-    )
 
 
 def _waiting(step: Callable[[Owned], None]) -> Callable[[Owned], None]:
