@@ -18,8 +18,12 @@ demo: $(STAMP) ## run the whole path on generated events, against real Kafka and
 test: $(STAMP) ## run all tests
 	$(BIN)/python -m pytest
 
-soak: $(STAMP) ## run the long tests: 10,000 simulated histories with faults
+soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults, floods, a million mangled events
 	$(BIN)/unlearn simulate --seeds 1..10000
+	$(BIN)/python -m pytest -m soak tests/faults
+	$(BIN)/python -m tests.faults.fuzz --events 1000000
+	$(BIN)/python -m tests.faults.measure
+	$(BIN)/python -m tests.faults.recovery
 
 check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/ruff check .
