@@ -20,7 +20,7 @@ test: $(STAMP) ## run all tests
 
 soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults, floods, a million mangled events
 	$(BIN)/unlearn simulate --seeds 1..10000
-	$(BIN)/python -m pytest -m soak tests/faults
+	$(BIN)/python -m pytest -m soak
 	$(BIN)/python -m tests.faults.fuzz --events 1000000
 	$(BIN)/python -m tests.faults.measure
 	$(BIN)/python -m tests.faults.recovery

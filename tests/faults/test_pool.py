@@ -87,6 +87,7 @@ def test_a_row_that_kills_its_trainer(pooled: Pooled) -> None:
     assert pooled.counts["stalled"] == 0
 
 
+@pytest.mark.soak
 def test_a_row_that_never_ends(pooled: Pooled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processor.quarantine.LIMIT", 1)
     pooled.rest()

@@ -122,6 +122,7 @@ def test_the_list_names_every_measurement(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_quick_run_measures_everything(kafka: str, redis_url: str, tmp_path: Path) -> None:
     services = {
         "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": kafka,
