@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import redis
-
 from models.learner import Learner
 from processor.drain import Drain
 from processor.identity import identity_of
@@ -17,8 +15,7 @@ from processor.log.protocol import Log
 from processor.pool import InlineTrainers, PoolTrainers, learner_of
 from processor.preflight import check_all
 from processor.settings import Settings
-from processor.state.keys import Keys
-from processor.state.redis import PartitionState, connect
+from processor.state.redis import connect, states
 from processor.store import Store, open_store
 from processor.worker import Worker
 
@@ -26,11 +23,6 @@ __all__ = ["drain", "make_worker", "run", "states"]
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.3
-
-
-def states(client: redis.Redis, model: str) -> Callable[[int], PartitionState]:
-    """Partition -> its state's client."""
-    return lambda partition: PartitionState(client, Keys(model, partition))
 
 
 @contextmanager

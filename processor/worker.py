@@ -44,8 +44,7 @@ from processor.rivals import gave_counter_twice, overtaken
 from processor.seal import Sealer
 from processor.settings import Settings
 from processor.state.fitness import look, redis_problems
-from processor.state.keys import Keys
-from processor.state.redis import PartitionState
+from processor.state.redis import states
 from processor.store import Store
 from processor.sweep import Sweeper
 from processor.tails import Tailer
@@ -87,7 +86,7 @@ class Worker:
         self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
         self._trainers = trainers
         self._client = client
-        self._state_of = _state_of(client, settings.model)
+        self._state_of = states(client, settings.model)
         identity = identity_of(settings, learner)
         parser = parser_of(settings, learner)
         self.results = Results(settings.model, clock=clock)
@@ -377,7 +376,3 @@ def _waiting(step: Callable[[Owned], None]) -> Callable[[Owned], None]:
             raise StoreUnavailable(f"a stored file can't be used: {error}") from error
 
     return waiting
-
-
-def _state_of(client: redis.Redis, model: str) -> Callable[[int], PartitionState]:
-    return lambda partition: PartitionState(client, Keys(model, partition))

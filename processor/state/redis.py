@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from redis.retry import Retry
 from processor.errors import Fenced, RolledBack, StateMissing, StateUnavailable
 from processor.state.keys import VIEW_HASHES, Keys
 
-__all__ = ["DirtyShard", "Op", "PartitionState", "Token", "connect"]
+__all__ = ["DirtyShard", "Op", "PartitionState", "Token", "connect", "states"]
 
 Op = Sequence[str | bytes]
 """One Redis command: its name, its key, its arguments."""
@@ -186,3 +186,8 @@ def _check(status: bytes) -> None:
         raise Fenced("another owner holds this partition")
     if status == b"ROLLED_BACK":
         raise RolledBack("Redis holds less than was written: it was rolled back")
+
+
+def states(client: redis.Redis, model: str) -> Callable[[int], PartitionState]:
+    """Partition -> its state's client."""
+    return lambda partition: PartitionState(client, Keys(model, partition))
