@@ -68,8 +68,10 @@ def command(ctx: click.Context, seeds: range, processes: int | None, verbose: bo
     began = time.monotonic()
     set_up = _verbosely if verbose else _quietly
     count = min(processes or os.cpu_count() or 1, len(seeds))
-    with _redis(ctx) as url:
+    bar = click.progressbar(length=len(seeds), label="seeds", file=sys.stderr, hidden=not sys.stderr.isatty())
+    with _redis(ctx) as url, bar:
         for outcome in run_seeds(seeds, url, count, set_up):
+            bar.update(1)
             counts.update(outcome.counts)
             if outcome.wrong:
                 failed.append(outcome.seed)

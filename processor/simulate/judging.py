@@ -6,8 +6,9 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from processor.events import Delete, Insert
@@ -229,21 +230,35 @@ class Verdict:
         event = self._event(receipt.partition, receipt.offset)
         equal("event of a receipt", event.event_id, receipt.event_id)
         places = {p: c for p, c in self._copies(receipt).items() if p in self.found}
-        results = Results(self.world.settings.model)
         if receipt.version is None:
             raise Wrong(f"{receipt} names no version")
+        gone = {p: self._killed(p, event, first) for p, (first, _) in places.items()}
+        for newest in self._newest_from(receipt.version):
+            for partition, slots in gone.items():
+                if partition not in newest or self._holds_any(newest[partition], slots):
+                    raise Wrong(f"{receipt}, but {newest.get(partition)}")
+
+    def _newest_from(self, version: int) -> Iterator[Mapping[int, Manifest]]:
+        """What stood as each partition's newest at the version, and after each manifest behind it."""
+        for offset, newest in reversed(self._stood):
+            yield newest
+            if offset <= version:
+                return
+
+    @cached_property
+    def _stood(self) -> list[tuple[int, Mapping[int, Manifest]]]:
+        results = Results(self.world.settings.model)
+        stood: list[tuple[int, Mapping[int, Manifest]]] = []
         for record in self.records(self.world.settings.results_topic):
             results.merge([record])
-            if record.offset < receipt.version:
-                continue
-            for partition, (first, _) in places.items():
-                newest = results.of(partition).manifest
-                gone = self._killed(partition, event, first)
-                if newest is None or any(
-                    gone & self.found[partition].holds(entry.shard, entry.through, newest.applied)
-                    for entry in newest.shards
-                ):
-                    raise Wrong(f"{receipt}, but {newest}")
+            newest = {p: held.manifest for p, held in results.partitions.items() if held.manifest}
+            if not stood or newest != stood[-1][1]:
+                stood.append((record.offset, newest))
+        return stood
+
+    def _holds_any(self, manifest: Manifest, slots: set[int]) -> bool:
+        found = self.found[manifest.partition]
+        return any(slots & found.holds(entry.shard, entry.through, manifest.applied) for entry in manifest.shards)
 
     def _killed(self, partition: int, event: Delete, before: int) -> set[int]:
         return {

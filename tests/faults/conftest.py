@@ -10,10 +10,18 @@ from typing import Any
 import pytest
 
 from processor.simulate.stillness import stillness
+from tests.databases import database
 from tests.faults.past import OwnRedis
 from tests.faults.scene import Scene, closing
 
 MakeScene = Callable[..., Scene]
+
+
+@pytest.fixture(scope="module")
+def redis_url(redis_url: str) -> Iterator[str]:
+    """Of a database that each module leaves empty, floods and all."""
+    with database(redis_url, 2) as own:
+        yield own
 
 
 @pytest.fixture

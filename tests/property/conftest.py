@@ -1,15 +1,15 @@
-"""The histories look through all of Redis: what earlier tests left in ours would slow each of them down."""
+"""The histories have a Redis database of their own."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 
 import pytest
-import redis
+
+from tests.databases import database
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _emptied(request: pytest.FixtureRequest) -> None:
-    if "UNLEARN_REDIS__URL" not in os.environ:
-        with redis.Redis.from_url(request.getfixturevalue("redis_url")) as client:
-            client.flushall()
+@pytest.fixture(scope="module")
+def redis_url(redis_url: str) -> Iterator[str]:
+    with database(redis_url, 1) as own:
+        yield own
