@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from processor.log.protocol import Log, Producer
 from processor.manifest import Manifest
-from processor.quarantine import in_quarantine
+from processor.quarantine import quarantined
 from processor.results import Results
 from processor.seal import SEAL_EVENT
 from processor.settings import Settings
@@ -36,7 +36,7 @@ def covered(view: View, manifest: Manifest | None, target: int) -> str | None:
         return f"{len(view.pending)} deletions are not hidden, {len(view.cleanups)} not cleaned up"
     if manifest is None or manifest.applied < target:
         return "no manifest covers it yet"
-    given_up = _given_up(view)
+    given_up = quarantined(view)
     late = [e.shard for e in manifest.shards if e.through < view.last_end and e.shard not in given_up]
     if late:
         return f"shards {late} are not trained up to {view.last_end}"
@@ -69,7 +69,7 @@ class Drain:
         states = {p: self.state_of(p) for p in self.targets}
         self.stopped = {p: why for p, state in states.items() if (why := state.stopped())}
         views = {p: View(state.load()) for p, state in states.items() if p not in self.stopped}
-        self.quarantined = {p: shards for p, view in views.items() if (shards := _given_up(view))}
+        self.quarantined = {p: shards for p, view in views.items() if (shards := quarantined(view))}
         self.unresolved = {p: len(view.unresolved) for p, view in views.items() if view.unresolved}
         if self._phase < _SEALED:
             self.waiting = _reasons({p: remaining(view, self.targets[p]) for p, view in views.items()})
@@ -104,10 +104,6 @@ class Drain:
 
 
 _COPIED, _SEALED = 1, 2
-
-
-def _given_up(view: View) -> list[int]:
-    return [shard for shard, crash in sorted(view.crashes.items()) if in_quarantine(crash)]
 
 
 def _reasons(found: Mapping[int, str | None]) -> dict[int, str]:

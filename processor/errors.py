@@ -10,12 +10,14 @@ UnlearnError
 │   ├── LogUnavailable
 │   ├── StateUnavailable
 │   ├── StoreUnavailable
+│   │   └── ArtefactMissing   the store answers: it has no such file
 │   └── ServiceUnavailable    a local service can't be started here
 ├── TopicMissing          the topic isn't there                                exit 66
 ├── LogRefused            the log says no: rights, sizes, a wrong partition    exit 77
 ├── Fenced                another owner holds the partition
 ├── RolledBack            Redis holds less than this owner has written
 ├── ArtefactInvalid       a stored file isn't what its reference says
+│   └── StateInvalid      that of a state, or it is gone: it can be learned anew
 ├── NotEnough             fewer partitions can be served than the quorum       exit 75
 ├── InputInvalid          a line of the input isn't what it should be          exit 65
 └── DemoFailed            the demo could not run to its end                    exit 1
@@ -66,6 +68,10 @@ class StoreUnavailable(Unavailable):
     pass
 
 
+class ArtefactMissing(StoreUnavailable):
+    pass
+
+
 class ServiceUnavailable(Unavailable):
     pass
 
@@ -87,6 +93,10 @@ class RolledBack(UnlearnError):
 
 
 class ArtefactInvalid(UnlearnError):
+    pass
+
+
+class StateInvalid(ArtefactInvalid):
     pass
 
 

@@ -14,15 +14,16 @@ from itertools import islice
 
 from processor.errors import LogRefused
 from processor.events import Delete, Insert
+from processor.given_up import leave_open
 from processor.log.protocol import Log, Producer, Record
 from processor.manifest import Receipt
 from processor.owned import Owned
 from processor.parsing import Parser
 from processor.plan import ACCEPTED, COPIES, DEAD, HOME
-from processor.reread import records_at
+from processor.reread import GONE, lost_at, records_at
 from processor.routing import Digests, Origin, event_key, home, origin_header
 from processor.settings import Settings
-from processor.view import Change, Unresolved
+from processor.view import Change
 
 __all__ = ["Outbox"]
 
@@ -46,8 +47,10 @@ class Outbox:
     def turn(self, owned: Owned) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
         fresh = [offset for offset in owned.view.outbox if offset not in owned.sending]
-        for offset, record in self._records(owned, fresh).items():
+        records = self._records(owned, fresh)
+        for offset, record in records.items():
             owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
+        self._let_go(owned, [offset for offset in fresh if offset not in records])
         self._settle(owned)
 
     def _records(self, owned: Owned, offsets: list[int]) -> dict[int, Record]:
@@ -55,9 +58,25 @@ class Outbox:
         lacking = [offset for offset in offsets if offset not in held]
         return held | records_at(self._log, self._settings.events_topic, owned.partition, lacking)
 
+    def _let_go(self, owned: Owned, offsets: list[int]) -> None:
+        """What retention took can't be sent: a dead letter says so, without the record's digest."""
+        lost = lost_at(self._log, self._settings.events_topic, owned.partition, offsets)
+        change = Change()
+        for offset in islice(lost, _AT_ONCE):
+            due = owned.view.outbox[offset]
+            if due[0] == DEAD:
+                letter = self._dead_letter(owned.partition, offset, due[1], None)
+                owned.sending[offset] = {DEAD: letter}
+            else:
+                leave_open(owned.view, change, offset, GONE, nameless=True)
+        if change.tables:
+            owned.commit(change)
+            owned.counters["retention_lost"] += len(change.tables["unresolved"])
+
     def _sends(self, owned: Owned, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
         if due[0] == DEAD:
-            yield DEAD, self._dead_letter(record, due[1])
+            digest = self._digests.log_record(record.key, record.value)
+            yield DEAD, self._dead_letter(owned.partition, record.offset, due[1], digest)
             return
         event = self._parser.parse(record.value)
         if HOME in due and isinstance(event, Insert | Delete):
@@ -92,17 +111,7 @@ class Outbox:
                 change.put("pending", offset, pending._replace(copies=copies))
             owned.counters["accepted"] += ACCEPTED in due
         elif due[0] != DEAD and any(isinstance(error, LogRefused) for error in errors):
-            self._give_up(owned, change, offset)
-
-    def _give_up(self, owned: Owned, change: Change, offset: int) -> None:
-        reason = "the log refuses to take it where it belongs"
-        pending = owned.view.pending.get(offset)
-        since, deadline = (pending.since, pending.deadline) if pending else (0, 0)
-        if COPIES in owned.view.outbox[offset]:
-            # Some partitions never hear of it: what is unresolved must not be said to be hidden.
-            change.drop("pending", offset)
-        change.put("outbox", offset, [DEAD, reason])
-        change.put("unresolved", offset, Unresolved(reason, deadline, since))
+            leave_open(owned.view, change, offset, "the log refuses to take it where it belongs")
 
     def _forward(self, record: Record, partition: int) -> Future[int]:
         origin = Origin(self._settings.model, record.partition, record.offset, record.timestamp)
@@ -115,7 +124,6 @@ class Outbox:
         receipt = Receipt(event_id=event_id, state="accepted", partition=partition, offset=offset)
         return self._producer.send(self._settings.receipts_topic, 0, event_id.encode(), receipt.encode())
 
-    def _dead_letter(self, record: Record, reason: str) -> Future[int]:
-        digest = self._digests.log_record(record.key, record.value)
-        letter = {"partition": record.partition, "offset": record.offset, "digest": digest, "reason": reason}
+    def _dead_letter(self, partition: int, offset: int, reason: str, digest: str | None) -> Future[int]:
+        letter = {"partition": partition, "offset": offset, "digest": digest, "reason": reason}
         return self._producer.send(self._settings.dead_letters_topic, 0, None, json.dumps(letter).encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -27,13 +27,20 @@ class Filed(NamedTuple):
     slots: frozenset[int]
 
 
+_AGES = 1000
+"""Kills that the choice of checkpoints looks back on."""
+
+
 @dataclass(slots=True)
 class Running:
     """A job under way, and the kills that came since it saw its shard."""
 
     job: Job
     future: Future[Trained]
-    started: float
+    moved_at: float
+    """When it began, or was last seen to have gone through one more slice (monotonic)."""
+    finished: int = 0
+    """Slices, as last seen."""
     kills: list[Kill] = field(default_factory=list)
 
 
@@ -88,6 +95,9 @@ class Owned:
     """Its rows that are in no file are too many: nothing more is read for now."""
     files_seen: bool = False
     """Whether the pointers of the tables were compared with the store since the claim."""
+    claimed_at: float = 0.0
+    used_at: dict[str, float] = field(default_factory=dict)
+    """When a look at the store last found a file in use (monotonic); before the claim others may have used it."""
     erased_through: int = 0
     """What the last look at the store allows to say; see `sweep`."""
     publishing: Publishing | None = None
@@ -99,8 +109,12 @@ class Owned:
     unhidden_since: float | None = None
     """When the oldest kill or deletion was applied that no acknowledged manifest covers (monotonic)."""
     dirty_since: dict[int, float] = field(default_factory=dict)
+    kill_ages: deque[int] = field(default_factory=lambda: deque(maxlen=_AGES))
+    """How many slices newer than its own there were when a row died, of the last kills."""
     rows_since: float | None = None
     """When the oldest live open row came (monotonic)."""
+    holes_since: float | None = None
+    """When it was first seen that no open row lives, and that dead ones have holes (monotonic)."""
     own_seal: Future[int] | None = None
     seal_look_at: float = float("-inf")
     records: dict[int, Record] = field(default_factory=dict)
@@ -151,3 +165,4 @@ class Owned:
                 self.running[kill.shard].kills.append(kill)
             if kill.slot < last_end:
                 self.dirty_since.setdefault(kill.shard, now)
+                self.kill_ages.append(len(self.view.ends_after(kill.slot)) - 1)

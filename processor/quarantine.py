@@ -7,9 +7,9 @@ where it fails changes, or by command.
 
 from __future__ import annotations
 
-from processor.view import Crash
+from processor.view import Crash, View
 
-__all__ = ["LIMIT", "after_crash", "in_quarantine"]
+__all__ = ["LIMIT", "after_crash", "in_quarantine", "quarantined"]
 
 LIMIT = 3
 
@@ -21,3 +21,8 @@ def after_crash(before: Crash | None, end: int) -> Crash:
 
 def in_quarantine(crash: Crash | None) -> bool:
     return crash is not None and crash.times >= LIMIT
+
+
+def quarantined(view: View) -> list[int]:
+    """The shards that training gave up for now."""
+    return [shard for shard, crash in sorted(view.crashes.items()) if in_quarantine(crash)]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from processor.filing import register_file
 from processor.ledger import Kill, Ledger
-from processor.membership import Entry, Pair, decode_entry
+from processor.membership import NO_ROW, Entry, Pair, decode_entry
 from processor.owned import Filed, Owned
 from processor.routing import tag_of
 from processor.settings import Settings
@@ -20,21 +21,38 @@ from processor.slice_files import read_slice
 from processor.state.keys import BUCKETS
 from processor.state.memberships import write_entry, write_holes
 from processor.store import Artefact, Store, newest_files
-from processor.view import Change
+from processor.view import Change, Cleanup, View
 
 __all__ = ["Repairer", "stray"]
 
 _log = logging.getLogger(__name__)
-_BUCKETS_AT_ONCE = 256
+_MOST_BUCKETS = 256
+_ENTRIES_AT_ONCE = 4000
+"""About so many a script looks at."""
+
+Slots = Mapping[tuple[int, int], frozenset[int]]
+"""(shard, slice end) -> the slots in the slice's file."""
 
 
-def stray(
-    entry: Entry, start: int, end: int, slots: frozenset[int], tags: Mapping[bytes, object]
-) -> Iterator[tuple[bytes, int]]:
-    """(tag, slot) of a covered subject's rows that should be in the file of [start, end) and aren't."""
+class Found(NamedTuple):
+    """What there is of a slice whose pointer leads nowhere: the newest file made, or no name."""
+
+    shard: int
+    end: int
+    name: str
+    applied: int
+    slots: frozenset[int]
+
+
+def stray(entry: Entry, view: View, files: Slots, covers: Mapping[bytes, Cleanup]) -> Iterator[tuple[bytes, Kill]]:
+    """(tag, its row's death) of covered subjects' rows that should be in one of the files and aren't."""
     for tag, pair in entry.pairs.items():
-        if tag in tags and start <= pair.slot < end and pair.slot not in slots:
-            yield tag, pair.slot
+        cover = covers.get(tag)
+        if cover is None or pair.slot == NO_ROW:
+            continue
+        end = view.end_of(pair.slot)
+        if end is not None and pair.slot not in files.get((cover.shard, end), (pair.slot,)):
+            yield tag, Kill(pair.slot, cover.death, cover.shard)
 
 
 class Repairer:
@@ -50,11 +68,20 @@ class Repairer:
             return
         names = {name for name, _ in self._store.names(f"{owned.partition}/")}
         newest = newest_files(names)
-        for (shard, end), held in list(owned.view.slices.items()):
-            if held.file and held.file not in names:
-                self._take(owned, shard, end, newest.get((shard, end)))
+        lost = [key for key, held in owned.view.slices.items() if held.file and held.file not in names]
+        found = [self._found(shard, end, newest.get((shard, end))) for shard, end in lost]
+        self._bury_strays(owned, {(f.shard, f.end): f.slots for f in found if f.applied <= owned.view.applied})
+        for each in found:
+            self._take(owned, each)
         self._drop_states(owned, names)
         owned.files_seen = True
+
+    def _found(self, shard: int, end: int, newest: tuple[Artefact, str] | None) -> Found:
+        if newest is None:
+            # A file that is rewritten without any row is not written at all.
+            return Found(shard, end, "", 0, frozenset())
+        artefact, name = newest
+        return Found(shard, end, name, artefact.applied, frozenset(read_slice(self._store, name).slots.tolist()))
 
     @staticmethod
     def _drop_states(owned: Owned, names: set[str]) -> None:
@@ -67,15 +94,9 @@ class Repairer:
             owned.commit(change)
             owned.counters["states_lost"] += len(change.tables["states"])
 
-    def _take(self, owned: Owned, shard: int, end: int, found: tuple[Artefact, str] | None) -> None:
-        if found is None:
-            # A file that is rewritten without any row is not written at all.
-            found = Artefact(owned.partition, shard, "slice", end, 0), ""
-        artefact, name = found
-        slots = frozenset(read_slice(self._store, name).slots.tolist())
-        if artefact.applied <= owned.view.applied:
-            self._bury_strays(owned, shard, end, slots)
-        if artefact.applied > owned.view.applied or (not name and owned.view.slices[shard, end].live):
+    def _take(self, owned: Owned, found: Found) -> None:
+        shard, end, name, applied, slots = found
+        if applied > owned.view.applied or (not name and owned.view.slices[shard, end].live):
             owned.counters["slices_lost"] += 1
             _log.error("partition %d: the file of shard %d up to %d is gone", owned.partition, shard, end)
             return
@@ -84,30 +105,49 @@ class Repairer:
         owned.commit(change)
         owned.counters["slices_repaired"] += 1
 
-    def _bury_strays(self, owned: Owned, shard: int, end: int, slots: frozenset[int]) -> None:
-        view, start = owned.view, owned.view.start_of(end - 1)
-        covers = {tag_of(bytes.fromhex(d)): c for d, c in view.cleanups.items() if c.shard == shard}
+    def _bury_strays(self, owned: Owned, files: Slots) -> None:
+        """The membership is walked once, whatever number of files was found."""
+        shards = {shard for shard, _ in files}
+        covers = {tag_of(bytes.fromhex(d)): c for d, c in owned.view.cleanups.items() if c.shard in shards}
         if not covers:
             return
-        for first in range(0, BUCKETS, _BUCKETS_AT_ONCE):
-            change, ledger = Change(), Ledger(view, view.applied, self._settings.slice_span)
-            for key, field, entry in self._entries(owned, range(first, first + _BUCKETS_AT_ONCE)):
-                pairs = dict(entry.pairs)
-                for tag, slot in stray(entry, start, end, slots, covers):
-                    ledger.bury(Kill(slot, covers[tag].death, shard))
-                    pairs[tag] = Pair(tomb=pairs[tag].tomb)
-                if pairs != entry.pairs:
-                    change.ops.append(write_entry(key, field, Entry(entry.tomb, pairs)))
-            if ledger.kills:
-                ledger.settle(change, view.applied, drop_states=False)
-                holes = ((kill.shard, start, kill.slot, kill.death) for kill in ledger.kills)
-                change.ops += write_holes(owned.state.keys, holes)
-                change.put("meta", "live", view.number("live") - len(ledger.kills))
-                change.put("meta", "holes", view.number("holes") + len(ledger.kills))
-                owned.commit(change)
+        step = _buckets_at_once(owned.view)
+        for first in range(0, BUCKETS, step):
+            buckets = range(first, min(first + step, BUCKETS))
+            self._bury(owned, self._entries(owned, buckets), files, covers)
+
+    def _bury(
+        self,
+        owned: Owned,
+        entries: Iterable[tuple[str, bytes, Entry]],
+        files: Slots,
+        covers: Mapping[bytes, Cleanup],
+    ) -> None:
+        view = owned.view
+        change, ledger = Change(), Ledger(view, view.applied, self._settings.slice_span)
+        for key, field, entry in entries:
+            pairs = dict(entry.pairs)
+            for tag, kill in stray(entry, view, files, covers):
+                ledger.bury(kill)
+                pairs[tag] = Pair(tomb=pairs[tag].tomb)
+            if pairs != entry.pairs:
+                change.ops.append(write_entry(key, field, Entry(entry.tomb, pairs)))
+        if ledger.kills:
+            ledger.settle(change, view.applied, drop_states=False)
+            holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
+            change.ops += write_holes(owned.state.keys, holes)
+            change.put("meta", "live", view.number("live") - len(ledger.kills))
+            change.put("meta", "holes", view.number("holes") + len(ledger.kills))
+            owned.commit(change)
 
     def _entries(self, owned: Owned, buckets: Iterable[int]) -> Iterator[tuple[str, bytes, Entry]]:
         keys = [owned.state.keys.record(bucket) for bucket in buckets]
         for key, reply in zip(keys, owned.read([("HGETALL", key) for key in keys]), strict=True):
             for field, data in zip(reply[::2], reply[1::2], strict=True):
                 yield key, field, decode_entry(data)
+
+
+def _buckets_at_once(view: View) -> int:
+    """Records share out evenly over the buckets."""
+    each = 1 + (view.number("live") + view.number("tombstones") + view.number("holes")) // BUCKETS
+    return max(1, min(_MOST_BUCKETS, _ENTRIES_AT_ONCE // each))

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from processor.log.protocol import Log, Record
 
-__all__ = ["records_at"]
+__all__ = ["GONE", "lost_at", "records_at"]
+
+GONE = "the log's retention took it before it was sent"
 
 _NEAR = 5000
 """Offsets between two records that are read in one go: a read of its own costs a connection."""
@@ -21,6 +23,15 @@ def records_at(log: Log, topic: str, partition: int, offsets: Iterable[int]) -> 
         for record in log.read(topic, partition, first, last + 1)
         if record.offset in wanted
     }
+
+
+def lost_at(log: Log, topic: str, partition: int, offsets: Iterable[int]) -> set[int]:
+    """Those of the offsets that lie below the log's start. Raises LogUnavailable, TopicMissing."""
+    lacking = set(offsets)
+    if not lacking:
+        return lacking
+    start, _ = log.bounds(topic)[partition]
+    return {offset for offset in lacking if offset < start}
 
 
 def _runs(offsets: list[int]) -> Iterator[tuple[int, int]]:

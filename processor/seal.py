@@ -27,6 +27,22 @@ def seal_due(waited: float | None, seal_after: float, own_seal_applied: bool) ->
     return waited is not None and waited >= seal_after and own_seal_applied
 
 
+def _waited(owned: Owned, now: float) -> float | None:
+    """Seconds for which open rows wait for their slice's end; None where there are none.
+
+    Dead ones count where none lives: their holes go, and `erased_through` passes them, only with the slice.
+    """
+    if owned.rows_since is not None:
+        owned.holes_since = None
+        return now - owned.rows_since
+    if all(held.first_death < 0 for held in owned.view.open.values()):
+        owned.holes_since = None
+        return None
+    if owned.holes_since is None:
+        owned.holes_since = now
+    return now - owned.holes_since
+
+
 class Sealer:
     """Writes slice files on the I/O thread and registers them by one script a slice."""
 
@@ -59,7 +75,7 @@ class Sealer:
         if owned.catching_up or owned.partition >= self._settings.partitions:
             return
         now = self._clock()
-        waited = None if owned.rows_since is None else now - owned.rows_since
+        waited = _waited(owned, now)
         if now < owned.seal_look_at or not seal_due(waited, self._settings.seal_after, self._seal_applied(owned)):
             return
         owned.seal_look_at = now + _LOOK_EVERY

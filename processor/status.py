@@ -13,6 +13,7 @@ from processor.compose import entries
 from processor.errors import LogUnavailable, StateUnavailable
 from processor.log.protocol import Log, Record
 from processor.preflight import check_topics
+from processor.quarantine import quarantined
 from processor.results import Published, Results
 from processor.settings import Settings
 from processor.state.fitness import look, redis_problems, redis_shortages
@@ -47,7 +48,7 @@ class Deletions:
     """Deletions under way. Ages in s since they were appended to the log; None where there is none.
 
     pending     applied, and not yet reported hidden; `overdue` of them are past their deadline
-    unresolved  may be deletions, and could not be read or sent on
+    unresolved  may be deletions, and could not be read or sent on; `unresolved_overdue` past their deadline
     """
 
     pending: int = 0
@@ -55,6 +56,7 @@ class Deletions:
     overdue: int = 0
     unresolved: int = 0
     oldest_unresolved: float | None = None
+    unresolved_overdue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class PartitionStatus:
     stopped      why its owner stopped; None if it goes on
     trouble      what its owner waited for in the last seconds, such as room in the store; None if nothing
     forwards_only  it came after the model was made: its events are sent home
+    quarantined  shards whose training was given up
+    resolved     possible deletions that operators closed
     """
 
     partition: int
@@ -89,6 +93,8 @@ class PartitionStatus:
     trouble: str | None
     forwards_only: bool
     shards: tuple[ShardStatus, ...]
+    quarantined: tuple[int, ...] = ()
+    resolved: int = 0
 
     def to_json(self) -> dict[str, Any]:
         deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
@@ -100,6 +106,7 @@ class PartitionStatus:
             "overdue_deletions": deletions.overdue,
             "unresolved_deletions": deletions.unresolved,
             "oldest_unresolved_age": deletions.oldest_unresolved,
+            "overdue_unresolved": deletions.unresolved_overdue,
         }
 
 
@@ -129,6 +136,11 @@ class Status:
     @property
     def unresolved(self) -> int:
         return sum(partition.deletions.unresolved for partition in self.partitions)
+
+    @property
+    def resolved(self) -> int:
+        """Possible deletions that operators closed."""
+        return sum(partition.resolved for partition in self.partitions)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -223,6 +235,8 @@ class StatusReader:
             trouble=trouble,
             forwards_only=forwards_only,
             shards=shards,
+            quarantined=tuple(quarantined(view)),
+            resolved=view.number("resolved"),
         )
 
 
@@ -274,6 +288,7 @@ def _deletions(view: View, now: float) -> Deletions:
         overdue=sum(held.deadline < now * 1000 for held in pending),
         unresolved=len(unresolved),
         oldest_unresolved=_oldest((held.since for held in unresolved if held.since), now),
+        unresolved_overdue=sum(0 < held.deadline < now * 1000 for held in unresolved),
     )
 
 

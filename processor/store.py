@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
-from processor.errors import SettingsError, StoreUnavailable
+from processor.errors import ArtefactMissing, SettingsError, StoreUnavailable
 
 __all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "is_whole", "newest_files", "open_store", "read_name"]
 
@@ -25,7 +25,9 @@ _NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-
 
 
 class Store(Protocol):
-    """Raises StoreUnavailable from every call that the medium refuses; `get` also if the name isn't there."""
+    """Raises StoreUnavailable from every call that the medium refuses.
+
+    `get` raises ArtefactMissing, one kind of it, only where the store is there and the name isn't."""
 
     def __hash__(self) -> int: ...
 
@@ -119,7 +121,10 @@ class FolderStore:
         try:
             return self._path(name).read_bytes()
         except OSError as error:
-            raise StoreUnavailable(f"the store can't read {name}: {error.strerror}") from error
+            # A folder that isn't mounted lacks all files: that says nothing of this one.
+            gone = isinstance(error, FileNotFoundError) and self._root.is_dir()
+            kind = ArtefactMissing if gone else StoreUnavailable
+            raise kind(f"the store can't read {name}: {error.strerror}") from error
 
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
         for path in sorted((self._root / prefix).rglob("*")):

@@ -79,7 +79,7 @@ class Sweeper:
         self._store = store
         self._clock = clock
         self._aof_due = False
-        self._aof_at = clock()
+        self._aof_at = float("-inf")
 
     def clean_up(self, owned: Owned) -> None:
         """Bury the next rows of the oldest open clean-ups. Raises Fenced, RolledBack, StateUnavailable,
@@ -131,15 +131,18 @@ class Sweeper:
         if owned.manifest is None or owned.tailing:
             # An earlier owner's manifest is in force, or a tail may bring back what has no hole any more.
             return
-        needed, grace = set(_needed(owned)), self._settings.garbage_grace
-        found = list(self._store.names(f"{owned.partition}/"))
-        ordered = sorted((name for name, _ in found), key=lambda name: name not in needed)
+        needed, now = set(_needed(owned)), self._clock()
+        found = dict(self._store.names(f"{owned.partition}/"))
+        used = owned.used_at
+        owned.used_at = {name: now if name in needed else used.get(name, owned.claimed_at) for name in found}
+        ordered = sorted(found, key=lambda name: name not in needed)
         # A slice that lost all its rows has no file to fall back on, and needs none.
         empty = {key for key, held in owned.view.slices.items() if held.file == ""}
         newest = {name for key, (_, name) in newest_files(ordered).items() if key not in empty}
         writers = tuple(f"/{writer}." for writer in _writing(owned))
-        garbage = {n: age for n, age in found if n not in needed and not any(writer in n for writer in writers)}
-        gone = [name for name, age in garbage.items() if age > grace and name not in newest]
+        garbage = {n for n in found if n not in needed and not any(writer in n for writer in writers)}
+        old = {name for name in garbage if min(found[name], now - owned.used_at[name]) > self._settings.garbage_grace}
+        gone = sorted(old - newest)
         if gone:
             # Asked after the list was made: to an owner of before, its successor's files look like garbage.
             owned.read([("EXISTS", owned.state.keys.meta)])
@@ -148,7 +151,7 @@ class Sweeper:
         owned.counters["collected"] += len(gone)
         before, owned.erased_through = (
             owned.erased_through,
-            max(owned.erased_through, erased_through(owned.view, garbage.keys() - set(gone), self._forgets)),
+            max(owned.erased_through, erased_through(owned.view, garbage - set(gone), self._forgets)),
         )
         self._rewrite_aof(owned, owned.erased_through > before)
 
@@ -156,8 +159,7 @@ class Sweeper:
         """What is erased here is still in the append-only file, which all partitions share."""
         self._aof_due |= erased
         every, now = self._settings.aof_rewrite_every, self._clock()
-        if self._aof_due and every and now - self._aof_at >= every:
-            owned.state.rewrite_aof()
+        if self._aof_due and every and now - self._aof_at >= every and owned.state.rewrite_aof():
             self._aof_at, self._aof_due = now, False
             owned.counters["aof_rewrites"] += 1
 

@@ -19,9 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import redis
 
-from models import digest
 from models.learner import Learner
-from processor.claim import Claimer
 from processor.errors import (
     ArtefactInvalid,
     Fenced,
@@ -31,24 +29,17 @@ from processor.errors import (
     StateUnavailable,
     StoreUnavailable,
 )
-from processor.identity import identity_hash, identity_of
-from processor.intake import Intake, parser_of
 from processor.log.protocol import Batch, Log, Polled
-from processor.outbox import Outbox
 from processor.owned import Owned
-from processor.publish import Publisher
-from processor.repair import Repairer
 from processor.results import Results
-from processor.rewrite import Rewriter
 from processor.rivals import gave_counter_twice, overtaken
-from processor.seal import Sealer
 from processor.settings import Settings
 from processor.state.fitness import look, redis_problems
 from processor.state.redis import states
+from processor.steps import make_steps
 from processor.store import Store
 from processor.sweep import Sweeper
-from processor.tails import Tailer
-from processor.training import Trainers, Training
+from processor.training import Trainers
 
 __all__ = ["Worker"]
 
@@ -84,39 +75,24 @@ class Worker:
         self._tail = log.tail(settings.results_topic)
         self._producer = log.producer()
         self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
-        self._trainers = trainers
-        self._client = client
+        self._trainers, self._client = trainers, client
         self._state_of = states(client, settings.model)
-        identity = identity_of(settings, learner)
-        parser = parser_of(settings, learner)
         self.results = Results(settings.model, clock=clock)
-        self._intake = Intake(settings, learner, clock)
-        self._repairer = Repairer(settings, store)
-        self._tailer = Tailer(settings, store, self._io, clock)
-        self._rewriter = Rewriter(settings, store, self._io, learner.forgets, clock)
-        self._claimer = Claimer(settings, log, store, self._state_of, identity, self._intake.restore, rebuild=rebuild)
-        self._outbox = Outbox(settings, log, self._producer, parser)
-        self._sealer = Sealer(settings, log, self._producer, store, self._io, clock)
-        self._training = Training(settings, trainers, learner.forgets, clock)
-        self._sweeper = Sweeper(settings, store, learner.forgets, clock)
-        self._publisher = Publisher(
-            settings,
-            log,
-            self._producer,
-            parser,
-            identity_hash(identity),
-            (learner.id, "" if learner.exact_everywhere else "unknown", learner.forgets),
-            digest(learner, learner.empty()),
-            clock,
+        steps = make_steps(
+            settings, learner, log, self._producer, self._state_of, store, self._io, trainers, rebuild, clock
         )
+        self._claimer, self._intake, self._outbox = steps.claimer, steps.intake, steps.outbox
+        self._obeyer, self._repairer, self._sealer = steps.obeyer, steps.repairer, steps.sealer
+        self._training, self._publisher = steps.training, steps.publisher
+        self._rewriter, self._tailer = steps.rewriter, steps.tailer
+        self._sweeper = Sweeper(settings, store, learner.forgets, clock)
         self.owned: dict[int, Owned] = {}
         self.stopped: dict[int, str] = {}
         self.counters: Counter[str] = Counter()
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
         self._leaving = False
-        self._collect_at = clock()
-        self._commit_at = clock()
+        self._collect_at = self._commit_at = clock()
         self._fit_at = clock() + _FITNESS_EVERY
         self.unfit = ""
         """Why Redis can't be used, though it answers; looked at again and again."""
@@ -202,6 +178,7 @@ class Worker:
 
     def _claimed(self, owned: Owned) -> None:
         self.counters["claims"] += 1
+        owned.claimed_at = self._clock()
         owned.state.mark_stopped("")
         if owned.view.pending and owned.partition < self._settings.partitions:
             owned.unhidden_since = self._clock()
@@ -271,6 +248,7 @@ class Worker:
             self._guarded(owned, self._train_and_publish, idle)  # 9-11
             self._with_store(owned, self._rewrite)  # 12
         self._guarded(owned, self._publisher.send_receipts, self.results)
+        self._guarded(owned, self._obeyer.turn)
         self._with_store(owned, self._sweeper.clean_up)
         self._guarded(owned, self._publisher.heartbeat)
 

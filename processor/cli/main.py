@@ -20,12 +20,15 @@ COMMANDS = {
     "work": "processor.cli.work:command",
     "status": "processor.cli.status:command",
     "record": "processor.cli.record:command",
+    "resolve": "processor.cli.resolve:command",
+    "retry": "processor.cli.retry:command",
     "manifest": "processor.cli.manifest:command",
     "score": "processor.cli.score:command",
     "verify": "processor.cli.verify:command",
     "schemas": "processor.cli.schemas:command",
     "demo": "processor.cli.demo:command",
     "simulate": "processor.cli.simulate:command",
+    "study": "processor.cli.study:command",
 }
 
 

@@ -63,7 +63,7 @@ def command(ctx: click.Context, as_json: bool, watch: float | None) -> None:
 
 @contextmanager
 def _reader(settings: Settings) -> Iterator[StatusReader]:
-    from processor.pool import learner_of
+    from processor.learners import learner_of
     from processor.status import StatusReader
 
     forgets = learner_of(settings).forgets
@@ -139,11 +139,12 @@ def _contents_table(status: Status) -> Table:
     for held in status.partitions:
         deletions = held.deletions
         numbers = (held.partition, held.records, held.tombstones, held.holes, held.cleaning_up)
-        late = f", {deletions.overdue} overdue" if deletions.overdue else ""
+        late = _overdue(deletions.overdue)
+        unresolved = _aged(deletions.unresolved, deletions.oldest_unresolved) + _overdue(deletions.unresolved_overdue)
         table.add_row(
             *map(_number, numbers),
             Text(_aged(deletions.pending, deletions.oldest_pending) + late, style="bold red" if late else ""),
-            Text(_aged(deletions.unresolved, deletions.oldest_unresolved), style="red" if deletions.unresolved else ""),
+            Text(unresolved, style="red" if deletions.unresolved else ""),
             Text(_number(held.dirty_shards), style="yellow" if held.dirty_shards else ""),
         )
     return table
@@ -168,6 +169,11 @@ def _stops(status: Status) -> Iterator[Text]:
             yield Text(f"partition {held.partition} is stopped: {held.stopped}", style="bold red")
         if held.trouble:
             yield Text(f"partition {held.partition} waits: {held.trouble}", style="bold yellow")
+        if held.quarantined:
+            shards = ", ".join(map(str, held.quarantined))
+            yield Text(
+                f"partition {held.partition}: training gave up shards {shards}: `unlearn retry`", style="bold red"
+            )
     for problem in status.redis:
         yield Text(f"Redis: {problem}", style="bold red")
 
@@ -177,6 +183,7 @@ def _summary(status: Status) -> str:
     return (
         f"model {escape(status.model)}, version {version}: {status.records:,} records, lag {status.lag:,}, "
         f"{status.pending:,} deletions pending, {status.unresolved:,} unresolved"
+        + (f", {status.resolved:,} resolved" if status.resolved else "")
     )
 
 
@@ -190,6 +197,10 @@ def _table(*titles: str) -> Table:
 
 def _number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
+
+
+def _overdue(count: int) -> str:
+    return f", {count:,} overdue" if count else ""
 
 
 def _aged(count: int, age: float | None) -> str:

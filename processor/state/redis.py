@@ -94,10 +94,14 @@ class PartitionState:
         with contextlib.suppress(redis.RedisError):
             self._redis.set(self.keys.of("trouble"), why, ex=_TROUBLE_LASTS)
 
-    def rewrite_aof(self) -> None:
-        """Have Redis write its append-only file anew, without what was deleted; best effort."""
-        with contextlib.suppress(redis.RedisError):
+    def rewrite_aof(self) -> bool:
+        """Have Redis write its append-only file anew, without what was deleted. Whether it will."""
+        try:
             self._redis.execute_command("BGREWRITEAOF")  # type: ignore[no-untyped-call]
+        except redis.RedisError:
+            # Such as: it does so now, but began before the last deletion.
+            return False
+        return True
 
     def stopped(self) -> str:
         """Why the partition's owner stopped; empty if it goes on. Raises StateUnavailable."""

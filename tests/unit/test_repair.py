@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from processor.filing import write_slice
+from processor.ledger import Kill
 from processor.lineage import sum_slots
 from processor.membership import FOREVER, NO_TOMB, Entry, Pair, encode_entry
 from processor.owned import Owned
-from processor.repair import Repairer, stray
+from processor.repair import Repairer, _buckets_at_once, stray
 from processor.routing import bucket_and_field, tag_of
 from processor.settings import Settings
+from processor.state.keys import BUCKETS
+from processor.state.redis import Op, Token
 from processor.store import Artefact, FolderStore
-from processor.view import Change, Cleanup, Slice
+from processor.view import Change, Cleanup, Slice, View
 from tests.unit.owner import HandState, owner
 from tests.unit.slices_scene import ANN, BOB, members
 
@@ -25,20 +31,30 @@ SETTINGS = Settings(secret=SecretStr("0123456789abcdef"))
 
 
 @pytest.mark.parametrize(
-    ("slot", "found"),
+    ("slot", "found_it"),
     [(4, True), (9, True), (10, False), (3, False), (5, False)],
     ids=["first", "last", "next slice", "slice before", "in the file"],
 )
-def test_covered_rows_that_the_file_lacks_are_strays(slot: int, found: bool) -> None:
+def test_covered_rows_that_the_file_lacks_are_strays(slot: int, found_it: bool) -> None:
     entry = Entry(NO_TOMB, {tag_of(ANN): Pair(slot, 0, b"text")})
 
-    assert list(stray(entry, 4, 10, frozenset({5, 6}), COVERED)) == ([(tag_of(ANN), slot)] if found else [])
+    found = list(stray(entry, view_of(4, 10, 20), {(0, 10): frozenset({5, 6})}, COVERED))
+
+    assert found == ([(tag_of(ANN), Kill(slot, 30, 0))] if found_it else [])
 
 
 def test_others_rows_and_rows_that_are_no_more_are_none() -> None:
     entry = Entry(2, {tag_of(BOB): Pair(7, 0, b"text"), tag_of(ANN): Pair(tomb=FOREVER)})
 
-    assert list(stray(entry, 4, 10, frozenset(), COVERED)) == []
+    assert list(stray(entry, view_of(4, 10), {(0, 10): frozenset(), (0, 4): frozenset()}, COVERED)) == []
+
+
+def view_of(*ends: int) -> View:
+    change, view = Change(), View({})
+    for end in ends:
+        change.put("slices", (0, end), Slice())
+    view.apply(change, 40)
+    return view
 
 
 def an_owner(*live: int, cleanup: bool = False) -> Owned:
@@ -112,3 +128,39 @@ def test_a_lost_file_with_living_rows_is_told(tmp_path: Path) -> None:
 
     assert repaired(owned, tmp_path).file == "0/0/slice/gone"
     assert owned.counters["slices_lost"] == 1
+
+
+def test_the_membership_is_read_once_for_all_files(tmp_path: Path) -> None:
+    owned, change, store = an_owner(2, 4, cleanup=True), Change(), FolderStore(tmp_path)
+    for end in (20, 30):
+        change.put("slices", (0, end), Slice(sum_slots([end - 1]), 1, 20, "0/0/slice/gone", 1))
+        write_slice(store, Artefact(0, 0, "slice", end, 31), "1-ab-7", members((end - 1, b"")))
+    owned.view.apply(change, 40)
+    state = owned.state
+    assert isinstance(state, HandState)
+    read, looked = state.read, Counter[str]()
+
+    def reading(token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
+        looked.update(str(op[1]) for op in ops)
+        assert len(ops) <= 256
+        return read(token, applied, writes, ops)
+
+    state.read = reading  # type: ignore[method-assign]
+    repaired(owned, tmp_path, (2, b""))
+
+    assert owned.counters["slices_repaired"] == 3
+    assert owned.view.slices[0, 10].live == 1
+    buckets = [key for key in looked if ":r:" in key]
+    assert len(buckets) == BUCKETS
+    assert {looked[key] for key in buckets} == {1}
+
+
+def test_a_script_looks_at_fewer_buckets_the_fuller_they_are() -> None:
+    assert [_at_once(live) for live in (0, 1_000_000, 20_000_000, 10**9)] == [256, 64, 3, 1]
+
+
+def _at_once(live: int) -> int:
+    change, view = Change(), View({})
+    change.put("meta", "live", live)
+    view.apply(change, 40)
+    return _buckets_at_once(view)

@@ -67,6 +67,16 @@ def test_a_deletion_past_its_deadline_is_named() -> None:
     assert "12 (31 d), 2 overdue" in show(Status("m", 0, (partition(deletions=late),)))
 
 
+def test_an_unresolved_one_past_its_deadline_is_named_and_so_are_those_closed() -> None:
+    shown = show(Status("m", 0, (partition(deletions=Deletions(0, None, 0, 5, 7200.0, 1), resolved=4),)))
+    assert "5 (2 h), 1 overdue" in shown
+    assert shown.rstrip().endswith("5 unresolved, 4 resolved")
+
+
+def test_shards_in_quarantine_are_named() -> None:
+    assert "training gave up shards 0, 2: `unlearn retry`" in show(Status("m", 0, (partition(quarantined=(0, 2)),)))
+
+
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     red = re.compile(r"\x1b\[[0-9;]*3[0-7]")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -103,7 +113,7 @@ def test_the_oldest_deletion_counts_and_one_past_its_deadline_is_overdue() -> No
     # One kept by an earlier version of this code, which didn't write down when it came.
     unresolved: dict[int, Any] = {6: Unresolved("why", 1, 90_000), 7: ("why", 1)}
     view = View({"pending": raw(pending), "unresolved": raw(unresolved)})
-    assert _deletions(view, now=100.0) == Deletions(2, 60.0, 1, 2, 10.0)
+    assert _deletions(view, now=100.0) == Deletions(2, 60.0, 1, 2, 10.0, 2)
 
 
 def test_without_deletions_there_is_no_age() -> None:

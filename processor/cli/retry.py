@@ -1,0 +1,46 @@
+"""`unlearn retry`: shards in quarantine are trained again."""
+
+from __future__ import annotations
+
+import click
+
+from processor.cli import context
+from processor.cli.asking import ask_and_wait, tables, wait_option
+from processor.cli.connect import open_redis
+
+
+@click.command()
+@click.option("--partition", type=click.IntRange(min=0), help="Of this partition only.")
+@click.option("--shard", type=click.IntRange(min=0), help="This shard only; needs --partition.")
+@wait_option
+@click.pass_context
+def command(ctx: click.Context, partition: int | None, shard: int | None, wait: float) -> int:
+    """Train shards in quarantine again: those that broke their training three times. All, or those named.
+
+    Worth it once what broke them has changed: more memory, a mended worker. A row that did it needs no command:
+    the shard is tried again when the row is deleted or updated.
+
+    \b
+    Exit codes: 0 done, also where there was none; 1 the named shard is in no quarantine; 75 not done yet.
+    \b
+    Examples:
+      unlearn retry
+      unlearn retry --partition 0 --shard 2
+    """
+    if shard is not None and partition is None:
+        raise click.UsageError("--shard needs --partition")
+    from processor.asks import retry
+    from processor.quarantine import quarantined
+
+    settings = context.settings(ctx, demo=True)
+    partitions = range(settings.partitions) if partition is None else [partition]
+    with open_redis(settings) as client:
+        held = {p: quarantined(view) for p, view in tables(client, settings.model, partitions).items()}
+        named = {p: [s for s in shards if shard in (None, s)] for p, shards in held.items()}
+        found = {p: shards for p, shards in named.items() if shards}
+        if not found:
+            click.echo("no shard is in quarantine" if shard is None else f"shard {shard} is in no quarantine")
+            return 0 if shard is None else 1
+        for p, shards in found.items():
+            click.echo(f"partition {p}: shards {shards} are to be tried again")
+        return ask_and_wait(client, settings.model, {p: dict(map(retry, s)) for p, s in found.items()}, wait)

@@ -1,0 +1,27 @@
+"""Leaving wishes for a partition's owner, and seeing which still stand: without a token, in a hash of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import redis
+
+from processor.errors import StateUnavailable
+from processor.state.glance import glance
+from processor.state.keys import Keys
+
+__all__ = ["ask", "asked"]
+
+
+def ask(client: redis.Redis, keys: Keys, wishes: Mapping[str, str]) -> None:
+    """Raises StateUnavailable. May be repeated."""
+    try:
+        client.hset(keys.of("asked"), items=[part for wish in wishes.items() for part in wish])
+    except redis.RedisError as error:
+        raise StateUnavailable(f"Redis did not take it: {type(error).__name__}") from error
+
+
+def asked(client: redis.Redis, keys: Keys) -> set[str]:
+    """The fields of wishes that the owner has not done with. Raises StateUnavailable."""
+    (fields,) = glance(client, [("HKEYS", keys.of("asked"))])
+    return {field.decode("latin-1") for field in fields}

@@ -1,0 +1,143 @@
+"""A job counts as hung when it goes through no slice for `stall_after`, however long it takes in all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from models import make_learner
+from processor.jobs import Job, Part, Trained
+from processor.owned import Owned, Running
+from processor.pool import PoolTrainers
+from processor.settings import Settings
+from processor.slices import encode_slice
+from processor.store import open_store
+from processor.train import run
+from processor.training import Telling, Training
+from processor.view import Change
+from tests.unit.owner import owner
+from tests.unit.slices_scene import members
+
+
+class Hand:
+    """Trainers that say what they are told to say."""
+
+    def __init__(self) -> None:
+        self.done: dict[Future[Trained], int] = {}
+        self.free, self.idle, self.restarts = 1, False, 0
+
+    def submit(self, job: Job) -> Future[Trained]:
+        raise NotImplementedError
+
+    def finished(self, future: Future[Trained]) -> int:
+        return self.done[future]
+
+    def restart(self) -> None:
+        self.restarts += 1
+        for future in self.done:
+            future.set_exception(BrokenProcessPool())
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.hand = Hand()
+        settings = Settings(secret=SecretStr("0123456789abcdef"), stall_after=10.0)
+        self.training = Training(settings, self.hand, False, lambda: self.now)
+        self.owned: Owned = owner(Change(), 10)
+
+    def begin(self, shard: int) -> Future[Trained]:
+        future: Future[Trained] = Future()
+        self.hand.done[future] = 0
+        self.owned.running[shard] = Running(job(shard), future, self.now)
+        return future
+
+    def at(self, now: float, done: Mapping[Future[Trained], int]) -> bool:
+        """Whether jobs under way are ended then, after they have gone through so many slices."""
+        self.now = now
+        self.hand.done |= done
+        self.training.settle(self.owned)
+        return self.hand.restarts > 0
+
+
+def job(shard: int = 0, *learn: Part) -> Job:
+    return Job(0, shard, 10, None, learn, (), {}, frozenset(), None, "1-aa-1")
+
+
+def test_one_that_goes_on_is_let_go_on() -> None:
+    scene = Scene()
+    future = scene.begin(0)
+
+    assert not any(scene.at(9.0 * n, {future: n}) for n in range(1, 20))
+
+
+def test_one_that_stands_still_is_ended() -> None:
+    scene = Scene()
+    future = scene.begin(0)
+    assert not scene.at(9.0, {future: 1})
+    assert not scene.at(19.0, {})
+    assert scene.at(19.5, {})
+    assert (scene.owned.counters["stalled"], scene.owned.running) == (1, {})
+
+
+def test_another_that_goes_on_beside_it_saves_it_not() -> None:
+    scene = Scene()
+    scene.begin(0)
+    other = scene.begin(1)
+
+    assert not scene.at(9.0, {other: 1})
+    assert scene.at(10.5, {other: 2})
+
+
+# -- the trainers' side
+
+
+def slices(folder: Path) -> tuple[Settings, tuple[Part, ...]]:
+    settings = Settings(
+        secret=SecretStr("0123456789abcdef"), store={"url": folder.as_uri()}, trainers=2, learner="linear", features=64
+    )
+    store = open_store(settings.store.url, settings.model)
+    for end in (10, 20, 30):
+        store.put(str(end), encode_slice(end, end, members((end - 1, b""))))
+    return settings, tuple(Part(end, str(end), {}, 0) for end in (10, 20, 30))
+
+
+def test_every_slice_learned_or_forgotten_is_told(tmp_path: Path) -> None:
+    settings, parts = slices(tmp_path)
+    store, learner = open_store(settings.store.url, settings.model), make_learner("naive-bayes", settings.classes, 64)
+    told: list[None] = []
+
+    def tell() -> None:
+        told.append(None)
+
+    built = run(job(0, *parts), learner, store, tell).built[-1]
+    assert len(told) == 3
+    run(replace(job(0), applied=40, base=(built.through, built.state), forget=parts[:2]), learner, store, tell)
+    assert len(told) == 3 + 2
+
+
+@pytest.mark.slow
+def test_a_pool_counts_for_each_job(tmp_path: Path) -> None:
+    settings, parts = slices(tmp_path)
+    trainers = PoolTrainers(settings, make_learner("linear", settings.classes, 64))
+    assert isinstance(trainers, Telling)
+    try:
+        first, second = trainers.submit(job(0, *parts)), trainers.submit(job(1, *parts[:1]))
+        assert not first.result(120).agrees
+        second.result(120)
+        assert [trainers.finished(first), trainers.finished(second)] == [3, 1]
+        assert trainers.free == 2
+        third = trainers.submit(job(0, *parts[:2]))
+        third.result(120)
+        assert trainers.finished(third) == 2
+    finally:
+        trainers.close()
