@@ -5,6 +5,7 @@ ModelError
 ├── BadRows         rows that are no rows, or that the learner can't take
 ├── BadState        bytes or arrays that are no state of this learner
 ├── NotLearned      rows to forget that the state doesn't hold
+├── RowsNeeded     a stored state only scores; to go on, the learner needs its rows again
 └── CannotForget    the learner has no exact inverse
 """
 
@@ -28,6 +29,10 @@ class BadState(ModelError):
 
 
 class NotLearned(ModelError):
+    pass
+
+
+class RowsNeeded(ModelError):
     pass
 
 

@@ -32,6 +32,11 @@ class Learner(Protocol):
     def classes(self) -> tuple[str, ...]: ...
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Those of the classes that a row may be labelled with."""
+        ...
+
+    @property
     def n_features(self) -> int: ...
 
     @property
@@ -42,6 +47,21 @@ class Learner(Protocol):
     @property
     def exact_everywhere(self) -> bool:
         """Whether states have the same bytes on every CPU; if not, they go with a numeric profile."""
+        ...
+
+    @property
+    def counts(self) -> bool:
+        """Whether values of features must be whole and not negative."""
+        ...
+
+    @property
+    def learns_unlabelled(self) -> bool:
+        """Whether a row without a label teaches it something; if not, `learn` skips it."""
+        ...
+
+    @property
+    def resumes(self) -> bool:
+        """Whether learning goes on from a stored state; if not, a stored state only scores, and the rows are needed."""
         ...
 
     def settings(self) -> dict[str, JSON]:
@@ -55,18 +75,23 @@ class Learner(Protocol):
     def empty(self) -> State: ...
 
     def learn(self, state: State, rows: Rows) -> State:
-        """The state after these rows in this order; unlabelled ones are skipped.
+        """The state after these rows in this order.
 
-        Changes no argument, and doesn't depend on how rows are cut into calls.  Raises BadRows.
+        Changes no argument, and doesn't depend on how rows are cut into calls.
+        Raises BadRows, RowsNeeded.
         """
         ...
 
     def forget(self, state: State, rows: Rows) -> State:
-        """The exact inverse of `learn`, in any order.  Raises NotLearned, BadRows, CannotForget."""
+        """The exact inverse of `learn`, in any order.  Raises NotLearned, BadRows, RowsNeeded, CannotForget."""
         ...
 
     def check(self, state: State) -> None:
         """Raises BadState unless the arrays are a canonical state of this learner."""
+        ...
+
+    def summary(self, state: State) -> Mapping[str, float]:
+        """The few numbers of a state that its manifest tells; most learners have none."""
         ...
 
     def ensemble(self, states: Sequence[State]) -> Ensemble:

@@ -10,7 +10,7 @@ import models
 
 def prime() -> None:
     """Import every module of the package: kernels have explicit types, so importing one compiles it."""
-    for module in pkgutil.iter_modules(models.__path__, "models."):
+    for module in pkgutil.walk_packages(models.__path__, "models."):
         if module.name != "models.prime":
             importlib.import_module(module.name)
 

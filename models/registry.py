@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
+from models.complement import ComplementNaiveBayes
 from models.errors import BadSettings
+from models.forest.learner import forest
 from models.learner import Learner
 from models.linear import Linear
 from models.naive_bayes import NaiveBayes
+from models.pu import PU_BASES, pu
 
-LEARNERS: dict[str, type[NaiveBayes | Linear]] = {kind.id: kind for kind in (NaiveBayes, Linear)}
+LEARNERS: Mapping[str, Callable[..., Learner]] = MappingProxyType(
+    {
+        NaiveBayes.id: NaiveBayes,
+        ComplementNaiveBayes.id: ComplementNaiveBayes,
+        Linear.id: Linear,
+        "forest": forest,
+        **{name: partial(pu, name) for name in PU_BASES},
+    }
+)
 
 
 def make_learner(learner_id: str, classes: tuple[str, ...], n_features: int, **hyper: Any) -> Learner:
     """The learner of this name; hyper are its own settings.  Raises BadSettings."""
-    kind = LEARNERS.get(learner_id)
-    if kind is None:
+    make = LEARNERS.get(learner_id)
+    if make is None:
         raise BadSettings(f"there is no learner {learner_id!r}; there are {', '.join(sorted(LEARNERS))}")
     try:
-        return kind(tuple(classes), n_features, **hyper)
+        return make(tuple(classes), n_features, **hyper)
     except TypeError:
-        raise BadSettings(f"{learner_id} takes none of: {', '.join(sorted(hyper))}") from None
+        raise BadSettings(f"{learner_id} doesn't take all of: {', '.join(sorted(hyper))}") from None

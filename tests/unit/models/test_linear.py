@@ -79,7 +79,7 @@ def test_it_learns_each_of_several_classes() -> None:
     assert (learner.ensemble([state]).scores(rows).argmax(axis=1) == rows.labels).all()
 
 
-def test_a_weight_is_averaged_over_the_shards_that_have_seen_its_feature() -> None:
+def test_shards_are_averaged_by_what_they_have_seen() -> None:
     # given
     learner = make_learner("linear", ("a", "b"), 3)
     one = learner.learn(learner.empty(), rows_of(*[(1, [0], [1.0]), (0, [1], [1.0])] * 9))
@@ -88,14 +88,54 @@ def test_a_weight_is_averaged_over_the_shards_that_have_seen_its_feature() -> No
     # when
     scores = learner.ensemble([one, two]).scores(asked)[:, 1]
     # then
-    weights = [one["weights"][0, 0], (one["weights"][0, 1] + two["weights"][0, 0]) / 2, two["weights"][0, 1]]
-    bias = (one["bias"][0] + two["bias"][0]) / 2
-    assert scores.tolist() == [sigmoid(weight + bias) for weight in weights]
+    shared = [(one["weights"][0, 1], one["squares"][0, 1]), (two["weights"][0, 0], two["squares"][0, 0])]
+    biases = [(state["bias_means"][0], state["bias_squares"][0]) for state in (one, two)]
+    weights, bias = [one["weights"][0, 0], average(shared), two["weights"][0, 1]], average(biases)
+    assert np.abs(scores - [sigmoid(weight + bias) for weight in weights]).max() < 1e-15
+    assert weights[1] != (one["weights"][0, 1] + two["weights"][0, 0]) / 2
+
+
+def average(pairs: list[tuple[float, float]]) -> float:
+    return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
+
+
+def test_a_state_is_adagrad_by_the_book() -> None:
+    # given
+    learner = make_learner("linear", ("a", "b"), 4, lr=0.3, eps=0.1)
+    rows = rows_of((1, [0, 2], [1.0, 4.0]), (0, [2], [-9.0]), (1, [], []))
+    # when
+    state = learner.learn(learner.empty(), rows)
+    # then
+    w, squares, bias = np.zeros(4), np.zeros(4), np.zeros(3)
+    for t, (label, x) in enumerate([(1, [1.0, 0, 2.0, 0]), (0, [0, 0, -3.0, 0]), (1, [0.0] * 4)], 1):
+        slope = 1 / (1 + np.exp(-(w @ x + bias[0]))) - label
+        squares += (slope * np.array(x)) ** 2
+        w -= 0.3 * slope * np.array(x) / np.sqrt(squares + 0.1)
+        bias[1] += slope**2
+        bias[0] -= 0.3 * slope / np.sqrt(bias[1] + 0.1)
+        bias[2] += (bias[0] - bias[2]) * 4 / (t + 3)
+    found = [state["weights"][0], state["squares"][0]]
+    assert state["features"].tolist() == [0, 2]
+    assert np.abs(found - np.array([w, squares])[:, [0, 2]]).max() < 1e-15
+    assert np.abs(np.array([state["bias"], state["bias_squares"], state["bias_means"]])[:, 0] - bias).max() < 1e-15
+
+
+def test_a_value_too_small_to_count_leaves_no_trace() -> None:
+    learner = make_learner("linear", ("a", "b"), 3)
+    state = learner.learn(learner.empty(), rows_of((1, [0, 1], [1.0, TINY])))
+    assert state["features"].tolist() == [0]
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("weights", np.nan), ("weights", -0.0), ("squares", 1e-310), ("squares", -1.0), ("bias", np.inf)],
+    [
+        ("weights", np.nan),
+        ("weights", -0.0),
+        ("squares", 1e-310),
+        ("squares", -1.0),
+        ("squares", 0.0),
+        ("bias", np.inf),
+    ],
 )
 def test_a_state_with_odd_numbers_is_refused(name: str, value: float) -> None:
     learner = make_learner("linear", ("a", "b"), 3)

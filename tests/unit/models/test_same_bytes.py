@@ -67,7 +67,7 @@ def test_no_kernel_joins_a_product_and_a_sum(tmp_path: Path) -> None:
     # given an empty cache: code from a cache can't be looked at
     found = run("assembly", NUMBA_CACHE_DIR=str(tmp_path))
     # then
-    assert {"models.linear_kernel.descend", "models.naive_bayes._log_scores"} <= set(found)
+    assert {"models.linear_kernel.descend", "models.counting.log_scores"} <= set(found)
     assert {name: fused for name, fused in found.items() if fused} == {}
 
 

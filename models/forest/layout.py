@@ -1,0 +1,67 @@
+"""Where things lie in a forest's one int32 heap, and what its vector of numbers holds.
+
+A node is [FEATURE, THRESHOLD, LEFT, CACHE, BLOCK, ROOM, one row count a class]; siblings lie side by side.
+Large inner nodes have a CACHE: the counts of all their candidates.  What is below the last of them is a bucket:
+its root has a BLOCK with the bucket's rows, ordered so that every node below owns one range of it.
+"""
+
+from __future__ import annotations
+
+FEATURE = 0  # -1 = leaf
+THRESHOLD = 1  # the value's place in its column's dictionary; 0 for a column of bits
+LEFT = 2  # heap index of the left child, 0 = none
+CACHE = 3  # heap index, 0 = none, DIRTY = to be rebuilt
+BLOCK = 4  # heap index of the rows, 0 = none
+ROOM = 5  # how many rows the block can hold
+COUNTS = 6
+DIRTY = -2
+
+# The cache of a node: header; what could enter; the binary columns; then one sketch after the other.
+IMAGE_SIZE = 0
+IMAGE_BITS = 1  # binary columns chosen
+IMAGE_SKETCHES = 2
+IMAGE_CONSTANT = 3  # constant numeric columns that would be chosen if they varied
+IMAGE_BEST = 4  # where the left count of the best candidate stands in the image, 0 = not known
+IMAGE_STRIDE = 5  # how far its classes' counts are apart
+IMAGE_HEADER = 6
+
+SKETCH_FEATURE = 0
+SKETCH_COLUMN = 1
+SKETCH_LENGTH = 2
+SKETCH_ROOM = 3
+SKETCH_FLAGS = 4
+SKETCH_BOUND = 5  # two ints: every occurring value whose hash is not above it is here
+SKETCH_ACTIVE = 7  # two ints: which entries are candidates, a bit each
+SKETCH_HEADER = 9
+COMPLETE = 1
+TOPPED = 2  # the last entry is the node's largest value
+STALE = 4  # entries came or went
+
+# Numbers, int64.
+N_DEPTH = 0
+N_THRESHOLDS = 1
+N_FEATURES = 2
+N_RANDOM = 3
+N_LEAF = 4
+N_BUCKET = 5
+N_CLASSES = 6
+N_COLUMNS = 7
+N_WORDS = 8
+N_BITS = 9
+N_SKETCH = 10
+N_LAZY = 11
+N_TOP = 12  # first free int of the heap
+N_REBUILT = 13  # rows that went through scans of large nodes or rebuilding, since the start
+N_VISITS = 14
+N_LIMIT = 15  # caches are made only below this int of the heap
+N_COST_NODES = 16
+N_COST_ROWS = 17
+N_FREE = 18  # heads of the free lists, one a size class
+SIZE_CLASSES = 216
+NUMBERS = N_FREE + SIZE_CLASSES
+
+# Tasks for all trees.
+GROW = 0
+CHANGE = 1
+FLUSH = 2
+FORETELL = 3

@@ -1,0 +1,95 @@
+"""Folds: in place they give what `learn` gives, and a rewound one has forgotten."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import BadRows, Learner, Rows, digest, make_learner
+from models.fold import Fold, Steps, begin
+from tests.unit.models.corpora import as_rows, tweets
+
+ROWS = as_rows(*tweets(600, seed=6), 2**10)
+LEARNERS = {
+    "linear": make_learner("linear", ("a", "b"), 2**10),
+    "linear, three classes": make_learner("linear", ("a", "b", "c"), 2**10),
+    "naive-bayes": make_learner("naive-bayes", ("a", "b"), 2**10),
+}
+
+
+def fold_of(learner: Learner, stepwise: bool) -> Fold:
+    return Steps(learner, learner.empty()) if stepwise else begin(learner)
+
+
+def part(start: int, stop: int) -> Rows:
+    return ROWS.take(np.arange(start, stop))
+
+
+def whole(learner: Learner, *parts: Rows) -> str:
+    return digest(learner, learner.learn(learner.empty(), Rows.concat(parts)))
+
+
+@pytest.mark.parametrize("stepwise", [False, True])
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+@given(
+    moves=st.lists(st.tuples(st.sampled_from(["learn", "mark", "rewind", "drop"]), st.integers(0, 599)), max_size=30)
+)
+def test_any_way_to_a_place_gives_its_state(learner: Learner, stepwise: bool, moves: list[tuple[str, int]]) -> None:
+    # given: what has been learned, and at which marks how much of it
+    fold, learned, marks = fold_of(learner, stepwise), [part(0, 0)], {0: 1}
+    for number, (move, at) in enumerate(moves, 1):
+        chosen = sorted(marks)[at % len(marks)]
+        # when
+        if move == "learn":
+            learned.append(part(at, at + 1 + at % 40 if at < 560 else 600))
+            fold.learn(learned[-1])
+        elif move == "mark":
+            fold.mark(number)
+            marks[number] = len(learned)
+        elif move == "rewind":
+            fold.rewind(chosen)
+            learned = learned[: marks[chosen]]
+            marks = {mark: size for mark, size in marks.items() if mark <= chosen}
+        elif chosen:
+            fold.drop(chosen)
+            del marks[chosen]
+        # then
+        assert fold.marks == sorted(marks)
+    assert digest(learner, fold.state()) == whole(learner, *learned)
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_a_fold_goes_on_from_a_state_and_back_to_it(learner: Learner) -> None:
+    # given
+    state = learner.learn(learner.empty(), part(0, 200))
+    fold = begin(learner, state)
+    # when
+    for start, stop in pairwise(range(200, 601, 100)):
+        fold.learn(part(start, stop))
+        fold.mark(stop)
+    # then
+    assert digest(learner, fold.state()) == whole(learner, ROWS)
+    fold.rewind(0)
+    assert digest(learner, fold.state()) == digest(learner, state)
+
+
+@pytest.mark.parametrize("stepwise", [False, True])
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_what_a_fold_refuses_leaves_it_as_it_was(learner: Learner, stepwise: bool) -> None:
+    fold = fold_of(learner, stepwise)
+    fold.learn(part(0, 50))
+    fold.mark(5)
+    bad = Rows(np.array([0], np.int32), np.array([0, 1]), np.array([2**10], np.int32), np.ones(1))
+    with pytest.raises(BadRows):
+        fold.learn(Rows.concat([part(0, 3), bad]))
+    with pytest.raises(ValueError, match="does not follow"):
+        fold.mark(5)
+    for absent in (lambda: fold.rewind(3), lambda: fold.drop(3), lambda: fold.drop(0)):
+        with pytest.raises(KeyError):
+            absent()
+    assert fold.marks == [0, 5]
+    assert digest(learner, fold.state()) == whole(learner, part(0, 50))
