@@ -39,6 +39,7 @@ def _entry(view: View, shard: int, forgets: bool, empty_digest: str) -> ShardEnt
         digest=state.digest,
         file=state.file,
         size=state.size,
+        summary=dict(state.summary),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from processor.paces import Spent, Step
 from processor.view import State
 
 __all__ = ["Built", "Job", "Part", "Trained"]
@@ -45,6 +46,15 @@ class Job:
     writer: str
     base_lineage: str | None = None
     """Of a fold: what the membership says that the base holds; None: not compared."""
+    whole: tuple[Part, ...] = ()
+    """All that the base has learned, for a learner that can't go on from a stored state."""
+    seat: int = 0
+    """Which of a pool's counters follows it."""
+
+    @property
+    def through(self) -> int:
+        """The end that it brings the shard to."""
+        return self.learn[-1].end if self.learn else self.base[0] if self.base else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +67,10 @@ class Built:
 
 @dataclass(slots=True)
 class Trained:
-    """What a job brought. `agrees` is false if its rows were not those of the membership."""
+    """What a job brought. `agrees` is false if its rows were not those of the membership; `spent` by step."""
 
     built: list[Built] = field(default_factory=list)
     agrees: bool = True
     rows: int = 0
     forgotten: int = 0
-    seconds: float = 0.0
+    spent: dict[Step, Spent] = field(default_factory=dict)

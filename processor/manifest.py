@@ -57,6 +57,8 @@ class ShardEntry(_Message):
     file: str = Field(max_length=512)
     """Name in the store; empty where the state is the empty one."""
     size: int = Field(ge=0)
+    summary: dict[str, int | float] = {}
+    """What the learner says of the state; of positive-unlabelled ones, what the shard adds to the ensemble's c."""
 
 
 class Manifest(_Message):
@@ -77,6 +79,8 @@ class Manifest(_Message):
     profile: str
     signature: str = ""
     shards: tuple[ShardEntry, ...]
+    c: float | None = None
+    """P(labelled | positive) by these shards, of a model of positive and unlabelled rows."""
 
     @property
     def order(self) -> Order:

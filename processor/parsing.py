@@ -76,7 +76,7 @@ class Parser:
     def _misfit(self, insert: Insert) -> str:
         """Why the model can't take this insert; empty if it can."""
         if self._labels is not None and insert.label not in self._labels:
-            return "label: not one of the model's classes"
+            return "label: not one that the model learns from"
         if insert.features is None:
             return ""
         return self._misfit_features(insert.features, insert)

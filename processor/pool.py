@@ -8,31 +8,27 @@ import threading
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from ctypes import Array, c_int64
+from dataclasses import replace
 from multiprocessing import get_context
 from typing import ClassVar, NamedTuple
 
-from models import make_learner
 from models.learner import Learner
+from processor.grown import Grown
 from processor.jobs import Job, Trained
 from processor.settings import Settings
 from processor.store import Store, open_store
 from processor.train import run
 
-__all__ = ["InlineTrainers", "LearnerSpec", "PoolTrainers", "learner_of"]
+__all__ = ["InlineTrainers", "LearnerSpec", "PoolTrainers"]
 
 
 class LearnerSpec(NamedTuple):
-    """What a trainer process needs to make the same learner and reach the same store."""
+    """What a trainer process needs: the learner, and the way to the same store."""
 
-    learner: str
-    classes: tuple[str, ...]
-    n_features: int
+    learner: Learner
     store_url: str
     model: str
-
-
-def learner_of(settings: Settings) -> Learner:
-    return make_learner(settings.learner, settings.classes, settings.features)
 
 
 class InlineTrainers:
@@ -41,13 +37,14 @@ class InlineTrainers:
     def __init__(self, learner: Learner, store: Store) -> None:
         self._learner = learner
         self._store = store
+        self._grown = Grown()
         self.free = 1
         self.idle = True
 
     def submit(self, job: Job) -> Future[Trained]:
         future: Future[Trained] = Future()
         try:
-            future.set_result(run(job, self._learner, self._store))
+            future.set_result(run(job, self._learner, self._store, grown=self._grown))
         except Exception as error:  # noqa: BLE001  whatever a job raises is its result, as in a pool
             future.set_exception(error)
         return future
@@ -62,28 +59,37 @@ class InlineTrainers:
 class PoolTrainers:
     """A pool of spawned processes. A broken pool is made anew; its jobs fail, and are scheduled again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, learner: Learner) -> None:
         self._size = settings.trainers
-        self._spec = LearnerSpec(
-            settings.learner, settings.classes, settings.features, settings.store.url, settings.model
-        )
-        self._busy: set[Future[Trained]] = set()
+        self._spec = LearnerSpec(learner, settings.store.url, settings.model)
+        self._seats: dict[Future[Trained], int] = {}
         self._pool = self._make()
 
     @property
     def free(self) -> int:
-        self._busy = {future for future in self._busy if not future.done()}
-        return self._size - len(self._busy)
+        self._seats = {future: seat for future, seat in self._seats.items() if not future.done()}
+        return self._size - len(self._seats)
 
     def submit(self, job: Job) -> Future[Trained]:
+        """Only while one is free."""
+        taken = {seat for future, seat in self._seats.items() if not future.done()}
+        seat = min(set(range(self._size)) - taken)
         try:
-            future = self._pool.submit(_run, job)
+            future = self._submit(job, seat)
         except BrokenProcessPool:
             self._pool.shutdown(wait=False)
             self._pool = self._make()
-            future = self._pool.submit(_run, job)
-        self._busy.add(future)
+            future = self._submit(job, seat)
+        self._seats[future] = seat
         return future
+
+    def finished(self, future: Future[Trained]) -> int:
+        """How many slices a job under way has gone through."""
+        return self._finished[self._seats[future]] if future in self._seats else 0
+
+    def _submit(self, job: Job, seat: int) -> Future[Trained]:
+        self._finished[seat] = 0
+        return self._pool.submit(_run, replace(job, seat=seat))
 
     @property
     def idle(self) -> bool:
@@ -98,11 +104,14 @@ class PoolTrainers:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _make(self) -> ProcessPoolExecutor:
+        context = get_context("spawn")
+        # Without a lock, which a trainer might die with: each job alone writes where it counts.
+        self._finished = context.RawArray(c_int64, self._size)
         return ProcessPoolExecutor(
             self._size,
-            mp_context=get_context("spawn"),
+            mp_context=context,
             initializer=_start,
-            initargs=(self._spec, os.getpid()),
+            initargs=(self._spec, os.getpid(), self._finished),
         )
 
 
@@ -111,13 +120,16 @@ class _Process:
 
     learner: ClassVar[Learner]
     store: ClassVar[Store]
+    finished: ClassVar[Array[c_int64]]
+    grown: ClassVar[Grown] = Grown()
 
 
-def _start(spec: LearnerSpec, parent: int) -> None:
+def _start(spec: LearnerSpec, parent: int, finished: Array[c_int64]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    _Process.learner = make_learner(spec.learner, spec.classes, spec.n_features)
+    _Process.learner = spec.learner
     _Process.store = open_store(spec.store_url, spec.model)
+    _Process.finished = finished
 
 
 def _die_with(parent: int) -> None:
@@ -127,4 +139,7 @@ def _die_with(parent: int) -> None:
 
 
 def _run(job: Job) -> Trained:
-    return run(job, _Process.learner, _Process.store)
+    def finished() -> None:
+        _Process.finished[job.seat] += 1
+
+    return run(job, _Process.learner, _Process.store, finished, _Process.grown)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from itertools import islice
 
+from models.pu_ensemble import label_frequency
 from processor.compose import Timing, Urgency, clean_at, due, entries
 from processor.errors import LogUnavailable
 from processor.events import Delete
+from processor.given_up import leave_open
 from processor.log.protocol import Log, Producer
 from processor.manifest import (
     Heartbeat,
@@ -22,7 +24,7 @@ from processor.manifest import (
 )
 from processor.owned import Owned, Publishing
 from processor.parsing import Parser
-from processor.reread import records_at
+from processor.reread import GONE, lost_at, records_at
 from processor.results import Results
 from processor.settings import Settings
 from processor.state.redis import DirtyShard
@@ -120,6 +122,7 @@ class Publisher:
             learner=self._learner,
             profile=self._profile,
             shards=shards,
+            c=label_frequency([entry.summary for entry in shards if entry.summary]),
         )
 
     def _acknowledge(self, owned: Owned) -> None:
@@ -160,6 +163,7 @@ class Publisher:
             to_send = owned.view.pending[offset].receipt
             owned.receipts[offset] = self._receipt(owned, offset, due[offset]) if to_send else _NOTHING_SENT
         self._settle_receipts(owned)
+        nameless -= self._let_go(owned, nameless)
         if nameless:
             raise LogUnavailable(f"the deletions at {owned.partition}/{sorted(nameless)} can't be read again")
 
@@ -171,6 +175,17 @@ class Publisher:
             if isinstance(event, Delete):
                 owned.event_ids[offset] = event.event_id
         return lacking - owned.event_ids.keys()
+
+    def _let_go(self, owned: Owned, nameless: set[int]) -> set[int]:
+        """Nobody is ever told of those that retention took; ops are."""
+        lost = lost_at(self._log, self._settings.events_topic, owned.partition, nameless)
+        change = Change()
+        for offset in islice(lost, _AT_ONCE):
+            leave_open(owned.view, change, offset, GONE, nameless=True)
+        if change.tables:
+            owned.commit(change)
+            owned.counters["retention_lost"] += len(change.tables["unresolved"])
+        return lost
 
     def _hidden_by(self, owned: Owned, offset: int, pending: Pending, results: Results) -> int | None:
         """The version that hides the deletion in every partition; None if there is none yet."""

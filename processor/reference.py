@@ -141,7 +141,7 @@ class Replay:
 def replay(model: Model, partition: int, records: Iterable[Logged]) -> Replay:
     """Everything that was applied in this partition, from its records in offset order."""
     learner = model.learner
-    parser = Parser(learner.classes, learner.n_features, counts=learner.id == "naive-bayes")
+    parser = Parser(learner.labels, learner.n_features, counts=learner.counts)
     found = Replay(model)
     for record in records:
         event = parser.parse(record.value)

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from models.learner import Learner
 from processor.drain import Drain
 from processor.identity import identity_of
+from processor.learners import learner_of
 from processor.log.protocol import Log
-from processor.pool import InlineTrainers, PoolTrainers, learner_of
+from processor.pool import InlineTrainers, PoolTrainers
 from processor.preflight import check_all
 from processor.settings import Settings
 from processor.state.redis import connect, states
@@ -72,4 +73,4 @@ def drain(
 
 
 def _trainers(settings: Settings, learner: Learner, store: Store) -> InlineTrainers | PoolTrainers:
-    return PoolTrainers(settings) if settings.trainers else InlineTrainers(learner, store)
+    return PoolTrainers(settings, learner) if settings.trainers else InlineTrainers(learner, store)

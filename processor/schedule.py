@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
+from processor.paces import Paces
 from processor.view import State, View
 
-__all__ = ["Order", "orders", "window_closes"]
+__all__ = ["Order", "filed", "orders", "predicted", "window_closes"]
 
 
 _JOB_ROWS = 200_000
@@ -23,10 +25,18 @@ class Order(NamedTuple):
     forget: tuple[int, ...]
 
 
-def orders(view: View, shards: int, forgets: bool) -> list[Order]:
-    """The shards behind the last registered slice end, or dirty."""
-    wanted = (_forgetting(view, shard) if forgets else _folding(view, shard) for shard in range(shards))
+def orders(view: View, shards: int, forgets: bool, paces: Paces | None = None) -> list[Order]:
+    """The shards behind the last registered slice end, or dirty, each in the cheapest exact way."""
+    paces = paces or Paces()
+    wanted = (_forgetting(view, shard, paces) if forgets else _folding(view, shard) for shard in range(shards))
     return [order for order in wanted if order is not None]
+
+
+def predicted(view: View, order: Order, paces: Paces) -> float:
+    """Seconds that a job takes, were its slices to be learned."""
+    ends = {*order.learn, *order.forget}
+    held = [view.slices[order.shard, end] for end in ends if (order.shard, end) in view.slices]
+    return paces.anew(sum(one.rows for one in held), sum(one.live for one in held))
 
 
 def _folding(view: View, shard: int) -> Order | None:
@@ -35,7 +45,7 @@ def _folding(view: View, shard: int) -> Order | None:
     return Order(shard, base, learn, ()) if learn else None
 
 
-def _forgetting(view: View, shard: int) -> Order | None:
+def _forgetting(view: View, shard: int, paces: Paces) -> Order | None:
     base = _newest(view, shard)
     learn = _behind(view, shard, base[0] if base else 0)
     if base is None:
@@ -43,7 +53,21 @@ def _forgetting(view: View, shard: int) -> Order | None:
     through, state = base
     if not learn and state.applied >= view.hits.get(shard, 0):
         return None
-    return Order(shard, base, learn, _to_forget(view, shard, through, state.applied))
+    forget = _to_forget(view, shard, through, state.applied)
+    return _anew(view, shard, base, forget, paces) or Order(shard, base, learn, forget)
+
+
+def _anew(view: View, shard: int, base: tuple[int, State], forget: tuple[int, ...], paces: Paces) -> Order | None:
+    """All slices from empty where that is cheaper than to forget, and where one job reaches beyond the base."""
+    through, state = base
+    inside = [(end, view.slices[shard, end]) for end in filed(view, shard, through)]
+    live = sum(held.live for _, held in inside)
+    touched = sum(held.rows for end, held in inside if end in forget)
+    stored = sum(held.rows for _, held in inside)
+    if paces.forgetting(touched, state.rows - live) <= paces.anew(stored, live):
+        return None
+    learn = _behind(view, shard, 0)
+    return Order(shard, None, learn, ()) if learn and learn[-1] >= through else None
 
 
 def _to_forget(view: View, shard: int, through: int, since: int) -> tuple[int, ...]:
@@ -52,6 +76,11 @@ def _to_forget(view: View, shard: int, through: int, since: int) -> tuple[int, .
     return tuple(
         end for end, held in view.shard_slices(shard) if end <= through and (held.last_death >= since or end > walked)
     )
+
+
+def filed(view: View, shard: int, through: int) -> list[int]:
+    """The ends up to `through` of slices with rows in a file."""
+    return [end for end, held in view.shard_slices(shard) if end <= through and held.file]
 
 
 def _newest(view: View, shard: int) -> tuple[int, State] | None:
@@ -73,9 +102,10 @@ def _behind(view: View, shard: int, through: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool) -> bool:
+def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool, left: float = inf) -> bool:
     """Whether to retrain now the shards that deletions hit `age` seconds ago.
 
-    When the window has passed, when nearly every shard is hit anyway (about two kills a shard), when idle.
+    When the window has passed, when nearly every shard is hit anyway (about two kills a shard), when idle, and
+    when the oldest deadline, less what the retraining takes, is `left` seconds away and the window would miss it.
     """
-    return idle or age >= window or pending >= 2 * max(1, hit_shards)
+    return idle or age >= window or pending >= 2 * max(1, hit_shards) or age + left <= window

@@ -27,6 +27,9 @@ from processor.durations import parse_duration
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
 
+LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
+"""Those that `models` can make; its names stand here too, because importing it takes a second."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 _DAYS = 86400.0
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
@@ -41,6 +44,15 @@ def _json_list(value: object) -> object:
         return json.loads(value)
     except ValueError:
         raise ValueError('not a JSON list such as ["ham", "spam"]') from None
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('not a JSON object such as {"alpha": 0.5}') from None
 
 
 class _Frozen(BaseModel):
@@ -157,7 +169,10 @@ class Settings(BaseSettings):
         pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
         description="name of the model: a-z, 0-9 and -, in topic names and keys",
     )
-    learner: Literal["naive-bayes", "linear"] = Field("naive-bayes", description="what is trained")
+    learner: LearnerName = Field("naive-bayes", description="what is trained")
+    learner_options: Annotated[dict[str, bool | int | float | str], NoDecode, BeforeValidator(_json_object)] = Field(
+        {}, description="settings of the learner's own, a JSON object"
+    )
     classes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_list)] = Field(
         ("ham", "spam"), description="the labels, a JSON list of two or more"
     )
@@ -199,6 +214,14 @@ class Settings(BaseSettings):
     lease: Duration = Field(20.0, gt=0, description="seconds a scorer serves a partition without a new heartbeat")
     quorum: float = Field(0.0, ge=0, le=1, description="share of the partitions a scorer needs to answer; 0: any")
     checkpoints: int = Field(8, ge=1, le=1000, description="checkpoints kept for each shard at most")
+    checkpoint_bytes: int | None = Field(
+        None, ge=1, description="bytes of checkpoints kept for each shard at most, instead of a number; unset: any"
+    )
+    checkpoint_policy: Literal["ages", "equal"] = Field(
+        "ages",
+        description="which checkpoints are kept; ages: where past deletions show that they pay most; "
+        "equal: at equal steps",
+    )
     trainers: int = Field(1, ge=0, le=1024, description="training processes; 0: train in the worker")
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")
     drain_within: Duration = Field(30.0, gt=0, description="seconds from SIGTERM to the end at most")

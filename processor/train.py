@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from models.digest import decode_state, encode_state
 from models.learner import Learner
 from models.learner import State as Arrays
-from processor.errors import ArtefactInvalid
+from processor.errors import ArtefactMissing, StateInvalid
+from processor.grown import Grown, Start, start_of
 from processor.jobs import Built, Job, Part, Trained
 from processor.lineage import EMPTY, MODULUS, chain, sum_slots
+from processor.paces import Spent, Step
 from processor.slice_files import read_slice
 from processor.slices import Members, deaths
 from processor.store import Artefact, Store, artefact_name
@@ -25,20 +28,32 @@ from processor.view import State
 __all__ = ["run"]
 
 
-def run(job: Job, learner: Learner, store: Store) -> Trained:
-    """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here."""
-    start = time.perf_counter()
-    trained = _Run(job, learner, store).forget_and_fold() if learner.forgets else _Run(job, learner, store).fold()
-    trained.seconds = time.perf_counter() - start
-    return trained
+def run(
+    job: Job,
+    learner: Learner,
+    store: Store,
+    finished: Callable[[], None] = lambda: None,
+    grown: Grown | None = None,
+) -> Trained:
+    """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here.
+
+    StateInvalid if its base is gone from the store, or spoilt. `finished` is called after each slice; `grown`
+    holds what this process has trained before.
+    """
+    work = _Run(job, learner, store, finished, grown or Grown())
+    return work.forget_and_fold() if learner.forgets else work.fold()
 
 
 class _Run:
-    def __init__(self, job: Job, learner: Learner, store: Store) -> None:
-        self.job, self.learner, self.store = job, learner, store
+    def __init__(self, job: Job, learner: Learner, store: Store, finished: Callable[[], None], grown: Grown) -> None:
+        self.learner, self.store, self.finished, self.grown = learner, store, finished, grown
+        self.through = job.through
+        self.job, held = Start(job, None) if learner.resumes else start_of(job, grown)
         self.result = Trained()
-        base = job.base[1] if job.base else None
-        self.state: Arrays = _load(base, learner, store) if base else learner.empty()
+        base = self.job.base[1] if self.job.base else None
+        if held is None:
+            held = _load(base, learner, store) if base else learner.empty()
+        self.state: Arrays = held
         self.lineage, self.rows = (base.lineage, base.rows) if base else (EMPTY, 0)
 
     def fold(self) -> Trained:
@@ -63,7 +78,7 @@ class _Run:
             covered += self._covered
         self.lineage = f"{total % MODULUS:032x}"
         self.result.agrees &= (total + covered - (self.job.total or 0)) % MODULUS == 0
-        self._store(self.job.learn[-1].end if self.job.learn else self.job.base[0] if self.job.base else 0)
+        self._store(self.through)
         return self.result
 
     def _learn(self, part: Part) -> tuple[int, int]:
@@ -72,12 +87,15 @@ class _Run:
         alive = death >= self.job.applied
         rows = members.take(alive)
         if len(rows):
+            began = time.perf_counter()
             self.state = self.learner.learn(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+            self._spend("learn", len(rows), began)
         total = _sum(members.slots[alive])
         self._covered = _sum(members.slots[covered & ~alive])
         self.result.agrees &= (total + self._covered - part.expected) % MODULUS == 0
         self.result.rows += len(rows)
         self.rows += len(rows)
+        self.finished()
         return len(rows), total
 
     def _forget(self, part: Part) -> tuple[int, int]:
@@ -87,14 +105,23 @@ class _Run:
         gone = (death >= self.job.base[1].applied) & (death < self.job.applied)
         rows = members.take(gone)
         if len(rows):
+            began = time.perf_counter()
             self.state = self.learner.forget(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+            self._spend("forget", len(rows), began)
         self.result.forgotten += len(rows)
         self.rows -= len(rows)
+        self.finished()
         return _sum(rows.slots), _sum(members.slots[covered & (death < self.job.applied)])
 
     def _read(self, part: Part) -> tuple[Members, NDArray[np.int64], NDArray[np.bool_]]:
+        began = time.perf_counter()
         members = read_slice(self.store, part.file)
-        return members, *deaths(members, part.holes, self.job.covers)
+        found = deaths(members, part.holes, self.job.covers)
+        self._spend("read", len(members), began)
+        return members, *found
+
+    def _spend(self, step: Step, rows: int, began: float) -> None:
+        self.result.spent.setdefault(step, Spent()).add(rows, time.perf_counter() - began)
 
     def _store(self, through: int) -> None:
         data = encode_state(self.learner, self.state)
@@ -102,14 +129,20 @@ class _Run:
         name = artefact_name(artefact, self.job.writer, data)
         self.store.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
-        state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data))
+        summary = self.learner.summary(self.state)
+        if not self.learner.resumes:
+            self.grown.put(digest, self.state)
+        state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data), summary=summary)
         self.result.built.append(Built(through, state))
 
 
 def _load(state: State, learner: Learner, store: Store) -> Arrays:
-    data = store.get(state.file)
+    try:
+        data = store.get(state.file)
+    except ArtefactMissing as error:
+        raise StateInvalid(f"the state {state.file} is gone") from error
     if hashlib.sha256(data).hexdigest() != state.digest:
-        raise ArtefactInvalid(f"the state {state.file} is not what its digest says")
+        raise StateInvalid(f"the state {state.file} is not what its digest says")
     return decode_state(learner, data)
 
 

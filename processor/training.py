@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future
-from typing import Protocol
+from math import inf
+from typing import Protocol, runtime_checkable
 
-from processor.checkpoints import keep, surplus
-from processor.errors import ArtefactInvalid, StoreUnavailable
+from processor.checkpoints import Budget, to_drop, to_store
+from processor.errors import ArtefactInvalid, StateInvalid, StoreUnavailable
 from processor.jobs import Built, Job, Part, Trained
 from processor.ledger import Kill
 from processor.lineage import EMPTY, chain
 from processor.owned import Owned, Running
+from processor.paces import Paces
 from processor.quarantine import after_crash, in_quarantine
-from processor.schedule import Order, orders, window_closes
+from processor.schedule import Order, filed, orders, predicted, window_closes
 from processor.settings import Settings
 from processor.state.memberships import hole_reads, parse_holes
 from processor.view import Change, View
 
-__all__ = ["Trainers", "Training"]
+__all__ = ["Telling", "Trainers", "Training"]
 
 _log = logging.getLogger(__name__)
 _RETRY = 5.0
@@ -49,6 +51,15 @@ class Trainers(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Telling(Trainers, Protocol):
+    """Trainers that tell how far a job is."""
+
+    def finished(self, future: Future[Trained]) -> int:
+        """How many slices it has gone through."""
+        ...
+
+
 class Training:
     """Starts and settles jobs; never waits for one."""
 
@@ -58,10 +69,17 @@ class Training:
         trainers: Trainers,
         forgets: bool,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        resumes: bool = True,
     ) -> None:
         self._settings = settings
         self._trainers = trainers
         self._forgets = forgets
+        self._resumes = resumes
+        self._paces = Paces()
+        by_age = settings.checkpoint_policy == "ages"
+        # A learner that forgets never goes back.
+        self._budget = Budget(1) if forgets else Budget(settings.checkpoints, settings.checkpoint_bytes, by_age)
         self._clock = clock
         self._retry_at: dict[tuple[int, int], float] = {}
         self._suspects: list[tuple[int, int]] = []
@@ -88,7 +106,7 @@ class Training:
         return {order.shard for order in self._orders(owned)} | owned.running.keys()
 
     def _orders(self, owned: Owned) -> list[Order]:
-        due = orders(owned.view, self._settings.shards_per_partition, self._forgets)
+        due = orders(owned.view, self._settings.shards_per_partition, self._forgets, self._paces)
         return [order for order in due if not in_quarantine(owned.view.crashes.get(order.shard))]
 
     def _may_run(self, owned: Owned, order: Order) -> bool:
@@ -97,15 +115,22 @@ class Training:
         return self._suspects[0] == (owned.partition, order.shard) and self._trainers.idle
 
     def settle(self, owned: Owned) -> None:
-        """Register what ended jobs brought; one that takes too long is ended, with all that run beside it."""
-        now = self._clock()
-        if any(now - running.started > self._settings.stall_after for running in owned.running.values()):
+        """Register what ended jobs brought; one that stands still too long is ended, with all that run beside it."""
+        if any(self._stalled(running) for running in owned.running.values()):
             owned.counters["stalled"] += 1
             self._trainers.restart()
         for shard, running in list(owned.running.items()):
             if running.future.done():
                 del owned.running[shard]
                 self._register(owned, running)
+
+    def _stalled(self, running: Running) -> bool:
+        """No slice within `stall_after`."""
+        now = self._clock()
+        finished = self._trainers.finished(running.future) if isinstance(self._trainers, Telling) else 0
+        if finished != running.finished:
+            running.finished, running.moved_at = finished, now
+        return now - running.moved_at > self._settings.stall_after
 
     def _ripe(self, owned: Owned, order: Order, idle: bool) -> bool:
         now = self._clock()
@@ -115,8 +140,11 @@ class Training:
         if since is None or self._forgets:
             # Forgetting costs by the row, whenever it is done: gathering would save nothing.
             return True
-        hit = len(owned.dirty_since)
-        return window_closes(now - since, self._settings.window, hit, len(owned.view.pending), idle)
+        hit, pending = len(owned.dirty_since), owned.view.pending
+        # The other shards may train first.
+        cost = predicted(owned.view, order, self._paces) * hit
+        left = min((one.deadline for one in pending.values()), default=inf) / 1000 - time.time() - cost
+        return window_closes(now - since, self._settings.window, hit, len(pending), idle, left)
 
     def _begin(self, owned: Owned, order: Order) -> None:
         job = self._job(owned, order)
@@ -126,15 +154,18 @@ class Training:
         if order.base is not None:
             owned.counters["jobs_from_checkpoint"] += 1
             owned.counters["retrained_from_checkpoint"] += hit
+        elif owned.view.shard_states(order.shard):
+            owned.counters["learned_anew"] += 1
 
     def _job(self, owned: Owned, order: Order) -> Job:
         view, shard = owned.view, order.shard
-        ends = [*order.forget, *order.learn]
+        last = order.learn[-1] if order.learn else order.base[0] if order.base else 0
+        whole = [] if self._resumes or order.base is None else filed(view, shard, order.base[0])
+        ends = sorted({*order.forget, *order.learn, *whole})
         holes = self._holes(owned, shard, ends)
         parts = {
             end: Part(end, view.slices[shard, end].file or "", holes[end], view.slices[shard, end].sum) for end in ends
         }
-        last = order.learn[-1] if order.learn else order.base[0] if order.base else 0
         return Job(
             partition=owned.partition,
             shard=shard,
@@ -143,9 +174,8 @@ class Training:
             learn=tuple(parts[end] for end in order.learn),
             forget=tuple(parts[end] for end in order.forget),
             covers={bytes.fromhex(d): c.death for d, c in view.cleanups.items() if c.shard == shard},
-            keep=frozenset(
-                keep([t for t, _ in view.shard_states(shard)] + list(order.learn), self._settings.checkpoints)
-            ),
+            keep=frozenset(self._to_store(owned, shard, order.learn)),
+            whole=tuple(parts[end] for end in whole),
             base_lineage=_lineage(view, shard, order.base[0] if order.base else 0),
             total=sum(held.sum for end, held in view.shard_slices(shard) if end <= last) if self._forgets else None,
             writer=owned.writer(),
@@ -161,6 +191,9 @@ class Training:
     def _register(self, owned: Owned, running: Running) -> None:
         shard = running.job.shard
         error = running.future.exception()
+        if isinstance(error, StateInvalid):
+            self._drop_base(owned, running, str(error))
+            return
         if isinstance(error, ArtefactInvalid):
             self._distrust(owned, running, f"a stored file can't be used: {error}")
             return
@@ -179,16 +212,20 @@ class Training:
             self._thin(owned, shard, change)
             owned.commit(change)
         self._acquit(owned, shard)
+        self._paces.observe(trained.spent)
         owned.counters["rows_learned"] += trained.rows
         owned.counters["rows_forgotten"] += trained.forgotten
         owned.counters["overtaken"] += bool(running.kills)
 
     def _thin(self, owned: Owned, shard: int, change: Change) -> None:
-        held = {through for through, _ in owned.view.shard_states(shard)}
-        held |= {through for _, through in change.tables["states"]}
-        limit = 1 if self._forgets else self._settings.checkpoints
-        for through in {*held - {max(held)}} if limit == 1 else surplus(held, limit):
+        held = {through: state.size for through, state in owned.view.shard_states(shard)}
+        held |= {through: state.size for (_, through), state in change.tables["states"].items()}
+        for through in to_drop(_sizes(owned, shard), held, list(owned.kill_ages), self._budget):
             change.drop("states", (shard, through))
+
+    def _to_store(self, owned: Owned, shard: int, learn: Sequence[int]) -> set[int]:
+        held = {through: state.size for through, state in owned.view.shard_states(shard)}
+        return to_store(_sizes(owned, shard), held, learn, list(owned.kill_ages), self._budget)
 
     def _crashed(self, owned: Owned, running: Running, error: BaseException) -> None:
         """A store that is away is nobody's fault; a broken pool is somebody's; else the job's own."""
@@ -242,10 +279,26 @@ class Training:
         if change.tables:
             owned.commit(change)
 
+    def _drop_base(self, owned: Owned, running: Running, why: str) -> None:
+        """A state is a cache: without it the shard goes on from an older one, or from empty, at once."""
+        assert running.job.base is not None
+        through, state = running.job.base
+        shard = running.job.shard
+        owned.counters["states_lost"] += 1
+        _log.error("shard %d of partition %d: %s; learning from an older one", shard, owned.partition, why)
+        if owned.view.states.get((shard, through)) == state:
+            change = Change()
+            change.drop("states", (shard, through))
+            owned.commit(change)
+
     def _fail(self, owned: Owned, shard: int, why: str) -> None:
         owned.counters["jobs_failed"] += 1
         self._retry_at[owned.partition, shard] = self._clock() + _RETRY
         _log.error("shard %d of partition %d: %s", shard, owned.partition, why)
+
+
+def _sizes(owned: Owned, shard: int) -> list[tuple[int, int]]:
+    return [(end, held.rows) for end, held in owned.view.shard_slices(shard)]
 
 
 def _lineage(view: View, shard: int, through: int) -> str | None:

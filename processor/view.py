@@ -52,6 +52,8 @@ class State(NamedTuple):
     rows: int = 0
     size: int = 0
     profile: str = ""
+    summary: Mapping[str, float] = {}
+    """What the learner says of it in the manifest."""
 
 
 class Cleanup(NamedTuple):

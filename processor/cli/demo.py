@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from processor.cli import context
+from processor.settings import LearnerName
 
 if TYPE_CHECKING:
     from processor.settings_sources import Loaded
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="JSON Lines of events, plain or gzip, instead of generated ones; labels become the classes.",
 )
-@click.option("--learner", type=click.Choice(["naive-bayes", "linear"]), help="[default: that of the settings]")
+@click.option("--learner", type=click.Choice(get_args(LearnerName)), help="[default: that of the settings]")
 @click.option("--seed", type=click.IntRange(0, 4000), default=1, show_default=True, help="Of events and deletions.")
 @click.option("--rate", type=click.FloatRange(0), help="Events a second; 0: no limit. [default: 1500, fewer if few]")
 @click.option("--workers", type=click.IntRange(1, 8), default=1, show_default=True, help="Worker processes.")

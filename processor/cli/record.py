@@ -62,7 +62,7 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
 
 def _identity(settings: Settings) -> str:
     from processor.identity import identity_of
-    from processor.pool import learner_of
+    from processor.learners import learner_of
 
     return identity_of(settings, learner_of(settings))
 

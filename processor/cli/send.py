@@ -125,9 +125,9 @@ def _require_partitions(log: Log, settings: Settings) -> None:
 
 
 def _parser(settings: Settings) -> Parser:
-    from processor.parsing import Parser
+    from processor.learners import learner_of, parser_of
 
-    return Parser(settings.classes, settings.features, counts=settings.learner == "naive-bayes")
+    return parser_of(learner_of(settings))
 
 
 def _send_one(deletion: Delete, sink: Sink) -> None:

@@ -83,7 +83,7 @@ def _from_log(settings: Settings, progress: Progress) -> Report:
 
 
 def _from_store(settings: Settings, progress: Progress) -> Report:
-    from processor.pool import learner_of
+    from processor.learners import learner_of
     from processor.running import states
     from processor.state.redis import connect as connect_redis
     from processor.store import open_store

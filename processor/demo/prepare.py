@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from processor.demo.hiding import shown
 from processor.demo.outcome import Options
 from processor.demo.script import Script, Stream, make_script, read_events
 from processor.errors import InputInvalid, ServiceUnavailable
 from processor.generator import tweets
+from processor.learners import learner_of
 from processor.log.memory import MemoryLog
 from processor.log.protocol import Log
 from processor.parsing import Parser
@@ -28,10 +30,13 @@ DEFAULT_EVENTS = 20_000
 def read_script(loaded: Loaded, options: Options) -> tuple[Stream, Script]:
     settings = loaded.settings
     classes = settings.classes if "classes" in loaded.origins else None
-    parser = Parser(classes, settings.features, counts=settings.learner == "naive-bayes")
+    parser = Parser(classes, settings.features, counts=learner_of(settings).counts)
     most = options.events if options.source or options.events else DEFAULT_EVENTS
     with _lines(options, most) as lines:
         stream = read_events(lines, parser, classes)
+    labels = learner_of(settings.model_copy(update={"classes": stream.classes})).labels
+    if labels != stream.classes:
+        stream = stream._replace(steps=shown(stream.steps, labels))
     script = make_script(stream.steps, most, options.seed)
     if not script.steps:
         raise InputInvalid("the input has no events to send")

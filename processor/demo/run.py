@@ -28,9 +28,9 @@ from processor.demo.survivors import survivors
 from processor.demo.watch import Watch
 from processor.drain import Drain
 from processor.events import Delete, Insert
+from processor.learners import learner_of
 from processor.log.protocol import Log
 from processor.logs import configure
-from processor.pool import learner_of
 from processor.report import Report
 from processor.running import states
 from processor.serving import Answer

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 from processor.events import Delete, Insert
+from processor.learners import parser_of
 from processor.log.protocol import Record
 from processor.manifest import Manifest, Receipt, read_manifest
 from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
-from processor.parsing import Parser
 from processor.reference import Replay
 from processor.results import Results
 from processor.routing import ORIGIN, Digests, bucket_and_field, read_origin, tag_of
@@ -48,7 +48,7 @@ class Verdict:
             p: replay_log(world.log, self.subject, p, self.ends[p]) for p in range(settings.partitions)
         }
         self.digests = Digests(settings.secret_bytes)
-        self.parser = Parser(settings.classes, settings.features, counts=settings.learner == "naive-bayes")
+        self.parser = parser_of(world.place.learner)
         self.views = {p: self._view(p) for p in range(settings.partitions)}
 
     def check(self) -> None:

@@ -21,7 +21,8 @@ from processor.simulate.world import World
 
 __all__ = ["LEARNERS", "Outcome", "run_seed", "run_seeds"]
 
-LEARNERS = ("naive-bayes", "linear")
+LEARNERS = ("naive-bayes", "linear", "forest", "naive-bayes", "linear", "pu-naive-bayes", "linear", "pu-linear")
+"""By seed. Complement naive Bayes keeps what naive Bayes does."""
 _HASH_SEED = "PYTHONHASHSEED"
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ class Outcome:
 def run_seed(seed: int, redis_url: str, run: str = "0") -> Outcome:
     """One history to its end, and judged. `run` keeps its keys apart from those of others."""
     with stillness(seed):
-        world = World(script_of(seed), shape_of(seed), LEARNERS[seed % 2], redis_url, name=f"sim-{run}-{seed}")
+        learner = LEARNERS[seed % len(LEARNERS)]
+        world = World(script_of(seed), shape_of(seed), learner, redis_url, name=f"sim-{run}-{seed}")
         try:
             _live(world, seed)
         except Exception as error:  # noqa: BLE001  whatever a worker dies of is the finding

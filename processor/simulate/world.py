@@ -11,9 +11,9 @@ from typing import Any
 import redis
 from pydantic import SecretStr
 
+from processor.learners import learner_of
 from processor.log.memory import MemoryLog
 from processor.owned import Owned
-from processor.pool import learner_of
 from processor.settings import Settings
 from processor.simulate.history import Action, Shape
 from processor.simulate.members import Member, Place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from processor.events import Delete, Unreadable
+from processor.learners import parser_of
 from processor.manifest import Manifest, Receipt
 from processor.parsing import Parser
 from processor.reference import Replay
@@ -56,7 +57,7 @@ def _holds(found: dict[int, Replay], manifest: Manifest, receipt: Receipt) -> bo
 
 def wrong_dead_letters(site: Site) -> list[str]:
     """Events that may be deletions, can't be read, and are not both dead-lettered and open."""
-    parser = Parser(site.settings.classes, site.settings.features, counts=site.settings.learner == "naive-bayes")
+    parser = parser_of(site.learner)
     letters = [json.loads(r.value or b"{}") for r in site.log.read(site.settings.dead_letters_topic, 0, 0, 1 << 60)]
     told = {(letter["partition"], letter["offset"]) for letter in letters}
     wrong = []

@@ -95,13 +95,13 @@ class Sick(Scene):
     somebody = ""
     """The subject of the first row sent by `tweets`."""
 
-    def turn_until(self, done: Callable[[], object], seconds: float = 30.0) -> None:
+    def turn_until(self, done: Callable[[], object], seconds: float = 150.0) -> None:
         deadline = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < deadline, f"not within {seconds:g} s; {self.counts}, {self.worker.stopped}"
             self.worker.turn(0.005)
 
-    def rest(self, seconds: float = 60.0) -> None:
+    def rest(self, seconds: float = 150.0) -> None:
         """Until all is applied, sealed, trained, hidden and published."""
         self.turn_until(lambda: not self.worker.busy and self._caught_up() and self._covered(), seconds)
 

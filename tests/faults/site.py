@@ -15,10 +15,11 @@ from pydantic import SecretStr
 
 from models import Learner
 from processor.events import Delete, Event, Insert, Seal, encode
+from processor.learners import learner_of
 from processor.log.memory import MemoryLog
 from processor.manifest import Manifest, read_manifest
 from processor.owned import Owned
-from processor.pool import InlineTrainers, learner_of
+from processor.pool import InlineTrainers
 from processor.report import Report
 from processor.routing import event_key, home
 from processor.settings import Settings

@@ -1,44 +1,34 @@
 """Killed before and after every external call, and started again: the end state is that of an undisturbed run.
 
 All calls of a history in this process, where a crash is an exception that nothing catches; one before and one
-after of each kind in real processes that SIGKILL ends, on real Kafka and Redis.
+after of each kind in real processes that SIGKILL ends, on real Kafka and Redis. All of them by name, also those of
+background work and of claims: `test_named_points.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import uuid
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import pytest
-import redis
 
-from processor.log.kafka import KafkaLog
-from processor.settings import Settings
 from processor.simulate.history import Shape
 from processor.simulate.judging import Verdict
 from processor.simulate.run import LEARNERS
-from processor.simulate.script import busy_script, unruly_script
+from processor.simulate.script import busy_script
 from processor.simulate.stillness import stillness
 from processor.simulate.world import World
-from processor.topics import create
-from processor.verify_log import subject_of, verify_log
-from tests.integration.processes import environment
+from tests.faults.calls import Point
+from tests.faults.dying import Place, Ran
 
-ROOT = Path(__file__).parents[2]
-SECRET = "a secret of the tests, 32 bytes.."
 SCRIPT = 31
-KINDS = (
+POINTS = (
     "script claim",
     "script read",
-    "script commit",
+    "script commit in Intake._write",
+    "script commit in Outbox._settle",
+    "script commit in Sealer._register",
+    "script commit in Training._register",
+    "script commit in Publisher._publish",
+    "script commit in Publisher._acknowledge",
+    "script commit in Publisher._settle_receipts",
     "redis load",
     "log bounds",
     "log seek",
@@ -94,132 +84,41 @@ def _history(redis_url: str, learner: str, n: int, after: bool) -> tuple[object,
 # -- real processes
 
 
-@dataclass(frozen=True)
-class Ran:
-    codes: list[int]
-    calls: Counter[str]
-    report: Any
-    members: int
-    errors: str
+@pytest.fixture(scope="module")
+def place(kafka: str, redis_url: str) -> Place:
+    return Place(kafka, redis_url, SCRIPT)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return _run(kafka, redis_url, tmp_path_factory.mktemp("undisturbed"), {"undisturbed": None})["undisturbed"]
+def undisturbed(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return place.run(tmp_path_factory.mktemp("undisturbed"), {"undisturbed": []})["undisturbed"]
 
 
 @pytest.fixture(scope="module")
-def killed(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory, undisturbed: Ran) -> dict[str, Ran]:
+def killed(place: Place, tmp_path_factory: pytest.TempPathFactory, undisturbed: Ran) -> dict[str, Ran]:
     """Each kind's middle call, once before and once after it."""
+    times = undisturbed.kinds + undisturbed.calls
     points = {
-        f"{kind} {'after' if after else 'before'}": (kind, (undisturbed.calls[kind] + 1 + after) // 2, after)
-        for kind in KINDS
+        f"{kind} {'after' if after else 'before'}": [Point(kind, (times[kind] + 1 + after) // 2, after)]
+        for kind in POINTS
         for after in (False, True)
     }
-    return _run(kafka, redis_url, tmp_path_factory.mktemp("killed"), points)
+    return place.run(tmp_path_factory.mktemp("killed"), points)
 
 
 def test_every_kind_of_call_is_made(undisturbed: Ran) -> None:
     assert undisturbed.codes == [0], undisturbed.errors
     assert undisturbed.report.verdict == "equal"
-    assert set(KINDS) <= set(undisturbed.calls)
+    assert set(POINTS) <= set(undisturbed.kinds + undisturbed.calls)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", POINTS)
 def test_a_process_killed_at_a_call_loses_and_repeats_nothing(
     killed: dict[str, Ran], undisturbed: Ran, kind: str, after: bool
 ) -> None:
     ran = killed[f"{kind} {'after' if after else 'before'}"]
 
     assert ran.codes == [-9, 0], ran.errors
-    assert ran.report.verdict == "equal"
-    assert _digests(ran) == _digests(undisturbed)
-    assert ran.members == undisturbed.members
-
-
-def _digests(ran: Ran) -> list[tuple[int, int, str | None, int | None]]:
-    return sorted((s.partition, s.shard, s.digest, s.rows) for s in ran.report.shards)
-
-
-def _run(kafka: str, redis_url: str, folder: Path, points: dict[str, Any]) -> dict[str, Ran]:
-    made = {name: _model(kafka, redis_url, folder / str(i)) for i, name in enumerate(points)}
-    log = KafkaLog(next(iter(made.values())).kafka)
-    try:
-        for settings in made.values():
-            _fill(log, settings)
-        cases = {name: _case(made[name], folder / str(i), points[name]) for i, name in enumerate(points)}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.crashing"],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            input=json.dumps(cases),
-            capture_output=True,
-            text=True,
-            timeout=250,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        codes = json.loads(done.stdout)
-        return {name: _ran(log, made[name], cases[name], codes[name]) for name in points}
-    finally:
-        log.close()
-
-
-def _model(kafka: str, redis_url: str, folder: Path) -> Settings:
-    folder.mkdir()
-    values: dict[str, Any] = {
-        "model": f"t{uuid.uuid4().hex[:12]}",
-        "secret": SECRET,
-        "partitions": 2,
-        "shards_per_partition": 2,
-        "slice_span": 6,
-        "features": 64,
-        "trainers": 0,
-        "window": 0,
-        "publish_every": 0,
-        "seal_after": 60,
-        "kafka": {"bootstrap_servers": kafka, "session_timeout": 6},
-        "redis": {"url": redis_url},
-        "store": {"url": (folder / "store").as_uri()},
-    }
-    return Settings(**values)
-
-
-def _fill(log: KafkaLog, settings: Settings) -> None:
-    create(log, settings)
-    producer = log.producer()
-    sent = [
-        producer.send(settings.events_topic, message.partition, message.key, message.value)
-        for message in unruly_script(SCRIPT).messages
-    ]
-    for answer in sent:
-        answer.result(30)
-    producer.close()
-
-
-def _case(settings: Settings, folder: Path, point: Any) -> dict[str, Any]:
-    return {
-        "environment": environment(settings),
-        "point": point,
-        "journal": str(folder / "journal"),
-        "err": str(folder / "err"),
-    }
-
-
-def _ran(log: KafkaLog, settings: Settings, case: dict[str, Any], codes: list[int]) -> Ran:
-    client: Any = redis.Redis.from_url(settings.redis.url.get_secret_value())
-    try:
-        keys = list(_keys(client, settings.model, "r:*"))
-        members = sum(int(client.hlen(key)) for key in keys)
-        client.delete(*_keys(client, settings.model, "*"))
-    finally:
-        client.close()
-    errors = "\n".join(path.read_text()[-1500:] for path in sorted(Path(case["err"]).parent.glob("err*")))
-    calls = Counter(Path(case["journal"]).read_text().splitlines())
-    return Ran(codes, calls, verify_log(log, subject_of(settings)), members, errors)
-
-
-def _keys(client: Any, model: str, pattern: str) -> Iterator[bytes]:
-    return iter(client.scan_iter(match=f"{{{model}:*}}:{pattern}", count=1000))
+    assert ran.end == undisturbed.end

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ def sick(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Iter
     made.close()
 
 
-def widest(sick: Sick) -> list[int]:
-    """How many commands each script had, from now on."""
+def widest(sick: Sick, size: Callable[[Any], int] = len) -> list[int]:
+    """How many commands each script had, or their size otherwise measured, from now on."""
     found: list[int] = []
     kind = type(next(iter(sick.worker.owned.values())).state)
     commit = kind.commit
 
     def counted(self: Any, token: Any, applied: int, writes: int, ops: Any, *rest: Any) -> None:
-        found.append(len(ops))
+        found.append(size(ops))
         commit(self, token, applied, writes, ops, *rest)
 
     for owned in sick.worker.owned.values():
@@ -53,6 +53,34 @@ def test_two_thousand_deletions_at_once(sick: Sick) -> None:
     # The clean-ups went through each shard's files together
     assert 0 < since["sweeps"] <= 4 * (size // 500 + 4)
     assert sick.verdict() == "equal"
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_a_full_batch_of_deletions_takes_several_scripts(redis_url: str, tmp_path: Path, kind: int) -> None:
+    sick = Sick(redis_url, tmp_path, partitions=1, slice_span=500, window=0.5)
+    try:
+        measure.send(sick, (measure.insert(f"r{i}", f"s{i}") for i in range(2000)))
+        sick.seal()
+        sick.rest()
+        written = widest(sick, fields)
+        names = ({"record_id": f"r{i}", "subject_id": f"s{i}"} for i in range(2000))
+        lacks = (None, "record_id", "subject_id")[kind]
+        measure.send(
+            sick, (measure.delete(i, **{n: v for n, v in who.items() if n != lacks}) for i, who in enumerate(names))
+        )
+        sick.turn_until(sick._caught_up)
+        assert sum(count > 2000 for count in written) > 1
+        assert max(written) < 5000
+        sick.rest()
+        assert len(sick.receipts("hidden")) == 2000
+        assert sick.verdict() == "equal"
+    finally:
+        sick.close()
+
+
+def fields(ops: list[tuple[str, ...]]) -> int:
+    """Of hashes, that these commands write or remove."""
+    return sum(len(arguments) // (2 if name == "HSET" else 1) for name, _, *arguments in ops)
 
 
 def test_a_subject_with_five_thousand_records(sick: Sick) -> None:

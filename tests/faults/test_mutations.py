@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from models import Rows, State
-from processor import compose, filing, pool, rewrite, schedule, train
+from processor import compose, filing, learners, pool, rewrite, schedule, train
 from processor.ledger import Ledger
 from processor.membership import NO_TOMB, Entry, Pair
 from processor.plan import _Planner
@@ -191,8 +191,8 @@ def without_net(patch: Patch) -> None:
     """What a job learned is believed, whatever the membership says."""
     run = train.run
 
-    def believed(*args: Any) -> Any:
-        trained = run(*args)
+    def believed(*args: Any, **more: Any) -> Any:
+        trained = run(*args, **more)
         trained.agrees = True
         return trained
 
@@ -272,7 +272,7 @@ def test_an_empty_slice_that_calls_learn_is_seen(
     """Ours answer an empty slice with the same state, so it takes one that wouldn't."""
     calls = _learn_from_empty_slices(monkeypatch) if mutated else []
     monkeypatch.setattr("processor.verify_log.make_learner", lambda *a: _Stepping(_made(*a)))
-    monkeypatch.setattr("tests.faults.site.learner_of", lambda s: _Stepping(pool.learner_of(s)))
+    monkeypatch.setattr("tests.faults.site.learner_of", lambda s: _Stepping(learners.learner_of(s)))
     with a_site(redis_url, tmp_path, "linear") as site:
         play(site)
         report = site.verify()

@@ -18,7 +18,7 @@ class Pooled(Sick):
 
     def make_worker(self) -> Worker:
         worker = super().make_worker()
-        self.trainers = PoolTrainers(self.settings.model_copy(update={"trainers": 2}))
+        self.trainers = PoolTrainers(self.settings.model_copy(update={"trainers": 2}), self.learner)
         worker._training._trainers = worker._trainers = self.trainers
         return worker
 
@@ -42,7 +42,7 @@ class Pooled(Sick):
 def pooled(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pooled]:
     monkeypatch.setattr("processor.pool._run", poison.run)
     monkeypatch.setattr("processor.training._RETRY", 0.1)
-    made = Pooled(redis_url, tmp_path, slice_span=1000, stall_after=6)
+    made = Pooled(redis_url, tmp_path, slice_span=1000)
     made.tweets(200)
     made.seal()
     yield made
@@ -91,6 +91,8 @@ def test_a_row_that_kills_its_trainer(pooled: Pooled) -> None:
 def test_a_row_that_never_ends(pooled: Pooled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processor.quarantine.LIMIT", 1)
     pooled.rest()
+    training = pooled.worker._training
+    training._settings = training._settings.model_copy(update={"stall_after": 6.0})
     pooled.poison(poison.HANGS)
     heals(pooled)
     assert pooled.counts["stalled"] >= 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from processor.errors import Fenced, RolledBack, StateMissing, StateUnavailable
 from processor.membership import NO_ROW, decode_entry
 from processor.simulate.history import Shape
 from processor.simulate.judging import Verdict
+from processor.simulate.run import LEARNERS
 from processor.simulate.script import busy_script
 from processor.simulate.stillness import stillness
 from processor.simulate.world import World
@@ -286,15 +287,27 @@ def _calls(client: Any, act: Any) -> int:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("learner", ["naive-bayes", "linear"])
+@pytest.mark.parametrize("learner", LEARNERS)
 def test_a_worker_whose_scripts_raise_anywhere_ends_as_if_they_had_not(
     probed: Any, redis_url: str, learner: str
 ) -> None:
-    undisturbed, calls = _whole_run(probed, redis_url, learner, FOREVER)
+    _raise_at(probed, redis_url, learner, lambda calls: range(1, calls, calls // 8))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("eighth", range(8))
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_worker_whose_scripts_raise_at_each_call(probed: Any, redis_url: str, learner: str, eighth: int) -> None:
+    _raise_at(probed, redis_url, learner, lambda calls: range(1 + eighth, calls, 8))
+
+
+def _raise_at(client: Any, redis_url: str, learner: str, points: Callable[[int], range]) -> None:
+    undisturbed, calls = _whole_run(client, redis_url, learner, FOREVER)
     assert calls > 500
 
-    for n in range(1, calls, calls // 8):
-        states, made = _whole_run(probed, redis_url, learner, n)
+    for n in points(calls):
+        states, made = _whole_run(client, redis_url, learner, n)
         assert made > n
         assert states == undisturbed, n
 

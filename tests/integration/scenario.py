@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from processor.learners import learner_of
 from processor.log.kafka import KafkaLog
 from processor.log.protocol import Record
 from processor.manifest import Manifest, Receipt, manifest_key, read_manifest
-from processor.pool import InlineTrainers, learner_of
+from processor.pool import InlineTrainers
 from processor.reference import Replay, replay
 from processor.results import Results
 from processor.running import states

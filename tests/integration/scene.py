@@ -11,9 +11,10 @@ from typing import Any
 import redis
 
 from processor.identity import identity_of
+from processor.learners import learner_of
 from processor.log.memory import MemoryLog
 from processor.lookup import Lookup
-from processor.pool import InlineTrainers, learner_of
+from processor.pool import InlineTrainers
 from processor.routing import home
 from processor.settings import Settings
 from processor.state.redis import connect

@@ -70,6 +70,16 @@ def test_a_run_ends_well_and_the_next_one_cleans_up_after_it(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("learner", ["complement-naive-bayes", "forest", "pu-naive-bayes", "pu-linear"])
+def test_every_learner_forgets_through_worker_scorer_and_both_checks(environment: dict[str, str], learner: str) -> None:
+    code, said = demo(environment | {"UNLEARN_FEATURES": "1024"}, *FEW, "--learner", learner)
+
+    assert code == 0, said
+    assert said.count("12 equal of 12 shards") == 2
+    assert "first version without it" in said
+
+
+@pytest.mark.slow
 def test_a_file_brings_its_own_classes_and_bad_lines_are_told(environment: dict[str, str], tmp_path: Path) -> None:
     lines = [json.dumps(event | {"label": f"{event['label']}!"}) for event in tweets(400, 3)]
     path = tmp_path / "events.jsonl.gz"

@@ -19,9 +19,10 @@ from processor import topics
 from processor.cli.record import command as record
 from processor.cli.status import command as status
 from processor.errors import InputInvalid, Refused, TopicMissing
+from processor.learners import learner_of
 from processor.log.kafka import KafkaLog
 from processor.membership import FOREVER, NO_TOMB, decode_entry, decode_subject
-from processor.pool import InlineTrainers, learner_of
+from processor.pool import InlineTrainers
 from processor.routing import home
 from processor.state.keys import Keys
 from processor.state.redis import connect

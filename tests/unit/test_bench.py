@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.__main__ import MEASUREMENTS, main
+from bench.clock import interleaved
+from bench.data import exponential_ages
 from bench.deletions import gaps_of
 from bench.figures import Figure, Report, Table, percentile
 from bench.memory import filled, held
@@ -39,6 +42,44 @@ def test_a_figure_of_runs_is_the_median_beside_the_peers_median() -> None:
 )
 def test_a_goal_is_a_floor_or_a_ceiling(ours: float, goal: float | None, more_is_better: bool, met: bool) -> None:
     assert Figure("it", ours, "s", goal=goal, more_is_better=more_is_better).met is met
+
+
+def test_a_compared_cost_is_met_by_how_many_times_the_peers_it_is() -> None:
+    cheap = Figure.cheaper("it", "s", [0.2, 0.1, 0.3], [3.0, 2.0, 1.0], 10.0)
+    assert (cheap.ours, cheap.peer, cheap.ratio, cheap.met) == (0.2, 2.0, 10.0, True)
+    assert Figure.cheaper("it", "s", [0.2], [1.9], 10.0).met is False
+    assert cheap.as_json()["runs"] == {"ours": [0.2, 0.1, 0.3], "peer": [3.0, 2.0, 1.0]}
+
+
+def test_without_its_peer_a_figure_is_missing_and_not_met() -> None:
+    missing = Figure.cheaper("it", "s", [0.2], [], 10.0)
+    assert (missing.peer, missing.ratio, missing.met) == (None, None, False)
+
+
+def test_calls_take_turns_and_the_first_is_not_counted() -> None:
+    seen: list[str] = []
+    found = interleaved({"a": lambda: seen.append("a"), "b": lambda: seen.append("b")}, 2)
+    assert seen == ["a", "b"] * 3
+    assert {name: len(values) for name, values in found.items()} == {"a": 2, "b": 2}
+
+
+def test_ages_are_distinct_living_and_mostly_recent() -> None:
+    alive = np.arange(1000) % 2 == 0
+    chosen = exponential_ages(np.random.default_rng(1), alive, 100, 50.0)
+    assert len(set(chosen.tolist())) == 100
+    assert alive[chosen].all()
+    assert (chosen >= 800).sum() > 50 > (chosen < 400).sum()
+
+
+@pytest.mark.parametrize("name", ["text", "checkpoints"])
+def test_a_quick_measurement_is_shown_and_written(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"bench.{name}.pin", lambda: None)
+    assert main([name, "--quick", "--json", str(tmp_path / "figures.json")]) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())["figures"]
+    assert {figure["name"].split(".")[0] for figure in figures} == {name}
+    assert all(figure["name"] in capsys.readouterr().out for figure in figures[:1])
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
@@ -119,6 +160,22 @@ def test_bytes_are_those_of_the_hashes_of_one_model(redis_url: str) -> None:
 def test_the_list_names_every_measurement(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(MEASUREMENTS)
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["linear", "naive_bayes"])
+def test_a_quick_run_has_every_goal(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "bench", name.replace("_", "-"), "--quick", "--json", str(out)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=280, check=True)
+    goals = {figure["name"] for figure in json.loads(out.read_text())["figures"] if figure["goal"] is not None}
+    wanted = {
+        "linear": ["refit", "delete_1", "delete_1_sklearn", "delete_1_recent", "delete_1000", "flat"],
+        "naive_bayes": ["delete_1", "delete_1000"],
+    }
+    prefix = {"linear": "linear", "naive_bayes": "nb"}[name]
+    assert goals >= {f"{prefix}.{goal}" for goal in wanted[name]}
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processor.schedule import Order, orders, window_closes
+from processor.paces import Pace, Paces
+from processor.schedule import Order, orders, predicted, window_closes
 from processor.view import Change, Cleanup, Slice, State, View
 
 
@@ -95,3 +96,61 @@ def test_a_clean_up_of_another_shard_is_none_of_ours() -> None:
 )
 def test_the_window_closes_by_age_by_count_or_when_idle(age: float, pending: int, idle: bool, closes: bool) -> None:
     assert window_closes(age, 0.5, 2, pending, idle) is closes
+
+
+@pytest.mark.parametrize(("left", "closes"), [(0.2, True), (0.3, True), (0.4, False)])
+def test_the_window_closes_where_a_deadline_would_pass_before_its_end(left: float, closes: bool) -> None:
+    assert window_closes(0.25, 0.6, 9, 0, False, left) is closes
+
+
+def paced(read: float = 0.0, learn: float = 0.0, forget: float = 0.0) -> Paces:
+    return Paces(Pace(read), Pace(learn), Pace(forget))
+
+
+def crowded(left: int, state_rows: int = 100) -> View:
+    """Two slices of 50 rows each with `left` alive in all, under a state of before the deletions."""
+    change = Change()
+    for end, live in ((10, left - left // 2), (20, left // 2)):
+        change.put("slices", (0, end), Slice(1, live, 60, "file", 50))
+    change.put("states", (0, 20), State(30, "20", "", rows=state_rows))
+    change.put("hits", 0, 61)
+    change.put("meta", "registered", 99)
+    view = View({})
+    view.apply(change, 100)
+    return view
+
+
+@pytest.mark.parametrize(("left", "anew"), [(51, False), (50, False), (49, True), (1, True)])
+def test_what_costs_more_to_forget_than_to_learn_anew_is_learned_anew(left: int, anew: bool) -> None:
+    (order,) = orders(crowded(left), 1, True, paced(learn=1.0, forget=1.0))
+
+    assert order == (
+        Order(0, None, (10, 20), ()) if anew else Order(0, (20, State(30, "20", "", rows=100)), (), (10, 20))
+    )
+
+
+def test_reading_costs_the_same_on_both_ways_where_all_slices_are_hit() -> None:
+    for left in (50, 49):
+        (dear,), (free,) = (orders(crowded(left), 1, True, paced(r, 1.0, 1.0)) for r in (1000.0, 0.0))
+        assert dear == free
+
+
+def test_nothing_is_learned_anew_before_it_was_measured() -> None:
+    (order,) = orders(crowded(1), 1, True, Paces())
+
+    assert order.base is not None
+
+
+def test_a_shard_too_large_for_one_job_is_never_learned_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processor.schedule._JOB_ROWS", 40)
+
+    (order,) = orders(crowded(1), 1, True, paced(learn=1.0, forget=1.0))
+
+    assert order.base is not None
+
+
+def test_a_job_is_predicted_by_its_slices() -> None:
+    view = crowded(60)
+    (order,) = orders(view, 1, True, Paces())
+
+    assert predicted(view, order, paced(read=1.0, learn=10.0)) == 100 + 600

@@ -85,7 +85,7 @@ def test_a_bad_line_is_named_and_the_others_are_sent(run: Callable[..., Result],
     assert result.exit_code == 1
     assert sum(len(records(log, p)) for p in range(PARTITIONS)) == 2
     assert "line 2: not JSON" in result.stderr
-    assert "line 3: label: not one of the model's classes" in result.stderr
+    assert "line 3: label: not one that the model learns from" in result.stderr
     assert "line 4: revision" in result.stderr
     assert "refused 3 lines: 2, 3, 4" in result.stderr
     assert "s3cret" not in result.output

@@ -86,7 +86,7 @@ def test_secret_is_required_outside_the_demo(environment: pytest.MonkeyPatch) ->
         ("UNLEARN_CLASSES", "ham,spam", "JSON list"),
         ("UNLEARN_CLASSES", '["ham", "ham"]', "different"),
         ("UNLEARN_FEATURES", "many", "integer"),
-        ("UNLEARN_LEARNER", "forest", "naive-bayes"),
+        ("UNLEARN_LEARNER", "magic", "naive-bayes"),
         ("UNLEARN_MODEL", "Spam", "pattern"),
         ("UNLEARN_QUORUM", "nan", "finite"),
         ("UNLEARN_SEAL_AFTER", "soon", "ISO 8601"),

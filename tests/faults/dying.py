@@ -1,0 +1,170 @@
+"""Models whose worker processes are killed at chosen calls: what became of each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from processor.log.kafka import KafkaLog
+from processor.settings import Settings
+from processor.simulate.script import unruly_script
+from processor.topics import create
+from processor.verify_log import subject_of, verify_log
+from tests.faults.calls import Point, kind_of
+from tests.integration.processes import environment
+
+ROOT = Path(__file__).parents[2]
+SECRET = "a secret of the tests, 32 bytes.."
+
+
+@dataclass(frozen=True)
+class Ran:
+    codes: list[int]
+    journals: list[Counter[str]]
+    """Calls by name, of each process."""
+    report: Any
+    members: int
+    said: frozenset[tuple[str, str]]
+    """Receipts by state and event id, dead letters by digest."""
+    errors: str
+
+    @property
+    def calls(self) -> Counter[str]:
+        return self.journals[0]
+
+    @property
+    def kinds(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for name, times in self.calls.items():
+            found[kind_of(name)] += times
+        return found
+
+    @property
+    def end(self) -> tuple[object, ...]:
+        """What must be the same however it came to it."""
+        states = sorted((s.partition, s.shard, s.digest, s.rows) for s in self.report.shards)
+        return self.report.verdict, states, self.members, self.said
+
+
+class Place:
+    """Services, a history that each model gets, and settings."""
+
+    def __init__(self, kafka: str, redis_url: str, script: int, **changed: Any) -> None:
+        self._kafka, self._redis_url = kafka, redis_url
+        self._script, self._changed = script, changed
+
+    def run(
+        self,
+        folder: Path,
+        points: Mapping[str, Sequence[Point]],
+        *,
+        first: Sequence[str] = ("work", "--drain"),
+        ended_after: float = 0,
+        within: float = 250,
+    ) -> dict[str, Ran]:
+        """Each model by name, after a process was killed at each of its points and a last one came to its end.
+
+        `first` is what all but the last are told; it is asked to end after so many seconds, or never.
+        """
+        folder.mkdir(exist_ok=True)
+        made = {name: self._model(folder / str(i)) for i, name in enumerate(points)}
+        log = KafkaLog(next(iter(made.values())).kafka)
+        try:
+            for settings in made.values():
+                self._fill(log, settings)
+            cases = {
+                name: {
+                    "environment": environment(settings),
+                    "points": points[name],
+                    "first": first,
+                    "ended_after": ended_after,
+                    "journal": str(folder / str(i) / "journal"),
+                    "err": str(folder / str(i) / "err"),
+                }
+                for i, (name, settings) in enumerate(made.items())
+            }
+            codes = _processes(cases, within)
+            return {name: _ran(log, made[name], folder / str(i), codes[name]) for i, name in enumerate(points)}
+        finally:
+            log.close()
+
+    def _model(self, folder: Path) -> Settings:
+        folder.mkdir()
+        values: dict[str, Any] = {
+            "model": f"t{uuid.uuid4().hex[:12]}",
+            "secret": SECRET,
+            "partitions": 2,
+            "shards_per_partition": 2,
+            "slice_span": 6,
+            "features": 64,
+            "trainers": 0,
+            "window": 0,
+            "publish_every": 0,
+            "seal_after": 60,
+            "kafka": {"bootstrap_servers": self._kafka, "session_timeout": 6},
+            "redis": {"url": self._redis_url},
+            "store": {"url": (folder / "store").as_uri()},
+        }
+        return Settings(**values | self._changed)
+
+    def _fill(self, log: KafkaLog, settings: Settings) -> None:
+        create(log, settings)
+        producer = log.producer()
+        sent = [
+            producer.send(settings.events_topic, message.partition, message.key, message.value)
+            for message in unruly_script(self._script).messages
+        ]
+        for answer in sent:
+            answer.result(30)
+        producer.close()
+
+
+def _processes(cases: Mapping[str, Any], within: float) -> dict[str, list[int]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.crashing"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, list[int]] = json.loads(done.stdout)
+    return found
+
+
+def _ran(log: KafkaLog, settings: Settings, folder: Path, codes: list[int]) -> Ran:
+    client: Any = redis.Redis.from_url(settings.redis.url.get_secret_value())
+    try:
+        members = sum(int(client.hlen(key)) for key in _keys(client, settings.model, "r:*"))
+        client.delete(*_keys(client, settings.model, "*"))
+    finally:
+        client.close()
+    errors = "\n".join(path.read_text()[-1500:] for path in sorted(folder.glob("err*")))
+    journals = [Counter(path.read_text().splitlines()) for path in sorted(folder.glob("journal*"))]
+    return Ran(codes, journals, verify_log(log, subject_of(settings)), members, _said(log, settings), errors)
+
+
+def _said(log: KafkaLog, settings: Settings) -> frozenset[tuple[str, str]]:
+    found = set()
+    for topic in (settings.receipts_topic, settings.dead_letters_topic):
+        for record in log.read(topic, 0, 0, 1 << 60):
+            told = json.loads(record.value or b"{}")
+            found.add((told.get("state", "dead letter"), told.get("event_id") or told["digest"]))
+    return frozenset(found)
+
+
+def _keys(client: Any, model: str, pattern: str) -> Iterator[bytes]:
+    return iter(client.scan_iter(match=f"{{{model}:*}}:{pattern}", count=1000))

@@ -1,0 +1,154 @@
+"""A model on real services, told event by event, with a past to go back to, and scorers that watch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from processor.log.kafka import KafkaLog
+from processor.manifest import Manifest, Receipt, read_manifest
+from processor.routing import home
+from processor.running import states
+from processor.scorer import Scorer
+from processor.settings import Settings
+from processor.state.redis import Token, connect
+from processor.topics import create
+from processor.verify_log import subject_of, verify_log
+from processor.view import View
+from tests.integration.processes import until
+
+
+class Field:
+    """A model on real services. Record i has feature i, so states show who was learned."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.log = settings, KafkaLog(settings.kafka)
+        create(self.log, settings)
+        self.client: Any = connect(settings.redis.url.get_secret_value())
+        self._producer = self.log.producer()
+        self._scorer: Scorer | None = None
+        self.gone: set[int] = set()
+        """Records that were said to be hidden: no scorer may serve them ever again."""
+        self.looks = 0
+
+    def close(self) -> None:
+        if self._scorer:
+            self._scorer.close()
+        self._producer.close()
+        self.log.close()
+        self.client.close()
+
+    def insert(self, records: Iterable[int]) -> None:
+        for i in records:
+            event = {"type": "insert", "label": ("ham", "spam")[i % 2], "features": {str(i): 1}}
+            self._send(event | {"event_id": f"e{i}", "record_id": f"r{i}"})
+        self._producer.flush(30)
+
+    def delete(self, records: Iterable[int]) -> None:
+        for i in records:
+            self._send({"type": "delete", "event_id": f"d{i}", "record_id": f"r{i}", "requested_at": "t"})
+        self._producer.flush(30)
+
+    def _send(self, event: dict[str, Any]) -> None:
+        key = event["record_id"].encode()
+        place = home(key, self.settings.partitions)
+        self._producer.send(self.settings.events_topic, place, key, json.dumps(event).encode())
+
+    # -- what is to be seen
+
+    def views(self) -> list[View]:
+        state_of = states(self.client, self.settings.model)
+        return [View(state_of(p).load()) for p in range(self.settings.partitions)]
+
+    def tokens(self) -> list[Token]:
+        """As Redis has them."""
+        parts = (view.meta.get("token", "0:").partition(":") for view in self.views())
+        return [Token(int(counter), nonce) for counter, _, nonce in parts]
+
+    def counters(self) -> list[int]:
+        return [token.counter for token in self.tokens()]
+
+    def owners(self) -> set[int]:
+        """Their pids, as Redis has them."""
+        return {int(view.meta.get("owner", ":0").rpartition(":")[2]) for view in self.views()}
+
+    def manifests(self) -> list[Manifest]:
+        """All that stand on the topic, in its order."""
+        read = (read_manifest(r.value or b"") for r in self.log.read(self.settings.results_topic, 0, 0, 1 << 60))
+        return [manifest for manifest in read if manifest is not None]
+
+    def hidden(self) -> set[str]:
+        read = self.log.read(self.settings.receipts_topic, 0, 0, 1 << 60)
+        receipts = (Receipt.model_validate_json(record.value or b"") for record in read)
+        return {receipt.event_id for receipt in receipts if receipt.state == "hidden"}
+
+    def covered(self) -> bool:
+        self.look()
+        bounds = self.log.bounds(self.settings.events_topic)
+        return all(view.number("published_applied") >= bounds[p][1] for p, view in enumerate(self.views()))
+
+    def look(self) -> None:
+        """By the scorer that polls throughout."""
+        if self._scorer is None:
+            self._scorer = Scorer.connect(self.settings).start()
+        merged = self._scorer._merged
+        self._none_of_the_gone(self._scorer, self._scorer._leased(merged))
+
+    def look_afresh(self) -> int:
+        """By one that starts now. Returns how many partitions it can serve."""
+        with Scorer.connect(self.settings) as scorer:
+            scorer.once(5.0)
+            served = scorer._covering()
+            self._none_of_the_gone(scorer, served)
+            return len(served)
+
+    def _none_of_the_gone(self, scorer: Scorer, served: Iterable[int]) -> None:
+        for partition in served:
+            for _, state in scorer._merged[partition].states:
+                self.looks += 1
+                assert not self.gone & {int(feature) for feature in state["features"]}
+
+    @property
+    def left_out(self) -> tuple[int, ...]:
+        assert self._scorer is not None
+        return self._scorer.left_out
+
+    def wait_hidden(self, records: Iterable[int], seconds: float = 30.0) -> None:
+        """They are said to be hidden; from now on they must be."""
+        asked = list(records)
+        until(lambda: {f"d{i}" for i in asked} <= self.hidden(), seconds, "all are hidden")
+        self.gone.update(asked)
+
+    def verdicts(self) -> set[str]:
+        """What a replay of the log says of the newest manifests."""
+        return {verdict.verdict for verdict in verify_log(self.log, subject_of(self.settings)).shards}
+
+    # -- Redis, and its past
+
+    def remember(self) -> dict[bytes, bytes]:
+        """All keys as of one moment, of whatever a worker is doing."""
+        while True:
+            keys = sorted(self._keys())
+            pipe = self.client.pipeline(transaction=True)
+            for key in keys:
+                pipe.dump(key)
+            pipe.keys(self._pattern)
+            *dumps, now = pipe.execute()
+            if sorted(now) == keys:
+                return dict(zip(keys, dumps, strict=True))
+
+    def roll_back(self, past: dict[bytes, bytes]) -> None:
+        pipe = self.client.pipeline(transaction=True)
+        for key in self._keys():
+            pipe.delete(key)
+        for key, data in past.items():
+            pipe.restore(key, 0, data)
+        pipe.execute()
+
+    def _keys(self) -> list[bytes]:
+        return list(self.client.scan_iter(match=self._pattern, count=10_000))
+
+    @property
+    def _pattern(self) -> str:
+        return f"[{{]{self.settings.model}:*"

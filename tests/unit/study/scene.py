@@ -1,0 +1,13 @@
+"""A small experiment for the tests."""
+
+from __future__ import annotations
+
+from study.deletions import Effort
+from study.problem import Problem, make_problem
+from study.sources.generated import generated
+
+BRIEF = Effort({1: 2, 20: 1}, paired=1)
+
+
+def problem(rows: int = 400, seed: int = 1) -> Problem:
+    return make_problem(generated(rows, seed), seed)

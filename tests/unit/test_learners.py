@@ -1,0 +1,53 @@
+"""The settings name every learner that there is, and say what one can't take."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from models.registry import LEARNERS
+from processor.errors import SettingsError
+from processor.events import BadInsert, Insert
+from processor.learners import learner_of, parser_of
+from processor.settings import LearnerName, Settings
+
+
+def settings(learner: str, **more: Any) -> Settings:
+    return Settings(**({"learner": learner, "secret": "a secret of tests, 32 bytes long", "features": 64} | more))
+
+
+def test_the_names_are_those_of_the_models() -> None:
+    assert set(get_args(LearnerName)) == set(LEARNERS)
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_each_can_be_made_and_bears_its_name(name: str) -> None:
+    assert learner_of(settings(name)).id == name
+
+
+def test_options_reach_the_learner() -> None:
+    assert learner_of(settings("naive-bayes", learner_options={"alpha": 0.5})).settings()["alpha"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("learner", "more", "says"),
+    [
+        ("forest", {"features": 2**18}, "1,024"),
+        ("forest", {"learner_options": {"preset": "best"}}, "preset"),
+        ("linear", {"learner_options": {"depth": 3}}, "depth"),
+        ("pu-linear", {"classes": ("a", "b", "c")}, "two classes"),
+    ],
+)
+def test_what_a_learner_cannot_take_is_a_settings_error(learner: str, more: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        learner_of(settings(learner, **more))
+
+
+def test_a_positive_unlabelled_model_refuses_a_known_negative() -> None:
+    parser = parser_of(learner_of(settings("pu-linear")))
+    event = b'{"type":"insert","event_id":"e","record_id":"r","text":"a word"%s}'
+
+    assert isinstance(parser.parse(event % b',"label":"ham"'), BadInsert)
+    assert isinstance(parser.parse(event % b',"label":"spam"'), Insert)
+    assert isinstance(parser.parse(event % b""), Insert)
