@@ -1,0 +1,24 @@
+"""Who goes where is a keyed hash of the subject: no record's place depends on another record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["draws"]
+
+
+def draws(names: Sequence[str], seed: int, purpose: str) -> NDArray[np.uint64]:
+    """A number (n,) uniform in 0..2**64-1 for each name; equal names draw alike, purposes (of 16 bytes or less)
+    apart.
+    """
+    key, person = str(seed).encode(), purpose.encode()
+    found: dict[str, int] = {}
+    for name in names:
+        if name not in found:
+            hashed = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=person)
+            found[name] = int.from_bytes(hashed.digest(), "little")
+    return np.array([found[name] for name in names], np.uint64)

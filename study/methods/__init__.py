@@ -1,0 +1,1 @@
+"""The methods of the study behind one interface, a module each."""
