@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import ingest
+from bench import checkpoints, ingest, linear, naive_bayes, text
 from bench.figures import Report
 from bench.show import show
 from processor.errors import UnlearnError
@@ -32,6 +32,16 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         ingest.run,
         ingest.phases,
     ),
+    "linear": Measurement(
+        "the linear learner: refits, deletions and accuracy beside scikit-learn's and River's",
+        linear.run,
+        linear.phases,
+    ),
+    "naive-bayes": Measurement(
+        "naive Bayes: deletions and scores beside scikit-learn's refits and River", naive_bayes.run, naive_bayes.phases
+    ),
+    "text": Measurement("texts to counts beside HashingVectorizer", text.run, text.phases),
+    "checkpoints": Measurement("rows to learn anew under each checkpoint policy", checkpoints.run, checkpoints.phases),
 }
 
 

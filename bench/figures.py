@@ -20,7 +20,8 @@ __all__ = ["Figure", "Report", "Table", "percentile"]
 class Figure:
     """`ours` beside `peer` in the same run. `goal` is a floor if `more_is_better`, else a ceiling; None: no goal.
 
-    `runs` holds what each run measured, by side, in order.
+    Of a cost that is compared, `times` is true: `ratio` is how many times the peer's cost is ours, and the goal is
+    the ratio's. Without its peer it is missing, and not met. `runs` holds what each run measured, by side, in order.
     """
 
     name: str
@@ -30,6 +31,16 @@ class Figure:
     goal: float | None = None
     more_is_better: bool = False
     runs: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    times: bool = False
+
+    @staticmethod
+    def cheaper(
+        name: str, unit: str, ours: Sequence[float], peer: Sequence[float], goal: float | None = None
+    ) -> Figure:
+        """Medians of costs, each side's run by run; no runs of a peer that could not be had."""
+        runs = {"ours": [*ours], "peer": [*peer]}
+        beside = statistics.median(peer) if peer else None
+        return Figure(name, statistics.median(ours), unit, beside, goal, True, runs, times=True)
 
     @staticmethod
     def of_runs(
@@ -42,14 +53,19 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Ours over the peer's."""
-        return None if not self.peer else self.ours / self.peer
+        """Ours over the peer's; of costs that are compared, the peer's over ours."""
+        if not self.peer:
+            return None
+        return self.peer / self.ours if self.times else self.ours / self.peer
 
     @property
     def met(self) -> bool | None:
         if self.goal is None:
             return None
-        return self.ours >= self.goal if self.more_is_better else self.ours <= self.goal
+        found = self.ratio if self.times else self.ours
+        if found is None:
+            return False
+        return found >= self.goal if self.more_is_better else found <= self.goal
 
     def as_json(self) -> dict[str, Any]:
         return {

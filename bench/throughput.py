@@ -18,9 +18,9 @@ from kafka import TopicPartition
 
 from bench.steps import Step, Stopwatch, watch_steps
 from models import Rows, hash_texts
+from processor.learners import learner_of
 from processor.log.kafka import KafkaLog
 from processor.log.kafka_consumer import consumer
-from processor.pool import learner_of
 from processor.running import make_worker
 from processor.settings import Settings
 from processor.worker import Worker
