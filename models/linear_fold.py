@@ -31,7 +31,7 @@ _FEW = 256
 
 @dataclass(slots=True)
 class _Mark:
-    """bias (K, 3), rows by class and slots in use, as they were; what slots held that were touched since."""
+    """bias (K, 3), rows by class and slots in use, as they were; what those slots held that were touched since."""
 
     number: int
     bias: NDArray[np.float64]
@@ -91,8 +91,8 @@ class LinearFold:
         mark = self._marks[at]
         self._table[mark.slots : self._sizes[0]] = 0.0
         self._bias[:], self._seen[:] = mark.bias, mark.seen
-        # The slots stay, empty: what is learned again finds them.
-        mark.slots, self._sizes[1] = int(self._sizes[0]), 0
+        # Later slots stay, empty: what is learned again finds them.
+        self._sizes[1] = 0
         mark.log, mark.before = self._log[:0], self._before[:0]
         self._epoch += 1
 
@@ -128,7 +128,8 @@ class LinearFold:
     def _descend(self, rows: Rows, row: int) -> int:
         cells = rows.labels, rows.indptr, rows.indices, rows.values
         held: Any = self._sizes, self._seen, self._index, self._features, self._table, self._bias
-        undo: Any = self._epoch, self._touched, self._log, self._before
+        born = self._marks[-1].slots if self._marks else 0
+        undo: Any = born, self._epoch, self._touched, self._log, self._before
         return descend(*cells, row, self._learner.lr, self._learner.eps, *held, *undo)
 
     def _at(self, number: int) -> int:

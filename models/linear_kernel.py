@@ -133,7 +133,7 @@ def restore(table: NDArray[np.float64], slots: NDArray[np.int32], before: NDArra
     *(reads(i32), reads(i64), reads(i32), reads(f64), i64),
     *(f64, f64),
     *(writes(i64), writes(i64), writes(i64), writes(i32), writes(f64, 3), writes(f64, 2)),
-    *(i32, writes(i32), writes(i32), writes(f64, 3)),
+    *(i64, i32, writes(i32), writes(i32), writes(f64, 3)),
 )
 def descend(  # noqa: C901, PLR0912, PLR0915  in parts, which the compiler does not join, a fifth slower
     labels: NDArray[np.int32],
@@ -149,6 +149,7 @@ def descend(  # noqa: C901, PLR0912, PLR0915  in parts, which the compiler does 
     features: NDArray[np.int32],
     table: NDArray[np.float64],
     bias: NDArray[np.float64],
+    born: int,
     epoch: int,
     touched: NDArray[np.int32],
     log: NDArray[np.int32],
@@ -157,8 +158,8 @@ def descend(  # noqa: C901, PLR0912, PLR0915  in parts, which the compiler does 
     """One pass over the rows from `row` on; returns the row that found no room, or how many rows there are.
 
     sizes: slots in use, entries in the log.  seen: rows by class.  table (slots, K, 2): weight, sum of squares.
-    bias (K, 3): weight, sum of squares, mean.  What a slot held when it was first touched in this epoch goes into
-    log and before; slots new in this epoch don't.
+    bias (K, 3): weight, sum of squares, mean.  What one of the first `born` slots held when it was first touched in
+    this epoch goes into log and before.
     """
     vectors, used, logged = len(bias), sizes[0], sizes[1]
     room, mask = longest(indptr), len(index) - 1
@@ -183,14 +184,13 @@ def descend(  # noqa: C901, PLR0912, PLR0915  in parts, which the compiler does 
                 entry = index[at]
             if entry == 0:
                 features[used] = feature
-                touched[used] = epoch
                 used += 1
                 entry = (feature << 32) + used
                 index[at] = entry
             slots[i] = (entry & 0xFFFFFFFF) - 1
         for i in range(size):
             slot = slots[i]
-            if touched[slot] != epoch:
+            if slot < born and touched[slot] != epoch:
                 touched[slot] = epoch
                 log[logged] = slot
                 for k in range(vectors):

@@ -73,7 +73,7 @@ class Sisa:
         if shard.shape != (n,) or (n and not 0 <= shard.min() <= shard.max() < self.shards):
             raise BadSettings(f"each row needs a shard in 0..{self.shards - 1}")
         demand(self.learner.accepts(rows), "is not a row that this learner takes")
-        edges = np.arange(self.slices + 1) * n // self.slices
+        edges = (np.arange(self.slices + 1) * n // self.slices).tolist()
         made = [Shard.cut(self.learner, rows, np.flatnonzero(shard == s), edges) for s in range(self.shards)]
         # Without marks first: what the learner's pace is, caches warm.
         plain = made[0].learn_from(0, ())

@@ -32,35 +32,37 @@ class Timed:
 
 @dataclass(slots=True)
 class Shard:
-    """Rows slice by slice, their positions in `Sisa.fit`'s, how many are left; slice k ends at edges[k + 1].
+    """Rows and their positions in `Sisa.fit`'s; slice k is a view of those before edges[k + 1], `sizes` are left.
 
-    The work of a deletion besides learning is kept small: with many slices it would be most of it.
+    A deleted row becomes one without a label where the learner skips such rows: nothing else need move, and its
+    cells stay until the next fit.  Otherwise it is taken out.
     """
 
     learner: Learner
     fold: Fold
     edges: list[int]
+    rows: Rows
+    places: NDArray[np.int64]
     slices: list[Rows]
-    places: list[NDArray[np.int64]]
     sizes: list[int]
 
     @staticmethod
-    def cut(learner: Learner, rows: Rows, places: NDArray[np.int64], edges: NDArray[np.int64]) -> Shard:
+    def cut(learner: Learner, rows: Rows, places: NDArray[np.int64], edges: list[int]) -> Shard:
         """Nothing is learned yet.  places: the shard's positions in the rows, ascending."""
-        parts = [places[a:b] for a, b in pairwise(np.searchsorted(places, edges))]
-        slices = [rows.take(part) for part in parts]
-        return Shard(learner, begin(learner), edges.tolist(), slices, parts, [len(part) for part in parts])
+        shard = Shard(learner, begin(learner), edges, rows.take(places), places, [], [])
+        shard._slice()
+        return shard
 
     def learn_from(self, start: int, marks: Sequence[int]) -> Timed:
         """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`."""
         timed = Timed(rows=sum(self.sizes[start:]))
-        began, wanted = time.perf_counter(), set(marks)
-        for number, rows in enumerate(self.slices[start:], start + 1):
-            if self.sizes[number - 1]:
-                self.fold.learn(rows)
-            if number in wanted:
+        began, stops = time.perf_counter(), [number for number in marks if number > start]
+        for stop in [*stops, len(self.sizes)]:
+            self._learn(start, stop)
+            start = stop
+            if stop in marks:
                 marking = time.perf_counter()
-                self.fold.mark(number)
+                self.fold.mark(stop)
                 timed.mark += time.perf_counter() - marking
                 timed.marks += 1
         timed.learn = time.perf_counter() - began - timed.mark
@@ -74,17 +76,24 @@ class Shard:
 
     def delete(self, gone: NDArray[np.int64], way: Way, marks: Sequence[int]) -> tuple[int | None, Timed]:
         """Delete these positions (ascending); how many slices the starting point had learned, None if forgotten."""
+        at = self.places.searchsorted(gone)
         if way is Way.FORGET:
-            removed = Rows.concat([self.slices[number].take(at) for number, at in self._found(gone)])
+            removed = self.rows.take(at)
             began = time.perf_counter()
             self.fold.forget(removed)
             timed = Timed(time.perf_counter() - began, len(gone))
-            self._remove(gone)
+            self._remove(gone, at)
             return None, timed
         start = self._start(gone)
-        self._remove(gone)
+        self._remove(gone, at)
         self.fold.rewind(start)
         return start, self.learn_from(start, marks if way is Way.FOLD else ())
+
+    def _learn(self, start: int, stop: int) -> None:
+        if stop == start + 1:
+            self.fold.learn(self.slices[start])
+        elif stop > start:
+            self.fold.learn(_view(self.rows, *self.places.searchsorted([self.edges[start], self.edges[stop]])))
 
     def _start(self, gone: NDArray[np.int64]) -> int:
         """The newest mark before the first slice hit."""
@@ -94,23 +103,22 @@ class Shard:
     def _slice_of(self, position: int) -> int:
         return bisect_right(self.edges, position) - 1
 
-    def _found(self, gone: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
-        """Each slice that holds some of these positions, and where in it they stand."""
-        if len(gone) == 1:
-            numbers, parts = [self._slice_of(int(gone[0]))], [gone]
-        else:
-            ends = np.searchsorted(gone, self.edges)
-            numbers = np.flatnonzero(np.diff(ends)).tolist()
-            parts = [gone[ends[number] : ends[number + 1]] for number in numbers]
-        return [(k, self.places[k].searchsorted(part)) for k, part in zip(numbers, parts, strict=True)]
+    def _remove(self, gone: NDArray[np.int64], at: NDArray[np.intp]) -> None:
+        if self.learner.learns_unlabelled:
+            self.rows, self.places = without(self.rows, at), np.delete(self.places, at)
+            self._slice()
+            return
+        self.rows.labels[at] = -1
+        for position in gone.tolist():
+            self.sizes[self._slice_of(position)] -= 1
 
-    def _remove(self, gone: NDArray[np.int64]) -> None:
-        """A learner that skips rows without a label needs no other hole; their cells stay until the next fit."""
-        skips = not getattr(self.learner, "learns_unlabelled", False)
-        for number, at in self._found(gone):
-            self.sizes[number] -= len(at)
-            if skips:
-                self.slices[number].labels[at] = -1
-            else:
-                self.slices[number] = without(self.slices[number], at)
-                self.places[number] = np.delete(self.places[number], at)
+    def _slice(self) -> None:
+        bounds = self.places.searchsorted(self.edges)
+        self.slices = [_view(self.rows, a, b) for a, b in pairwise(bounds)]
+        self.sizes = np.diff(bounds).tolist()
+
+
+def _view(rows: Rows, start: int, stop: int) -> Rows:
+    """The rows from start to stop, in the same memory."""
+    a, b = rows.indptr[start], rows.indptr[stop]
+    return Rows(rows.labels[start:stop], rows.indptr[start : stop + 1] - a, rows.indices[a:b], rows.values[a:b])

@@ -24,8 +24,8 @@ from processor.view import slice_start
 
 __all__ = ["Intake"]
 
-_MOST_FIELDS = 4500
-"""Of one script: some 20 ms of Redis. 2,000 inserts of as many subjects are below it; deletions write twice that."""
+_AT_ONCE = 1000
+"""Records that one script applies, so that none is long: deletions write four fields each."""
 
 
 class Intake:
@@ -42,13 +42,13 @@ class Intake:
         """Apply what the batch holds beyond `applied`. Raises Fenced, RolledBack, StateUnavailable."""
         applied = owned.view.applied
         records = [record for record in batch.records if record.offset >= applied]
+        for at in range(0, len(records) or 1, _AT_ONCE):
+            behind = records[at + _AT_ONCE : at + _AT_ONCE + 1]
+            self._apply(owned, records[at : at + _AT_ONCE], behind[0].offset if behind else batch.stop)
+
+    def _apply(self, owned: Owned, records: Sequence[Record], stop: int) -> None:
         items = self.items(owned.partition, records)
-        planned = plan(items, self._look_up(owned, items), owned.view, self._frame(owned, batch))
-        if planned.fields > _MOST_FIELDS and len(records) > 1:
-            middle = records[len(records) // 2].offset
-            self.apply(owned, Batch(records[: len(records) // 2], batch.start, middle))
-            self.apply(owned, Batch(records[len(records) // 2 :], middle, batch.stop))
-            return
+        planned = plan(items, self._look_up(owned, items), owned.view, self._frame(owned, stop))
         self._write(owned, planned, records)
         self._remember(owned, planned, records)
 
@@ -125,11 +125,11 @@ class Intake:
         if rows:
             owned.open_rows.add(*members_of(rows, self._settings.classes, self._settings.features))
 
-    def _frame(self, owned: Owned, batch: Batch) -> Frame:
+    def _frame(self, owned: Owned, stop: int) -> Frame:
         settings = self._settings
         return Frame(
             owned.view.applied,
-            max(batch.stop, owned.view.applied),
+            max(stop, owned.view.applied),
             settings.shards_per_partition,
             settings.slice_span,
             settings.forget_within,

@@ -70,12 +70,6 @@ class Plan:
     change: Change = field(default_factory=Change)
     counts: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def fields(self) -> int:
-        """How many fields of hashes it writes: what its script costs."""
-        tables = sum(map(len, self.change.tables.values()))
-        return tables + len(self.kills) + len(self.records) + len(self.subjects)
-
 
 def plan(items: Iterable[Item], lookups: Lookups, view: View, frame: Frame) -> Plan:
     """What the items of [frame.start, frame.stop) change, given what is known of those they name."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.forest import Forest, Settings
 from tests.unit.test_forest_data import adult, as_bytes
 
-KINDS = ("bit", "constant", "few", "many", "all", "rare")
+KINDS = ("bit", "constant", "few", "many", "all", "rare", "seldom")
 
 
 @st.composite
@@ -32,8 +32,8 @@ def shapes(draw: st.DrawFn) -> Settings:
 
 
 def column(kind: str, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-    if kind == "bit":
-        return rng.integers(0, 2, n).astype(np.float64)
+    if kind in ("bit", "seldom"):
+        return (rng.random(n) < (0.5 if kind == "bit" else 0.04)).astype(np.float64)
     if kind == "constant":
         return np.full(n, -2.5)
     if kind == "few":
