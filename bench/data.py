@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from models import Rows, hash_texts
 from processor.generator import tweets
 
-__all__ = ["CLASSES", "FEATURES", "MAILS", "exponential_ages", "mails", "matrix", "tweet_rows", "tweet_texts"]
+__all__ = ["CLASSES", "FEATURES", "MAILS", "ages", "mails", "matrix", "tweet_rows", "tweet_texts"]
 
 FEATURES = 2**18
 CLASSES = ("ham", "spam")
@@ -50,9 +50,11 @@ def matrix(rows: Rows) -> csr_matrix:
     return csr_matrix((rows.values, rows.indices, rows.indptr), shape=(len(rows), FEATURES))
 
 
-def exponential_ages(rng: np.random.Generator, alive: NDArray[np.bool_], count: int, mean: float) -> NDArray[np.intp]:
-    """`count` distinct living positions, most of them recent: ages in rows are exponential with this mean."""
+def ages(rng: np.random.Generator, alive: NDArray[np.bool_], count: int, mean: float | None) -> NDArray[np.intp]:
+    """`count` distinct living positions, ascending: ages in rows are exponential with this mean, uniform without."""
     left = np.flatnonzero(alive)[::-1]
+    if mean is None:
+        return np.sort(rng.choice(left, count, replace=False))
     chosen: dict[int, None] = {}
     while len(chosen) < count:
         for age in rng.exponential(mean, count).astype(int).tolist():

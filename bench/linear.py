@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.clock import interleaved, seconds
-from bench.data import CLASSES, FEATURES, exponential_ages, mails, tweet_rows
+from bench.data import CLASSES, FEATURES, ages, mails, tweet_rows
 from bench.figures import Figure, Report
 from bench.machine import pin
 from bench.peers import PlainSisa, Tuned, river_seconds, tuned_sgd
@@ -109,18 +109,15 @@ def _refits(bench: _Bench, best: Tuned, report: Report) -> list[float]:
 
 
 def _singles(bench: _Bench, sgd: Sequence[float], report: Report) -> None:
-    sisa, alive = bench.sisa(), np.ones(len(bench.train), np.bool_)
-    few = bench.train.take(np.arange(len(bench.train) // 10))
+    n = len(bench.train)
+    sisa = bench.sisa()
+    few = bench.train.take(np.arange(n // 10))
     small = _fitted(bench.learner, few, bench.home[: len(few)])
-    small_alive = np.ones(len(few), np.bool_)
-    near = len(bench.train) / 200
     calls = {
         "whole": bench.whole_refit,
         "sharded": bench.sharded_refit,
-        _UNIFORM: lambda: _one_by_one(sisa, alive, bench.rng, len(alive) * 100.0),
-        _RECENT: lambda: _one_by_one(sisa, alive, bench.rng, len(alive) / 20),
-        "flat": lambda: _one_by_one(sisa, alive, bench.rng, near),
-        "flat, a tenth": lambda: _one_by_one(small, small_alive, bench.rng, near),
+        **_one_by_one(sisa, bench, {_UNIFORM: None, _RECENT: n / 20, "flat": n / 200}),
+        **_one_by_one(small, bench, {"flat, a tenth": n / 200}),
     }
     found = interleaved(calls, bench.runs)
     each = {name: [value / _TIMES for value in found[name]] for name in found}
@@ -137,12 +134,20 @@ _TIMES = 40
 """Deletions, one by one, in a run."""
 
 
-def _one_by_one(sisa: Sisa, alive: NDArray[np.bool_], rng: np.random.Generator, mean: float) -> None:
-    """Ages are exponential; where the mean is much more than the log, as good as uniform."""
-    gone = exponential_ages(rng, alive, _TIMES, mean)
-    for position in rng.permutation(gone):
+def _one_by_one(sisa: Sisa, bench: _Bench, means: Mapping[str, float | None]) -> dict[str, Callable[[], None]]:
+    """For each mean age a call that deletes the next `_TIMES` rows, chosen now: exponential ages, None for uniform."""
+    alive = np.ones(sisa.rows_left, np.bool_)
+    calls: dict[str, Callable[[], None]] = {}
+    for name, mean in means.items():
+        gone = ages(bench.rng, alive, _TIMES * (bench.runs + 1), mean)
+        alive[gone] = False
+        calls[name] = partial(_delete_next, sisa, iter(bench.rng.permutation(gone).reshape(-1, _TIMES)))
+    return calls
+
+
+def _delete_next(sisa: Sisa, turns: Iterator[NDArray[np.intp]]) -> None:
+    for position in next(turns):
         sisa.delete(position[None])
-    alive[gone] = False
 
 
 def _own_refit(found: dict[str, list[float]]) -> list[float]:
@@ -158,10 +163,10 @@ def _flat(many: Sequence[float], few: Sequence[float]) -> Figure:
 
 def _batches(bench: _Bench, report: Report) -> None:
     count = len(bench.train) // 200
-    for name, mean in ((_UNIFORM, len(bench.train) * 100.0), (_RECENT, len(bench.train) / 20)):
+    for name, mean in ((_UNIFORM, None), (_RECENT, len(bench.train) / 20)):
         ours, halves, refit = [], [], []
         for _ in range(_BATCH_RUNS):
-            gone = exponential_ages(bench.rng, np.ones(len(bench.train), np.bool_), count, mean)
+            gone = ages(bench.rng, np.ones(len(bench.train), np.bool_), count, mean)
             ours.append(_batch(bench, gone, np.ones(_SHARDS, np.bool_)))
             halves.append(max(_batch(bench, gone, np.arange(_SHARDS) % 2 == half) for half in (0, 1)))
             refit.append(min(seconds(bench.whole_refit), seconds(bench.sharded_refit)))

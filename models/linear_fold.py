@@ -99,9 +99,8 @@ class LinearFold:
     def drop(self, number: int) -> None:
         droppable(number)
         at = self._at(number)
-        if at + 1 == len(self._marks):
-            self._keep_log()
         gone, kept = self._marks.pop(at), self._marks[at - 1]
+        # Of a slot touched on both sides the older value is the one to come back to.
         new = ~np.isin(gone.log, kept.log)
         kept.log = np.concatenate([kept.log, gone.log[new]])
         kept.before = np.concatenate([kept.before, gone.before[new]])

@@ -12,7 +12,7 @@ import pytest
 
 from bench.__main__ import MEASUREMENTS, main
 from bench.clock import interleaved
-from bench.data import exponential_ages
+from bench.data import ages
 from bench.deletions import gaps_of
 from bench.figures import Figure, Report, Table, percentile
 from bench.memory import filled, held
@@ -65,9 +65,11 @@ def test_calls_take_turns_and_the_first_is_not_counted() -> None:
 
 def test_ages_are_distinct_living_and_mostly_recent() -> None:
     alive = np.arange(1000) % 2 == 0
-    chosen = exponential_ages(np.random.default_rng(1), alive, 100, 50.0)
-    assert len(set(chosen.tolist())) == 100
+    chosen, uniform = (ages(np.random.default_rng(1), alive, 100, mean) for mean in (50.0, None))
+    assert len(set(chosen.tolist())) == len(set(uniform.tolist())) == 100
     assert alive[chosen].all()
+    assert alive[uniform].all()
+    assert (uniform < 500).sum() > 30
     assert (chosen >= 800).sum() > 50 > (chosen < 400).sum()
 
 

@@ -93,3 +93,24 @@ def test_what_a_fold_refuses_leaves_it_as_it_was(learner: Learner, stepwise: boo
             call(absent)
     assert fold.marks == [0, 5]
     assert digest(learner, fold.state()) == whole(learner, part(0, 50))
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_what_a_dropped_mark_knew_is_kept_by_the_one_before(learner: Learner, newest: bool) -> None:
+    # given: all that is learned after the first mark has been met before it
+    fold = begin(learner)
+    fold.learn(part(0, 200))
+    fold.mark(1)
+    fold.learn(part(0, 50))
+    fold.mark(2)
+    fold.learn(part(30, 150))
+    if not newest:
+        fold.mark(3)
+        fold.learn(part(20, 80))
+    # when
+    fold.drop(2)
+    fold.learn(part(100, 200))
+    fold.rewind(1)
+    # then
+    assert digest(learner, fold.state()) == whole(learner, part(0, 200))
