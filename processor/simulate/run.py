@@ -24,6 +24,7 @@ __all__ = ["LEARNERS", "Outcome", "run_seed", "run_seeds"]
 LEARNERS = ("naive-bayes", "linear")
 """One that forgets and one that folds: between them they take every path."""
 _BY_SEED = (*LEARNERS, "forest", *LEARNERS, "pu-naive-bayes", "linear", "pu-linear")
+_HASH_SEED = "PYTHONHASHSEED"
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from processor.settings import LearnerName, Settings
 
 
 def settings(learner: str, **more: Any) -> Settings:
-    return Settings(**({"learner": learner, "secret": "a secret of tests, 32 bytes long", "features": 64} | more))
+    values: dict[str, Any] = {"learner": learner, "secret": "a secret of tests, 32 bytes long", "features": 64}
+    return Settings(**values | more)
 
 
 def test_the_names_are_those_of_the_models() -> None:
