@@ -37,11 +37,12 @@ format: $(STAMP) ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure everything beside its peers (about an hour), figures as JSON in bench/out
+bench: $(STAMP) ## measure everything beside its peers (about an hour), figures in bench/out and README.md
 	@mkdir -p bench/out
 	for name in text naive-bayes linear checkpoints forest ingest; do \
 	  $(BIN)/python -m bench $$name --json bench/out/$$name.json || exit 1; \
 	done
+	$(BIN)/python -m bench.readme
 
 up: $(STAMP) ## start local Kafka and Redis
 	$(BIN)/unlearn services up

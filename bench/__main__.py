@@ -12,18 +12,19 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import checkpoints, ingest, linear, naive_bayes, text
+from bench import checkpoints, forest, ingest, linear, naive_bayes, text
 from bench.figures import Report
 from bench.show import show
 from processor.errors import UnlearnError
 
 
 class Measurement(NamedTuple):
-    """`run(config, quick, tick)` calls `tick(what comes)` `phases(quick)` times."""
+    """`run(config, quick, tick)` calls `tick(what comes)` `phases(quick)` times; `reads`: it takes `data`, a path."""
 
     what: str
-    run: Callable[[Path | None, bool, Callable[[str], None]], Report]
+    run: Callable[..., Report]
     phases: Callable[[bool], int]
+    reads: bool = False
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -39,6 +40,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "naive-bayes": Measurement(
         "naive Bayes: deletions and scores beside scikit-learn's refits and River", naive_bayes.run, naive_bayes.phases
+    ),
+    "forest": Measurement(
+        "the forest on Adult: builds, deletions, memory and accuracy beside dare_rf's and scikit-learn's",
+        forest.run,
+        forest.phases,
+        reads=True,
     ),
     "text": Measurement("texts to counts beside HashingVectorizer", text.run, text.phases),
     "checkpoints": Measurement("rows to learn anew under each checkpoint policy", checkpoints.run, checkpoints.phases),
@@ -57,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(level=logging.ERROR)
     try:
-        report = _measured(MEASUREMENTS[options.name], options.config, options.quick)
+        report = _measured(MEASUREMENTS[options.name], options.config, options.quick, options.data)
     except (UnlearnError, TimeoutError) as error:
         print(f"{options.name}: {error}", file=sys.stderr)
         return 1
@@ -73,16 +80,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list what can be measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it runs, measures nothing")
+    parser.add_argument("--data", type=Path, metavar="FILE", help="of forest: Adult as CSV, may end in .gz")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, as for `unlearn`")
     return parser
 
 
-def _measured(measurement: Measurement, config: Path | None, quick: bool) -> Report:
+def _measured(measurement: Measurement, config: Path | None, quick: bool, data: Path | None) -> Report:
+    given = {"data": data} if measurement.reads else {}
     screen = console(stderr=True)
     columns = BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("starting", total=measurement.phases(quick) + 1)
-        return measurement.run(config, quick, lambda phase: progress.update(task, advance=1, description=phase))
+        return measurement.run(
+            config, quick, lambda phase: progress.update(task, advance=1, description=phase), **given
+        )
 
 
 def console(*, stderr: bool) -> Console:

@@ -70,7 +70,7 @@ class Place:
         *,
         first: Sequence[str] = ("work", "--drain"),
         ended_after: float = 0,
-        within: float = 250,
+        within: float = 280,
     ) -> dict[str, Ran]:
         """Each model by name, after a process was killed at each of its points and a last one came to its end.
 

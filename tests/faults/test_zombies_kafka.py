@@ -141,6 +141,7 @@ def test_waking_with_a_manifest_in_hand_that_looks_newer(tale: Tale) -> None:
     assert tale.said_by(tale.zombies_token) == 1
 
 
+@pytest.mark.soak
 def test_waking_in_mid_file(tale: Tale) -> None:
     tale.field.roll_back(tale.early)
     tale.freeze(Point("rename in write_slice", 1, False), **SLOWLY)

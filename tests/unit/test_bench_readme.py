@@ -1,0 +1,34 @@
+"""The README's table of figures says what was measured, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.readme import table, with_table
+
+
+def figure(**changed: Any) -> dict[str, Any]:
+    plain = {"name": "a.b", "ours": 0.5, "peer": 4.0, "unit": "ms", "ratio": 8.0, "goal": 10.0, "met": False}
+    return plain | changed
+
+
+def test_a_missed_goal_is_said_aloud() -> None:
+    (row,) = table([{"figures": [figure()]}]).splitlines()[2:]
+
+    assert row == "| `a.b` | 0.5 ms | 4 ms | 8x | 10 | **no** |"
+
+
+def test_a_missing_peer_is_no_figure_and_is_not_met() -> None:
+    (row,) = table([{"figures": [figure(peer=None, ratio=None)]}]).splitlines()[2:]
+
+    assert row == "| `a.b` | 0.5 ms |  |  | 10 | **no** |"
+
+
+def test_what_has_neither_goal_nor_peer_stays_in_the_json() -> None:
+    assert len(table([{"figures": [figure(goal=None, peer=None)]}]).splitlines()) == 2
+
+
+def test_only_what_stands_between_the_markers_changes() -> None:
+    text = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter"
+
+    assert with_table(text, "new") == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter"
