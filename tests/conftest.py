@@ -33,6 +33,7 @@ SECRET = "a secret of the tests, 32 bytes.."
 MakeSettings = Callable[..., Settings]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests stay together, in one process of tests."""
     for item in items:

@@ -53,6 +53,7 @@ class OwnRedis:
         options = {"appendonly": "yes", "appendfsync": "always", "save": "", "auto-aof-rewrite-percentage": "0"}
         options |= {"port": str(self._port), "bind": "127.0.0.1", "logfile": "log", "aof-use-rdb-preamble": "no"}
         command = [find_binary(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        command += ["--rename-command", "BGREWRITEAOF", ""]
         self._process = subprocess.Popen(command, cwd=self._folder)
         deadline = time.monotonic() + 20
         while not self._answers():
