@@ -1,4 +1,4 @@
-# ruff: noqa: C901  a kernel: calls of many arguments cost more than branches
+# ruff: noqa: C901, PLR0912  a kernel: calls of many arguments cost more than branches
 """Kernels that code rows: columns of at most two values as bits, others as places in a dictionary; and find rows.
 
 low, high (features,): the two values of a column of bits, high is NaN while only one was seen.
@@ -22,31 +22,45 @@ Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 
 FITS, NEW_SHAPE = -2, -1
+_TINY, _HUGE = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 _ONE = np.uint64(1)
 _SHIFT = np.uint64(29)
 
 
-@kernel(i64, reads(f64), writes(f64))
-def two_values(column: Floats, found: Floats) -> Any:
-    """How many distinct values there are, 3 for more than two; the smaller into found[0], the larger into found[1]."""
-    count = 0
-    for x in column:
-        if count == 0:
-            found[0] = x
-            count = 1
-        elif count == 1 and x != found[0]:
-            found[0], found[1] = min(x, found[0]), max(x, found[0])
-            count = 2
-        elif count == 2 and x != found[0] and x != found[1]:
-            return 3
-    return count
+@kernel(flag, reads(f64), writes(f64))
+def normalise(x: Floats, out: Floats) -> Any:
+    """x with 0.0 for -0.0;  false if a number is NaN, infinite or subnormal."""
+    good = True
+    for i in range(len(x)):
+        v = x[i]
+        good &= (v == 0.0) | ((v >= _TINY) & (v <= _HUGE)) | ((v <= -_TINY) & (v >= -_HUGE))
+        out[i] = v + 0.0
+    return good
 
 
-@kernel(none, reads(f64), f64, writes(u64, 2), i64)
-def set_bits(column: Floats, low: Any, bits: Words, b: Any) -> None:
-    """Bit b of the rows from 0 on: whether the value is not the low one.  The bits are 0 before."""
-    for i in range(len(column)):
-        bits[i, b >> 6] |= np.uint64(column[i] != low) << np.uint64(b & 63)
+@kernel(none, reads(f64, 2), writes(f64), writes(f64), writes(u8))
+def survey(x: Floats, low: Floats, high: Floats, many: Any) -> None:
+    """Each column's two values, high is NaN if there is but one;  or many = 1, there are more."""
+    for f in range(x.shape[1]):
+        low[f], high[f], many[f] = (x[0, f] if len(x) else 0.0), np.nan, 0
+    for i in range(1, len(x)):
+        for f in range(x.shape[1]):
+            v = x[i, f]
+            if v != low[f] and v != high[f] and not many[f]:
+                if np.isnan(high[f]):
+                    low[f], high[f] = min(v, low[f]), max(v, low[f])
+                else:
+                    many[f] = 1
+
+
+@kernel(none, reads(f64, 2), reads(i32), reads(f64), writes(u64, 2))
+def set_bits(x: Floats, where: Ints, low: Floats, bits: Words) -> None:
+    """The bits of rows from 0 on, 0 before: whether a value is not its column's low one."""
+    for i in range(len(x)):
+        for f in range(len(where)):
+            if where[f] < 0:
+                b = -1 - where[f]
+                bits[i, b >> 6] |= np.uint64(x[i, f] != low[f]) << np.uint64(b & 63)
 
 
 @kernel(
@@ -56,6 +70,7 @@ def set_bits(column: Floats, low: Any, bits: Words, b: Any) -> None:
     reads(f64),
     writes(f64),
     writes(f64),
+    writes(i32),
     writes(i32),
     writes(i64, 2),
     reads(i64),
@@ -69,6 +84,7 @@ def code_rows(
     high: Floats,
     values: Floats,
     order: Ints,
+    ranks: Ints,
     places: Longs,
     rooms: Longs,
     bits: Words,
@@ -107,6 +123,9 @@ def code_rows(
             for j in range(start + size, first, -1):
                 order[j] = order[j - 1]
             order[first] = size
+            for j in range(start, start + size):
+                ranks[j] += ranks[j] >= first - start
+            ranks[start + size] = first - start
             values[start + size] = x[i, f]
             places[column, 1] = size + 1
             ids[i, column] = size

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.errors import BadRows
 from models.forest import layout as at
+from models.forest.coding import normalise
 from models.forest.predict import predict
 from models.forest.publish import Trees, publish
 from models.forest.settings import Settings, check_width
@@ -25,7 +26,6 @@ from models.forest.trees import STACK_ROOM, run
 MAX_ROWS = 2**21  # beyond, the exact criterion would leave 64 bits
 _NOTHING: NDArray[np.uint64] = np.empty(0, np.uint64)
 _NO_SLOTS: NDArray[np.int32] = np.empty(0, np.int32)
-_TINY = np.finfo(np.float64).tiny
 
 
 class Cost(NamedTuple):
@@ -52,13 +52,14 @@ class Forest:
         self._numbers: NDArray[np.int64]
         self._roots: NDArray[np.int64]
         self._dirty: NDArray[np.uint8]
+        self._tree_rows: int
         self._scratch: tuple[NDArray[Any], ...] | None
         self._trees: Trees | None
         self.settings, self.n_classes, self.n_features = settings, n_classes, n_features
         self._share = np.uint64(int(Fraction(settings.share) * 2**64) - 1)
         self._salts = _salts(settings.seed, settings.trees)
         self._no_rows = np.empty((0, n_features)), np.empty(0, np.int32)
-        self._start(_table(_NOTHING, np.empty((0, n_features)), np.empty(0, np.int32)))
+        self._start(Table(self._no_rows[0], _NOTHING, self._no_rows[1]))
 
     def __len__(self) -> int:
         return self._table.n
@@ -127,10 +128,7 @@ class Forest:
         table = self._table
         slots = table.slots()
         slots = slots[np.argsort(table.keys[slots], kind="stable")]
-        x = np.empty((len(slots), self.n_features))
-        for f in range(self.n_features):
-            x[:, f] = table.column(f, slots)
-        return table.keys[slots], x, table.labels[slots]
+        return table.keys[slots], table.content(slots), table.labels[slots]
 
     def class_counts(self) -> NDArray[np.int64]:
         """Rows of each class, (n_classes,)."""
@@ -182,6 +180,8 @@ class Forest:
         self._heap = np.zeros(64, np.int32)
         entry = at.SKETCH_HEADER + sketch * (2 + self.n_classes)
         self._image_size = at.IMAGE_HEADER + 4 * table.bits.shape[1] + 2 * len(table.ids) + wanted * entry + 64
+        expected = table.n * s.share
+        self._tree_rows = min(table.n, int(expected + 4 * expected**0.5))
         self._scratch = None
         self._trees = None
         self._run(at.GROW, _NO_SLOTS, table.slots())
@@ -204,18 +204,17 @@ class Forest:
         table = self._table
         slots = table.slots()
         slots = slots[table.gone[slots] == 0]
-
-        def column(f: int) -> NDArray[np.float64]:
-            return np.concatenate([table.column(f, slots), x[:, f]])
-
         return Table(
-            column, np.concatenate([table.keys[slots], keys]), np.concatenate([table.labels[slots], y]), self.n_features
+            np.concatenate([table.content(slots), x]),
+            np.concatenate([table.keys[slots], keys]),
+            np.concatenate([table.labels[slots], y]),
         )
 
     def _run(self, task: int, gone: NDArray[np.int32], added: NDArray[np.int32]) -> None:
         table, tree = self._table, 0
-        work = self._room()
+        moves = np.empty(len(gone), np.int32), np.empty(len(added), np.int32)
         while True:
+            work = self._room()
             tree = run(
                 task,
                 tree,
@@ -234,39 +233,45 @@ class Forest:
                 table.bits,
                 table.ids,
                 table.labels,
-                table.values,
+                table.ranks,
                 table.values.view(np.uint64),
                 table.order,
                 table.places,
                 table.where,
+                *moves,
                 *work,
             )
             if tree == len(self._roots):
                 return
-            self._widen()
+            if self._numbers[at.N_NEED] + 8 > len(work[0]):
+                self._tree_rows = int(self._numbers[at.N_NEED])
+                self._scratch = None
+            else:
+                self._widen(tree if task == at.GROW else 0)
 
-    def _widen(self) -> None:
-        """Room for one tree more at least; pages that nobody touches cost no memory."""
-        n, top = self._table.n, int(self._numbers[at.N_TOP])
+    def _widen(self, grown: int) -> None:
+        """Room for one tree more at least, for all if some have grown; pages that nobody touches cost no memory."""
+        n, top = self._tree_rows, int(self._numbers[at.N_TOP])
         leaves = min(n + 1, 1 << self.settings.depth)
         tree = 2 * n + leaves * (64 + 4 * self.n_classes)
         caches = min(leaves, 1 + 4 * n // self._bucket) * self._image_size
-        heap = np.empty(max(top + top // 2, top + 3 * tree + caches + 16384), np.int32)
+        rest = int(1.1 * top / grown * (len(self._roots) - grown)) if grown else top // 2
+        heap = np.empty(top + max(rest, 0) + 3 * tree + caches + 16384, np.int32)
         heap[:top] = self._heap[:top]
         self._heap = heap
 
     def _room(self) -> tuple[NDArray[Any], ...]:
-        table, s = self._table, self._numbers
-        slots = len(table.keys)
-        if self._scratch is None or len(self._scratch[0]) < slots + 8:
-            lists = tuple(np.empty(slots + 8, np.int32) for _ in range(4))
+        """Working arrays, for the rows of the largest tree."""
+        if self._scratch is None:
+            words, s = self._table.bits.shape[1], self._numbers
+            room = self._tree_rows + self._tree_rows // 32 + 64
             wanted, sketch = int(s[at.N_FEATURES]), int(s[at.N_SKETCH])
-            words = (1 + table.bits.shape[1]) * slots + 4 * sketch + 64
-            tally = (2 * slots + sketch + 2) * self.n_classes + 2 * slots + sketch + 4 * wanted + 64
+            tally = (self.n_classes + 1) * (room + at.FEW + sketch + 2) + 2 * wanted + 1024 + 64
             self._scratch = (
-                *lists,
+                np.empty(room, np.int32),
+                np.empty(room, np.int32),
                 np.empty(self._image_size, np.int32),
-                np.empty(words, np.uint64),
+                np.empty((1 + words) * (room + 1) + 64, np.uint64),
                 np.empty(tally, np.int64),
                 np.empty((wanted + 1) * (sketch + 1), np.float64),
                 np.empty((STACK_ROOM, 9), np.int64),
@@ -286,10 +291,6 @@ class Forest:
         if len(labels) and (labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= self.n_classes):
             raise BadRows(f"labels must be whole numbers in 0..{self.n_classes - 1}")
         return rows, labels.astype(np.int32)
-
-
-def _table(keys: NDArray[np.uint64], x: NDArray[np.float64], y: NDArray[np.int32]) -> Table:
-    return Table(lambda f: np.ascontiguousarray(x[:, f]), keys, y, x.shape[1])
 
 
 def _salts(seed: int, trees: int) -> NDArray[np.uint64]:
@@ -318,7 +319,7 @@ def _dense(x: ArrayLike, n_features: int) -> NDArray[np.float64]:
         raise BadRows("rows are not numbers") from None
     if rows.ndim != 2 or rows.shape[1] != n_features:
         raise BadRows(f"rows are not of shape (n, {n_features})")
-    size = np.abs(rows)
-    if not (np.isfinite(rows) & ((size >= _TINY) | (size == 0))).all():
+    checked = np.empty_like(rows)
+    if not normalise(rows.reshape(-1), checked.reshape(-1)):
         raise BadRows("a row holds NaN, infinity or a subnormal number")
-    return rows + 0.0  # -0.0 becomes 0.0
+    return checked

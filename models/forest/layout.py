@@ -45,9 +45,7 @@ N_RANDOM = 3
 N_LEAF = 4
 N_BUCKET = 5
 N_CLASSES = 6
-N_COLUMNS = 7
 N_WORDS = 8
-N_BITS = 9
 N_SKETCH = 10
 N_LAZY = 11
 N_TOP = 12  # first free int of the heap
@@ -58,7 +56,9 @@ N_COST_NODES = 16
 N_COST_ROWS = 17
 N_FREE = 18  # heads of the free lists, one a size class
 SIZE_CLASSES = 216
-NUMBERS = N_FREE + SIZE_CLASSES
+FEW = 512  # values that are counted all, even if a node has half as many rows
+N_NEED = N_FREE + SIZE_CLASSES  # rows of the tree that comes next
+NUMBERS = N_NEED + 1
 
 # Tasks for all trees.
 GROW = 0

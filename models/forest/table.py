@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import BadRows, NotLearned
 from models.forest import coding
-
-Column = Callable[[int], NDArray[np.float64]]
 
 _CONFLICT = "two rows have the same key and another content"
 
@@ -18,11 +14,10 @@ _CONFLICT = "two rows have the same key and another content"
 class Table:
     """Rows in slots: keys, labels (slots,), bits (slots, words), ids (numeric columns, slots).  See `trees`."""
 
-    def __init__(self, column: Column, keys: NDArray[np.uint64], labels: NDArray[np.int32], n_features: int) -> None:
-        """Rows given by column, a function from a feature to its values (n,).  Raises BadRows."""
+    def __init__(self, x: NDArray[np.float64], keys: NDArray[np.uint64], labels: NDArray[np.int32]) -> None:
+        """Rows x (n, features).  Raises BadRows."""
         n = len(keys)
         room = max(16, n + n // 8)
-        self.n_features = n_features
         self.n = self.used = n
         self.free: list[int] = []
         self.deleted = 0
@@ -30,55 +25,45 @@ class Table:
         self.labels = np.zeros(room, np.int32)
         self.gone = np.zeros(room, np.uint8)
         self.keys[:n], self.labels[:n] = keys, labels
-        self._code(column, room)
+        self._code(x, room)
         self._reindex(room)
         if coding.enter(np.arange(n, dtype=np.int32), *self._entry()) < n:
             raise BadRows(_CONFLICT)
 
-    def _code(self, column: Column, room: int) -> None:
-        self.where = np.empty(self.n_features, np.int32)
-        self.low = np.zeros(self.n_features)
-        self.high = np.full(self.n_features, np.nan)
-        ends, n_bits = np.empty(2), 0
-        numeric: list[tuple[NDArray[np.float64], NDArray[np.int32]]] = []
-        bits = np.zeros((room, max(1, -(-self.n_features // 64))), np.uint64)
-        for f in range(self.n_features):
-            x = column(f)
-            distinct = coding.two_values(x, ends)
-            if distinct <= 2:
-                self.low[f] = ends[0] if distinct else 0.0
-                self.high[f] = ends[1] if distinct == 2 else np.nan
-                self.where[f] = -1 - n_bits
-                if distinct == 2:
-                    coding.set_bits(x, ends[0], bits, n_bits)
-                n_bits += 1
-            else:
-                self.where[f] = len(numeric)
-                values, place = np.unique(x, return_inverse=True)
-                numeric.append((values, place.astype(np.int32)))
-        self.bits = np.ascontiguousarray(bits[:, : max(1, -(-n_bits // 64))])
+    def _code(self, x: NDArray[np.float64], room: int) -> None:
+        features = x.shape[1]
+        self.low, self.high, many = np.empty(features), np.empty(features), np.empty(features, np.uint8)
+        coding.survey(x, self.low, self.high, many)
+        wide = many == 1
+        self.where = np.where(wide, np.cumsum(wide) - 1, -np.cumsum(~wide)).astype(np.int32)
+        self.low[wide], self.high[wide] = 0.0, np.nan
+        self.bits = np.zeros((room, max(1, -(-int((~wide).sum()) // 64))), np.uint64)
+        coding.set_bits(x, self.where, self.low, self.bits)
+        numeric = [np.unique(x[:, f], return_inverse=True) for f in np.flatnonzero(wide)]
         self.ids = np.zeros((len(numeric), room), np.int32)
         sizes = np.array([len(values) for values, _ in numeric], np.int64)
         self.rooms = sizes + sizes // 8 + 16
         self.places = np.stack([np.cumsum(self.rooms) - self.rooms, sizes], axis=1).reshape(-1, 2)
         self.values = np.zeros(int(self.rooms.sum()) + 1)
         self.order = np.zeros(len(self.values), np.int32)
+        self.ranks = np.zeros(len(self.values), np.int32)
         for c, (values, ids) in enumerate(numeric):
             start = self.places[c, 0]
             self.values[start : start + len(values)] = values
             self.order[start : start + len(values)] = np.arange(len(values))
+            self.ranks[start : start + len(values)] = np.arange(len(values))
             self.ids[c, : self.n] = ids
 
-    def column(self, f: int, slots: NDArray[np.int32]) -> NDArray[np.float64]:
-        """The values of a feature, (len(slots),)."""
-        c = int(self.where[f])
-        if c >= 0:
-            numeric: NDArray[np.float64] = self.values[self.places[c, 0] + self.ids[c, slots]]
-            return numeric
-        b = -1 - c
-        above = (self.bits[slots, b >> 6] >> np.uint64(b & 63)) & np.uint64(1)
-        column: NDArray[np.float64] = np.where(above == 1, self.high[f], self.low[f])
-        return column
+    def content(self, slots: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The rows' values, (len(slots), features)."""
+        x = np.empty((len(slots), len(self.where)))
+        for f, c in enumerate(self.where.tolist()):
+            if c >= 0:
+                x[:, f] = self.values[self.places[c, 0] + self.ids[c, slots]]
+            else:
+                above = (self.bits[slots, (-1 - c) >> 6] >> np.uint64((-1 - c) & 63)) & np.uint64(1)
+                x[:, f] = np.where(above == 1, self.high[f], self.low[f])
+        return x
 
     def slots(self) -> NDArray[np.int32]:
         """Where rows stand."""
@@ -107,7 +92,17 @@ class Table:
             bits = np.zeros((len(x), self.bits.shape[1]), np.uint64)
             ids = np.zeros((len(x), len(self.ids)), np.int32)
             answer = coding.code_rows(
-                x, self.where, self.low, self.high, self.values, self.order, self.places, self.rooms, bits, ids
+                x,
+                self.where,
+                self.low,
+                self.high,
+                self.values,
+                self.order,
+                self.ranks,
+                self.places,
+                self.rooms,
+                bits,
+                ids,
             )
             if answer == coding.FITS:
                 return bits, ids
@@ -190,8 +185,10 @@ class Table:
         rooms[column] *= 2
         starts = np.cumsum(rooms) - rooms
         values, order = np.zeros(int(rooms.sum()) + 1), np.zeros(int(rooms.sum()) + 1, np.int32)
+        ranks = np.zeros_like(order)
         for c, (start, size) in enumerate(self.places.tolist()):
             values[starts[c] : starts[c] + size] = self.values[start : start + size]
             order[starts[c] : starts[c] + size] = self.order[start : start + size]
-        self.rooms, self.values, self.order = rooms, values, order
+            ranks[starts[c] : starts[c] + size] = self.ranks[start : start + size]
+        self.rooms, self.values, self.order, self.ranks = rooms, values, order, ranks
         self.places = np.ascontiguousarray(np.stack([starts, self.places[:, 1]], axis=1))

@@ -3,27 +3,31 @@
 
 Arguments that come again and again: heap, numbers (see layout);  bits (slots, words) uint64, the columns with at
 most two values;  ids (numeric columns, slots) int32, a value's place in its column's dictionary;  labels (slots,);
-values, the dictionaries one after the other, raw the same bits as uint64, order each one's places by value;
+raw, the dictionaries one after the other, values as the bits of doubles;  order, each one's places by value, and
+ranks, where each place stands in that order;
 places (numeric columns, 2): where a dictionary starts, and its length;  where (features,): numeric column, or
 -1 - bit;  rows: slots, permuted in place;  image: a cache in the making;  words, tally, scores: room to work in.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
 from models.forest import layout as at
-from models.kernel import f64, flag, i32, i64, kernel, none, reads, u8, writes
+from models.kernel import f64, flag, i32, i64, none, reads, u8, writes
 
 u64 = types.uint64
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
+F = TypeVar("F", bound=Callable[..., Any])
 
 _M1 = np.uint64(0xFF51AFD7ED558CCD)
 _M2 = np.uint64(0xC4CEB9FE1A85EC53)
@@ -31,13 +35,27 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(0xFFFFFFFF)
 _ZERO, _ONE, _S32, _S33, _W63 = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(33), np.uint64(63)
 _NEAR = 1.0 - 1e-12
+_LEAN: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+_COARSE = 1024  # steps of the table that leads a rank to the knots around it
+_GATHERED = 64  # where the rows' bits begin in words; before them, a sketch's hashes
 _BATCH = 5  # a node is rebuilt when more than one in so many of its rows change at once
 _GROW, _PATH, _WALK, STACK_ROOM = 128, 256, 384, 512  # where each kernel's part of the stack begins
 
 HEAP, NUMBERS, BITS, IDS, LABELS = writes(i32), writes(i64), reads(u64, 2), reads(i32, 2), reads(i32)
-VALUES, RAW, ORDER, PLACES, WHERE = reads(f64), reads(u64), reads(i32), reads(i64, 2), reads(i32)
+RANKS, RAW, ORDER, PLACES, WHERE = reads(i32), reads(u64), reads(i32), reads(i64, 2), reads(i32)
 ROWS, IMAGE, WORDS, TALLY, SCORES = writes(i32), writes(i32), writes(u64), writes(i64), writes(f64)
 STACK, KEYS = writes(i64, 2), writes(u64)
+
+
+def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
+    """As `models.kernel.kernel`, without counting references to arrays, for none is made here: that counting cost a
+    tenth of a deletion."""
+
+    def compiled(function: F) -> F:
+        done: F = numba.njit(returns(*arguments), cache=True, nogil=True, **_LEAN)(function)
+        return done
+
+    return compiled
 
 
 @kernel(u64, u64)
@@ -163,17 +181,17 @@ def activate(numbers: Longs, image: Ints, sketch: Any, n: Any, salt: Any, raw: W
     image[sketch + at.SKETCH_FLAGS] = flags
 
 
-@kernel(i64, IMAGE, i64, i64, f64, VALUES, i64)
-def find_value(image: Ints, first: Any, length: Any, x: Any, values: Floats, start: Any) -> Any:
-    """How many of the entries, sorted by value, are below x."""
+@kernel(i64, IMAGE, i64, i64, i64, RANKS, i64)
+def find_value(image: Ints, first: Any, length: Any, rank: Any, ranks: Ints, start: Any) -> Any:
+    """How many of the entries, sorted by value, are below the value of this rank."""
     if length == 0:
         return 0
     low = 0
     while length > 1:
         half = length >> 1
-        low += half * (values[start + image[np.uint64(first + low + half - 1)]] < x)
+        low += half * (ranks[start + image[np.uint64(first + low + half - 1)]] < rank)
         length -= half
-    return low + (values[start + image[np.uint64(first + low)]] < x)
+    return low + (ranks[start + image[np.uint64(first + low)]] < rank)
 
 
 @kernel(i64, WORDS, i64, i64, u64)
@@ -193,7 +211,7 @@ def insert_small(words: Words, length: Any, most: Any, h: Any) -> Any:
     return e
 
 
-@kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, LABELS, RAW, ORDER, PLACES, IMAGE, i64, WORDS, TALLY)
+@kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, ROWS, RAW, ORDER, PLACES, IMAGE, i64, WORDS, TALLY)
 def sketch_dense(
     numbers: Longs,
     rows: Ints,
@@ -202,7 +220,7 @@ def sketch_dense(
     column: Any,
     salt: Any,
     ids: Ints,
-    labels: Ints,
+    spare: Ints,
     raw: Words,
     order: Ints,
     places: Longs,
@@ -214,10 +232,21 @@ def sketch_dense(
     """Count every value of the dictionary; keep those with the smallest hashes.  The sketch's length, or -1 - it
     if it is not complete."""
     start, size, classes, most = places[column, 0], places[column, 1], numbers[at.N_CLASSES], numbers[at.N_SKETCH]
-    tally[: size * classes] = 0
-    for i in range(low, high):
-        row = rows[np.uint64(i)]
-        tally[np.uint64(ids[column, row] * classes + labels[row])] += 1
+    n, half = high - low, size * classes
+    if n >= 4 * size:  # two tables in turn: rows of one value need not wait for each other
+        tally[: 2 * half] = 0
+        for i in range(0, n - 1, 2):
+            one, two = rows[np.uint64(low + i)], rows[np.uint64(low + i + 1)]
+            tally[np.uint64(ids[column, one] * classes + spare[np.uint64(i)])] += 1
+            tally[np.uint64(half + ids[column, two] * classes + spare[np.uint64(i + 1)])] += 1
+        if n & 1:
+            tally[np.uint64(ids[column, rows[high - 1]] * classes + spare[n - 1])] += 1
+        for j in range(half):
+            tally[np.uint64(j)] += tally[np.uint64(half + j)]
+    else:
+        tally[:half] = 0
+        for i in range(n):
+            tally[np.uint64(ids[column, rows[np.uint64(low + i)]] * classes + spare[np.uint64(i)])] += 1
     sums = size * classes
     there, many = sums + classes, np.int64(0)
     for j in range(size):
@@ -259,7 +288,7 @@ def sketch_dense(
     return -1 - length if many > most else length
 
 
-@kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, LABELS, RAW, VALUES, PLACES, IMAGE, i64, WORDS, TALLY)
+@kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, ROWS, RAW, RANKS, PLACES, IMAGE, i64, WORDS, TALLY)
 def sketch_sparse(
     numbers: Longs,
     rows: Ints,
@@ -268,9 +297,9 @@ def sketch_sparse(
     column: Any,
     salt: Any,
     ids: Ints,
-    labels: Ints,
+    spare: Ints,
     raw: Words,
-    values: Floats,
+    ranks: Ints,
     places: Longs,
     image: Ints,
     sketch: Any,
@@ -278,57 +307,74 @@ def sketch_sparse(
     tally: Longs,
 ) -> Any:
     """Pick the values with the smallest hashes, then count around them: for few rows of a large dictionary."""
-    start, classes, most = places[column, 0], numbers[at.N_CLASSES], numbers[at.N_SKETCH]
-    first = sketch + at.SKETCH_HEADER
-    length, full, bound = 0, False, ~_ZERO
-    sorter = (most + 1) * classes
-    seen = np.uint64(sorter + most)
-    for i in range(high - low):
-        identity = ids[column, rows[np.uint64(low + i)]]
-        plain = raw[np.uint64(start + identity)]
-        # Doubles in the order of signed whole numbers.
-        tally[seen + np.uint64(i)] = np.int64(plain ^ ((_ZERO - (plain >> _W63)) >> _ONE))
-        h = mix(plain ^ salt)
-        if length == most and h >= bound:
-            full |= h > bound
-            continue
-        was_full = length == most
-        e = insert_small(words, length, most, h)
-        if e >= 0:
-            full |= was_full
-            length += not was_full
-            for j in range(length - 1, e, -1):
-                image[first + j] = image[first + j - 1]
-            image[first + e] = identity
-            bound = words[length - 1]
-    for i in range(1, length):
-        identity = image[first + i]
-        x = values[start + identity]
+    start, size, classes, most = places[column, 0], places[column, 1], numbers[at.N_CLASSES], numbers[at.N_SKETCH]
+    n, first = high - low, sketch + at.SKETCH_HEADER
+    knots = (most + 1) * classes
+    coarse = knots + most + 1
+    seen = np.uint64(coarse + _COARSE)
+    pool = seen + np.uint64(n)
+    # Only hashes below a limit that twice as many values as needed should pass are looked at closely.
+    limit = ~_ZERO
+    if n > 3 * most:
+        limit = limit // np.uint64(n) * np.uint64(2 * most)
+    while True:
+        many = np.uint64(0)
+        for i in range(n):
+            identity = ids[column, rows[np.uint64(low + i)]]
+            tally[seen + np.uint64(i)] = identity
+            tally[pool + many] = identity
+            many += np.uint64(mix(raw[np.uint64(start + identity)] ^ salt) <= limit)
+        length, full, bound = 0, many < np.uint64(n), ~_ZERO
+        for i in range(np.int64(many)):
+            identity = tally[pool + np.uint64(i)]
+            h = mix(raw[np.uint64(start + identity)] ^ salt)
+            was_full = length == most
+            if was_full and h >= bound:
+                full |= h > bound
+                continue
+            e = insert_small(words, length, most, h)
+            if e >= 0:
+                full |= was_full
+                length += not was_full
+                bound = words[length - 1]
+                for j in range(length - 1, e, -1):
+                    image[first + j] = image[first + j - 1]
+                image[first + e] = identity
+        if length == most or limit == ~_ZERO:
+            break
+        limit = ~_ZERO if limit >> np.uint64(62) else limit << np.uint64(2)
+    for i in range(length):
+        identity = np.int64(image[first + i])
+        rank = np.int64(ranks[start + identity])
         j = i
-        while j > 0 and values[start + image[first + j - 1]] > x:
+        while j > 0 and tally[knots + j - 1] > rank:
             image[first + j] = image[first + j - 1]
+            tally[knots + j] = tally[knots + j - 1]
             j -= 1
         image[first + j] = identity
+        tally[knots + j] = rank
+    tally[knots + length] = size
+    bound = words[most - 1] if length == most else ~_ZERO
     room = most if full else min(most, length + 2)
     image[sketch + at.SKETCH_ROOM] = room
     set_pair(image, sketch + at.SKETCH_BOUND, bound)
-    for e in range(length):
-        plain = raw[start + image[first + e]]
-        tally[sorter + e] = np.int64(plain ^ ((_ZERO - (plain >> _W63)) >> _ONE))
+    shift = 0
+    while (size - 1) >> shift >= min(_COARSE, n // 2 + 1):
+        shift += 1
+    e = 0
+    for j in range(((size - 1) >> shift) + 1):
+        while tally[knots + e] < j << shift:
+            e += 1
+        tally[coarse + j] = e
     image[first + room : first + 2 * room] = 0
-    tally[: (length + 1) * classes] = 0
-    for i in range(high - low):
-        x = tally[seen + np.uint64(i)]
-        e, many = np.uint64(sorter), length
-        while many > 1:
-            half = many >> 1
-            e += np.uint64(half * (tally[e + np.uint64(half - 1)] < x))
-            many -= half
-        knot = tally[e]
-        e = e - np.uint64(sorter) + np.uint64(knot < x)
-        tally[e * np.uint64(classes) + np.uint64(labels[rows[np.uint64(low + i)]])] += 1
-        if knot == x:
-            image[np.uint64(first + room) + e] += 1
+    tally[:knots] = 0
+    for i in range(n):
+        rank = np.int64(ranks[np.uint64(start + tally[seen + np.uint64(i)])])
+        e = tally[np.uint64(coarse + (rank >> shift))]
+        while tally[np.uint64(knots + e)] < rank:
+            e += 1
+        tally[np.uint64(e * classes + spare[np.uint64(i)])] += 1
+        image[np.uint64(first + room + e)] += tally[np.uint64(knots + e)] == rank
     for e in range(length):
         left = 0
         for c in range(classes):
@@ -357,23 +403,35 @@ def select(
 ) -> Any:
     """Choose the node's features, those that vary with the smallest ranks, into tally[1:]; their number.
 
-    words gets the rows' bits, one word of all rows after the other, then which bits vary.
+    words gets the rows' bits at _GATHERED, one word of all rows after the other, then which bits vary.
     """
     n, features, width, wanted = high - low, len(where), numbers[at.N_WORDS], numbers[at.N_FEATURES]
-    for w in range(width):
-        gathered = np.uint64(w * n)
+    constants = np.uint64(_GATHERED + width * n)
+    for w in range(0, width - 1, 2):  # two at a time: a row's words lie side by side
+        one = np.uint64(_GATHERED + w * n)
+        two = one + np.uint64(n)
+        reference, other = bits[rows[low], w], bits[rows[low], w + 1]
+        varies, too = _ZERO, _ZERO
         for i in range(n):
-            words[gathered + np.uint64(i)] = bits[rows[np.uint64(low + i)], w]
-        reference, varies = words[gathered], _ZERO
+            row = rows[np.uint64(low + i)]
+            a, b = bits[row, w], bits[row, w + 1]
+            words[one + np.uint64(i)], words[two + np.uint64(i)] = a, b
+            varies |= a ^ reference
+            too |= b ^ other
+        words[constants + np.uint64(w)], words[constants + np.uint64(w + 1)] = varies, too
+    if width & 1:
+        one, varies = np.uint64(_GATHERED + (width - 1) * n), _ZERO
         for i in range(n):
-            varies |= words[gathered + np.uint64(i)] ^ reference
-        words[width * n + w] = varies
+            words[one + np.uint64(i)] = bits[rows[np.uint64(low + i)], width - 1]
+        for i in range(n):
+            varies |= words[one + np.uint64(i)] ^ words[one]
+        words[constants + np.uint64(width - 1)] = varies
     count = 0
     for f in range(features):
         column = where[f]
         if column < 0:
             b = np.uint64(-1 - column)
-            if (words[np.uint64(width * n) + (b >> np.uint64(6))] >> (b & _W63)) & _ONE == _ZERO:
+            if (words[constants + (b >> np.uint64(6))] >> (b & _W63)) & _ONE == _ZERO:
                 continue
         rank = feature_rank(key, f)
         if count == wanted and rank > tally[np.uint64(count)]:
@@ -414,7 +472,7 @@ def note_constants(
     last = tally[count] if count == numbers[at.N_FEATURES] else np.int64(1) << 32
     for w in range(width):
         set_pair(image, at.IMAGE_HEADER + 2 * w, _ZERO)
-        set_pair(image, at.IMAGE_HEADER + 2 * (width + w), words[w * n])
+        set_pair(image, at.IMAGE_HEADER + 2 * (width + w), words[_GATHERED + w * n])
     end = at.IMAGE_HEADER + 4 * width
     constant = 0
     for f in range(len(where)):
@@ -425,7 +483,7 @@ def note_constants(
         if column < 0:
             b = -1 - column
             w = b >> 6
-            if (words[width * n + w] >> np.uint64(b & 63)) & _ONE == _ZERO:
+            if (words[_GATHERED + width * n + w] >> np.uint64(b & 63)) & _ONE == _ZERO:
                 mask = at.IMAGE_HEADER + 2 * w
                 set_pair(image, mask, pair(image, mask) | (_ONE << np.uint64(b & 63)))
         else:
@@ -452,11 +510,12 @@ def note_constants(
     BITS,
     IDS,
     LABELS,
-    VALUES,
+    RANKS,
     RAW,
     ORDER,
     PLACES,
     WHERE,
+    ROWS,
     IMAGE,
     WORDS,
     TALLY,
@@ -473,11 +532,12 @@ def scan(
     bits: Words,
     ids: Ints,
     labels: Ints,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     order: Ints,
     places: Longs,
     where: Ints,
+    spare: Ints,
     image: Ints,
     words: Words,
     tally: Longs,
@@ -503,13 +563,15 @@ def scan(
         else:
             tally[chosen + numeric] = feature
             numeric += 1
-    weights = np.uint64(width * n)
+    for i in range(n):
+        spare[np.uint64(i)] = labels[rows[np.uint64(low + i)]]
+    weights = np.uint64(_GATHERED + width * (n + 1))
     for c in range(1, classes):
         for i in range(n):
-            words[weights + np.uint64(i)] = _ONE | (np.uint64(labels[rows[np.uint64(low + i)]] == c) << _S32)
+            words[weights + np.uint64(i)] = _ONE | (np.uint64(spare[np.uint64(i)] == c) << _S32)
         for j in range(binary):
             b = -1 - where[image[start + j]]
-            gathered, shift = np.uint64((b >> 6) * n), np.uint64(b & 63)
+            gathered, shift = np.uint64(_GATHERED + (b >> 6) * n), np.uint64(b & 63)
             ones = _ZERO
             for i in range(n):
                 bit = (words[gathered + np.uint64(i)] >> shift) & _ONE
@@ -521,13 +583,13 @@ def scan(
         feature = tally[chosen + j]
         column = where[feature]
         salt = value_salt(key, feature)
-        if places[column, 1] <= 2 * n:
+        if places[column, 1] <= max(n, min(2 * n, at.FEW)):
             length = sketch_dense(
-                numbers, rows, low, high, column, salt, ids, labels, raw, order, places, image, end, words, tally
+                numbers, rows, low, high, column, salt, ids, spare, raw, order, places, image, end, words, tally
             )
         else:
             length = sketch_sparse(
-                numbers, rows, low, high, column, salt, ids, labels, raw, values, places, image, end, words, tally
+                numbers, rows, low, high, column, salt, ids, spare, raw, ranks, places, image, end, words, tally
             )
         whole = length >= 0
         if not whole:
@@ -597,7 +659,7 @@ def compare(a: Any, b: Any, c: Any, d: Any) -> Any:
     return 0
 
 
-@kernel(i64, HEAP, NUMBERS, i64, i64, u64, IMAGE, i64, VALUES, RAW, PLACES, SCORES)
+@kernel(i64, HEAP, NUMBERS, i64, i64, u64, IMAGE, i64, RANKS, RAW, PLACES, SCORES)
 def choose(
     heap: Ints,
     numbers: Longs,
@@ -606,7 +668,7 @@ def choose(
     key: Any,
     image: Ints,
     start: Any,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     places: Longs,
     scores: Floats,
@@ -722,7 +784,7 @@ def holds(heap: Ints, numbers: Longs, node: Any, depth: Any, n: Any, image: Ints
     return near == 1
 
 
-@kernel(i64, i64, i64, ROWS, i64, i64, ROWS, BITS, IDS, VALUES, PLACES, WHERE)
+@kernel(i64, i64, i64, ROWS, i64, i64, ROWS, BITS, IDS, RANKS, PLACES, WHERE)
 def partition(
     feature: Any,
     identity: Any,
@@ -732,7 +794,7 @@ def partition(
     spare: Ints,
     bits: Words,
     ids: Ints,
-    values: Floats,
+    ranks: Ints,
     places: Longs,
     where: Ints,
 ) -> Any:
@@ -751,14 +813,31 @@ def partition(
             left += 1 - above
     else:
         start = places[column, 0]
-        x = values[start + identity]
+        rank = ranks[start + identity]
         for i in range(low, high):
             row = rows[np.uint64(i)]
             rows[np.uint64(left)] = row
             spare[np.uint64(right)] = row
-            above = np.int64(values[start + ids[column, row]] > x)
+            above = np.int64(ranks[np.uint64(start + ids[column, row])] > rank)
             right += above
             left += 1 - above
+    for i in range(right):
+        rows[np.uint64(left + i)] = spare[np.uint64(i)]
+    return left
+
+
+@kernel(i64, i64, ROWS, i64, i64, ROWS, WORDS)
+def partition_bits(b: Any, rows: Ints, low: Any, high: Any, spare: Ints, words: Words) -> Any:
+    """As `partition`, by a column of bits of the rows that were scanned last: their words still lie together."""
+    left, right, shift = low, np.int64(0), np.uint64(b & 63)
+    gathered = np.uint64(_GATHERED + (b >> 6) * (high - low))
+    for i in range(high - low):
+        row = rows[np.uint64(low + i)]
+        rows[np.uint64(left)] = row
+        spare[np.uint64(right)] = row
+        above = np.int64((words[gathered + np.uint64(i)] >> shift) & _ONE)
+        right += above
+        left += 1 - above
     for i in range(right):
         rows[np.uint64(left + i)] = spare[np.uint64(i)]
     return left
@@ -829,7 +908,7 @@ def drop(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
     BITS,
     IDS,
     LABELS,
-    VALUES,
+    RANKS,
     RAW,
     ORDER,
     PLACES,
@@ -855,7 +934,7 @@ def grow(
     bits: Words,
     ids: Ints,
     labels: Ints,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     order: Ints,
     places: Longs,
@@ -903,17 +982,18 @@ def grow(
                 bits,
                 ids,
                 labels,
-                values,
+                ranks,
                 raw,
                 order,
                 places,
                 where,
+                spare,
                 image,
                 words,
                 tally,
                 not inside and high - low > numbers[at.N_BUCKET],
             )
-            split = choose(heap, numbers, node, depth, key, image, 0, values, raw, places, scores)
+            split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
             size = class_size(size_class(image[at.IMAGE_SIZE]))
         if not inside:
             if split >= 0 and high - low > numbers[at.N_BUCKET] and numbers[at.N_TOP] + size <= numbers[at.N_LIMIT]:
@@ -932,7 +1012,12 @@ def grow(
             continue
         heap[node + at.FEATURE] = split >> 32
         heap[node + at.THRESHOLD] = split & 0xFFFFFFFF
-        middle = partition(split >> 32, split & 0xFFFFFFFF, rows, low, high, spare, bits, ids, values, places, where)
+        column = where[split >> 32]
+        if column < 0:
+            middle = partition_bits(-1 - column, rows, low, high, spare, words)
+        else:
+            identity = split & 0xFFFFFFFF
+            middle = partition(split >> 32, identity, rows, low, high, spare, bits, ids, ranks, places, where)
         left = take(heap, numbers, 2 * width)
         heap[node + at.LEFT] = left
         first = middle - low
@@ -962,7 +1047,7 @@ def grow(
         keys[top] = child_key(key, 0)
 
 
-@kernel(flag, NUMBERS, u64, IMAGE, i64, ROWS, i64, i64, i64, BITS, IDS, LABELS, VALUES, RAW, PLACES, WHERE)
+@kernel(flag, NUMBERS, u64, IMAGE, i64, ROWS, i64, i64, i64, BITS, IDS, LABELS, RANKS, RAW, PLACES, WHERE)
 def adjust(
     numbers: Longs,
     key: Any,
@@ -975,7 +1060,7 @@ def adjust(
     bits: Words,
     ids: Ints,
     labels: Ints,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     places: Longs,
     where: Ints,
@@ -1007,7 +1092,7 @@ def adjust(
             column, room = image[sketch + at.SKETCH_COLUMN], np.int64(image[sketch + at.SKETCH_ROOM])
             length, first = np.int64(image[sketch + at.SKETCH_LENGTH]), sketch + at.SKETCH_HEADER
             origin, identity = places[column, 0], ids[column, row]
-            e = find_value(image, first, length, values[origin + identity], values, origin)
+            e = find_value(image, first, length, ranks[origin + identity], ranks, origin)
             hit = e < length and image[first + e] == identity
             if not hit and sign > 0:
                 if image[sketch + at.SKETCH_FLAGS] & at.COMPLETE:
@@ -1163,7 +1248,7 @@ def push(
     BITS,
     IDS,
     LABELS,
-    VALUES,
+    RANKS,
     RAW,
     ORDER,
     PLACES,
@@ -1193,7 +1278,7 @@ def revise(
     bits: Words,
     ids: Ints,
     labels: Ints,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     order: Ints,
     places: Longs,
@@ -1241,7 +1326,7 @@ def revise(
             bits,
             ids,
             labels,
-            values,
+            ranks,
             raw,
             order,
             places,
@@ -1280,17 +1365,18 @@ def revise(
                 bits,
                 ids,
                 labels,
-                values,
+                ranks,
                 raw,
                 order,
                 places,
                 where,
+                spare,
                 image,
                 words,
                 tally,
                 False,
             )
-            split = choose(heap, numbers, node, depth, key, image, 0, values, raw, places, scores)
+            split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
         feature, identity = np.int64(heap[node + at.FEATURE]), np.int64(heap[node + at.THRESHOLD])
         if feature >= 0:
             old = (feature << 32) | identity
@@ -1310,7 +1396,7 @@ def revise(
                 bits,
                 ids,
                 labels,
-                values,
+                ranks,
                 raw,
                 order,
                 places,
@@ -1325,9 +1411,9 @@ def revise(
                 keys,
             )
         elif split >= 0:
-            middle = partition(feature, identity, rows, low, high, spare, bits, ids, values, places, where)
-            dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, values, places, where)
-            amiddle = partition(feature, identity, adds, alow, ahigh, spare, bits, ids, values, places, where)
+            middle = partition(feature, identity, rows, low, high, spare, bits, ids, ranks, places, where)
+            dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, ranks, places, where)
+            amiddle = partition(feature, identity, adds, alow, ahigh, spare, bits, ids, ranks, places, where)
             left = heap[node + at.LEFT]
             push(stack, keys, top + 1, left, child_key(key, 0), depth + 1, dlow, dmiddle, alow, amiddle, low, middle, 0)
             push(
@@ -1380,7 +1466,7 @@ def flatten(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
     BITS,
     IDS,
     LABELS,
-    VALUES,
+    RANKS,
     RAW,
     ORDER,
     PLACES,
@@ -1411,7 +1497,7 @@ def change(
     bits: Words,
     ids: Ints,
     labels: Ints,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     order: Ints,
     places: Longs,
@@ -1464,7 +1550,7 @@ def change(
                     bits,
                     ids,
                     labels,
-                    values,
+                    ranks,
                     raw,
                     order,
                     places,
@@ -1485,15 +1571,18 @@ def change(
         if not held and moved * _BATCH <= n and not is_end(heap, numbers, node, depth):
             split = (feature << 32) | identity
             if (
-                adjust(numbers, key, heap, cache, dels, dlow, dhigh, -1, bits, ids, labels, values, raw, places, where)
-                and adjust(
-                    numbers, key, heap, cache, adds, alow, ahigh, 1, bits, ids, labels, values, raw, places, where
+                adjust(numbers, key, heap, cache, dels, dlow, dhigh, -1, bits, ids, labels, ranks, raw, places, where)
+                and (
+                    alow == ahigh
+                    or adjust(
+                        numbers, key, heap, cache, adds, alow, ahigh, 1, bits, ids, labels, ranks, raw, places, where
+                    )
                 )
                 and settle(numbers, key, heap, cache, n, raw, places, words)
             ):
                 stays = (
                     holds(heap, numbers, node, depth, n, heap, cache)
-                    or choose(heap, numbers, node, depth, key, heap, cache, values, raw, places, scores) == split
+                    or choose(heap, numbers, node, depth, key, heap, cache, ranks, raw, places, scores) == split
                 )
             else:
                 m = gather(heap, node, rows, 0, gone, classes, stack)
@@ -1512,11 +1601,12 @@ def change(
                     bits,
                     ids,
                     labels,
-                    values,
+                    ranks,
                     raw,
                     order,
                     places,
                     where,
+                    spare,
                     image,
                     words,
                     tally,
@@ -1524,7 +1614,7 @@ def change(
                 )
                 size = image[at.IMAGE_SIZE]
                 if (
-                    choose(heap, numbers, node, depth, key, image, 0, values, raw, places, scores) == split
+                    choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores) == split
                     and numbers[at.N_TOP] + class_size(size_class(size)) <= numbers[at.N_LIMIT]
                 ):
                     give(heap, numbers, cache, heap[cache + at.IMAGE_SIZE])
@@ -1552,7 +1642,7 @@ def change(
                 bits,
                 ids,
                 labels,
-                values,
+                ranks,
                 raw,
                 order,
                 places,
@@ -1573,8 +1663,8 @@ def change(
                 give(heap, numbers, cache, heap[cache + at.IMAGE_SIZE])
             heap[node + at.CACHE] = at.DIRTY
             dirty[tree] = 1
-        dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, values, places, where)
-        amiddle = partition(feature, identity, adds, alow, ahigh, spare, bits, ids, values, places, where)
+        dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, ranks, places, where)
+        amiddle = partition(feature, identity, adds, alow, ahigh, spare, bits, ids, ranks, places, where)
         left = heap[node + at.LEFT]
         push(stack, keys, top + 1, left, child_key(key, 0), depth + 1, dlow, dmiddle, alow, amiddle, 0, 0, held)
         push(
@@ -1595,7 +1685,7 @@ def change(
     BITS,
     IDS,
     LABELS,
-    VALUES,
+    RANKS,
     RAW,
     ORDER,
     PLACES,
@@ -1620,7 +1710,7 @@ def foretell(
     bits: Words,
     ids: Ints,
     labels: Ints,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     order: Ints,
     places: Longs,
@@ -1655,7 +1745,7 @@ def foretell(
         n = total(heap, node, classes)
         stays = (dhigh - dlow) * _BATCH <= n and not is_end(heap, numbers, node, depth)
         if stays:
-            known = adjust(numbers, key, image, 0, dels, dlow, dhigh, -1, bits, ids, labels, values, raw, places, where)
+            known = adjust(numbers, key, image, 0, dels, dlow, dhigh, -1, bits, ids, labels, ranks, raw, places, where)
             if not known or not settle(numbers, key, image, 0, n, raw, places, words):
                 numbers[at.N_COST_ROWS] += gather(heap, node, rows, 0, gone, classes, stack)
                 scan(
@@ -1669,24 +1759,25 @@ def foretell(
                     bits,
                     ids,
                     labels,
-                    values,
+                    ranks,
                     raw,
                     order,
                     places,
                     where,
+                    spare,
                     image,
                     words,
                     tally,
                     False,
                 )
-            split = choose(heap, numbers, node, depth, key, image, 0, values, raw, places, scores)
+            split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
             stays = split == (feature << 32) | identity
         for i in range(dlow, dhigh):
             heap[node + at.COUNTS + labels[dels[i]]] += 1
         if not stays:
             numbers[at.N_COST_ROWS] += n
             continue
-        dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, values, places, where)
+        dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, ranks, places, where)
         left = heap[node + at.LEFT]
         push(stack, keys, top + 1, left, child_key(key, 0), depth + 1, dlow, dmiddle, 0, 0, 0, 0, 0)
         push(
@@ -1733,7 +1824,7 @@ def strict_need(numbers: Longs, n: Any) -> Any:
     BITS,
     IDS,
     LABELS,
-    VALUES,
+    RANKS,
     RAW,
     ORDER,
     PLACES,
@@ -1767,7 +1858,7 @@ def run(
     bits: Words,
     ids: Ints,
     labels: Ints,
-    values: Floats,
+    ranks: Ints,
     raw: Words,
     order: Ints,
     places: Longs,
@@ -1806,6 +1897,9 @@ def run(
         n = n_into
         if root:
             n += total(heap, root, classes)
+        numbers[at.N_NEED] = n
+        if n + 8 > len(rows):
+            return tree
         need = strict_need(numbers, n)
         if numbers[at.N_TOP] + 2 * need + 4096 > len(heap):
             return tree
@@ -1826,7 +1920,7 @@ def run(
                 bits,
                 ids,
                 labels,
-                values,
+                ranks,
                 raw,
                 order,
                 places,
@@ -1854,7 +1948,7 @@ def run(
                 bits,
                 ids,
                 labels,
-                values,
+                ranks,
                 raw,
                 order,
                 places,
@@ -1889,7 +1983,7 @@ def run(
                 bits,
                 ids,
                 labels,
-                values,
+                ranks,
                 raw,
                 order,
                 places,
@@ -1932,7 +2026,7 @@ def run(
                         bits,
                         ids,
                         labels,
-                        values,
+                        ranks,
                         raw,
                         order,
                         places,

@@ -93,6 +93,28 @@ def test_a_short_history_leaves_no_trace(data: st.DataObject) -> None:
     assert as_bytes(world.forest) == as_bytes(Forest(world.shape, world.classes, len(world.kinds)))
 
 
+@settings(max_examples=100)
+@given(data=st.data())
+def test_a_column_that_varies_only_later_leaves_no_trace(data: st.DataObject) -> None:
+    # given: a column of bits that is constant at first, and is the best split as soon as it varies
+    world, draw = World(data), data.draw
+    n, most = draw(st.integers(30, 60), label="rows"), len(world.kinds) + 1
+    world.shape = replace(world.shape, depth=4, features=draw(st.integers(1, most)), share=1.0, random_layers=0)
+    world.forest = Forest(world.shape, 2, most, bucket=draw(st.sampled_from([1, 4, 16])))
+    world.classes, world.kinds = 2, [*world.kinds, "late"]
+    for late, added in ((0.0, n), *((1.0, draw(st.integers(1, 5), label="late rows")) for _ in range(3))):
+        x = np.stack([column(kind, world.rng, added) for kind in world.kinds], axis=1)
+        x[:, -1] = late
+        y = world.rng.integers(0, 2, added) if late == 0.0 else np.ones(added, np.int64)
+        keys = world.rng.integers(0, 2**63, added).astype(np.uint64)
+        # when
+        world.forest.apply([], keys, x, y)
+        # then
+        world.keys, world.y = np.append(world.keys, keys), np.append(world.y, y)
+        world.x = np.append(world.x.reshape(-1, most), x, axis=0) if len(world.x) else x
+        assert as_bytes(world.forest.copy()) == world.fresh()
+
+
 @settings(max_examples=150)
 @given(data=st.data())
 def test_a_long_lazy_history_leaves_no_trace(data: st.DataObject) -> None:
