@@ -18,7 +18,7 @@ demo: $(STAMP) ## run the whole path on generated events, against real Kafka and
 	$(BIN)/unlearn demo
 
 test: $(STAMP) ## run all tests, in JOBS processes
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults, floods, a million mangled events
 	$(BIN)/unlearn simulate --seeds 1..10000

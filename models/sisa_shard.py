@@ -6,7 +6,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ class Timed:
 
 @dataclass(slots=True)
 class Shard:
-    """Rows and their positions in `Sisa.fit`'s; slice k is a view of those before edges[k + 1], `sizes` are left.
+    """Rows and their positions in `Sisa.fit`'s; slice k holds those before edges[k + 1], `sizes` are left.
 
     A deleted row becomes one without a label where the learner skips such rows: nothing else need move, and its
     cells stay until the next fit.  Otherwise it is taken out.
@@ -43,14 +42,13 @@ class Shard:
     edges: list[int]
     rows: Rows
     places: NDArray[np.int64]
-    slices: list[Rows]
     sizes: list[int]
 
     @staticmethod
     def cut(learner: Learner, rows: Rows, places: NDArray[np.int64], edges: list[int]) -> Shard:
         """Nothing is learned yet.  places: the shard's positions in the rows, ascending."""
-        shard = Shard(learner, begin(learner), edges, rows.take(places), places, [], [])
-        shard._slice()
+        shard = Shard(learner, begin(learner), edges, rows.take(places), places, [])
+        shard._count()
         return shard
 
     def learn_from(self, start: int, marks: Sequence[int]) -> Timed:
@@ -90,9 +88,7 @@ class Shard:
         return start, self.learn_from(start, marks if way is Way.FOLD else ())
 
     def _learn(self, start: int, stop: int) -> None:
-        if stop == start + 1:
-            self.fold.learn(self.slices[start])
-        elif stop > start:
+        if stop > start:
             self.fold.learn(_view(self.rows, *self.places.searchsorted([self.edges[start], self.edges[stop]])))
 
     def _start(self, gone: NDArray[np.int64]) -> int:
@@ -106,16 +102,14 @@ class Shard:
     def _remove(self, gone: NDArray[np.int64], at: NDArray[np.intp]) -> None:
         if self.learner.learns_unlabelled:
             self.rows, self.places = without(self.rows, at), np.delete(self.places, at)
-            self._slice()
+            self._count()
             return
         self.rows.labels[at] = -1
         for position in gone.tolist():
             self.sizes[self._slice_of(position)] -= 1
 
-    def _slice(self) -> None:
-        bounds = self.places.searchsorted(self.edges)
-        self.slices = [_view(self.rows, a, b) for a, b in pairwise(bounds)]
-        self.sizes = np.diff(bounds).tolist()
+    def _count(self) -> None:
+        self.sizes = np.diff(self.places.searchsorted(self.edges)).tolist()
 
 
 def _view(rows: Rows, start: int, stop: int) -> Rows:

@@ -26,19 +26,8 @@ hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("soak", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("suite")
 
-_SCENARIO = {"test_scenario.py", "test_twin.py"}
-"""They look at the same finished scenario, which is played once in each process of tests."""
-
 SECRET = "a secret of the tests, 32 bytes.."
 MakeSettings = Callable[..., Settings]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay together, in one process of tests."""
-    for item in items:
-        group = "scenario" if item.path.name in _SCENARIO else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -130,3 +132,13 @@ def test_bad_shapes_are_refused() -> None:
     with pytest.raises(BadRows):
         sisa.fit(outside, HOME)
     assert digests(sisa) == before
+
+
+def test_a_deep_copy_forgets_as_the_original_does() -> None:
+    one = fitted(LINEAR, slices=1)
+    other = deepcopy(one)
+
+    for sisa in (one, other):
+        sisa.delete([3])
+
+    assert digests(other) == digests(one)
