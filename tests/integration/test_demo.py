@@ -119,7 +119,7 @@ def test_an_interrupt_stops_the_worker_too(environment: dict[str, str], tmp_path
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
 
-    assert running.returncode == 130
+    assert running.returncode == 130, said.decode()
     assert said.decode().strip().endswith("interrupted")
     assert worker.running() is None
 
