@@ -165,4 +165,4 @@ class Owned:
                 self.running[kill.shard].kills.append(kill)
             if kill.slot < last_end:
                 self.dirty_since.setdefault(kill.shard, now)
-                self.kill_ages.append(len(self.view.ends_after(kill.slot)) - 1)
+                self.kill_ages.append(self.view.ends_behind(kill.slot) - 1)

@@ -234,6 +234,10 @@ class View:
         """Slice ends beyond an offset, in order."""
         return self.ends[bisect_right(self.ends, offset) :]
 
+    def ends_behind(self, offset: int) -> int:
+        """How many slice ends lie beyond an offset."""
+        return len(self.ends) - bisect_right(self.ends, offset)
+
     def shard_slices(self, shard: int) -> list[tuple[int, Slice]]:
         """(end, slice) of one shard, in order."""
         return [(end, self.slices[shard, end]) for end in self.ends if (shard, end) in self.slices]

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from tests.integration.scenario import Finished, play, settings_of
+from tests.integration.scene import Scene
+
+
+@pytest.fixture
+def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
+    """A worker in this process that nothing was sent to yet."""
+    scene = Scene(redis_url, tmp_path)
+    yield scene
+    scene.close()
 
 
 @pytest.fixture(scope="session", params=["naive-bayes", "linear"])

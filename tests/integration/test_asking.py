@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,13 +25,6 @@ from tests.integration.scene import Scene, at
 ZERO, ONE = at(0), at(1)
 JUNK = b'{"type":"delete" junk'
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(redis_url, tmp_path)
-    yield scene
-    scene.close()
 
 
 @pytest.fixture

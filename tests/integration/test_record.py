@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from tests.integration.scene import SECRET, Scene, at
 
 ZERO, ONE = at(0), at(1)
 """A subject at home in each partition."""
-
-
-@pytest.fixture
-def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(redis_url, tmp_path)
-    yield scene
-    scene.close()
 
 
 def shard(subject: str) -> int:

@@ -36,13 +36,6 @@ ZERO, ONE = at(0), at(1)
 
 
 @pytest.fixture
-def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(redis_url, tmp_path)
-    yield scene
-    scene.close()
-
-
-@pytest.fixture
 def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     @contextmanager
     def open_log(_: object) -> Iterator[Any]:
