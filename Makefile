@@ -3,8 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
-# Many tests wait for a real broker: two processes of them share out even one core.
-JOBS ?= 2
+# Many tests wait for a broker, so three processes of them keep two cores busy.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak check format readme lock bench up status logs down clean

@@ -9,18 +9,25 @@ from typing import Any
 
 from models.complement import ComplementNaiveBayes
 from models.errors import BadSettings
-from models.forest.learner import forest
 from models.learner import Learner
 from models.linear import Linear
 from models.naive_bayes import NaiveBayes
 from models.pu import PU_BASES, pu
+
+
+def _forest(classes: tuple[str, ...], n_features: int, **hyper: Any) -> Learner:
+    # Its kernels take a third of the package's time to load.
+    from models.forest.learner import forest
+
+    return forest(classes, n_features, **hyper)
+
 
 LEARNERS: Mapping[str, Callable[..., Learner]] = MappingProxyType(
     {
         NaiveBayes.id: NaiveBayes,
         ComplementNaiveBayes.id: ComplementNaiveBayes,
         Linear.id: Linear,
-        "forest": forest,
+        "forest": _forest,
         **{name: partial(pu, name) for name in PU_BASES},
     }
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from processor.verify_log import judge
 from tests.integration.processes import run
 from tests.integration.scenario import PARTITIONS, SHARDS, TEXTS, Finished, Stood
 from tests.integration.stream import BAD_INSERTS, CHUNKS, UNREADABLE, survivors
+from tests.integration.twin import states, twin_of
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 
@@ -295,3 +297,10 @@ def trained(finished: Finished, replayed: Replay) -> Iterator[State]:
         for end in sorted(cuts):
             state = learner.learn(state, Slice(learner, cuts[end]).learned(0))
         yield state
+
+
+def test_a_log_without_the_forgotten_gives_the_same_states(finished: Finished, tmp_path: Path) -> None:
+    counted, twin = twin_of(finished, tmp_path)
+    assert (counted["deletes"], counted["dead_on_arrival"]) == (0, 0)
+    assert counted["live"] > 10_000
+    assert states(twin) == states(finished.last)

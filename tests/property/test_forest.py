@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.forest import Forest, Settings
-from tests.unit.test_forest_data import adult, as_bytes
+from tests.unit.models.adult import adult, as_bytes
 
 KINDS = ("bit", "constant", "few", "many", "all", "rare", "seldom")
 

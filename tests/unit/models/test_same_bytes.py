@@ -17,11 +17,15 @@ from models import linear_kernel
 ROOT = Path(__file__).parents[3]
 # Both spellings: glibc 2.33 dropped "_Usable".
 HIDDEN = [f"-{name}{end}" for name in ("AVX", "AVX2", "FMA", "FMA4", "AVX512F") for end in ("", "_Usable")]
+LEARNED = 2 * 3 + 4 + 2 * 2
+"""Digests: of counts, weights and scores; of PU; of both presets of the forest."""
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]  # compiles everything for another CPU
 
 
-def run(script: str, **environment: str) -> dict[str, Any]:
+def run(script: str, *arguments: str, **environment: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", f"tests.unit.models.{script}"],
+        [sys.executable, "-m", f"tests.unit.models.{script}", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -32,19 +36,17 @@ def run(script: str, **environment: str) -> dict[str, Any]:
     return found
 
 
-def learned(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if key not in {"cpu", "numpy", "exp"}}
-
-
 @pytest.fixture(scope="module")
 def here() -> dict[str, Any]:
-    return run("same_bytes")
+    found = run("same_bytes")
+    assert len(found["learned"]) == LEARNED
+    return found
 
 
 def test_a_generic_cpu_gives_the_same_digests(here: dict[str, Any]) -> None:
     other = run("same_bytes", NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
     assert other["cpu"] == "generic"
-    assert learned(other) == learned(here)
+    assert other["learned"] == here["learned"]
 
 
 def test_a_cpu_without_avx_and_fma_gives_the_same_digests(here: dict[str, Any]) -> None:
@@ -60,14 +62,23 @@ def test_a_cpu_without_avx_and_fma_gives_the_same_digests(here: dict[str, Any]) 
     # then
     assert not set(dispatched) & set(other["numpy"])
     assert other["exp"] != here["exp"] or not __cpu_features__["FMA3"], "glibc's exp still uses FMA"
-    assert learned(other) == learned(here)
+    assert other["learned"] == here["learned"]
 
 
-def test_no_kernel_joins_a_product_and_a_sum(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("modules", "among"),
+    [
+        (["models.linear_kernel", "models.counting", "models.pu"], ["linear_kernel.descend", "counting.log_scores"]),
+        # Every module, the forest's too, takes most of a minute to compile.
+        pytest.param([], ["linear_kernel.descend", "forest.trees.grow"], marks=pytest.mark.soak),
+    ],
+    ids=["what computes with floats", "everything"],
+)
+def test_no_kernel_joins_a_product_and_a_sum(tmp_path: Path, modules: list[str], among: list[str]) -> None:
     # given an empty cache: code from a cache can't be looked at
-    found = run("assembly", NUMBA_CACHE_DIR=str(tmp_path))
+    found = run("assembly", *modules, NUMBA_CACHE_DIR=str(tmp_path))
     # then
-    assert {"models.linear_kernel.descend", "models.counting.log_scores"} <= set(found)
+    assert {f"models.{name}" for name in among} <= set(found)
     assert {name: fused for name, fused in found.items() if fused} == {}
 
 

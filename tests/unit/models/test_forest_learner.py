@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,18 +15,9 @@ from models.forest import PRESETS, ForestLearner
 from models.forest.keys import row_keys
 from models.forest.learner import dense, forest
 from models.learner import State
-from tests.unit.test_forest_data import adult
+from tests.unit.models.adult import adult_rows
 
-ROOT = Path(__file__).parents[2]
 CLASSES = ("no", "yes", "maybe", "never")
-
-
-def as_rows(n: int, classes: int = 2) -> Rows:
-    _, x, y = adult(n)
-    labels = ((y + np.arange(n) % (classes - 1)) % classes).astype(np.int32)
-    cells = x != 0
-    ends = np.append(0, np.cumsum(cells.sum(axis=1))).astype(np.int64)
-    return Rows(labels, ends, np.nonzero(cells)[1].astype(np.int32), x[cells])
 
 
 def some_unlabelled(rows: Rows) -> Rows:
@@ -44,13 +30,13 @@ def some_unlabelled(rows: Rows) -> Rows:
 @pytest.mark.parametrize("hyper", [{"share": 0.5}, {"share": 1.0, "min_leaf": 2, "random_layers": 1}, {"depth": 0}])
 def test_a_forest_passes_the_suite(classes: int, hyper: dict[str, Any]) -> None:
     learner = ForestLearner(CLASSES[:classes], 88, trees=4, **hyper)
-    check_learner(learner, some_unlabelled(as_rows(60, classes)))
+    check_learner(learner, some_unlabelled(adult_rows(60, classes)))
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_preset_learns(name: str) -> None:
     # given
-    learner, rows = forest(CLASSES[:2], 88, name, seed=5), as_rows(3000)
+    learner, rows = forest(CLASSES[:2], 88, name, seed=5), adult_rows(3000)
     train, test = rows.take(np.arange(2500)), rows.take(np.arange(2500, 3000))
     # when
     scores = learner.ensemble([learner.learn(learner.empty(), train)]).scores(test)
@@ -61,7 +47,7 @@ def test_a_preset_learns(name: str) -> None:
 
 def test_a_stored_forest_scores_but_does_not_go_on() -> None:
     # given
-    learner, rows = ForestLearner(CLASSES[:2], 88, trees=5), as_rows(80)
+    learner, rows = ForestLearner(CLASSES[:2], 88, trees=5), adult_rows(80)
     state = learner.learn(learner.empty(), rows)
     stored = decode_state(learner, encode_state(learner, state))
     # when
@@ -80,7 +66,7 @@ def test_a_stored_forest_scores_but_does_not_go_on() -> None:
 
 def test_shards_vote_with_equal_weight() -> None:
     # given
-    learner, rows = ForestLearner(CLASSES[:2], 88, trees=5, share=1.0), as_rows(90)
+    learner, rows = ForestLearner(CLASSES[:2], 88, trees=5, share=1.0), adult_rows(90)
     parts = [rows.take(np.arange(10)), rows.take(np.arange(10, 90))]
     states = [learner.learn(learner.empty(), part) for part in parts]
     # when
@@ -91,7 +77,7 @@ def test_shards_vote_with_equal_weight() -> None:
 
 
 def test_a_rows_key_is_its_content() -> None:
-    rows = as_rows(300)
+    rows = adult_rows(300)
     keys = row_keys(rows, 1)
     assert len(set(keys.tolist())) == len({(rows.labels[i], x.tobytes()) for i, x in enumerate(dense(rows, 88))})
     order = np.arange(299, -1, -1)
@@ -128,7 +114,7 @@ def changed(state: State, name: str, at: int, value: float) -> State:
 def test_a_state_that_no_forest_has_is_refused() -> None:
     # given
     learner = ForestLearner(CLASSES[:2], 88, trees=3, depth=4, share=1.0)
-    state = learner.learn(learner.empty(), as_rows(80))
+    state = learner.learn(learner.empty(), adult_rows(80))
     learner.check(state)
     inner, leaf = int(np.flatnonzero(state["feature"] >= 0)[1]), int(np.flatnonzero(state["feature"] < 0)[1])
     wrong: list[State] = [
@@ -156,29 +142,3 @@ def test_a_state_that_no_forest_has_is_refused() -> None:
     for each in wrong:
         with pytest.raises(BadState):
             learner.check(each)
-
-
-def work() -> dict[str, str]:
-    """What a process's CPU makes of learning, forgetting and scoring."""
-    found = {}
-    for classes in (2, 3):
-        for name in sorted(PRESETS):
-            learner = ForestLearner(CLASSES[:classes], 88, **PRESETS[name] | {"trees": 10})
-            rows = as_rows(2000, classes)
-            state = learner.learn(learner.empty(), rows)
-            for start in range(0, 300, 30):
-                state = learner.forget(state, rows.take(np.arange(start, start + 30)))
-            found[f"{name} {classes}"] = digest(learner, state) + learner.ensemble([state]).scores(rows).tobytes().hex()
-    return found
-
-
-def test_every_cpu_gives_the_same_bytes() -> None:
-    # given
-    code = "import json; from tests.unit.test_forest_learner import work; print(json.dumps(work()))"
-    environment = {**os.environ, "NUMBA_CPU_NAME": "generic"}
-    # when
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    # then
-    assert json.loads(done.stdout) == work()

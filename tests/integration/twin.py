@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import pytest
 
 from processor.log.kafka import KafkaLog
 from processor.log.protocol import Record
@@ -17,31 +16,24 @@ from tests.integration.processes import Process
 from tests.integration.scenario import ACTUAL, Finished, newest, settings_of, stood
 from tests.integration.stream import BAD_INSERTS, UNREADABLE, Forgotten
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 
-
-def test_a_log_without_the_forgotten_gives_the_same_states(finished: Finished, tmp_path: Path) -> None:
-    # Given a copy of the finished log, offset by offset, with nothing where a forgotten insert or a deletion stood
+def twin_of(finished: Finished, folder: Path) -> tuple[Counter[str], dict[int, Manifest]]:
+    """What a worker counts and publishes that builds a model from a copy of the finished log, offset by offset, with
+    nothing where a forgotten insert or a deletion stood."""
     original = finished.settings
     settings = settings_of(
-        original.kafka.bootstrap_servers, original.redis.url.get_secret_value(), tmp_path, learner=original.learner
+        original.kafka.bootstrap_servers, original.redis.url.get_secret_value(), folder, learner=original.learner
     )
     log = KafkaLog(settings.kafka)
     try:
         create(log, settings.model_copy(update={"partitions": ACTUAL}))
         emptied = copy(log, settings, finished)
         assert emptied > 2_000
-        # When a worker builds a model from it
-        with Process(settings, tmp_path, "work", "--drain") as worker:
+        with Process(settings, folder, "work", "--drain") as worker:
             assert worker.wait(90) == 0, worker.errors()
-        twin = newest(list(stood(log, settings)))
+        return worker.counters(), newest(list(stood(log, settings)))
     finally:
         log.close()
-    # Then it never deleted anything, and has the same bytes in every shard
-    counted = worker.counters()
-    assert (counted["deletes"], counted["dead_on_arrival"]) == (0, 0)
-    assert counted["live"] > 10_000
-    assert states(twin) == states(finished.last)
 
 
 def copy(log: KafkaLog, settings: Settings, finished: Finished) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models import BadRows, BadSettings, BadState, NotLearned
 from models.digest import decode_arrays, encode_arrays
 from models.forest import Forest, Settings, load, save
-from tests.unit.test_forest_data import adult, as_bytes, fresh
+from tests.unit.models.adult import adult, as_bytes, fresh, made
 
 SETTINGS = Settings(trees=5, depth=6, features=9, seed=3)
 KEYS, X, Y = adult(400)
@@ -274,3 +274,12 @@ def test_equal_scores_are_settled_by_feature_even_where_floats_disagree() -> Non
     trees = fresh(Settings(trees=20, depth=1, features=4), keys, x, y).trees()
     # then
     assert trees.feature[trees.starts[:-1]].tolist() == [1] * 20
+
+
+def test_the_substitute_has_the_shape_of_adult() -> None:
+    x, y = made(2000)
+    assert x.shape == (2000, 88)
+    assert 0.1 < y.mean() < 0.4
+    assert sum(len(np.unique(column)) > 2 for column in x.T) == 6
+    keys, some, labels = adult(50)
+    assert (keys.shape, some.shape[0], labels.shape) == ((50,), 50, (50,))
