@@ -14,7 +14,7 @@ __all__ = ["Rates", "Way", "Work", "choose", "seconds"]
 
 
 class Way(Enum):
-    """All give the same bytes.  A fold sets its marks again; a retraining, from the same mark or empty, sets none."""
+    """All give the same bytes.  A fold goes on from a mark and sets the later ones again; a retraining sets none."""
 
     FORGET = "forget"
     FOLD = "fold"
@@ -23,7 +23,7 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Seconds to learn a row, to forget one, to set a mark."""
+    """Seconds to learn a row, to forget one, to set a mark again."""
 
     learn: float
     forget: float = 0.0
@@ -35,12 +35,14 @@ class Work:
     """What a batch means for one shard, in rows.
 
     gone     rows to delete
+    before   rows before the newest usable mark
     after    rows behind the newest usable mark
     marks    marks to set again on the way from there
     forgets  whether the learner has an exact inverse
     """
 
     gone: int
+    before: int
     after: int
     marks: int
     forgets: bool
@@ -71,7 +73,7 @@ def seconds(rates: Rates, work: Work, way: Way) -> float:
         return work.gone * rates.forget
     if way is Way.FOLD:
         return work.after * rates.learn + work.marks * rates.mark
-    return work.after * rates.learn
+    return (work.before + work.after) * rates.learn
 
 
 def _first(rates: Rates, work: Work) -> Way:

@@ -11,6 +11,7 @@ from models.counting_kernel import add, file_features, take
 from models.errors import NotLearned
 from models.fold import droppable, rising
 from models.learner import State
+from models.prepared import Plain
 from models.rows import Rows
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class CountingFold:
         if not take(rows.labels, rows.indptr, rows.indices, rows.values, *held):
             self._learner.demand(rows)
             raise NotLearned("the rows to forget hold more than was learned")
+
+    def prepare(self, rows: Rows) -> Plain:
+        self._learner.demand(rows)
+        return Plain(self, rows)
 
     def mark(self, number: int) -> None:
         rising(self.marks[-1], number)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from models import shape
 from models.learner import Learner, State
+from models.prepared import Plain, Prepared
 from models.rows import Rows
 
 __all__ = ["Fold", "Folds", "Steps", "begin"]
@@ -23,6 +25,10 @@ class Fold(Protocol):
 
     def forget(self, rows: Rows) -> None:
         """As `Learner.forget`.  Raises NotLearned, BadRows, CannotForget, the fold unchanged."""
+        ...
+
+    def prepare(self, rows: Rows) -> Prepared:
+        """Rows to learn from this fold's own form of them, again and again.  Raises BadRows."""
         ...
 
     def mark(self, number: int) -> None:
@@ -74,6 +80,10 @@ class Steps:
     def forget(self, rows: Rows) -> None:
         """What is marked keeps the rows: rewinding brings them back."""
         self._state = self._learner.forget(self._state, rows)
+
+    def prepare(self, rows: Rows) -> Plain:
+        shape.demand(self._learner.accepts(rows), "is not a row that this learner takes")
+        return Plain(self, rows)
 
     def mark(self, number: int) -> None:
         rising(self.marks[-1], number)

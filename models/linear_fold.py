@@ -1,13 +1,15 @@
 """The linear learner's fold: weights in a table over the features met, and what each mark needs to come back.
 
-A mark costs what was touched since the one before it: the first time that a slot is touched, what it held is
-logged, and rewinding puts it back.  So learning, marking and rewinding cost rows, whatever the state's size.
+A mark costs what is touched before the next one: what the slots of rows held is kept before they are learned, and
+rewinding puts it back.  So learning, marking and rewinding cost rows, whatever the state's size.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from models import shape
 from models.errors import CannotForget
 from models.fold import droppable, rising
 from models.learner import State
-from models.linear_kernel import descend, file_features, longest, restore
+from models.linear_kernel import descend, enter, file_features, longest, restore, unstamped
 from models.rows import Rows
 
 if TYPE_CHECKING:
@@ -25,92 +27,88 @@ if TYPE_CHECKING:
 __all__ = ["LinearFold"]
 
 _T = TypeVar("_T", np.int32, np.float64)
+_Held = tuple[NDArray[np.int32], NDArray[np.float64]]
+_NONE = np.empty(0, np.int32)
 _FEW = 256
-"""Slots and log entries to begin with."""
+"""Slots to begin with."""
+_PIECE = 2048
+"""Rows whose cells still lie in the cache when they are learned."""
 
 
 @dataclass(slots=True)
 class _Mark:
-    """bias (K, 3), rows by class and slots in use, as they were; what those slots held that were touched since."""
+    """bias (K, 3) and rows by class, as they were; what slots held before rows after it were learned, oldest first.
+
+    blank: nothing was learned, so all slots were empty.
+    """
 
     number: int
     bias: NDArray[np.float64]
     seen: NDArray[np.int64]
-    slots: int
-    log: NDArray[np.int32]
-    before: NDArray[np.float64]
+    blank: bool
+    held: list[_Held] = field(default_factory=list)
 
 
 class LinearFold:
     """Slots are numbered as features are met, and keep their number: one without squares counts as not seen.
 
-    What is touched before the first mark can't be rewound, and is not logged.
+    What is learned before the first mark can't be rewound.
     """
 
     def __init__(self, learner: Linear, state: State) -> None:
         self._learner = learner
-        k, m = len(state["bias"]), len(state["features"])
-        self._features, self._touched = state["features"].copy(), np.zeros(m, np.int32)
+        m = len(state["features"])
+        self._features, self._used = state["features"].copy(), np.array([m], np.int64)
         self._table = np.stack([state["weights"].T, state["squares"].T], axis=2)
         self._bias = np.stack([state["bias"], state["bias_squares"], state["bias_means"]], axis=1)
         self._seen = state["rows"].copy()
-        self._log, self._before = np.empty(0, np.int32), np.empty((0, k, 2), np.float64)
-        self._sizes = np.array([m, 0], np.int64)
-        self._epoch = 0
         self._marks: list[_Mark] = []
         self._more_slots(_FEW)
 
     def learn(self, rows: Rows) -> None:
-        learner = self._learner
-        shape.demand(learner.accepts(rows), "is not sorted values of this model's features and classes")
-        row = 0
-        while (row := self._descend(rows, row)) < len(rows):
-            size = longest(rows.indptr)
-            if self._sizes[0] + size > len(self._features):
-                self._more_slots(size)
-            if self._sizes[1] + size > len(self._log):
-                self._more_log(size)
+        self._demand(rows)
+        for start in range(0, len(rows), _PIECE):
+            piece = rows.part(start, min(start + _PIECE, len(rows)))
+            self._enter(piece).learn(0, [len(piece)])
 
     def forget(self, rows: Rows) -> None:
         raise CannotForget("the linear learner has no inverse: fold again from a state before the rows")
 
+    def prepare(self, rows: Rows) -> _Entered:
+        self._demand(rows)
+        return self._enter(rows)
+
     def mark(self, number: int) -> None:
         if self._marks:
             rising(self._marks[-1].number, number)
-            self._keep_log()
-        none = self._log[:0], self._before[:0]
-        self._marks.append(_Mark(number, self._bias.copy(), self._seen.copy(), int(self._sizes[0]), *none))
-        self._epoch += 1
+        self._marks.append(_Mark(number, self._bias.copy(), self._seen.copy(), not self._seen.any()))
 
     def rewind(self, number: int) -> None:
         at = self._at(number)
-        restore(self._table, self._log, self._before, self._sizes[1])
-        for later in reversed(self._marks[at:]):
-            restore(self._table, later.log, later.before, len(later.log))
-        del self._marks[at + 1 :]
         mark = self._marks[at]
-        self._table[mark.slots : self._sizes[0]] = 0.0
+        if mark.blank:
+            self._table[: self._used[0]] = 0.0
+        for slots, before in self._since(at):
+            restore(self._table, slots, before)
+        del self._marks[at + 1 :]
         self._bias[:], self._seen[:] = mark.bias, mark.seen
-        # Later slots stay, empty: what is learned again finds them.
-        self._sizes[1] = 0
-        mark.log, mark.before = self._log[:0], self._before[:0]
-        self._epoch += 1
+        mark.held.clear()
 
     def drop(self, number: int) -> None:
         droppable(number)
         at = self._at(number)
         gone, kept = self._marks.pop(at), self._marks[at - 1]
-        # Of a slot touched on both sides the older value is the one to come back to.
-        new = ~np.isin(gone.log, kept.log)
-        kept.log = np.concatenate([kept.log, gone.log[new]])
-        kept.before = np.concatenate([kept.before, gone.before[new]])
+        if (both := [*kept.held, *gone.held]) and not kept.blank:
+            # Of a slot held twice the older value is the one to come back to.
+            slots, first = np.unique(np.concatenate([slots for slots, _ in both]), return_index=True)
+            kept.held = [(slots, np.concatenate([before for _, before in both])[first])]
 
     @property
     def marks(self) -> list[int]:
         return [mark.number for mark in self._marks]
 
     def state(self) -> State:
-        table = self._table[: self._sizes[0]]
+        table = self._table[: self._used[0]]
         slots = np.flatnonzero(table[:, 0, 1])
         slots = slots[np.argsort(self._features[slots])]
         found = np.take(table, slots, axis=0)
@@ -124,12 +122,39 @@ class LinearFold:
             rows=self._seen.copy(),
         )
 
-    def _descend(self, rows: Rows, row: int) -> int:
-        cells = rows.labels, rows.indptr, rows.indices, rows.values
-        held: Any = self._sizes, self._seen, self._index, self._features, self._table, self._bias
-        born = self._marks[-1].slots if self._marks else 0
-        undo: Any = born, self._epoch, self._touched, self._log, self._before
-        return descend(*cells, row, self._learner.lr, self._learner.eps, *held, *undo)
+    def descend(self, rows: _Entered, start: int, stops: Sequence[int], numbers: Sequence[int]) -> None:
+        """Learn the rows from start up to each stop; remember each stop but the last by its number."""
+        for older, number in pairwise([*self.marks[-1:], *numbers]):
+            rising(older, number)
+        edges = np.array([start, *stops], np.int64)
+        newest = self._marks[-1] if self._marks else None
+        back = bool(numbers) or (newest is not None and not newest.blank)
+        touched, ends = rows.touched(edges) if back else (_NONE, np.zeros_like(edges))
+        before = np.empty((len(touched), *self._table.shape[1:]))
+        biases, seens = (np.empty((len(stops), *array.shape), array.dtype) for array in (self._bias, self._seen))
+        cells = rows.labels, rows.indptr, rows.slots, rows.damped
+        settings = rows.longest, self._learner.lr, self._learner.eps
+        descend(*cells, edges, *settings, self._seen, self._table, self._bias, touched, ends, before, biases, seens)
+        blank = [not any(rows_seen) for rows_seen in seens.tolist()]
+        self._marks += [_Mark(number, biases[leg], seens[leg], blank[leg]) for leg, number in enumerate(numbers, 1)]
+        if newest is not None and back:
+            for mark, (a, b) in zip(self._marks[-len(stops) :], pairwise(ends.tolist()), strict=True):
+                mark.held.append((touched[a:b], before[a:b].copy()))
+
+    def _demand(self, rows: Rows) -> None:
+        shape.demand(self._learner.accepts(rows), "is not sorted values of this model's features and classes")
+
+    def _enter(self, rows: Rows) -> _Entered:
+        slots, damped = np.empty(len(rows.indices), np.int32), np.empty(len(rows.indices), np.float64)
+        cells, row = (rows.indptr, rows.indices, rows.values), 0
+        while (row := enter(*cells, row, self._used, self._index, self._features, slots, damped)) < len(rows):
+            self._more_slots(longest(rows.indptr))
+        return _Entered(self, rows.labels.copy(), rows.indptr, slots, damped, longest(rows.indptr))
+
+    def _since(self, at: int) -> list[_Held]:
+        """What has been held since this mark, the newest first; nothing if it is blank."""
+        marks = [] if self._marks[at].blank else self._marks[at:]
+        return [held for mark in reversed(marks) for held in reversed(mark.held)]
 
     def _at(self, number: int) -> int:
         """Where the mark of this number stands.  Raises KeyError."""
@@ -138,25 +163,58 @@ class LinearFold:
         except ValueError:
             raise KeyError(number) from None
 
-    def _keep_log(self) -> None:
-        """What was touched since the newest mark becomes the mark's."""
-        mark, size = self._marks[-1], int(self._sizes[1])
-        log, before = self._log[:size].copy(), self._before[:size].copy()
-        # A mark that has one already was the last but one when another was dropped.
-        mark.log = np.concatenate([mark.log, log]) if len(mark.log) else log
-        mark.before = np.concatenate([mark.before, before]) if len(mark.before) else before
-        self._sizes[1] = 0
-
     def _more_slots(self, size: int) -> None:
-        room = max(2 * len(self._features), int(self._sizes[0]) + size)
-        self._features, self._touched = _longer(self._features, room), _longer(self._touched, room)
-        self._table = _longer(self._table, room)
+        room = max(2 * len(self._features), int(self._used[0]) + size)
+        self._features, self._table = _longer(self._features, room), _longer(self._table, room)
         self._index = np.zeros(1 << (3 * room // 2).bit_length(), np.int64)
-        file_features(self._features[: self._sizes[0]], self._index)
+        file_features(self._features[: self._used[0]], self._index)
 
-    def _more_log(self, size: int) -> None:
-        room = max(2 * len(self._log), int(self._sizes[1]) + size)
-        self._log, self._before = _longer(self._log, room), _longer(self._before, room)
+
+@dataclass(slots=True, eq=False)
+class _Entered:
+    """Rows with the slot and the damped value of each cell."""
+
+    fold: LinearFold
+    labels: NDArray[np.int32]
+    indptr: NDArray[np.int64]
+    slots: NDArray[np.int32]
+    damped: NDArray[np.float64]
+    longest: int
+    _edges: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    _touched: NDArray[np.int32] = field(default_factory=lambda: _NONE)
+    _ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
+        self.fold.descend(self, start, stops, numbers)
+
+    def forget(self, at: NDArray[np.intp]) -> None:
+        raise CannotForget("the linear learner has no inverse: strike the rows, and fold again")
+
+    def strike(self, at: NDArray[np.intp]) -> None:
+        self.labels[at] = -1
+        for row in at.tolist():
+            a, b = self.indptr[row : row + 2]
+            self.slots[a:b], self.damped[a:b] = 0, 0.0
+
+    def touched(self, edges: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The distinct slots of each leg between these edges, leg after leg, and where each leg's end.
+
+        Legs are learned again from one of them on: found once, the last of them need not be sought again.
+        """
+        again = len(self._edges) - len(edges)
+        if again < 0 or (self._edges[again:] != edges).any():
+            self._edges, again = edges, 0
+            self._touched, self._ends = self._distinct(edges)
+        ends = self._ends[again:]
+        return self._touched[ends[0] :], ends - ends[0]
+
+    def _distinct(self, edges: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        stamps = np.full(int(self.slots.max(initial=-1)) + 1, -1, np.int32)
+        cells = self.indptr[edges]
+        found, ends = np.empty(cells[-1] - cells[0] + 1, np.int32), np.zeros(len(edges), np.int64)
+        for leg, (a, b) in enumerate(pairwise(cells.tolist())):
+            ends[leg + 1] = ends[leg] + unstamped(self.slots[a:b], leg, stamps, found[ends[leg] :])
+        return found[: ends[-1]].copy(), ends
 
 
 def _longer(array: NDArray[_T], room: int) -> NDArray[_T]:

@@ -119,105 +119,134 @@ def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None
         index[at] = (feature << 32) + slot + 1
 
 
-@kernel(none, writes(f64, 3), reads(i32), reads(f64, 3), i64)
-def restore(table: NDArray[np.float64], slots: NDArray[np.int32], before: NDArray[np.float64], size: int) -> None:
-    """What the first `size` of these slots held goes back; of a slot named twice, what stands first."""
-    for i in range(size - 1, -1, -1):
-        for k in range(table.shape[1]):
-            table[slots[i], k, 0] = before[i, k, 0]
-            table[slots[i], k, 1] = before[i, k, 1]
-
-
 @kernel(
     i64,
-    *(reads(i32), reads(i64), reads(i32), reads(f64), i64),
-    *(f64, f64),
-    *(writes(i64), writes(i64), writes(i64), writes(i32), writes(f64, 3), writes(f64, 2)),
-    *(i64, i32, writes(i32), writes(i32), writes(f64, 3)),
+    *(reads(i64), reads(i32), reads(f64), i64),
+    *(writes(i64), writes(i64), writes(i32), writes(i32), writes(f64)),
 )
-def descend(  # noqa: C901, PLR0912, PLR0915  in parts, which the compiler does not join, a fifth slower
-    labels: NDArray[np.int32],
+def enter(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
     values: NDArray[np.float64],
     row: int,
-    lr: float,
-    eps: float,
-    sizes: NDArray[np.int64],
-    seen: NDArray[np.int64],
+    used: NDArray[np.int64],
     index: NDArray[np.int64],
     features: NDArray[np.int32],
-    table: NDArray[np.float64],
-    bias: NDArray[np.float64],
-    born: int,
-    epoch: int,
-    touched: NDArray[np.int32],
-    log: NDArray[np.int32],
-    before: NDArray[np.float64],
+    slots: NDArray[np.int32],
+    damped: NDArray[np.float64],
 ) -> int:
-    """One pass over the rows from `row` on; returns the row that found no room, or how many rows there are.
+    """Each cell's slot and damped value, from this row on; returns the row that found no room, or how many there are.
 
-    sizes: slots in use, entries in the log.  seen: rows by class.  table (slots, K, 2): weight, sum of squares.
-    bias (K, 3): weight, sum of squares, mean.  What one of the first `born` slots held when it was first touched in
-    this epoch goes into log and before.
+    used (1,): slots in use.  A feature not met before gets the next one.
     """
-    vectors, used, logged = len(bias), sizes[0], sizes[1]
-    room, mask = longest(indptr), len(index) - 1
-    slots, x = np.empty(room, np.int64), np.empty(room, np.float64)
-    w, squares = np.empty(room, np.float64), np.empty(room, np.float64)
-    total = np.sum(seen)
-    while row < len(labels):
-        start, label = indptr[row], labels[row]
-        size = indptr[row + 1] - start
-        if used + size > len(features) or logged + size > len(log):
+    mask = len(index) - 1
+    while row < len(indptr) - 1:
+        start, stop = indptr[row], indptr[row + 1]
+        if used[0] + stop - start > len(features):
             break
-        row += 1
-        if label < 0:
-            continue
-        dampen(values, start, start + size, x)
-        for i in range(size):
-            feature = np.int64(indices[start + i])
+        dampen(values, start, stop, damped[start:stop])
+        for cell in range(start, stop):
+            feature = np.int64(indices[cell])
             at = (feature * _SPREAD >> 15) & mask
             entry = index[at]
             while entry and entry >> 32 != feature:
                 at = (at + 1) & mask
                 entry = index[at]
             if entry == 0:
-                features[used] = feature
-                used += 1
-                entry = (feature << 32) + used
+                features[used[0]] = feature
+                used[0] += 1
+                entry = (feature << 32) + used[0]
                 index[at] = entry
-            slots[i] = (entry & 0xFFFFFFFF) - 1
-        for i in range(size):
-            slot = slots[i]
-            if slot < born and touched[slot] != epoch:
-                touched[slot] = epoch
-                log[logged] = slot
-                for k in range(vectors):
-                    before[logged, k, 0] = table[slot, k, 0]
-                    before[logged, k, 1] = table[slot, k, 1]
-                logged += 1
-        seen[label] += 1
-        total += 1
-        for k in range(vectors):
-            for i in range(size):
-                w[i] = table[slots[i], k, 0]
-                squares[i] = table[slots[i], k, 1]
-            z = bias[k, 0] + dot(w, x, size)
-            slope = -sigmoid(-z) if label == (k if vectors > 1 else 1) else sigmoid(z)
-            bias[k, 1] += slope * slope
-            bias[k, 0] -= lr * slope / sqrt(bias[k, 1] + eps)
-            bias[k, 2] += (bias[k, 0] - bias[k, 2]) * (4.0 / (total + 3.0))
-            # Apart from what is scattered over the table, so that several cells are done at once.
-            for i in range(size):
-                g = slope * x[i]
-                squares[i] += g * g
-                w[i] -= lr * g / sqrt(squares[i] + eps)
-            for i in range(size):
-                table[slots[i], k, 0] = w[i]
-                table[slots[i], k, 1] = squares[i]
-    sizes[0], sizes[1] = used, logged
+            slots[cell] = (entry & 0xFFFFFFFF) - 1
+        row += 1
     return row
+
+
+@kernel(i64, reads(i32), i32, writes(i32), writes(i32))
+def unstamped(slots: NDArray[np.int32], epoch: int, stamps: NDArray[np.int32], out: NDArray[np.int32]) -> int:
+    """Those that this epoch has not stamped yet go into out, once each, and are stamped; how many they are."""
+    found = 0
+    for slot in slots:
+        out[found] = slot
+        found += stamps[slot] != epoch
+        stamps[slot] = epoch
+    return found
+
+
+@kernel(none, writes(f64, 3), reads(i32), reads(f64, 3))
+def restore(table: NDArray[np.float64], slots: NDArray[np.int32], before: NDArray[np.float64]) -> None:
+    """What these slots held goes back."""
+    for i in range(len(slots)):
+        for k in range(table.shape[1]):
+            table[slots[i], k, 0] = before[i, k, 0]
+            table[slots[i], k, 1] = before[i, k, 1]
+
+
+@kernel(
+    none,
+    *(reads(i32), reads(i64), reads(i32), reads(f64), reads(i64), i64),
+    *(f64, f64),
+    *(writes(i64), writes(f64, 3), writes(f64, 2)),
+    *(reads(i32), reads(i64), writes(f64, 3), writes(f64, 3), writes(i64, 2)),
+)
+def descend(
+    labels: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    slots: NDArray[np.int32],
+    damped: NDArray[np.float64],
+    edges: NDArray[np.int64],
+    room: int,
+    lr: float,
+    eps: float,
+    seen: NDArray[np.int64],
+    table: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    touched: NDArray[np.int32],
+    ends: NDArray[np.int64],
+    before: NDArray[np.float64],
+    biases: NDArray[np.float64],
+    seens: NDArray[np.int64],
+) -> None:
+    """One pass over the rows that have a label, in legs: from edges[j] to edges[j + 1]; none has over `room` cells.
+
+    seen: rows by class.  table (slots, K, 2): weight, sum of squares.  bias (K, 3): weight, sum of squares, mean.
+    As they are before leg j: biases[j], seens[j], and in before[ends[j]:ends[j + 1]] the slots touched there.
+    """
+    vectors = len(bias)
+    w, squares = np.empty(room, np.float64), np.empty(room, np.float64)
+    total = np.sum(seen)
+    for leg in range(len(edges) - 1):
+        biases[leg], seens[leg] = bias, seen
+        for i in range(ends[leg], ends[leg + 1]):
+            for k in range(vectors):
+                before[i, k, 0] = table[touched[i], k, 0]
+                before[i, k, 1] = table[touched[i], k, 1]
+        for row in range(edges[leg], edges[leg + 1]):
+            label = labels[row]
+            if label < 0:
+                continue
+            first = indptr[row]
+            size = indptr[row + 1] - first
+            x, at = damped[first : first + size], slots[first : first + size]
+            seen[label] += 1
+            total += 1
+            for k in range(vectors):
+                for i in range(size):
+                    w[i] = table[at[i], k, 0]
+                    squares[i] = table[at[i], k, 1]
+                z = bias[k, 0] + dot(w, x, size)
+                slope = -sigmoid(-z) if label == (k if vectors > 1 else 1) else sigmoid(z)
+                bias[k, 1] += slope * slope
+                bias[k, 0] -= lr * slope / sqrt(bias[k, 1] + eps)
+                bias[k, 2] += (bias[k, 0] - bias[k, 2]) * (4.0 / (total + 3.0))
+                # Apart from what is scattered over the table, so that several cells are done at once.
+                for i in range(size):
+                    g = slope * x[i]
+                    squares[i] += g * g
+                    w[i] -= lr * g / sqrt(squares[i] + eps)
+                for i in range(size):
+                    table[at[i], k, 0] = w[i]
+                    table[at[i], k, 1] = squares[i]
 
 
 @kernel(none, reads(i64), reads(i32), reads(f64), reads(f64, 2), reads(f64), writes(f64, 2))

@@ -52,6 +52,12 @@ class Rows:
         cells = np.arange(indptr[-1]) + np.repeat(self.indptr[picked] - indptr[:-1], sizes)
         return Rows(self.labels[picked], indptr, self.indices[cells], self.values[cells])
 
+    def part(self, start: int, stop: int) -> Rows:
+        """The rows from start to stop, in the same memory."""
+        a, b = self.indptr[start], self.indptr[stop]
+        ends = self.indptr[start : stop + 1] - a
+        return Rows(self.labels[start:stop], ends, self.indices[a:b], self.values[a:b])
+
     @staticmethod
     def concat(parts: Sequence[Rows]) -> Rows:
         """All rows of the parts, one part after the other."""

@@ -128,8 +128,11 @@ class Sisa:
 
 
 def _rates(plain: Timed, timed: Sequence[Timed]) -> Rates:
-    marks = sum(t.marks for t in timed)
-    return Rates(learn=plain.learn / max(plain.rows, 1), mark=sum(t.mark for t in timed) / max(marks, 1))
+    """plain: a shard learned without marks; timed: all of them with their marks."""
+    learn = plain.seconds / max(plain.rows, 1)
+    beyond = sum(t.seconds for t in timed) - learn * sum(t.rows for t in timed)
+    # Going back over a mark takes about as long as to set it.
+    return Rates(learn=learn, mark=2 * max(beyond, 0.0) / max(sum(t.marks for t in timed), 1))
 
 
 def _with_forgotten(rates: Rates, timed: Sequence[Timed]) -> Rates:
@@ -137,5 +140,5 @@ def _with_forgotten(rates: Rates, timed: Sequence[Timed]) -> Rates:
     rows = sum(t.rows for t in timed)
     if not rows:
         return rates
-    pace = sum(t.learn for t in timed) / rows
+    pace = sum(t.seconds for t in timed) / rows
     return replace(rates, forget=pace if not rates.forget else min(pace, rates.forget))

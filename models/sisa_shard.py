@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models.cheapest import Way, Work
 from models.fold import Fold, begin
-from models.holes import without
 from models.learner import Learner
+from models.prepared import Prepared
 from models.rows import Rows
 
 __all__ = ["Shard", "Timed"]
@@ -21,75 +21,59 @@ __all__ = ["Shard", "Timed"]
 
 @dataclass(slots=True)
 class Timed:
-    """Seconds spent learning and setting marks, and how many rows and marks that was."""
+    """Seconds, rows learned or forgotten in them, and marks set."""
 
-    learn: float = 0.0
-    rows: int = 0
-    mark: float = 0.0
+    seconds: float
+    rows: int
     marks: int = 0
 
 
 @dataclass(slots=True)
 class Shard:
-    """Rows and their positions in `Sisa.fit`'s; slice k holds those before edges[k + 1], `sizes` are left.
-
-    A deleted row becomes one without a label where the learner skips such rows: nothing else need move, and its
-    cells stay until the next fit.  Otherwise it is taken out.
-    """
+    """Rows and their positions in `Sisa.fit`'s; slice k holds those before edges[k + 1], `sizes` are left."""
 
     learner: Learner
     fold: Fold
     edges: list[int]
-    rows: Rows
+    rows: Prepared
     places: NDArray[np.int64]
     sizes: list[int]
 
     @staticmethod
     def cut(learner: Learner, rows: Rows, places: NDArray[np.int64], edges: list[int]) -> Shard:
-        """Nothing is learned yet.  places: the shard's positions in the rows, ascending."""
-        shard = Shard(learner, begin(learner), edges, rows.take(places), places, [])
-        shard._count()
-        return shard
+        """Nothing is learned yet.  places: the shard's positions in the rows, ascending.  Raises BadRows."""
+        fold = begin(learner)
+        sizes = np.diff(places.searchsorted(edges)).tolist()
+        return Shard(learner, fold, edges, fold.prepare(rows.take(places)), places, sizes)
 
     def learn_from(self, start: int, marks: Sequence[int]) -> Timed:
         """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`."""
-        timed = Timed(rows=sum(self.sizes[start:]))
-        began, stops = time.perf_counter(), [number for number in marks if number > start]
-        for stop in [*stops, len(self.sizes)]:
-            self._learn(start, stop)
-            start = stop
-            if stop in marks:
-                marking = time.perf_counter()
-                self.fold.mark(stop)
-                timed.mark += time.perf_counter() - marking
-                timed.marks += 1
-        timed.learn = time.perf_counter() - began - timed.mark
-        return timed
+        numbers = [number for number in marks if number > start]
+        stops = [self.edges[stop] for stop in (start, *numbers, -1)]
+        began, (first, *rest) = time.perf_counter(), self.places.searchsorted(stops).tolist()
+        self.rows.learn(first, rest, numbers)
+        return Timed(time.perf_counter() - began, sum(self.sizes[start:]), len(numbers))
 
     def work(self, gone: NDArray[np.int64], marks: Sequence[int]) -> Work:
         """What deleting these positions (ascending) means; marks ascend."""
         start = self._start(gone)
         again = len(marks) - bisect_right(marks, start)
-        return Work(len(gone), sum(self.sizes[start:]) - len(gone), again, self.learner.forgets)
+        before, after = sum(self.sizes[:start]), sum(self.sizes[start:])
+        return Work(len(gone), before, after - len(gone), again, self.learner.forgets)
 
     def delete(self, gone: NDArray[np.int64], way: Way, marks: Sequence[int]) -> tuple[int | None, Timed]:
         """Delete these positions (ascending); how many slices the starting point had learned, None if forgotten."""
         at = self.places.searchsorted(gone)
         if way is Way.FORGET:
-            removed = self.rows.take(at)
             began = time.perf_counter()
-            self.fold.forget(removed)
+            self.rows.forget(at)
             timed = Timed(time.perf_counter() - began, len(gone))
-            self._remove(gone, at)
+            self._strike(gone, at)
             return None, timed
-        start = self._start(gone)
-        self._remove(gone, at)
+        start = self._start(gone) if way is Way.FOLD else 0
+        self._strike(gone, at)
         self.fold.rewind(start)
         return start, self.learn_from(start, marks if way is Way.FOLD else ())
-
-    def _learn(self, start: int, stop: int) -> None:
-        if stop > start:
-            self.fold.learn(_view(self.rows, *self.places.searchsorted([self.edges[start], self.edges[stop]])))
 
     def _start(self, gone: NDArray[np.int64]) -> int:
         """The newest mark before the first slice hit."""
@@ -99,20 +83,7 @@ class Shard:
     def _slice_of(self, position: int) -> int:
         return bisect_right(self.edges, position) - 1
 
-    def _remove(self, gone: NDArray[np.int64], at: NDArray[np.intp]) -> None:
-        if self.learner.learns_unlabelled:
-            self.rows, self.places = without(self.rows, at), np.delete(self.places, at)
-            self._count()
-            return
-        self.rows.labels[at] = -1
+    def _strike(self, gone: NDArray[np.int64], at: NDArray[np.intp]) -> None:
+        self.rows.strike(at)
         for position in gone.tolist():
             self.sizes[self._slice_of(position)] -= 1
-
-    def _count(self) -> None:
-        self.sizes = np.diff(self.places.searchsorted(self.edges)).tolist()
-
-
-def _view(rows: Rows, start: int, stop: int) -> Rows:
-    """The rows from start to stop, in the same memory."""
-    a, b = rows.indptr[start], rows.indptr[stop]
-    return Rows(rows.labels[start:stop], rows.indptr[start : stop + 1] - a, rows.indices[a:b], rows.values[a:b])

@@ -114,3 +114,52 @@ def test_what_a_dropped_mark_knew_is_kept_by_the_one_before(learner: Learner, ne
     fold.rewind(1)
     # then
     assert digest(learner, fold.state()) == whole(learner, part(0, 200))
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+@given(
+    begun=st.sampled_from([0, 120]),
+    edges=st.lists(st.integers(1, 299), min_size=1, max_size=6, unique=True).map(sorted),
+    turns=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 299), st.booleans()), max_size=6),
+)
+def test_prepared_rows_are_learned_again_without_those_struck_out(
+    learner: Learner, begun: int, edges: list[int], turns: list[tuple[int, int, bool]]
+) -> None:
+    # given: rows learned in legs, with a mark between two of them, on what was learned before
+    before, rows = part(300, 300 + begun), part(0, 300)
+    fold, alive = begin(learner, learner.learn(learner.empty(), before)), np.ones(300, np.bool_)
+    prepared = fold.prepare(rows)
+    stops = [*edges, 300]
+    prepared.learn(0, stops, edges)
+    for number, row, in_legs in turns:
+        # when: one is struck out, and all is learned again from a mark that comes before it
+        marks = [mark for mark in fold.marks if mark <= row]
+        start = marks[number % len(marks)]
+        fold.rewind(start)
+        prepared.strike(np.array([row], np.intp))
+        alive[row] = False
+        later = [mark for mark in edges if mark > start] if in_legs else []
+        prepared.learn(start, [*later, 300], later)
+        # then
+        assert digest(learner, fold.state()) == whole(learner, before, rows.take(alive))
+    assert whole(learner, part(0, 300)) == whole(learner, rows), "what was prepared was copied"
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_prepared_rows_can_be_learned_twice(learner: Learner) -> None:
+    fold = begin(learner)
+    prepared = fold.prepare(part(0, 100))
+    for first in (0, 2):
+        prepared.learn(0, [40, 100], [first + 1])
+        fold.mark(first + 2)
+    assert digest(learner, fold.state()) == whole(learner, part(0, 100), part(0, 100))
+    for mark, parts in ((3, [(0, 100), (0, 40)]), (2, [(0, 100)]), (1, [(0, 40)]), (0, [])):
+        fold.rewind(mark)
+        assert digest(learner, fold.state()) == whole(learner, part(0, 0), *(part(*one) for one in parts))
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_what_cannot_be_learned_cannot_be_prepared(learner: Learner) -> None:
+    bad = Rows(np.array([0], np.int32), np.array([0, 1]), np.array([2**10], np.int32), np.ones(1))
+    with pytest.raises(BadRows):
+        begin(learner).prepare(bad)
