@@ -19,7 +19,7 @@ from models.errors import CannotForget
 from models.fold import droppable, rising
 from models.learner import State
 from models.linear_kernel import descend, enter, file_features, longest, restore, unstamped
-from models.rows import Rows
+from models.rows import Rows, cells_of
 
 if TYPE_CHECKING:
     from models.linear import Linear
@@ -192,9 +192,8 @@ class _Entered:
 
     def strike(self, at: NDArray[np.intp]) -> None:
         self.labels[at] = -1
-        for row in at.tolist():
-            a, b = self.indptr[row : row + 2]
-            self.slots[a:b], self.damped[a:b] = 0, 0.0
+        _, cells = cells_of(self.indptr, at)
+        self.slots[cells], self.damped[cells] = 0, 0.0
 
     def touched(self, edges: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The distinct slots of each leg between these edges, leg after leg, and where each leg's end.

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.rows import Rows
+from models.rows import Rows, cells_of
 
 __all__ = ["Plain", "Prepared"]
 
@@ -62,6 +62,5 @@ class Plain:
 
     def strike(self, at: NDArray[np.intp]) -> None:
         self._alive[at] = False
-        for row in at.tolist():
-            a, b = self._rows.indptr[row : row + 2]
-            self._rows.indices[a:b], self._rows.values[a:b] = 0, 0.0
+        _, cells = cells_of(self._rows.indptr, at)
+        self._rows.indices[cells], self._rows.values[cells] = 0, 0.0

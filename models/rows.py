@@ -46,10 +46,8 @@ class Rows:
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
         """The rows at these positions, or where the mask is true, in the order given."""
-        picked = np.flatnonzero(which) if which.dtype == np.bool_ else which
-        sizes = np.diff(self.indptr)[picked]
-        indptr = _ends(sizes)
-        cells = np.arange(indptr[-1]) + np.repeat(self.indptr[picked] - indptr[:-1], sizes)
+        picked: NDArray[Any] = np.flatnonzero(which) if which.dtype == np.bool_ else which
+        indptr, cells = cells_of(self.indptr, picked)
         return Rows(self.labels[picked], indptr, self.indices[cells], self.values[cells])
 
     def part(self, start: int, stop: int) -> Rows:
@@ -75,6 +73,13 @@ class Rows:
     @staticmethod
     def empty() -> Rows:
         return Rows(np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float64))
+
+
+def cells_of(indptr: NDArray[np.int64], at: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the rows at these positions end when they stand one behind the other, and their cells' places."""
+    sizes = indptr[at + 1] - indptr[at]
+    ends = _ends(sizes)
+    return ends, np.arange(ends[-1]) + np.repeat(indptr[at] - ends[:-1], sizes)
 
 
 def _column(name: str, array: Any, dtype: type[np.generic]) -> NDArray[Any]:

@@ -128,11 +128,12 @@ class Sisa:
 
 
 def _rates(plain: Timed, timed: Sequence[Timed]) -> Rates:
-    """plain: a shard learned without marks; timed: all of them with their marks."""
+    """plain: a shard learned without marks; timed: all of them with their marks, the quickest of which counts."""
     learn = plain.seconds / max(plain.rows, 1)
-    beyond = sum(t.seconds for t in timed) - learn * sum(t.rows for t in timed)
+    quick = min(timed, key=lambda t: t.seconds / max(t.rows, 1))
+    beyond = max(quick.seconds - learn * quick.rows, 0.0)
     # Going back over a mark takes about as long as to set it.
-    return Rates(learn=learn, mark=2 * max(beyond, 0.0) / max(sum(t.marks for t in timed), 1))
+    return Rates(learn=learn, mark=2 * beyond / max(quick.marks, 1))
 
 
 def _with_forgotten(rates: Rates, timed: Sequence[Timed]) -> Rates:

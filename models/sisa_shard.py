@@ -85,5 +85,5 @@ class Shard:
 
     def _strike(self, gone: NDArray[np.int64], at: NDArray[np.intp]) -> None:
         self.rows.strike(at)
-        for position in gone.tolist():
-            self.sizes[self._slice_of(position)] -= 1
+        gone_by_slice = np.diff(gone.searchsorted(self.edges)).tolist()
+        self.sizes = [size - less for size, less in zip(self.sizes, gone_by_slice, strict=True)]
