@@ -200,6 +200,15 @@ class _Run:
             return stored, verify_log(log, subject_of(settings))
 
 
+def _labels(settings: Settings, script: Script) -> Iterator[str]:
+    """What a learner of positive and unlabelled rows is shown of the labels."""
+    shown = learner_of(settings).labels
+    if shown != settings.classes:
+        inserts = [step.event for step in script.steps if isinstance(step.event, Insert)]
+        some = sum(event.label is not None for event in inserts)
+        yield f"labels   {some:,} of {len(inserts):,} inserts: half of {', '.join(shown)}, no other; the rest is hidden"
+
+
 def _announce(settings: Settings, script: Script, on_kafka: bool, console: Console) -> None:
     shards = f"{settings.partitions} x {settings.shards_per_partition} shards"
     classes = ", ".join(settings.classes[:6]) + ", ..." * (len(settings.classes) > 6)
@@ -208,6 +217,7 @@ def _announce(settings: Settings, script: Script, on_kafka: bool, console: Conso
     held_out = f"{len(script.held_out):,} records held out, never sent"
     for line in (
         f"model    {settings.model}: {settings.learner} in {shards}, classes {classes}, on {where}",
+        *_labels(settings, script),
         f"script   {len(script.steps):,} events, {deletes:,} of them deletions; {held_out}\n",
     ):
         console.print(line, markup=False, soft_wrap=True)

@@ -77,6 +77,7 @@ def test_every_learner_forgets_through_worker_scorer_and_both_checks(environment
     assert code == 0, said
     assert said.count("12 equal of 12 shards") == 2
     assert "first version without it" in said
+    assert ("inserts: half of spam, no other; the rest is hidden" in said) == learner.startswith("pu-")
 
 
 @pytest.mark.slow
