@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.holes import without
 from models.rows import Rows, cells_of
 
 __all__ = ["Plain", "Prepared"]
@@ -51,8 +52,8 @@ class Plain:
 
     def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
         for stop, number in zip_longest(stops, numbers):
-            rows, alive = self._rows.part(start, stop), self._alive[start:stop]
-            self._fold.learn(rows if alive.all() else rows.take(alive))
+            struck = np.flatnonzero(~self._alive[start:stop])
+            self._fold.learn(without(self._rows.part(start, stop), struck))
             if number is not None:
                 self._fold.mark(number)
             start = stop

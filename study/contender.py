@@ -14,7 +14,7 @@ from models.forest.settings import MAX_FEATURES, Settings
 from models.pu import pu
 from study.cells import FORESTS, Cell
 from study.methods.dare import Dare, Regrown
-from study.methods.naive import Naive
+from study.methods.naive import Naive, Refit
 from study.methods.protocol import Method
 from study.methods.sharded import Sharded
 from study.problem import Problem, Split
@@ -46,7 +46,7 @@ def contender(cell: Cell, problem: Problem) -> Contender:
     learner = make_learner(cell.learner, problem.classes, problem.wide.n_features)
     shard = problem.shards(cell.shards)
     if cell.method == "naive":
-        return Contender(problem.wide, shard, lambda: Naive(learner), lambda: Naive(learner))
+        return Contender(problem.wide, shard, lambda: Refit(learner), lambda: Refit(learner), lambda: Naive(learner))
     return _sharded(cell, learner, problem.wide, shard)
 
 
@@ -66,6 +66,6 @@ def _sharded(cell: Cell, learner: Learner, split: Split, shard: NDArray[np.int32
         split,
         shard,
         lambda: Sharded(learner, cell.shards, cell.slices),
-        lambda: Naive(learner),
-        None if cell.shards == 1 else lambda: Naive(learner, cell.shards),
+        lambda: Refit(learner),
+        lambda: Naive(learner, cell.shards),
     )

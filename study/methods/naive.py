@@ -1,19 +1,21 @@
-"""Naive retraining: close the holes, learn all rows that are left.  The baseline, and what the others must equal."""
+"""Naive retraining: learn all rows that are left.  As the others must equal it, and as fast as it can be made."""
 
 from __future__ import annotations
 
-from copy import copy
+from copy import copy, deepcopy
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import Learner, Rows, State, encode_state
+from models.fold import begin
 from models.holes import without
+from models.prepared import Prepared
 from models.sisa import naive
 from study.memory import array_bytes
 
-__all__ = ["Naive"]
+__all__ = ["Naive", "Refit"]
 
 
 class Naive:
@@ -40,6 +42,38 @@ class Naive:
 
     def copy(self) -> Self:
         return copy(self)
+
+    def bytes(self) -> int:
+        return array_bytes(self)
+
+
+class Refit:
+    """The baseline of costs: one model whose rows stay in the form that its fold learns the fastest."""
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner, self._size = learner, 0
+        self._fold = begin(learner)
+        self._rows: Prepared | None = None
+
+    def build(self, rows: Rows, shard: NDArray[np.int32]) -> None:
+        self._fold, self._size = begin(self._learner), len(rows)
+        self._rows = self._fold.prepare(rows)
+        self._rows.learn(0, [self._size])
+
+    def delete(self, positions: NDArray[np.int64]) -> None:
+        assert self._rows is not None
+        self._rows.strike(positions)
+        self._fold.rewind(0)
+        self._rows.learn(0, [self._size])
+
+    def publish(self) -> list[bytes]:
+        return [encode_state(self._learner, self._fold.state())]
+
+    def scores(self, rows: Rows) -> NDArray[np.float64]:
+        return self._learner.ensemble([self._fold.state()]).scores(rows)
+
+    def copy(self) -> Self:
+        return deepcopy(self)
 
     def bytes(self) -> int:
         return array_bytes(self)
