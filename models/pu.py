@@ -24,6 +24,7 @@ from models.linear import Linear
 from models.naive_bayes import NaiveBayes
 from models.pu_chances import chances_of
 from models.pu_ensemble import PUEnsemble, label_frequency
+from models.pu_fold import PUFold
 from models.pu_roles import hashes, is_held_out
 from models.rows import Rows
 
@@ -47,7 +48,7 @@ def pu(learner_id: str, classes: tuple[str, ...], n_features: int, **settings: A
 PU_BASES: Mapping[str, type[NaiveBayes | Linear]] = {"pu-linear": Linear, "pu-naive-bayes": NaiveBayes}
 
 
-class _Parts(NamedTuple):
+class Parts(NamedTuple):
     """training: labelled rows as class 1, others as class 0; held: the labelled rows held out."""
 
     training: Rows
@@ -139,24 +140,28 @@ class PositiveUnlabelled:
         return is_held_out(hashes(rows, self.seed), self.held_out)
 
     def empty(self) -> State:
-        return self._state(self.base.empty(), Rows.empty())
+        return self.state(self.base.empty(), Rows.empty())
 
     def learn(self, state: State, rows: Rows) -> State:
-        parts = self._parts(rows)
+        parts = self.parts(rows)
         if not len(parts.training) and not len(parts.held):
             return state
         base = self.base.learn(_base(state), parts.training)
-        return self._state(base, pu_held.with_rows(_held(state), parts.held, self.seed))
+        return self.state(base, pu_held.with_rows(_held(state), parts.held, self.seed))
 
     def forget(self, state: State, rows: Rows) -> State:
         if not self.forgets:
             raise CannotForget(f"{self.id} has no inverse: fold again from a state before the rows")
-        parts = self._parts(rows)
+        parts = self.parts(rows)
         if not len(parts.training) and not len(parts.held):
             return state
         held = pu_held.without(_held(state), parts.held, self.seed)
         base = self.base.forget(_base(state), parts.training) if len(parts.training) else _base(state)
-        return self._state(base, held)
+        return self.state(base, held)
+
+    def fold(self, state: State) -> PUFold:
+        """The same in place: costs the rows, not the state."""
+        return PUFold(self, _base(state), _held(state))
 
     def check(self, state: State) -> None:
         base = _base(state)
@@ -182,12 +187,13 @@ class PositiveUnlabelled:
         """What a shard adds to c: the sum of its model's P(labelled | x) over `count` labelled rows held out."""
         return {"sum": float(state["sum"][0]), "count": int(state["count"][0])}
 
-    def _parts(self, rows: Rows) -> _Parts:
+    def parts(self, rows: Rows) -> Parts:
+        """The rows by their role.  Raises BadRows."""
         shape.demand(self.accepts(rows), f"is not one that {self.id} takes, labelled positive or not at all")
         held = self.holds_out(rows)
         training = rows.take(~held)
         kinds = np.maximum(training.labels, np.int32(0))
-        return _Parts(
+        return Parts(
             Rows(kinds, training.indptr, training.indices, training.values), rows.take(held & (rows.labels == 1))
         )
 
@@ -197,7 +203,8 @@ class PositiveUnlabelled:
         # cumsum adds one after the other; sum would add in an order of its own.
         return float(np.cumsum(chances_of(self.base)(self.base, base, held))[-1]), len(held)
 
-    def _state(self, base: State, held: Rows) -> State:
+    def state(self, base: State, held: Rows) -> State:
+        """The canonical state of a base's state and of the rows held out, in order."""
         total, count = self._sum(base, held)
         return shape.freeze(
             **{_BASE + name: array for name, array in base.items()},

@@ -18,6 +18,8 @@ LEARNERS = {
     "linear": make_learner("linear", ("a", "b"), 2**10),
     "linear, three classes": make_learner("linear", ("a", "b", "c"), 2**10),
     "naive-bayes": make_learner("naive-bayes", ("a", "b"), 2**10),
+    "pu-linear": make_learner("pu-linear", ("a", "b"), 2**10),
+    "pu-naive-bayes": make_learner("pu-naive-bayes", ("a", "b"), 2**10),
 }
 
 
@@ -25,8 +27,11 @@ def fold_of(learner: Learner, stepwise: bool) -> Fold:
     return Steps(learner, learner.empty()) if stepwise else begin(learner)
 
 
-def part(start: int, stop: int) -> Rows:
-    return ROWS.take(np.arange(start, stop))
+def part(learner: Learner, start: int, stop: int) -> Rows:
+    """Rows from start to stop, with the labels that this learner takes."""
+    rows = ROWS.take(np.arange(start, stop))
+    known = rows.labels if not learner.learns_unlabelled else np.where(rows.labels == 1, 1, -1).astype(np.int32)
+    return Rows(known, rows.indptr, rows.indices, rows.values)
 
 
 def whole(learner: Learner, *parts: Rows) -> str:
@@ -40,12 +45,12 @@ def whole(learner: Learner, *parts: Rows) -> str:
 )
 def test_any_way_to_a_place_gives_its_state(learner: Learner, stepwise: bool, moves: list[tuple[str, int]]) -> None:
     # given: what has been learned, and at which marks how much of it
-    fold, learned, marks = fold_of(learner, stepwise), [part(0, 0)], {0: 1}
+    fold, learned, marks = fold_of(learner, stepwise), [part(learner, 0, 0)], {0: 1}
     for number, (move, at) in enumerate(moves, 1):
         chosen = sorted(marks)[at % len(marks)]
         # when
         if move == "learn":
-            learned.append(part(at, at + 1 + at % 40 if at < 560 else 600))
+            learned.append(part(learner, at, at + 1 + at % 40 if at < 560 else 600))
             fold.learn(learned[-1])
         elif move == "mark":
             fold.mark(number)
@@ -65,14 +70,14 @@ def test_any_way_to_a_place_gives_its_state(learner: Learner, stepwise: bool, mo
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
 def test_a_fold_goes_on_from_a_state_and_back_to_it(learner: Learner) -> None:
     # given
-    state = learner.learn(learner.empty(), part(0, 200))
+    state = learner.learn(learner.empty(), part(learner, 0, 200))
     fold = begin(learner, state)
     # when
     for start, stop in pairwise(range(200, 601, 100)):
-        fold.learn(part(start, stop))
+        fold.learn(part(learner, start, stop))
         fold.mark(stop)
     # then
-    assert digest(learner, fold.state()) == whole(learner, ROWS)
+    assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 600))
     fold.rewind(0)
     assert digest(learner, fold.state()) == digest(learner, state)
 
@@ -81,18 +86,18 @@ def test_a_fold_goes_on_from_a_state_and_back_to_it(learner: Learner) -> None:
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
 def test_what_a_fold_refuses_leaves_it_as_it_was(learner: Learner, stepwise: bool) -> None:
     fold = fold_of(learner, stepwise)
-    fold.learn(part(0, 50))
+    fold.learn(part(learner, 0, 50))
     fold.mark(5)
     bad = Rows(np.array([0], np.int32), np.array([0, 1]), np.array([2**10], np.int32), np.ones(1))
     with pytest.raises(BadRows):
-        fold.learn(Rows.concat([part(0, 3), bad]))
+        fold.learn(Rows.concat([part(learner, 0, 3), bad]))
     with pytest.raises(ValueError, match="does not follow"):
         fold.mark(5)
     for call, absent in ((fold.rewind, 3), (fold.drop, 3), (fold.drop, 0)):
         with pytest.raises(KeyError):
             call(absent)
     assert fold.marks == [0, 5]
-    assert digest(learner, fold.state()) == whole(learner, part(0, 50))
+    assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 50))
 
 
 @pytest.mark.parametrize("newest", [False, True])
@@ -100,20 +105,20 @@ def test_what_a_fold_refuses_leaves_it_as_it_was(learner: Learner, stepwise: boo
 def test_what_a_dropped_mark_knew_is_kept_by_the_one_before(learner: Learner, newest: bool) -> None:
     # given: all that is learned after the first mark has been met before it
     fold = begin(learner)
-    fold.learn(part(0, 200))
+    fold.learn(part(learner, 0, 200))
     fold.mark(1)
-    fold.learn(part(0, 50))
+    fold.learn(part(learner, 0, 50))
     fold.mark(2)
-    fold.learn(part(30, 150))
+    fold.learn(part(learner, 30, 150))
     if not newest:
         fold.mark(3)
-        fold.learn(part(20, 80))
+        fold.learn(part(learner, 20, 80))
     # when
     fold.drop(2)
-    fold.learn(part(100, 200))
+    fold.learn(part(learner, 100, 200))
     fold.rewind(1)
     # then
-    assert digest(learner, fold.state()) == whole(learner, part(0, 200))
+    assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 200))
 
 
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
@@ -126,7 +131,7 @@ def test_prepared_rows_are_learned_again_without_those_struck_out(
     learner: Learner, begun: int, edges: list[int], turns: list[tuple[int, int, bool]]
 ) -> None:
     # given: rows learned in legs, with a mark between two of them, on what was learned before
-    before, rows = part(300, 300 + begun), part(0, 300)
+    before, rows = part(learner, 300, 300 + begun), part(learner, 0, 300)
     fold, alive = begin(learner, learner.learn(learner.empty(), before)), np.ones(300, np.bool_)
     prepared = fold.prepare(rows)
     stops = [*edges, 300]
@@ -142,20 +147,22 @@ def test_prepared_rows_are_learned_again_without_those_struck_out(
         prepared.learn(start, [*later, 300], later)
         # then
         assert digest(learner, fold.state()) == whole(learner, before, rows.take(alive))
-    assert whole(learner, part(0, 300)) == whole(learner, rows), "what was prepared was copied"
+    assert whole(learner, part(learner, 0, 300)) == whole(learner, rows), "what was prepared was copied"
 
 
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
 def test_prepared_rows_can_be_learned_twice(learner: Learner) -> None:
     fold = begin(learner)
-    prepared = fold.prepare(part(0, 100))
+    prepared = fold.prepare(part(learner, 0, 100))
     for first in (0, 2):
         prepared.learn(0, [40, 100], [first + 1])
         fold.mark(first + 2)
-    assert digest(learner, fold.state()) == whole(learner, part(0, 100), part(0, 100))
+    assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 100), part(learner, 0, 100))
     for mark, parts in ((3, [(0, 100), (0, 40)]), (2, [(0, 100)]), (1, [(0, 40)]), (0, [])):
         fold.rewind(mark)
-        assert digest(learner, fold.state()) == whole(learner, part(0, 0), *(part(*one) for one in parts))
+        assert digest(learner, fold.state()) == whole(
+            learner, part(learner, 0, 0), *(part(learner, *one) for one in parts)
+        )
 
 
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)

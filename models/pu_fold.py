@@ -1,0 +1,115 @@
+"""Positive and unlabelled rows in place: the base's fold over what it trains on, and the rows held out beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import pu_held
+from models.fold import begin
+from models.learner import State
+from models.rows import Rows
+
+if TYPE_CHECKING:
+    from models.pu import PositiveUnlabelled
+
+__all__ = ["PUFold"]
+
+
+class PUFold:
+    """What is held out is kept as parts, in the order they came; a mark keeps which there were."""
+
+    def __init__(self, learner: PositiveUnlabelled, base: State, held: Rows) -> None:
+        self._learner = learner
+        self.base = begin(learner.base, base)
+        self.held: tuple[Rows, ...] = (held,)
+        self._marks: dict[int, tuple[Rows, ...]] = {0: self.held}
+
+    def learn(self, rows: Rows) -> None:
+        parts = self._learner.parts(rows)
+        self.base.learn(parts.training)
+        self.held = (*self.held, parts.held)
+
+    def forget(self, rows: Rows) -> None:
+        parts = self._learner.parts(rows)
+        held = self.held_without(parts.held)
+        self.base.forget(parts.training)
+        self.held = (held,)
+
+    def prepare(self, rows: Rows) -> _Parted:
+        return _Parted(self, self._learner, rows)
+
+    def mark(self, number: int) -> None:
+        self.base.mark(number)
+        self.remember(number)
+
+    def remember(self, number: int) -> None:
+        """The base has this mark; what is held out now belongs to it."""
+        self._marks[number] = self.held
+
+    def rewind(self, number: int) -> None:
+        self.base.rewind(number)
+        self.held = self._marks[number]
+        self._marks = {at: held for at, held in self._marks.items() if at <= number}
+
+    def drop(self, number: int) -> None:
+        self.base.drop(number)
+        del self._marks[number]
+
+    @property
+    def marks(self) -> list[int]:
+        return self.base.marks
+
+    def state(self) -> State:
+        return self._learner.state(self.base.state(), self._in_order())
+
+    def held_without(self, gone: Rows) -> Rows:
+        """Raises NotLearned where one of these is not held out."""
+        return pu_held.without(self._in_order(), gone, self._learner.seed)
+
+    def _in_order(self) -> Rows:
+        first, *more = self.held
+        return pu_held.with_rows(first, Rows.concat(more), self._learner.seed)
+
+
+class _Parted:
+    """Rows parted by their role once; places (n + 1,) and held_places (n + 1,) count those of either before a row."""
+
+    def __init__(self, fold: PUFold, learner: PositiveUnlabelled, rows: Rows) -> None:
+        parts = learner.parts(rows)
+        out = learner.holds_out(rows)
+        self._fold = fold
+        self._trains, self._waits = ~out, out & (rows.labels == 1)
+        self._places, self._held_places = (np.append(0, np.cumsum(role)) for role in (self._trains, self._waits))
+        self._training = fold.base.prepare(parts.training)
+        self._held, self._alive = parts.held, np.ones(len(parts.held), np.bool_)
+
+    def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
+        first, *rest = self._places[[start, *stops]].tolist()
+        self._training.learn(first, rest, numbers)
+        for leg, (a, b) in enumerate(pairwise(self._held_places[[start, *stops]].tolist())):
+            self._fold.held = (*self._fold.held, self._held.part(a, b).take(self._alive[a:b]))
+            if leg < len(numbers):
+                self._fold.remember(numbers[leg])
+
+    def forget(self, at: NDArray[np.intp]) -> None:
+        fold = self._fold
+        held = fold.held_without(self._held.take(self._held_at(at)))
+        self._training.forget(self._trained_at(at))
+        fold.held = (held,)
+
+    def strike(self, at: NDArray[np.intp]) -> None:
+        self._training.strike(self._trained_at(at))
+        self._alive[self._held_at(at)] = False
+
+    def _trained_at(self, at: NDArray[np.intp]) -> NDArray[np.intp]:
+        places: NDArray[np.intp] = self._places[at[self._trains[at]]]
+        return places
+
+    def _held_at(self, at: NDArray[np.intp]) -> NDArray[np.intp]:
+        places: NDArray[np.intp] = self._held_places[at[self._waits[at]]]
+        return places
