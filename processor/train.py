@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from models.digest import decode_state, encode_state
 from models.learner import Learner
 from models.learner import State as Arrays
-from processor.errors import ArtefactMissing, StateInvalid
 from processor.grown import Grown, Start, start_of
 from processor.jobs import Built, Job, Part, Trained
 from processor.lineage import EMPTY, MODULUS, chain, sum_slots
 from processor.paces import Spent, Step
 from processor.slice_files import read_slice
 from processor.slices import Members, deaths
+from processor.state_files import read_state
 from processor.store import Artefact, Store, artefact_name
 from processor.view import State
 
@@ -137,13 +137,7 @@ class _Run:
 
 
 def _load(state: State, learner: Learner, store: Store) -> Arrays:
-    try:
-        data = store.get(state.file)
-    except ArtefactMissing as error:
-        raise StateInvalid(f"the state {state.file} is gone") from error
-    if hashlib.sha256(data).hexdigest() != state.digest:
-        raise StateInvalid(f"the state {state.file} is not what its digest says")
-    return decode_state(learner, data)
+    return decode_state(learner, read_state(store, state.file, state.digest))
 
 
 def _sum(slots: NDArray[np.int64]) -> int:

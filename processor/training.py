@@ -230,7 +230,9 @@ class Training:
     def _crashed(self, owned: Owned, running: Running, error: BaseException) -> None:
         """A store that is away is nobody's fault; a broken pool is somebody's; else the job's own."""
         shard = running.job.shard
-        self._fail(owned, shard, f"training failed: {type(error).__name__}")
+        # Only the store's errors name no row.
+        told = str(error) if isinstance(error, StoreUnavailable) else type(error).__name__
+        self._fail(owned, shard, f"training failed: {told}")
         who = owned.partition, shard
         if isinstance(error, StoreUnavailable):
             return
@@ -294,6 +296,7 @@ class Training:
     def _fail(self, owned: Owned, shard: int, why: str) -> None:
         owned.counters["jobs_failed"] += 1
         self._retry_at[owned.partition, shard] = self._clock() + _RETRY
+        owned.state.mark_trouble(f"shard {shard}: {why}")
         _log.error("shard %d of partition %d: %s", shard, owned.partition, why)
 
 

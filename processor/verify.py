@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from models import digest
 from models.learner import Learner
-from processor.errors import ArtefactInvalid, LogUnavailable, StateMissing, StoreUnavailable
+from processor.errors import ArtefactInvalid, LogUnavailable, StateInvalid, StateMissing, StoreUnavailable
 from processor.identity import check_identity, identity_hash, identity_of
 from processor.jobs import Job, Part
 from processor.lineage import EMPTY
@@ -17,6 +17,7 @@ from processor.results import Results
 from processor.settings import Settings
 from processor.state.memberships import parse_holes
 from processor.state.redis import PartitionState
+from processor.state_files import read_state
 from processor.store import Store
 from processor.train import run
 from processor.view import View
@@ -80,7 +81,10 @@ class _Verifier:
                 yield ShardVerdict(partition, shard, "pending", "the partition has no manifest yet")
             return
         if not view.meta:
-            raise StateMissing(f"Redis holds nothing of partition {partition}, which has published")
+            raise StateMissing(
+                f"Redis holds nothing of partition {partition}, which has published: "
+                "restore it, or start a worker with --rebuild"
+            )
         check_identity(view.meta["identity"], self.identity)
         for entry in manifest.shards:
             verdict, reason = self._judge(state, view, manifest, entry, end)
@@ -96,10 +100,21 @@ class _Verifier:
         try:
             ours = self._train(state, view, manifest.applied, entry)
         except (StoreUnavailable, ArtefactInvalid) as error:
-            return "different", str(error)
+            return "incomparable", f"a slice can't be read, so there is no telling: {error}"
         if ours != (entry.digest, entry.lineage, entry.rows):
             return "different", "a training from empty gives other bytes"
-        return _uncovered(view, manifest, entry, end)
+        return self._unread(entry) or _uncovered(view, manifest, entry, end)
+
+    def _unread(self, entry: ShardEntry) -> _Finding | None:
+        """Why no scorer could take this shard's published file; None if one can."""
+        try:
+            if entry.file:
+                read_state(self.store, entry.file, entry.digest)
+        except StateInvalid as error:
+            return "different", f"scorers that start now refuse it: {error}"
+        except StoreUnavailable as error:
+            return "incomparable", str(error)
+        return None
 
     def _train(self, state: PartitionState, view: View, applied: int, entry: ShardEntry) -> tuple[str, str, int]:
         """(digest, lineage, rows) of the fold from empty up to the entry's `through`."""

@@ -29,6 +29,7 @@ from processor.errors import (
     StateUnavailable,
     StoreUnavailable,
 )
+from processor.inspection import Inspector
 from processor.log.protocol import Batch, Log, Polled
 from processor.owned import Owned
 from processor.results import Results
@@ -86,6 +87,7 @@ class Worker:
         self._training, self._publisher = steps.training, steps.publisher
         self._rewriter, self._tailer = steps.rewriter, steps.tailer
         self._sweeper = Sweeper(settings, store, learner.forgets, clock)
+        self._inspector = Inspector(store)
         self.owned: dict[int, Owned] = {}
         self.stopped: dict[int, str] = {}
         self.counters: Counter[str] = Counter()
@@ -311,6 +313,7 @@ class Worker:
             self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
             for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
                 self._guarded(owned, self._sweeper.collect)
+                self._guarded(owned, self._inspector.look)
 
     def _look_at_redis(self) -> None:
         """One that evicts, or is no master any more, would forget deletions: nothing is done with it."""

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("places", nargs=-1, metavar="[PARTITION/OFFSET]...")
-@click.option("--sent", "verdict", flag_value="sent", help="A readable deletion was sent instead of each.")
-@click.option("--none", "verdict", flag_value="none", help="They were no deletions.")
+@click.option("--sent", is_flag=True, help="A readable deletion was sent instead of each.")
+@click.option("--none", is_flag=True, help="They were no deletions.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line; for the list.")
 @wait_option
 @click.pass_context
-def command(ctx: click.Context, places: tuple[str, ...], verdict: str | None, as_json: bool, wait: float) -> int:
+def command(ctx: click.Context, places: tuple[str, ...], sent: bool, none: bool, as_json: bool, wait: float) -> int:
     """List the possible deletions that could not be read or sent on, or close those at PARTITION/OFFSET.
 
     Close one after you have sent its sender's wish as a readable deletion (--sent), or found that it was none
@@ -43,14 +43,14 @@ def command(ctx: click.Context, places: tuple[str, ...], verdict: str | None, as
       unlearn resolve
       unlearn resolve 0/1234 2/77 --sent
     """
-    if bool(places) != (verdict is not None):
+    if (sent and none) or bool(places) != (sent or none):
         raise click.UsageError("give places and one of --sent and --none, or nothing to have the list")
     settings = context.settings(ctx, demo=True)
     with open_redis(settings) as client:
-        if verdict is None:
+        if not places:
             _list(_open(client, settings), as_json)
             return 0
-        return _close(client, settings, places, verdict, wait)
+        return _close(client, settings, places, "sent" if sent else "none", wait)
 
 
 def _open(client: redis.Redis, settings: Settings) -> dict[int, View]:

@@ -174,6 +174,8 @@ def _stops(status: Status) -> Iterator[Text]:
             yield Text(
                 f"partition {held.partition}: training gave up shards {shards}: `unlearn retry`", style="bold red"
             )
+    if status.unresolved:
+        yield Text("possible deletions that can't be read are open: `unlearn resolve` lists them", style="yellow")
     for problem in status.redis:
         yield Text(f"Redis: {problem}", style="bold red")
 

@@ -22,9 +22,11 @@ from processor.owned import Owned
 from processor.pool import InlineTrainers
 from processor.report import Report
 from processor.routing import event_key, home
+from processor.running import states
 from processor.settings import Settings
 from processor.state.redis import connect
 from processor.store import FolderStore
+from processor.verify import verify_store
 from processor.verify_log import subject_of, verify_log
 from processor.worker import Worker
 
@@ -204,6 +206,10 @@ class Site:
 
     def verify(self) -> Report:
         return verify_log(self.log, subject_of(self.settings))
+
+    def verify_store(self) -> Report:
+        """Over the rows in the store, and the published files."""
+        return verify_store(self.settings, self.log, states(self.redis, self.settings.model), self.store, self.learner)
 
     def count(self, name: str) -> int:
         counters = [worker.counters for worker in self.workers]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from processor.slice_files import read_slice
 from processor.view import State
 from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
 from tests.faults.site import SEAL, Site, insert
@@ -90,3 +91,73 @@ def test_a_store_that_is_away_has_lost_none(site: Site) -> None:
     assert kept.items() <= states(site).items() or site.learner.forgets
     assert site.owned.view.crashes == {}
     assert site.verify().verdict == "equal"
+
+
+def looked(site: Site) -> None:
+    """Long enough for a look at the files, while nothing comes in."""
+    for _ in range(3):
+        site.now += 60.0
+        site.turn(2)
+    site.settle()
+
+
+@pytest.mark.parametrize("spoilt", [False, True], ids=["gone", "spoilt"])
+def test_an_idle_owner_finds_a_published_one_that_is_lost_and_publishes_it_again(site: Site, spoilt: bool) -> None:
+    (entry,) = site.manifests()[-1][1].shards
+    path = site.store.root / entry.file
+    path.write_bytes(path.read_bytes()[:-9]) if spoilt else path.unlink()
+    assert site.verify_store().verdict == "different"
+
+    looked(site)
+
+    assert site.count("states_lost") == 1
+    (after,) = site.manifests()[-1][1].shards
+    assert after.file != entry.file
+    assert (after.digest, after.status) == (entry.digest, "current")
+    assert site.verify_store().verdict == "equal"
+    assert unanswered(site) == wrong_manifests(site) == wrong_receipts(site) == []
+
+
+def test_an_idle_owner_that_finds_all_files_there_does_nothing(site: Site) -> None:
+    before = site.owned.view.states.copy(), site.count("jobs_failed")
+
+    looked(site)
+
+    assert (site.owned.view.states, site.count("jobs_failed")) == before
+    assert site.count("states_lost") == 0
+
+
+def test_a_store_that_is_away_has_lost_none_of_the_published(site: Site) -> None:
+    before = site.owned.view.states.copy()
+    away = site.store.root.rename(site.folder / "away")
+
+    for _ in range(2):
+        site.now += 60.0
+        site.turn(2)
+
+    assert site.owned.view.states == before
+    away.rename(site.store.root)
+    looked(site)
+    assert site.count("states_lost") == 0
+    assert site.verify_store().verdict == "equal"
+
+
+def test_a_slice_that_is_gone_gives_no_verdict_and_is_named_once_it_is_needed(site: Site) -> None:
+    (_, held) = site.owned.view.shard_slices(0)[0]
+    path = site.store.root / (held.file or "")
+    kept = path.read_bytes()
+    path.unlink()
+    read_slice.cache_clear()
+    assert site.verify_store().verdict == "incomparable"
+
+    for state in states(site).values():
+        (site.store.root / state.file).unlink()
+    next_slice(site)
+
+    assert site.count("jobs_failed") > 0
+    assert (held.file or "?") in str(site.redis.get(site.owned.state.keys.of("trouble")))
+    assert site.verify_store().verdict == "pending"
+    path.write_bytes(kept)
+    site.now += 60.0
+    site.settle()
+    assert site.verify_store().verdict == "equal"

@@ -145,6 +145,16 @@ def test_where_none_is_in_quarantine_there_is_nothing_to_do(scene: Scene, run: R
 # -- resolve
 
 
+def test_contrary_words_are_refused(scene: Scene, run: Run) -> None:
+    offset = scene.raw(1, JUNK)
+    scene.apply()
+
+    with pytest.raises(UsageError):
+        run(resolve, f"1/{offset}", "--none", "--sent")
+
+    assert list(stored(scene, 1).unresolved) == [offset]
+
+
 def test_what_could_not_be_read_is_listed(scene: Scene, run: Run) -> None:
     offset = scene.raw(1, JUNK)
     scene.apply()

@@ -18,10 +18,14 @@ class HandState:
         self.keys = Keys("m", 0)
         self.hashes = hashes
         self.committed: list[Op] = []
+        self.trouble = ""
 
     def read(self, token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
         held = [self.hashes.get(str(op[1]), {}) for op in ops]
         return [[x for pair in reply.items() for x in pair] for reply in held]
+
+    def mark_trouble(self, why: str) -> None:
+        self.trouble = why
 
     def commit(self, token: Token, applied: int, writes: int, ops: list[Op], stop: int, need: Any) -> None:
         self.committed += ops
