@@ -46,7 +46,7 @@ __all__ = ["Worker"]
 
 _log = logging.getLogger(__name__)
 _BUSY, _IDLE = 0.01, 0.1
-_COLLECT_EVERY = 60.0
+_COLLECT_EVERY = _INSPECT_EVERY = 60.0
 _COMMIT_EVERY = 1.0
 _CLAIM_RETRY = 1.0
 _STORE_RETRY = 1.0
@@ -96,6 +96,7 @@ class Worker:
         self._leaving = False
         self._collect_at = self._commit_at = clock()
         self._fit_at = clock() + _FITNESS_EVERY
+        self._inspect_at = clock() + _INSPECT_EVERY
         self.unfit = ""
         """Why Redis can't be used, though it answers; looked at again and again."""
 
@@ -313,6 +314,9 @@ class Worker:
             self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
             for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
                 self._guarded(owned, self._sweeper.collect)
+        if now >= self._inspect_at:
+            self._inspect_at = now + _INSPECT_EVERY
+            for owned in list(self.owned.values()):
                 self._guarded(owned, self._inspector.look)
 
     def _look_at_redis(self) -> None:
