@@ -18,11 +18,12 @@ _CLAIM = (
 _HOW = """\
 - Cost is processor time of one process. Builds, deletions and the naive refit are medians of five runs or more, a
   warm-up before each not counted; deletion and naive refit take turns in the same run, on the same rows.
-- A naive refit has its features cached and pays for closing the holes and learning all rows left in one model.
+- A naive refit keeps its rows in the form that its learner learns the fastest, and learns all that are left in one
+  model.
 - Rows to delete are drawn with equal chances, the same ones for every method; a recent one has an age that is
   exponential with a mean of 5% of the rows.
-- "read out" is what it takes to make the canonical bytes of all shards, to publish. Deletions don't include it; a
-  naive refit includes it but for the encoding.
+- "read out" is what it takes to make the canonical bytes of all shards, to publish. Neither deletions nor refits
+  include it.
 - MiB are all arrays held between deletions: training rows, states, checkpoints.
 - "1 model" is the accuracy of one naive model of the same learner; "after" and "refit" are those after the largest
   batch, of the method and of a retrained model; "agree" is the least share of test rows with the same prediction;
