@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.holes import without
 from models.rows import Rows, cells_of
 
-__all__ = ["Plain", "Prepared"]
+__all__ = ["Plain", "Prepared", "overwrite"]
 
 
 class Prepared(Protocol):
@@ -63,5 +63,10 @@ class Plain:
 
     def strike(self, at: NDArray[np.intp]) -> None:
         self._alive[at] = False
-        _, cells = cells_of(self._rows.indptr, at)
-        self._rows.indices[cells], self._rows.values[cells] = 0, 0.0
+        overwrite(self._rows, at)
+
+
+def overwrite(rows: Rows, at: NDArray[np.intp]) -> None:
+    """What the rows at these positions held is gone; the rows must be the caller's own, and be learned no more."""
+    _, cells = cells_of(rows.indptr, at)
+    rows.indices[cells], rows.values[cells] = 0, 0.0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models import pu_held
 from models.fold import begin
 from models.learner import State
+from models.prepared import overwrite
 from models.rows import Rows
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ class _Parted:
 
     def strike(self, at: NDArray[np.intp]) -> None:
         self._training.strike(self._trained_at(at))
-        self._alive[self._held_at(at)] = False
+        held = self._held_at(at)
+        self._alive[held] = False
+        overwrite(self._held, held)
 
     def _trained_at(self, at: NDArray[np.intp]) -> NDArray[np.intp]:
         places: NDArray[np.intp] = self._places[at[self._trains[at]]]

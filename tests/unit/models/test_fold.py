@@ -170,3 +170,11 @@ def test_what_cannot_be_learned_cannot_be_prepared(learner: Learner) -> None:
     bad = Rows(np.array([0], np.int32), np.array([0, 1]), np.array([2**10], np.int32), np.ones(1))
     with pytest.raises(BadRows):
         begin(learner).prepare(bad)
+
+
+def test_what_a_struck_row_held_is_overwritten_in_either_role() -> None:
+    learner = LEARNERS["pu-linear"]
+    prepared = begin(learner).prepare(part(learner, 0, 300))
+    prepared.strike(np.arange(300))
+    assert not prepared._held.values.any()  # type: ignore[attr-defined]
+    assert not prepared._training.damped.any()  # type: ignore[attr-defined]
