@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
-__all__ = ["configure"]
+__all__ = ["configure", "log_file"]
 
 
 class _JsonLines(logging.Formatter):
@@ -37,3 +40,14 @@ def configure(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("processor").setLevel(level)
     logging.getLogger("kafka").setLevel(logging.ERROR)
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Logs to a new file. Afterwards nothing is logged: the clients' threads may still have something to say."""
+    with path.open("w", encoding="utf-8") as stream:
+        configure("INFO", stream)
+        try:
+            yield
+        finally:
+            logging.basicConfig(handlers=[logging.NullHandler()], force=True)

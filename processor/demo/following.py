@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from processor.demo.hosting import Workers
+from processor.demo.interrupt import Interrupt
 from processor.demo.screen import Screen
 from processor.demo.send import Sender
 from processor.demo.watch import Watch
@@ -26,13 +27,15 @@ class Patience(NamedTuple):
 
 
 class Following:
-    """Notices a worker that has ended: DemoFailed."""
+    """Notices a worker that has ended (DemoFailed), and an interrupt."""
 
-    def __init__(self, watch: Watch, workers: Workers, sender: Sender, screen: Screen) -> None:
+    def __init__(self, watch: Watch, workers: Workers, sender: Sender, screen: Screen, interrupt: Interrupt) -> None:
         self._watch, self._workers, self._sender, self._screen = watch, workers, sender, screen
+        self._interrupt = interrupt
         self._check_at = 0.0
 
     def turn(self, doing: str, *, last: bool = False) -> None:
+        self._interrupt.check()
         self._watch.look(_LOOK)
         if time.monotonic() >= self._check_at:
             self._check_at = time.monotonic() + 1.0

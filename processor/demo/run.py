@@ -17,6 +17,7 @@ from processor import topics
 from processor.demo.accuracy import Accuracy, labelled_rows, measure
 from processor.demo.following import Following, Patience
 from processor.demo.hosting import WorkerProcesses, Workers, WorkerThread
+from processor.demo.interrupt import Interrupt
 from processor.demo.outcome import Options, Outcome
 from processor.demo.place import clear_earlier, demo_settings, locked, new_model, settings_file
 from processor.demo.prepare import open_log, read_script, start_services
@@ -30,7 +31,7 @@ from processor.drain import Drain
 from processor.events import Delete, Insert
 from processor.learners import learner_of
 from processor.log.protocol import Log
-from processor.logs import configure
+from processor.logs import log_file
 from processor.report import Report
 from processor.running import states
 from processor.serving import Answer
@@ -49,21 +50,21 @@ _RATE, _STREAM_AT_LEAST = 1500.0, 10.0
 
 
 def run(loaded: Loaded, options: Options, console: Console) -> Outcome:
-    """Leaves the services up. Raises DemoFailed, InputInvalid and what the services raise."""
+    """Leaves the services up. Raises DemoFailed, InputInvalid, KeyboardInterrupt and what the services raise."""
     began = time.monotonic()
     stream, script = read_script(loaded, options)
     settings = demo_settings(loaded, new_model(), stream.classes)
     on_kafka = start_services(settings, console)
-    with ExitStack() as stack:
+    with Interrupt() as interrupt, ExitStack() as stack:
         client = stack.enter_context(closing(connect(settings.redis.url.get_secret_value())))
         clear_earlier(settings, client, kafka=on_kafka)
         folder = stack.enter_context(locked(settings, on_kafka=on_kafka, keep=options.keep))
-        configure("INFO", stack.enter_context((folder / "demo.log").open("w", encoding="utf-8")))
+        stack.enter_context(log_file(folder / "demo.log"))
         log = stack.enter_context(closing(open_log(settings, on_kafka)))
         topics.create(log, settings)
         config = settings_file(settings)
         _announce(settings, script, on_kafka, console)
-        one = _Run(settings, options, console, script, client, log)
+        one = _Run(settings, options, console, script, client, log, interrupt)
         played = one.play(folder, config if on_kafka else None)
         return one.judge(played, stream, config if on_kafka else None, began)
 
@@ -87,9 +88,11 @@ class _Run:
         script: Script,
         client: redis.Redis,
         log: Log,
+        interrupt: Interrupt,
     ) -> None:
         self._settings, self._options, self._console = settings, options, console
         self._script, self._client, self._log = script, client, log
+        self._interrupt = interrupt
         self._learner: Learner = learner_of(settings)
         self._test: Rows = labelled_rows(script.held_out, self._learner)
 
@@ -103,7 +106,7 @@ class _Run:
             sender = Sender(producer, self._settings.events_topic, self._settings.partitions, self._rate())
             plan = Drain(self._settings, self._log, producer, states(self._client, self._settings.model), watch.results)
             with Screen(self._console, len(self._script.steps)) as screen:
-                places = self._stream(Following(watch, workers, sender, screen), watch, sender, plan)
+                places = self._stream(Following(watch, workers, sender, screen, self._interrupt), watch, sender, plan)
             self._console.print("drained: every event is applied, trained and published; the worker leaves\n")
             return _Played(places, watch.seen, watch.scorer.served().scores(self._test), sum(plan.unresolved.values()))
 
@@ -179,6 +182,7 @@ class _Run:
         return sum(View(state_of(partition).load()).number("live") for partition in range(self._settings.partitions))
 
     def _accuracy(self, alive: list[Insert], answer: Answer) -> Accuracy | None:
+        self._interrupt.check()
         with self._console.status("training the models to compare with"):
             return measure(self._learner, labelled_rows(alive, self._learner), self._test, answer.scores)
 
@@ -193,9 +197,11 @@ class _Run:
 
     def _verify(self) -> tuple[Report, Report]:
         settings, log = self._settings, self._log
+        self._interrupt.check()
         with self._console.status("verify: training every shard from empty over the stored rows"):
             store, state_of = open_store(settings.store.url, settings.model), states(self._client, settings.model)
             stored = verify_store(settings, log, state_of, store, self._learner)
+        self._interrupt.check()
         with self._console.status("verify --from-log: folding the events topic with the reference"):
             return stored, verify_log(log, subject_of(settings))
 
