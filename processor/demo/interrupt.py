@@ -14,8 +14,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupt:
     """While entered, SIGINT and SIGTERM only ask to stop, and `check` raises KeyboardInterrupt.
 
-    Raised anywhere, it can meet the Kafka client between a lock and its release, and nothing of that client
-    can be closed after that. A second signal is raised at once all the same. For the main thread.
+    Raised anywhere, it can meet the Kafka client while that connects, which swallows it and then waits in vain
+    for an answer. A second signal is raised at once all the same. For the main thread.
     """
 
     def __init__(self) -> None:
