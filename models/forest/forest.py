@@ -17,11 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from models.errors import BadRows
 from models.forest import layout as at
 from models.forest.coding import normalise
+from models.forest.kernels.tasks import run
+from models.forest.kernels.walk import STACK_ROOM
 from models.forest.predict import predict
 from models.forest.publish import Trees, publish
 from models.forest.settings import Settings, check_width
 from models.forest.table import Table
-from models.forest.trees import STACK_ROOM, run
 
 MAX_ROWS = 2**21  # beyond, the exact criterion would leave 64 bits
 _NOTHING: NDArray[np.uint64] = np.empty(0, np.uint64)

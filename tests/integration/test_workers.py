@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -171,9 +172,8 @@ def test_trainers_die_with_a_killed_worker(crew: Crew) -> None:
     worker = crew.start()
     crew.wait_owned_by(worker)
     crew.send()
-    crew.catch_up()
+    until(lambda: any("spawn_main" in command for command in commands_below(worker.pid)), 60, "it trains")
     children = psutil.Process(worker.pid).children(recursive=True)
-    assert any("spawn_main" in " ".join(child.cmdline()) for child in children)
     # When it is killed
     worker.signal(signal.SIGKILL)
     assert worker.wait(10) == -signal.SIGKILL
@@ -182,6 +182,12 @@ def test_trainers_die_with_a_killed_worker(crew: Crew) -> None:
     # And the next one does the work again
     crew.send()
     crew.check()
+
+
+def commands_below(pid: int) -> list[str]:
+    with suppress(psutil.NoSuchProcess):
+        return [" ".join(child.cmdline()) for child in psutil.Process(pid).children(recursive=True)]
+    return []
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -69,7 +69,9 @@ def test_a_cpu_without_avx_and_fma_gives_the_same_digests(here: dict[str, Any]) 
 @pytest.mark.soak
 def test_no_kernel_joins_a_product_and_a_sum(tmp_path: Path) -> None:
     found = run("assembly", NUMBA_CACHE_DIR=str(tmp_path))
-    assert {"models.linear_kernel.descend", "models.counting.log_scores", "models.forest.trees.grow"} <= set(found)
+    assert {"models.linear_kernel.descend", "models.counting.log_scores", "models.forest.kernels.grow.grow"} <= set(
+        found
+    )
     assert {name: fused for name, fused in found.items() if fused} == {}
 
 

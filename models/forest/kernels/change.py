@@ -1,0 +1,216 @@
+"""A tree changed by the rows that leave it and those that come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.forest import layout as at
+from models.forest.kernels.adjust import adjust, settle
+from models.forest.kernels.bucket import edit_block, revise
+from models.forest.kernels.choose import choose, holds
+from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, ROWS, TABLE, Floats, Ints, Longs, Words, kernel, u64
+from models.forest.kernels.grow import grow
+from models.forest.kernels.hashing import child_key
+from models.forest.kernels.heap import class_size, give, size_class, take
+from models.forest.kernels.nodes import count, drop, flatten, gather, is_end, total
+from models.forest.kernels.partition import partition
+from models.forest.kernels.scan import scan
+from models.forest.kernels.walk import push
+from models.kernel import i64, none, reads, u8, writes
+
+BATCH = 5
+"""A node is rebuilt when more than one in so many of its rows change at once."""
+
+
+@kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), *TABLE, *ROOM, writes(u8), i64)
+def change(
+    heap: Ints,
+    numbers: Longs,
+    root: Any,
+    key: Any,
+    dels: Ints,
+    dlow: Any,
+    dhigh: Any,
+    adds: Ints,
+    alow: Any,
+    ahigh: Any,
+    gone: Any,
+    bits: Words,
+    ids: Ints,
+    labels: Ints,
+    ranks: Ints,
+    raw: Words,
+    order: Ints,
+    places: Longs,
+    where: Ints,
+    rows: Ints,
+    spare: Ints,
+    image: Ints,
+    words: Words,
+    tally: Longs,
+    scores: Floats,
+    stack: Longs,
+    keys: Words,
+    dirty: Any,
+    tree: Any,
+) -> None:
+    """Take rows out of one tree and into it."""
+    classes, lazy = numbers[at.N_CLASSES], numbers[at.N_LAZY]
+    width = at.COUNTS + classes
+    top = 0
+    push(stack, keys, top, root, key, 0, dlow, dhigh, alow, ahigh, 0, 0, 0)
+    while top >= 0:
+        node, depth, dlow, dhigh = stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3]
+        alow, ahigh, held = stack[top, 4], stack[top, 5], stack[top, 8]
+        key = keys[top]
+        top -= 1
+        moved = (dhigh - dlow) + (ahigh - alow)
+        if moved == 0:
+            continue
+        numbers[at.N_VISITS] += 1
+        count(heap, node, dels, dlow, dhigh, adds, alow, ahigh, labels)
+        cache = np.int64(heap[node + at.CACHE])
+        if heap[node + at.BLOCK]:
+            if held:
+                flatten(heap, numbers, node, stack)
+                edit_block(heap, numbers, node, dels, dlow, dhigh, adds, alow, ahigh, gone)
+            else:
+                revise(
+                    heap,
+                    numbers,
+                    node,
+                    key,
+                    depth,
+                    dels,
+                    dlow,
+                    dhigh,
+                    adds,
+                    alow,
+                    ahigh,
+                    gone,
+                    bits,
+                    ids,
+                    labels,
+                    ranks,
+                    raw,
+                    order,
+                    places,
+                    where,
+                    rows,
+                    spare,
+                    image,
+                    words,
+                    tally,
+                    scores,
+                    stack,
+                    keys,
+                )
+            continue
+        feature, identity = np.int64(heap[node + at.FEATURE]), np.int64(heap[node + at.THRESHOLD])
+        n = total(heap, node, classes)
+        stays, held = False, held or cache == at.DIRTY
+        if not held and moved * BATCH <= n and not is_end(heap, numbers, node, depth):
+            split = (feature << 32) | identity
+            if (
+                adjust(numbers, key, heap, cache, dels, dlow, dhigh, -1, bits, ids, labels, ranks, raw, places, where)
+                and (
+                    alow == ahigh
+                    or adjust(
+                        numbers, key, heap, cache, adds, alow, ahigh, 1, bits, ids, labels, ranks, raw, places, where
+                    )
+                )
+                and settle(numbers, key, heap, cache, n, raw, places, words)
+            ):
+                stays = (
+                    holds(heap, numbers, node, depth, n, heap, cache)
+                    or choose(heap, numbers, node, depth, key, heap, cache, ranks, raw, places, scores) == split
+                )
+            else:
+                m = gather(heap, node, rows, 0, gone, classes, stack)
+                for i in range(alow, ahigh):
+                    rows[m] = adds[i]
+                    m += 1
+                numbers[at.N_REBUILT] += m
+                scan(
+                    heap,
+                    numbers,
+                    node,
+                    key,
+                    rows,
+                    0,
+                    m,
+                    bits,
+                    ids,
+                    labels,
+                    ranks,
+                    raw,
+                    order,
+                    places,
+                    where,
+                    spare,
+                    image,
+                    words,
+                    tally,
+                    True,
+                )
+                size = image[at.IMAGE_SIZE]
+                if (
+                    choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores) == split
+                    and numbers[at.N_TOP] + class_size(size_class(size)) <= numbers[at.N_LIMIT]
+                ):
+                    give(heap, numbers, cache, heap[cache + at.IMAGE_SIZE])
+                    cache = take(heap, numbers, size)
+                    heap[node + at.CACHE] = cache
+                    for i in range(size):
+                        heap[cache + i] = image[i]
+                    stays = True
+        if not stays and not (lazy or held):
+            m = gather(heap, node, rows, 0, gone, classes, stack)
+            for i in range(alow, ahigh):
+                rows[m] = adds[i]
+                m += 1
+            drop(heap, numbers, node, stack)
+            numbers[at.N_REBUILT] += m
+            grow(
+                heap,
+                numbers,
+                node,
+                key,
+                depth,
+                0,
+                m,
+                0,
+                bits,
+                ids,
+                labels,
+                ranks,
+                raw,
+                order,
+                places,
+                where,
+                rows,
+                spare,
+                image,
+                words,
+                tally,
+                scores,
+                stack,
+                keys,
+            )
+            continue
+        if not stays:
+            held = 1
+            if cache > 0:
+                give(heap, numbers, cache, heap[cache + at.IMAGE_SIZE])
+            heap[node + at.CACHE] = at.DIRTY
+            dirty[tree] = 1
+        dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, ranks, places, where)
+        amiddle = partition(feature, identity, adds, alow, ahigh, spare, bits, ids, ranks, places, where)
+        left = heap[node + at.LEFT]
+        push(stack, keys, top + 1, left, child_key(key, 0), depth + 1, dlow, dmiddle, alow, amiddle, 0, 0, held)
+        push(
+            stack, keys, top + 2, left + width, child_key(key, 1), depth + 1, dmiddle, dhigh, amiddle, ahigh, 0, 0, held
+        )
+        top += 2

@@ -1,0 +1,144 @@
+"""A tree made from rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.forest import layout as at
+from models.forest.kernels.choose import choose
+from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, TABLE, Floats, Ints, Longs, Words, kernel, u64
+from models.forest.kernels.hashing import child_key
+from models.forest.kernels.heap import class_size, size_class, take
+from models.forest.kernels.nodes import is_end
+from models.forest.kernels.partition import partition, partition_bits
+from models.forest.kernels.scan import scan
+from models.forest.kernels.walk import GROW_STACK
+from models.kernel import i64, none
+
+
+@kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, i64, i64, *TABLE, *ROOM)
+def grow(
+    heap: Ints,
+    numbers: Longs,
+    node: Any,
+    key: Any,
+    depth: Any,
+    low: Any,
+    high: Any,
+    inside: Any,
+    bits: Words,
+    ids: Ints,
+    labels: Ints,
+    ranks: Ints,
+    raw: Words,
+    order: Ints,
+    places: Longs,
+    where: Ints,
+    rows: Ints,
+    spare: Ints,
+    image: Ints,
+    words: Words,
+    tally: Longs,
+    scores: Floats,
+    stack: Longs,
+    keys: Words,
+) -> None:
+    """Make a node that hangs on nothing the tree of rows[low:high]; inside = it lies in another node's bucket."""
+    classes = numbers[at.N_CLASSES]
+    width = at.COUNTS + classes
+    top = GROW_STACK
+    stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3], stack[top, 4] = node, depth, low, high, inside
+    keys[top] = key
+    for c in range(classes):
+        heap[node + at.COUNTS + c] = 0
+    for i in range(low, high):
+        heap[node + at.COUNTS + labels[rows[i]]] += 1
+    while top >= GROW_STACK:
+        node, depth, low, high, inside = stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3], stack[top, 4]
+        key = keys[top]
+        top -= 1
+        if inside == 2:  # the bucket below is done: its rows have their final order
+            for i in range(high - low):
+                heap[heap[node + at.BLOCK] + i] = rows[low + i]
+            continue
+        for i in range(at.COUNTS):
+            heap[node + i] = 0
+        heap[node + at.FEATURE] = -1
+        split, size = np.int64(-1), 0
+        if not is_end(heap, numbers, node, depth):
+            scan(
+                heap,
+                numbers,
+                node,
+                key,
+                rows,
+                low,
+                high,
+                bits,
+                ids,
+                labels,
+                ranks,
+                raw,
+                order,
+                places,
+                where,
+                spare,
+                image,
+                words,
+                tally,
+                not inside and high - low > numbers[at.N_BUCKET],
+            )
+            split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
+            size = class_size(size_class(image[at.IMAGE_SIZE]))
+        if not inside:
+            if split >= 0 and high - low > numbers[at.N_BUCKET] and numbers[at.N_TOP] + size <= numbers[at.N_LIMIT]:
+                cache = take(heap, numbers, image[at.IMAGE_SIZE])
+                heap[node + at.CACHE] = cache
+                for i in range(image[at.IMAGE_SIZE]):
+                    heap[cache + i] = image[i]
+            else:
+                room = class_size(size_class(max(high - low, 1)))
+                heap[node + at.BLOCK] = take(heap, numbers, room)
+                heap[node + at.ROOM] = room
+                inside = 1
+                top += 1
+                stack[top, 0], stack[top, 2], stack[top, 3], stack[top, 4] = node, low, high, 2
+        if split < 0:
+            continue
+        heap[node + at.FEATURE] = split >> 32
+        heap[node + at.THRESHOLD] = split & 0xFFFFFFFF
+        column = where[split >> 32]
+        if column < 0:
+            middle = partition_bits(-1 - column, rows, low, high, spare, words)
+        else:
+            identity = split & 0xFFFFFFFF
+            middle = partition(split >> 32, identity, rows, low, high, spare, bits, ids, ranks, places, where)
+        left = take(heap, numbers, 2 * width)
+        heap[node + at.LEFT] = left
+        first = middle - low
+        for c in range(1, classes):
+            some = image[image[at.IMAGE_BEST] + c * image[at.IMAGE_STRIDE]]
+            first -= some
+            heap[left + at.COUNTS + c] = some
+            heap[left + width + at.COUNTS + c] = heap[node + at.COUNTS + c] - some
+        heap[left + at.COUNTS] = first
+        heap[left + width + at.COUNTS] = heap[node + at.COUNTS] - first
+        top += 2
+        stack[top - 1, 0], stack[top - 1, 1], stack[top - 1, 2], stack[top - 1, 3], stack[top - 1, 4] = (
+            left + width,
+            depth + 1,
+            middle,
+            high,
+            inside,
+        )
+        stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3], stack[top, 4] = (
+            left,
+            depth + 1,
+            low,
+            middle,
+            inside,
+        )
+        keys[top - 1] = child_key(key, 1)
+        keys[top] = child_key(key, 0)
