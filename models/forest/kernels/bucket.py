@@ -9,7 +9,7 @@ import numpy as np
 from models.forest import layout as at
 from models.forest.kernels.choose import choose
 from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, ROWS, TABLE, Floats, Ints, Longs, Words, kernel, u64
-from models.forest.kernels.grow import grow
+from models.forest.kernels.grow import INSIDE, SCANNED, grow
 from models.forest.kernels.hashing import child_key
 from models.forest.kernels.heap import class_size, give, size_class, take
 from models.forest.kernels.nodes import count, drop, is_end, total
@@ -153,8 +153,9 @@ def revise(
             continue
         if not counted:
             count(heap, node, dels, dlow, dhigh, adds, alow, ahigh, labels)
-        split, old = np.int64(-1), np.int64(-1)
+        split, old, scanned = np.int64(-1), np.int64(-1), INSIDE
         if not is_end(heap, numbers, node, depth):
+            scanned = INSIDE | SCANNED
             scan(
                 heap,
                 numbers,
@@ -193,7 +194,7 @@ def revise(
                 depth,
                 low,
                 high,
-                1,
+                scanned,
                 bits,
                 ids,
                 labels,

@@ -11,16 +11,16 @@ from models.forest.kernels.adjust import adjust, settle
 from models.forest.kernels.bucket import edit_block, revise
 from models.forest.kernels.choose import choose, holds
 from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, ROWS, TABLE, Floats, Ints, Longs, Words, kernel, u64
-from models.forest.kernels.grow import grow
+from models.forest.kernels.grow import SCANNED, grow
 from models.forest.kernels.hashing import child_key
 from models.forest.kernels.heap import class_size, give, size_class, take
 from models.forest.kernels.nodes import count, drop, flatten, gather, is_end, total
-from models.forest.kernels.partition import partition
+from models.forest.kernels.partition import line_up, partition
 from models.forest.kernels.scan import scan
 from models.forest.kernels.walk import push
 from models.kernel import i64, none, reads, u8, writes
 
-BATCH = 5
+BATCH = 16
 """A node is rebuilt when more than one in so many of its rows change at once."""
 
 
@@ -110,7 +110,7 @@ def change(
             continue
         feature, identity = np.int64(heap[node + at.FEATURE]), np.int64(heap[node + at.THRESHOLD])
         n = total(heap, node, classes)
-        stays, held = False, held or cache == at.DIRTY
+        stays, held, scanned, m = False, held or cache == at.DIRTY, 0, np.int64(0)
         if not held and moved * BATCH <= n and not is_end(heap, numbers, node, depth):
             split = (feature << 32) | identity
             if (
@@ -132,6 +132,7 @@ def change(
                 for i in range(alow, ahigh):
                     rows[m] = adds[i]
                     m += 1
+                line_up(rows, m, words, len(labels))
                 numbers[at.N_REBUILT] += m
                 scan(
                     heap,
@@ -155,6 +156,7 @@ def change(
                     tally,
                     True,
                 )
+                scanned = SCANNED * (m > numbers[at.N_BUCKET])
                 size = image[at.IMAGE_SIZE]
                 if (
                     choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores) == split
@@ -167,10 +169,12 @@ def change(
                         heap[cache + i] = image[i]
                     stays = True
         if not stays and not (lazy or held):
-            m = gather(heap, node, rows, 0, gone, classes, stack)
-            for i in range(alow, ahigh):
-                rows[m] = adds[i]
-                m += 1
+            if not scanned:
+                m = gather(heap, node, rows, 0, gone, classes, stack)
+                for i in range(alow, ahigh):
+                    rows[m] = adds[i]
+                    m += 1
+                line_up(rows, m, words, len(labels))
             drop(heap, numbers, node, stack)
             numbers[at.N_REBUILT] += m
             grow(
@@ -181,7 +185,7 @@ def change(
                 depth,
                 0,
                 m,
-                0,
+                scanned,
                 bits,
                 ids,
                 labels,

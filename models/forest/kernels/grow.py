@@ -17,6 +17,9 @@ from models.forest.kernels.scan import scan
 from models.forest.kernels.walk import GROW_STACK
 from models.kernel import i64, none
 
+INSIDE, SCANNED, DONE = 1, 2, 4
+"""How a node stands: in another one's bucket; with its image made; its bucket is done, the rows in final order."""
+
 
 @kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, i64, i64, *TABLE, *ROOM)
 def grow(
@@ -45,7 +48,7 @@ def grow(
     stack: Longs,
     keys: Words,
 ) -> None:
-    """Make a node that hangs on nothing the tree of rows[low:high]; inside = it lies in another node's bucket."""
+    """Make a node that hangs on nothing the tree of rows[low:high]; inside: 0, INSIDE, SCANNED or both."""
     classes = numbers[at.N_CLASSES]
     width = at.COUNTS + classes
     top = GROW_STACK
@@ -59,7 +62,7 @@ def grow(
         node, depth, low, high, inside = stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3], stack[top, 4]
         key = keys[top]
         top -= 1
-        if inside == 2:  # the bucket below is done: its rows have their final order
+        if inside == DONE:
             for i in range(high - low):
                 heap[heap[node + at.BLOCK] + i] = rows[low + i]
             continue
@@ -68,30 +71,32 @@ def grow(
         heap[node + at.FEATURE] = -1
         split, size = np.int64(-1), 0
         if not is_end(heap, numbers, node, depth):
-            scan(
-                heap,
-                numbers,
-                node,
-                key,
-                rows,
-                low,
-                high,
-                bits,
-                ids,
-                labels,
-                ranks,
-                raw,
-                order,
-                places,
-                where,
-                spare,
-                image,
-                words,
-                tally,
-                not inside and high - low > numbers[at.N_BUCKET],
-            )
+            if not inside & SCANNED:
+                scan(
+                    heap,
+                    numbers,
+                    node,
+                    key,
+                    rows,
+                    low,
+                    high,
+                    bits,
+                    ids,
+                    labels,
+                    ranks,
+                    raw,
+                    order,
+                    places,
+                    where,
+                    spare,
+                    image,
+                    words,
+                    tally,
+                    not inside & INSIDE and high - low > numbers[at.N_BUCKET],
+                )
             split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
             size = class_size(size_class(image[at.IMAGE_SIZE]))
+        inside &= INSIDE
         if not inside:
             if split >= 0 and high - low > numbers[at.N_BUCKET] and numbers[at.N_TOP] + size <= numbers[at.N_LIMIT]:
                 cache = take(heap, numbers, image[at.IMAGE_SIZE])
@@ -102,9 +107,9 @@ def grow(
                 room = class_size(size_class(max(high - low, 1)))
                 heap[node + at.BLOCK] = take(heap, numbers, room)
                 heap[node + at.ROOM] = room
-                inside = 1
+                inside = INSIDE
                 top += 1
-                stack[top, 0], stack[top, 2], stack[top, 3], stack[top, 4] = node, low, high, 2
+                stack[top, 0], stack[top, 2], stack[top, 3], stack[top, 4] = node, low, high, DONE
         if split < 0:
             continue
         heap[node + at.FEATURE] = split >> 32
