@@ -17,8 +17,8 @@ from bench.figures import Figure, Report
 from bench.machine import pin
 from bench.peers import PlainSisa, Tuned, river_seconds, tuned_sgd
 from models import Rows
-from models.fold import begin
 from models.linear import Linear
+from models.refit import Refit
 from models.sisa import Sisa
 
 __all__ = ["phases", "run"]
@@ -34,18 +34,6 @@ def phases(quick: bool) -> int:
     return 6
 
 
-class _Refit:
-    """Naive retraining of rows that are kept in the form that is learned the fastest."""
-
-    def __init__(self, learner: Linear, rows: Rows) -> None:
-        self._fold, self._size = begin(learner), len(rows)
-        self._rows = self._fold.prepare(rows)
-
-    def __call__(self) -> None:
-        self._fold.rewind(0)
-        self._rows.learn(0, [self._size])
-
-
 @dataclass
 class _Bench:
     """train and test rows; which shard each is in; deletions' own seconds come from `rng`."""
@@ -59,14 +47,14 @@ class _Bench:
     def __post_init__(self) -> None:
         self.home = self.rng.integers(0, _SHARDS, len(self.train))
         parts = [self.train.take(self.home == shard) for shard in range(_SHARDS)]
-        self._whole, self._parts = _Refit(self.learner, self.train), [_Refit(self.learner, part) for part in parts]
+        self._whole, self._parts = Refit(self.learner, self.train), [Refit(self.learner, part) for part in parts]
 
     def sharded_refit(self) -> None:
         for part in self._parts:
-            part()
+            part.fit()
 
     def whole_refit(self) -> None:
-        self._whole()
+        self._whole.fit()
 
     def sisa(self) -> Sisa:
         return _fitted(self.learner, self.train, self.home)

@@ -28,6 +28,11 @@ _RULES = {
     "value_too_small": "features: a value is too near to zero",
     "json_invalid": "half a surrogate pair, or a number too long",
 }
+_BOUNDS = ("greater_than_equal", "less_than_equal", "string_too_short", "string_too_long")
+_TYPES = ("string_type", "int_type", "float_type", "bool_type", "list_type", "missing", "value_error")
+_SAID = frozenset((*_BOUNDS, *_TYPES))
+"""Rules whose message is known to hold nothing of the input."""
+_OPENING = re.compile("^(Input|String) should |^Value error, ")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -193,7 +198,8 @@ def _reason(error: ValidationError) -> str:
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     # Each form of the features has its say; the form that was meant has more than its name to say.
     told = next((one for one in errors if one["type"] not in _OTHER_FORM), errors[0])
-    rule = _RULES.get(told["type"], told["type"])
+    said = _OPENING.sub(lambda opening: "must " if opening[1] else "", told["msg"])
+    rule = _RULES.get(told["type"]) or (said if told["type"] in _SAID else told["type"])
     return f"{told['loc'][0]}: {rule}" if told["loc"] else rule
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isqrt
 
 import numpy as np
@@ -14,7 +15,7 @@ from models.forest.settings import MAX_FEATURES, Settings
 from models.pu import pu
 from study.cells import FORESTS, Cell
 from study.methods.dare import Dare, Regrown
-from study.methods.naive import Naive, Refit
+from study.methods.naive import Fastest, Naive
 from study.methods.protocol import Method
 from study.methods.sharded import Sharded
 from study.problem import Problem, Split
@@ -46,7 +47,8 @@ def contender(cell: Cell, problem: Problem) -> Contender:
     learner = make_learner(cell.learner, problem.classes, problem.wide.n_features)
     shard = problem.shards(cell.shards)
     if cell.method == "naive":
-        return Contender(problem.wide, shard, lambda: Refit(learner), lambda: Refit(learner), lambda: Naive(learner))
+        fastest = partial(Fastest, learner)
+        return Contender(problem.wide, shard, fastest, fastest, lambda: Naive(learner))
     return _sharded(cell, learner, problem.wide, shard)
 
 
@@ -66,6 +68,6 @@ def _sharded(cell: Cell, learner: Learner, split: Split, shard: NDArray[np.int32
         split,
         shard,
         lambda: Sharded(learner, cell.shards, cell.slices),
-        lambda: Refit(learner),
+        lambda: Fastest(learner),
         lambda: Naive(learner, cell.shards),
     )

@@ -35,7 +35,7 @@ def forest(classes: tuple[str, ...], n_features: int, preset: str = "fast", **se
     """A preset's forest, with any of its settings changed.  Raises BadSettings."""
     if preset not in PRESETS:
         raise BadSettings(f"the forest has no preset {preset!r}; it has {', '.join(PRESETS)}")
-    return ForestLearner(classes, n_features, **(PRESETS[preset] | settings))
+    return ForestLearner(classes, n_features, Settings(**(PRESETS[preset] | settings)))
 
 
 class GrownState(Mapping[str, NDArray[Any]]):
@@ -71,20 +71,12 @@ class ForestLearner:
     """State: the arrays of `Trees`, and rows (classes,) int64.  Absent features are 0.0; at most 1,024 features.
 
     A row's key is a hash of its content.  Learning and forgetting go on only from states that this process made,
-    for these hold the rows.  An ensemble averages its shards' probabilities.  The other fields are those of
-    `Settings`; `PRESETS` has two choices.  Raises BadSettings.
+    for these hold the rows.  An ensemble averages its shards' probabilities.  Raises BadSettings.
     """
 
     classes: tuple[str, ...]
     n_features: int
-    trees: int = 100
-    depth: int = 10
-    thresholds: int = 25
-    features: int = 9
-    share: float = 0.1
-    random_layers: int = 0
-    min_leaf: int = 1
-    seed: int = 0
+    growth: Settings
 
     id: ClassVar[str] = "forest"
     forgets: ClassVar[bool] = True
@@ -96,26 +88,13 @@ class ForestLearner:
     def __post_init__(self) -> None:
         shape.check_shape(self.classes, self.n_features)
         check_width(self.n_features, len(self.classes))
-        self.growth()
-
-    def growth(self) -> Settings:
-        return Settings(
-            self.trees,
-            self.depth,
-            self.thresholds,
-            self.features,
-            self.share,
-            self.random_layers,
-            self.min_leaf,
-            self.seed,
-        )
 
     @property
     def labels(self) -> tuple[str, ...]:
         return self.classes
 
     def settings(self) -> dict[str, JSON]:
-        growth = asdict(self.growth()) | {"share": float(self.share)}
+        growth = asdict(self.growth) | {"share": float(self.growth.share)}
         return {
             "learner": self.id,
             "version": 1,
@@ -154,7 +133,7 @@ class ForestLearner:
             raise BadState(f"a state holds {sorted(('rows', *Trees._fields))}, not {sorted(state)}")
         shape.check_arrays({"rows": state["rows"]}, {"rows": ("i8", (len(self.classes),))})
         shape.check_rows_seen(state["rows"])
-        check_trees(_trees(state), self.growth(), state["rows"], self.n_features)
+        check_trees(_trees(state), self.growth, state["rows"], self.n_features)
 
     def summary(self, state: State) -> dict[str, float]:
         return {}
@@ -166,7 +145,7 @@ class ForestLearner:
         return _Vote(self, forests)
 
     def _bare(self) -> Forest:
-        return Forest(self.growth(), len(self.classes), self.n_features)
+        return Forest(self.growth, len(self.classes), self.n_features)
 
     def _live(self, state: State) -> Forest:
         if isinstance(state, GrownState):
@@ -180,7 +159,7 @@ class ForestLearner:
         return shape.labelled(rows)
 
     def _keys(self, rows: Rows) -> NDArray[np.uint64]:
-        return row_keys(rows, self.seed)
+        return row_keys(rows, self.growth.seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

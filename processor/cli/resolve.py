@@ -88,7 +88,9 @@ def _list(views: dict[int, View], as_json: bool) -> None:
     if not rows:
         click.echo("nothing is unresolved")
         return
-    table = Table(*rows[0], box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, no_wrap=name != "reason", overflow="fold")
     for row in rows:
         table.add_row(*("-" if value is None else str(value) for value in row.values()))
     context.console().print(table)

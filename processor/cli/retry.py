@@ -7,6 +7,7 @@ import click
 from processor.cli import context
 from processor.cli.asking import ask_and_wait, tables, wait_option
 from processor.cli.connect import open_redis
+from processor.errors import InputInvalid
 
 
 @click.command()
@@ -21,7 +22,8 @@ def command(ctx: click.Context, partition: int | None, shard: int | None, wait: 
     the shard is tried again when the row is deleted or updated.
 
     \b
-    Exit codes: 0 done, also where there was none; 1 the named shard is in no quarantine; 75 not done yet.
+    Exit codes: 0 done, also where there was none; 1 the named shard is in no quarantine; 65 no such partition;
+    75 not done yet.
     \b
     Examples:
       unlearn retry
@@ -33,6 +35,8 @@ def command(ctx: click.Context, partition: int | None, shard: int | None, wait: 
     from processor.quarantine import quarantined
 
     settings = context.settings(ctx, demo=True)
+    if partition is not None and partition >= settings.partitions:
+        raise InputInvalid(f"there is no partition {partition}: the model has {settings.partitions}, from 0 on")
     partitions = range(settings.partitions) if partition is None else [partition]
     with open_redis(settings) as client:
         held = {p: quarantined(view) for p, view in tables(client, settings.model, partitions).items()}

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import Learner, Rows, State, encode_state
-from models.fold import begin
 from models.holes import without
-from models.prepared import Prepared
+from models.refit import Refit
 from models.sisa import naive
 from study.memory import array_bytes
 
-__all__ = ["Naive", "Refit"]
+__all__ = ["Fastest", "Naive"]
 
 
 class Naive:
@@ -47,30 +46,26 @@ class Naive:
         return array_bytes(self)
 
 
-class Refit:
+class Fastest:
     """The baseline of costs: one model whose rows stay in the form that its fold learns the fastest."""
 
     def __init__(self, learner: Learner) -> None:
-        self._learner, self._size = learner, 0
-        self._fold = begin(learner)
-        self._rows: Prepared | None = None
+        self._learner = learner
+        self._refit = Refit(learner, Rows.empty())
 
     def build(self, rows: Rows, shard: NDArray[np.int32]) -> None:
-        self._fold, self._size = begin(self._learner), len(rows)
-        self._rows = self._fold.prepare(rows)
-        self._rows.learn(0, [self._size])
+        self._refit = Refit(self._learner, rows)
+        self._refit.fit()
 
     def delete(self, positions: NDArray[np.int64]) -> None:
-        assert self._rows is not None
-        self._rows.strike(positions)
-        self._fold.rewind(0)
-        self._rows.learn(0, [self._size])
+        self._refit.strike(positions)
+        self._refit.fit()
 
     def publish(self) -> list[bytes]:
-        return [encode_state(self._learner, self._fold.state())]
+        return [encode_state(self._learner, self._refit.state())]
 
     def scores(self, rows: Rows) -> NDArray[np.float64]:
-        return self._learner.ensemble([self._fold.state()]).scores(rows)
+        return self._learner.ensemble([self._refit.state()]).scores(rows)
 
     def copy(self) -> Self:
         return deepcopy(self)

@@ -145,6 +145,12 @@ def test_where_none_is_in_quarantine_there_is_nothing_to_do(scene: Scene, run: R
 # -- resolve
 
 
+def test_a_partition_that_the_model_lacks_is_refused(scene: Scene, run: Run) -> None:
+    with pytest.raises(InputInvalid, match="no partition 7: the model has 2"):
+        run(retry, "--partition", "7")
+    assert run(retry, "--partition", "1").exit_code == 0
+
+
 def test_contrary_words_are_refused(scene: Scene, run: Run) -> None:
     offset = scene.raw(1, JUNK)
     scene.apply()

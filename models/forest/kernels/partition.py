@@ -99,7 +99,7 @@ def line_up(rows: Ints, n: Any, words: Words, slots: Any) -> None:
     for i in range(n):
         row = np.uint64(rows[np.uint64(i)])
         words[row >> np.uint64(6)] |= ONE << (row & W63)
-    end = 0
+    end = np.int64(0)
     for w in range(marks):
         mark = words[np.uint64(w)]
         if mark != ZERO:

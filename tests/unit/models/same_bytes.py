@@ -14,7 +14,8 @@ from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[impor
 from numpy.typing import NDArray
 
 from models import digest, make_learner
-from models.forest import PRESETS, ForestLearner
+from models.forest import PRESETS
+from models.forest.learner import forest
 from models.pu import PU_BASES, pu
 from models.pu_chances import chances_of
 from tests.unit.models import pu_rows
@@ -50,7 +51,7 @@ def positive_unlabelled() -> Iterator[tuple[str, str]]:
 def forests() -> Iterator[tuple[str, str]]:
     for classes in (2, 3):
         for name in sorted(PRESETS):
-            learner = ForestLearner(CLASSES[:classes], 88, **PRESETS[name] | {"trees": 10})
+            learner = forest(CLASSES[:classes], 88, name, trees=10)
             rows = adult_rows(2000, classes)
             state = learner.learn(learner.empty(), rows)
             for start in range(0, 300, 30):

@@ -11,7 +11,7 @@ import pytest
 from models import BadRows, BadSettings, BadState, NotLearned, Rows, decode_state, digest, encode_state
 from models.checks import check_learner
 from models.errors import RowsNeeded
-from models.forest import PRESETS, ForestLearner
+from models.forest import PRESETS
 from models.forest.keys import row_keys
 from models.forest.learner import dense, forest
 from models.learner import State
@@ -29,7 +29,7 @@ def some_unlabelled(rows: Rows) -> Rows:
 @pytest.mark.parametrize("classes", [2, 3, 4])
 @pytest.mark.parametrize("hyper", [{"share": 0.5}, {"share": 1.0, "min_leaf": 2, "random_layers": 1}, {"depth": 0}])
 def test_a_forest_passes_the_suite(classes: int, hyper: dict[str, Any]) -> None:
-    learner = ForestLearner(CLASSES[:classes], 88, trees=4, **hyper)
+    learner = forest(CLASSES[:classes], 88, trees=4, **hyper)
     check_learner(learner, some_unlabelled(adult_rows(60, classes)))
 
 
@@ -47,7 +47,7 @@ def test_a_preset_learns(name: str) -> None:
 
 def test_a_stored_forest_scores_but_does_not_go_on() -> None:
     # given
-    learner, rows = ForestLearner(CLASSES[:2], 88, trees=5), adult_rows(80)
+    learner, rows = forest(CLASSES[:2], 88, trees=5), adult_rows(80)
     state = learner.learn(learner.empty(), rows)
     stored = decode_state(learner, encode_state(learner, state))
     # when
@@ -66,7 +66,7 @@ def test_a_stored_forest_scores_but_does_not_go_on() -> None:
 
 def test_shards_vote_with_equal_weight() -> None:
     # given
-    learner, rows = ForestLearner(CLASSES[:2], 88, trees=5, share=1.0), adult_rows(90)
+    learner, rows = forest(CLASSES[:2], 88, trees=5, share=1.0), adult_rows(90)
     parts = [rows.take(np.arange(10)), rows.take(np.arange(10, 90))]
     states = [learner.learn(learner.empty(), part) for part in parts]
     # when
@@ -88,7 +88,7 @@ def test_a_rows_key_is_its_content() -> None:
 
 
 def test_a_subnormal_value_is_no_value() -> None:
-    learner = ForestLearner(CLASSES[:2], 3)
+    learner = forest(CLASSES[:2], 3)
     rows = Rows(
         np.array([0, 1, 1], np.int32),
         np.array([0, 0, 2, 3], np.int64),
@@ -102,7 +102,7 @@ def test_a_subnormal_value_is_no_value() -> None:
 
 def test_wide_rows_are_refused_with_a_way_out() -> None:
     with pytest.raises(BadSettings, match="fold the columns"):
-        ForestLearner(CLASSES[:2], 2**18)
+        forest(CLASSES[:2], 2**18)
 
 
 def changed(state: State, name: str, at: int, value: float) -> State:
@@ -113,7 +113,7 @@ def changed(state: State, name: str, at: int, value: float) -> State:
 
 def test_a_state_that_no_forest_has_is_refused() -> None:
     # given
-    learner = ForestLearner(CLASSES[:2], 88, trees=3, depth=4, share=1.0)
+    learner = forest(CLASSES[:2], 88, trees=3, depth=4, share=1.0)
     state = learner.learn(learner.empty(), adult_rows(80))
     learner.check(state)
     inner, leaf = int(np.flatnonzero(state["feature"] >= 0)[1]), int(np.flatnonzero(state["feature"] < 0)[1])
