@@ -40,7 +40,7 @@ class Forest:
     """Mutable, in memory.  Rows are dense float64 (n, n_features); classes are 0..n_classes-1."""
 
     def __init__(
-        self, settings: Settings, n_classes: int, n_features: int, *, bucket: int = 128, reserve: int = 4
+        self, settings: Settings, n_classes: int, n_features: int, *, bucket: int = 144, reserve: int = 2
     ) -> None:
         """bucket: nodes of fewer rows keep no counts, they are counted when they are touched;  reserve: values that
         a column's candidates can lose, 0..13, before it is scanned again.  Both change speed and memory alone.
