@@ -11,6 +11,11 @@ Zhang, "Stochastic Gradient Descent for Non-smooth Optimization" (ICML 2013), po
 Shards' weights are averaged by their sums of squares, which estimate the diagonal of the Fisher information:
 Matena and Raffel, "Merging Models with Fisher-Weighted Averaging" (NeurIPS 2022).  A shard that has seen little
 of a feature says little about it.
+
+Shards of a few hundred rows overrate what all of them see, and have too small an intercept.  `rarity` makes up for
+that: a weight is divided, and the intercept multiplied, by that power of the effective number of shards that learned
+it, (sum of G)^2 / sum of G^2 (Kish, "Survey Sampling", 1965, on the effective size of a weighted sample).  It does
+harm where shards are large.
 """
 
 from __future__ import annotations
@@ -32,19 +37,23 @@ from models.linear_kernel import probabilities
 from models.rows import Rows
 from models.uniform import Uniform
 
+_POWERS = (0.0, 0.25, 0.5)
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
     """State over m features seen and K weight vectors, K = 1 for two classes: features (m,) int32 sorted;
     weights, squares (K, m) float64; bias, bias_squares, bias_means (K,) float64; rows (classes,) int64.
 
-    A feature is seen once it has a square: values below 1e-100 count as absent.  Raises BadSettings.
+    A feature is seen once it has a square: values below 1e-100 count as absent.  rarity: 0, .25 or .5, of the
+    ensemble alone.  Raises BadSettings.
     """
 
     classes: tuple[str, ...]
     n_features: int
     lr: float = 0.15
     eps: float = 0.03
+    rarity: float = 0.0
 
     id: ClassVar[str] = "linear"
     forgets: ClassVar[bool] = False
@@ -57,6 +66,8 @@ class Linear:
         shape.check_shape(self.classes, self.n_features)
         if not all(isfinite(x) and 1e-6 <= x <= 1e6 for x in (self.lr, self.eps)):
             raise BadSettings("lr and eps must lie in 1e-6..1e6")
+        if self.rarity not in _POWERS:
+            raise BadSettings(f"rarity must be one of {', '.join(map(str, _POWERS))}")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -70,6 +81,7 @@ class Linear:
             "n_features": self.n_features,
             "lr": float(self.lr),
             "eps": float(self.eps),
+            "rarity": float(self.rarity),
         }
 
     def accepts(self, rows: Rows) -> NDArray[np.bool_]:
@@ -130,15 +142,26 @@ class Linear:
         features = np.unique(np.concatenate([state["features"] for state in states]))
         # The last row stays zero: a feature never seen has no weight.
         weights = np.zeros((len(features) + 1, self._vectors()), np.float64)
-        squares = np.zeros_like(weights)
-        for state in states:
-            at = np.searchsorted(features, state["features"])
+        squares, shares = np.zeros_like(weights), np.zeros_like(weights)
+        places = [np.searchsorted(features, state["features"]) for state in states]
+        for state, at in zip(states, places, strict=True):
             weights[at] += (state["weights"] * state["squares"]).T
             squares[at] += state["squares"].T
         weights[:-1] /= squares[:-1]
         total = np.add.reduce([state["bias_squares"] for state in states])
         bias = np.add.reduce([state["bias_means"] * state["bias_squares"] for state in states]) / total
+        if self.rarity:
+            for state, at in zip(states, places, strict=True):
+                shares[at] += _squared(state["squares"].T / squares[at])
+            weights *= self._power(shares)
+            bias /= self._power(np.add.reduce([_squared(state["bias_squares"] / total) for state in states]))
         return _Average(self, features, weights, bias)
+
+    def _power(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """To the power of rarity, by roots: these are the same on every CPU.  One over a sum of squared shares is the
+        effective number of shards."""
+        root: NDArray[np.float64] = np.sqrt(shares)
+        return root if self.rarity == _POWERS[-1] else np.sqrt(root)
 
     def _vectors(self) -> int:
         return 1 if len(self.classes) == 2 else len(self.classes)
@@ -160,3 +183,7 @@ class _Average:
         cells = find(self.features, rows.indices, learner.n_features)
         probabilities(rows.indptr, cells, rows.values, self.weights, self.bias, out)
         return out
+
+
+def _squared(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return x * x

@@ -129,6 +129,7 @@ def test_the_suite_catches_a_broken_learner(kind: type[NaiveBayes | Linear], fin
         ("linear", ("a", "b"), 4, {"alpha": 1.0}),
         ("linear", ("a", "b"), 4, {"lr": 0.0}),
         ("linear", ("a", "b"), 4, {"eps": float("nan")}),
+        ("linear", ("a", "b"), 4, {"rarity": 0.3}),
         ("naive-bayes", ("a", "b"), 4, {"alpha": 0.0}),
         ("naive-bayes", ("a", "b"), 4, {"alpha": float("inf")}),
     ],

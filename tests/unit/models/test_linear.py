@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models import BadState, Rows, encode_state, make_learner
 from models.linear_kernel import decay, sigmoid
@@ -93,6 +94,31 @@ def test_shards_are_averaged_by_what_they_have_seen() -> None:
     weights, bias = [one["weights"][0, 0], average(shared), two["weights"][0, 1]], average(biases)
     assert np.abs(scores - [sigmoid(weight + bias) for weight in weights]).max() < 1e-15
     assert weights[1] != (one["weights"][0, 1] + two["weights"][0, 0]) / 2
+
+
+@pytest.mark.parametrize("rarity", [0.25, 0.5])
+def test_rarity_weighs_by_how_many_shards_have_seen_it(rarity: float) -> None:
+    # given
+    plain, learner = (make_learner("linear", ("a", "b"), 3, rarity=power) for power in (0.0, rarity))
+    one = learner.learn(learner.empty(), rows_of(*[(1, [0], [1.0]), (0, [1], [1.0])] * 9))
+    two = learner.learn(learner.empty(), rows_of(*[(1, [1], [1.0]), (0, [2], [1.0])] * 5))
+    asked = rows_of(*[(-1, [feature], [1.0]) for feature in range(3)], (-1, [], []))
+    # when
+    before, after = (logit(each.ensemble([one, two]).scores(asked)[:, 1]) for each in (plain, learner))
+    # then
+    g, h = one["squares"][0, 1], two["squares"][0, 0]
+    a, b = one["bias_squares"][0], two["bias_squares"][0]
+    seen = [1.0, (g + h) ** 2 / (g * g + h * h), 1.0]
+    assert np.abs(after[3] - before[3] * ((a + b) ** 2 / (a * a + b * b)) ** rarity).max() < 1e-12
+    assert np.abs((after[:3] - after[3]) - (before[:3] - before[3]) / np.power(seen, rarity)).max() < 1e-12
+    # And one shard alone is as it was
+    alone = [each.ensemble([one]).scores(asked).tobytes() for each in (plain, learner)]
+    assert alone[0] == alone[1]
+
+
+def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = np.log(p / (1 - p))
+    return found
 
 
 def average(pairs: list[tuple[float, float]]) -> float:
