@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.errors import BadRows
-from models.forest import layout as at
 from models.forest.coding import normalise
+from models.forest.kernels import layout as at
 from models.forest.kernels.tasks import run
 from models.forest.kernels.walk import STACK_ROOM
 from models.forest.predict import predict

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.forest import layout as at
+from models.forest.kernels import layout as at
 from models.forest.kernels.choose import choose
 from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, TABLE, Floats, Ints, Longs, Words, kernel, u64
 from models.forest.kernels.hashing import child_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.forest import layout as at
+from models.forest.kernels import layout as at
 from models.forest.kernels.declare import HEAP, NUMBERS, Ints, Longs, kernel
 from models.kernel import i64, none
 

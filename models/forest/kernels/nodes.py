@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.forest import layout as at
+from models.forest.kernels import layout as at
 from models.forest.kernels.declare import HEAP, LABELS, NUMBERS, ROWS, STACK, Ints, Longs, kernel
 from models.forest.kernels.heap import give
 from models.forest.kernels.walk import WALK_STACK

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.forest import layout as at
+from models.forest.kernels import layout as at
 from models.forest.kernels.declare import (
     IDS,
     IMAGE,
