@@ -81,7 +81,8 @@ class Linear:
             "n_features": self.n_features,
             "lr": float(self.lr),
             "eps": float(self.eps),
-            "rarity": float(self.rarity),
+            # Models without it go by the same settings as before it was there.
+            **({"rarity": float(self.rarity)} if self.rarity else {}),
         }
 
     def accepts(self, rows: Rows) -> NDArray[np.bool_]:

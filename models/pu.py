@@ -86,6 +86,8 @@ class PositiveUnlabelled:
             raise BadSettings("seed must be a whole number in 0..2**63-1")
         if isinstance(self.base, NaiveBayes) and not _SMALLEST <= self.base.alpha <= _LARGEST:
             raise BadSettings(f"alpha must lie in {_SMALLEST}..{_LARGEST}")
+        if isinstance(self.base, Linear) and self.base.rarity:
+            raise BadSettings("rarity changes the ensemble's chances, and c is estimated from each shard's own")
 
     @property
     def id(self) -> str:

@@ -12,7 +12,9 @@ _CONFLICT = "two rows have the same key and another content"
 
 
 class Table:
-    """Rows in slots: keys, labels (slots,), bits (slots, words), ids (numeric columns, slots).  See `kernels.declare`."""
+    """Rows in slots: keys, labels (slots,), bits (slots, words), ids (numeric columns, slots).  See
+    `kernels.declare`.
+    """
 
     def __init__(self, x: NDArray[np.float64], keys: NDArray[np.uint64], labels: NDArray[np.int32]) -> None:
         """Rows x (n, features).  Raises BadRows."""

@@ -116,6 +116,12 @@ def test_rarity_weighs_by_how_many_shards_have_seen_it(rarity: float) -> None:
     assert alone[0] == alone[1]
 
 
+def test_rarity_is_a_setting_only_where_it_is_used() -> None:
+    plain, learner = (make_learner("linear", ("a", "b"), 3, rarity=power) for power in (0.0, 0.25))
+    assert set(learner.settings()) - set(plain.settings()) == {"rarity"}
+    assert learner.settings()["rarity"] == 0.25
+
+
 def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
     found: NDArray[np.float64] = np.log(p / (1 - p))
     return found
