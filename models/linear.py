@@ -143,7 +143,7 @@ class Linear:
         features = np.unique(np.concatenate([state["features"] for state in states]))
         # The last row stays zero: a feature never seen has no weight.
         weights = np.zeros((len(features) + 1, self._vectors()), np.float64)
-        squares, shares = np.zeros_like(weights), np.zeros_like(weights)
+        squares = np.zeros_like(weights)
         places = [np.searchsorted(features, state["features"]) for state in states]
         for state, at in zip(states, places, strict=True):
             weights[at] += (state["weights"] * state["squares"]).T
@@ -152,6 +152,7 @@ class Linear:
         total = np.add.reduce([state["bias_squares"] for state in states])
         bias = np.add.reduce([state["bias_means"] * state["bias_squares"] for state in states]) / total
         if self.rarity:
+            shares = np.zeros_like(weights)
             for state, at in zip(states, places, strict=True):
                 shares[at] += _squared(state["squares"].T / squares[at])
             weights *= self._power(shares)

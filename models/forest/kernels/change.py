@@ -10,7 +10,21 @@ from models.forest.kernels import layout as at
 from models.forest.kernels.adjust import adjust, settle
 from models.forest.kernels.bucket import edit_block, revise
 from models.forest.kernels.choose import choose, holds
-from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, ROWS, TABLE, Floats, Ints, Longs, Words, kernel, u64
+from models.forest.kernels.declare import (
+    HEAP,
+    NUMBERS,
+    ROOM,
+    ROWS,
+    STACK,
+    TABLE,
+    WORDS,
+    Floats,
+    Ints,
+    Longs,
+    Words,
+    kernel,
+    u64,
+)
 from models.forest.kernels.grow import SCANNED, grow
 from models.forest.kernels.hashing import child_key
 from models.forest.kernels.heap import class_size, give, size_class, take
@@ -22,6 +36,28 @@ from models.kernel import i64, none, reads, u8, writes
 
 BATCH = 16
 """A node is rebuilt when more than one in so many of its rows change at once."""
+
+
+@kernel(i64, HEAP, i64, ROWS, ROWS, i64, i64, reads(u8), i64, STACK, WORDS)
+def collect(
+    heap: Ints,
+    node: Any,
+    rows: Ints,
+    adds: Ints,
+    alow: Any,
+    ahigh: Any,
+    gone: Any,
+    classes: Any,
+    stack: Longs,
+    words: Words,
+) -> Any:
+    """The rows that a node has now, into rows, in an order that is read fast; how many they are."""
+    m = gather(heap, node, rows, 0, gone, classes, stack)
+    for i in range(alow, ahigh):
+        rows[m] = adds[i]
+        m += 1
+    line_up(rows, m, words, len(gone))
+    return m
 
 
 @kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), *TABLE, *ROOM, writes(u8), i64)
@@ -128,11 +164,7 @@ def change(
                     or choose(heap, numbers, node, depth, key, heap, cache, ranks, raw, places, scores) == split
                 )
             else:
-                m = gather(heap, node, rows, 0, gone, classes, stack)
-                for i in range(alow, ahigh):
-                    rows[m] = adds[i]
-                    m += 1
-                line_up(rows, m, words, len(labels))
+                m = collect(heap, node, rows, adds, alow, ahigh, gone, classes, stack, words)
                 numbers[at.N_REBUILT] += m
                 scan(
                     heap,
@@ -169,12 +201,8 @@ def change(
                         heap[cache + i] = image[i]
                     stays = True
         if not stays and not (lazy or held):
-            if not scanned:
-                m = gather(heap, node, rows, 0, gone, classes, stack)
-                for i in range(alow, ahigh):
-                    rows[m] = adds[i]
-                    m += 1
-                line_up(rows, m, words, len(labels))
+            if m == 0:
+                m = collect(heap, node, rows, adds, alow, ahigh, gone, classes, stack, words)
             drop(heap, numbers, node, stack)
             numbers[at.N_REBUILT] += m
             grow(
