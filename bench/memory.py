@@ -14,7 +14,7 @@ from processor.routing import tag_of
 from processor.state.keys import Keys
 from processor.state.memberships import write_members
 
-__all__ = ["Held", "filled", "held", "redis_cpu", "used"]
+__all__ = ["Held", "fill", "held", "redis_cpu", "used"]
 
 _SAMPLES = 400
 
@@ -44,15 +44,12 @@ def held(client: redis.Redis, model: str, rng: random.Random) -> Held:
     return Held(*_weighed(client, f"{{{model}:*}}:r:*", rng), *_weighed(client, f"{{{model}:*}}:s:*", rng))
 
 
-def filled(client: redis.Redis, model: str, records: int, subjects: int, rng: random.Random) -> tuple[float, float]:
-    """Bytes a record and bytes a subject of one partition, written as the product writes them, sparing the rest."""
+def fill(client: redis.Redis, model: str, records: int, subjects: int, rng: random.Random) -> None:
+    """Members of one partition as the product writes them, sparing the rest of the path."""
     keys = Keys(model, 0)
-    before = used(client)
-    _send(client, (op for slot in range(records) for op in write_members(keys, dict([_row(rng, slot)]), {})))
-    between = used(client)
     known = ((rng.randbytes(16), Subject(False, slot)) for slot in range(subjects))
+    _send(client, (op for slot in range(records) for op in write_members(keys, dict([_row(rng, slot)]), {})))
     _send(client, (op for one in known for op in write_members(keys, {}, dict([one]))))
-    return (between - before) / records, (used(client) - between) / subjects
 
 
 def _row(rng: random.Random, slot: int) -> tuple[bytes, Entry]:

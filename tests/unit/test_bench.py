@@ -15,7 +15,7 @@ from bench.clock import interleaved
 from bench.data import ages
 from bench.deletions import gaps_of
 from bench.figures import Figure, Report, Table, percentile
-from bench.memory import filled, held
+from bench.memory import fill, held
 from bench.steps import Stopwatch, watch_steps
 from processor.parsing import Parser
 from processor.state.redis import connect
@@ -149,13 +149,14 @@ def test_gaps_are_those_of_each_partition_within_the_time() -> None:
 
 def test_bytes_are_those_of_the_hashes_of_one_model(redis_url: str) -> None:
     with connect(redis_url) as client:
-        a_record, a_subject = filled(client, "bench-memory", 3000, 1000, random.Random(1))
-        weighed = held(client, "bench-memory", random.Random(1))
+        fill(client, "bench-memory", 3000, 1000, random.Random(1))
+        weighed, again = (held(client, "bench-memory", random.Random(seed)) for seed in (1, 1))
         other = held(client, "bench-memory-2", random.Random(1))
         client.unlink(*client.scan_iter(match="{bench-memory:*"))
     assert (weighed.records, weighed.subjects) == (3000, 1000)
-    assert a_record > 0
-    assert a_subject > 0
+    assert weighed.record_bytes > 3000 * 16
+    assert weighed.subject_bytes > 1000 * 8
+    assert again == weighed
     assert (other.records, other.record_bytes) == (0, 0.0)
 
 
