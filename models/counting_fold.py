@@ -9,7 +9,7 @@ import numpy as np
 from models import shape
 from models.counting_kernel import add, file_features, take
 from models.errors import NotLearned
-from models.fold import droppable, rising
+from models.fold import rising
 from models.learner import State
 from models.prepared import Plain
 from models.rows import Rows
@@ -54,10 +54,6 @@ class CountingFold:
     def rewind(self, number: int) -> None:
         self._load(self._marks[number])
         self._marks = {at: state for at, state in self._marks.items() if at <= number}
-
-    def drop(self, number: int) -> None:
-        droppable(number)
-        del self._marks[number]
 
     @property
     def marks(self) -> list[int]:

@@ -39,10 +39,6 @@ class Fold(Protocol):
         """Back to this mark, which stays; all later ones are gone.  Raises KeyError without such a mark."""
         ...
 
-    def drop(self, number: int) -> None:
-        """Forget this mark, not what was learned.  Raises KeyError without such a mark, or for 0."""
-        ...
-
     @property
     def marks(self) -> list[int]:
         """In order, 0 first."""
@@ -93,10 +89,6 @@ class Steps:
         self._state = self._marks[number]
         self._marks = {at: state for at, state in self._marks.items() if at <= number}
 
-    def drop(self, number: int) -> None:
-        droppable(number)
-        del self._marks[number]
-
     @property
     def marks(self) -> list[int]:
         return list(self._marks)
@@ -108,8 +100,3 @@ class Steps:
 def rising(newest: int, number: int) -> None:
     if number <= newest:
         raise ValueError(f"mark {number} does not follow mark {newest}")
-
-
-def droppable(number: int) -> None:
-    if number == 0:
-        raise KeyError("the beginning can't be dropped")

@@ -162,15 +162,36 @@ def enter(
     return row
 
 
-@kernel(i64, reads(i32), i32, writes(i32), writes(i32))
-def unstamped(slots: NDArray[np.int32], epoch: int, stamps: NDArray[np.int32], out: NDArray[np.int32]) -> int:
-    """Those that this epoch has not stamped yet go into out, once each, and are stamped; how many they are."""
+@kernel(i64, reads(i32), i32, writes(i32), writes(i32), writes(i32))
+def distinct(
+    slots: NDArray[np.int32],
+    leg: int,
+    stamps: NDArray[np.int32],
+    out: NDArray[np.int32],
+    earlier: NDArray[np.int32],
+) -> int:
+    """Those that this leg has not stamped yet go into out, once each, with the stamp they had; how many they are."""
     found = 0
     for slot in slots:
-        out[found] = slot
-        found += stamps[slot] != epoch
-        stamps[slot] = epoch
+        out[found], earlier[found] = slot, stamps[slot]
+        found += stamps[slot] != leg
+        stamps[slot] = leg
     return found
+
+
+@kernel(none, reads(i64), reads(i64), writes(i32), writes(i32), writes(f64))
+def strike(
+    at: NDArray[np.int64],
+    indptr: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    slots: NDArray[np.int32],
+    damped: NDArray[np.float64],
+) -> None:
+    """The rows at these positions have no label any more, and their cells hold nothing."""
+    for row in at:
+        labels[row] = -1
+        slots[indptr[row] : indptr[row + 1]] = 0
+        damped[indptr[row] : indptr[row + 1]] = 0.0
 
 
 @kernel(none, writes(f64, 3), reads(i32), reads(f64, 3))
@@ -182,12 +203,38 @@ def restore(table: NDArray[np.float64], slots: NDArray[np.int32], before: NDArra
             table[slots[i], k, 1] = before[i, k, 1]
 
 
+@kernel(none, i64, i64, reads(i32), reads(i32), i64, writes(f64, 3), writes(f64, 3))
+def exchange(
+    start: int,
+    stop: int,
+    touched: NDArray[np.int32],
+    earlier: NDArray[np.int32],
+    owed: int,
+    before: NDArray[np.float64],
+    table: NDArray[np.float64],
+) -> None:
+    """What the slots touched[start:stop] hold is set down in before; where earlier, which ascends, is below owed, they
+    get back instead what stands there.
+    """
+    i = start
+    while i < stop and earlier[i] < owed:
+        for k in range(table.shape[1]):
+            table[touched[i], k, 0] = before[i, k, 0]
+            table[touched[i], k, 1] = before[i, k, 1]
+        i += 1
+    while i < stop:
+        for k in range(table.shape[1]):
+            before[i, k, 0] = table[touched[i], k, 0]
+            before[i, k, 1] = table[touched[i], k, 1]
+        i += 1
+
+
 @kernel(
     none,
     *(reads(i32), reads(i64), reads(i32), reads(f64), reads(i64), i64),
     *(f64, f64),
     *(writes(i64), writes(f64, 3), writes(f64, 2)),
-    *(reads(i32), reads(i64), writes(f64, 3), writes(f64, 3), writes(i64, 2)),
+    *(reads(i32), reads(i32), i64, reads(i64), writes(f64, 3), writes(f64, 3), writes(i64, 2)),
 )
 def descend(
     labels: NDArray[np.int32],
@@ -202,6 +249,8 @@ def descend(
     table: NDArray[np.float64],
     bias: NDArray[np.float64],
     touched: NDArray[np.int32],
+    earlier: NDArray[np.int32],
+    owed: int,
     ends: NDArray[np.int64],
     before: NDArray[np.float64],
     biases: NDArray[np.float64],
@@ -210,17 +259,15 @@ def descend(
     """One pass over the rows that have a label, in legs: from edges[j] to edges[j + 1]; none has over `room` cells.
 
     seen: rows by class.  table (slots, K, 2): weight, sum of squares.  bias (K, 3): weight, sum of squares, mean.
-    As they are before leg j: biases[j], seens[j], and in before[ends[j]:ends[j + 1]] the slots touched there.
+    As they are before leg j: biases[j], seens[j], and in before[ends[j]:ends[j + 1]] the slots touched there, but those
+    that no leg from `owed` on has touched earlier: these get back what stands there.
     """
     vectors = len(bias)
     w, squares = np.empty(room, np.float64), np.empty(room, np.float64)
     total = np.sum(seen)
     for leg in range(len(edges) - 1):
         biases[leg], seens[leg] = bias, seen
-        for i in range(ends[leg], ends[leg + 1]):
-            for k in range(vectors):
-                before[i, k, 0] = table[touched[i], k, 0]
-                before[i, k, 1] = table[touched[i], k, 1]
+        exchange(ends[leg], ends[leg + 1], touched, earlier, owed, before, table)
         for row in range(edges[leg], edges[leg + 1]):
             label = labels[row]
             if label < 0:

@@ -57,10 +57,6 @@ class PUFold:
         self.held = self._marks[number]
         self._marks = {at: held for at, held in self._marks.items() if at <= number}
 
-    def drop(self, number: int) -> None:
-        self.base.drop(number)
-        del self._marks[number]
-
     @property
     def marks(self) -> list[int]:
         return self.base.marks

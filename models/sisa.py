@@ -75,9 +75,10 @@ class Sisa:
         demand(self.learner.accepts(rows), "is not a row that this learner takes")
         edges = (np.arange(self.slices + 1) * n // self.slices).tolist()
         made = [Shard.cut(self.learner, rows, np.flatnonzero(shard == s), edges) for s in range(self.shards)]
-        # Without marks first: what the learner's pace is, caches warm.
-        plain = made[0].learn_from(0, ())
-        made[0].fold.rewind(0)
+        # Once with marks, as what they need is made the first time; then without: what the learner's pace is.
+        for marks in (self._marks, ()):
+            plain = made[0].learn_from(0, marks)
+            made[0].fold.rewind(0)
         self._rates = _rates(plain, [one.learn_from(0, self._marks) for one in made])
         self._shards, self._home, self._alive = made, shard.astype(np.int64), np.ones(n, np.bool_)
         self._left = n
@@ -132,8 +133,7 @@ def _rates(plain: Timed, timed: Sequence[Timed]) -> Rates:
     learn = plain.seconds / max(plain.rows, 1)
     quick = min(timed, key=lambda t: t.seconds / max(t.rows, 1))
     beyond = max(quick.seconds - learn * quick.rows, 0.0)
-    # Going back over a mark takes about as long as to set it.
-    return Rates(learn=learn, mark=2 * beyond / max(quick.marks, 1))
+    return Rates(learn=learn, mark=beyond / max(quick.marks, 1))
 
 
 def _with_forgotten(rates: Rates, timed: Sequence[Timed]) -> Rates:

@@ -30,28 +30,34 @@ class Timed:
 
 @dataclass(slots=True)
 class Shard:
-    """Rows and their positions in `Sisa.fit`'s; slice k holds those before edges[k + 1], `sizes` are left."""
+    """Rows and their positions in `Sisa.fit`'s, places.
+
+    Slice k holds those from edges[k] to edges[k + 1], which are rows ends[k] to ends[k + 1]; sizes[k] of them are left.
+    """
 
     learner: Learner
     fold: Fold
     edges: list[int]
     rows: Prepared
     places: NDArray[np.int64]
+    ends: list[int]
     sizes: list[int]
 
     @staticmethod
     def cut(learner: Learner, rows: Rows, places: NDArray[np.int64], edges: list[int]) -> Shard:
         """Nothing is learned yet.  places: the shard's positions in the rows, ascending.  Raises BadRows."""
         fold = begin(learner)
-        sizes = np.diff(places.searchsorted(edges)).tolist()
-        return Shard(learner, fold, edges, fold.prepare(rows.take(places)), places, sizes)
+        ends = places.searchsorted(edges)
+        return Shard(
+            learner, fold, edges, fold.prepare(rows.take(places)), places, ends.tolist(), np.diff(ends).tolist()
+        )
 
     def learn_from(self, start: int, marks: Sequence[int]) -> Timed:
         """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`."""
-        numbers = [number for number in marks if number > start]
-        stops = [self.edges[stop] for stop in (start, *numbers, -1)]
-        began, (first, *rest) = time.perf_counter(), self.places.searchsorted(stops).tolist()
-        self.rows.learn(first, rest, numbers)
+        numbers = marks[bisect_right(marks, start) :]
+        stops = [self.ends[stop] for stop in (*numbers, -1)]
+        began = time.perf_counter()
+        self.rows.learn(self.ends[start], stops, numbers)
         return Timed(time.perf_counter() - began, sum(self.sizes[start:]), len(numbers))
 
     def work(self, gone: NDArray[np.int64], marks: Sequence[int]) -> Work:
@@ -85,5 +91,5 @@ class Shard:
 
     def _strike(self, gone: NDArray[np.int64], at: NDArray[np.intp]) -> None:
         self.rows.strike(at)
-        gone_by_slice = np.diff(gone.searchsorted(self.edges)).tolist()
-        self.sizes = [size - less for size, less in zip(self.sizes, gone_by_slice, strict=True)]
+        for position in gone.tolist():
+            self.sizes[self._slice_of(position)] -= 1

@@ -40,9 +40,7 @@ def whole(learner: Learner, *parts: Rows) -> str:
 
 @pytest.mark.parametrize("stepwise", [False, True])
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
-@given(
-    moves=st.lists(st.tuples(st.sampled_from(["learn", "mark", "rewind", "drop"]), st.integers(0, 599)), max_size=30)
-)
+@given(moves=st.lists(st.tuples(st.sampled_from(["learn", "mark", "rewind"]), st.integers(0, 599)), max_size=30))
 def test_any_way_to_a_place_gives_its_state(learner: Learner, stepwise: bool, moves: list[tuple[str, int]]) -> None:
     # given: what has been learned, and at which marks how much of it
     fold, learned, marks = fold_of(learner, stepwise), [part(learner, 0, 0)], {0: 1}
@@ -55,13 +53,10 @@ def test_any_way_to_a_place_gives_its_state(learner: Learner, stepwise: bool, mo
         elif move == "mark":
             fold.mark(number)
             marks[number] = len(learned)
-        elif move == "rewind":
+        else:
             fold.rewind(chosen)
             learned = learned[: marks[chosen]]
             marks = {mark: size for mark, size in marks.items() if mark <= chosen}
-        elif chosen:
-            fold.drop(chosen)
-            del marks[chosen]
         # then
         assert fold.marks == sorted(marks)
     assert digest(learner, fold.state()) == whole(learner, *learned)
@@ -93,42 +88,26 @@ def test_what_a_fold_refuses_leaves_it_as_it_was(learner: Learner, stepwise: boo
         fold.learn(Rows.concat([part(learner, 0, 3), bad]))
     with pytest.raises(ValueError, match="does not follow"):
         fold.mark(5)
-    for call, absent in ((fold.rewind, 3), (fold.drop, 3), (fold.drop, 0)):
-        with pytest.raises(KeyError):
-            call(absent)
+    with pytest.raises(KeyError):
+        fold.rewind(3)
     assert fold.marks == [0, 5]
     assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 50))
-
-
-@pytest.mark.parametrize("newest", [False, True])
-@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
-def test_what_a_dropped_mark_knew_is_kept_by_the_one_before(learner: Learner, newest: bool) -> None:
-    # given: all that is learned after the first mark has been met before it
-    fold = begin(learner)
-    fold.learn(part(learner, 0, 200))
-    fold.mark(1)
-    fold.learn(part(learner, 0, 50))
-    fold.mark(2)
-    fold.learn(part(learner, 30, 150))
-    if not newest:
-        fold.mark(3)
-        fold.learn(part(learner, 20, 80))
-    # when
-    fold.drop(2)
-    fold.learn(part(learner, 100, 200))
-    fold.rewind(1)
-    # then
-    assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 200))
 
 
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
 @given(
     begun=st.sampled_from([0, 120]),
     edges=st.lists(st.integers(1, 299), min_size=1, max_size=6, unique=True).map(sorted),
-    turns=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 299), st.booleans()), max_size=6),
+    turns=st.lists(
+        st.tuples(st.lists(st.integers(0, 6), min_size=1, max_size=3), st.integers(0, 299), *[st.booleans()] * 3),
+        max_size=6,
+    ),
 )
 def test_prepared_rows_are_learned_again_without_those_struck_out(
-    learner: Learner, begun: int, edges: list[int], turns: list[tuple[int, int, bool]]
+    learner: Learner,
+    begun: int,
+    edges: list[int],
+    turns: list[tuple[list[int], int, bool, bool, bool]],
 ) -> None:
     # given: rows learned in legs, with a mark between two of them, on what was learned before
     before, rows = part(learner, 300, 300 + begun), part(learner, 0, 300)
@@ -136,11 +115,17 @@ def test_prepared_rows_are_learned_again_without_those_struck_out(
     prepared = fold.prepare(rows)
     stops = [*edges, 300]
     prepared.learn(0, stops, edges)
-    for number, row, in_legs in turns:
+    for numbers, row, in_legs, looks, strays in turns:
         # when: one is struck out, and all is learned again from a mark that comes before it
-        marks = [mark for mark in fold.marks if mark <= row]
-        start = marks[number % len(marks)]
-        fold.rewind(start)
+        for number in numbers:
+            marks = [mark for mark in fold.marks if mark <= row]
+            start = marks[number % len(marks)]
+            fold.rewind(start)
+        if looks:
+            assert digest(learner, fold.state()) == whole(learner, before, rows.part(0, start).take(alive[:start]))
+        if strays:
+            fold.learn(part(learner, 250, 350))
+            fold.rewind(start)
         prepared.strike(np.array([row], np.intp))
         alive[row] = False
         later = [mark for mark in edges if mark > start] if in_legs else []
