@@ -75,11 +75,9 @@ class Sisa:
         demand(self.learner.accepts(rows), "is not a row that this learner takes")
         edges = (np.arange(self.slices + 1) * n // self.slices).tolist()
         made = [Shard.cut(self.learner, rows, np.flatnonzero(shard == s), edges) for s in range(self.shards)]
-        # Once with marks, as what they need is made the first time; then without: what the learner's pace is.
-        for marks in (self._marks, ()):
-            plain = made[0].learn_from(0, marks)
-            made[0].fold.rewind(0)
-        self._rates = _rates(plain, [one.learn_from(0, self._marks) for one in made])
+        self._rates = max(made, key=lambda one: one.ends[-1]).rates(self._marks)
+        for one in made:
+            one.learn_from(0, self._marks)
         self._shards, self._home, self._alive = made, shard.astype(np.int64), np.ones(n, np.bool_)
         self._left = n
         return Cost(n, 0, self.shards, dict.fromkeys(range(self.shards), 0))
@@ -126,14 +124,6 @@ class Sisa:
         if not inside or not self._alive[gone].all() or (len(gone) > 1 and (gone[1:] == gone[:-1]).any()):
             raise NotLearned("a row to delete was named twice, deleted before or never there")
         return gone
-
-
-def _rates(plain: Timed, timed: Sequence[Timed]) -> Rates:
-    """plain: a shard learned without marks; timed: all of them with their marks, the quickest of which counts."""
-    learn = plain.seconds / max(plain.rows, 1)
-    quick = min(timed, key=lambda t: t.seconds / max(t.rows, 1))
-    beyond = max(quick.seconds - learn * quick.rows, 0.0)
-    return Rates(learn=learn, mark=beyond / max(quick.marks, 1))
 
 
 def _with_forgotten(rates: Rates, timed: Sequence[Timed]) -> Rates:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cheapest import Way, Work
+from models.cheapest import Rates, Way, Work
 from models.fold import Fold, begin
 from models.learner import Learner
 from models.prepared import Prepared
 from models.rows import Rows
 
 __all__ = ["Shard", "Timed"]
+
+_TRIED, _TRIES = 2000, 9
+"""Rows that rates are found on, and how often."""
 
 
 @dataclass(slots=True)
@@ -54,11 +58,32 @@ class Shard:
 
     def learn_from(self, start: int, marks: Sequence[int]) -> Timed:
         """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`."""
-        numbers = marks[bisect_right(marks, start) :]
-        stops = [self.ends[stop] for stop in (*numbers, -1)]
+        return self._learn(start, len(self.sizes), marks[bisect_right(marks, start) :])
+
+    def rates(self, marks: Sequence[int]) -> Rates:
+        """Seconds to learn a row and to set one of these marks: tried on the first slices, before anything is learned.
+
+        With marks and without take turns, and medians count, as others use the machine too.
+        """
+        stop = bisect_left(self.ends, min(_TRIED, self.ends[-1]), 1)
+        numbers = marks[: bisect_left(marks, stop)]
+        plain, beyond = [], []
+        for _ in range(_TRIES):
+            marked, bare = self._tried(stop, numbers), self._tried(stop, ())
+            plain.append(bare.seconds / max(bare.rows, 1))
+            beyond.append((marked.seconds - bare.seconds) / max(marked.marks, 1))
+        return Rates(learn=median(plain), mark=max(median(beyond), 0.0))
+
+    def _tried(self, stop: int, numbers: Sequence[int]) -> Timed:
+        timed = self._learn(0, stop, numbers)
+        self.fold.rewind(0)
+        return timed
+
+    def _learn(self, start: int, stop: int, numbers: Sequence[int]) -> Timed:
+        stops = [self.ends[end] for end in (*numbers, stop)]
         began = time.perf_counter()
         self.rows.learn(self.ends[start], stops, numbers)
-        return Timed(time.perf_counter() - began, sum(self.sizes[start:]), len(numbers))
+        return Timed(time.perf_counter() - began, sum(self.sizes[start:stop]), len(numbers))
 
     def work(self, gone: NDArray[np.int64], marks: Sequence[int]) -> Work:
         """What deleting these positions (ascending) means; marks ascend."""
