@@ -26,10 +26,13 @@ _RULES = {
     "content": "exactly one of text and features is needed",
     "target": "a subject_id or a record_id is needed",
     "value_too_small": "features: a value is too near to zero",
+    "finite_number": "must be a finite number",
+    "missing": "is missing",
+    **dict.fromkeys(_OTHER_FORM, "must be a list of numbers, or an object of numbers by feature"),
     "json_invalid": "half a surrogate pair, or a number too long",
 }
 _BOUNDS = ("greater_than_equal", "less_than_equal", "string_too_short", "string_too_long")
-_TYPES = ("string_type", "int_type", "float_type", "bool_type", "list_type", "missing", "value_error")
+_TYPES = ("string_type", "int_type", "float_type", "bool_type", "list_type", "value_error")
 _SAID = frozenset((*_BOUNDS, *_TYPES))
 """Rules whose message is known to hold nothing of the input."""
 _OPENING = re.compile("^(Input|String) should |^Value error, ")

@@ -255,6 +255,10 @@ def test_a_model_that_takes_any_number_takes_fractions() -> None:
 def test_reasons_name_the_field_and_hold_no_input() -> None:
     assert parse(dumps({**INSERT, "revision": -1})) == BadInsert("revision: must be greater than or equal to 0")
     assert parse(dumps({**INSERT, "text": 7})) == BadInsert("text: must be a valid string")
+    forms = "features: must be a list of numbers, or an object of numbers by feature"
+    assert [parse(with_features(raw)) for raw in ("5", "true", '"s"')] == [BadInsert(forms)] * 3
+    assert parse(with_features("[1,NaN]")) == BadInsert("features: must be a finite number")
+    assert parse(b'{"type":"insert"}') == BadInsert("event_id: is missing")
     told = parse(dumps({**DELETE, "forget_within": "s3cret"}))
     assert told == Unreadable("forget_within: not a duration: write seconds, or ISO 8601 such as P30D or PT0.5S")
     for raw in (
