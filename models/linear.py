@@ -130,8 +130,9 @@ class Linear:
         counts = {"features": ("i4", (m,)), "rows": ("i8", (len(self.classes),))}
         shape.check_arrays(state, wanted | counts)
         shape.check_rows_seen(state["rows"])
-        if (state["squares"] <= 0).any() or (state["bias_squares"] < 0).any():
-            raise BadState("a sum of squares is not positive")
+        learned = state["rows"].any()
+        if (state["squares"] <= 0).any() or ((state["bias_squares"] > 0) != learned).any():
+            raise BadState("a sum of squares is not positive, or there before any row")
 
     def summary(self, state: State) -> dict[str, float]:
         return {}

@@ -167,6 +167,8 @@ def test_a_value_too_small_to_count_leaves_no_trace() -> None:
         ("squares", -1.0),
         ("squares", 0.0),
         ("bias", np.inf),
+        ("bias_squares", 0.0),
+        ("bias_squares", -1.0),
     ],
 )
 def test_a_state_with_odd_numbers_is_refused(name: str, value: float) -> None:
@@ -176,3 +178,9 @@ def test_a_state_with_odd_numbers_is_refused(name: str, value: float) -> None:
     array.flat[0] = value
     with pytest.raises(BadState):
         encode_state(learner, {**state, name: array})
+
+
+def test_a_state_of_no_rows_has_learned_no_bias() -> None:
+    learner = make_learner("linear", ("a", "b"), 3)
+    with pytest.raises(BadState):
+        encode_state(learner, {**learner.empty(), "bias_squares": np.ones(1)})
