@@ -8,7 +8,7 @@ import numpy as np
 
 from models.forest.kernels import layout as at
 from models.forest.kernels.choose import choose
-from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, ROWS, TABLE, Floats, Ints, Longs, Words, kernel, u64
+from models.forest.kernels.declare import COLUMNS, HEAP, NUMBERS, ROOM, ROWS, Columns, Ints, Longs, Room, kernel, u64
 from models.forest.kernels.grow import INSIDE, SCANNED, grow
 from models.forest.kernels.hashing import child_key
 from models.forest.kernels.heap import class_size, give, size_class, take
@@ -62,7 +62,7 @@ def edit_block(
         n += 1
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, i64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), *TABLE, *ROOM)
+@kernel(none, HEAP, NUMBERS, i64, u64, i64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), COLUMNS, ROOM)
 def revise(
     heap: Ints,
     numbers: Longs,
@@ -76,34 +76,22 @@ def revise(
     alow: Any,
     ahigh: Any,
     gone: Any,
-    bits: Words,
-    ids: Ints,
-    labels: Ints,
-    ranks: Ints,
-    raw: Words,
-    order: Ints,
-    places: Longs,
-    where: Ints,
-    rows: Ints,
-    spare: Ints,
-    image: Ints,
-    words: Words,
-    tally: Longs,
-    scores: Floats,
-    stack: Longs,
-    keys: Words,
+    columns: Columns,
+    room: Room,
 ) -> None:
     """Change a bucket; its root's counts are the new ones.
 
     Partitions are stable, so that a part no row enters or leaves keeps its order, and with it what lies below.
     """
+    bits, ids, labels, ranks, raw, _, places, where = columns
+    rows, spare, image, _, _, scores, stack, keys = room
     classes = numbers[at.N_CLASSES]
     width = at.COUNTS + classes
     n = total(heap, node, classes)
     if heap[node + at.FEATURE] < 0 and is_end(heap, numbers, node, depth):
         edit_block(heap, numbers, node, dels, dlow, dhigh, adds, alow, ahigh, gone)
         return
-    block, room, root = heap[node + at.BLOCK], heap[node + at.ROOM], node
+    block, size, root = heap[node + at.BLOCK], heap[node + at.ROOM], node
     kept = 0
     for i in range(n + (dhigh - dlow) - (ahigh - alow)):
         row = heap[block + i]
@@ -115,32 +103,7 @@ def revise(
     if n > 2 * numbers[at.N_BUCKET]:
         drop(heap, numbers, node, stack)
         numbers[at.N_REBUILT] += n
-        grow(
-            heap,
-            numbers,
-            node,
-            key,
-            depth,
-            0,
-            n,
-            0,
-            bits,
-            ids,
-            labels,
-            ranks,
-            raw,
-            order,
-            places,
-            where,
-            rows,
-            spare,
-            image,
-            words,
-            tally,
-            scores,
-            stack,
-            keys,
-        )
+        grow(heap, numbers, node, key, depth, 0, n, 0, columns, room)
         return
     top = PATH_STACK
     push(stack, keys, top, node, key, depth, dlow, dhigh, alow, ahigh, 0, n, 1)
@@ -156,28 +119,7 @@ def revise(
         split, old, scanned = np.int64(-1), np.int64(-1), INSIDE
         if not is_end(heap, numbers, node, depth):
             scanned = INSIDE | SCANNED
-            scan(
-                heap,
-                numbers,
-                node,
-                key,
-                rows,
-                low,
-                high,
-                bits,
-                ids,
-                labels,
-                ranks,
-                raw,
-                order,
-                places,
-                where,
-                spare,
-                image,
-                words,
-                tally,
-                False,
-            )
+            scan(heap, numbers, node, key, low, high, columns, room, False)
             split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
         feature, identity = np.int64(heap[node + at.FEATURE]), np.int64(heap[node + at.THRESHOLD])
         if feature >= 0:
@@ -186,32 +128,7 @@ def revise(
             heap[node + at.BLOCK] = 0
             drop(heap, numbers, node, stack)
             numbers[at.N_REBUILT] += high - low
-            grow(
-                heap,
-                numbers,
-                node,
-                key,
-                depth,
-                low,
-                high,
-                scanned,
-                bits,
-                ids,
-                labels,
-                ranks,
-                raw,
-                order,
-                places,
-                where,
-                rows,
-                spare,
-                image,
-                words,
-                tally,
-                scores,
-                stack,
-                keys,
-            )
+            grow(heap, numbers, node, key, depth, low, high, scanned, columns, room)
         elif split >= 0:
             middle = partition(feature, identity, rows, low, high, spare, bits, ids, ranks, places, where)
             dmiddle = partition(feature, identity, dels, dlow, dhigh, spare, bits, ids, ranks, places, where)
@@ -234,10 +151,10 @@ def revise(
                 0,
             )
             top += 2
-    if n > room:
-        give(heap, numbers, block, room)
-        room = class_size(size_class(n + n // 8))
-        block = take(heap, numbers, room)
-    heap[root + at.BLOCK], heap[root + at.ROOM] = block, room
+    if n > size:
+        give(heap, numbers, block, size)
+        size = class_size(size_class(n + n // 8))
+        block = take(heap, numbers, size)
+    heap[root + at.BLOCK], heap[root + at.ROOM] = block, size
     for i in range(n):
         heap[block + i] = rows[i]

@@ -11,16 +11,17 @@ from models.forest.kernels.adjust import adjust, settle
 from models.forest.kernels.bucket import edit_block, revise
 from models.forest.kernels.choose import choose, holds
 from models.forest.kernels.declare import (
+    COLUMNS,
     HEAP,
     NUMBERS,
     ROOM,
     ROWS,
     STACK,
-    TABLE,
     WORDS,
-    Floats,
+    Columns,
     Ints,
     Longs,
+    Room,
     Words,
     kernel,
     u64,
@@ -60,7 +61,7 @@ def collect(
     return m
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), *TABLE, *ROOM, writes(u8), i64)
+@kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), COLUMNS, ROOM, writes(u8), i64)
 def change(
     heap: Ints,
     numbers: Longs,
@@ -73,26 +74,14 @@ def change(
     alow: Any,
     ahigh: Any,
     gone: Any,
-    bits: Words,
-    ids: Ints,
-    labels: Ints,
-    ranks: Ints,
-    raw: Words,
-    order: Ints,
-    places: Longs,
-    where: Ints,
-    rows: Ints,
-    spare: Ints,
-    image: Ints,
-    words: Words,
-    tally: Longs,
-    scores: Floats,
-    stack: Longs,
-    keys: Words,
+    columns: Columns,
+    room: Room,
     dirty: Any,
     tree: Any,
 ) -> None:
     """Take rows out of one tree and into it."""
+    bits, ids, labels, ranks, raw, _, places, where = columns
+    rows, spare, image, words, _, scores, stack, keys = room
     classes, lazy = numbers[at.N_CLASSES], numbers[at.N_LAZY]
     width = at.COUNTS + classes
     top = 0
@@ -113,36 +102,7 @@ def change(
                 flatten(heap, numbers, node, stack)
                 edit_block(heap, numbers, node, dels, dlow, dhigh, adds, alow, ahigh, gone)
             else:
-                revise(
-                    heap,
-                    numbers,
-                    node,
-                    key,
-                    depth,
-                    dels,
-                    dlow,
-                    dhigh,
-                    adds,
-                    alow,
-                    ahigh,
-                    gone,
-                    bits,
-                    ids,
-                    labels,
-                    ranks,
-                    raw,
-                    order,
-                    places,
-                    where,
-                    rows,
-                    spare,
-                    image,
-                    words,
-                    tally,
-                    scores,
-                    stack,
-                    keys,
-                )
+                revise(heap, numbers, node, key, depth, dels, dlow, dhigh, adds, alow, ahigh, gone, columns, room)
             continue
         feature, identity = np.int64(heap[node + at.FEATURE]), np.int64(heap[node + at.THRESHOLD])
         n = total(heap, node, classes)
@@ -166,28 +126,7 @@ def change(
             else:
                 m = collect(heap, node, rows, adds, alow, ahigh, gone, classes, stack, words)
                 numbers[at.N_REBUILT] += m
-                scan(
-                    heap,
-                    numbers,
-                    node,
-                    key,
-                    rows,
-                    0,
-                    m,
-                    bits,
-                    ids,
-                    labels,
-                    ranks,
-                    raw,
-                    order,
-                    places,
-                    where,
-                    spare,
-                    image,
-                    words,
-                    tally,
-                    True,
-                )
+                scan(heap, numbers, node, key, 0, m, columns, room, True)
                 scanned = SCANNED * (m > numbers[at.N_BUCKET])
                 size = image[at.IMAGE_SIZE]
                 if (
@@ -205,32 +144,7 @@ def change(
                 m = collect(heap, node, rows, adds, alow, ahigh, gone, classes, stack, words)
             drop(heap, numbers, node, stack)
             numbers[at.N_REBUILT] += m
-            grow(
-                heap,
-                numbers,
-                node,
-                key,
-                depth,
-                0,
-                m,
-                scanned,
-                bits,
-                ids,
-                labels,
-                ranks,
-                raw,
-                order,
-                places,
-                where,
-                rows,
-                spare,
-                image,
-                words,
-                tally,
-                scores,
-                stack,
-                keys,
-            )
+            grow(heap, numbers, node, key, depth, 0, m, scanned, columns, room)
             continue
         if not stays:
             held = 1

@@ -10,7 +10,7 @@ from models.forest.kernels import layout as at
 from models.forest.kernels.adjust import adjust, settle
 from models.forest.kernels.change import BATCH
 from models.forest.kernels.choose import choose
-from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, ROWS, TABLE, Floats, Ints, Longs, Words, kernel, u64
+from models.forest.kernels.declare import COLUMNS, HEAP, NUMBERS, ROOM, ROWS, Columns, Ints, Longs, Room, kernel, u64
 from models.forest.kernels.hashing import child_key
 from models.forest.kernels.nodes import gather, is_end, total
 from models.forest.kernels.partition import partition
@@ -19,7 +19,7 @@ from models.forest.kernels.walk import push
 from models.kernel import i64, none, reads, u8
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, reads(u8), *TABLE, *ROOM)
+@kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, reads(u8), COLUMNS, ROOM)
 def foretell(
     heap: Ints,
     numbers: Longs,
@@ -28,24 +28,12 @@ def foretell(
     dels: Ints,
     dhigh: Any,
     gone: Any,
-    bits: Words,
-    ids: Ints,
-    labels: Ints,
-    ranks: Ints,
-    raw: Words,
-    order: Ints,
-    places: Longs,
-    where: Ints,
-    rows: Ints,
-    spare: Ints,
-    image: Ints,
-    words: Words,
-    tally: Longs,
-    scores: Floats,
-    stack: Longs,
-    keys: Words,
+    columns: Columns,
+    room: Room,
 ) -> None:
     """Add up what taking rows out of a tree would cost; the tree stays as it is."""
+    bits, ids, labels, ranks, raw, _, places, where = columns
+    rows, spare, image, words, _, scores, stack, keys = room
     classes = numbers[at.N_CLASSES]
     top = 0
     push(stack, keys, top, node, key, 0, 0, dhigh, 0, 0, 0, 0, 0)
@@ -69,28 +57,7 @@ def foretell(
             known = adjust(numbers, key, image, 0, dels, dlow, dhigh, -1, bits, ids, labels, ranks, raw, places, where)
             if not known or not settle(numbers, key, image, 0, n, raw, places, words):
                 numbers[at.N_COST_ROWS] += gather(heap, node, rows, 0, gone, classes, stack)
-                scan(
-                    heap,
-                    numbers,
-                    node,
-                    key,
-                    rows,
-                    0,
-                    n,
-                    bits,
-                    ids,
-                    labels,
-                    ranks,
-                    raw,
-                    order,
-                    places,
-                    where,
-                    spare,
-                    image,
-                    words,
-                    tally,
-                    False,
-                )
+                scan(heap, numbers, node, key, 0, n, columns, room, False)
             split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
             stays = split == (feature << 32) | identity
         for i in range(dlow, dhigh):

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.forest.kernels import layout as at
 from models.forest.kernels.choose import choose
-from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, TABLE, Floats, Ints, Longs, Words, kernel, u64
+from models.forest.kernels.declare import COLUMNS, HEAP, NUMBERS, ROOM, Columns, Ints, Longs, Room, kernel, u64
 from models.forest.kernels.hashing import child_key
 from models.forest.kernels.heap import class_size, size_class, take
 from models.forest.kernels.nodes import is_end
@@ -21,7 +21,7 @@ INSIDE, SCANNED, DONE = 1, 2, 4
 """How a node stands: in another one's bucket; with its image made; its bucket is done, the rows in final order."""
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, i64, i64, *TABLE, *ROOM)
+@kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, i64, i64, COLUMNS, ROOM)
 def grow(
     heap: Ints,
     numbers: Longs,
@@ -31,24 +31,12 @@ def grow(
     low: Any,
     high: Any,
     inside: Any,
-    bits: Words,
-    ids: Ints,
-    labels: Ints,
-    ranks: Ints,
-    raw: Words,
-    order: Ints,
-    places: Longs,
-    where: Ints,
-    rows: Ints,
-    spare: Ints,
-    image: Ints,
-    words: Words,
-    tally: Longs,
-    scores: Floats,
-    stack: Longs,
-    keys: Words,
+    columns: Columns,
+    room: Room,
 ) -> None:
     """Make a node that hangs on nothing the tree of rows[low:high]; inside: 0, INSIDE, SCANNED or both."""
+    bits, ids, labels, ranks, raw, _, places, where = columns
+    rows, spare, image, words, _, scores, stack, keys = room
     classes = numbers[at.N_CLASSES]
     width = at.COUNTS + classes
     top = GROW_STACK
@@ -72,28 +60,8 @@ def grow(
         split, size = np.int64(-1), 0
         if not is_end(heap, numbers, node, depth):
             if not inside & SCANNED:
-                scan(
-                    heap,
-                    numbers,
-                    node,
-                    key,
-                    rows,
-                    low,
-                    high,
-                    bits,
-                    ids,
-                    labels,
-                    ranks,
-                    raw,
-                    order,
-                    places,
-                    where,
-                    spare,
-                    image,
-                    words,
-                    tally,
-                    not inside & INSIDE and high - low > numbers[at.N_BUCKET],
-                )
+                kept = not inside & INSIDE and high - low > numbers[at.N_BUCKET]
+                scan(heap, numbers, node, key, low, high, columns, room, kept)
             split = choose(heap, numbers, node, depth, key, image, 0, ranks, raw, places, scores)
             size = class_size(size_class(image[at.IMAGE_SIZE]))
         inside &= INSIDE
@@ -104,9 +72,9 @@ def grow(
                 for i in range(image[at.IMAGE_SIZE]):
                     heap[cache + i] = image[i]
             else:
-                room = class_size(size_class(max(high - low, 1)))
-                heap[node + at.BLOCK] = take(heap, numbers, room)
-                heap[node + at.ROOM] = room
+                wide = class_size(size_class(max(high - low, 1)))
+                heap[node + at.BLOCK] = take(heap, numbers, wide)
+                heap[node + at.ROOM] = wide
                 inside = INSIDE
                 top += 1
                 stack[top, 0], stack[top, 2], stack[top, 3], stack[top, 4] = node, low, high, DONE

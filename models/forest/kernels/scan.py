@@ -9,6 +9,7 @@ import numpy as np
 from models.forest.kernels import layout as at
 from models.forest.kernels.declare import (
     BITS,
+    COLUMNS,
     GATHERED,
     HALF,
     HEAP,
@@ -16,16 +17,18 @@ from models.forest.kernels.declare import (
     IMAGE,
     NUMBERS,
     ONE,
+    ROOM,
     ROWS,
     S32,
-    TABLE,
     TALLY,
     W63,
     WHERE,
     WORDS,
     ZERO,
+    Columns,
     Ints,
     Longs,
+    Room,
     Words,
     kernel,
     u64,
@@ -147,30 +150,21 @@ def note_constants(
     image[at.IMAGE_CONSTANT] = constant
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, i64, *TABLE, ROWS, IMAGE, WORDS, TALLY, flag)
+@kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, COLUMNS, ROOM, flag)
 def scan(
     heap: Ints,
     numbers: Longs,
     node: Any,
     key: Any,
-    rows: Ints,
     low: Any,
     high: Any,
-    bits: Words,
-    ids: Ints,
-    labels: Ints,
-    ranks: Ints,
-    raw: Words,
-    order: Ints,
-    places: Longs,
-    where: Ints,
-    spare: Ints,
-    image: Ints,
-    words: Words,
-    tally: Longs,
+    columns: Columns,
+    room: Room,
     kept: Any,
 ) -> None:
     """Count all candidates of a node with these rows into the image, kept = to be a cache.  Its own counts are set."""
+    bits, ids, labels, ranks, raw, order, places, where = columns
+    rows, spare, image, words, tally, _, _, _ = room
     count = select(numbers, key, rows, low, high, bits, ids, where, image, words, tally)
     n, classes, wanted, width = high - low, numbers[at.N_CLASSES], numbers[at.N_FEATURES], numbers[at.N_WORDS]
     if kept:

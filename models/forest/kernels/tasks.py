@@ -8,7 +8,19 @@ import numpy as np
 
 from models.forest.kernels import layout as at
 from models.forest.kernels.change import change
-from models.forest.kernels.declare import HEAP, NUMBERS, ROOM, ROWS, TABLE, Floats, Ints, Longs, Words, kernel, u64
+from models.forest.kernels.declare import (
+    EACH_COLUMN,
+    EACH_ROOM,
+    HEAP,
+    NUMBERS,
+    ROWS,
+    Floats,
+    Ints,
+    Longs,
+    Words,
+    kernel,
+    u64,
+)
 from models.forest.kernels.foretell import foretell
 from models.forest.kernels.grow import grow
 from models.forest.kernels.hashing import M2, child_key, mix
@@ -41,10 +53,10 @@ def strict_need(numbers: Longs, n: Any) -> Any:
     ROWS,
     i64,
     reads(u8),
-    *TABLE,
+    *EACH_COLUMN,
     ROWS,
     ROWS,
-    *ROOM,
+    *EACH_ROOM,
 )
 def run(
     task: Any,
@@ -85,6 +97,8 @@ def run(
     GROW: anew from the rows in adds;  CHANGE: by dels and adds;  FLUSH: what waits for it;
     FORETELL: add up what dels would cost.
     """
+    columns = (bits, ids, labels, ranks, raw, order, places, where)
+    room = (rows, spare, image, words, tally, scores, stack, keys)
     classes = numbers[at.N_CLASSES]
     width = at.COUNTS + classes
     while tree < len(roots):
@@ -111,63 +125,9 @@ def run(
             return tree
         numbers[at.N_LIMIT] = len(heap) - need
         if task == at.CHANGE:
-            change(
-                heap,
-                numbers,
-                root,
-                salts[tree],
-                out,
-                0,
-                n_out,
-                into,
-                0,
-                n_into,
-                gone,
-                bits,
-                ids,
-                labels,
-                ranks,
-                raw,
-                order,
-                places,
-                where,
-                rows,
-                spare,
-                image,
-                words,
-                tally,
-                scores,
-                stack,
-                keys,
-                dirty,
-                tree,
-            )
+            change(heap, numbers, root, salts[tree], out, 0, n_out, into, 0, n_into, gone, columns, room, dirty, tree)
         elif task == at.FORETELL:
-            foretell(
-                heap,
-                numbers,
-                root,
-                salts[tree],
-                out,
-                n_out,
-                gone,
-                bits,
-                ids,
-                labels,
-                ranks,
-                raw,
-                order,
-                places,
-                where,
-                rows,
-                spare,
-                image,
-                words,
-                tally,
-                scores,
-                stack,
-                keys,
-            )
+            foretell(heap, numbers, root, salts[tree], out, n_out, gone, columns, room)
         elif task == at.GROW:
             if root:
                 drop(heap, numbers, root, stack)
@@ -177,32 +137,7 @@ def run(
             for i in range(n_into):
                 rows[i] = into[i]
             numbers[at.N_REBUILT] += n_into
-            grow(
-                heap,
-                numbers,
-                root,
-                salts[tree],
-                0,
-                0,
-                n_into,
-                0,
-                bits,
-                ids,
-                labels,
-                ranks,
-                raw,
-                order,
-                places,
-                where,
-                rows,
-                spare,
-                image,
-                words,
-                tally,
-                scores,
-                stack,
-                keys,
-            )
+            grow(heap, numbers, root, salts[tree], 0, 0, n_into, 0, columns, room)
             dirty[tree] = 0
         else:
             top = 0
@@ -220,32 +155,7 @@ def run(
                     m = gather(heap, node, rows, 0, gone, classes, stack)
                     drop(heap, numbers, node, stack)
                     numbers[at.N_REBUILT] += m
-                    grow(
-                        heap,
-                        numbers,
-                        node,
-                        key,
-                        depth,
-                        0,
-                        m,
-                        0,
-                        bits,
-                        ids,
-                        labels,
-                        ranks,
-                        raw,
-                        order,
-                        places,
-                        where,
-                        rows,
-                        spare,
-                        image,
-                        words,
-                        tally,
-                        scores,
-                        stack,
-                        keys,
-                    )
+                    grow(heap, numbers, node, key, depth, 0, m, 0, columns, room)
             dirty[tree] = 0
         tree += 1
     return tree
