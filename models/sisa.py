@@ -97,8 +97,8 @@ class Sisa:
         ]
         self._alive[gone] = False
         self._left -= len(gone)
-        forgotten = [timed for start, timed in done if start is None]
-        self._rates = _with_forgotten(self._rates, forgotten)
+        if forgotten := [timed for start, timed in done if start is None]:
+            self._rates = _with_forgotten(self._rates, forgotten)
         return Cost(
             rows_learned=sum(timed.rows for start, timed in done if start is not None),
             rows_forgotten=sum(timed.rows for timed in forgotten),
@@ -128,8 +128,5 @@ class Sisa:
 
 def _with_forgotten(rates: Rates, timed: Sequence[Timed]) -> Rates:
     """The best pace of forgetting seen: a small batch is slow by its calls, which no choice could spare."""
-    rows = sum(t.rows for t in timed)
-    if not rows:
-        return rates
-    pace = sum(t.seconds for t in timed) / rows
+    pace = sum(t.seconds for t in timed) / sum(t.rows for t in timed)
     return replace(rates, forget=pace if not rates.forget else min(pace, rates.forget))
