@@ -9,9 +9,8 @@ import numpy as np
 from models import shape
 from models.counting_kernel import add, file_features, take
 from models.errors import NotLearned
-from models.fold import rising
 from models.learner import State
-from models.prepared import Plain
+from models.prepared import Plain, rising
 from models.rows import Rows
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from models import shape
 from models.learner import Learner, State
-from models.prepared import Plain, Prepared
+from models.prepared import Plain, Prepared, rising
 from models.rows import Rows
 
 __all__ = ["Fold", "Folds", "Steps", "begin"]
@@ -95,8 +95,3 @@ class Steps:
 
     def state(self) -> State:
         return self._state
-
-
-def rising(newest: int, number: int) -> None:
-    if number <= newest:
-        raise ValueError(f"mark {number} does not follow mark {newest}")

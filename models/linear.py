@@ -133,6 +133,8 @@ class Linear:
         learned = state["rows"].any()
         if (state["squares"] <= 0).any() or ((state["bias_squares"] > 0) != learned).any():
             raise BadState("a sum of squares is not positive, or there before any row")
+        if m and not learned:
+            raise BadState("features are seen, and no row")
 
     def summary(self, state: State) -> dict[str, float]:
         return {}

@@ -7,7 +7,6 @@ and put back when they are learned again.  So learning, marking and rewinding co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 
 from models import shape
 from models.errors import CannotForget
-from models.fold import rising
 from models.learner import State
 from models.linear_kernel import descend, enter, file_features, longest, restore
 from models.linear_rows import Entered, Leg
+from models.prepared import check_legs, rising
 from models.rows import Rows
 
 if TYPE_CHECKING:
@@ -52,7 +51,8 @@ class LinearFold:
     """Slots are numbered as features are met, and keep their number: one without squares counts as not seen.
 
     What is learned before the first mark can't be rewound.  Legs that are gone back over are owed: until they are
-    learned again, or settled, the slots hold what they held after them.
+    learned again, or settled, the slots hold what they held after them.  Then nothing is left of rows struck out but
+    the numbers of their slots.
     """
 
     def __init__(self, learner: Linear, state: State) -> None:
@@ -96,8 +96,12 @@ class LinearFold:
         self._owed = [*legs, *self._owed]
         if mark.blank():
             self._table[: self._used[0]] = 0.0
+            for log in {leg.log for leg in self._owed}:
+                log.clear()
             self._owed = []
         self._bias[:], self._seen[:] = mark.biases[mark.at], mark.seens[mark.at]
+        # What the marks that are gone knew shall not stay beside what the one that is left knows.
+        mark.biases[mark.at + 1 :], mark.seens[mark.at + 1 :] = 0.0, 0
 
     @property
     def marks(self) -> list[int]:
@@ -122,8 +126,7 @@ class LinearFold:
     def descend(self, rows: Entered, start: int, stops: Sequence[int], numbers: Sequence[int]) -> None:
         """Learn the rows from start up to each stop; remember each stop but the last by its number."""
         newest = next(reversed(self._marks), None)
-        for older, number in pairwise(numbers if newest is None else (newest, *numbers)):
-            rising(older, number)
+        check_legs(len(rows.labels), start, stops, [] if newest is None else [newest], numbers)
         edges = [start, *stops]
         biases, seens = (np.empty((len(stops), *array.shape), array.dtype) for array in (self._bias, self._seen))
         logged = bool(numbers) or (newest is not None and not self._marks[newest].blank())
@@ -160,7 +163,9 @@ class LinearFold:
     def _settle(self) -> None:
         """What is owed is put back, the newest first."""
         for leg in reversed(self._owed):
-            restore(self._table, *leg.held())
+            slots, before = leg.held()
+            restore(self._table, slots, before)
+            before[:] = 0.0
         self._owed = []
 
     def _demand(self, rows: Rows) -> None:

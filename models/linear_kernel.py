@@ -7,7 +7,7 @@ from math import factorial, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernel import f64, i32, i64, kernel, none, reads, writes
+from models.kernel import f64, flag, i32, i64, kernel, none, reads, writes
 
 _PER_LOG2 = 1.4426950408889634
 _LOG2_HIGH = 0.6931471803691238  # 33 bits: k * _LOG2_HIGH is exact
@@ -179,19 +179,23 @@ def distinct(
     return found
 
 
-@kernel(none, reads(i64), reads(i64), writes(i32), writes(i32), writes(f64))
+@kernel(flag, reads(i64), reads(i64), writes(i32), writes(i32), writes(f64))
 def strike(
     at: NDArray[np.int64],
     indptr: NDArray[np.int64],
     labels: NDArray[np.int32],
     slots: NDArray[np.int32],
     damped: NDArray[np.float64],
-) -> None:
-    """The rows at these positions have no label any more, and their cells hold nothing."""
+) -> bool:
+    """The rows at these positions have no label any more, and their cells hold nothing; false if one is no position."""
+    for row in at:
+        if row < 0 or row >= len(labels):
+            return False
     for row in at:
         labels[row] = -1
         slots[indptr[row] : indptr[row + 1]] = 0
         damped[indptr[row] : indptr[row + 1]] = 0.0
+    return True
 
 
 @kernel(none, writes(f64, 3), reads(i32), reads(f64, 3))

@@ -33,6 +33,15 @@ class Log:
     """Legs below may be gone back over, so what stands here for them must stay."""
     legs: list[Leg] = field(init=False)
 
+    def clear(self) -> None:
+        """No leg is gone back over any more."""
+        self.before = np.empty((0, *self.before.shape[1:]))
+
+    def room(self) -> None:
+        """For what is set down."""
+        if len(self.before) < len(self.touched):
+            self.before = np.empty((len(self.touched), *self.before.shape[1:]))
+
     def __post_init__(self) -> None:
         self.legs = [Leg(self, number) for number in range(len(self.edges) - 1)]
 
@@ -73,7 +82,8 @@ class Entered:
         raise CannotForget("the linear learner has no inverse: strike the rows, and fold again")
 
     def strike(self, at: NDArray[np.intp]) -> None:
-        strike(at, self.indptr, self.labels, self.slots, self.damped)
+        if not strike(np.ascontiguousarray(at, np.int64), self.indptr, self.labels, self.slots, self.damped):
+            raise IndexError(f"positions lie in 0..{len(self.labels) - 1}")
 
     def log(self, edges: list[int], vectors: int) -> tuple[Log, int]:
         """A log with these as its last edges, and the leg that they begin with; an earlier one if it is free there."""
@@ -81,6 +91,7 @@ class Entered:
         if log is not None:
             first = len(log.edges) - len(edges)
             if first >= log.standing and log.edges[first:] == edges:
+                log.room()
                 return log, first
         self._log = self._new_log(edges, vectors)
         return self._log, 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.holes import without
 from models.rows import Rows, cells_of
 
-__all__ = ["Plain", "Prepared", "overwrite"]
+__all__ = ["Plain", "Prepared", "check_legs", "check_places", "overwrite", "rising"]
 
 
 class Prepared(Protocol):
@@ -21,7 +21,8 @@ class Prepared(Protocol):
     def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
         """Learn the rows from start up to each stop that are not struck out.
 
-        The fold marks each stop but the last, if the numbers of the marks are given.
+        The fold marks each stop but the last, if the numbers of the marks are given.  Raises ValueError, the fold
+        unchanged, for stops that fall or lie outside, numbers that don't rise, and too many or too few of them.
         """
         ...
 
@@ -30,11 +31,17 @@ class Prepared(Protocol):
         ...
 
     def strike(self, at: NDArray[np.intp]) -> None:
-        """From now on these rows are as if they had never been, and what they held is overwritten."""
+        """From now on these rows are as if they had never been, and what they held is overwritten.
+
+        Raises IndexError for a position that is none, and nothing has changed then.
+        """
         ...
 
 
 class _Fold(Protocol):
+    @property
+    def marks(self) -> list[int]: ...
+
     def learn(self, rows: Rows) -> None: ...
 
     def mark(self, number: int) -> None: ...
@@ -51,6 +58,7 @@ class Plain:
         self._alive = np.ones(len(rows), np.bool_)
 
     def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
+        check_legs(len(self._rows), start, stops, self._fold.marks[-1:], numbers)
         for stop, number in zip_longest(stops, numbers):
             struck = np.flatnonzero(~self._alive[start:stop])
             self._fold.learn(without(self._rows.part(start, stop), struck))
@@ -62,8 +70,30 @@ class Plain:
         self._fold.forget(self._rows.take(at))
 
     def strike(self, at: NDArray[np.intp]) -> None:
+        check_places(len(self._rows), at)
         self._alive[at] = False
         overwrite(self._rows, at)
+
+
+def check_legs(size: int, start: int, stops: Sequence[int], newest: Sequence[int], numbers: Sequence[int]) -> None:
+    """Raises ValueError unless `Prepared.learn` of so many rows means something after this mark, if there is one."""
+    edges = [0, start, *stops, size]
+    if any(a > b for a, b in pairwise(edges)) or not stops or (numbers and len(numbers) != len(stops) - 1):
+        raise ValueError("legs go from a start to stops that rise, within the rows; each but the last may be marked")
+    for older, number in pairwise([*newest, *numbers]):
+        rising(older, number)
+
+
+def rising(newest: int, number: int) -> None:
+    """Raises ValueError unless a mark of this number may follow the newest one."""
+    if number <= newest:
+        raise ValueError(f"mark {number} does not follow mark {newest}")
+
+
+def check_places(size: int, at: NDArray[np.intp]) -> None:
+    """Raises IndexError unless all are positions of so many rows."""
+    if len(at) and not 0 <= at.min() <= at.max() < size:
+        raise IndexError(f"positions lie in 0..{size - 1}")
 
 
 def overwrite(rows: Rows, at: NDArray[np.intp]) -> None:

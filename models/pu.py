@@ -30,6 +30,7 @@ from models.rows import Rows
 
 _BASE = "base_"
 _SMALLEST, _LARGEST = 1e-100, 1e100
+_FAINTEST = float(np.finfo(np.float64).tiny)
 
 
 def pu(learner_id: str, classes: tuple[str, ...], n_features: int, **settings: Any) -> PositiveUnlabelled:
@@ -135,6 +136,9 @@ class PositiveUnlabelled:
     def accepts(self, rows: Rows) -> NDArray[np.bool_]:
         good = self.base.accepts(rows)
         good &= rows.labels != 0
+        # What is held out is kept as it is, and a state has no subnormal numbers.
+        faint = np.flatnonzero(np.abs(rows.values) < _FAINTEST)
+        good[np.searchsorted(rows.indptr, faint, side="right") - 1] = False
         return good
 
     def holds_out(self, rows: Rows) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models import pu_held
 from models.fold import begin
 from models.learner import State
-from models.prepared import overwrite
+from models.prepared import check_legs, check_places, overwrite
 from models.rows import Rows
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class _Parted:
         self._held, self._alive = parts.held, np.ones(len(parts.held), np.bool_)
 
     def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
+        check_legs(len(self._trains), start, stops, self._fold.marks[-1:], numbers)
         first, *rest = self._places[[start, *stops]].tolist()
         self._training.learn(first, rest, numbers)
         for leg, (a, b) in enumerate(pairwise(self._held_places[[start, *stops]].tolist())):
@@ -100,6 +101,7 @@ class _Parted:
         fold.held = (held,)
 
     def strike(self, at: NDArray[np.intp]) -> None:
+        check_places(len(self._trains), at)
         self._training.strike(self._trained_at(at))
         held = self._held_at(at)
         self._alive[held] = False

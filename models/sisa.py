@@ -118,9 +118,10 @@ class Sisa:
         return self.learner.ensemble(self.states())
 
     def _checked(self, positions: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
-        gone = np.array(positions, np.int64)
+        named = np.asarray(positions)
+        gone = named.astype(np.int64)
         gone.sort()
-        inside = not len(gone) or (gone[0] >= 0 and gone[-1] < len(self._alive))
+        inside = not len(gone) or (named.dtype.kind in "iu" and gone[0] >= 0 and gone[-1] < len(self._alive))
         if not inside or not self._alive[gone].all() or (len(gone) > 1 and (gone[1:] == gone[:-1]).any()):
             raise NotLearned("a row to delete was named twice, deleted before or never there")
         return gone

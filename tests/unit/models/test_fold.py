@@ -157,6 +157,64 @@ def test_what_cannot_be_learned_cannot_be_prepared(learner: Learner) -> None:
         begin(learner).prepare(bad)
 
 
+@pytest.mark.parametrize("in_legs", [False, True])
+@pytest.mark.parametrize("mark", [0, 80, 160])
+@pytest.mark.parametrize("name", ["linear", "linear, three classes", "pu-linear", "naive-bayes"])
+def test_no_number_that_a_struck_row_had_part_in_is_left(name: str, mark: int, in_legs: bool) -> None:
+    # given: rows learned with marks, and rows of which some were struck out before that
+    learner, edges, gone = LEARNERS[name], [80, 160, 240], np.arange(mark + 3, mark + 60, 7)
+    fold, other = begin(learner), begin(learner)
+    prepared, without = fold.prepare(part(learner, 0, 300)), other.prepare(part(learner, 0, 300))
+    prepared.learn(0, [*edges, 300], edges)
+    without.strike(gone)
+    without.learn(0, [*edges, 300], edges)
+    # when: the same ones are struck out now
+    fold.rewind(mark)
+    prepared.strike(gone)
+    later = [edge for edge in edges if edge > mark] if in_legs else []
+    prepared.learn(mark, [*later, 300], later)
+    assert digest(learner, fold.state()) == digest(learner, other.state())
+    # then
+    assert numbers(prepared) <= numbers(without)
+
+
+def numbers(thing: object, met: set[int] | None = None) -> set[float]:
+    """All floats in arrays that can be reached from a thing."""
+    met = set() if met is None else met
+    if id(thing) in met:
+        return set()
+    met.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        floats = set(thing[thing != 0].tolist()) if thing.dtype == np.float64 else set()
+        return floats | numbers(thing.base, met)
+    parts: list[object] = [*thing] if isinstance(thing, list | tuple) else []
+    parts += thing.values() if isinstance(thing, dict) else []
+    names = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    parts += [getattr(thing, name) for name in (*names, *getattr(thing, "__dict__", ())) if hasattr(thing, name)]
+    return set[float]().union(*(numbers(each, met) for each in parts))
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_positions_and_legs_that_are_none_change_nothing(learner: Learner) -> None:
+    fold = begin(learner)
+    prepared = fold.prepare(part(learner, 0, 100))
+    prepared.learn(0, [50, 100], [1])
+    for at in ([100], [-1], [10**10], [3, 100]):
+        with pytest.raises(IndexError):
+            prepared.strike(np.array(at, np.intp))
+    for start, stops, marks in ((0, [101], []), (0, [60, 50], [2]), (-1, [5], []), (0, [], []), (0, [5, 9], [2, 3])):
+        with pytest.raises(ValueError, match="legs"):
+            prepared.learn(start, stops, marks)
+    with pytest.raises(ValueError, match="does not follow"):
+        prepared.learn(0, [5, 9, 12], [2, 2])
+    assert fold.marks == [0, 1]
+    assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 100))
+    prepared.strike(np.arange(0, 100, 2, dtype=np.intp)[::-1])
+    fold.rewind(0)
+    prepared.learn(0, [100])
+    assert digest(learner, fold.state()) == whole(learner, part(learner, 0, 100).take(np.arange(1, 100, 2)))
+
+
 def test_what_a_struck_row_held_is_overwritten_in_either_role() -> None:
     learner = LEARNERS["pu-linear"]
     prepared = begin(learner).prepare(part(learner, 0, 300))

@@ -184,3 +184,6 @@ def test_a_state_of_no_rows_has_learned_no_bias() -> None:
     learner = make_learner("linear", ("a", "b"), 3)
     with pytest.raises(BadState):
         encode_state(learner, {**learner.empty(), "bias_squares": np.ones(1)})
+    one = np.ones((1, 1))
+    with pytest.raises(BadState):
+        encode_state(learner, {**learner.empty(), "features": np.ones(1, np.int32), "weights": one, "squares": one})

@@ -214,6 +214,12 @@ def test_a_linear_base_has_no_inverse() -> None:
         learner.forget(learn(learner, rows), rows.take(np.array([], np.intp)))
 
 
+def test_a_subnormal_value_is_not_accepted_as_the_row_may_be_held_out() -> None:
+    learner = pu("pu-linear", CLASSES, FEATURES)
+    rows = Rows(np.ones(3, np.int32), np.array([0, 1, 1, 2]), np.array([5, 6], np.int32), np.array([5e-324, 2.5]))
+    assert learner.accepts(rows).tolist() == [False, True, True]
+
+
 @pytest.mark.parametrize("learner_id", BOTH)
 def test_a_known_negative_is_not_accepted(learner_id: str) -> None:
     learner, rows = pu(learner_id, CLASSES, FEATURES), sample(50)

@@ -100,6 +100,8 @@ def test_what_was_deleted_or_never_there_is_refused_and_nothing_changes() -> Non
     for positions in ([7], [8, 7], [8, 8], [N], [-1], [8, N]):
         with pytest.raises(NotLearned):
             sisa.delete(positions)
+    with pytest.raises(NotLearned):
+        sisa.delete([8.5])  # type: ignore[list-item]
     assert digests(sisa) == before
     assert sisa.rows_left == N - 1
     assert sisa.delete([8]) == Cost(0, 1, 1)
