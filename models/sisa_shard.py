@@ -19,17 +19,16 @@ from models.rows import Rows
 
 __all__ = ["Shard", "Timed"]
 
-_TRIED, _TRIES = 2000, 9
+_TRIED, _TRIES = 2000, 5
 """Rows that rates are found on, and how often."""
 
 
 @dataclass(slots=True)
 class Timed:
-    """Seconds, rows learned or forgotten in them, and marks set."""
+    """Seconds, and rows learned or forgotten in them."""
 
     seconds: float
     rows: int
-    marks: int = 0
 
 
 @dataclass(slots=True)
@@ -58,32 +57,30 @@ class Shard:
 
     def learn_from(self, start: int, marks: Sequence[int]) -> Timed:
         """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`."""
-        return self._learn(start, len(self.sizes), marks[bisect_right(marks, start) :])
+        numbers = marks[bisect_right(marks, start) :]
+        began = time.perf_counter()
+        self.rows.learn(self.ends[start], [self.ends[end] for end in (*numbers, -1)], numbers)
+        return Timed(time.perf_counter() - began, sum(self.sizes[start:]))
 
     def rates(self, marks: Sequence[int]) -> Rates:
-        """Seconds to learn a row and to set one of these marks: tried on the first slices, before anything is learned.
+        """Seconds to learn a row and to set one of these marks: tried on the first rows, before anything is learned.
 
         With marks and without take turns, and medians count, as others use the machine too.
         """
-        stop = bisect_left(self.ends, min(_TRIED, self.ends[-1]), 1)
-        numbers = marks[: bisect_left(marks, stop)]
+        rows = min(_TRIED, self.ends[-1])
+        numbers = marks[: bisect_left(marks, rows, key=self.ends.__getitem__)]
         plain, beyond = [], []
         for _ in range(_TRIES):
-            marked, bare = self._tried(stop, numbers), self._tried(stop, ())
-            plain.append(bare.seconds / max(bare.rows, 1))
-            beyond.append((marked.seconds - bare.seconds) / max(marked.marks, 1))
-        return Rates(learn=median(plain), mark=max(median(beyond), 0.0))
+            plain.append(self._tried((), rows))
+            beyond.append(self._tried(numbers, rows) - plain[-1] if numbers else 0.0)
+        return Rates(learn=median(plain) / max(rows, 1), mark=max(median(beyond), 0.0) / max(len(numbers), 1))
 
-    def _tried(self, stop: int, numbers: Sequence[int]) -> Timed:
-        timed = self._learn(0, stop, numbers)
-        self.fold.rewind(0)
-        return timed
-
-    def _learn(self, start: int, stop: int, numbers: Sequence[int]) -> Timed:
-        stops = [self.ends[end] for end in (*numbers, stop)]
+    def _tried(self, numbers: Sequence[int], rows: int) -> float:
         began = time.perf_counter()
-        self.rows.learn(self.ends[start], stops, numbers)
-        return Timed(time.perf_counter() - began, sum(self.sizes[start:stop]), len(numbers))
+        self.rows.learn(0, [*(self.ends[number] for number in numbers), rows], numbers)
+        seconds = time.perf_counter() - began
+        self.fold.rewind(0)
+        return seconds
 
     def work(self, gone: NDArray[np.int64], marks: Sequence[int]) -> Work:
         """What deleting these positions (ascending) means; marks ascend."""
@@ -116,5 +113,9 @@ class Shard:
 
     def _strike(self, gone: NDArray[np.int64], at: NDArray[np.intp]) -> None:
         self.rows.strike(at)
-        for position in gone.tolist():
-            self.sizes[self._slice_of(position)] -= 1
+        positions, first = gone.tolist(), 0
+        while first < len(positions):
+            number = self._slice_of(positions[first])
+            behind = bisect_left(positions, self.edges[number + 1], first)
+            self.sizes[number] -= behind - first
+            first = behind
