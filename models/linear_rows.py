@@ -33,6 +33,9 @@ class Log:
     """Legs below may be gone back over, so what stands here for them must stay."""
     legs: list[Leg] = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.legs = [Leg(self, number) for number in range(len(self.edges) - 1)]
+
     def clear(self) -> None:
         """No leg is gone back over any more."""
         self.before = np.empty((0, *self.before.shape[1:]))
@@ -41,9 +44,6 @@ class Log:
         """For what is set down."""
         if len(self.before) < len(self.touched):
             self.before = np.empty((len(self.touched), *self.before.shape[1:]))
-
-    def __post_init__(self) -> None:
-        self.legs = [Leg(self, number) for number in range(len(self.edges) - 1)]
 
 
 @dataclass(slots=True, eq=False)
