@@ -12,11 +12,12 @@ from typing import Any
 
 import psutil
 
+from bench.environments import made
+
 __all__ = ["Dare", "Ended", "environment", "started"]
 
 _PACKAGES = ("dare-rf==1.1.4", "numpy<2")
 _VERSION = "3.10"
-_HOME = Path(__file__).parent / "out" / "dare"
 _SIDE = Path(__file__).with_name("forest_dare_side.py")
 
 
@@ -82,22 +83,10 @@ def started(python: Path, data: Path, *folders: Path) -> Iterator[Dare]:
 
 def environment() -> Path | str:
     """The Python of an environment that holds dare_rf, made where there is none; or why it can't be had."""
-    python, ready = _HOME / "bin" / "python", _HOME / ".ready"
-    if ready.exists() and python.exists():
-        return python
     base = _python()
     if base is None:
         return f"there is no Python {_VERSION}: none on the PATH, from pyenv or from uv"
-    for command in (
-        [base, "-m", "venv", "--clear", str(_HOME)],
-        [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *_PACKAGES],
-        [str(python), "-c", "import dare"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode != 0:
-            return f"{_PACKAGES[0]} can't be installed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}"
-    ready.touch()
-    return python
+    return made("dare", base, _PACKAGES, "import dare")
 
 
 def _python() -> str | None:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from itertools import pairwise, product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,12 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import normalize
 
 from bench.data import matrix
+from bench.environments import last_line, made
 from models import Rows
 
 __all__ = ["PlainSisa", "Tuned", "river_seconds", "tuned_sgd"]
 
 _ALPHAS = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
-_OUT = Path(__file__).parent / "out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ print((time.process_time() - began) / (len(rows) - 100))
 
 def river_seconds(kind: str, rows: Rows) -> float | str:
     """CPU seconds of one `learn_one`, by an own environment's River; why not, where it can't be installed."""
-    python = _environment("river")
+    python = made("river", sys.executable, ["river"], "import river")
     if isinstance(python, str):
         return python
     cells = [
@@ -116,30 +115,6 @@ def river_seconds(kind: str, rows: Rows) -> float | str:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(cells, file)
         file.flush()
-        done = _run([str(python), "-c", _RIVER, file.name, kind])
-    return float(done.stdout) if done.returncode == 0 else _last_line(done.stderr)
-
-
-def _environment(package: str) -> Path | str:
-    """The Python of an environment under bench/out that holds this package; why there is none."""
-    folder = _OUT / package
-    python = folder / "bin" / "python"
-    ready = folder / ".ready"
-    if not ready.exists():
-        for command in (
-            [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [str(python), "-m", "pip", "install", "--quiet", package],
-        ):
-            done = _run(command)
-            if done.returncode != 0:
-                return f"{package} can't be installed: {_last_line(done.stderr)}"
-        ready.touch()
-    return python
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[-1]
+        command = [str(python), "-c", _RIVER, file.name, kind]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    return float(done.stdout) if done.returncode == 0 else last_line(done.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import forest_dare
+from bench import environments, forest_dare
 from bench.__main__ import MEASUREMENTS, main
 from bench.forest_dare import Ended, environment, started
 from bench.forest_data import sample, substitute
@@ -174,10 +174,15 @@ def test_a_peer_that_dies_has_ended(tmp_path: Path) -> None:
             dare.counted_bytes()
 
 
-def test_without_its_python_the_peer_cant_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forest_dare, "_HOME", tmp_path / "dare")
+def test_without_its_python_the_peer_cant_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forest_dare, "_candidates", lambda: iter(["no-such-python", sys.executable]))
     assert environment() == "there is no Python 3.10: none on the PATH, from pyenv or from uv"
+
+
+def test_a_package_that_cant_be_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "_OUT", tmp_path)
+    told = environments.made("none", "false", ["no-such-package"], "pass")
+    assert told == "no-such-package can't be installed: no reason given"
 
 
 def test_a_shim_without_a_python_behind_it_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
