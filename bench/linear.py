@@ -193,7 +193,7 @@ def _batches(bench: _Bench, report: Report) -> None:
 
 
 _EVEN = np.arange(_SHARDS) % 2 == 0
-_SIDES = {"all": _EVEN | True, "even": _EVEN, "odd": ~_EVEN}
+_SIDES = {"all": np.ones(_SHARDS, np.bool_), "even": _EVEN, "odd": ~_EVEN}
 _BATCHES = (f"linear.delete_1000_{_UNIFORM}", f"linear.delete_1000_{_RECENT}")
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models import shape
 from models.errors import CannotForget
 from models.learner import State
-from models.linear_kernel import descend, enter, file_features, longest, restore
+from models.linear_kernel import descend, enter, exchange, file_features, longest
 from models.linear_rows import Entered, Leg
 from models.prepared import check_legs, rising
 from models.rows import Rows
@@ -81,8 +81,8 @@ class LinearFold:
         return self._enter(rows)
 
     def mark(self, number: int) -> None:
-        if self._marks:
-            rising(next(reversed(self._marks)), number)
+        for newest in self.marks[-1:]:
+            rising(newest, number)
         self._marks[number] = _Mark(self._bias[None].copy(), self._seen[None].copy(), 0, len(self._legs))
 
     def rewind(self, number: int) -> None:
@@ -125,11 +125,11 @@ class LinearFold:
 
     def descend(self, rows: Entered, start: int, stops: Sequence[int], numbers: Sequence[int]) -> None:
         """Learn the rows from start up to each stop; remember each stop but the last by its number."""
-        newest = next(reversed(self._marks), None)
-        check_legs(len(rows.labels), start, stops, [] if newest is None else [newest], numbers)
+        newest = self.marks[-1:]
+        check_legs(len(rows.labels), start, stops, newest, numbers)
         edges = [start, *stops]
         biases, seens = (np.empty((len(stops), *array.shape), array.dtype) for array in (self._bias, self._seen))
-        logged = bool(numbers) or (newest is not None and not self._marks[newest].blank())
+        logged = bool(numbers) or any(not self._marks[number].blank() for number in newest)
         self._sweep(rows, edges, logged, biases, seens)
         before = len(self._legs) - len(stops)
         for at, number in enumerate(numbers, 1):
@@ -163,9 +163,9 @@ class LinearFold:
     def _settle(self) -> None:
         """What is owed is put back, the newest first."""
         for leg in reversed(self._owed):
-            slots, before = leg.held()
-            restore(self._table, slots, before)
-            before[:] = 0.0
+            log, (a, b) = leg.log, leg.bounds()
+            exchange(a, b, log.touched, log.earlier, leg.number, log.before, self._table)
+            log.before[a:b] = 0.0
         self._owed = []
 
     def _demand(self, rows: Rows) -> None:

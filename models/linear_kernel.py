@@ -198,15 +198,6 @@ def strike(
     return True
 
 
-@kernel(none, writes(f64, 3), reads(i32), reads(f64, 3))
-def restore(table: NDArray[np.float64], slots: NDArray[np.int32], before: NDArray[np.float64]) -> None:
-    """What these slots held goes back."""
-    for i in range(len(slots)):
-        for k in range(table.shape[1]):
-            table[slots[i], k, 0] = before[i, k, 0]
-            table[slots[i], k, 1] = before[i, k, 1]
-
-
 @kernel(none, i64, i64, reads(i32), reads(i32), i64, writes(f64, 3), writes(f64, 3))
 def exchange(
     start: int,

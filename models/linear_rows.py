@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.errors import CannotForget
 from models.linear_kernel import distinct, strike
+from models.prepared import no_place
 
 __all__ = ["Entered", "Leg", "Log"]
 
@@ -53,10 +54,10 @@ class Leg:
     log: Log
     number: int
 
-    def held(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Slots, and what they held."""
+    def bounds(self) -> tuple[int, int]:
+        """Where its slots begin and end."""
         a, b = self.log.ends[self.number : self.number + 2].tolist()
-        return self.log.touched[a:b], self.log.before[a:b]
+        return a, b
 
 
 class _Fold(Protocol):
@@ -83,18 +84,15 @@ class Entered:
 
     def strike(self, at: NDArray[np.intp]) -> None:
         if not strike(np.ascontiguousarray(at, np.int64), self.indptr, self.labels, self.slots, self.damped):
-            raise IndexError(f"positions lie in 0..{len(self.labels) - 1}")
+            raise no_place(len(self.labels))
 
     def log(self, edges: list[int], vectors: int) -> tuple[Log, int]:
         """A log with these as its last edges, and the leg that they begin with; an earlier one if it is free there."""
-        log = self._log
-        if log is not None:
-            first = len(log.edges) - len(edges)
-            if first >= log.standing and log.edges[first:] == edges:
-                log.room()
-                return log, first
-        self._log = self._new_log(edges, vectors)
-        return self._log, 0
+        first = len(self._log.edges) - len(edges) if self._log else 0
+        if self._log is None or first < self._log.standing or self._log.edges[first:] != edges:
+            self._log, first = self._new_log(edges, vectors), 0
+        self._log.room()
+        return self._log, first
 
     def _new_log(self, edges: list[int], vectors: int) -> Log:
         cells = self.indptr[edges]
@@ -108,4 +106,4 @@ class Entered:
             touched[at:stop], earlier[at:stop] = touched[at:stop][order], earlier[at:stop][order]
             ends[leg + 1] = stop
         size = ends[-1]
-        return Log(edges, touched[:size].copy(), earlier[:size].copy(), ends, np.empty((size, vectors, 2)))
+        return Log(edges, touched[:size].copy(), earlier[:size].copy(), ends, np.empty((0, vectors, 2)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.holes import without
 from models.rows import Rows, cells_of
 
-__all__ = ["Plain", "Prepared", "check_legs", "check_places", "overwrite", "rising"]
+__all__ = ["Plain", "Prepared", "check_legs", "check_places", "no_place", "overwrite", "rising"]
 
 
 class Prepared(Protocol):
@@ -93,7 +93,12 @@ def rising(newest: int, number: int) -> None:
 def check_places(size: int, at: NDArray[np.intp]) -> None:
     """Raises IndexError unless all are positions of so many rows."""
     if len(at) and not 0 <= at.min() <= at.max() < size:
-        raise IndexError(f"positions lie in 0..{size - 1}")
+        raise no_place(size)
+
+
+def no_place(size: int) -> IndexError:
+    """The error for a position that none of so many rows has."""
+    return IndexError(f"positions lie in 0..{size - 1}")
 
 
 def overwrite(rows: Rows, at: NDArray[np.intp]) -> None:

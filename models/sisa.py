@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cheapest import Rates, choose
+from models.cheapest import Rates, Way, choose
 from models.checkpoint_policies import spaced
 from models.errors import BadSettings, NotLearned
 from models.learner import Ensemble, Learner, State
@@ -92,18 +92,22 @@ class Sisa:
         hit = {shard: gone[home == shard] for shard in sorted(set(home.tolist()))}
         works = [self._shards[shard].work(at, self._marks) for shard, at in hit.items()]
         ways = choose(self._rates, works, _BUDGET * (self._left - len(gone)))
-        done = [
-            self._shards[shard].delete(at, way, self._marks) for (shard, at), way in zip(hit.items(), ways, strict=True)
-        ]
+        chosen = [(shard, at, way) for (shard, at), way in zip(hit.items(), ways, strict=True)]
+        forgotten = [self._shards[shard].forget(at) for shard, at, way in chosen if way is Way.FORGET]
+        learned = {
+            shard: self._shards[shard].relearn(at, way, self._marks)
+            for shard, at, way in chosen
+            if way is not Way.FORGET
+        }
         self._alive[gone] = False
         self._left -= len(gone)
-        if forgotten := [timed for start, timed in done if start is None]:
+        if forgotten:
             self._rates = _with_forgotten(self._rates, forgotten)
         return Cost(
-            rows_learned=sum(timed.rows for start, timed in done if start is not None),
+            rows_learned=sum(rows for _, rows in learned.values()),
             rows_forgotten=sum(timed.rows for timed in forgotten),
             shards=len(hit),
-            restarted_from={shard: start for shard, (start, _) in zip(hit, done, strict=True) if start is not None},
+            restarted_from={shard: start for shard, (start, _) in learned.items()},
         )
 
     @property

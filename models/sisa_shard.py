@@ -25,7 +25,7 @@ _TRIED, _TRIES = 2000, 5
 
 @dataclass(slots=True)
 class Timed:
-    """Seconds, and rows learned or forgotten in them."""
+    """Seconds, and rows forgotten in them."""
 
     seconds: float
     rows: int
@@ -55,12 +55,11 @@ class Shard:
             learner, fold, edges, fold.prepare(rows.take(places)), places, ends.tolist(), np.diff(ends).tolist()
         )
 
-    def learn_from(self, start: int, marks: Sequence[int]) -> Timed:
-        """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`."""
+    def learn_from(self, start: int, marks: Sequence[int]) -> int:
+        """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`.  How many rows."""
         numbers = marks[bisect_right(marks, start) :]
-        began = time.perf_counter()
         self.rows.learn(self.ends[start], [self.ends[end] for end in (*numbers, -1)], numbers)
-        return Timed(time.perf_counter() - began, sum(self.sizes[start:]))
+        return sum(self.sizes[start:])
 
     def rates(self, marks: Sequence[int]) -> Rates:
         """Seconds to learn a row and to set one of these marks: tried on the first rows, before anything is learned.
@@ -89,17 +88,19 @@ class Shard:
         before, after = sum(self.sizes[:start]), sum(self.sizes[start:])
         return Work(len(gone), before, after - len(gone), again, self.learner.forgets)
 
-    def delete(self, gone: NDArray[np.int64], way: Way, marks: Sequence[int]) -> tuple[int | None, Timed]:
-        """Delete these positions (ascending); how many slices the starting point had learned, None if forgotten."""
+    def forget(self, gone: NDArray[np.int64]) -> Timed:
+        """Delete these positions (ascending) by the learner's inverse."""
         at = self.places.searchsorted(gone)
-        if way is Way.FORGET:
-            began = time.perf_counter()
-            self.rows.forget(at)
-            timed = Timed(time.perf_counter() - began, len(gone))
-            self._strike(gone, at)
-            return None, timed
-        start = self._start(gone) if way is Way.FOLD else 0
+        began = time.perf_counter()
+        self.rows.forget(at)
+        timed = Timed(time.perf_counter() - began, len(gone))
         self._strike(gone, at)
+        return timed
+
+    def relearn(self, gone: NDArray[np.int64], way: Way, marks: Sequence[int]) -> tuple[int, int]:
+        """Delete these positions (ascending); how many slices the starting point had learned, and rows learned."""
+        start = self._start(gone) if way is Way.FOLD else 0
+        self._strike(gone, self.places.searchsorted(gone))
         self.fold.rewind(start)
         return start, self.learn_from(start, marks if way is Way.FOLD else ())
 

@@ -150,7 +150,8 @@ def test_gaps_are_those_of_each_partition_within_the_time() -> None:
 def test_bytes_are_those_of_the_hashes_of_one_model(redis_url: str) -> None:
     with connect(redis_url) as client:
         fill(client, "bench-memory", 3000, 1000, random.Random(1))
-        weighed, again = (held(client, "bench-memory", random.Random(seed)) for seed in (1, 1))
+        weighed = held(client, "bench-memory", random.Random(1))
+        again = held(client, "bench-memory", random.Random(1))
         other = held(client, "bench-memory-2", random.Random(1))
         client.unlink(*client.scan_iter(match="{bench-memory:*"))
     assert (weighed.records, weighed.subjects) == (3000, 1000)
