@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,19 +13,23 @@ from models.learner import State
 from models.prepared import Plain, rising
 from models.rows import Rows
 
-if TYPE_CHECKING:
-    from models.counting import Counting
-
 __all__ = ["CountingFold"]
 
 _FEW = 256
 """Features to make room for at first."""
 
 
+class _Learner(Protocol):
+    @property
+    def n_features(self) -> int: ...
+
+    def demand(self, rows: Rows) -> None: ...
+
+
 class CountingFold:
     """A slot for each feature met; one without counts is as if never met.  A mark keeps a whole state."""
 
-    def __init__(self, learner: Counting, state: State) -> None:
+    def __init__(self, learner: _Learner, state: State) -> None:
         self._learner = learner
         self._load(state)
         self._marks = {0: state}

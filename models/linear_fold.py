@@ -7,7 +7,7 @@ and put back when they are learned again.  So learning, marking and rewinding co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,6 @@ from models.linear_rows import Entered, Leg
 from models.prepared import check_legs, rising
 from models.rows import Rows
 
-if TYPE_CHECKING:
-    from models.linear import Linear
-
 __all__ = ["LinearFold"]
 
 _T = TypeVar("_T", np.int32, np.float64)
@@ -32,6 +29,16 @@ _FEW = 256
 """Slots to begin with."""
 _PIECE = 2048
 """Rows whose cells still lie in the cache when they are learned."""
+
+
+class _Learner(Protocol):
+    @property
+    def lr(self) -> float: ...
+
+    @property
+    def eps(self) -> float: ...
+
+    def accepts(self, rows: Rows) -> NDArray[np.bool_]: ...
 
 
 class _Mark(NamedTuple):
@@ -55,7 +62,7 @@ class LinearFold:
     the numbers of their slots.
     """
 
-    def __init__(self, learner: Linear, state: State) -> None:
+    def __init__(self, learner: _Learner, state: State) -> None:
         self._learner = learner
         m = len(state["features"])
         self._features, self._used = state["features"].copy(), np.array([m], np.int64)

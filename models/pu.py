@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from models.linear import Linear
 from models.naive_bayes import NaiveBayes
 from models.pu_chances import chances_of
 from models.pu_ensemble import PUEnsemble, label_frequency
-from models.pu_fold import PUFold
+from models.pu_fold import Parts, PUFold
 from models.pu_roles import hashes, is_held_out
 from models.rows import Rows
 
@@ -47,13 +47,6 @@ def pu(learner_id: str, classes: tuple[str, ...], n_features: int, **settings: A
 
 
 PU_BASES: Mapping[str, type[NaiveBayes | Linear]] = {"pu-linear": Linear, "pu-naive-bayes": NaiveBayes}
-
-
-class Parts(NamedTuple):
-    """training: labelled rows as class 1, others as class 0; held: the labelled rows held out."""
-
-    training: Rows
-    held: Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import pu_held
 from models.fold import begin
-from models.learner import State
+from models.learner import Learner, State
 from models.prepared import check_legs, check_places, overwrite
 from models.rows import Rows
 
-if TYPE_CHECKING:
-    from models.pu import PositiveUnlabelled
+__all__ = ["PUFold", "Parts"]
 
-__all__ = ["PUFold"]
+
+class Parts(NamedTuple):
+    """training: labelled rows as class 1, others as class 0; held: the labelled rows held out."""
+
+    training: Rows
+    held: Rows
+
+
+class _Learner(Protocol):
+    @property
+    def base(self) -> Learner: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    def holds_out(self, rows: Rows) -> NDArray[np.bool_]: ...
+
+    def parts(self, rows: Rows) -> Parts: ...
+
+    def state(self, base: State, held: Rows) -> State: ...
 
 
 class PUFold:
     """What is held out is kept as parts, in the order they came; a mark keeps which there were."""
 
-    def __init__(self, learner: PositiveUnlabelled, base: State, held: Rows) -> None:
+    def __init__(self, learner: _Learner, base: State, held: Rows) -> None:
         self._learner = learner
         self.base = begin(learner.base, base)
         self.held: tuple[Rows, ...] = (held,)
@@ -76,7 +94,7 @@ class PUFold:
 class _Parted:
     """Rows parted by their role once; places (n + 1,) and held_places (n + 1,) count those of either before a row."""
 
-    def __init__(self, fold: PUFold, learner: PositiveUnlabelled, rows: Rows) -> None:
+    def __init__(self, fold: PUFold, learner: _Learner, rows: Rows) -> None:
         parts = learner.parts(rows)
         out = learner.holds_out(rows)
         self._fold = fold

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,13 +27,6 @@ from models.forest.table import Table
 MAX_ROWS = 2**21  # beyond, the exact criterion would leave 64 bits
 _NOTHING: NDArray[np.uint64] = np.empty(0, np.uint64)
 _NO_SLOTS: NDArray[np.int32] = np.empty(0, np.int32)
-
-
-class Cost(NamedTuple):
-    """What a deletion would do, over all trees: nodes looked at, rows that are scanned or rebuilt in large nodes."""
-
-    nodes: int
-    rows: int
 
 
 class Forest:
@@ -97,15 +90,6 @@ class Forest:
             self._numbers[at.N_LAZY] = lazy
             self._run(at.CHANGE, slots, added)
             self._table.remove(slots)
-
-    def predicted_cost(self, deleted_keys: ArrayLike) -> Cost:
-        """What forgetting these rows at once would cost.  Raises NotLearned, BadRows."""
-        self.flush()
-        slots = self._table.find(_keys(deleted_keys))
-        self._numbers[[at.N_COST_NODES, at.N_COST_ROWS]] = 0
-        self._run(at.FORETELL, slots, _NO_SLOTS)
-        self._table.keep(slots)
-        return Cost(int(self._numbers[at.N_COST_NODES]), int(self._numbers[at.N_COST_ROWS]))
 
     def flush(self) -> None:
         """Rebuild all that lazy changes put off."""

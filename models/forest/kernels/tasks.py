@@ -21,7 +21,6 @@ from models.forest.kernels.declare import (
     kernel,
     u64,
 )
-from models.forest.kernels.foretell import foretell
 from models.forest.kernels.grow import grow
 from models.forest.kernels.hashing import M2, child_key, mix
 from models.forest.kernels.heap import class_size, size_class, take
@@ -94,8 +93,7 @@ def run(
 ) -> Any:
     """Do a task for each tree from this one on; the first one that has too little room, or the number of trees.
 
-    GROW: anew from the rows in adds;  CHANGE: by dels and adds;  FLUSH: what waits for it;
-    FORETELL: add up what dels would cost.
+    GROW: anew from the rows in adds;  CHANGE: by dels and adds;  FLUSH: what waits for it.
     """
     columns = (bits, ids, labels, ranks, raw, order, places, where)
     room = (rows, spare, image, words, tally, scores, stack, keys)
@@ -110,7 +108,7 @@ def run(
         for i in range(n_adds):
             into[n_into] = adds[i]
             n_into += mix(row_keys[adds[i]] ^ sampler) <= share
-        if (task == at.FLUSH and not dirty[tree]) or (task in (at.CHANGE, at.FORETELL) and n_out + n_into == 0):
+        if (task == at.FLUSH and not dirty[tree]) or (task == at.CHANGE and n_out + n_into == 0):
             tree += 1
             continue
         root = roots[tree]
@@ -126,8 +124,6 @@ def run(
         numbers[at.N_LIMIT] = len(heap) - need
         if task == at.CHANGE:
             change(heap, numbers, root, salts[tree], out, 0, n_out, into, 0, n_into, gone, columns, room, dirty, tree)
-        elif task == at.FORETELL:
-            foretell(heap, numbers, root, salts[tree], out, n_out, gone, columns, room)
         elif task == at.GROW:
             if root:
                 drop(heap, numbers, root, stack)

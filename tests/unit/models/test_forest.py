@@ -1,4 +1,4 @@
-"""The forest in memory: what it refuses, keeps, foretells and learns."""
+"""The forest in memory: what it refuses, keeps and learns."""
 
 from __future__ import annotations
 
@@ -155,27 +155,6 @@ def test_a_copy_goes_its_own_way() -> None:
     assert as_bytes(forest) == before
     forest.apply(KEYS[:50], FRESH, X[:3] + 0.5, Y[:3])
     assert as_bytes(forest) == as_bytes(twin)
-
-
-@pytest.mark.parametrize("many", [1, 7])
-def test_the_cost_of_a_deletion_is_foretold(many: int) -> None:
-    # given: every inner node keeps counts, so all rebuilding is foretold
-    forest = Forest(SETTINGS, 2, X.shape[1], bucket=1, reserve=1)
-    forest.apply([], KEYS, X, Y)
-    total = 0
-    for i in range(0, 70, many):
-        before = as_bytes(forest)
-        # when
-        cost = forest.predicted_cost(KEYS[i : i + many])
-        # then
-        assert as_bytes(forest) == before
-        nodes, rows = int(forest._numbers[14]), int(forest._numbers[13])
-        forest.apply(KEYS[i : i + many])
-        total += cost.rows
-        assert cost == (forest._numbers[14] - nodes, forest._numbers[13] - rows)
-    assert total > 0
-    with pytest.raises(NotLearned):
-        forest.predicted_cost(FRESH)
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, Settings(trees=4, depth=5, share=0.3, min_leaf=2, random_layers=1)])
