@@ -20,6 +20,10 @@ UnlearnError
 │   └── StateInvalid      that of a state, or it is gone: it can be learned anew
 ├── NotEnough             fewer partitions can be served than the quorum       exit 75
 ├── InputInvalid          a line of the input isn't what it should be          exit 65
+├── FileUnusable          a file can't be read or written                      exit 74
+│   ├── InputLost         the standard input can't be read
+│   └── OutputLost        the standard output can't be written
+│       └── ReaderGone    because whoever read it has gone                     exit 141
 └── DemoFailed            the demo could not run to its end                    exit 1
 """
 
@@ -112,6 +116,22 @@ class NotEnough(UnlearnError):
 
 class InputInvalid(UnlearnError):
     exit_code = 65
+
+
+class FileUnusable(UnlearnError):
+    exit_code = 74
+
+
+class InputLost(FileUnusable):
+    pass
+
+
+class OutputLost(FileUnusable):
+    pass
+
+
+class ReaderGone(OutputLost):
+    exit_code = 141
 
 
 class DemoFailed(UnlearnError):

@@ -17,6 +17,7 @@ from pydantic_settings import EnvSettingsSource
 
 from processor.errors import SettingsError
 from processor.settings import DEMO_SECRET, Settings
+from processor.variables import CONFIG, NO_SETTINGS
 
 PREFIX = "UNLEARN_"
 Origin = Literal["default", "file", "environment"]
@@ -46,7 +47,11 @@ def variable(path: str) -> str:
 
 
 def load(config: Path | None = None, *, demo: bool = False) -> Loaded:
-    """Reads and checks all settings; raises SettingsError, which never holds a secret's value."""
+    """Reads and checks all settings, with the file `config`, or else the one that UNLEARN_CONFIG names.
+
+    Raises SettingsError, which never holds a secret's value.
+    """
+    config = config or _named_file()
     from_file = _read_file(config)
     from_environment = _read_environment()
     values = _merged(from_file, from_environment)
@@ -61,10 +66,15 @@ def load(config: Path | None = None, *, demo: bool = False) -> Loaded:
     return Loaded(settings, MappingProxyType(origins))
 
 
+def _named_file() -> Path | None:
+    named = os.environ.get(CONFIG)
+    return Path(named).expanduser() if named else None
+
+
 def _read_environment() -> dict[str, Any]:
     known = {variable(path) for path, _ in fields()}
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        if name.upper().startswith(PREFIX) and name.upper() not in known | NO_SETTINGS:
             raise SettingsError(f"{name}: no such setting{_closest(name.upper(), known)}")
     return EnvSettingsSource(Settings)()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -27,5 +30,10 @@ def config(ctx: click.Context) -> Path | None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console, which honours NO_COLOR; numbers and paths in what it prints keep their colour."""
-    return Console(stderr=stderr, highlight=False)
+    """A rich console, which honours NO_COLOR; what it prints stays as it is, its numbers and :words: too."""
+    return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON text that the standard output can take as it is: only UTF-8 has all characters."""
+    return json.dumps(value, indent=indent, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))

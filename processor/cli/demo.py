@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from processor.cli import context
+from processor.cli.command import Command
 from processor.settings import LearnerName
 
 if TYPE_CHECKING:
     from processor.settings_sources import Loaded
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--events", type=click.IntRange(1, 5_000_000), help="Events to send. [default: 20000, or all of --input]")
 @click.option(
     "--input",
@@ -39,14 +40,11 @@ def command(
     workers: int,
     keep: bool,
 ) -> int:
-    """Stream events, delete some while it runs, watch them leave the model, and verify.
+    """Stream events, delete some of them, and verify what is left.
 
     Starts Kafka and Redis on this machine where they don't run, and leaves them up. Each run makes a model of
     its own and removes what the one before left. Without Kafka it runs on a log inside this process.
 
-    \b
-    Exit codes: 0 everything was applied, every deletion hidden, and all shards are equal to a training
-    without the deleted records; 1 if not; 130 when interrupted; else see `unlearn --help`.
     \b
     Examples:
       unlearn demo

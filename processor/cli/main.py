@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
 import click
 
-from processor.errors import UnlearnError
+from processor.cli import failures, streams
+from processor.cli.command import Group
+from processor.cli.exits import COMMON
+from processor.variables import TRACEBACK
 
 # Imported when used: a command starts without the others' dependencies.
 COMMANDS = {
@@ -32,7 +36,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -45,16 +49,22 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            rows = [(str(code), meaning) for code, meaning in COMMON.items()]
+            formatter.write_dl([*rows, ("else", "see the command's own help")])
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="TOML file of settings; UNLEARN_* variables beat it.",
+    help="TOML file of settings, instead of the one that UNLEARN_CONFIG names; UNLEARN_* variables beat it.",
 )
+@click.option("--traceback", is_flag=True, help="Show where an unforeseen error arose, as with UNLEARN_TRACEBACK=1.")
 @click.version_option(package_name="unlearn")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None) -> None:
+def cli(ctx: click.Context, config: Path | None, traceback: bool) -> None:
     """Keep models in step with a log of inserts and deletions.
 
     \b
@@ -65,23 +75,20 @@ def cli(ctx: click.Context, config: Path | None) -> None:
       unlearn --config spam.toml work  run a worker
     """
     ctx.obj = config
+    if traceback:
+        os.environ[TRACEBACK] = "1"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command and exits: 0, 2 for a wrong usage, 130 when interrupted, else the error's own code."""
+    """Runs the command and exits with a code of the table, having said why in one line."""
+    streams.take_over()
     try:
         code = cli.main(arguments, prog_name="unlearn", standalone_mode=False)
-    except UnlearnError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone; a second failure at exit would only repeat it.
-        sys.stderr.close()
-        sys.exit(141)
+        streams.finish()
+    except BaseException as error:  # noqa: BLE001  nothing leaves here but by an exit code
+        code = failures.end(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ import click
 from rich.table import Table
 
 from processor.cli import context
+from processor.cli.command import Command
 from processor.cli.connect import open_log
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _COLUMNS = ("part", "counter", "applied", "erased", "shard", "status", "through"
 _STYLES = {"behind": "yellow", "withdrawn": "bold yellow", "left-out": "bold red", "empty": "dim"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, each manifest as it was published.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:

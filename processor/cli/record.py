@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from processor.cli import context
+from processor.cli.command import Command
 from processor.cli.connect import open_redis
 from processor.errors import InputInvalid
 
@@ -22,20 +22,18 @@ _CHUNK = 1000
 _STYLES = {"member": "green", "forgotten": "yellow", "unknown": "dim"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("ids", nargs=-1, required=True, metavar="ID...|-")
 @click.option("--subject", "of_subjects", is_flag=True, help="The ids are those of subjects.")
 @click.option("--of", "owner", metavar="SUBJECT", help="Ask about this subject's records only.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
 @click.pass_context
 def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: str | None, as_json: bool) -> None:
-    """Say of each ID whether it is a member, forgotten or unknown, as far as the log is applied.
+    """Say whether records are members, forgotten or unknown.
 
-    A record id that several subjects use has a line for each. A subject is a member from its first record to
-    its own deletion. With - the ids are read from the standard input, one a line.
+    That is as far as the log is applied. A record id that several subjects use has a line for each. A subject is
+    a member from its first record to its own deletion. With - the ids are read from the standard input, one a line.
 
-    \b
-    Exit codes: 0 whatever was found, else see `unlearn --help`.
     \b
     Examples:
       unlearn record 42
@@ -106,7 +104,7 @@ def _check_id(given: str, what: str) -> None:
 
 def _show(name: str, given: str, place: Found, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({name: given, **place._asdict()}, ensure_ascii=False))
+        click.echo(context.to_json({name: given, **place._asdict()}))
         return
     from rich.text import Text
 

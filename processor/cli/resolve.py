@@ -12,6 +12,7 @@ from rich.table import Table
 
 from processor.cli import context
 from processor.cli.asking import ask_and_wait, tables, wait_option
+from processor.cli.command import Command
 from processor.cli.connect import open_log, open_redis
 from processor.errors import InputInvalid
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from processor.view import View
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("places", nargs=-1, metavar="[PARTITION/OFFSET]...")
 @click.option("--sent", is_flag=True, help="A readable deletion was sent instead of each.")
 @click.option("--none", is_flag=True, help="They were no deletions.")
@@ -30,14 +31,12 @@ if TYPE_CHECKING:
 @wait_option
 @click.pass_context
 def command(ctx: click.Context, places: tuple[str, ...], sent: bool, none: bool, as_json: bool, wait: float) -> int:
-    """List the possible deletions that could not be read or sent on, or close those at PARTITION/OFFSET.
+    """List or close possible deletions that could not be read.
 
-    Close one after you have sent its sender's wish as a readable deletion (--sent), or found that it was none
-    (--none). That is told to the dead-letter topic, where its reason was. It stays closed unless Redis is rolled
-    back or built anew: then it is open again.
+    Or that could not be sent on. Close one at PARTITION/OFFSET after you have sent its sender's wish as a readable
+    deletion (--sent), or found that it was none (--none). That is told to the dead-letter topic, where its reason
+    was. It stays closed unless Redis is rolled back or built anew: then it is open again.
 
-    \b
-    Exit codes: 0 listed or closed; 65 a place is none, or nothing is open there; 75 not done yet.
     \b
     Examples:
       unlearn resolve

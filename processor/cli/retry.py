@@ -6,24 +6,23 @@ import click
 
 from processor.cli import context
 from processor.cli.asking import ask_and_wait, tables, wait_option
+from processor.cli.command import Command
 from processor.cli.connect import open_redis
 from processor.errors import InputInvalid
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--partition", type=click.IntRange(min=0), help="Of this partition only.")
 @click.option("--shard", type=click.IntRange(min=0), help="This shard only; needs --partition.")
 @wait_option
 @click.pass_context
 def command(ctx: click.Context, partition: int | None, shard: int | None, wait: float) -> int:
-    """Train shards in quarantine again: those that broke their training three times. All, or those named.
+    """Train shards in quarantine again, all or those named.
 
-    Worth it once what broke them has changed: more memory, a mended worker. A row that did it needs no command:
-    the shard is tried again when the row is deleted or updated.
+    A shard gets there by breaking its training three times. This is worth it once what broke it has changed: more
+    memory, a mended worker. A row that did it needs no command: the shard is tried again when the row is deleted or
+    updated.
 
-    \b
-    Exit codes: 0 done, also where there was none; 1 the named shard is in no quarantine; 65 no such partition;
-    75 not done yet.
     \b
     Examples:
       unlearn retry

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from processor.cli.command import Command
 from processor.events import Delete, Insert, Seal
 
 Schema = dict[str, Any]
@@ -23,7 +24,7 @@ SCHEMAS: dict[str, Callable[[], Schema]] = {
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

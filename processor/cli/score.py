@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from processor.cli import context
+from processor.cli.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _CHUNK = 2000
 _SHOWN = 60
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=click.File("rb"), metavar="FILE|-")
 @click.option("--jsonl", is_flag=True, help='Each line is JSON with "text" or "features", as in an insert.')
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per input.")
@@ -38,8 +39,6 @@ def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_json: bool, wa
     A partition takes part if its manifest covers all events that are in the log; the others are named, and
     a quorum of them is needed (UNLEARN_QUORUM).
 
-    \b
-    Exit codes: 0 scored, 65 a line can't be read, 75 fewer partitions than the quorum.
     \b
     Examples:
       echo "win a free prize" | unlearn score -

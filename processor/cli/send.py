@@ -12,6 +12,7 @@ from uuid import uuid4
 import click
 
 from processor.cli import context
+from processor.cli.command import Command
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -26,7 +27,7 @@ _NAMED = 20
 _SHOWN_EVERY = 50
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=click.File("rb"), metavar="FILE|-", required=False)
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second. Default: no limit.")
 @click.option("--check", is_flag=True, help="Check the lines, send nothing, ask no broker.")
@@ -50,8 +51,6 @@ def command(
     The input is JSON Lines, plain or gzip. A line that is no event is named and not sent; the others are.
     A seal goes to every partition. One deletion by hand prints its event id.
 
-    \b
-    Exit codes: 0 all sent, 1 some lines were refused, else see `unlearn --help`.
     \b
     Examples:
       unlearn send events.jsonl.gz --rate 500

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
-from rich.console import Console
 from rich.markup import escape
 
 from processor.cli import context
-from processor.services import Service, local_services
+from processor.cli.command import Group
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from processor.services import Service
 
 _NAMES = click.argument("names", nargs=-1, type=click.Choice(["kafka", "redis"]))
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Start and stop Kafka and Redis on this machine.
 
@@ -65,7 +71,7 @@ def down(ctx: click.Context, names: tuple[str, ...], erase: bool) -> None:
 @_NAMES
 @click.pass_context
 def status(ctx: click.Context, names: tuple[str, ...]) -> int:
-    """Say which services answer; exit code 1 unless all do."""
+    """Say which services answer."""
     answers = {service: service.answers() for service in _chosen(ctx, names)}
     for service, well in answers.items():
         click.echo(f"{service.name}  {service.address}  {'up' if well else 'down'}")
@@ -84,5 +90,7 @@ def logs(ctx: click.Context, names: tuple[str, ...], lines: int) -> None:
 
 
 def _chosen(ctx: click.Context, names: tuple[str, ...]) -> list[Service]:
+    from processor.services import local_services
+
     services = local_services(context.settings(ctx, demo=True))
     return [service for service in services if not names or service.name in names]

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from processor.cli import context
+from processor.cli.command import Command
 from processor.durations import format_duration, parse_duration
 from processor.settings import Settings
 from processor.settings_sources import Loaded, fields, load, variable
@@ -32,12 +33,14 @@ class Row(NamedTuple):
     description: str
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object by name.")
 @click.option("--markdown", is_flag=True, help="The table of all settings and defaults, for the README.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, markdown: bool) -> None:
-    """Show the settings in force and where each came from; secrets are hidden.
+    """Show the settings in force, and where each came from.
+
+    Secrets are hidden.
 
     \b
     Examples:
@@ -49,7 +52,7 @@ def command(ctx: click.Context, as_json: bool, markdown: bool) -> None:
         click.echo(_markdown(rows))
     elif as_json:
         shown = {row.path: {"value": row.value, "from": row.origin} for row in rows}
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        click.echo(context.to_json(shown, indent=2))
     else:
         context.console().print(_table(rows))
 

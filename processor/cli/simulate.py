@@ -18,6 +18,7 @@ import click
 from pydantic import SecretStr
 
 from processor.cli import context
+from processor.cli.command import Command
 
 if TYPE_CHECKING:
     from processor.simulate.run import Outcome
@@ -41,21 +42,19 @@ class Seeds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return seeds
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--seeds", type=Seeds(), default="1..1000", show_default=True, help="Which histories, both included.")
 @click.option("--processes", type=click.IntRange(1, 64), help="[default: one a CPU]")
 @click.option("--verbose", "-v", is_flag=True, help="Say all that happens; best with one seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
 def command(ctx: click.Context, seeds: range, processes: int | None, verbose: bool, as_json: bool) -> int:
-    """Live through histories with faults, and check all that they published and kept.
+    """Run histories with random faults, and check each.
 
     Each seed is a log, settings and faults: crashes, lost answers, outages, slow calls, workers that hang or
     come back from the dead, repeated messages, Redis rolled back. The log is in this process, the clock is
     a simulated one, Redis is a real one, started for this. The same seed is the same history again.
 
-    \b
-    Exit codes: 0 nothing is wrong; 1 a seed failed, and is named; 69 no Redis can be had.
     \b
     Examples:
       unlearn simulate --seeds 1..1000

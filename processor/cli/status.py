@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from processor.cli import context
+from processor.cli.command import Command
 from processor.cli.connect import open_log, open_redis
 from processor.errors import Unavailable
 
@@ -28,7 +29,7 @@ _OWNER = 28
 _EVERY = 2.0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; with --watch one a line.")
 @click.option(
     "--watch",
@@ -40,7 +41,7 @@ _EVERY = 2.0
 )
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, watch: float | None) -> None:
-    """Show what each partition has applied, holds and still owes, and each shard. Changes nothing.
+    """Show how each partition and each shard stands. Changes nothing.
 
     Lag counts offsets not applied yet. Ages count from the event's place in the log. Unresolved are events
     that may be deletions and could not be read.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from processor.cli import context
+from processor.cli.command import Command
 from processor.errors import UnlearnError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 _COUNTS = Listed(click.IntRange(1, 1000), "N,N,...")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--data", required=True, metavar="SPEC", help="What to learn from; see above.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where results go.")
 @click.option("--rows", type=click.IntRange(100), help="The first N records. [default: all; 20000 if generated]")
@@ -84,7 +85,7 @@ def command(
     quick: bool,
     fresh: bool,
 ) -> int:
-    """Compare naive retraining, SISA, the forest and PU on one data set.
+    """Compare naive retraining, SISA, forest and PU on one data set.
 
     Each is judged by computational cost (build, deletions, memory) and by consistency (accuracy, agreement with
     a retrained model, equality of bytes). --out gets results.json, report.md and plots as PNG and SVG. What is
@@ -99,9 +100,6 @@ def command(
       FILE.csv                                  texts and labels, or columns of numbers and words
     Files may be gzipped (.gz). Columns of a CSV without names go by their number, from 1.
 
-    \b
-    Exit codes: 0 all measured, every state equal to a retrained one; 1 one was not; 2 wrong usage or data, the
-    message names file and line; 130 when interrupted; else see `unlearn --help`.
     \b
     Examples:
       unlearn study --data generated --out study-out --quick

@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from processor.cli import context
+from processor.cli.command import Group
 
 if TYPE_CHECKING:
     from processor.log.protocol import Log
     from processor.settings import Settings
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
-    """Make the model's topics, or check those that are there.
-
-    \b
-    Exit codes: 0 all topics are as they should be, 1 problems, named on standard error,
-    else see `unlearn --help`.
-    """
+    """Make the model's topics, or check those that are there."""
 
 
 @command.command()

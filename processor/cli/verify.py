@@ -13,6 +13,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from processor.cli import context
+from processor.cli.command import Command
 from processor.cli.connect import open_log
 from processor.report import Progress, Report, ShardVerdict
 from processor.settings import Settings
@@ -20,7 +21,7 @@ from processor.settings import Settings
 _STYLES = {"equal": "green", "different": "bold red", "pending": "yellow", "incomparable": "magenta"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--from-log", is_flag=True, help="Use nothing but the events topic, and no code of the worker's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_context
@@ -28,13 +29,6 @@ def command(ctx: click.Context, from_log: bool, as_json: bool) -> int:
     """Train every shard again and compare with what is published.
 
     Without --from-log the rows come from the store.
-
-    \b
-    Exit codes:
-      0  equal         every shard has the very bytes it must have
-      1  different     a shard has not
-      2  pending       equal, but something isn't covered yet; the table says what
-      3  incomparable  there is no telling from here; the table says why
 
     \b
     Examples:

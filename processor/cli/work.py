@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from processor.cli import connect, context
-from processor.drain import Drain
+from processor.cli.command import Command
 from processor.logs import configure
+
+if TYPE_CHECKING:
+    from processor.drain import Drain
 
 
 class _Stop:
@@ -30,22 +34,23 @@ class _Stop:
         return self.asked
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--drain", "drains", is_flag=True, help="Stop once all that the log holds now is published.")
 @click.option("--rebuild", is_flag=True, help="Apply the log again where Redis lost a model that has published.")
 @click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
 @click.pass_context
 def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> int:
-    """Apply events, train, publish: one member of the model's consumer group.
+    """Apply events, train and publish, as one of the model's workers.
 
-    SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN. With --drain the exit code is 0 when every
-    partition's manifest covers the log's end as it was at the start, 1 if a partition is stopped.
+    SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN. --drain ends once every partition's manifest
+    covers the log's end as it was at the start, whichever worker has the partition.
 
     \b
     Examples:
       unlearn work                start a worker; start more of them to share the partitions
       unlearn work --drain        catch up with the log, publish, and leave
     """
+    from processor.drain import Drain
     from processor.running import drain, make_worker, run, states
     from processor.state.redis import connect as connect_redis
 

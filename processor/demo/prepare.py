@@ -29,7 +29,8 @@ DEFAULT_EVENTS = 20_000
 
 def read_script(loaded: Loaded, options: Options) -> tuple[Stream, Script]:
     settings = loaded.settings
-    classes = settings.classes if "classes" in loaded.origins else None
+    # Generated events have labels of their own, whatever the user's model has.
+    classes = settings.classes if options.source and "classes" in loaded.origins else None
     parser = Parser(classes, settings.features, counts=learner_of(settings).counts)
     most = options.events if options.source or options.events else DEFAULT_EVENTS
     with _lines(options, most) as lines:
@@ -39,8 +40,13 @@ def read_script(loaded: Loaded, options: Options) -> tuple[Stream, Script]:
         stream = stream._replace(steps=shown(stream.steps, labels))
     script = make_script(stream.steps, most, options.seed)
     if not script.steps:
-        raise InputInvalid("the input has no events to send")
+        raise InputInvalid(_nothing(options, stream))
     return stream, script
+
+
+def _nothing(options: Options, stream: Stream) -> str:
+    refused = f": it refuses {len(stream.refused):,} lines, the first is {stream.refused[0]}" if stream.refused else ""
+    return f"the input has no event that the model takes{refused}; see: unlearn send --check {options.source}"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import SecretStr
@@ -124,26 +125,36 @@ def run(settings: Settings, *arguments: str, given: str = "", seconds: float = 6
 
 
 class Case(NamedTuple):
-    """Arguments of `unlearn`, and UNLEARN_ variables to change."""
+    """Arguments of `unlearn`, and UNLEARN_ variables to change.
+
+    `streams`: "no input", "no output" and "no errors" are closed; to a "full" output nothing can be written, its
+    reader has "left", or it and the input are in "ascii". `input` is a file.
+    """
 
     arguments: tuple[str, ...]
-    changed: Mapping[str, str]
+    changed: Mapping[str, str] = MappingProxyType({})
+    streams: str = ""
+    input: str = os.devnull
 
 
-def run_each(settings: Settings, folder: Path, cases: Mapping[str, Case], seconds: float = 60.0) -> dict[str, Ended]:
-    """Run all cases at once, each to its end in a process of its own; Python is started only once for them."""
+def run_each(
+    settings: Settings, folder: Path, cases: Mapping[str, Case], seconds: float = 60.0, at_once: int = 1000
+) -> dict[str, Ended]:
+    """Run the cases, each to its end in a process of its own; Python is started only once for them."""
     asked = {
         name: {
             "arguments": case.arguments,
             "environment": environment(settings, **case.changed),
             "out": str(folder / f"{name}.out"),
             "err": str(folder / f"{name}.err"),
+            "streams": case.streams,
+            "input": case.input,
         }
         for name, case in cases.items()
     }
     runner = Path(__file__).with_name("forking.py")
     popen = subprocess.Popen(
-        [sys.executable, str(runner)],
+        [sys.executable, str(runner), str(at_once)],
         env=environment(settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

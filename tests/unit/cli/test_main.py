@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import Any
 
 import click
 import pytest
 
 from processor.cli import main as cli_main
+from processor.cli.exits import COMMON
 from processor.errors import LogUnavailable, UnlearnError
 
 
@@ -25,22 +28,67 @@ def _run(*arguments: str) -> int | str | None:
     return end.value.code
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [(UnlearnError("a reason"), 70), (LogUnavailable("a reason"), 69), (KeyboardInterrupt(), 130)],
-)
-def test_errors_become_one_line_and_an_exit_code(
-    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
-) -> None:
+def _fail_with(environment: pytest.MonkeyPatch, error: BaseException) -> None:
     @click.command()
     def failing() -> None:
         raise error
 
     environment.setattr(cli_main.LazyGroup, "get_command", lambda *_: failing)
+
+
+HOW = "not foreseen: a fault of unlearn's; `unlearn --traceback ...` shows where it arose"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UnlearnError("a reason"), 70, "error: a reason"),
+        (LogUnavailable("a reason"), 69, "error: a reason"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (EOFError("cut short"), 70, f"error: EOFError: cut short ({HOW})"),
+        (KeyError("of two\nlines"), 70, f"error: KeyError: 'of two\\nlines' ({HOW})"),
+        (ValueError("of two\nlines"), 70, f"error: ValueError: of two lines ({HOW})"),
+        (MemoryError(), 70, f"error: MemoryError ({HOW})"),
+        (ConnectionResetError(104, "It broke"), 70, f"error: ConnectionResetError: [Errno 104] It broke ({HOW})"),
+        (PermissionError(13, "Permission denied", "a/file"), 74, "error: a/file: Permission denied"),
+        (OSError(28, "No space left on device"), 74, "error: No space left on device"),
+        (click.FileError("a/file", "is spoilt"), 74, "error: Could not open file 'a/file': is spoilt"),
+    ],
+)  # fmt: skip
+def test_errors_become_one_line_and_an_exit_code_of_the_table(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+) -> None:
+    _fail_with(environment, error)
+
     assert _run("anything") == code
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.strip() in {"error: a reason", "interrupted"}
+    assert code in COMMON
+    told = capsys.readouterr()
+    assert (told.out, told.err.strip()) == ("", said)
+
+
+@pytest.mark.parametrize(("arguments", "value"), [(["--traceback"], None), ([], "1")])
+def test_where_an_unforeseen_error_arose_is_shown_on_demand(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], value: str | None
+) -> None:
+    environment.setenv("UNLEARN_TRACEBACK", value or "0")
+    _fail_with(environment, KeyError("a reason"))
+
+    assert _run(*arguments, "anything") == 70
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback (most recent call last):\n")
+    assert "in failing\n    raise error\nKeyError: 'a reason'\nerror: KeyError" in said
+
+
+def test_help_needs_none_of_the_heavy_libraries() -> None:
+    heavy = ("kafka", "models", "numba", "numpy", "redis", "sklearn")
+    script = (
+        "import sys, processor.cli.main as m\n"
+        "try: m.main(['--help'])\n"
+        f"except SystemExit: sys.exit(str([name for name in {heavy} if name in sys.modules]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.stderr == "[]\n"
 
 
 def test_help_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:

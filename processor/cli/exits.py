@@ -1,0 +1,68 @@
+"""What each exit code means: one table for the help texts, the README and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["COMMON", "OF_COMMANDS", "codes_of"]
+
+COMMON: Mapping[int, str] = {
+    0: "done",
+    2: "wrong usage: the command's help tells the right one",
+    64: "a setting is missing or wrong",
+    65: "the start is refused, or the input is not what it should be",
+    66: "a topic is missing",
+    69: "a service does not answer",
+    70: "an error that was not foreseen; --traceback shows where it arose",
+    74: "a file, the standard input or the standard output can't be read or written",
+    75: "not now: try again later",
+    77: "Kafka refuses it",
+    130: "interrupted",
+    141: "whoever read the output has gone",
+    143: "terminated",
+}
+"""Of all commands. A command's own meaning, if it has one, replaces that of here."""
+
+OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
+    "services up": {0: "all answer", 69: "one can't be had here"},
+    "services status": {0: "all answer", 1: "one does not"},
+    "settings": {},
+    "topics create": {0: "all topics are as they should be", 1: "one is not: each problem is named"},
+    "topics check": {0: "all topics are as they should be", 1: "one is not: each problem is named"},
+    "send": {0: "all is sent", 1: "some lines were refused: each is named, the others are sent"},
+    "work": {
+        0: "stopped as asked; with --drain: all that the log held is published",
+        1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",
+    },
+    "record": {0: "whatever was found"},
+    "resolve": {0: "listed or closed", 65: "a place is none, or nothing is open there", 75: "asked, not done yet"},
+    "retry": {
+        0: "done, also where there was none",
+        1: "the named shard is in no quarantine",
+        65: "no such partition",
+        75: "asked, not done yet",
+    },
+    "score": {0: "scored", 65: "a line can't be read", 75: "fewer partitions can be served than the quorum"},
+    "verify": {
+        0: "equal: every shard has the very bytes it must have",
+        1: "different: a shard has not",
+        2: "pending: equal, but something is not covered yet; or wrong usage",
+        3: "incomparable: there is no telling from here; the table says why",
+    },
+    "demo": {
+        0: "all is applied, each deletion hidden, each shard equal to a training without the deleted records",
+        1: "something is not, or the demo could not run to its end",
+    },
+    "simulate": {0: "nothing is wrong", 1: "a seed failed, and is named", 69: "no Redis can be had"},
+    "study": {
+        0: "all is measured, each state equal to a retrained one",
+        1: "a state is not",
+        2: "wrong usage or data: file and line are named",
+    },
+}
+"""By command; those that are missing have none of their own."""
+
+
+def codes_of(command: str) -> Mapping[int, str]:
+    """The command's own codes; {} if it has none. `command` is without the program's name."""
+    return OF_COMMANDS.get(command, {})
