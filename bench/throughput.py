@@ -87,7 +87,7 @@ def whole_path(settings: Settings, total: int, watched: bool = False) -> Measure
 
 def bare_poll(settings: Settings, total: int) -> Measured:
     """Poll the topic to its end with the worker's consumer settings and batch size, and count."""
-    reader = consumer(settings.kafka.client_options())
+    reader = consumer(settings.kafka)
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     tps = [TopicPartition(settings.events_topic, number) for number in range(settings.partitions)]

@@ -5,15 +5,18 @@ UnlearnError
 ├── Refused               a start is refused: the message says what to do      exit 65
 │   ├── IdentityChanged   the model was made with other settings
 │   ├── LogDiverged       the log is not the one that was applied
+│   │   └── LogUnreadable     records of it can't be decoded
 │   └── StateMissing      Redis lost a model that has published
 ├── Unavailable           a service can't be reached; worth another try        exit 69
 │   ├── LogUnavailable
+│   │   └── LogDenied     ... for want of rights or by a wrong login            exit 77
 │   ├── StateUnavailable
 │   ├── StoreUnavailable
 │   │   └── ArtefactMissing   the store answers: it has no such file
 │   └── ServiceUnavailable    a local service can't be started here
 ├── TopicMissing          the topic isn't there                                exit 66
-├── LogRefused            the log says no: rights, sizes, a wrong partition    exit 77
+├── LogRefused            the log says no to what it was given: its size, ...  exit 77
+│   └── LogDenied         (this one too)
 ├── Fenced                another owner holds the partition
 ├── RolledBack            Redis holds less than this owner has written
 ├── ArtefactInvalid       a stored file isn't what its reference says
@@ -52,6 +55,14 @@ class LogDiverged(Refused):
     pass
 
 
+class LogUnreadable(LogDiverged):
+    """What lies from `offset` on can't be decoded."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
 class StateMissing(Refused):
     pass
 
@@ -85,6 +96,12 @@ class TopicMissing(UnlearnError):
 
 
 class LogRefused(UnlearnError):
+    exit_code = 77
+
+
+class LogDenied(LogRefused, LogUnavailable):
+    """Rights or a login are refused: final for who starts, waited out by who runs."""
+
     exit_code = 77
 
 

@@ -74,6 +74,12 @@ class KafkaSettings(_Frozen):
         10.0, gt=0, description="seconds without a sign of life after which the group drops a worker"
     )
     request_timeout: Duration = Field(30.0, gt=0, description="seconds to wait for a broker's answer")
+    batch_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="bytes that one batch of records may unpack to, at most; its partition stops at a larger one, "
+        "and `unlearn resolve` steps over it",
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how the connection is secured"
     )

@@ -11,6 +11,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from processor.errors import LogUnavailable, TopicMissing
+from processor.log.kafka_connect import connected
 from processor.log.kafka_consumer import consumer
 from processor.log.kafka_errors import MISSING, translate, translated
 from processor.log.kafka_interval import KafkaTail, bounds_of, read_interval
@@ -25,7 +26,7 @@ class KafkaLog:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._client = settings.client_options()
+        self._timeout_ms = round(settings.request_timeout * 1000)
         self._lock = threading.Lock()  # the client's control objects are not thread-safe
         self._admin: KafkaAdminClient | None = None
         self._reader: KafkaConsumer | None = None
@@ -44,9 +45,9 @@ class KafkaLog:
         tps = [TopicPartition(topic, number) for number in range(self.partitions(topic))]
         with self._lock:
             if self._reader is None:
-                self._reader = consumer(self._client)
+                self._reader = consumer(self._settings)
             try:
-                return bounds_of(self._reader, tps, self._client["request_timeout_ms"])
+                return bounds_of(self._reader, tps, self._timeout_ms)
             except LogUnavailable:
                 # Its picture of the cluster may be old: the next call gets a new one.
                 self._reader.close(autocommit=False)
@@ -55,18 +56,18 @@ class KafkaLog:
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         self._described(topic)
-        return read_interval(self._client, TopicPartition(topic, partition), start, stop)
+        return read_interval(self._settings, TopicPartition(topic, partition), start, stop)
 
     def reader(self, topic: str, group: str) -> KafkaReader:
         self._described(topic)
-        return KafkaReader(self._client, self._settings.session_timeout, topic, group)
+        return KafkaReader(self._settings, topic, group)
 
     def tail(self, topic: str) -> KafkaTail:
         self._described(topic)
-        return KafkaTail(self._client, topic)
+        return KafkaTail(self._settings, topic)
 
     def producer(self) -> KafkaProducer:
-        return KafkaProducer(self._client)
+        return KafkaProducer(self._settings)
 
     def topic(self, name: str) -> TopicSpec | None:
         try:
@@ -98,8 +99,9 @@ class KafkaLog:
 
     def _ask(self) -> KafkaAdminClient:
         if self._admin is None:
-            timeout = self._client["request_timeout_ms"]
-            self._admin = KafkaAdminClient(**self._client, bootstrap_timeout_ms=timeout)
+            self._admin = connected(KafkaAdminClient, self._settings, **self._settings.client_options())
+        # The client keeps a refused login for good; without it, it logs in again.
+        self._admin._manager._auth_failures.clear()  # noqa: SLF001
         return self._admin
 
     def _described(self, topic: str) -> Mapping[str, Any]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
-from processor.log.kafka_errors import translated
+from processor.log.kafka_connect import connected
+from processor.log.kafka_errors import DENIED
+from processor.log.kafka_records import CantRead, read_all_or_say_where
+from processor.settings import KafkaSettings
 
 LOG = logging.getLogger(__name__)
 OUT_OF_RANGE = "position {} is outside of the log"
 TRUNCATED = "records before position {} were taken back by the cluster"
-UNREADABLE = "the records at position {} can't be decoded ({})"
 
-SAFE = {
+SAFE: dict[str, Any] = {
     "auto_offset_reset": "none",
     "enable_auto_commit": False,
     "isolation_level": "read_committed",
@@ -30,11 +31,11 @@ SAFE = {
 }
 
 
-def consumer(client: Mapping[str, Any], **more: Any) -> KafkaConsumer:
+def consumer(settings: KafkaSettings, **more: Any) -> KafkaConsumer:
     """A consumer that never resets, commits or creates anything by itself."""
-    timeout = client["request_timeout_ms"]
-    with translated("connecting"):
-        return KafkaConsumer(**SAFE, **client, bootstrap_timeout_ms=timeout, **more)
+    reader = connected(KafkaConsumer, settings, **SAFE, **settings.client_options(), **more)
+    read_all_or_say_where(reader, settings.batch_bytes)
+    return reader
 
 
 def why_stopped(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition, str]:
@@ -43,16 +44,12 @@ def why_stopped(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition,
         return {tp: OUT_OF_RANGE.format(at) for tp, at in error.args[0].items()}
     if isinstance(error, kafka_errors.LogTruncationError):
         return {tp: TRUNCATED.format(reader.position(tp, timeout_ms=0)) for tp in error.divergent_offsets}
-    if isinstance(error, kafka_errors.KafkaError) and not isinstance(error, kafka_errors.CorruptRecordError):
-        return {}
-    return _drop_unreadable(error, reader)
+    return {error.tp: error.found.reason} if isinstance(error, CantRead) else {}
 
 
-def _drop_unreadable(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition, str]:
-    """The client would look for the next record behind the one it failed on, for ever: its buffer must go.
-    It has no public way to say which partition failed."""
-    buffer = reader._fetcher._next_partition_records  # noqa: SLF001
-    if not buffer:
-        return {}
-    buffer.drain()
-    return {buffer.topic_partition: UNREADABLE.format(buffer.next_fetch_offset, type(error).__name__)}
+def try_again(error: Exception, reader: KafkaConsumer) -> str:
+    """What to say of an error that is to be waited out. The client keeps a refused login for good; here it is
+    taken from it, so that it logs in again."""
+    if isinstance(error, DENIED):
+        reader._client._manager._auth_failures.clear()  # noqa: SLF001
+    return f"{type(error).__name__}: {error}"

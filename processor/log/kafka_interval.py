@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
-from processor.errors import LogDiverged, LogUnavailable
-from processor.log.kafka_consumer import consumer, why_stopped
-from processor.log.kafka_errors import DENIED, translate, translated
-from processor.log.protocol import Record
+from processor.errors import LogDiverged, LogUnavailable, LogUnreadable
+from processor.log.kafka_consumer import consumer, try_again, why_stopped
+from processor.log.kafka_errors import DENIED, translated
+from processor.log.kafka_records import CantRead, take_back_what_was_parked
+from processor.log.protocol import Record, Unreadable
+from processor.settings import KafkaSettings
 
 LOG = logging.getLogger(__name__)
+Lost = Callable[[str, Unreadable | None], None]
+"""What is done about a position that is outside of the log, or can't be read: told why."""
 READ_RECORDS = 2000
+OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
 
 
@@ -31,10 +35,10 @@ def bounds_of(reader: KafkaConsumer, tps: list[TopicPartition], timeout_ms: int)
     return {tp.partition: (starts[tp], ends[tp]) for tp in tps}
 
 
-def read_interval(client: Mapping[str, Any], tp: TopicPartition, start: int, stop: int) -> Iterator[Record]:
+def read_interval(settings: KafkaSettings, tp: TopicPartition, start: int, stop: int) -> Iterator[Record]:
     """The records in [start, stop) that the log has now; see `Log.read`."""
-    timeout_ms: int = client["request_timeout_ms"]
-    reader = consumer(client)
+    timeout_ms = round(settings.request_timeout * 1000)
+    reader = consumer(settings)
     try:
         reader.assign([tp])
         first, end = bounds_of(reader, [tp], timeout_ms)[tp.partition]
@@ -48,7 +52,7 @@ def read_interval(client: Mapping[str, Any], tp: TopicPartition, start: int, sto
 def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Iterator[Record]:
     position, moved = -1, time.monotonic()
     while True:
-        records = _poll(reader, tp, LOOK_EVERY, _skip_lost(reader, tp, patience))
+        records = _poll(reader, tp, LOOK_EVERY, _skip_lost(reader, tp, stop, patience))
         for record in records:
             if record.offset >= stop:
                 return
@@ -62,10 +66,16 @@ def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float
             raise LogUnavailable(f"Kafka sends nothing of {tp.topic}/{tp.partition} from offset {now} on")
 
 
-def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, patience: float) -> Callable[[str], None]:
+def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Lost:
     """What to do about a position outside of the log: retention overtook us, so go on at the log's start."""
 
-    def skip(reason: str) -> None:
+    def skip(reason: str, unreadable: Unreadable | None) -> None:
+        if unreadable is not None:
+            # Nothing may be said of what is not asked for: the client reads ahead.
+            if unreadable.start < stop:
+                raise LogUnreadable(f"{tp.topic}/{tp.partition}: {reason}", unreadable.start)
+            reader.seek(tp, stop)
+            return
         first, end = bounds_of(reader, [tp], round(patience * 1000))[tp.partition]
         if not _position(reader, tp) < first <= end:
             raise LogDiverged(f"{tp.topic}/{tp.partition}: {reason}")
@@ -74,18 +84,23 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, patience: float) -> Ca
     return skip
 
 
-def _poll(reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Callable[[str], None]) -> list[Record]:
+def _poll(reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost) -> list[Record]:
+    take_back_what_was_parked(reader)
     try:
         found: list[Record] = reader.poll(timeout_ms, READ_RECORDS).get(tp, [])
-    except DENIED as error:
-        raise translate(error, f"reading {tp.topic}") from error
     except Exception as error:  # noqa: BLE001  decoding raises anything
         reason = why_stopped(error, reader).get(tp)
         if reason is not None:
-            lost(reason)
-        LOG.info("polling Kafka failed, trying again: %s: %s", type(error).__name__, error)
+            lost(reason, error.found if isinstance(error, CantRead) else None)
+            return []
+        LOG.log(_loudness(error), "polling Kafka failed, trying again: %s", try_again(error, reader))
+        time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
         return []
     return found
+
+
+def _loudness(error: Exception) -> int:
+    return logging.WARNING if isinstance(error, DENIED) else logging.INFO
 
 
 def _position(reader: KafkaConsumer, tp: TopicPartition) -> int:
@@ -95,10 +110,10 @@ def _position(reader: KafkaConsumer, tp: TopicPartition) -> int:
 
 
 class KafkaTail:
-    def __init__(self, client: Mapping[str, Any], topic: str) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._tp = TopicPartition(topic, 0)
-        self._timeout_ms: int = client["request_timeout_ms"]
-        self._consumer = consumer(client)
+        self._timeout_ms = round(settings.request_timeout * 1000)
+        self._consumer = consumer(settings)
         self._consumer.assign([self._tp])
         self._position = self._bounds()[0]
         self._consumer.seek(self._tp, self._position)
@@ -128,5 +143,10 @@ class KafkaTail:
     def _bounds(self) -> tuple[int, int]:
         return bounds_of(self._consumer, [self._tp], self._timeout_ms)[0]
 
-    def _diverged(self, reason: str) -> None:
+    def _diverged(self, reason: str, unreadable: Unreadable | None) -> None:
+        if unreadable is not None and unreadable.intact:
+            # Ours are never sent so that the client couldn't read them.
+            LOG.error("topic %s: %s; not ours, passed over up to %d", self._tp.topic, reason, unreadable.stop)
+            self._consumer.seek(self._tp, unreadable.stop)
+            return
         raise LogDiverged(f"topic {self._tp.topic}: {reason}; is it another one than before?")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -18,8 +18,10 @@ import kafka.errors as kafka_errors
 from kafka import KafkaProducer as Client
 
 from processor.errors import LogUnavailable, UnlearnError
-from processor.log.kafka_errors import translate, translated
+from processor.log.kafka_connect import connected
+from processor.log.kafka_errors import why_not_sent
 from processor.log.protocol import Header, delivery_timeout
+from processor.settings import KafkaSettings
 
 LOG = logging.getLogger(__name__)
 LARGEST_REQUEST = 8 * 1024 * 1024  # bytes: the topic's max.message.bytes is the limit that counts
@@ -29,9 +31,9 @@ FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, Va
 
 
 class KafkaProducer:
-    def __init__(self, client: Mapping[str, Any]) -> None:
-        self._settings = {**client, **_settings(client["request_timeout_ms"])}
-        self._timeout = client["request_timeout_ms"] / 1000
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._timeout = settings.request_timeout
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self._renew_at = 0.0
@@ -58,10 +60,10 @@ class KafkaProducer:
             # The client can't send a header without a value.
             sent = client.send(topic, value, key, [(name, content or b"") for name, content in headers], partition)
         except FAILURES as error:
-            self._fail(answer, translate(error, doing))
+            self._fail(answer, why_not_sent(error, doing))
             return answer
         sent.add_callback(self._succeed, answer)
-        sent.add_errback(self._fail_all, client, doing)
+        sent.add_errback(self._fail_all, client, answer, doing)
         return answer
 
     def flush(self, timeout: float) -> None:
@@ -100,8 +102,9 @@ class KafkaProducer:
         return self._connect(min(RENEW_WITHIN, self._timeout))
 
     def _connect(self, within: float) -> Client:
-        with translated("connecting"):
-            return Client(**self._settings, bootstrap_timeout_ms=round(within * 1000))
+        options = {**self._settings.client_options(), **_options(self._timeout)}
+        made: Client = connected(Client, self._settings, within, **options)
+        return made
 
     def _succeed(self, answer: Future[int], metadata: Any) -> None:
         with self._lock:
@@ -109,14 +112,19 @@ class KafkaProducer:
         if known is not None:
             answer.set_result(metadata.offset)
 
-    def _fail_all(self, client: Client, doing: str, error: BaseException) -> None:
-        """On the client's thread, for each of its failed records; the first one ends the client."""
+    def _fail_all(self, client: Client, answer: Future[int], doing: str, error: BaseException) -> None:
+        """On the client's thread, for each of its failed records; the first one ends the client.
+
+        What is refused of one record says nothing of those beside it.
+        """
+        failure = why_not_sent(error, doing)
         with self._renewing:
             if self._client is client:
                 self._client = None
                 self._ended.append(client)
                 _abandon(client)
-        self._fail_pending(client, translate(error, doing))
+        self._fail(answer, failure)
+        self._fail_pending(client, LogUnavailable(f"it was on its way when another record failed: {failure}"))
 
     def _fail_pending(self, client: Client, failure: UnlearnError) -> None:
         with self._lock:
@@ -145,13 +153,13 @@ def _abandon(client: Client) -> None:
     client._sender.force_close()  # noqa: SLF001
 
 
-def _settings(request_timeout_ms: int) -> dict[str, Any]:
+def _options(request_timeout: float) -> dict[str, Any]:
     return {
         "acks": "all",
         "enable_idempotence": True,
         "allow_auto_create_topics": False,
-        "delivery_timeout_ms": round(delivery_timeout(request_timeout_ms)),
-        "max_block_ms": request_timeout_ms,
+        "delivery_timeout_ms": round(delivery_timeout(request_timeout) * 1000),
+        "max_block_ms": round(request_timeout * 1000),
         "linger_ms": 5,
         "batch_size": 128 * 1024,
         "max_request_size": LARGEST_REQUEST,

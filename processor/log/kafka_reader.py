@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import kafka.errors as kafka_errors
@@ -13,10 +14,12 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import OffsetAndMetadata
 
-from processor.log.kafka_consumer import consumer, why_stopped
-from processor.log.kafka_errors import DENIED, translate
+from processor.log.kafka_consumer import consumer, try_again, why_stopped
+from processor.log.kafka_errors import DENIED
 from processor.log.kafka_join import joined
-from processor.log.protocol import Batch, Polled, Record
+from processor.log.kafka_records import CantFetch, CantRead, take_back_what_was_parked
+from processor.log.protocol import Batch, Polled, Record, Unreadable
+from processor.settings import KafkaSettings
 
 LOG = logging.getLogger(__name__)
 LOOK_EVERY = 0.1  # s: a rebalance and a position moved by markers alone wake no poll of the client's
@@ -69,7 +72,7 @@ def park(reader: KafkaConsumer, tp: TopicPartition) -> None:
 
 
 class KafkaReader:
-    def __init__(self, client: Mapping[str, Any], session_timeout: float, topic: str, group: str) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str, group: str) -> None:
         self._topic = topic
         self._assignments = Assignments()
         self._told: dict[int, int] = {}
@@ -77,7 +80,9 @@ class KafkaReader:
         self._positions: dict[int, int] = {}  # partition -> where its next batch starts
         self._paused: dict[int, int] = {}
         self._lost: dict[int, str] = {}
-        self._consumer = consumer(client, **_membership(session_timeout, group))
+        self.unreadable: dict[int, Unreadable] = {}
+        self.trouble = ""
+        self._consumer = consumer(settings, **_membership(settings.session_timeout, group))
         self._assignments.reader = self._consumer
         self._consumer.subscribe([topic], listener=self._assignments)
 
@@ -87,7 +92,7 @@ class KafkaReader:
             left = deadline - time.monotonic()
             fetched = self._fetch(max(0.0, min(left, LOOK_EVERY)), max_records)
             polled = self._settle(fetched)
-            news = polled.batches or polled.lost or polled.assigned != self._told
+            news = polled.batches or polled.lost or self.trouble or polled.assigned != self._told
             if news or left <= LOOK_EVERY:
                 self._told = dict(polled.assigned)
                 return polled
@@ -103,6 +108,7 @@ class KafkaReader:
         except (ValueError, KeyError, kafka_errors.KafkaError):
             return  # revoked meanwhile
         self._lost.pop(partition, None)
+        self.unreadable.pop(partition, None)
         self._sought[partition] = number
         self._positions[partition] = offset
         self._run(partition)
@@ -135,27 +141,38 @@ class KafkaReader:
             LOG.warning("leaving the group failed: %s", error)
 
     def _fetch(self, timeout: float, most: int) -> dict[TopicPartition, list[Record]]:
+        take_back_what_was_parked(self._consumer)
         try:
             if not joined(self._consumer, timeout):
                 return {}
             found: dict[TopicPartition, list[Record]] = self._consumer.poll(round(timeout * 1000), most)
         except kafka_errors.NoOffsetForPartitionError:
             self._park_unsought()
-        except DENIED as error:
-            raise translate(error, f"reading {self._topic}") from error
         except Exception as error:  # noqa: BLE001  decoding raises anything
             self._stop(error)
             time.sleep(min(timeout, OUTAGE_PAUSE))
         else:
+            self.trouble = ""
             return found
         return {}
 
     def _stop(self, error: Exception) -> None:
         stopped = why_stopped(error, self._consumer)
         if not stopped:
-            LOG.info("polling Kafka failed, trying again: %s: %s", type(error).__name__, error)
+            trouble = try_again(error, self._consumer)
+            self.trouble = trouble if isinstance(error, (*DENIED, CantFetch)) else ""
+            LOG.info("polling Kafka failed, trying again: %s", trouble)
+        if isinstance(error, CantRead):
+            self._stand_at(error.tp, error.found)
         for tp, reason in stopped.items():
             self._lose(tp.partition, reason)
+
+    def _stand_at(self, tp: TopicPartition, found: Unreadable) -> None:
+        """What lies before it (markers, aborted records) has been read."""
+        if tp.partition in self._sought:
+            self.unreadable[tp.partition] = found
+            with suppress(ValueError, KeyError, kafka_errors.KafkaError):
+                self._consumer.seek(tp, found.start)
 
     def _settle(self, fetched: Mapping[TopicPartition, list[Record]]) -> Polled:
         """What belongs to assignments sought; one look at the assignments, so that it agrees."""
@@ -175,7 +192,7 @@ class KafkaReader:
         stop = self._position(partition, records[-1].offset + 1 if records else start)
         if records and not start <= records[0].offset <= records[-1].offset < stop:
             self._lose(partition, f"the client jumped from position {start} to {records[0].offset}")
-        if partition in self._lost or stop <= start:
+        if partition in self._lost.keys() - self.unreadable.keys() or stop <= start:
             return None
         return Batch(records, start, stop)
 
@@ -190,6 +207,7 @@ class KafkaReader:
         for partition in [p for p, number in self._sought.items() if assigned.get(p) != number]:
             del self._sought[partition], self._positions[partition]
             self._lost.pop(partition, None)
+            self.unreadable.pop(partition, None)
         for partition in [p for p, number in self._paused.items() if assigned.get(p) != number]:
             del self._paused[partition]
 

@@ -9,13 +9,19 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
-from processor.errors import LogDiverged, LogRefused, LogUnavailable, TopicMissing, UnlearnError
-from processor.log.protocol import Batch, Entry, Header, Polled, Record, TopicSpec
+from processor.errors import (
+    LogDiverged,
+    LogRefused,
+    LogUnavailable,
+    LogUnreadable,
+    TopicMissing,
+    UnlearnError,
+)
+from processor.log.memory_partition import Partition
+from processor.log.protocol import Batch, Entry, Header, Polled, Record, TopicSpec, Unreadable
 
 READ_CHUNK = 2000
 
@@ -23,46 +29,6 @@ READ_CHUNK = 2000
 def wall_clock() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(slots=True)
-class Partition:
-    """Entries in offset order; start <= every offset < end."""
-
-    entries: list[Entry] = field(default_factory=list)
-    start: int = 0
-    end: int = 0
-
-    def append(self, entry: Entry) -> None:
-        self.entries.append(entry)
-        self.end = entry.offset + 1
-
-    def slice(self, start: int, stop: int, most: int) -> list[Entry]:
-        first = self._at(start)
-        return self.entries[first : min(self._at(stop), first + most)]
-
-    def truncate(self, start: int) -> None:
-        del self.entries[: self._at(start)]
-        self.start, self.end = start, max(self.end, start)
-
-    def cut(self, end: int) -> None:
-        del self.entries[self._at(end) :]
-        self.end = end
-
-    def compact(self) -> None:
-        """Keeps the newest entry of each key, and what has none."""
-        newest = {entry.key: entry.offset for entry in self.entries}
-        self.entries = [e for e in self.entries if e.key is None or newest[e.key] == e.offset]
-
-    def why_lost(self, position: int) -> str | None:
-        if position < self.start:
-            return f"position {position} is below the log's start {self.start}"
-        if position > self.end:
-            return f"position {position} is beyond the log's end {self.end}"
-        return None
-
-    def _at(self, offset: int) -> int:
-        return bisect_left(self.entries, offset, key=lambda entry: entry.offset)
 
 
 class Topic:
@@ -101,7 +67,11 @@ class MemoryLog:
             stop = min(stop, self.partition(topic, partition).end)
         while start < stop:
             with self.changed:
-                found = self.partition(topic, partition).slice(start, stop, READ_CHUNK)
+                place = self.partition(topic, partition)
+                spoilt = place.spoilt_from(start)
+                found = place.slice(start, min(stop, spoilt.start) if spoilt else stop, READ_CHUNK)
+            if not found and spoilt and max(start, spoilt.start) < stop:
+                raise LogUnreadable(f"{topic}/{partition}: {spoilt.reason}", max(start, spoilt.start))
             yield from found
             start = found[-1].offset + 1 if found else stop
 
@@ -158,6 +128,12 @@ class MemoryLog:
         with self.changed:
             self.partition(topic, partition).cut(end)
             self.changed.notify_all()
+
+    def spoil(self, topic: str, partition: int, start: int, stop: int) -> None:
+        """Makes what lies in [start, stop) unreadable, as a batch in an unknown codec is."""
+        with self.changed:
+            reason = f"the records at position {start} can't be decoded (spoilt)"
+            self.partition(topic, partition).spoilt.append(Unreadable(start, stop, reason, intact=True))
 
     def compact(self, topic: str) -> None:
         with self.changed:
@@ -225,6 +201,7 @@ class MemoryReader:
         self._positions: dict[int, int] = {}
         self._paused: set[int] = set()
         self._closed = False
+        self.trouble = ""
         log.join(self)
 
     def take_over(self, partitions: range) -> None:
@@ -287,7 +264,17 @@ class MemoryReader:
     def _lost(self) -> dict[int, str]:
         places = self._places()
         reasons = {p: places[p].why_lost(at) for p, at in self._positions.items() if p < len(places)}
-        return {p: reason for p, reason in reasons.items() if reason is not None}
+        return {p: reason for p, reason in reasons.items() if reason is not None} | {
+            partition: run.reason for partition, run in self.unreadable.items()
+        }
+
+    @property
+    def unreadable(self) -> dict[int, Unreadable]:
+        places = self._places()
+        found = {p: places[p].spoilt_from(at) for p, at in self._positions.items() if p < len(places)}
+        return {
+            p: run._replace(start=at) for p, run in found.items() if run and run.start <= (at := self._positions[p])
+        }
 
     def _running(self) -> list[int]:
         """Sought, within the log, not paused; the one that waited longest first."""
@@ -309,9 +296,11 @@ class MemoryReader:
 
 
 def _batch(place: Partition, start: int, most: int) -> Batch:
-    found = place.slice(start, place.end, most)
+    spoilt = place.spoilt_from(start)
+    end = spoilt.start if spoilt else place.end
+    found = place.slice(start, end, most)
     full = len(found) == most
-    stop = found[-1].offset + 1 if found and full else start if full else place.end
+    stop = found[-1].offset + 1 if found and full else start if full else end
     return Batch(found, start, stop)
 
 

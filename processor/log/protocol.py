@@ -4,7 +4,8 @@ Two implementations keep it: `processor.log.kafka` (a broker) and `processor.log
 Offsets have gaps (transaction markers, compaction), so every batch is an interval of fetch positions.
 No call blocks without bound: each ends within its timeout, or within the request timeout of the settings.
 Unless said otherwise a call raises LogUnavailable when the cluster gives no answer, TopicMissing when the
-topic isn't there, and LogRefused when the cluster answers no (rights, sizes).
+topic isn't there, LogDenied while the cluster refuses rights or the login, and LogRefused when it answers no to
+what was asked (sizes, names).
 """
 
 from __future__ import annotations
@@ -70,14 +71,28 @@ class Batch(NamedTuple):
     stop: int
 
 
+class Unreadable(NamedTuple):
+    """A run of offsets [start, stop) whose records can't be decoded: the rest of the batch that `start` is in.
+
+    since   when the batch was appended, in ms since 1970 UTC; 0 where it can't tell
+    intact  the batch is as its producer sent it (its checksum is right)
+    """
+
+    start: int
+    stop: int
+    reason: str
+    since: int = 0
+    intact: bool = False
+
+
 class Polled(NamedTuple):
     """What one poll found.
 
     batches   by partition; only of partitions sought since their assignment
     assigned  partition -> assignment number, of all partitions held when the poll returned. Numbers grow and
               are never used twice by a reader; a changed number is a new assignment, to be sought again
-    lost      partition -> why its position is outside of the log. Repeated at every poll until the partition
-              is sought again; nothing is fetched for it, the others go on
+    lost      partition -> why its position is outside of the log, or can't be read. Repeated at every poll until
+              the partition is sought again; nothing is fetched for it, the others go on
     """
 
     batches: Mapping[int, Batch]
@@ -92,8 +107,20 @@ class Reader(Protocol):
         """Waits up to `timeout` seconds for anything to report; 0 looks at what is there.
 
         At most `max_records` records over all partitions. An outage is an empty answer, not an error: the
-        client reconnects by itself. So is a topic that was deleted meanwhile.
+        client reconnects by itself. So is a topic that was deleted meanwhile, and so are rights that were taken
+        away: see `trouble`.
         """
+        ...
+
+    @property
+    def unreadable(self) -> Mapping[int, Unreadable]:
+        """Of the partitions in the last poll's `lost`, those that can't be read, and how far."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why the last poll could read nothing, such as a right that was taken away; it is tried again by
+        itself. Empty where polling goes well."""
         ...
 
     def seek(self, partition: int, offset: int) -> None:
@@ -130,8 +157,9 @@ class Tail(Protocol):
     def poll(self, timeout: float) -> list[Record]:
         """The next records in offset order; [] after `timeout` seconds without any.
 
-        Raises LogDiverged when the position is outside of the log (truncated, or made again).
-        An outage is an empty answer.
+        Raises LogDiverged when the position is outside of the log (truncated, or made again), or can't be read
+        though it may be ours. What others put there and can't be decoded is passed over.
+        An outage is an empty answer, and so are rights that were taken away.
         """
         ...
 
@@ -207,7 +235,7 @@ class Log(Protocol):
         Gaps are passed over; what the log no longer has (below its start) or does not have yet (at or beyond
         its end when the call is made) is left out: compare with `bounds` where that matters. Lazy: close the
         generator or run it out to free its consumer. Raises LogUnavailable when nothing moves for the
-        request timeout.
+        request timeout, LogUnreadable at what can't be decoded.
         """
         ...
 
