@@ -4,7 +4,8 @@ Whoever asks owns no token, so nothing of the partition's own tables is written:
 own, as field -> value, until the owner obeys it by a script like any other.
 
     retry:SHARD       ""          train a shard in quarantine again
-    resolve:OFFSET    a verdict   close a possible deletion that could not be read
+    resolve:OFFSET    a verdict   close a possible deletion that could not be read; where OFFSET is the place at which
+                                  the partition stands because nothing can be read there, step over that
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from processor.log.protocol import Unreadable
 from processor.plan import DEAD
-from processor.view import Change, View
+from processor.skipped import Runs, holds, runs_of, with_run
+from processor.view import Change, Unresolved, View
 
-__all__ = ["VERDICTS", "Obeyed", "obey", "resolve", "retry"]
+__all__ = ["VERDICTS", "Obeyed", "obey", "resolve", "retry", "steps_over"]
 
 VERDICTS = {
     "sent": "resolved: a readable deletion was sent instead",
@@ -44,6 +47,25 @@ def resolve(offset: int, verdict: str) -> tuple[str, str]:
     return f"resolve:{offset}", verdict
 
 
+def steps_over(
+    view: View, run: Unreadable, asked: Mapping[str, str], skips: Runs, forget_within: float
+) -> Change | None:
+    """What changes when the run at which the partition stands is stepped over; None where nobody asked for it.
+
+    `skips`: what an earlier owner was asked to step over. What lay there may hold deletions: it stays unresolved,
+    `forget_within` seconds from when it came to its deadline.
+    """
+    field = f"resolve:{run.start}"
+    if run.start != view.applied or (asked.get(field) not in VERDICTS and not holds(skips, run.start)):
+        return None
+    reason = f"stepped over up to {run.stop}: {run.reason}"
+    change = Change()
+    change.put("meta", "skipped", with_run(runs_of(view.meta), run.start, run.stop))
+    change.put("unresolved", run.start, Unresolved(reason, run.since + round(forget_within * 1000), run.since))
+    change.put("outbox", run.start, [DEAD, reason])
+    return change
+
+
 def obey(view: View, asked: Mapping[str, str]) -> Obeyed:
     """Total: a wish that makes no sense, or that has been fulfilled, is done with."""
     done = Obeyed([], Change(), [], [])
@@ -53,6 +75,9 @@ def obey(view: View, asked: Mapping[str, str]) -> Obeyed:
         if kind == "retry" and number in view.crashes:
             done.change.drop("crashes", number)
             done.retried.append(number)
+        if kind == "resolve" and number == view.applied and value in VERDICTS:
+            # Whether nothing can be read there is known once it was tried; see `steps_over`.
+            continue
         if kind == "resolve" and number in view.unresolved and value in VERDICTS:
             if number in view.outbox:
                 # What it is still owed comes first: its dead letter.

@@ -12,9 +12,11 @@ from processor.errors import LogDiverged, Refused
 from processor.identity import check_identity
 from processor.log.protocol import Log, Record
 from processor.owned import Owned
+from processor.reread import read_but
 from processor.results import Published
 from processor.routing import Digests
 from processor.settings import Settings
+from processor.skipped import runs_of
 from processor.slices import Members
 from processor.state.redis import PartitionState, Token
 from processor.store import Store
@@ -65,6 +67,7 @@ class Claimer:
         owned = Owned(partition, token, state, view)
         self._take_up_open_slice(owned, start)  # 5
         owned.catch_up_to = published.highest_applied  # 6
+        owned.skips = published.manifest.skipped if published.manifest else ()
         if owned.catching_up:
             owned.counters["rolled_back"] += 1
         return owned
@@ -137,5 +140,6 @@ class Claimer:
                     f"partition {owned.partition}: rows from offset {begin} on are in no file yet, "
                     f"and the log starts at {start}: its retention is too short"
                 )
-            records = self._log.read(self._topic, owned.partition, begin, view.applied)
+            skipped = runs_of(view.meta)
+            records = read_but(self._log, self._topic, owned.partition, begin, view.applied, skipped)
             self._restore(owned, tail, records)

@@ -20,7 +20,7 @@ from processor.settings import Settings
 from processor.slices import NO_SUBJECT, Members
 from processor.state.memberships import lookup_reads, parse_lookups, write_holes, write_members
 from processor.triage import Addressed, Deletion, Insertion, Item, Triage
-from processor.view import slice_start
+from processor.view import Change, slice_start
 
 __all__ = ["Intake"]
 
@@ -51,6 +51,16 @@ class Intake:
         planned = plan(items, self._look_up(owned, items), owned.view, self._frame(owned, stop))
         self._write(owned, planned, records)
         self._remember(owned, planned, records)
+
+    def pass_over(self, owned: Owned, stop: int, more: Change) -> None:
+        """Apply up to `stop` as if nothing lay there, and change this beside it. Raises as `apply` does."""
+        planned = plan((), Lookups({}, {}), owned.view, self._frame(owned, stop))
+        for table, rows in more.tables.items():
+            for key, value in rows.items():
+                planned.change.put(table, key, value)
+        planned.change.ops += more.ops
+        self._write(owned, planned, ())
+        self._remember(owned, planned, ())
 
     def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
         """Steps 2 and 3: parse and route, one record at a time; none stops another."""

@@ -79,6 +79,9 @@ class Manifest(_Message):
     profile: str
     signature: str = ""
     shards: tuple[ShardEntry, ...]
+    skipped: tuple[tuple[int, int], ...] = ()
+    """Runs [start, stop) of offsets that couldn't be decoded and that an operator had stepped over: nothing in
+    them was applied."""
     c: float | None = None
     """P(labelled | positive) by these shards, of a model of positive and unlabelled rows."""
 

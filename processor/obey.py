@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 
-from processor.asks import obey
+from processor.asks import obey, steps_over
+from processor.log.protocol import Unreadable
 from processor.owned import Owned
+from processor.view import Change
 
 __all__ = ["Obeyer"]
 
@@ -18,24 +20,55 @@ _AT_ONCE = 1000
 """Wishes that one script fulfils, so that none is long."""
 
 
-class Obeyer:
-    """Looks every other second."""
+PassOver = Callable[[Owned, int, Change], None]
+"""Applies up to an offset as if nothing lay there, with a change beside it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+
+class Obeyer:
+    """Looks every other second. `forget_within`: seconds to the deadline of what is stepped over."""
+
+    def __init__(self, pass_over: PassOver, forget_within: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pass_over = pass_over
+        self._forget_within = forget_within
         self._clock = clock
         self._look_at: dict[int, float] = {}
 
     def turn(self, owned: Owned) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
         now = self._clock()
-        if owned.catching_up or now < self._look_at.get(owned.partition, 0.0):
+        if (owned.catching_up and not owned.blocked) or now < self._look_at.get(owned.partition, 0.0):
             return
         self._look_at[owned.partition] = now + _LOOK_EVERY
         key = owned.state.keys.of("asked")
         reply = owned.read([("HGETALL", key)])[0]
         pairs = islice(zip(reply[::2], reply[1::2], strict=True), _AT_ONCE)
         # Whatever somebody wrote there has a reading, and is named again byte for byte.
-        done = obey(owned.view, {field.decode("latin-1"): value.decode("latin-1") for field, value in pairs})
+        asked = {field.decode("latin-1"): value.decode("latin-1") for field, value in pairs}
+        if owned.blocked is not None and self._step_over(owned, owned.blocked, asked):
+            return
+        if not owned.catching_up:
+            self._obey(owned, asked)
+
+    def _step_over(self, owned: Owned, run: Unreadable, asked: Mapping[str, str]) -> bool:
+        run = run._replace(since=run.since or round(time.time() * 1000))
+        change = steps_over(owned.view, run, asked, owned.skips, self._forget_within)
+        if change is None:
+            return False
+        change.ops.append(("HDEL", owned.state.keys.of("asked"), f"resolve:{run.start}"))
+        self._pass_over(owned, run.stop, change)
+        owned.counters["stepped_over"] += run.stop - run.start
+        _log.warning(
+            "partition %d: offsets %d to %d are stepped over, and stay unresolved: %s",
+            owned.partition,
+            run.start,
+            run.stop - 1,
+            run.reason,
+        )
+        return True
+
+    def _obey(self, owned: Owned, asked: Mapping[str, str]) -> None:
+        key = owned.state.keys.of("asked")
+        done = obey(owned.view, asked)
         if not done.fields:
             return
         done.change.ops.append(("HDEL", key, *(field.encode("latin-1") for field in done.fields)))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from itertools import islice
 
-from processor.errors import LogRefused
+from processor.errors import LogRefused, LogUnavailable
 from processor.events import Delete, Insert
 from processor.given_up import leave_open
 from processor.log.protocol import Log, Producer, Record
@@ -20,7 +20,7 @@ from processor.manifest import Receipt
 from processor.owned import Owned
 from processor.parsing import Parser
 from processor.plan import ACCEPTED, COPIES, DEAD, HOME
-from processor.reread import GONE, lost_at, records_at
+from processor.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from processor.routing import Digests, Origin, event_key, home, origin_header
 from processor.settings import Settings
 from processor.view import Change
@@ -59,16 +59,18 @@ class Outbox:
         return held | records_at(self._log, self._settings.events_topic, owned.partition, lacking)
 
     def _let_go(self, owned: Owned, offsets: list[int]) -> None:
-        """What retention took can't be sent: a dead letter says so, without the record's digest."""
-        lost = lost_at(self._log, self._settings.events_topic, owned.partition, offsets)
+        """What retention took, or can't be decoded, can't be sent: a dead letter says so, without its digest."""
+        place = self._log, self._settings.events_topic, owned.partition
+        lost = lost_at(*place, offsets)
+        spoilt = unreadable_at(*place, [offset for offset in offsets if offset not in lost])
         change = Change()
-        for offset in islice(lost, _AT_ONCE):
+        for offset in islice(lost | spoilt, _AT_ONCE):
             due = owned.view.outbox[offset]
             if due[0] == DEAD:
                 letter = self._dead_letter(owned.partition, offset, due[1], None)
                 owned.sending[offset] = {DEAD: letter}
             else:
-                leave_open(owned.view, change, offset, GONE, nameless=True)
+                leave_open(owned.view, change, offset, GONE if offset in lost else SPOILT, nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
@@ -110,7 +112,7 @@ class Outbox:
                 copies = {name: sent.result() for name, sent in sends.items() if name.isdecimal()}
                 change.put("pending", offset, pending._replace(copies=copies))
             owned.counters["accepted"] += ACCEPTED in due
-        elif due[0] != DEAD and any(isinstance(error, LogRefused) for error in errors):
+        elif due[0] != DEAD and any(map(_is_final, errors)):
             leave_open(owned.view, change, offset, "the log refuses to take it where it belongs")
 
     def _forward(self, record: Record, partition: int) -> Future[int]:
@@ -127,3 +129,8 @@ class Outbox:
     def _dead_letter(self, partition: int, offset: int, reason: str, digest: str | None) -> Future[int]:
         letter = {"partition": partition, "offset": offset, "digest": digest, "reason": reason}
         return self._producer.send(self._settings.dead_letters_topic, 0, None, json.dumps(letter).encode())
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether it is the record itself that is refused: rights and logins may be given back."""
+    return isinstance(error, LogRefused) and not isinstance(error, LogUnavailable)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from processor.jobs import Job, Trained
 from processor.ledger import Kill
-from processor.log.protocol import Record
+from processor.log.protocol import Record, Unreadable
 from processor.manifest import Manifest
+from processor.skipped import Runs
 from processor.slices import OpenRows
 from processor.state.redis import Op, PartitionState, Token
 from processor.view import Change, View
@@ -91,6 +92,12 @@ class Owned:
     tailed_at: float = 0.0
     store_at: float = float("-inf")
     """When steps that need the store are tried again, after it was away (monotonic)."""
+    blocked: Unreadable | None = None
+    """Where the log can't be read on: nothing more is applied until it can, or is stepped over."""
+    blocked_at: float = 0.0
+    """When it was last found so (monotonic)."""
+    skips: Runs = ()
+    """What an earlier owner had stepped over, by its newest manifest."""
     paused: bool = False
     """Its rows that are in no file are too many: nothing more is read for now."""
     files_seen: bool = False

@@ -24,9 +24,10 @@ from processor.manifest import (
 )
 from processor.owned import Owned, Publishing
 from processor.parsing import Parser
-from processor.reread import GONE, lost_at, records_at
+from processor.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from processor.results import Results
 from processor.settings import Settings
+from processor.skipped import runs_of
 from processor.state.redis import DirtyShard
 from processor.view import Change, Pending, View
 
@@ -122,6 +123,7 @@ class Publisher:
             learner=self._learner,
             profile=self._profile,
             shards=shards,
+            skipped=runs_of(owned.view.meta),
             c=label_frequency([entry.summary for entry in shards if entry.summary]),
         )
 
@@ -177,11 +179,13 @@ class Publisher:
         return lacking - owned.event_ids.keys()
 
     def _let_go(self, owned: Owned, nameless: set[int]) -> set[int]:
-        """Nobody is ever told of those that retention took; ops are."""
-        lost = lost_at(self._log, self._settings.events_topic, owned.partition, nameless)
+        """Nobody is ever told of those that retention took, or that can't be decoded any more; ops are."""
+        place = self._log, self._settings.events_topic, owned.partition
+        gone = lost_at(*place, nameless)
+        lost = gone | unreadable_at(*place, nameless - gone)
         change = Change()
         for offset in islice(lost, _AT_ONCE):
-            leave_open(owned.view, change, offset, GONE, nameless=True)
+            leave_open(owned.view, change, offset, GONE if offset in gone else SPOILT, nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])

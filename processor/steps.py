@@ -60,7 +60,7 @@ def make_steps(
         Claimer(settings, log, store, state_of, identity, intake.restore, rebuild=rebuild),
         intake,
         Outbox(settings, log, producer, parser),
-        Obeyer(clock),
+        Obeyer(intake.pass_over, settings.forget_within, clock),
         Repairer(settings, store),
         Sealer(settings, log, producer, store, io, clock),
         Training(settings, trainers, forgets, clock, resumes=learner.resumes),

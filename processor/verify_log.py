@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from models import make_learner
-from processor.errors import LogUnavailable, Refused
+from processor.errors import LogUnavailable, LogUnreadable, Refused
 from processor.identity import identity_hash, identity_of
 from processor.log.protocol import Log, Record
 from processor.manifest import Manifest, ShardEntry
 from processor.reference import Model, Replay, replay
 from processor.report import Progress, Report, ShardVerdict, Verdict
+from processor.reread import read_but
 from processor.results import Results
 from processor.settings import Settings
 
@@ -78,10 +79,22 @@ def verify_log(log: Log, subject: Subject, progress: Progress | None = None, tim
     return Report(tuple(shards), results.version)
 
 
-def replay_log(log: Log, subject: Subject, partition: int, stop: int, progress: Progress | None = None) -> Replay:
-    """The reference's replay of one partition from the model's start up to `stop`."""
+def replay_log(
+    log: Log,
+    subject: Subject,
+    partition: int,
+    stop: int,
+    progress: Progress | None = None,
+    manifest: Manifest | None = None,
+) -> Replay:
+    """The reference's replay of one partition from the model's start up to `stop`.
+
+    What `manifest` says was stepped over is left out, and what can't be decoded ends it where that lies beyond
+    `manifest`. Raises LogUnreadable where it doesn't.
+    """
     start = subject.start(partition)
-    records = log.read(subject.events_topic, partition, start, stop)
+    skipped, applied = (manifest.skipped, manifest.applied) if manifest else ((), stop)
+    records = _up_to_unreadable(read_but(log, subject.events_topic, partition, start, stop, skipped), applied)
     return replay(subject.model, partition, _watched(records, partition, stop, progress))
 
 
@@ -121,7 +134,10 @@ def _verify_partition(
     finding = _incomparable(subject, manifest) or _log_lacks(log, subject, manifest)
     if finding:
         return _for_all(subject, manifest, finding)
-    found = replay_log(log, subject, partition, max(end, manifest.applied), progress)
+    try:
+        found = replay_log(log, subject, partition, max(end, manifest.applied), progress, manifest)
+    except LogUnreadable as error:
+        return _for_all(subject, manifest, ("incomparable", str(error)))
     # Asked again: retention may have taken what was still there before.
     finding = _log_lacks(log, subject, manifest)
     return _for_all(subject, manifest, finding) if finding else judge(subject, found, manifest, end)
@@ -193,6 +209,14 @@ def _verdict(manifest: Manifest, entry: ShardEntry, finding: _Finding) -> ShardV
         rows=entry.rows,
         digest=entry.digest,
     )
+
+
+def _up_to_unreadable(records: Iterable[Record], applied: int) -> Iterator[Record]:
+    try:
+        yield from records
+    except LogUnreadable as error:
+        if error.offset < applied:
+            raise
 
 
 def _watched(records: Iterable[Record], partition: int, stop: int, progress: Progress | None) -> Iterator[Record]:

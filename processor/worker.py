@@ -30,7 +30,7 @@ from processor.errors import (
     StoreUnavailable,
 )
 from processor.inspection import Inspector
-from processor.log.protocol import Batch, Log, Polled
+from processor.log.protocol import Batch, Log, Polled, Unreadable
 from processor.owned import Owned
 from processor.results import Results
 from processor.rivals import gave_counter_twice, overtaken
@@ -51,6 +51,7 @@ _COMMIT_EVERY = 1.0
 _CLAIM_RETRY = 1.0
 _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
+_LOOK_AGAIN = 60.0
 _MOST_OPEN_ROWS = 100_000
 """Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -146,7 +147,11 @@ class Worker:
             self._drop(partition, "no longer assigned")
         self.stopped = {p: why for p, why in self.stopped.items() if p in polled.assigned}
         for partition, why in polled.lost.items():
-            self._stop(partition, why)
+            run = self._reader.unreadable.get(partition)
+            if run is None:
+                self._stop(partition, why)
+            elif partition in self.owned:
+                self._block(self.owned[partition], run)
         sought: set[int] = set()
         for partition, number in () if self._leaving or self.unfit else polled.assigned.items():
             anew = self._numbers.get(partition) != number
@@ -216,6 +221,8 @@ class Worker:
 
     def _drop(self, partition: int, why: str) -> None:
         owned = self.owned.pop(partition)
+        if owned.blocked is not None:
+            self.stopped.pop(partition, None)
         self._training.forget_partition(partition)
         self.counters.update(owned.counters)
         _log.info("partition %d dropped: %s", partition, why)
@@ -227,6 +234,33 @@ class Worker:
         if partition in self.owned:
             self._drop(partition, why)
         self.stopped[partition] = why
+
+    def _block(self, owned: Owned, run: Unreadable) -> None:
+        """What was applied goes on being trained, hidden and published; from time to time it is read again."""
+        partition, now = owned.partition, self._clock()
+        why = (
+            f"{run.reason}; what lies behind waits. To step over offsets {run.start} to {run.stop - 1}: "
+            f"unlearn resolve {partition}/{run.start} --none, or --sent"
+        )
+        if self.stopped.get(partition) != why:
+            _log.error("partition %d is stopped: %s", partition, why)
+            owned.state.mark_stopped(why, run.start)
+            self.stopped[partition] = why
+        if owned.blocked is None:
+            owned.blocked_at = now
+        elif now - owned.blocked_at >= _LOOK_AGAIN:
+            owned.blocked_at = now
+            self._reader.seek(partition, owned.view.applied)
+        owned.blocked = run
+
+    def _unblock(self, owned: Owned) -> None:
+        """Once its place was read after all, or stepped over."""
+        if owned.blocked is None or owned.view.applied <= owned.blocked.start:
+            return
+        owned.blocked = None
+        owned.state.mark_stopped("")
+        self.stopped.pop(owned.partition, None)
+        self._reader.seek(owned.partition, owned.view.applied)
 
     # -- the steps
 
@@ -252,6 +286,7 @@ class Worker:
             self._with_store(owned, self._rewrite)  # 12
         self._guarded(owned, self._publisher.send_receipts, self.results)
         self._guarded(owned, self._obeyer.turn)
+        self._unblock(owned)
         self._with_store(owned, self._sweeper.clean_up)
         self._guarded(owned, self._publisher.heartbeat)
 
@@ -304,6 +339,8 @@ class Worker:
             _log.error("partition %d waits: %s", owned.partition, error)
         except LogUnavailable as error:
             _log.warning("partition %d: %s", owned.partition, error)
+        except Refused as error:
+            self._stop(owned.partition, str(error))
 
     def _keep_house(self) -> None:
         now = self._clock()

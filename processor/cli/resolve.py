@@ -35,7 +35,10 @@ def command(ctx: click.Context, places: tuple[str, ...], sent: bool, none: bool,
 
     Or that could not be sent on. Close one at PARTITION/OFFSET after you have sent its sender's wish as a readable
     deletion (--sent), or found that it was none (--none). That is told to the dead-letter topic, where its reason
-    was. It stays closed unless Redis is rolled back or built anew: then it is open again.
+    was. It stays closed unless Redis is rolled back or built anew: then it is open again. Where a partition is
+    stopped at records that can't be decoded, its place steps over them; what lay there then stays open as one
+    possible deletion.
+
 
     \b
     Examples:
@@ -59,13 +62,16 @@ def _open(client: redis.Redis, settings: Settings) -> dict[int, View]:
 
 def _close(client: redis.Redis, settings: Settings, places: tuple[str, ...], verdict: str, wait: float) -> int:
     from processor.asks import resolve
+    from processor.state.redis import states
 
+    state_of = states(client, settings.model)
     named: dict[int, list[int]] = {}
     for partition, offset in map(_place, places):
         named.setdefault(partition, []).append(offset)
     for partition, view in tables(client, settings.model, named).items():
+        stands_at = state_of(partition).unreadable()
         for offset in named[partition]:
-            if offset not in view.unresolved:
+            if offset not in view.unresolved and offset != stands_at:
                 raise InputInvalid(f"nothing is unresolved at {partition}/{offset}; `unlearn resolve` lists what is")
     wishes = {p: dict(resolve(offset, verdict) for offset in offsets) for p, offsets in named.items()}
     return ask_and_wait(client, settings.model, wishes, wait)

@@ -5,6 +5,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:meta         hash: identity, token, applied, writes, counts, what was published
     {model:partition}:redo         the writes of a script that has begun; replayed by the next if it didn't end
     {model:partition}:stopped      why its owner stopped; for those who look
+    {model:partition}:unreadable   the offset at which it stands since nothing can be read there, if that is why
     {model:partition}:trouble      what its owner waits for, such as room in the store; expires by itself
     {model:partition}:asked        hash: what operators ask of the owner; see `processor.asks`
     {model:partition}:register     the newest manifest's bytes, as they go to the results topic

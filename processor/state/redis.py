@@ -84,10 +84,15 @@ class PartitionState:
             )
         return int(answer[1]) if answer[0] == b"HIGHER" else None
 
-    def mark_stopped(self, why: str) -> None:
-        """Leave word for others that the partition's owner stopped, or with "" that it goes on; best effort."""
+    def mark_stopped(self, why: str, unreadable: int | None = None) -> None:
+        """Leave word for others that the partition's owner stopped, or with "" that it goes on; best effort.
+
+        `unreadable`: the offset from which nothing can be read, where that is why.
+        """
+        words = {"stopped": why, "unreadable": "" if unreadable is None else str(unreadable)}
         with contextlib.suppress(redis.RedisError):
-            self._redis.set(self.keys.of("stopped"), why) if why else self._redis.delete(self.keys.of("stopped"))
+            for name, word in words.items():
+                self._redis.set(self.keys.of(name), word) if word else self._redis.delete(self.keys.of(name))
 
     def mark_trouble(self, why: str) -> None:
         """Leave word of what the owner waits for; it goes by itself once it isn't said again. Best effort."""
@@ -109,6 +114,14 @@ class PartitionState:
             return (self._redis.get(self.keys.of("stopped")) or b"").decode()  # type: ignore[union-attr]
         except redis.RedisError as error:
             raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
+
+    def unreadable(self) -> int | None:
+        """The offset from which its owner can read nothing; None if it can. Raises StateUnavailable."""
+        try:
+            found = self._redis.get(self.keys.of("unreadable"))
+        except redis.RedisError as error:
+            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
+        return int(found) if found else None
 
     def load(self) -> dict[str, dict[bytes, bytes]]:
         """The hashes that the owner mirrors, by name. Call it after a claim: nobody else writes then."""
