@@ -39,7 +39,6 @@ def command(ctx: click.Context, places: tuple[str, ...], sent: bool, none: bool,
     stopped at records that can't be decoded, its place steps over them; what lay there then stays open as one
     possible deletion.
 
-
     \b
     Examples:
       unlearn resolve

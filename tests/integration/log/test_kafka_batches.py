@@ -144,9 +144,10 @@ def test_every_partition_is_read_again_after_a_pause_of_all(rig: KafkaRig) -> No
         for partition in range(partitions):
             reader.seek(partition, 0)
 
-        def keep(polled: Any) -> None:
+        def keep(polled: Any) -> bool:
             for partition, batch in polled.batches.items():
                 got[partition].append(batch)
+            return all(batches and batches[-1].stop == each for batches in got.values())
 
         # Given all but one are paused in the midst of what the client holds of them, and that one at its end.
         halted: set[int] = set()
@@ -163,7 +164,7 @@ def test_every_partition_is_read_again_after_a_pause_of_all(rig: KafkaRig) -> No
         keep(reader.poll(0.2, 20))
         for partition in range(partitions):
             reader.resume(partition)
-        poll_until(reader, lambda polled: keep(polled) or all(b[-1].stop == each for b in got.values()))
+        poll_until(reader, keep)
     for batches in got.values():
         assert_contiguous(batches, 0)
         assert values(batches) == numbered(each)
