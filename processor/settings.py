@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -23,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processor.durations import parse_duration
+from processor.redis_url import RedisAddress, read_redis_url
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
@@ -64,7 +64,7 @@ class KafkaSettings(_Frozen):
 
     bootstrap_servers: str = Field(
         "127.0.0.1:9092",
-        pattern=r"^[^\s,]+:\d{1,5}(,[^\s,]+:\d{1,5})*$",
+        pattern=r"^[^\s,@]+:\d{1,5}(,[^\s,@]+:\d{1,5})*$",
         description="host:port of the brokers to start from, separated by commas",
     )
     group_id: str | None = Field(
@@ -113,33 +113,34 @@ class RedisSettings(_Frozen):
 
     url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="redis://[user:password@]host:port/database, rediss:// for TLS",
+        description="redis://[user:password@]host:port/database, rediss:// for TLS, unix:///path for a socket",
+    )
+    unchecked: bool = Field(
+        False,
+        description="true: use a Redis that tells neither by INFO nor by CONFIG whether it is a master and never "
+        "evicts; whoever runs it answers for both",
     )
 
     @field_validator("url")
     @classmethod
     def _is_redis(cls, url: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(url.get_secret_value())
-            known = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            known = False
-        if not known:
-            raise ValueError("not a URL such as redis://127.0.0.1:6379/0")
+        read_redis_url(url.get_secret_value())
         return url
 
+    @property
+    def address(self) -> RedisAddress:
+        return read_redis_url(self.url.get_secret_value())
+
     def shown_url(self) -> str:
-        """The URL without its user and password."""
-        parts = urlsplit(self.url.get_secret_value())
-        host = parts.netloc.rpartition("@")[2]
-        return parts._replace(netloc=f"***@{host}" if "@" in parts.netloc else host, query="").geturl()
+        """Host and port, or the socket: all of it that is ever shown."""
+        return str(self.address)
 
 
 class StoreSettings(_Frozen):
     """Where slice files, checkpoints and published states are."""
 
     url: str = Field(
-        pattern=r"^[a-z][a-z0-9+]*://.+",
+        pattern=r"^[a-z][a-z0-9+]*://([^@/]+|[^@/]*/.*)$",
         description="URL of the folder of slice files and states; unset: a folder in services_dir",
     )
 

@@ -6,7 +6,6 @@ import secrets
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import unquote, urlsplit
 
 from processor.errors import SettingsError
 from processor.settings import Settings
@@ -44,18 +43,14 @@ def kafka_address(settings: Settings) -> Address:
 
 
 def redis_address(settings: Settings) -> Address:
-    """Redis' address; SettingsError if the settings name another machine, TLS or a named user."""
+    """Redis' address; SettingsError if the settings name another machine, a socket, TLS or a named user."""
     name = "UNLEARN_REDIS__URL"
-    parts = urlsplit(settings.redis.url.get_secret_value())
-    if parts.scheme != "redis" or parts.username:
-        raise SettingsError(f"{name}: a local Redis has no TLS and no named users, as in redis://127.0.0.1:6379/0")
-    return _local(name, parts.hostname or "127.0.0.1", parts.port or 6379)
-
-
-def redis_password(settings: Settings) -> str | None:
-    """The password in Redis' URL."""
-    password = urlsplit(settings.redis.url.get_secret_value()).password
-    return unquote(password) if password else None
+    found = settings.redis.address
+    if found.socket or found.tls or found.username:
+        raise SettingsError(
+            f"{name}: a local Redis has a port, no TLS and no named users, as in redis://127.0.0.1:6379/0"
+        )
+    return _local(name, found.host, found.port)
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import redis
 
 from processor.errors import ServiceUnavailable
-from processor.services.address import redis_address, redis_password
+from processor.services.address import redis_address
 from processor.services.process import LocalProcess
 from processor.services.protocol import Say, wait_until
 from processor.settings import Settings
@@ -28,7 +28,7 @@ class LocalRedis:
     def __init__(self, settings: Settings) -> None:
         self.address = redis_address(settings)
         self._url = settings.redis.url.get_secret_value()
-        self._password = redis_password(settings)
+        self._password = settings.redis.address.password
         self._process = LocalProcess(settings.services_dir / "redis")
 
     def up(self, say: Say) -> str:

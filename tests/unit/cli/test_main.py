@@ -114,7 +114,7 @@ def test_settings_show_value_and_origin(environment: pytest.MonkeyPatch, capsys:
     found = _settings_json(capsys)
     assert found["seal_after"] == {"value": "PT1M", "from": "environment"}
     assert found["forget_within"] == {"value": "P30D", "from": "default"}
-    assert found["redis.url"]["value"] == "redis://127.0.0.1:6379/0"
+    assert found["redis.url"]["value"] == "127.0.0.1:6379"
     assert found["secret"] == {"value": None, "from": "default"}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from processor.errors import SettingsError
-from processor.services.address import Address, kafka_address, redis_address, redis_password
+from processor.services.address import Address, kafka_address, redis_address
 from processor.services.broker import node_config
 from processor.services.jars import kafka_version
 from processor.settings import Settings
@@ -20,7 +20,7 @@ def test_addresses_are_those_of_the_settings() -> None:
     assert kafka_address(settings) == Address("127.0.0.1", 9)
     assert redis_address(settings) == Address("::1", 6379)
     assert str(redis_address(settings)) == "[::1]:6379"
-    assert redis_password(settings) == "p@"
+    assert settings.redis.address.password == "p@"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,9 @@ def test_only_one_plain_broker_on_this_machine_is_local(kafka: dict[str, str]) -
         kafka_address(_settings(kafka=kafka))
 
 
-@pytest.mark.parametrize("url", ["rediss://127.0.0.1", "redis://10.0.0.1:6379", "redis://me:pw@127.0.0.1"])
+@pytest.mark.parametrize(
+    "url", ["rediss://127.0.0.1", "redis://10.0.0.1:6379", "redis://me:pw@127.0.0.1", "unix://:pw@/run/redis.sock"]
+)
 def test_only_a_plain_redis_on_this_machine_is_local(url: str) -> None:
     with pytest.raises(SettingsError, match="UNLEARN_REDIS__URL") as error:
         redis_address(_settings(redis={"url": url}))
