@@ -11,6 +11,8 @@ UnlearnError
 │   ├── LogUnavailable
 │   │   └── LogDenied     ... for want of rights or by a wrong login            exit 77
 │   ├── StateUnavailable
+│   │   └── StateDenied       Redis says no: login, rights, TLS, database       exit 77
+│   │       └── StateUnsupported  a Redis of another kind: Cluster, Sentinel    exit 65
 │   ├── StoreUnavailable
 │   │   └── ArtefactMissing   the store answers: it has no such file
 │   └── ServiceUnavailable    a local service can't be started here
@@ -77,6 +79,16 @@ class LogUnavailable(Unavailable):
 
 class StateUnavailable(Unavailable):
     pass
+
+
+class StateDenied(StateUnavailable):
+    """A login, a right, TLS or a database is refused: final for who starts, waited out by who runs."""
+
+    exit_code = 77
+
+
+class StateUnsupported(StateDenied):
+    exit_code = 65
 
 
 class StoreUnavailable(Unavailable):

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import redis
 
-from processor.errors import Refused, StateUnavailable, TopicMissing
+from processor.errors import Refused, TopicMissing
 from processor.identity import check_identity
 from processor.log.protocol import Log
 from processor.settings import Settings
 from processor.state.fitness import look, redis_problems
 from processor.state.redis import PartitionState
+from processor.state.refusals import place_of
 from processor.view import View
 
 __all__ = ["check_all", "check_redis", "check_topics"]
@@ -24,8 +25,8 @@ def check_all(
     settings: Settings, log: Log, client: redis.Redis, state_of: Callable[[int], PartitionState], identity: str
 ) -> None:
     """Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable; nothing was consumed."""
+    check_redis(client, unchecked=settings.redis.unchecked)
     check_topics(settings, log)
-    check_redis(client)
     for partition in range(settings.partitions):
         stored = View(state_of(partition).load()).meta.get("identity")
         if stored is not None:
@@ -51,16 +52,11 @@ def check_topics(settings: Settings, log: Log) -> None:
             )
 
 
-def check_redis(client: redis.Redis) -> None:
-    """Raises Refused where Redis could lose or drop what it holds; warns where it isn't persistent."""
-    try:
-        problems, warnings = redis_problems(*look(client))
-    except redis.RedisError as error:
-        raise StateUnavailable(
-            f"Redis does not answer ({type(error).__name__}): check UNLEARN_REDIS__URL, or start one with: "
-            "unlearn services up"
-        ) from error
+def check_redis(client: redis.Redis, *, unchecked: bool = False) -> None:
+    """Raises Refused where Redis could lose or drop what it holds, StateUnavailable; warns where it isn't
+    persistent, and, if it may be used `unchecked`, where it doesn't tell."""
+    problems, warnings = redis_problems(look(client), unchecked=unchecked)
     for warning in warnings:
         _log.warning("%s", warning)
     if problems:
-        raise Refused(f"Redis can't be used: {'; '.join(problems)}")
+        raise Refused(f"Redis at {place_of(client)} can't be used: {'; '.join(problems)}")

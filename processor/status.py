@@ -10,7 +10,7 @@ from typing import Any, Literal
 import redis
 
 from processor.compose import entries
-from processor.errors import LogUnavailable, StateUnavailable
+from processor.errors import LogUnavailable
 from processor.log.protocol import Log, Record
 from processor.preflight import check_topics
 from processor.quarantine import quarantined
@@ -193,11 +193,9 @@ class StatusReader:
         self._tail.close()
 
     def _redis(self) -> tuple[str, ...]:
-        try:
-            info, config = look(self._client)
-        except redis.RedisError as error:
-            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
-        return (*redis_problems(info, config)[0], *redis_shortages(info))
+        facts = look(self._client)
+        problems, _ = redis_problems(facts, unchecked=self._settings.redis.unchecked)
+        return (*problems, *redis_shortages(facts))
 
     def _held(self, partition: int) -> tuple[View, str | None, str | None]:
         """The partition's tables, why it stopped, what it waits for."""

@@ -98,6 +98,7 @@ class Worker:
         self._collect_at = self._commit_at = clock()
         self._fit_at = clock() + _FITNESS_EVERY
         self._inspect_at = clock() + _INSPECT_EVERY
+        self._unheard = ""
         self.unfit = ""
         """Why Redis can't be used, though it answers; looked at again and again."""
 
@@ -328,7 +329,7 @@ class Worker:
         try:
             step(owned, *args)
         except (Fenced, RolledBack, *_OUTAGES) as error:
-            self.counters[_NAMES[type(error)]] += 1
+            self.counters[_counter_of(error)] += 1
             self._claim_at[owned.partition] = self._clock() + _CLAIM_RETRY * isinstance(error, _OUTAGES)
             self._drop(owned.partition, str(error))
         except StoreUnavailable as error:
@@ -363,9 +364,11 @@ class Worker:
             return
         self._fit_at = now + (_CLAIM_RETRY if self.unfit else _FITNESS_EVERY)
         try:
-            problems, _ = redis_problems(*look(self._client))
-        except redis.RedisError:
+            problems, _ = redis_problems(look(self._client), unchecked=self._settings.redis.unchecked)
+        except StateUnavailable as error:
+            self._say_once(str(error))
             return
+        self._say_once("")
         unfit = "; ".join(problems)
         if unfit and unfit != self.unfit:
             self.counters["unfit"] += 1
@@ -373,6 +376,12 @@ class Worker:
             for partition in list(self.owned):
                 self._drop(partition, "Redis can't be used")
         self.unfit = unfit
+
+    def _say_once(self, unheard: str) -> None:
+        """A member without partitions asks Redis nothing else: what it says is told here."""
+        if unheard and unheard != self._unheard:
+            _log.warning("%s", unheard)
+        self._unheard = unheard
 
     @property
     def _patience(self) -> float:
@@ -386,6 +395,10 @@ _NAMES = {
     StateUnavailable: "state_lost",
     ArtefactInvalid: "artefacts_invalid",
 }
+
+
+def _counter_of(error: Exception) -> str:
+    return next(name for kind, name in _NAMES.items() if isinstance(error, kind))
 
 
 def _waiting(step: Callable[[Owned], None]) -> Callable[[Owned], None]:

@@ -29,20 +29,13 @@ def open_log(settings: Settings) -> Iterator[Log]:
 
 @contextmanager
 def open_redis(settings: Settings) -> Iterator[redis.Redis]:
-    """The Redis of the settings, once it has answered; closed at the end. Raises StateUnavailable."""
-    from redis import RedisError
-
-    from processor.errors import StateUnavailable
+    """The Redis of the settings, once it has answered; closed at the end. Raises StateUnavailable, one of its
+    kinds where Redis refuses or is of an unsupported kind."""
+    from processor.state.fitness import require_single
     from processor.state.redis import connect
 
     with closing(connect(settings.redis.url.get_secret_value())) as client:
-        try:
-            client.ping()
-        except RedisError as error:
-            raise StateUnavailable(
-                f"Redis at {settings.redis.shown_url()} does not answer ({type(error).__name__}): "
-                "start it (`unlearn services up`), or set UNLEARN_REDIS__URL"
-            ) from error
+        require_single(client)
         yield client
 
 

@@ -16,7 +16,7 @@ COMMON: Mapping[int, str] = {
     70: "an error that was not foreseen; --traceback shows where it arose",
     74: "a file, the standard input or the standard output can't be read or written",
     75: "not now: try again later",
-    77: "Kafka refuses it",
+    77: "Kafka or Redis refuses it",
     130: "interrupted",
     141: "whoever read the output has gone",
     143: "terminated",

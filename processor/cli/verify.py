@@ -14,7 +14,7 @@ from rich.table import Table
 
 from processor.cli import context
 from processor.cli.command import Command
-from processor.cli.connect import open_log
+from processor.cli.connect import open_log, open_redis
 from processor.report import Progress, Report, ShardVerdict
 from processor.settings import Settings
 
@@ -79,12 +79,10 @@ def _from_log(settings: Settings, progress: Progress) -> Report:
 def _from_store(settings: Settings, progress: Progress) -> Report:
     from processor.learners import learner_of
     from processor.running import states
-    from processor.state.redis import connect as connect_redis
     from processor.store import open_store
     from processor.verify import verify_store
 
-    client = connect_redis(settings.redis.url.get_secret_value())
-    with open_log(settings) as log:
+    with open_redis(settings) as client, open_log(settings) as log:
         return verify_store(
             settings,
             log,

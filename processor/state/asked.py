@@ -6,19 +6,17 @@ from collections.abc import Mapping
 
 import redis
 
-from processor.errors import StateUnavailable
 from processor.state.glance import glance
 from processor.state.keys import Keys
+from processor.state.refusals import told
 
 __all__ = ["ask", "asked"]
 
 
 def ask(client: redis.Redis, keys: Keys, wishes: Mapping[str, str]) -> None:
     """Raises StateUnavailable. May be repeated."""
-    try:
+    with told(client):
         client.hset(keys.of("asked"), items=[part for wish in wishes.items() for part in wish])
-    except redis.RedisError as error:
-        raise StateUnavailable(f"Redis did not take it: {type(error).__name__}") from error
 
 
 def asked(client: redis.Redis, keys: Keys) -> set[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import redis
 
-from processor.errors import StateUnavailable
 from processor.state.redis import Op
+from processor.state.refusals import told
 
 __all__ = ["glance"]
 
@@ -18,14 +18,12 @@ def glance(client: redis.Redis, ops: Sequence[Op]) -> list[Any]:
 
     Raises StateUnavailable.
     """
-    try:
+    with told(client):
         try:
             return _replies(client, ops, whole=True)
         except redis.exceptions.OutOfMemoryError:
             # It refuses transactions then, and writes too: nothing changes between the reads.
             return _replies(client, ops, whole=False)
-    except redis.RedisError as error:
-        raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
 
 
 def _replies(client: redis.Redis, ops: Sequence[Op], *, whole: bool) -> list[Any]:

@@ -20,8 +20,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from processor.errors import Fenced, RolledBack, StateMissing, StateUnavailable
+from processor.errors import Fenced, RolledBack, StateMissing
+from processor.redis_url import read_redis_url
 from processor.state.keys import VIEW_HASHES, Keys
+from processor.state.refusals import told, translate
 
 __all__ = ["DirtyShard", "Op", "PartitionState", "Token", "connect", "states"]
 
@@ -49,10 +51,8 @@ class DirtyShard(Exception):
 
 def connect(url: str, timeout: float = 5.0) -> redis.Redis:
     """A client without retries of its own (its default would apply a script twice unseen)."""
-    client: redis.Redis = redis.Redis.from_url(
-        url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-    )
-    return client
+    patience = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    return redis.Redis(**patience | read_redis_url(url).client_options(), retry=Retry(NoBackoff(), 0))
 
 
 class PartitionState:
@@ -110,38 +110,30 @@ class PartitionState:
 
     def stopped(self) -> str:
         """Why the partition's owner stopped; empty if it goes on. Raises StateUnavailable."""
-        try:
+        with told(self._redis):
             return (self._redis.get(self.keys.of("stopped")) or b"").decode()  # type: ignore[union-attr]
-        except redis.RedisError as error:
-            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
 
     def unreadable(self) -> int | None:
         """The offset from which its owner can read nothing; None if it can. Raises StateUnavailable."""
-        try:
+        with told(self._redis):
             found = self._redis.get(self.keys.of("unreadable"))
-        except redis.RedisError as error:
-            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
         return int(found) if found else None
 
     def load(self) -> dict[str, dict[bytes, bytes]]:
         """The hashes that the owner mirrors, by name. Call it after a claim: nobody else writes then."""
-        try:
+        with told(self._redis):
             pipe = self._redis.pipeline(transaction=True)
             for name in VIEW_HASHES:
                 pipe.hgetall(self.keys.of(name))
             return dict(zip(VIEW_HASHES, pipe.execute(), strict=True))
-        except redis.RedisError as error:
-            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
 
     def holes(self, shard: int, starts: Iterable[int]) -> list[list[bytes]]:
         """What each slice's holes are now, flat, without a token: for those who only look."""
-        try:
+        with told(self._redis):
             pipe = self._redis.pipeline(transaction=True)
             for start in starts:
                 pipe.hgetall(self.keys.holes(shard, start))
             return [[x for pair in reply.items() for x in pair] for reply in pipe.execute()]
-        except redis.RedisError as error:
-            raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
 
     def read(self, token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
         """Replies to read commands, all at one moment.
@@ -184,12 +176,11 @@ class PartitionState:
         while True:
             try:
                 return list(script(keys=keys, args=args))
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                if time.monotonic() >= deadline:
-                    raise StateUnavailable(f"Redis did not answer: {type(error).__name__}") from error
-                time.sleep(0.05)
             except redis.RedisError as error:
-                raise StateUnavailable(f"Redis refused a script: {error}") from error
+                lost = isinstance(error, redis.ConnectionError | redis.TimeoutError)
+                if not lost or time.monotonic() >= deadline:
+                    raise translate(error, self._redis) from None
+                time.sleep(0.05)
 
 
 def _pack(value: object) -> bytes:
