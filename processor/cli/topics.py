@@ -46,6 +46,8 @@ def check(ctx: click.Context) -> None:
         problems = topics.check(log, settings)
         if not problems:
             click.echo(f"the topics of {settings.model} are as they should be")
+        if log.brokers() == 1:
+            click.echo("note: there is one broker, so what it loses is lost", err=True)
         _judge(ctx, problems)
 
 

@@ -35,6 +35,10 @@ class KafkaLog:
         with self._lock, translated("asking for the cluster's id"):
             return str(self._ask().describe_cluster()["cluster_id"])
 
+    def brokers(self) -> int:
+        with self._lock, translated("asking for the cluster's brokers"):
+            return len(self._ask().describe_cluster()["brokers"])
+
     def topic_id(self, topic: str) -> str:
         return str(self._described(topic)["topic_id"])
 
@@ -78,10 +82,12 @@ class KafkaLog:
         with self._lock, translated(f"asking for the settings of {name}"):
             answer = self._ask().describe_configs([resource], config_filter="all")
         config = {key: str(entry["value"]) for key, entry in answer["topic"][name].items()}
-        return TopicSpec(name, len(found["partitions"]), config)
+        replicas = min((len(partition["replica_nodes"]) for partition in found["partitions"]), default=0)
+        return TopicSpec(name, len(found["partitions"]), config, replicas)
 
     def create(self, spec: TopicSpec) -> bool:
-        wanted = {spec.name: {"num_partitions": spec.partitions, "configs": dict(spec.config)}}
+        replicas = {} if spec.replicas is None else {"replication_factor": spec.replicas}
+        wanted = {spec.name: {"num_partitions": spec.partitions, "configs": dict(spec.config), **replicas}}
         with self._lock, translated(f"creating {spec.name}"):
             try:
                 self._ask().create_topics(wanted, wait_for_metadata=True)

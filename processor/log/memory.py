@@ -52,6 +52,9 @@ class MemoryLog:
     def cluster_id(self) -> str:
         return self._cluster
 
+    def brokers(self) -> int:
+        return 1
+
     def topic_id(self, topic: str) -> str:
         return self._topic(topic).id
 

@@ -207,17 +207,26 @@ class Producer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it should be made: `config` holds the broker's names and values, as text."""
+    """A topic as it should be made: `config` holds the broker's names and values, as text.
+
+    `replicas` of each partition; of a topic as it is, those of the partition that has fewest. None when it is
+    made: the cluster's default.
+    """
 
     name: str
     partitions: int
     config: Mapping[str, str] = field(default_factory=dict)
+    replicas: int | None = None
 
 
 class Log(Protocol):
     """One cluster. Safe to use from several threads; what it hands out is not."""
 
     def cluster_id(self) -> str: ...
+
+    def brokers(self) -> int:
+        """How many there are now."""
+        ...
 
     def topic_id(self, topic: str) -> str:
         """Changes when a topic is deleted and made again."""

@@ -232,6 +232,9 @@ class Wire:
     def cluster_id(self) -> str:
         return self._log.cluster_id()
 
+    def brokers(self) -> int:
+        return self._log.brokers()
+
     def topic_id(self, topic: str) -> str:
         return self._log.topic_id(topic)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from processor import topics
@@ -107,3 +109,74 @@ def test_results_have_a_single_partition() -> None:
     spec = topics.wanted(settings())[1]
     [problem] = topics.problems(spec, TopicSpec(spec.name, 2, spec.config))
     assert "single" in problem
+
+
+class Cluster(MemoryLog):
+    """Of several brokers, in what it tells."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+
+    def brokers(self) -> int:
+        return self._count
+
+
+@pytest.mark.parametrize(("brokers", "replicas", "insync"), [(1, 1, "1"), (2, 2, "2"), (3, 3, "2"), (7, 3, "2")])
+def test_topics_are_made_with_as_many_replicas_as_there_are_brokers_up_to_three(
+    brokers: int, replicas: int, insync: str
+) -> None:
+    log = Cluster(brokers)
+    topics.create(log, settings())
+    made = [log.topic(f"spam.{name}") for name in ("events", "results", "receipts", "dead-letters")]
+    assert [spec and (spec.replicas, spec.config["min.insync.replicas"]) for spec in made] == [(replicas, insync)] * 4
+    assert topics.check(log, settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("brokers", "replicas", "insync", "said"),
+    [
+        (1, 1, "1", []),
+        (1, 1, "2", ["so nothing can be sent"]),
+        (2, 1, "1", ["replication factor 1, should be 2", "min.insync.replicas=1, should be at least 2"]),
+        (3, 1, "1", ["replication factor 1, should be 3", "min.insync.replicas=1, should be at least 2"]),
+        (3, 1, "2", ["replication factor 1, should be 3"]),
+        (3, 2, "1", ["min.insync.replicas=1, should be at least 2"]),
+        (3, 3, "1", ["min.insync.replicas=1, should be at least 2"]),
+        (3, 2, "3", ["so nothing can be sent"]),
+        (3, 2, "2", []),
+        (3, 3, "3", []),
+        (5, 5, "4", []),
+    ],
+)
+def test_a_topic_that_one_broker_can_lose_is_a_problem_where_there_are_several(
+    brokers: int, replicas: int, insync: str, said: list[str]
+) -> None:
+    for spec in topics.wanted(settings(), brokers):
+        found = TopicSpec(spec.name, spec.partitions, {**spec.config, "min.insync.replicas": insync}, replicas)
+        problems = topics.problems(spec, found)
+        assert [words in problem for words, problem in zip(said, problems, strict=True)] == [True] * len(said)
+        assert all("kafka-" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "value", "said"),
+    [
+        ("events", "retention.ms", "86400000", GOOD),
+        ("events", "retention.ms", "-1", GOOD),
+        ("events", "retention.ms", "86399999", "should be at least 86400000"),
+        ("events", "retention.bytes", "1073741824", "should be -1"),
+        ("receipts", "retention.ms", "2592000000", GOOD),
+        ("receipts", "retention.ms", "2591999999", "should be at least 2592000000"),
+        ("dead-letters", "retention.ms", "604800000", "should be at least 2592000000"),
+        ("dead-letters", "retention.bytes", "1", "should be -1"),
+    ],
+)
+def test_what_is_kept_too_short_is_a_problem(topic: str, name: str, value: str, said: str) -> None:
+    log = MemoryLog()
+    for spec in topics.wanted(settings()):
+        changed = {name: value} if spec.name == f"spam.{topic}" else {}
+        log.create(replace(spec, config={**spec.config, **changed}))
+    found = topics.check(log, settings())
+    assert (found == []) == (said == GOOD)
+    assert said == GOOD or (len(found) == 1 and said in found[0] and "kafka-configs.sh" in found[0])

@@ -39,6 +39,7 @@ def test_create_then_check_and_create_again(unlearn: Run, model: str) -> None:
     assert (made.returncode, made.stdout.count("made "), made.stderr) == (0, 4, "")
     assert (again.returncode, again.stdout.count("is there"), again.stderr) == (0, 4, "")
     assert (after.returncode, after.stdout) == (0, f"the topics of {model} are as they should be\n")
+    assert "there is one broker" in after.stderr
 
 
 def test_topics_made_otherwise_are_left_and_named(unlearn: Run, model: str, kafka: str) -> None:
