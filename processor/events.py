@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from processor.durations import parse_duration
 
+ORIGIN: Final = "unlearn-origin"
+"""The header that what was sent on bears; see `routing`."""
 MAX_ID = 256
 MAX_TIME = 64
 MAX_TEXT = 100_000
@@ -66,6 +68,15 @@ def _require_target(schema: dict[str, Any]) -> None:
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 Time = Annotated[str, Field(min_length=1, max_length=MAX_TIME, description="RFC 3339; kept, never interpreted")]
+Asked = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_TIME,
+        description="RFC 3339, or a date; refused if more than a day after the record's own time",
+        json_schema_extra={"anyOf": [{"format": "date-time"}, {"format": "date"}]},
+    ),
+]
 Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
 Value = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0, le=MAX_INDEX)]
@@ -122,7 +133,8 @@ class Insert(_Event):
 class Delete(_Event):
     """Forget a record of a subject, a record id under every subject, or a subject; at least one is named.
 
-    Without `revision` all revisions are meant, for ever. `forget_within` is seconds, or an ISO 8601 duration.
+    Without `revision` all revisions are meant, for ever; a whole subject has none. `forget_within` is seconds, or an
+    ISO 8601 duration. Whether `requested_at` is a date, and what else depends on more than form, is the parser's.
     """
 
     model_config = ConfigDict(json_schema_extra=_require_target)
@@ -132,7 +144,7 @@ class Delete(_Event):
     subject_id: Id | None = None
     record_id: Id | None = None
     revision: Revision | None = None
-    requested_at: Time
+    requested_at: Asked
     forget_within: Seconds | None = None
 
     @model_validator(mode="after")
@@ -155,7 +167,7 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class BadInsert:
-    """Not an event, and certain not to be a deletion. The reason holds nothing of the input."""
+    """An insert or a seal by its own word that can't be taken. The reason holds nothing of the input."""
 
     reason: str
 

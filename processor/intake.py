@@ -64,8 +64,7 @@ class Intake:
 
     def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
         """Steps 2 and 3: parse and route, one record at a time; none stops another."""
-        triage = self._triage(partition)
-        return triage.sort_all(records, [self._parser.parse(record.value) for record in records])
+        return self._triage(partition).sort_all(records, [self._parser.read(record) for record in records])
 
     def restore(self, owned: Owned, tail: Members, records: Iterable[Record]) -> None:
         """Take back the open rows: those of the tail and of the log behind it that the membership names.
@@ -75,7 +74,8 @@ class Intake:
         for at in range(0, len(tail), self._settings.batch_records):
             self._restore_tail(owned, tail.take(_between(len(tail), at, at + self._settings.batch_records)))
         for part in _parts(records, self._settings.batch_records):
-            items = [item for item in self.items(owned.partition, part) if isinstance(item, Insertion)]
+            events = [self._parser.taken(record.value) for record in part]
+            items = [i for i in self._triage(owned.partition).sort_all(part, events) if isinstance(i, Insertion)]
             lookups = self._look_up(owned, items)
             self._open(owned, [self._row(item) for item in items if _names(lookups, item.who, item.offset)])
 

@@ -80,7 +80,7 @@ class Outbox:
             digest = self._digests.log_record(record.key, record.value)
             yield DEAD, self._dead_letter(owned.partition, record.offset, due[1], digest)
             return
-        event = self._parser.parse(record.value)
+        event = self._parser.taken(record.value)
         if HOME in due and isinstance(event, Insert | Delete):
             yield HOME, self._forward(record, home(event_key(event), self._settings.partitions))
         if ACCEPTED in due and isinstance(event, Delete):

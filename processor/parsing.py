@@ -1,22 +1,30 @@
 """Bytes become an event, an empty offset, a bad insert, or what may be a deletion and can't be read.
 
 The usual message costs one validation and a count of its quotes. Only one that fails there, or may repeat
-a key, is decoded a second time and judged by what it holds.
+a key or hold an unknown one, is decoded a second time and judged by what it holds.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from processor.events import BadInsert, Delete, Empty, Event, Insert, Parsed, Seal, Unreadable, features_of
+from processor.log.protocol import Header, Record
+from processor.near_misses import near_miss
+from processor.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
+from processor.scanning import Scan, scan
+from processor.timestamps import DAY, parse_timestamp
+from processor.wrapped import enveloped, framed
 
-# Far below the limits of pydantic and the interpreter: the same bytes are judged the same on any stack.
-MAX_DEPTH = 64
+__all__ = ["NOT_JSON", "NO_TYPE", "Parser", "parse"]
+
+NOT_JSON: Final = "not JSON in UTF-8, or nested too deeply"
+NO_TYPE: Final = "type: missing or unknown"
 
 _MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "seal": Seal}
 _READS = {name: model.__pydantic_validator__.validate_json for name, model in _MODELS.items()}
@@ -36,9 +44,8 @@ _TYPES = ("string_type", "int_type", "float_type", "bool_type", "list_type", "va
 _SAID = frozenset((*_BOUNDS, *_TYPES))
 """Rules whose message is known to hold nothing of the input."""
 _OPENING = re.compile("^(Input|String) should |^Value error, ")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_JSON = (ValueError, TypeError, AttributeError, RecursionError)
+"""What `scan` raises."""
 
 
 class Parser:
@@ -56,33 +63,78 @@ class Parser:
         self._n_features = n_features
         self._counts = counts
 
-    def parse(self, value: bytes | None) -> Parsed:
-        """Total: never raises, whatever the bytes."""
-        if value is None:
-            return Empty()
+    def read(self, record: Record) -> Parsed:
+        """What a record of the log is. Total."""
+        return self.parse(record.value, record.headers, record.timestamp)
+
+    def parse(self, value: bytes | None, headers: Sequence[Header] = (), at: int | None = None) -> Parsed:
+        """What a message is, whatever the bytes: never raises.
+
+        `at`: the message's own time in ms since 1970 UTC, from the log or of its sending; None, or not above 0,
+        where there is none.
+        """
+        found = Empty() if value is None else self._parse(value, at)
+        return with_headers(found, headers) if headers else found
+
+    def taken(self, value: bytes | None) -> Parsed:
+        """What a message was taken for when it was applied: an event, too, that only the rules of today refuse."""
+        found = self.parse(value)
+        if value is None or isinstance(found, Event):
+            return found
+        try:
+            held = scan(value)
+        except _NO_JSON:
+            return found
+        kind, _ = _kind(held)
+        event = _validated(value, kind)[0] if kind and not held.repeats else None
+        misfits = type(event) is Insert and self._misfit_insert(event)
+        return found if event is None or misfits else event
+
+    def _parse(self, value: bytes, at: int | None) -> Parsed:
         try:
             event: Event = (_read_insert if b'"insert"' in value else _read_delete)(value)
         except (ValidationError, TypeError):
-            return self._judge(value)
-        if _quotes_beyond(event, value) or (type(event) is Insert and self._misfit(event)):
-            return self._judge(value)
-        return event
+            return self._judge(value, at)
+        return self._judge(value, at) if _quotes_beyond(event, value) or self._misfit(event, at) else event
 
-    def _judge(self, value: bytes) -> Parsed:
+    def _judge(self, value: bytes, at: int | None) -> Parsed:
         """The slow path: what the message holds decides what it may be."""
         try:
-            scan = _scan(value)
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            return Unreadable("not JSON in UTF-8, or nested too deeply")
-        event, reason = _validated(value, scan)
-        if type(event) is Insert:
-            reason = self._misfit(event)
-        if event is not None and not reason:
+            held = scan(value)
+        except _NO_JSON:
+            return Unreadable(framed(value, self._is_insert) or NOT_JSON)
+        kind, reason = _kind(held)
+        if not kind:
+            wrapped = "" if held.repeats else enveloped(held.text, self._is_insert, _says_deletion)
+            return Unreadable(wrapped or reason)
+        event, reason = self._event(value, kind, held, at)
+        if event is not None:
             return event
-        return Unreadable(reason) if scan.may_delete() else BadInsert(reason)
+        return Unreadable(reason) if kind == "delete" or _may_delete(kind, held) else BadInsert(reason)
 
-    def _misfit(self, insert: Insert) -> str:
-        """Why the model can't take this insert; empty if it can."""
+    def _event(self, value: bytes, kind: str, held: Scan, at: int | None) -> tuple[Event | None, str]:
+        """The event, or why it is none."""
+        if held.repeats:
+            return None, "a key is there twice"
+        if (field := near_miss(kind, held.top)) is not None:
+            return None, f"unknown field that looks like {field}"
+        event, reason = _validated(value, kind)
+        if event is not None:
+            reason = self._misfit(event, at)
+        if not reason and kind == "insert" and says_deletion(held.top):
+            reason = IN_A_FIELD
+        return (None, reason) if reason else (event, "")
+
+    def _is_insert(self, value: bytes) -> bool:
+        return isinstance(self._parse(value, None), Insert | BadInsert)
+
+    def _misfit(self, event: Event, at: int | None) -> str:
+        """Why an event of the right form can't be taken; empty if it can."""
+        if type(event) is Insert:
+            return self._misfit_insert(event)
+        return _misfit_delete(event, at) if type(event) is Delete else ""
+
+    def _misfit_insert(self, insert: Insert) -> str:
         if self._labels is not None and insert.label not in self._labels:
             return "label: not one that the model learns from"
         if insert.features is None:
@@ -98,9 +150,20 @@ class Parser:
         return ""
 
 
-def parse(value: bytes | None) -> Parsed:
+def parse(value: bytes | None, headers: Sequence[Header] = (), at: int | None = None) -> Parsed:
     """As `Parser.parse`, with any label and any number of features allowed."""
-    return _UNBOUND.parse(value)
+    return _UNBOUND.parse(value, headers, at)
+
+
+def _misfit_delete(delete: Delete, at: int | None) -> str:
+    if delete.record_id is None and delete.revision is not None:
+        return "revision: means nothing for a whole subject; name its record, or leave it out"
+    asked = parse_timestamp(delete.requested_at)
+    if asked is None:
+        return "requested_at: must be a date: RFC 3339, such as 2024-05-01T12:00:00Z or 2024-05-01"
+    if at is not None and at > 0 and asked > at + DAY:
+        return "requested_at: more than a day after the record's own time"
+    return ""
 
 
 def _quotes_beyond(event: Event, value: bytes) -> bool:
@@ -124,72 +187,28 @@ def _strings(event: Event) -> int:
     return [*map(type, event.__dict__.values())].count(str)
 
 
-@dataclass
-class _Scan:
-    """What a message holds, whatever it means."""
-
-    text: str
-    top: list[tuple[str, object]] = field(default_factory=list)
-    is_object: bool = False
-    repeats: bool = False
-
-    def see(self, pairs: list[tuple[str, object]]) -> None:
-        self.top = pairs
-        self.repeats = self.repeats or len({key for key, _ in pairs}) < len(pairs)
-
-    def types(self) -> list[object]:
-        return [value for key, value in self.top if key == "type"] if self.is_object else []
-
-    def may_delete(self) -> bool:
-        strange = any(kind not in ("insert", "seal") for kind in self.types())
-        return strange or "delete" in self.text.lower() or "delete" in _ESCAPE.sub(_unescape, self.text).lower()
+def _kind(held: Scan) -> tuple[str, str]:
+    """What a message says that it is, once and at its top; or "", and why it is nothing."""
+    types = held.types()
+    if not held.is_object:
+        return "", "not an object"
+    if len(types) > 1:
+        return "", "a key is there twice"
+    kind = types[0] if types else None
+    return (kind, "") if isinstance(kind, str) and kind in _READS else ("", NO_TYPE)
 
 
-def _scan(value: bytes) -> _Scan:
-    """Raises ValueError (not UTF-8 JSON, nested too deeply), TypeError or AttributeError (not bytes)."""
-    if _depth(value) > MAX_DEPTH:
-        raise ValueError("nested too deeply")
-    scan = _Scan(value.decode())
-    # Numbers are not built: a long one would be an error of its own.
-    json.loads(
-        scan.text,
-        object_pairs_hook=scan.see,
-        parse_int=_nothing,
-        parse_float=_nothing,
-        parse_constant=_nothing,
-    )
-    scan.is_object = scan.text.lstrip(" \t\n\r").startswith("{")
-    return scan
+def _may_delete(kind: str, held: Scan) -> bool:
+    return held.holds_delete() or says_deletion(held.top) or near_miss(kind, held.top) == "type"
 
 
-def _depth(value: bytes) -> int:
-    """How deep arrays and objects are nested, found without recursion."""
-    deepest = depth = 0
-    if value.count(b"[") + value.count(b"{") > MAX_DEPTH:
-        for bracket in _STRING.sub(b"", value).translate(None, _NOT_BRACKETS):
-            depth += 1 if bracket in b"[{" else -1
-            deepest = max(deepest, depth)
-    return deepest
+def _says_deletion(members: dict[str, Any]) -> bool:
+    """Whether what stands around an insert says deletion anywhere."""
+    return says_deletion(members.items()) or is_deletion(json.dumps(members))
 
 
-def _nothing(_: str) -> None:
-    return None
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16)) if match[1] else match[0]
-
-
-def _validated(value: bytes, scan: _Scan) -> tuple[Event | None, str]:
+def _validated(value: bytes, kind: str) -> tuple[Event | None, str]:
     """The event, or why it is none."""
-    types = scan.types()
-    kind = types[0] if types and isinstance(types[0], str) else None
-    if not scan.is_object:
-        return None, "not an object"
-    if scan.repeats:
-        return None, "a key is there twice"
-    if kind not in _READS:
-        return None, "type: missing or unknown"
     try:
         return _READS[kind](value), ""
     except ValidationError as error:

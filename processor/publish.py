@@ -173,7 +173,7 @@ class Publisher:
         """Looks up the event ids of deletions that another owner applied. Returns where there is none to be found."""
         lacking = {offset for offset in offsets if offset not in owned.event_ids}
         for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
-            event = self._parser.parse(record.value)
+            event = self._parser.taken(record.value)
             if isinstance(event, Delete):
                 owned.event_ids[offset] = event.event_id
         return lacking - owned.event_ids.keys()

@@ -11,23 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import Protocol
 
 from models import Learner
 from processor.events import Delete, Insert, Parsed, Seal
+from processor.log.protocol import Record
 from processor.parsing import Parser
 from processor.reference_fold import Fold, Folded, Row, Slice
 
 SHARD_BYTES = slice(8, 14)  # of the owner's digest
-
-
-class Logged(Protocol):
-    """What is looked at of a message."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
 
 
 @dataclass(frozen=True)
@@ -138,13 +129,13 @@ class Replay:
         return [Fold(learner, [Slice(learner, rows) for rows in cut.values()]) for cut in cuts]
 
 
-def replay(model: Model, partition: int, records: Iterable[Logged]) -> Replay:
+def replay(model: Model, partition: int, records: Iterable[Record]) -> Replay:
     """Everything that was applied in this partition, from its records in offset order."""
     learner = model.learner
     parser = Parser(learner.labels, learner.n_features, counts=learner.counts)
     found = Replay(model)
     for record in records:
-        event = parser.parse(record.value)
+        event = parser.read(record)
         if model.counts_in(partition, event):
             found.apply(record.offset, event)
     for row in found.rows.values():

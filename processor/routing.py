@@ -14,9 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from processor.events import Delete, Event, Insert, Seal, features_of
+from processor.events import ORIGIN, Delete, Event, Insert, Seal, features_of
 
-ORIGIN: Final = "unlearn-origin"
 BUCKETS: Final = 1 << 14
 
 _NONE = b"\xff\xff\xff\xff"

@@ -158,7 +158,7 @@ def read_lines(source: BinaryIO) -> Iterator[bytes]:
 def _checked(parser: Parser, value: bytes) -> tuple[Event | None, str]:
     if len(value) > MAX_LINE:
         return None, f"more than {MAX_LINE} bytes"
-    match parser.parse(value):
+    match parser.parse(value, at=round(time.time() * 1000)):
         case BadInsert(reason) | Unreadable(reason):
             return None, reason
         case Insert() | Delete() | Seal() as event:

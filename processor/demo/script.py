@@ -21,6 +21,8 @@ DELETED = 0.04
 """Deletions sent for an insert."""
 _BLOCKS = 20
 _FOLLOWED_FROM, _FOLLOWED_UNTIL = 0.03, 0.7
+_ASKED = "2013-06-01T00:00:00Z"
+"""In the past, whatever times the input has."""
 MIX: Mapping[Kind, float] = {
     "record": 0.6,
     "record-only": 0.1,
@@ -131,7 +133,7 @@ def _follow(steps: list[Step], held_out: list[Insert]) -> Script:
         event_id=f"followed-{place}",
         record_id=insert.record_id,
         subject_id=insert.subject_id,
-        requested_at=insert.occurred_at or "now",
+        requested_at=_ASKED,
     )
     return Script([*steps[:place], Step(event, encode(event)), *steps[place:]], held_out, Followed(at, place))
 

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from processor.events import Delete, Insert
+from processor.events import ORIGIN, Delete, Insert
 from processor.learners import parser_of
 from processor.log.protocol import Record
 from processor.manifest import Manifest, Receipt, read_manifest
 from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
 from processor.reference import Replay
 from processor.results import Results
-from processor.routing import ORIGIN, Digests, bucket_and_field, read_origin, tag_of
+from processor.routing import Digests, bucket_and_field, read_origin, tag_of
+from processor.simulate.stillness import EPOCH
 from processor.simulate.world import World
 from processor.simulate.wrong import Wrong, equal
 from processor.slices import NEVER, deaths, decode_slice
@@ -182,7 +183,7 @@ class Verdict:
         """Who lives follows from the messages alone, whatever way and in whatever order they came."""
         inserts, deletes = [], []
         for message in self.world.script.messages:
-            event = self.parser.parse(message.value)
+            event = self.parser.parse(message.value, at=EPOCH * 1000)
             if not self.world.settings.subjects and isinstance(event, Insert | Delete) and event.subject_id:
                 continue
             inserts += [event] if isinstance(event, Insert) else []
@@ -218,7 +219,7 @@ class Verdict:
         settings = self.world.settings
         for partition in self.ends:
             for record in self.records(self.topic, partition):
-                event = self.parser.parse(record.value)
+                event = self.parser.read(record)
                 if not isinstance(event, Delete):
                     continue
                 sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
@@ -269,7 +270,7 @@ class Verdict:
 
     def _event(self, partition: int, offset: int) -> Delete:
         (record,) = self.world.log.read(self.topic, partition, offset, offset + 1)
-        event = self.parser.parse(record.value)
+        event = self.parser.read(record)
         if not isinstance(event, Delete):
             raise Wrong(f"a receipt names {partition}/{offset}: {event}")
         return event

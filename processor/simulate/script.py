@@ -23,7 +23,12 @@ GARBAGE: Final = (
     b"null",
     b'{"type":"insert"}',
     b'{"type":"delete"}',
-    b'{"type":"DELETE","event_id":"e","record_id":"r0","requested_at":"t"}',
+    b'{"type":"DELETE","event_id":"e","record_id":"r0","requested_at":"2023-01-01"}',
+    b'{"type":"delete","event_id":"e","subject_id":"s0","revision":0,"requested_at":"2023-01-01"}',
+    b'{"type":"delete","event_id":"e","subject_id":"s0","requested_at":"2024-01-01"}',
+    b'{"type":"delete","event_id":"e","record_id":"r0","userId":"s0","requested_at":"2023-01-01"}',
+    b'{"type":"insert","event_id":"e","record_id":"r0","userId":"s0","text":"free"}',
+    b'{"before":{"record_id":"r0"},"after":null,"op":"d"}',
     b'{"type":"insert","event_id":"e","record_id":"r0","label":"eggs","text":"free"}',
     b'{"type":"insert","event_id":"e","record_id":"r0","text":"free","text":"tea"}',
     b'{"type":"insert","event_id":"e","record_id":"r0","revision":-1,"text":"free"}',
@@ -123,8 +128,10 @@ def _event(chance: random.Random, at: int, subjects: bool = True) -> Event:
     if kind < 0.24:
         alone = subject is not None and kind < 0.09
         revision = chance.choice((None, 0))
-        name = None if alone else record
-        return Delete(event_id=f"d{at}", record_id=name, subject_id=subject, revision=revision, requested_at="t")
+        name, revision = (None, None) if alone else (record, revision)
+        return Delete(
+            event_id=f"d{at}", record_id=name, subject_id=subject, revision=revision, requested_at="2023-01-01"
+        )
     return Insert(
         event_id=f"e{at}",
         record_id=record,

@@ -47,7 +47,7 @@ class Field:
 
     def delete(self, records: Iterable[int]) -> None:
         for i in records:
-            self._send({"type": "delete", "event_id": f"d{i}", "record_id": f"r{i}", "requested_at": "t"})
+            self._send({"type": "delete", "event_id": f"d{i}", "record_id": f"r{i}", "requested_at": "2023-01-01"})
         self._producer.flush(30)
 
     def _send(self, event: dict[str, Any]) -> None:

@@ -123,14 +123,20 @@ def may_be_a_deletion(value: bytes | None) -> bool:
     """By plain means, apart from the parser: what it may be, if it can't be read."""
     if value is None:
         return False
+    types: list[Any] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        types[:] = [said for name, said in pairs if name == "type"]
+        return dict(pairs)
+
     try:
-        event = json.loads(value.decode())
+        event = json.loads(value.decode(), object_pairs_hook=look)
         said = json.dumps(event, ensure_ascii=False)
     except (ValueError, RecursionError):
         return True
     if "delete" in said.lower() or b"delete" in value.lower():
         return True
-    return isinstance(event, dict) and event.get("type", "seal") not in ("insert", "seal")
+    return not isinstance(event, dict) or types not in (["insert"], ["seal"])
 
 
 def repeats_a_name(value: bytes) -> bool:
@@ -174,7 +180,7 @@ def _event(rng: Random) -> dict[str, Any]:
     if kind == "insert":
         event |= {"text": rng.choice(["a b c", "please delete me", "é"]), "label": rng.choice(["ham", "spam"])}
     if kind == "delete":
-        event["requested_at"] = "2026-01-01T00:00:00Z"
+        event["requested_at"] = "2023-01-01T00:00:00Z"
     return event
 
 

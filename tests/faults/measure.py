@@ -33,7 +33,7 @@ def insert(record: str, subject: str | None = None) -> dict[str, Any]:
 
 
 def delete(number: int, **names: str) -> dict[str, Any]:
-    return {"type": "delete", "event_id": f"d{number}", "requested_at": "t", **names}
+    return {"type": "delete", "event_id": f"d{number}", "requested_at": "2023-01-01", **names}
 
 
 def send(sick: Sick, events: Iterable[dict[str, Any]]) -> None:

@@ -41,7 +41,7 @@ class Probe:
         asked = set()
         for _ in range(_ASKED):
             who = uuid.uuid4().hex
-            event = {"type": "delete", "event_id": who, "subject_id": who, "requested_at": "t"}
+            event = {"type": "delete", "event_id": who, "subject_id": who, "requested_at": "2023-01-01"}
             for partition in range(self._settings.partitions):
                 # Wherever it is not at home it is sent there: all owners must work.
                 self._producer.send(self._settings.events_topic, partition, who.encode(), json.dumps(event).encode())

@@ -137,7 +137,7 @@ class Sick(Scene):
     def forget(self, subject: str = "", event_id: str = "gone") -> None:
         """Ask for a subject's deletion: somebody's, unless said otherwise."""
         who = subject or self.somebody
-        self.send({"type": "delete", "event_id": event_id, "requested_at": "t", "subject_id": who}, who)
+        self.send({"type": "delete", "event_id": event_id, "requested_at": "2023-01-01", "subject_id": who}, who)
 
     def seal(self) -> None:
         for partition in range(self.settings.partitions):

@@ -66,7 +66,9 @@ class Scene(World):
     def delete(self, record: str | None = None, subject: str | None = None, revision: int | None = None) -> int:
         """Returns its offset."""
         number = next(self._numbers)
-        event = Delete(event_id=f"d{number}", record_id=record, subject_id=subject, revision=revision, requested_at="t")
+        event = Delete(
+            event_id=f"d{number}", record_id=record, subject_id=subject, revision=revision, requested_at="2023-01-01"
+        )
         return self._say(encode(event), (subject or record or "").encode())
 
     def seal(self) -> int:

@@ -234,7 +234,11 @@ def insert(number: int, subject: str | None = None, revision: int = 0, text: str
 
 def delete(record: str | None, subject: str | None = None, revision: int | None = None) -> Delete:
     return Delete(
-        event_id=f"d-{record}-{subject}", record_id=record, subject_id=subject, revision=revision, requested_at="t"
+        event_id=f"d-{record}-{subject}",
+        record_id=record,
+        subject_id=subject,
+        revision=revision,
+        requested_at="2023-01-01",
     )
 
 

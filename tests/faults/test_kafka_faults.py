@@ -221,9 +221,9 @@ def test_partitions_are_added(on_kafka: OnKafka) -> None:
         for number in range(60):
             event = {"type": "insert", "record_id": f"new-{number}", "text": "a", "label": "ham"}
             client.send(topic, encoded(event), partition=number % 5)
-        gone = {"type": "delete", "event_id": "gone", "record_id": "new-7", "requested_at": "t"}
+        gone = {"type": "delete", "event_id": "gone", "record_id": "new-7", "requested_at": "2023-01-01"}
         client.send(topic, encoded(gone), partition=4)
-        gone = {"type": "delete", "event_id": "subject", "subject_id": subject, "requested_at": "t"}
+        gone = {"type": "delete", "event_id": "subject", "subject_id": subject, "requested_at": "2023-01-01"}
         client.send(topic, encoded(gone), partition=3)
         client.flush()
     on_kafka.rest()
@@ -236,7 +236,7 @@ def test_partitions_are_added(on_kafka: OnKafka) -> None:
 
 def test_transactions_and_their_markers(on_kafka: OnKafka) -> None:
     topic, applied = on_kafka.settings.events_topic, on_kafka.applied
-    known = {"type": "delete", "subject_id": on_kafka.somebody, "requested_at": "t"}
+    known = {"type": "delete", "subject_id": on_kafka.somebody, "requested_at": "2023-01-01"}
     with on_kafka.stranger(transactional_id=on_kafka.settings.model) as client:
         client.init_transactions()
 
@@ -278,7 +278,7 @@ def test_a_producer_with_another_partitioner(on_kafka: OnKafka) -> None:
             client.send(topic, encoded(event), key=subject.encode(), partition=crc32(subject.encode(), 2))
         for number in range(0, 80, 2):
             subject = f"s{number}"
-            event = {"type": "delete", "event_id": subject, "subject_id": subject, "requested_at": "t"}
+            event = {"type": "delete", "event_id": subject, "subject_id": subject, "requested_at": "2023-01-01"}
             client.send(topic, encoded(event), key=subject.encode(), partition=crc32(subject.encode(), 2))
         client.flush()
     on_kafka.rest()
@@ -291,7 +291,7 @@ def test_forged_origins(on_kafka: OnKafka) -> None:
     settings, topic = on_kafka.settings, on_kafka.settings.events_topic
     subject = on_kafka.somebody.encode()
     wrong = 1 - home(subject, 2)
-    deletion = {"type": "delete", "subject_id": subject.decode(), "requested_at": "t"}
+    deletion = {"type": "delete", "subject_id": subject.decode(), "requested_at": "2023-01-01"}
     right_mac = origin_header(settings.secret_bytes, Origin(settings.model, 0, 0, 0))
     others_mac = origin_header(b"another secret of sixteen bytes", Origin(settings.model, 0, 0, 0))
     with on_kafka.stranger() as client:

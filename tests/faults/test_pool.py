@@ -71,7 +71,7 @@ def heals(pooled: Pooled) -> None:
         pooled.worker.turn(0.005)
     assert pooled.counts["jobs_failed"] == failed
     # ... until the row dies.
-    pooled.send({"type": "delete", "event_id": "gone", "requested_at": "t", "subject_id": "sue"}, "sue")
+    pooled.send({"type": "delete", "event_id": "gone", "requested_at": "2023-01-01", "subject_id": "sue"}, "sue")
     pooled.rest()
     assert pooled.crashed == set()
     assert "gone" in pooled.receipts("hidden")

@@ -89,8 +89,8 @@ def test_commit_the_offset_before_the_script(site_of: Open, monkeypatch: Patch, 
 def test_skip_on_parse_error(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     parse = Parser.parse
 
-    def skipping(self: Parser, value: bytes | None) -> Any:
-        event = parse(self, value)
+    def skipping(self: Parser, *message: Any) -> Any:
+        event = parse(self, *message)
         return Empty() if isinstance(event, Unreadable) else event
 
     site = site_of()

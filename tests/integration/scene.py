@@ -67,7 +67,12 @@ class Scene:
 
     def delete(self, record: str | None = None, subject: str | None = None, **more: Any) -> tuple[int, int]:
         names = {"record_id": record, "subject_id": subject}
-        event = {"type": "delete", "requested_at": "now", **{n: v for n, v in names.items() if v is not None}, **more}
+        event = {
+            "type": "delete",
+            "requested_at": "2023-01-01",
+            **{n: v for n, v in names.items() if v is not None},
+            **more,
+        }
         return self.send(event, subject or record or "")
 
     def send(self, event: dict[str, Any], key: str) -> tuple[int, int]:

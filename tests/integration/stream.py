@@ -24,7 +24,7 @@ UNREADABLE = (
     b'{"type":"delete","event_id":"d","record_id":"cut sho',
     b"\xff\xfe not UTF-8, it might say anything",
     b'{"type":"Delete","event_id":"other case"}',
-    b'{"type":"delete","event_id":"names nobody","requested_at":"t"}',
+    b'{"type":"delete","event_id":"names nobody","requested_at":"2023-01-01"}',
 )
 BAD_INSERTS = (
     b'{"type":"insert","event_id":"no record","text":"a"}',

@@ -40,13 +40,13 @@ def inserts(draw: st.DrawFn, subjects: bool) -> Insert:
 def deletes(draw: st.DrawFn, subjects: bool) -> Delete:
     """Of a pair, of a record alone, of a subject alone; those of subjects are rarer, as they end so much."""
     subject = draw(_subject(subjects))
-    alone = draw(st.integers(0, 3)) == 0
+    alone = subject is not None and draw(st.integers(0, 3)) == 0
     return Delete(
         event_id=draw(st.sampled_from(("d1", "d2", "d3"))),
-        record_id=None if subject and alone else draw(st.sampled_from(RECORDS)),
+        record_id=None if alone else draw(st.sampled_from(RECORDS)),
         subject_id=subject,
-        revision=draw(st.none() | st.integers(0, 3)),
-        requested_at="2026-01-01T00:00:00Z",
+        revision=None if alone else draw(st.none() | st.integers(0, 3)),
+        requested_at="2023-01-01T00:00:00Z",
     )
 
 

@@ -54,7 +54,7 @@ class Held:
     def items(self, entries: list[Logged]) -> list[Item]:
         triage = Triage("m", 0, self.script.partitions, self.script.subjects, SECRET, DIGESTS)
         parser = Parser(CLASSES, 64, counts=True)
-        found = (triage.sort(entry, parser.parse(entry.value)) for entry in entries)
+        found = (triage.sort(entry, parser.read(entry)) for entry in entries)
         return [item for item in found if item is not None]
 
     def planned(self, entries: list[Logged], stop: int) -> Plan:

@@ -154,7 +154,7 @@ def reach(event: Delete, name: Pair) -> float:
 
 
 def parsed(entry: Entry) -> Parsed:
-    return Parser(CLASSES, 64, counts=True).parse(entry.value)
+    return Parser(CLASSES, 64, counts=True).read(entry)
 
 
 def is_any(event: Parsed) -> bool:

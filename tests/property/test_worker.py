@@ -115,7 +115,7 @@ def test_nulls_where_the_forgotten_stood_give_the_same_states(redis_url: str, le
 
 @pytest.mark.parametrize("read_at", [0, 2])
 def test_a_deletion_that_cannot_be_copied_is_never_hidden(redis_url: str, read_at: int) -> None:
-    delete = encode(Delete(event_id="d", record_id="r", requested_at="t"))
+    delete = encode(Delete(event_id="d", record_id="r", requested_at="2023-01-01"))
     script = Script(2, 3, True, (Message(read_at, b"r", delete),))
     world = World(script, Shape(5, 1, 2, "auto", 0.0, 0.0, workers=1), "linear", redis_url)
     world.members[0].wire.sends.refused = {(world.settings.events_topic, 1)}

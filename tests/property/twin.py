@@ -20,7 +20,7 @@ def copy_without_the_dead(twin: World, world: World, found: Mapping[int, Replay]
         live = {slot for slot, row in found[partition].rows.items() if row.death is None} if partition in found else ()
         for record in world.log.read(topic, partition, 0, end):
             _gap_up_to(twin, partition, record.offset)
-            dead = record.offset not in live and isinstance(parser.parse(record.value), Insert | Delete)
+            dead = record.offset not in live and isinstance(parser.read(record), Insert | Delete)
             nulled += dead
             value = None if dead else record.value
             twin.log.append(twin.settings.events_topic, partition, record.key, value, record.headers)

@@ -67,7 +67,7 @@ def test_homes_are_the_home_of_each(partitions: int) -> None:
 
 
 def test_the_key_is_the_subject_else_the_record() -> None:
-    deletion: dict[str, Any] = {"event_id": "e", "requested_at": "t"}
+    deletion: dict[str, Any] = {"event_id": "e", "requested_at": "2023-01-01"}
 
     assert event_key(insert(subject_id="é")) == "é".encode()
     assert event_key(insert()) == b"r"

@@ -226,9 +226,29 @@ def test_the_pace_is_an_average_since_the_start() -> None:
 def test_what_was_acknowledged_is_told_when_the_log_fails(log: MemoryLog) -> None:
     producer: MemoryProducer = log.producer()
     sink = LogSink(producer, TOPIC, PARTITIONS, 1.0)
-    sink.take(Delete(event_id="e", record_id="r", requested_at="t"), b"{}")
+    sink.take(Delete(event_id="e", record_id="r", requested_at="2023-01-01"), b"{}")
     producer.close()
-    sink.take(Delete(event_id="e", record_id="r", requested_at="t"), b"{}")
+    sink.take(Delete(event_id="e", record_id="r", requested_at="2023-01-01"), b"{}")
 
     with pytest.raises(LogUnavailable, match="1 were acknowledged"):
         sink.finish()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "delete", "event_id": "e", "subject_id": "s", "requested_at": "yesterday"},
+        {"type": "delete", "event_id": "e", "subject_id": "s", "requested_at": "2999-01-01"},
+        {"type": "delete", "event_id": "e", "subject_id": "s", "revision": 1, "requested_at": "2023-01-01"},
+        {"type": "delete", "event_id": "e", "subject_id": "s", "recordId": "r", "requested_at": "2023-01-01"},
+        {"type": "insert", "event_id": "e", "record_id": "r", "text": "x", "userId": "s"},
+        {"before": {}, "after": None, "op": "d"},
+    ],
+)
+def test_what_a_worker_would_refuse_is_not_sent(
+    run: Callable[..., Result], log: MemoryLog, line: dict[str, Any]
+) -> None:
+    result = run("-", text=json.dumps(line).encode())
+
+    assert result.exit_code == 1
+    assert [record for p in range(PARTITIONS + 2) for record in records(log, p)] == []

@@ -75,7 +75,11 @@ def test_a_deleted_record_still_in_a_state_is_different() -> None:
     stale = given.truth(1)
     found = replay_log(given.log, given.subject, 1, given.end(1))
     row = next(r for r in found.rows.values() if r.death is None and r.shard == 0 and r.end <= stale.applied)
-    given.put(Delete(event_id="d", record_id=row.insert.record_id, subject_id=row.insert.subject_id, requested_at="t"))
+    given.put(
+        Delete(
+            event_id="d", record_id=row.insert.record_id, subject_id=row.insert.subject_id, requested_at="2023-01-01"
+        )
+    )
 
     given.publish(stale.model_copy(update={"applied": given.end(1), "sequence": 9}))
 

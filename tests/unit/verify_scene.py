@@ -35,7 +35,7 @@ class Scene:
         for i in range(count):
             self.put(_insert(i))
             if i % 3 == 0 and i > 8:
-                self.put(Delete(event_id="d", record_id=f"r{i - 8}", subject_id=f"s{i - 8}", requested_at="t"))
+                self.put(Delete(event_id="d", record_id=f"r{i - 8}", subject_id=f"s{i - 8}", requested_at="2023-01-01"))
         for partition in range(2):
             self.log.append(EVENTS, partition, None, encode(Seal()), ())
 

@@ -13,7 +13,7 @@ def put(record: str, subject: str | None = None, revision: int = 0, text: str = 
 
 
 def kill(**names: Any) -> Delete:
-    return Delete(event_id="d", requested_at="now", **names)
+    return Delete(event_id="d", requested_at="2023-01-01", **names)
 
 
 def left(*events: Event) -> list[tuple[str, str | None, int, str | None]]:

@@ -1,0 +1,65 @@
+"""What a message holds, whatever it means: its top-level pairs as they were sent, and all of its text."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+__all__ = ["MAX_DEPTH", "Scan", "scan"]
+
+# Far below the limits of pydantic and the interpreter: the same bytes are judged the same on any stack.
+MAX_DEPTH = 64
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+@dataclass
+class Scan:
+    """`top`: the pairs of the outermost object, names repeated as sent, numbers as their text."""
+
+    text: str
+    top: list[tuple[str, object]] = field(default_factory=list)
+    is_object: bool = False
+    repeats: bool = False
+    """Some object, at any depth, names a field twice."""
+
+    def see(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        self.top = pairs
+        found = dict(pairs)
+        self.repeats = self.repeats or len(found) < len(pairs)
+        return found
+
+    def types(self) -> list[object]:
+        return [value for key, value in self.top if key == "type"] if self.is_object else []
+
+    def holds_delete(self) -> bool:
+        """In any case, in its bytes or in the strings that they spell."""
+        return "delete" in self.text.lower() or "delete" in _ESCAPE.sub(_unescape, self.text).lower()
+
+
+def scan(value: bytes) -> Scan:
+    """Raises ValueError (not UTF-8 JSON, nested too deeply), TypeError or AttributeError (not bytes)."""
+    if _depth(value) > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    found = Scan(value.decode())
+    # Numbers stay text: a long one would be an error of its own.
+    json.loads(found.text, object_pairs_hook=found.see, parse_int=str, parse_float=str, parse_constant=str)
+    found.is_object = found.text.lstrip(" \t\n\r").startswith("{")
+    return found
+
+
+def _depth(value: bytes) -> int:
+    """How deep arrays and objects are nested, found without recursion."""
+    deepest = depth = 0
+    if value.count(b"[") + value.count(b"{") > MAX_DEPTH:
+        for bracket in _STRING.sub(b"", value).translate(None, _NOT_BRACKETS):
+            depth += 1 if bracket in b"[{" else -1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16)) if match[1] else match[0]
