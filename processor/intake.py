@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -13,12 +13,13 @@ from models.learner import Learner
 from processor.features import members_of
 from processor.learners import parser_of
 from processor.log.protocol import Batch, Record
+from processor.membership import FOREVER
 from processor.owned import Owned
 from processor.plan import Frame, Lookups, Plan, Row, plan
 from processor.routing import Digests, shard_of, tag_of
 from processor.settings import Settings
 from processor.slices import NO_SUBJECT, Members
-from processor.state.memberships import lookup_reads, parse_lookups, write_holes, write_members
+from processor.state.memberships import Asked, asked_of, read_members, write_holes, write_members
 from processor.triage import Addressed, Deletion, Insertion, Item, Triage
 from processor.view import Change, slice_start
 
@@ -48,8 +49,9 @@ class Intake:
 
     def _apply(self, owned: Owned, records: Sequence[Record], stop: int) -> None:
         items = self.items(owned.partition, records)
-        planned = plan(items, self._look_up(owned, items), owned.view, self._frame(owned, stop))
-        self._write(owned, planned, records)
+        lookups = self._look_up(owned, items)
+        planned = plan(items, lookups, owned.view, self._frame(owned, stop))
+        self._write(owned, planned, lookups, records)
         self._remember(owned, planned, records)
 
     def pass_over(self, owned: Owned, stop: int, more: Change) -> None:
@@ -84,7 +86,7 @@ class Intake:
             Addressed(record.tobytes(), b"" if subject.tobytes() == NO_SUBJECT else subject.tobytes())
             for record, subject in zip(tail.records, tail.subjects, strict=True)
         ]
-        lookups = self._entries(owned, whos)
+        lookups = self._entries(owned, asked_of(whos), whos)
         slots = tail.slots.tolist()
         kept = np.array([_names(lookups, who, slot) for who, slot in zip(whos, slots, strict=True)], np.bool_)
         kept &= tail.slots >= owned.view.registered
@@ -96,15 +98,20 @@ class Intake:
         return Row(item.offset, shard, item)
 
     def _look_up(self, owned: Owned, items: Sequence[Item]) -> Lookups:
-        return self._entries(owned, [item.who for item in items if isinstance(item, Insertion | Deletion)])
+        named = [item for item in items if isinstance(item, Insertion | Deletion)]
+        asked = asked_of(item.who for item in named if item.who.record)
+        for item in named:
+            if isinstance(item, Deletion) and item.who.record and not item.who.subject:
+                before = asked[item.who.record]
+                tomb = FOREVER if item.revision is None else item.revision
+                asked[item.who.record] = before._replace(tomb=max(before.tomb, tomb))
+        return self._entries(owned, asked, [item.who for item in named])
 
-    def _entries(self, owned: Owned, whos: Sequence[Addressed]) -> Lookups:
-        records = list({who.record: None for who in whos if who.record})
+    def _entries(self, owned: Owned, asked: Mapping[bytes, Asked], whos: Sequence[Addressed]) -> Lookups:
         subjects = list({who.subject: None for who in whos if who.subject})
-        replies = owned.read(lookup_reads(owned.state.keys, records, subjects))
-        return Lookups(*parse_lookups(records, subjects, replies))
+        return Lookups(*read_members(owned.read, owned.state.keys, asked, subjects))
 
-    def _write(self, owned: Owned, planned: Plan, records: Sequence[Record]) -> None:
+    def _write(self, owned: Owned, planned: Plan, lookups: Lookups, records: Sequence[Record]) -> None:
         keys, view, change = owned.state.keys, owned.view, planned.change
         if records:
             last = records[-1]
@@ -114,7 +121,7 @@ class Intake:
         ends = view.ends + planned.ends
         holes = ((kill.shard, slice_start(ends, kill.slot), kill.slot, kill.death) for kill in planned.kills)
         change.ops += write_holes(keys, holes)
-        change.ops += write_members(keys, planned.records, planned.subjects)
+        change.ops += write_members(keys, planned.records, planned.subjects, lookups.records)
         owned.commit(change, planned.stop)
 
     def _remember(self, owned: Owned, planned: Plan, records: Sequence[Record]) -> None:

@@ -18,7 +18,7 @@ from processor.routing import Digests, home, shard_of, tag_of
 from processor.settings import Settings
 from processor.state.glance import glance
 from processor.state.keys import Keys
-from processor.state.memberships import lookup_reads, parse_lookups
+from processor.state.memberships import lookup_reads, pair_reads, parse_lookups, parse_pairs
 from processor.view import View
 
 __all__ = ["Found", "Lookup"]
@@ -110,8 +110,16 @@ class Lookup:
     def _read(self, partition: int, records: Sequence[bytes], subjects: Sequence[bytes]) -> _Partition:
         keys = Keys(self._settings.model, partition)
         records, subjects = list(dict.fromkeys(records)), list(dict.fromkeys(subjects))
-        tables = [("HGETALL", keys.of(name)) for name in _TABLES]
-        replies = glance(self._client, [*tables, *lookup_reads(keys, records, subjects)])
+        reads = [*(("HGETALL", keys.of(name)) for name in _TABLES), *lookup_reads(keys, records, subjects)]
+        replies = glance(self._client, reads)
+        entries, known = parse_lookups(records, subjects, replies[len(_TABLES) :])
+        apart = [digest for digest, entry in entries.items() if entry.apart]
+        if apart:
+            # All of it again, with the pairs that stand apart: at one moment.
+            replies = glance(self._client, [*reads, *pair_reads(keys, apart)])
+            entries, known = parse_lookups(records, subjects, replies[len(_TABLES) : len(reads)])
+            for digest, reply in zip(apart, replies[len(reads) :], strict=True):
+                entries[digest].pairs.update(parse_pairs(reply))
         raw: dict[str, dict[bytes, bytes]] = dict(zip(_TABLES, replies, strict=False))
         if not raw["meta"]:
             raise StateMissing(
@@ -120,7 +128,7 @@ class Lookup:
             )
         view = View(raw)
         check_identity(view.meta["identity"], self._identity)
-        return _Partition(view, *parse_lookups(records, subjects, replies[len(_TABLES) :]))
+        return _Partition(view, entries, known)
 
     def _places(self, partition: int, view: View, digest: bytes, entry: Entry) -> Iterator[Found]:
         deaths = {tag_of(bytes.fromhex(subject)): cleanup.death for subject, cleanup in view.cleanups.items()}

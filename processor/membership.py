@@ -7,7 +7,8 @@ holds a pair per subject. The layout, little by little:
     pair     flags, [subject tag, 6 bytes], [slot, content tag of 4 bytes, [revision]], [tomb]
 
 Integers are unsigned LEB128; a tomb is 0 for ever, else its revision + 1. An entry without anything to
-say is empty bytes, and is removed.
+say is empty bytes, and is removed. Where many subjects use one id, the pairs stand apart, each in a field of
+its own that its tag names, without the tag; the entry's flags say so.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ __all__ = [
     "Pair",
     "Subject",
     "decode_entry",
+    "decode_pair",
     "decode_subject",
     "encode_entry",
+    "encode_pair",
     "encode_subject",
 ]
 
@@ -38,11 +41,11 @@ NO_ROW = -1
 ALONE = b""
 """The tag of a record without a subject."""
 
-_ANY_TOMB = 1
+_ANY_TOMB, _APART = 1, 2
 _HAS_TAG, _HAS_ROW, _HAS_REVISION, _HAS_TOMB = 1, 2, 4, 8
 _TAG, _CONTENT = 6, 4
 _BYTES = [bytes([byte]) for byte in range(256)]
-_ANY_TOMB_BYTE = _BYTES[_ANY_TOMB]
+_HEADS = _BYTES[_ANY_TOMB], _BYTES[_ANY_TOMB | _APART]
 
 
 class Pair(NamedTuple):
@@ -62,6 +65,8 @@ class Entry(NamedTuple):
 
     tomb: int
     pairs: dict[bytes, Pair]
+    apart: bool = False
+    """The pairs stand apart; `pairs` are those that were asked for."""
 
 
 class Subject(NamedTuple):
@@ -72,14 +77,19 @@ class Subject(NamedTuple):
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """Bytes of an entry; empty if it says nothing."""
-    head = b"\0" if entry.tomb == NO_TOMB else _ANY_TOMB_BYTE + _number(_tomb_code(entry.tomb))
+    """Bytes of an entry, without pairs that stand apart; empty if it says nothing."""
+    if entry.tomb != NO_TOMB:
+        head = _HEADS[entry.apart] + _number(_tomb_code(entry.tomb))
+    else:
+        head = _BYTES[_APART * entry.apart]
+    if entry.apart:
+        return head
     out = head + b"".join([_encode_pair(tag, pair) for tag, pair in entry.pairs.items()])
     return b"" if out == b"\0" else out
 
 
 def decode_entry(data: bytes | None) -> Entry:
-    """The entry of these bytes; none at all is an entry that says nothing.
+    """The entry of these bytes, without pairs that stand apart; none at all is an entry that says nothing.
 
     Raises:
         ArtefactInvalid: the bytes are not an entry.
@@ -88,8 +98,22 @@ def decode_entry(data: bytes | None) -> Entry:
         return Entry(NO_TOMB, {})
     try:
         tomb, at = _get_tomb(data, 1) if data[0] & _ANY_TOMB else (NO_TOMB, 1)
-        return Entry(tomb, dict(_pairs(data, at)))
+        return Entry(tomb, dict(_pairs(data, at)), bool(data[0] & _APART))
     except IndexError:
+        raise ArtefactInvalid("a membership entry in Redis is cut short") from None
+
+
+def encode_pair(tag: bytes, pair: Pair) -> bytes:
+    """Bytes of a pair that stands apart, under its tag; empty if it says nothing."""
+    data = _encode_pair(tag, pair)
+    return data[:1] + data[1 + len(tag) :]
+
+
+def decode_pair(tag: bytes, data: bytes) -> Pair:
+    """The pair of these bytes. Raises ArtefactInvalid."""
+    try:
+        return dict(_pairs(data[:1] + tag + data[1:], 0))[tag]
+    except (IndexError, KeyError):
         raise ArtefactInvalid("a membership entry in Redis is cut short") from None
 
 

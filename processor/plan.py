@@ -28,7 +28,11 @@ _NO_PAIR = Pair()
 
 
 class Lookups(NamedTuple):
-    """What Redis holds of everyone a batch is about, by digest. A missing digest is unknown."""
+    """What Redis holds of everyone a batch is about, by digest. A missing digest is unknown.
+
+    Of an entry whose pairs stand apart those that the batch names are there; all, where a deletion under every
+    subject reaches higher than its tomb: below that nothing lives.
+    """
 
     records: dict[bytes, Entry]
     subjects: dict[bytes, Subject]
@@ -111,13 +115,13 @@ class _Planner:
         if (known is not None and known.dead) or item.revision <= max(entry.tomb, pair.tomb):
             self.plan.counts["dead_on_arrival"] += 1
         elif pair.slot == NO_ROW or item.revision > pair.revision:
-            self._accept(item, entry, tag, pair)
+            self._accept(item, tag, pair)
         elif item.revision == pair.revision and item.content != pair.content:
             self.plan.counts["conflicts"] += 1
         else:
             self.plan.counts["repeated"] += 1
 
-    def _accept(self, item: Insertion, entry: Entry, tag: bytes, pair: Pair) -> None:
+    def _accept(self, item: Insertion, tag: bytes, pair: Pair) -> None:
         record, subject = item.who
         shard = shard_of(tag or record, self.frame.shards)
         if pair.slot != NO_ROW:
@@ -125,8 +129,7 @@ class _Planner:
             deadline = item.since + round(self.frame.update_within * 1000)
             self.plan.change.put("pending", item.offset, Pending(item.since, deadline, receipt=False))
             self.ledger.kill(Kill(pair.slot, item.offset, shard))
-        row = Pair(item.offset, item.revision, item.content, pair.tomb)
-        self._keep_record(record, Entry(entry.tomb, {**entry.pairs, tag: row}))
+        self._changing(record).pairs[tag] = Pair(item.offset, item.revision, item.content, pair.tomb)
         if subject and subject not in self.subjects:
             self._keep_subject(subject, Subject(False, item.offset))
         self.plan.rows.append(Row(item.offset, shard, item))
@@ -141,22 +144,23 @@ class _Planner:
         if not record:
             self._delete_subject(item, subject)
         else:
-            entry = self.records.get(record, _NO_ENTRY)
             tomb = FOREVER if item.revision is None else item.revision
             bury = self._bury_pair if subject else self._bury_id
-            self._keep_record(record, bury(item, entry, tomb))
+            bury(item, self._changing(record), tomb)
 
-    def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> Entry:
+    def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> None:
         tag = tag_of(item.who.subject)
         pair = entry.pairs.get(tag, _NO_PAIR)
         self.plan.counts["tombstones"] += pair.tomb == NO_TOMB
         pair = pair._replace(tomb=max(pair.tomb, tomb))
-        return Entry(entry.tomb, {**entry.pairs, tag: self._strike(item, tag, pair, pair.tomb)})
+        entry.pairs[tag] = self._strike(item, tag, pair, pair.tomb)
 
-    def _bury_id(self, item: Deletion, entry: Entry, tomb: int) -> Entry:
+    def _bury_id(self, item: Deletion, entry: Entry, tomb: int) -> None:
         self.plan.counts["tombstones"] += entry.tomb == NO_TOMB
         tomb = max(entry.tomb, tomb)
-        return Entry(tomb, {tag: self._strike(item, tag, pair, tomb) for tag, pair in entry.pairs.items()})
+        for tag, pair in entry.pairs.items():
+            entry.pairs[tag] = self._strike(item, tag, pair, tomb)
+        self.records[item.who.record] = self.plan.records[item.who.record] = entry._replace(tomb=tomb)
 
     def _strike(self, item: Deletion, tag: bytes, pair: Pair, tomb: int) -> Pair:
         # A covered row died with its subject, at the tombstone's offset; its clean-up records that.
@@ -205,8 +209,12 @@ class _Planner:
 
     # -- memory of the batch
 
-    def _keep_record(self, record: bytes, entry: Entry) -> None:
-        self.records[record] = self.plan.records[record] = entry
+    def _changing(self, record: bytes) -> Entry:
+        """The record's entry, its pairs copied once: what was looked up stays as it was."""
+        if record not in self.plan.records:
+            entry = self.records.get(record, _NO_ENTRY)
+            self.records[record] = self.plan.records[record] = entry._replace(pairs=dict(entry.pairs))
+        return self.plan.records[record]
 
     def _keep_subject(self, subject: bytes, value: Subject) -> None:
         self.subjects[subject] = self.plan.subjects[subject] = value

@@ -8,7 +8,7 @@ clean-up could not find them any more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from processor.filing import register_file
@@ -19,7 +19,7 @@ from processor.routing import tag_of
 from processor.settings import Settings
 from processor.slice_files import read_slice
 from processor.state.keys import BUCKETS
-from processor.state.memberships import write_entry, write_holes
+from processor.state.memberships import read_pairs, write_entry, write_holes
 from processor.store import Artefact, Store, newest_files
 from processor.view import Change, Cleanup, View
 
@@ -114,24 +114,24 @@ class Repairer:
         step = _buckets_at_once(owned.view)
         for first in range(0, BUCKETS, step):
             buckets = range(first, min(first + step, BUCKETS))
-            self._bury(owned, self._entries(owned, buckets), files, covers)
+            self._bury(owned, self._entries(owned, buckets, covers), files, covers)
 
     def _bury(
         self,
         owned: Owned,
-        entries: Iterable[tuple[str, bytes, Entry]],
+        entries: Mapping[tuple[int, bytes], Entry],
         files: Slots,
         covers: Mapping[bytes, Cleanup],
     ) -> None:
         view = owned.view
         change, ledger = Change(), Ledger(view, view.applied, self._settings.slice_span)
-        for key, field, entry in entries:
+        for (bucket, field), entry in entries.items():
             pairs = dict(entry.pairs)
             for tag, kill in stray(entry, view, files, covers):
                 ledger.bury(kill)
                 pairs[tag] = Pair(tomb=pairs[tag].tomb)
             if pairs != entry.pairs:
-                change.ops.append(write_entry(key, field, Entry(entry.tomb, pairs)))
+                change.ops += write_entry(owned.state.keys, bucket, field, entry._replace(pairs=pairs), entry)
         if ledger.kills:
             ledger.settle(change, view.applied, drop_states=False)
             holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
@@ -140,11 +140,19 @@ class Repairer:
             change.put("meta", "holes", view.number("holes") + len(ledger.kills))
             owned.commit(change)
 
-    def _entries(self, owned: Owned, buckets: Iterable[int]) -> Iterator[tuple[str, bytes, Entry]]:
-        keys = [owned.state.keys.record(bucket) for bucket in buckets]
-        for key, reply in zip(keys, owned.read([("HGETALL", key) for key in keys]), strict=True):
-            for field, data in zip(reply[::2], reply[1::2], strict=True):
-                yield key, field, decode_entry(data)
+    def _entries(
+        self, owned: Owned, buckets: Sequence[int], covers: Mapping[bytes, Cleanup]
+    ) -> dict[tuple[int, bytes], Entry]:
+        """By bucket and field; of pairs that stand apart those of covered subjects."""
+        keys = owned.state.keys
+        replies = owned.read([("HGETALL", keys.record(bucket)) for bucket in buckets])
+        entries = {
+            (bucket, field): decode_entry(data)
+            for bucket, reply in zip(buckets, replies, strict=True)
+            for field, data in zip(reply[::2], reply[1::2], strict=True)
+        }
+        read_pairs(owned.read, keys, {at: (entry, covers.keys()) for at, entry in entries.items() if entry.apart})
+        return entries
 
 
 def _buckets_at_once(view: View) -> int:

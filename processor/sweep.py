@@ -15,7 +15,7 @@ from processor.routing import tag_of
 from processor.settings import Settings
 from processor.slice_files import read_slice
 from processor.slices import Members
-from processor.state.memberships import lookup_reads, parse_lookups, write_holes, write_members
+from processor.state.memberships import asked_of, read_members, write_holes, write_members
 from processor.store import Store, newest_files, read_name
 from processor.view import Change, Cleanup, View
 
@@ -41,7 +41,7 @@ def bury(
         pair = entry.pairs.get(tag) if entry else None
         if entry and pair and pair.slot == slot:
             ledger.bury(Kill(slot, cleanups[subject].death, cleanups[subject].shard))
-            changed[digest] = Entry(entry.tomb, {**entry.pairs, tag: Pair(tomb=pair.tomb)})
+            changed[digest] = entry._replace(pairs={**entry.pairs, tag: Pair(tomb=pair.tomb)})
     return changed
 
 
@@ -113,13 +113,14 @@ class Sweeper:
 
     def _bury(self, owned: Owned, group: Group, members: Members, change: Change) -> list[int]:
         view, keys = owned.view, owned.state.keys
-        records = list({record.tobytes() for record in members.records})
-        entries, _ = parse_lookups(records, [], owned.read(lookup_reads(keys, records, [])))
+        named = zip(members.records, members.subjects, strict=True)
+        asked = asked_of((record.tobytes(), subject.tobytes()) for record, subject in named)
+        entries, _ = read_members(owned.read, keys, asked, [])
         ledger = Ledger(view, view.applied, self._settings.slice_span)
         changed = bury(members, entries, group.cleanups, ledger)
         ledger.settle(change, view.applied, drop_states=False)
         holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
-        change.ops += [*write_holes(keys, holes), *write_members(keys, changed, {})]
+        change.ops += [*write_holes(keys, holes), *write_members(keys, changed, {}, entries)]
         change.put("meta", "live", view.number("live") - len(ledger.kills))
         change.put("meta", "holes", view.number("holes") + len(ledger.kills))
         return [kill.slot for kill in ledger.kills]

@@ -24,6 +24,7 @@ from processor.simulate.world import World
 from processor.simulate.wrong import Wrong, equal
 from processor.slices import NEVER, deaths, decode_slice
 from processor.state.keys import Keys
+from processor.state.memberships import parse_pairs
 from processor.state.redis import PartitionState
 from processor.verify_log import judge, replay_log, subject_of
 from processor.view import View
@@ -108,14 +109,32 @@ class Verdict:
         return View(state.load())
 
     def _entries(self, partition: int) -> dict[bytes, Entry]:
-        return {f: decode_entry(v) for f, v in self._hashes(partition, "r:*")}
+        client: Any = self.world.redis
+        keys = Keys(self.world.settings.model, partition)
+        entries = {(b, f): decode_entry(v) for b, f, v in self._records(partition)}
+        for (bucket, field), entry in entries.items():
+            apart = parse_pairs(client.hgetall(keys.pairs(bucket, field)))
+            if apart and not entry.apart:
+                raise Wrong(f"pairs stand apart of {entry}")
+            entry.pairs.update(apart)
+        return {field: entry for (_, field), entry in entries.items()}
 
     def _hashes(self, partition: int, pattern: str) -> Iterator[tuple[bytes, bytes]]:
         """Every field of the partition's hashes with such names."""
+        for _, held in self._keys(partition, pattern):
+            yield from held.items()
+
+    def _records(self, partition: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """(bucket, field, entry) of each record."""
+        for key, held in self._keys(partition, "r:*"):
+            for field, data in held.items():
+                yield int(key.rpartition(b":")[2]), field, data
+
+    def _keys(self, partition: int, pattern: str) -> Iterator[tuple[bytes, Mapping[bytes, bytes]]]:
         client: Any = self.world.redis
         prefix = Keys(self.world.settings.model, partition).prefix
         for key in client.scan_iter(match=prefix + pattern, count=1000):
-            yield from client.hgetall(key).items()
+            yield key, client.hgetall(key)
 
     def field(self, record: str) -> bytes:
         return bucket_and_field(self.digests.record(record))[1]

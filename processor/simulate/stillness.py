@@ -56,4 +56,5 @@ def stillness(seed: int = 0) -> Iterator[None]:
             stack.enter_context(patch(f"processor.{module}.time", still))
         stack.enter_context(patch("processor.claim.secrets", _Nonces(seed)))
         stack.enter_context(patch("processor.sweep._CHUNK", 2))
+        stack.enter_context(patch("processor.state.memberships._MOST_PAIRS", 1))
         yield

@@ -19,6 +19,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:unresolved   hash offset: possible deletions that could not be read
     {model:partition}:crashes      hash shard: how often its training failed
     {model:partition}:r:BUCKET     hash: record digest -> membership entry (small hashes stay compact)
+    {model:partition}:p:BUCKET:FIELD   hash: subject tag -> pair, for a record id of many subjects
     {model:partition}:s:BUCKET     hash: subject digest -> tombstone or first slot
     {model:partition}:holes:SHARD:START   hash: slot -> death, for the slice that starts there
 """
@@ -46,6 +47,10 @@ class Keys:
 
     def record(self, bucket: int) -> str:
         return f"{self.prefix}r:{bucket}"
+
+    def pairs(self, bucket: int, field: bytes) -> str:
+        """`field` is the record's in its bucket."""
+        return f"{self.prefix}p:{bucket}:{field.hex()}"
 
     def subject(self, bucket: int) -> str:
         return f"{self.prefix}s:{bucket}"

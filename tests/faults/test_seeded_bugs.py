@@ -258,8 +258,8 @@ def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch
 def test_tombstones_with_a_ttl(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     write = memberships.write_members
 
-    def expiring(keys: Any, records: Any, subjects: Any) -> Any:
-        for op in write(keys, records, subjects):
+    def expiring(keys: Any, *members: Any) -> Any:
+        for op in write(keys, *members):
             yield op
             entry = dead.get(bytes(op[2]) if isinstance(op[2], bytes) else b"")
             if entry:
