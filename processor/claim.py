@@ -61,7 +61,7 @@ class Claimer:
         """
         start, end = self._log.bounds(self._topic)[partition]
         state = self._state_of(partition)
-        token = self._take(state, published, start)  # 1
+        token = self._take(state, published, start, end)  # 1
         view = View(state.load())
         self._check(partition, view, start, end)  # 3
         owned = Owned(partition, token, state, view)
@@ -72,10 +72,10 @@ class Claimer:
             owned.counters["rolled_back"] += 1
         return owned
 
-    def _take(self, state: PartitionState, published: Published, start: int) -> Token:
+    def _take(self, state: PartitionState, published: Published, start: int, end: int) -> Token:
         highest, newest = published.highest_counter, published.manifest
         token = Token(max(highest, 0) + 1, secrets.token_hex(16))
-        first = self._first(start) if highest < 0 or self._rebuild else None
+        first = self._first(start, end) if highest < 0 or self._rebuild else None
         if first and newest and start > newest.start and not state.load()["meta"]:
             raise LogDiverged(
                 f"the model can't be built again: it was made at offset {newest.start}, and the log begins at {start}"
@@ -86,12 +86,14 @@ class Claimer:
                 return token
             token = token._replace(counter=higher + 1)
 
-    def _first(self, start: int) -> dict[str, str | int]:
+    def _first(self, start: int, end: int) -> dict[str, str | int]:
         return {
             "identity": self._identity,
             "cluster_id": self._log.cluster_id(),
             "topic_id": self._log.topic_id(self._topic),
             "start": start,
+            # Events before it may have been sent on already: by another model, or by this one if it is built anew.
+            "made_at": end,
             "applied": start,
             "registered": 0,
         }

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from models.learner import Learner
 from processor.features import members_of
 from processor.learners import parser_of
-from processor.log.protocol import Batch, Record
+from processor.log.protocol import Batch, Log, Record
 from processor.membership import FOREVER
+from processor.origins import Origins
 from processor.owned import Owned
 from processor.plan import Frame, Lookups, Plan, Row, plan
 from processor.routing import Digests, shard_of, tag_of
 from processor.settings import Settings
 from processor.slices import NO_SUBJECT, Members
 from processor.state.memberships import Asked, asked_of, read_members, write_holes, write_members
-from processor.triage import Addressed, Deletion, Insertion, Item, Triage
+from processor.triage import Addressed, Deletion, Insertion, Item, Triage, wanders
 from processor.view import Change, slice_start
 
 __all__ = ["Intake"]
@@ -32,11 +33,14 @@ _AT_ONCE = 1000
 class Intake:
     """Applies batches to owned partitions. Holds nothing of them itself."""
 
-    def __init__(self, settings: Settings, learner: Learner, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, learner: Learner, log: Log, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
         self._learner = learner
         self._parser = parser_of(learner)
         self._digests = Digests(settings.secret_bytes)
+        self._origins = Origins(log, settings.events_topic, settings.model, settings.secret_bytes)
         self._clock = clock
 
     def apply(self, owned: Owned, batch: Batch) -> None:
@@ -48,7 +52,7 @@ class Intake:
             self._apply(owned, records[at : at + _AT_ONCE], behind[0].offset if behind else batch.stop)
 
     def _apply(self, owned: Owned, records: Sequence[Record], stop: int) -> None:
-        items = self.items(owned.partition, records)
+        items = self._spared(owned, self.items(owned.partition, records), records)
         lookups = self._look_up(owned, items)
         planned = plan(items, lookups, owned.view, self._frame(owned, stop))
         self._write(owned, planned, lookups, records)
@@ -67,6 +71,17 @@ class Intake:
     def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
         """Steps 2 and 3: parse and route, one record at a time; none stops another."""
         return self._triage(partition).sort_all(records, [self._parser.read(record) for record in records])
+
+    def _spared(self, owned: Owned, items: list[Item], records: Sequence[Record]) -> list[Item]:
+        """The items without copies that other models have sent on, of events that stand elsewhere in the log."""
+        wandering = {item.offset for item in items if wanders(item)}
+        if not wandering:
+            return items
+        copies = self._origins.copies([record for record in records if record.offset in wandering])
+        triage = self._triage(owned.partition)
+        owned.counters["others_copies"] += len(copies)
+        spared = (triage.spare(item) if item.offset in copies else item for item in items)
+        return [item for item in spared if item is not None]
 
     def restore(self, owned: Owned, tail: Members, records: Iterable[Record]) -> None:
         """Take back the open rows: those of the tail and of the log behind it that the membership names.

@@ -22,6 +22,7 @@ from processor.parsing import Parser
 from processor.plan import ACCEPTED, COPIES, DEAD, HOME
 from processor.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from processor.routing import Digests, Origin, event_key, home, origin_header
+from processor.sent_before import SentBefore
 from processor.settings import Settings
 from processor.view import Change
 
@@ -29,6 +30,10 @@ __all__ = ["Outbox"]
 
 _AT_ONCE = 1000
 """Entries that one script closes, so that none is long."""
+_READ_AT_ONCE = 10_000
+"""Records that one turn reads to see what was sent before."""
+_MANY = 10_000
+"""Entries that wait for it: then reading goes before."""
 
 Sends = dict[str, Future[int]]
 """What was sent for one event, by name; a copy's name is its partition."""
@@ -43,15 +48,37 @@ class Outbox:
         self._producer = producer
         self._parser = parser
         self._digests = Digests(settings.secret_bytes)
+        self._sent_before: SentBefore | None = None
+        self._building: set[int] = set()
+        """Partitions with events from before the model was made that are still to be applied, or to be sent on."""
 
     def turn(self, owned: Owned) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
-        fresh = [offset for offset in owned.view.outbox if offset not in owned.sending]
+        fresh = self._ready(owned, [offset for offset in owned.view.outbox if offset not in owned.sending])
         records = self._records(owned, fresh)
         for offset, record in records.items():
             owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
         self._let_go(owned, [offset for offset in fresh if offset not in records])
         self._settle(owned)
+
+    def _ready(self, owned: Owned, fresh: list[int]) -> list[int]:
+        """Those that can be sent now. What may have been sent before the model was made waits until the log tells."""
+        made_at = owned.view.number("made_at")
+        old = {
+            offset for offset in fresh if offset < made_at and not {HOME, COPIES}.isdisjoint(owned.view.outbox[offset])
+        }
+        if old or owned.view.applied < made_at:
+            self._building.add(owned.partition)
+        else:
+            self._building.discard(owned.partition)
+        if not self._building:
+            self._sent_before = None
+        if not old:
+            return fresh
+        self._sent_before = self._sent_before or SentBefore(self._log, self._settings.events_topic)
+        if self._sent_before.look(_READ_AT_ONCE * (10 if len(old) > _MANY else 1)):
+            return fresh
+        return [offset for offset in fresh if offset not in old]
 
     def _records(self, owned: Owned, offsets: list[int]) -> dict[int, Record]:
         held = {offset: owned.records[offset] for offset in offsets if offset in owned.records}
@@ -81,15 +108,28 @@ class Outbox:
             yield DEAD, self._dead_letter(owned.partition, record.offset, due[1], digest)
             return
         event = self._parser.taken(record.value)
+        there = self._places(owned, record)
         if HOME in due and isinstance(event, Insert | Delete):
-            yield HOME, self._forward(record, home(event_key(event), self._settings.partitions))
+            where = home(event_key(event), self._settings.partitions)
+            yield HOME, there.get(where) or self._forward(record, where)
         if ACCEPTED in due and isinstance(event, Delete):
             owned.event_ids[record.offset] = event.event_id
             yield ACCEPTED, self._receipt(event.event_id, owned.partition, record.offset)
         if COPIES in due:
             for partition in range(self._settings.partitions):
                 if partition != owned.partition:
-                    yield str(partition), self._forward(record, partition)
+                    yield str(partition), there.get(partition) or self._forward(record, partition)
+
+    def _places(self, owned: Owned, record: Record) -> dict[int, Future[int]]:
+        """Partitions where the record was sent to before the model was made, as if it had been sent now."""
+        if self._sent_before is None or record.offset >= owned.view.number("made_at"):
+            return {}
+        there: dict[int, Future[int]] = {}
+        for partition, offset in self._sent_before.places(record).items():
+            there[partition] = Future()
+            there[partition].set_result(offset)
+        owned.counters["sent_before"] += bool(there)
+        return there
 
     def _settle(self, owned: Owned) -> None:
         change = Change()

@@ -8,7 +8,7 @@ from processor.errors import LogUnreadable
 from processor.log.protocol import Log, Record
 from processor.skipped import Runs, gaps
 
-__all__ = ["GONE", "SPOILT", "lost_at", "read_but", "records_at", "unreadable_at"]
+__all__ = ["GONE", "SPOILT", "content_of", "lost_at", "read_but", "records_at", "runs", "unreadable_at"]
 
 GONE = "the log's retention took it before it was sent"
 SPOILT = "the log's record can't be decoded any more"
@@ -24,7 +24,7 @@ def records_at(log: Log, topic: str, partition: int, offsets: Iterable[int]) -> 
     """
     wanted = set(offsets)
     found: dict[int, Record] = {}
-    for first, last in _runs(sorted(wanted)):
+    for first, last in runs(sorted(wanted)):
         try:
             found |= _between(log, topic, partition, first, last + 1)
         except LogUnreadable:
@@ -71,10 +71,15 @@ def _readable(log: Log, topic: str, partition: int, offset: int) -> dict[int, Re
         return {}
 
 
-def _runs(offsets: list[int]) -> Iterator[tuple[int, int]]:
+def runs(offsets: list[int]) -> Iterator[tuple[int, int]]:
     """(first, last) of offsets that are near each other."""
     start = 0
     for at in range(1, len(offsets) + 1):
         if at == len(offsets) or offsets[at] - offsets[at - 1] > _NEAR:
             yield offsets[start], offsets[at - 1]
             start = at
+
+
+def content_of(record: Record) -> int:
+    """A number that tells a record's key and value from any others, in this process."""
+    return hash((record.key, record.value))

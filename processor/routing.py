@@ -5,9 +5,11 @@ Ids never leave here in the clear: what is stored are digests under the model's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from hmac import compare_digest
+from itertools import islice
 from typing import Final, NamedTuple, overload
 
 import numba
@@ -19,6 +21,8 @@ from processor.events import ORIGIN, Delete, Event, Insert, Seal, features_of
 BUCKETS: Final = 1 << 14
 
 _NONE = b"\xff\xff\xff\xff"
+_MARK = re.compile(rb"([^/]{1,256})/([0-9]{1,6})/([0-9]{1,16})/([0-9]{1,16})/[0-9a-f]{32}")
+_MOST_MARKS = 8
 _TAG = slice(8, 14)
 _TAG_SIZE = 6
 
@@ -176,6 +180,13 @@ def read_origin(secret: bytes, model: str, headers: Iterable[tuple[str, bytes | 
         if name == ORIGIN and value and (origin := _origin(secret, value)) and origin.model == model:
             return origin
     return None
+
+
+def read_marks(headers: Iterable[tuple[str, bytes | None]]) -> list[Origin]:
+    """What any model's marks say, whoever made them: only the log can bear them out. At most the first few."""
+    values = (value for name, value in headers if name == ORIGIN and value)
+    found = [_MARK.fullmatch(value) for value in islice(values, _MOST_MARKS)]
+    return [Origin(m[1].decode(errors="replace"), int(m[2]), int(m[3]), int(m[4])) for m in found if m]
 
 
 def _origin(secret: bytes, value: bytes) -> Origin | None:

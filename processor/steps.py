@@ -55,7 +55,7 @@ def make_steps(
 ) -> Steps:
     """All but the sweeper, whose housekeeping the worker times itself."""
     identity, parser, forgets = identity_of(settings, learner), parser_of(learner), learner.forgets
-    intake = Intake(settings, learner, clock)
+    intake = Intake(settings, learner, log, clock)
     return Steps(
         Claimer(settings, log, store, state_of, identity, intake.restore, rebuild=rebuild),
         intake,

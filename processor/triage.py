@@ -2,21 +2,23 @@
 
 An event counts only on its home partition, where its key (rebuilt from the payload) belongs. Elsewhere it
 is sent home, unchanged. A delete that names a record alone has no home: it counts wherever it is read, and
-the first partition to read it copies it to all others.
+the first partition to read it copies it to all others. What another model has sent on is sent no further.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from processor.events import BadInsert, Delete, Empty, Insert, Parsed, Seal, Unreadable
 from processor.log.protocol import Record
 from processor.membership import ALONE
 from processor.routing import Digests, Origin, event_key, homes, read_origin
 
-__all__ = ["Addressed", "Deletion", "Insertion", "Item", "Sealing", "Sending", "Triage"]
+__all__ = ["OFF_HOME", "Addressed", "Deletion", "Insertion", "Item", "Sealing", "Sending", "Triage", "wanders"]
+
+OFF_HOME: Final = "a forwarded event was read off its home"
 
 
 class Addressed(NamedTuple):
@@ -62,6 +64,13 @@ class Sending(NamedTuple):
 
 
 Item = Insertion | Deletion | Sealing | Sending
+
+
+def wanders(item: Item) -> bool:
+    """Whether an event is to be sent on, or was and lies where it doesn't belong."""
+    if isinstance(item, Deletion):
+        return item.copies
+    return isinstance(item, Sending) and (item.kind == "home" or item.reason == OFF_HOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,13 @@ class Triage:
         origin = self._origin(record)
         if origin is None:
             return Sending(record.offset, "home", "", record.timestamp)
-        return Sending(record.offset, given_up, "a forwarded event was read off its home", origin.timestamp)
+        return Sending(record.offset, given_up, OFF_HOME, origin.timestamp)
+
+    def spare(self, item: Item) -> Item | None:
+        """What is left to do about a wandering event that is a copy: its original stands elsewhere in the log."""
+        if isinstance(item, Deletion) and self.partition < self.partitions:
+            return item._replace(copies=False, receipt=False)
+        return None
 
     def _origin(self, record: Record) -> Origin | None:
         return read_origin(self.secret, self.model, record.headers) if record.headers else None
