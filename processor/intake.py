@@ -60,12 +60,13 @@ class Intake:
 
     def pass_over(self, owned: Owned, stop: int, more: Change) -> None:
         """Apply up to `stop` as if nothing lay there, and change this beside it. Raises as `apply` does."""
-        planned = plan((), Lookups({}, {}), owned.view, self._frame(owned, stop))
+        nobody = Lookups({}, {})
+        planned = plan((), nobody, owned.view, self._frame(owned, stop))
         for table, rows in more.tables.items():
             for key, value in rows.items():
                 planned.change.put(table, key, value)
         planned.change.ops += more.ops
-        self._write(owned, planned, ())
+        self._write(owned, planned, nobody, ())
         self._remember(owned, planned, ())
 
     def items(self, partition: int, records: Sequence[Record]) -> list[Item]:

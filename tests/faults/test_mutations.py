@@ -73,7 +73,7 @@ def learned_twice(patch: Patch) -> None:
     def insert(self: Any, item: Any) -> None:
         pair = _pair(self, item)
         if pair is not None and pair.slot >= 0 and pair.revision == item.revision:
-            self._accept(item, self.records[item.who.record], item.who.subject[8:14], Pair())
+            self._accept(item, item.who.subject[8:14], Pair())
         else:
             original(self, item)
 
@@ -83,7 +83,7 @@ def learned_twice(patch: Patch) -> None:
 
 def superseded_kept(patch: Patch) -> None:
     accept = _Planner._accept
-    patch.setattr(_Planner, "_accept", lambda self, item, entry, tag, pair: accept(self, item, entry, tag, Pair()))
+    patch.setattr(_Planner, "_accept", lambda self, item, tag, pair: accept(self, item, tag, Pair()))
 
 
 def tombstone_ignored(patch: Patch) -> None:

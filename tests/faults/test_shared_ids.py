@@ -142,5 +142,5 @@ def test_a_few_subjects_share_one_entry_as_ever(scene: Scene) -> None:
 
 def stored(scene: Scene) -> bytes:
     bucket, field = bucket_and_field(Digests(SECRET.encode()).record("1"))
-    found: Any = scene.client.hget(scene.worker.owned[0].state.keys.record(bucket), field)  # type: ignore[arg-type]
+    found: Any = scene.client.hget(scene.worker.owned[0].state.keys.record(bucket), field)
     return bytes(found)

@@ -264,7 +264,8 @@ def test_a_mark_that_the_log_does_not_bear_out_is_none(make_street: MakeStreet, 
     street.settle()
     before, end = street.count, street.log.bounds(street.topic)[5][1]
     at = next(record for record in street.records if record.offset)
-    headers = [origin_header(b"x", Origin("other", 5, end, 5))] if lie == "itself" else lies(street, at)[lie]
+    itself: list[Header] = [origin_header(b"x", Origin("other", 5, end, 5))]
+    headers = itself if lie == "itself" else lies(street, at)[lie]
 
     street.delete(5, 1, headers, record_id="r")
     street.settle()
