@@ -9,6 +9,7 @@ from itertools import islice
 
 from processor.asks import obey, steps_over
 from processor.log.protocol import Unreadable
+from processor.moments import dated
 from processor.owned import Owned
 from processor.view import Change
 
@@ -18,6 +19,7 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY = 2.0
 _AT_ONCE = 1000
 """Wishes that one script fulfils, so that none is long."""
+_NAMED = 10
 
 
 PassOver = Callable[[Owned, int, Change], None]
@@ -50,7 +52,7 @@ class Obeyer:
             self._obey(owned, asked)
 
     def _step_over(self, owned: Owned, run: Unreadable, asked: Mapping[str, str]) -> bool:
-        run = run._replace(since=run.since or round(time.time() * 1000))
+        run = run._replace(since=dated(run.since, round(time.time() * 1000)))
         change = steps_over(owned.view, run, asked, owned.skips, self._forget_within)
         if change is None:
             return False
@@ -69,15 +71,19 @@ class Obeyer:
     def _obey(self, owned: Owned, asked: Mapping[str, str]) -> None:
         key = owned.state.keys.of("asked")
         done = obey(owned.view, asked)
-        if not done.fields:
+        if done.more:
+            self._look_at[owned.partition] = self._clock()
+        if done.fields:
+            done.change.ops.append(("HDEL", key, *(field.encode("latin-1") for field in done.fields)))
+        if not done.change.tables and not done.change.ops:
             return
-        done.change.ops.append(("HDEL", key, *(field.encode("latin-1") for field in done.fields)))
         owned.commit(done.change)
         owned.counters["retried"] += len(done.retried)
-        owned.counters["resolved"] += len(done.resolved)
+        owned.counters["resolved"] += done.closed
         _log.info(
-            "partition %d, as asked: shards %s are tried again, offsets %s are resolved",
+            "partition %d, as asked: shards %s are tried again, %d possible deletions are resolved, from offsets %s",
             owned.partition,
             done.retried,
-            done.resolved,
+            done.closed,
+            done.resolved[:_NAMED],
         )

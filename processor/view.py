@@ -14,8 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from processor.lineage import EMPTY
+from processor.places import read_runs
 
-__all__ = ["Change", "Cleanup", "Crash", "Open", "Pending", "Slice", "State", "Unresolved", "View", "slice_start"]
+__all__ = [
+    "Change",
+    "Cleanup",
+    "Crash",
+    "Open",
+    "OpenRange",
+    "Pending",
+    "Slice",
+    "State",
+    "StillOpen",
+    "Unresolved",
+    "View",
+    "slice_start",
+]
 
 
 class Slice(NamedTuple):
@@ -83,11 +97,35 @@ class Crash(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """What may be a deletion and could not be read. Times in ms since the epoch."""
+    """What may be a deletion and could not be read. Times in ms since the epoch; 0 was written where none was
+    known, and is overdue."""
 
     reason: str
     deadline: int
     since: int = 0
+
+
+class StillOpen(NamedTuple):
+    """What is unresolved at one offset, or at `total` of those from the first to the last."""
+
+    first: int
+    last: int
+    total: int
+    reason: str
+    since: int
+    deadline: int
+
+
+class OpenRange(NamedTuple):
+    """Many that are unresolved for one reason; its key is the first one's offset. Times are the earliest's."""
+
+    reason: str
+    deadline: int
+    since: int
+    last: int
+    total: int
+    runs: str
+    """Which offsets from the first to the last; see `processor.places`."""
 
 
 Command = Sequence[str | bytes]
@@ -120,6 +158,7 @@ TABLES: Mapping[str, _Table] = {
     "outbox": _Table(int, json.loads),
     "pending": _Table(int, _listed(Pending)),
     "unresolved": _Table(int, _listed(Unresolved)),
+    "open_ranges": _Table(int, _listed(OpenRange)),
     "crashes": _Table(int, _listed(Crash)),
 }
 
@@ -191,8 +230,9 @@ class View:
         self.outbox: dict[int, list[str]] = read["outbox"]
         self.pending: dict[int, Pending] = read["pending"]
         self.unresolved: dict[int, Unresolved] = read["unresolved"]
+        self.open_ranges: dict[int, OpenRange] = read["open_ranges"]
         self.crashes: dict[int, Crash] = read["crashes"]
-        for table in (self.cleanups, self.outbox, self.pending):
+        for table in (self.cleanups, self.outbox, self.pending, self.unresolved, self.open_ranges):
             _sort(table)
         self.ends: list[int] = sorted({end for _, end in self.slices})
 
@@ -221,6 +261,20 @@ class View:
     def holed_before(self) -> int:
         """Every row that was dead before this offset has its hole: an open clean-up still owes some."""
         return min([self.applied, *(cleanup.death for cleanup in self.cleanups.values())])
+
+    def still_open(self) -> list[StillOpen]:
+        """Every possible deletion that is unresolved, alone or in its range, in the order of the log."""
+        apart = [StillOpen(at, at, 1, one.reason, one.since, one.deadline) for at, one in self.unresolved.items()]
+        ranges = [
+            StillOpen(first, held.last, held.total, held.reason, held.since, held.deadline)
+            for first, held in self.open_ranges.items()
+        ]
+        return sorted(apart + ranges)
+
+    def is_open(self, offset: int) -> bool:
+        """Whether a possible deletion at the offset is unresolved."""
+        near = (held for first, held in self.open_ranges.items() if first <= offset <= held.last)
+        return offset in self.unresolved or any(a <= offset <= b for held in near for a, b in read_runs(held.runs))
 
     def start_of(self, slot: int) -> int:
         return slice_start(self.ends, slot)

@@ -17,6 +17,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:outbox       hash offset: what must still be sent for the event there
     {model:partition}:pending      hash offset: deletions that are not hidden yet
     {model:partition}:unresolved   hash offset: possible deletions that could not be read
+    {model:partition}:open_ranges  hash offset: as many of those as lie together, by their first
     {model:partition}:crashes      hash shard: how often its training failed
     {model:partition}:r:BUCKET     hash: record digest -> membership entry (small hashes stay compact)
     {model:partition}:p:BUCKET:FIELD   hash: subject tag -> pair, for a record id of many subjects
@@ -31,7 +32,10 @@ __all__ = ["BUCKETS", "VIEW_HASHES", "Keys"]
 BUCKETS = 1 << 14
 """Hashes that share out the records: about 61 fields each at a million, below the compact limit of 128."""
 
-VIEW_HASHES = ("meta", "slices", "hits", "open", "states", "cleanups", "outbox", "pending", "unresolved", "crashes")
+VIEW_HASHES = (
+    *("meta", "slices", "hits", "open", "states", "cleanups"),
+    *("outbox", "pending", "unresolved", "open_ranges", "crashes"),
+)
 """The hashes whose whole content the owner mirrors in memory."""
 
 

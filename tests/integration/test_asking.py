@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -236,6 +237,176 @@ def test_a_verdict_needs_places_and_places_a_verdict(run: Run) -> None:
     for given in (["--none"], ["1/0"]):
         with pytest.raises(UsageError):
             run(resolve, *given)
+
+
+# -- many at once
+
+NOT_JSON = "not JSON in UTF-8, or nested too deeply"
+NO_DATE = "requested_at: is missing"
+UNDATED = b'{"type":"delete","event_id":"d","subject_id":"s"}'
+
+
+def flood(scene: Scene, partition: int, count: int, *values: bytes) -> list[int]:
+    """One after the other, of each kind in turn."""
+    offsets = [scene.raw(partition, values[n % len(values)]) for n in range(count)]
+    scene.apply()
+    return offsets
+
+
+def still_open(scene: Scene, partition: int) -> list[int]:
+    view = stored(scene, partition)
+    return [offset for offset in range(view.applied) if view.is_open(offset)]
+
+
+def test_all_of_a_reason_are_closed_in_every_partition_and_no_others(scene: Scene, run: Run) -> None:
+    flood(scene, 0, 6, JUNK, UNDATED)
+    flood(scene, 1, 4, JUNK, UNDATED)
+
+    found = run(resolve, "--reason", NOT_JSON, "--none")
+
+    assert (found.return_value, found.stderr) == (0, "")
+    left = [json.loads(line) for line in run(resolve, "--json").stdout.splitlines()]
+    assert {row["reason"] for row in left} == {NO_DATE}
+    assert len(left) == 5
+    assert scene.status().resolved == 5
+    assert same_as_stored(scene)
+
+
+def test_a_part_of_a_reason_that_no_other_has_names_it(scene: Scene, run: Run) -> None:
+    flood(scene, 0, 4, JUNK, UNDATED)
+
+    assert run(resolve, "--reason", "not JSON", "--none").return_value == 0
+    assert [held.reason for held in stored(scene, 0).still_open()] == [NO_DATE] * 2
+
+
+@pytest.mark.parametrize("text", ["no such reason", "i"])
+def test_a_reason_that_is_none_or_several_closes_nothing(scene: Scene, run: Run, text: str) -> None:
+    flood(scene, 0, 4, JUNK, UNDATED)
+
+    with pytest.raises(InputInvalid, match=NOT_JSON):
+        run(resolve, "--reason", text, "--none")
+    assert scene.status().unresolved == 4
+
+
+@pytest.mark.parametrize("form", ["0/{}..0/{}", "0/{}..{}"])
+def test_a_range_is_closed_both_ends_within(scene: Scene, run: Run, form: str) -> None:
+    offsets = flood(scene, 0, 10, JUNK)
+
+    found = run(resolve, form.format(offsets[2], offsets[6]), "--sent")
+
+    assert (found.return_value, found.stderr) == (0, "")
+    assert still_open(scene, 0) == [*offsets[:2], *offsets[7:]]
+
+
+def test_a_range_and_a_reason_together_mean_both(scene: Scene, run: Run) -> None:
+    offsets = flood(scene, 0, 10, JUNK, UNDATED)
+
+    run(resolve, f"0/{offsets[0]}..{offsets[5]}", "--reason", NO_DATE, "--none")
+
+    assert still_open(scene, 0) == [offsets[0], offsets[2], offsets[4], *offsets[6:]]
+
+
+def test_ranges_and_places_may_be_mixed(scene: Scene, run: Run) -> None:
+    zero, one = flood(scene, 0, 6, JUNK), flood(scene, 1, 3, JUNK)
+
+    run(resolve, f"0/{zero[0]}..{zero[1]}", f"0/{zero[3]}", f"1/{one[0]}..1/{one[2]}", "--none")
+
+    assert (still_open(scene, 0), still_open(scene, 1)) == ([zero[2], *zero[4:]], [])
+
+
+@pytest.mark.parametrize("given", ["0/5..1/7", "0/7..0/5", "0/5..", "0/..5", "..", "0/5..x", "0/90..0/95", "0/5...7"])
+def test_a_range_that_is_none_or_holds_nothing_is_refused(scene: Scene, run: Run, given: str) -> None:
+    flood(scene, 0, 3, JUNK)
+
+    with pytest.raises(InputInvalid):
+        run(resolve, given, "--none")
+    assert scene.status().unresolved == 3
+
+
+def test_a_range_is_one_request_and_goes_on_under_the_next_owner(
+    scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processor.asks._AT_ONCE", 2)
+    offsets = flood(scene, 0, 9, JUNK)
+    keys = Keys(scene.settings.model, 0)
+    scene.worker.close()
+    found = run(resolve, f"0/{offsets[0]}..{offsets[7]}", "--none", "--wait", "0")
+    assert found.return_value == 75
+    assert scene.client.hlen(keys.of("asked")) == 1
+
+    scene.worker = scene.make_worker()
+    while len(still_open(scene, 0)) == 9:
+        scene.worker.turn(0.002)
+    assert len(still_open(scene, 0)) == 7
+    assert scene.client.hlen(keys.of("asked")) == 1
+    scene.worker.close()
+    scene.worker = scene.make_worker()
+    while scene.client.hlen(keys.of("asked")):
+        scene.worker.turn(0.002)
+
+    assert still_open(scene, 0) == [offsets[8]]
+    assert scene.status().resolved == 8
+
+
+def test_what_comes_after_the_word_stays_open(scene: Scene, run: Run) -> None:
+    offsets = flood(scene, 0, 3, JUNK)
+    scene.worker.close()
+    run(resolve, "--reason", NOT_JSON, "--none", "--wait", "0")
+    scene.worker = scene.make_worker()
+    later = flood(scene, 0, 2, JUNK)
+    while scene.client.hlen(Keys(scene.settings.model, 0).of("asked")):
+        scene.worker.turn(0.002)
+
+    assert still_open(scene, 0) == later
+    assert offsets[-1] < later[0]
+
+
+def test_a_flood_is_kept_as_few_entries_and_each_of_it_stays_open(scene: Scene, run: Run) -> None:
+    values = [b'{"type":"seal"}' if n % 5 == 0 else JUNK if n % 2 else UNDATED for n in range(8000)]
+    for value in values:
+        scene.raw(1, value)
+    due = [offset for offset, value in enumerate(values) if value != b'{"type":"seal"}']
+    scene.apply()
+
+    view = stored(scene, 1)
+    assert len(view.unresolved) + len(view.open_ranges) < 2100
+    assert sum(len(held.runs) for held in view.open_ranges.values()) < 8 * len(due)
+    assert [offset for offset in range(8000) if view.is_open(offset)] == due
+    shown = scene.status(clock=lambda: time.time() + 50).partitions[1].deletions
+    assert shown.unresolved == len(due)
+    assert shown.oldest_unresolved is not None
+    assert shown.oldest_unresolved >= 50
+    assert len(letters(scene)) == len(due)
+    assert same_as_stored(scene)
+
+    rows = [json.loads(line) for line in run(resolve, "--json").stdout.splitlines()]
+    assert sum(row["count"] for row in rows) == len(due)
+    assert len(rows) < 2100
+
+    scene.worker.close()
+    scene.worker = scene.make_worker()
+    scene.apply()
+    assert run(resolve, f"1/{due[0]}..1/{due[7]}", "--none").return_value == 0
+    assert still_open(scene, 1) == due[8:]
+    for reason in (NOT_JSON, NO_DATE):
+        assert run(resolve, "--reason", reason, "--none", "--wait", "60").return_value == 0
+    assert scene.status().unresolved == 0
+    assert scene.status().resolved == len(due)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_a_reason_is_never_lost_for_want_of_room(
+    scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    (offset,) = flood(scene, 1, 1, JUNK)
+
+    shown = run(resolve).stdout
+
+    assert all(len(line) <= width for line in shown.splitlines())
+    said = " ".join(shown.split())
+    assert NOT_JSON in said
+    assert f"1/{offset}" in said
 
 
 # -- the owner's side

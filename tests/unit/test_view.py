@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from processor.view import Change, Cleanup, Open, Pending, Slice, State, Unresolved, View, slice_start
+from processor.view import Change, Cleanup, Open, OpenRange, Pending, Slice, State, Unresolved, View, slice_start
 
 
 def stored(change: Change) -> dict[str, dict[bytes, bytes]]:
@@ -33,6 +33,7 @@ ROWS: list[tuple[str, Any, Any]] = [
     ("outbox", 31, ["accepted", "copies"]),
     ("pending", 31, Pending(1_700_000_000_123_456, 5, {"1": 7})),
     ("unresolved", 32, Unresolved("not JSON", 9)),
+    ("open_ranges", 10, OpenRange("not JSON", 9, 8, 20, 3, "10 2 8 1")),
 ]
 
 

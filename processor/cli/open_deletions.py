@@ -1,0 +1,60 @@
+"""The list of possible deletions that are open, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from processor.cli import context
+from processor.cli.fitting import Fitting
+
+if TYPE_CHECKING:
+    from processor.view import StillOpen, View
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One that is open, or `count` of one reason; times as text, None where unknown."""
+
+    place: str
+    since: str | None
+    deadline: str | None
+    reason: str
+    count: int
+
+
+def show(views: Mapping[int, View], as_json: bool) -> None:
+    """In the order of the log, partition by partition; `as_json` an object a line."""
+    rows = [_row(partition, held) for partition, view in views.items() for held in view.still_open()]
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(asdict(row)))
+    elif rows:
+        context.console().print(_table(rows))
+    else:
+        click.echo("nothing is unresolved")
+
+
+def _row(partition: int, held: StillOpen) -> Row:
+    from processor.moments import iso
+
+    place = f"{partition}/{held.first}"
+    if held.total > 1:
+        place += f"..{partition}/{held.last}"
+    return Row(place, iso(held.since), iso(held.deadline), held.reason, held.total)
+
+
+def _table(rows: list[Row]) -> Fitting:
+    table = Fitting(("place", "since", "deadline", "reason"), words=("place", "since", "deadline"), wraps="reason")
+    for row in rows:
+        place = row.place if row.count == 1 else f"{row.place} ({row.count:,})"
+        table.add_row(place, _short(row.since), _short(row.deadline), row.reason)
+    return table
+
+
+def _short(time: str | None) -> str:
+    return "-" if time is None else time.replace("+00:00", "Z")
