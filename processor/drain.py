@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from processor.dues import letters_by_reason
 from processor.log.protocol import Log, Producer
 from processor.manifest import Manifest
 from processor.quarantine import quarantined
@@ -60,6 +61,8 @@ class Drain:
     """Shards that training gave up, by partition; not waited for."""
     unresolved: dict[int, int] = field(default_factory=dict)
     """How many possible deletions could not be read, by partition."""
+    dead_letters: dict[int, dict[str, int]] = field(default_factory=dict)
+    """How many events were not taken, by partition and reason, since the model was made."""
     _phase: int = 0
 
     def step(self) -> bool:
@@ -70,7 +73,9 @@ class Drain:
         self.stopped = {p: why for p, state in states.items() if (why := state.stopped())}
         views = {p: View(state.load()) for p, state in states.items() if p not in self.stopped}
         self.quarantined = {p: shards for p, view in views.items() if (shards := quarantined(view))}
-        self.unresolved = {p: len(view.unresolved) for p, view in views.items() if view.unresolved}
+        held = {p: sum(one.total for one in view.still_open()) for p, view in views.items()}
+        self.unresolved = {p: count for p, count in held.items() if count}
+        self.dead_letters = {p: letters for p, view in views.items() if (letters := letters_by_reason(view.meta))}
         if self._phase < _SEALED:
             self.waiting = _reasons({p: remaining(view, self.targets[p]) for p, view in views.items()})
             if not self.waiting:

@@ -21,7 +21,7 @@ from processor.routing import Digests, shard_of, tag_of
 from processor.settings import Settings
 from processor.slices import NO_SUBJECT, Members
 from processor.state.memberships import Asked, asked_of, read_members, write_holes, write_members
-from processor.triage import Addressed, Deletion, Insertion, Item, Triage, wanders
+from processor.triage import Addressed, Deletion, Insertion, Item, Sending, Triage, wanders
 from processor.view import Change, slice_start
 
 __all__ = ["Intake"]
@@ -115,13 +115,14 @@ class Intake:
 
     def _look_up(self, owned: Owned, items: Sequence[Item]) -> Lookups:
         named = [item for item in items if isinstance(item, Insertion | Deletion)]
-        asked = asked_of(item.who for item in named if item.who.record)
+        refused = [who for item in items if (who := _refused_at_home(item)) is not None]
+        asked = asked_of([*(item.who for item in named if item.who.record), *refused])
         for item in named:
             if isinstance(item, Deletion) and item.who.record and not item.who.subject:
                 before = asked[item.who.record]
                 tomb = FOREVER if item.revision is None else item.revision
                 asked[item.who.record] = before._replace(tomb=max(before.tomb, tomb))
-        return self._entries(owned, asked, [item.who for item in named])
+        return self._entries(owned, asked, [*(item.who for item in named), *refused])
 
     def _entries(self, owned: Owned, asked: Mapping[bytes, Asked], whos: Sequence[Addressed]) -> Lookups:
         subjects = list({who.subject: None for who in whos if who.subject})
@@ -168,6 +169,7 @@ class Intake:
             settings.forget_within,
             settings.update_within,
             folds=not self._learner.forgets,
+            now=round(time.time() * 1000),
         )
 
     def _triage(self, partition: int) -> Triage:
@@ -180,6 +182,12 @@ class Intake:
             settings.secret_bytes,
             self._digests,
         )
+
+
+def _refused_at_home(item: Item) -> Addressed | None:
+    """The record that a refused insert would have changed here."""
+    refused = item.refused if isinstance(item, Sending) else None
+    return refused.who if refused is not None and refused.at_home else None
 
 
 def _names(lookups: Lookups, who: Addressed, slot: int) -> bool:

@@ -27,6 +27,9 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
+            line["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
         if counters := getattr(record, "counters", None):
             line["counters"] = dict(sorted(counters.items()))
         return json.dumps(line)

@@ -99,17 +99,19 @@ class Heartbeat(_Message):
 
 
 class Receipt(_Message):
-    """What becomes of one deletion: accepted once it is applied, hidden once no version in force holds it.
+    """What becomes of one deletion: accepted once it is applied, hidden once no version in force holds it;
+    refused, for `reason`, where it can't be applied. Lifted is kept for the end of a subject's tombstone.
 
-    partition and offset name the deletion's event; version is the results offset of the manifest that
-    hides it.
+    partition and offset name the deletion's event as its sender put it; version is the results offset of the
+    manifest that hides it.
     """
 
     event_id: str
-    state: Literal["accepted", "hidden"]
+    state: Literal["accepted", "refused", "hidden", "lifted"]
     partition: int
     offset: int
     version: int | None = None
+    reason: str | None = None
 
 
 def manifest_key(model: str, partition: int) -> bytes:

@@ -51,7 +51,7 @@ _HEADS = _BYTES[_ANY_TOMB], _BYTES[_ANY_TOMB | _APART]
 class Pair(NamedTuple):
     """One (subject, record id): its live row, if any, and its tomb.
 
-    A subject's pair with neither was buried with its subject: the id was a member once.
+    A subject's pair with neither was buried with its subject, or came after its deletion.
     """
 
     slot: int = NO_ROW

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["DAY", "dated", "iso"]
+from processor.timestamps import DAY
 
-DAY = 86_400_000
+__all__ = ["dated", "iso"]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -8,22 +8,26 @@ twice; all of it may be repeated.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from itertools import islice
 
+from processor.answers import addressee_of, receipt_to
+from processor.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
 from processor.errors import LogRefused, LogUnavailable
-from processor.events import Delete, Insert
-from processor.given_up import leave_open
-from processor.log.protocol import Log, Producer, Record
-from processor.manifest import Receipt
+from processor.events import Delete, Insert, encode
+from processor.gather import gathered
+from processor.given_up import Clock, leave_open, put_letter
+from processor.log.protocol import Header, Log, Producer, Record
+from processor.moments import dated
 from processor.owned import Owned
 from processor.parsing import Parser
-from processor.plan import ACCEPTED, COPIES, DEAD, HOME
 from processor.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from processor.routing import Digests, Origin, event_key, home, origin_header
 from processor.sent_before import SentBefore
 from processor.settings import Settings
+from processor.told import told_of
 from processor.view import Change
 
 __all__ = ["Outbox"]
@@ -34,6 +38,11 @@ _READ_AT_ONCE = 10_000
 """Records that one turn reads to see what was sent before."""
 _MANY = 10_000
 """Entries that wait for it: then reading goes before."""
+_REFUSED = "the log refuses to take it where it belongs"
+_CHANGED = "it can't be sent on: it isn't read as it was when it was applied"
+
+_Message = tuple[bytes | None, bytes | None, Sequence[Header]]
+"""Key, value and headers as they are sent on, without our mark."""
 
 Sends = dict[str, Future[int]]
 """What was sent for one event, by name; a copy's name is its partition."""
@@ -56,10 +65,15 @@ class Outbox:
         """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
         fresh = self._ready(owned, [offset for offset in owned.view.outbox if offset not in owned.sending])
         records = self._records(owned, fresh)
+        owned.records.update(records)
         for offset, record in records.items():
             owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
         self._let_go(owned, [offset for offset in fresh if offset not in records])
-        self._settle(owned)
+        # Acknowledgements may come faster than turns.
+        while self._settle(owned) == _AT_ONCE:
+            continue
+        while (change := gathered(owned.view)) is not None:
+            owned.commit(change)
 
     def _ready(self, owned: Owned, fresh: list[int]) -> list[int]:
         """Those that can be sent now. What may have been sent before the model was made waits until the log tells."""
@@ -90,35 +104,37 @@ class Outbox:
         place = self._log, self._settings.events_topic, owned.partition
         lost = lost_at(*place, offsets)
         spoilt = unreadable_at(*place, [offset for offset in offsets if offset not in lost])
-        change = Change()
+        change, now = Change(), _now()
         for offset in islice(lost | spoilt, _AT_ONCE):
             due = owned.view.outbox[offset]
             if due[0] == DEAD:
-                letter = self._dead_letter(owned.partition, offset, due[1], None)
-                owned.sending[offset] = {DEAD: letter}
+                owned.sending[offset] = {DEAD: self._dead_letter(owned.partition, offset, Letter.of(due), None)}
             else:
-                leave_open(owned.view, change, offset, GONE if offset in lost else SPOILT, nameless=True)
+                letter = Letter(GONE if offset in lost else SPOILT)
+                leave_open(owned.view, change, offset, letter, Clock(now, now), nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
 
     def _sends(self, owned: Owned, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
         if due[0] == DEAD:
-            digest = self._digests.log_record(record.key, record.value)
-            yield DEAD, self._dead_letter(owned.partition, record.offset, due[1], digest)
+            yield from self._letter(owned.partition, record, Letter.of(due))
             return
         event = self._parser.taken(record.value)
         there = self._places(owned, record)
+        message = record.key, record.value, record.headers
+        if record.offset in owned.shortened and isinstance(event, Insert | Delete):
+            message = _shortest(event)
         if HOME in due and isinstance(event, Insert | Delete):
             where = home(event_key(event), self._settings.partitions)
-            yield HOME, there.get(where) or self._forward(record, where)
+            yield HOME, there.get(where) or self._forward(record, where, message)
         if ACCEPTED in due and isinstance(event, Delete):
-            owned.event_ids[record.offset] = event.event_id
-            yield ACCEPTED, self._receipt(event.event_id, owned.partition, record.offset)
-        if COPIES in due:
+            owned.addressees[record.offset] = to = addressee_of(self._settings, event.event_id, record)
+            yield ACCEPTED, self._receipt(receipt_to(to, "accepted"))
+        if COPIES in due and isinstance(event, Delete):
             for partition in range(self._settings.partitions):
                 if partition != owned.partition:
-                    yield str(partition), there.get(partition) or self._forward(record, partition)
+                    yield str(partition), there.get(partition) or self._forward(record, partition, message)
 
     def _places(self, owned: Owned, record: Record) -> dict[int, Future[int]]:
         """Partitions where the record was sent to before the model was made, as if it had been sent now."""
@@ -131,7 +147,17 @@ class Outbox:
         owned.counters["sent_before"] += bool(there)
         return there
 
-    def _settle(self, owned: Owned) -> None:
+    def _letter(self, partition: int, record: Record, letter: Letter) -> Iterator[tuple[str, Future[int]]]:
+        """The letter, and the answer to who sent the event."""
+        digest = None if letter.last is not None else self._digests.log_record(record.key, record.value)
+        yield DEAD, self._dead_letter(partition, record.offset, letter, digest)
+        event_id = told_of(record.value).event_id if letter.answers else None
+        if event_id is not None:
+            to = addressee_of(self._settings, event_id, record)
+            yield REFUSED, self._receipt(receipt_to(to, "refused", reason=letter.reason))
+
+    def _settle(self, owned: Owned) -> int:
+        """Closes entries whose sends have ended. Returns how many sends had."""
         change = Change()
         done = (offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values()))
         ended = list(islice(done, _AT_ONCE))
@@ -139,38 +165,79 @@ class Outbox:
             self._close(owned, change, offset, owned.sending.pop(offset))
         if change.tables:
             owned.commit(change)
-            for offset in ended:
-                owned.records.pop(offset, None)
+        for offset in ended:
+            owned.records.pop(offset, None)
+        return len(ended)
 
     def _close(self, owned: Owned, change: Change, offset: int, sends: Sends) -> None:
         errors = [error for error in (future.exception() for future in sends.values()) if error is not None]
         due = owned.view.outbox[offset]
-        if not errors:
+        if not sends:
+            self._give_up(owned, change, offset, _CHANGED)
+        elif not errors or _letter_is_out(sends):
             change.drop("outbox", offset)
+            owned.shortened.discard(offset)
             pending = owned.view.pending.get(offset)
             if COPIES in due and pending is not None:
                 copies = {name: sent.result() for name, sent in sends.items() if name.isdecimal()}
                 change.put("pending", offset, pending._replace(copies=copies))
             owned.counters["accepted"] += ACCEPTED in due
-        elif due[0] != DEAD and any(map(_is_final, errors)):
-            leave_open(owned.view, change, offset, "the log refuses to take it where it belongs")
+        elif due[0] != DEAD and any(map(_refuses, errors)):
+            if offset not in owned.shortened and self._is_long(owned.records[offset]):
+                owned.shortened.add(offset)
+            else:
+                self._give_up(owned, change, offset, _REFUSED)
 
-    def _forward(self, record: Record, partition: int) -> Future[int]:
+    def _is_long(self, record: Record) -> bool:
+        """Whether it says more than its event."""
+        event = self._parser.taken(record.value)
+        said = record.key, record.value, tuple(record.headers)
+        return isinstance(event, Insert | Delete) and said != _shortest(event)
+
+    def _give_up(self, owned: Owned, change: Change, offset: int, reason: str) -> None:
+        owned.shortened.discard(offset)
+        owned.counters["given_up"] += 1
+        record = owned.records[offset]
+        event = self._parser.taken(record.value)
+        if isinstance(event, Insert):
+            put_letter(owned.view, change, offset, Letter(reason))
+            return
+        within = event.forget_within if isinstance(event, Delete) else None
+        since = dated(record.timestamp, _now())
+        deadline = since + round((self._settings.forget_within if within is None else within) * 1000)
+        leave_open(owned.view, change, offset, Letter(reason, answers=True), Clock(since, deadline))
+
+    def _forward(self, record: Record, partition: int, message: _Message) -> Future[int]:
+        key, value, headers = message
         origin = Origin(self._settings.model, record.partition, record.offset, record.timestamp)
-        header = origin_header(self._settings.secret_bytes, origin)
-        return self._producer.send(
-            self._settings.events_topic, partition, record.key, record.value, [*record.headers, header]
-        )
+        marked = [*headers, origin_header(self._settings.secret_bytes, origin)]
+        return self._producer.send(self._settings.events_topic, partition, key, value, marked)
 
-    def _receipt(self, event_id: str, partition: int, offset: int) -> Future[int]:
-        receipt = Receipt(event_id=event_id, state="accepted", partition=partition, offset=offset)
-        return self._producer.send(self._settings.receipts_topic, 0, event_id.encode(), receipt.encode())
+    def _receipt(self, receipt: tuple[bytes, bytes]) -> Future[int]:
+        return self._producer.send(self._settings.receipts_topic, 0, *receipt)
 
-    def _dead_letter(self, partition: int, offset: int, reason: str, digest: str | None) -> Future[int]:
-        letter = {"partition": partition, "offset": offset, "digest": digest, "reason": reason}
-        return self._producer.send(self._settings.dead_letters_topic, 0, None, json.dumps(letter).encode())
+    def _dead_letter(self, partition: int, offset: int, letter: Letter, digest: str | None) -> Future[int]:
+        told: dict[str, object] = {"partition": partition, "offset": offset, "digest": digest, "reason": letter.reason}
+        if letter.last is not None:
+            told |= {"last": letter.last, "count": letter.total}
+        return self._producer.send(self._settings.dead_letters_topic, 0, None, json.dumps(told).encode())
 
 
-def _is_final(error: BaseException) -> bool:
-    """Whether it is the record itself that is refused: rights and logins may be given back."""
+def _shortest(event: Insert | Delete) -> _Message:
+    return event_key(event), encode(event), ()
+
+
+def _refuses(error: BaseException) -> bool:
+    """For good: who has no right today may have it tomorrow."""
     return isinstance(error, LogRefused) and not isinstance(error, LogUnavailable)
+
+
+def _letter_is_out(sends: Sends) -> bool:
+    """Whether all that is missing is an answer that the log will never take."""
+    answer = sends.get(REFUSED)
+    error = None if answer is None else answer.exception()
+    return error is not None and _refuses(error) and sends[DEAD].exception() is None
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

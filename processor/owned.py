@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from processor.answers import Addressee
 from processor.jobs import Job, Trained
 from processor.ledger import Kill
 from processor.log.protocol import Record, Unreadable
@@ -129,7 +130,10 @@ class Owned:
     sending: dict[int, dict[str, Future[int]]] = field(default_factory=dict)
     """What is on its way for an event of the outbox, by name."""
     receipts: dict[int, Future[int]] = field(default_factory=dict)
-    event_ids: dict[int, str] = field(default_factory=dict)
+    addressees: dict[int, Addressee] = field(default_factory=dict)
+    """Whom the receipts of pending deletions answer."""
+    shortened: set[int] = field(default_factory=set)
+    """Events of the outbox that the log refused as they are: they go in fewer bytes."""
     sequence: int = 0
     """Of names and manifests written under this token."""
     counters: Counter[str] = field(default_factory=Counter)

@@ -12,16 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from processor.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counter_of
 from processor.ledger import Kill, Ledger
 from processor.membership import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
+from processor.moments import dated
 from processor.routing import shard_of, tag_of
-from processor.triage import Deletion, Insertion, Item, Sealing, Sending
+from processor.triage import Deletion, Insertion, Item, Refused, Sealing, Sending
 from processor.view import Change, Cleanup, Pending, Unresolved, View
 
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
-
-ACCEPTED, COPIES, HOME, DEAD = "accepted", "copies", "home", "dead"
-"""What the outbox asks for: a receipt, copies to every other partition, sending home, a dead letter."""
 
 _NO_ENTRY = Entry(NO_TOMB, {})
 _NO_PAIR = Pair()
@@ -49,6 +48,8 @@ class Frame(NamedTuple):
     update_within: float
     folds: bool
     """The learner can't forget: a kill drops the states that hold the row."""
+    now: int | None = None
+    """ms since the epoch, to date what has no date that can be; None takes every date as it is."""
 
 
 class Row(NamedTuple):
@@ -112,8 +113,12 @@ class _Planner:
         entry = self.records.get(record, _NO_ENTRY)
         tag = tag_of(subject)
         pair = entry.pairs.get(tag, _NO_PAIR)
-        if (known is not None and known.dead) or item.revision <= max(entry.tomb, pair.tomb):
+        gone = known is not None and known.dead
+        if gone or item.revision <= max(entry.tomb, pair.tomb):
             self.plan.counts["dead_on_arrival"] += 1
+            if gone and tag not in entry.pairs:
+                # As if it had come before its subject's deletion: whoever asks for it is told that it is forgotten.
+                self._changing(record).pairs[tag] = _NO_PAIR
         elif pair.slot == NO_ROW or item.revision > pair.revision:
             self._accept(item, tag, pair)
         elif item.revision == pair.revision and item.content != pair.content:
@@ -126,8 +131,8 @@ class _Planner:
         shard = shard_of(tag or record, self.frame.shards)
         if pair.slot != NO_ROW:
             self.plan.counts["updates"] += 1
-            deadline = item.since + round(self.frame.update_within * 1000)
-            self.plan.change.put("pending", item.offset, Pending(item.since, deadline, receipt=False))
+            since, deadline = self._clock(item.since, self.frame.update_within)
+            self.plan.change.put("pending", item.offset, Pending(since, deadline, receipt=False))
             self.ledger.kill(Kill(pair.slot, item.offset, shard))
         self._changing(record).pairs[tag] = Pair(item.offset, item.revision, item.content, pair.tomb)
         if subject and subject not in self.subjects:
@@ -190,22 +195,35 @@ class _Planner:
 
     def _await(self, item: Deletion) -> None:
         if item.receipt:
-            within = self.frame.forget_within if item.forget_within is None else item.forget_within
-            self._put_pending(item, item.since + round(within * 1000))
-
-    def _put_pending(self, item: Deletion, deadline: int) -> None:
-        self.plan.change.put("pending", item.offset, Pending(item.since, deadline, {} if item.copies else None))
-        self.plan.change.put("outbox", item.offset, [ACCEPTED, COPIES] if item.copies else [ACCEPTED])
+            since, deadline = self._clock(item.since, item.forget_within)
+            self.plan.change.put("pending", item.offset, Pending(since, deadline, {} if item.copies else None))
+            self.plan.change.put("outbox", item.offset, [ACCEPTED, COPIES] if item.copies else [ACCEPTED])
 
     def _send(self, item: Sending) -> None:
         self.plan.counts[item.kind] += 1
         if item.kind == HOME:
             self.plan.change.put("outbox", item.offset, [HOME])
             return
-        self.plan.change.put("outbox", item.offset, [DEAD, item.reason])
+        self.plan.counts[counter_of(item.reason, self.view.meta, self.plan.counts)] += 1
+        self.plan.change.put("outbox", item.offset, Letter(item.reason, item.answers).due())
         if item.kind == "unresolved":
-            deadline = item.since + round(self.frame.forget_within * 1000)
-            self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline, item.since))
+            since, deadline = self._clock(item.since, item.forget_within)
+            self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline, since))
+        elif item.refused is not None and self._was_update(item.refused):
+            self.plan.counts["refused_updates"] += 1
+
+    def _was_update(self, refused: Refused) -> bool:
+        """Whether an older revision stays a row. Off its home its revision alone tells: it is taken for one."""
+        if not refused.at_home:
+            return refused.revision > 0
+        tag = tag_of(refused.who.subject)
+        pair = self.records.get(refused.who.record, _NO_ENTRY).pairs.get(tag, _NO_PAIR)
+        return pair.slot != NO_ROW and refused.revision > pair.revision and tag not in self.covered_tags
+
+    def _clock(self, since: int, within: float | None) -> tuple[int, int]:
+        """Since when a deletion waits, and its deadline; `within` is in s, None means as long as any."""
+        start = since if self.frame.now is None else dated(since, self.frame.now)
+        return start, start + round((self.frame.forget_within if within is None else within) * 1000)
 
     # -- memory of the batch
 

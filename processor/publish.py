@@ -8,15 +8,16 @@ from concurrent.futures import Future
 from itertools import islice
 
 from models.pu_ensemble import label_frequency
+from processor.answers import addressee_of, receipt_to
 from processor.compose import Timing, Urgency, clean_at, due, entries
+from processor.dues import Letter
 from processor.errors import LogUnavailable
 from processor.events import Delete
-from processor.given_up import leave_open
+from processor.given_up import Clock, leave_open
 from processor.log.protocol import Log, Producer
 from processor.manifest import (
     Heartbeat,
     Manifest,
-    Receipt,
     ShardEntry,
     TokenField,
     heartbeat_key,
@@ -170,22 +171,23 @@ class Publisher:
             raise LogUnavailable(f"the deletions at {owned.partition}/{sorted(nameless)} can't be read again")
 
     def _nameless(self, owned: Owned, offsets: list[int]) -> set[int]:
-        """Looks up the event ids of deletions that another owner applied. Returns where there is none to be found."""
-        lacking = {offset for offset in offsets if offset not in owned.event_ids}
+        """Looks up whom to answer of deletions that another owner applied. Returns where nobody is to be found."""
+        lacking = {offset for offset in offsets if offset not in owned.addressees}
         for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
             event = self._parser.taken(record.value)
             if isinstance(event, Delete):
-                owned.event_ids[offset] = event.event_id
-        return lacking - owned.event_ids.keys()
+                owned.addressees[offset] = addressee_of(self._settings, event.event_id, record)
+        return lacking - owned.addressees.keys()
 
     def _let_go(self, owned: Owned, nameless: set[int]) -> set[int]:
         """Nobody is ever told of those that retention took, or that can't be decoded any more; ops are."""
         place = self._log, self._settings.events_topic, owned.partition
         gone = lost_at(*place, nameless)
         lost = gone | unreadable_at(*place, nameless - gone)
-        change = Change()
+        change, now = Change(), round(time.time() * 1000)
         for offset in islice(lost, _AT_ONCE):
-            leave_open(owned.view, change, offset, GONE if offset in gone else SPOILT, nameless=True)
+            letter = Letter(GONE if offset in gone else SPOILT)
+            leave_open(owned.view, change, offset, letter, Clock(now, now), nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
@@ -206,9 +208,9 @@ class Publisher:
         return max(versions)
 
     def _receipt(self, owned: Owned, offset: int, version: int) -> Future[int]:
-        event_id = owned.event_ids[offset]
-        receipt = Receipt(event_id=event_id, state="hidden", partition=owned.partition, offset=offset, version=version)
-        return self._producer.send(self._settings.receipts_topic, 0, event_id.encode(), receipt.encode())
+        return self._producer.send(
+            self._settings.receipts_topic, 0, *receipt_to(owned.addressees[offset], "hidden", version)
+        )
 
     def _settle_receipts(self, owned: Owned) -> None:
         change = Change()
@@ -217,7 +219,7 @@ class Publisher:
                 del owned.receipts[offset]
                 if future.exception() is None:
                     change.drop("pending", offset)
-                    owned.event_ids.pop(offset, None)
+                    owned.addressees.pop(offset, None)
         if change.tables:
             owned.counters["hidden"] += len(change.tables["pending"])
             owned.commit(change)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import redis
 
 from processor.compose import entries
+from processor.dues import letters_by_reason
 from processor.errors import LogUnavailable
 from processor.log.protocol import Log, Record
 from processor.preflight import check_topics
@@ -25,6 +27,11 @@ __all__ = ["Deletions", "PartitionStatus", "ShardStatus", "Status", "StatusReade
 
 ShardState = Literal["current", "behind", "withdrawn", "left-out", "empty"]
 DIRTY = ("withdrawn", "left-out")
+_PASSED_OVER = {
+    "dead_on_arrival": "deleted before it came",
+    "conflicts": "the same revision was there with other content",
+}
+"""Counters of readable inserts that changed nothing, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,8 @@ class Deletions:
     """Deletions under way. Ages in s since they were appended to the log; None where there is none.
 
     pending     applied, and not yet reported hidden; `overdue` of them are past their deadline
-    unresolved  may be deletions, and could not be read or sent on; `unresolved_overdue` past their deadline
+    unresolved  may be deletions, and could not be read or sent on; `unresolved_overdue` past their deadline. Many
+                of one reason are kept as one range, whose deadline is that of its earliest
     """
 
     pending: int = 0
@@ -73,6 +81,9 @@ class PartitionStatus:
     forwards_only  it came after the model was made: its events are sent home
     quarantined  shards whose training was given up
     resolved     possible deletions that operators closed
+    dead_letters  how many by reason, since the model was made
+    passed_over  readable inserts that changed nothing, by reason
+    refused_updates  dead letters, as far as they can be read, whose records keep an older revision
     """
 
     partition: int
@@ -95,6 +106,9 @@ class PartitionStatus:
     shards: tuple[ShardStatus, ...]
     quarantined: tuple[int, ...] = ()
     resolved: int = 0
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    refused_updates: int = 0
 
     def to_json(self) -> dict[str, Any]:
         deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
@@ -142,6 +156,20 @@ class Status:
         """Possible deletions that operators closed."""
         return sum(partition.resolved for partition in self.partitions)
 
+    @property
+    def dead_letters(self) -> dict[str, int]:
+        """How many by reason; the most frequent first."""
+        return _summed(partition.dead_letters for partition in self.partitions)
+
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """Readable inserts that changed nothing, by reason."""
+        return _summed(partition.passed_over for partition in self.partitions)
+
+    @property
+    def refused_updates(self) -> int:
+        return sum(partition.refused_updates for partition in self.partitions)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "records": self.records,
@@ -150,6 +178,9 @@ class Status:
             "unresolved_deletions": self.unresolved,
             "version": self.version,
             "redis": list(self.redis),
+            "dead_letters": self.dead_letters,
+            "passed_over": self.passed_over,
+            "refused_updates": self.refused_updates,
             "partitions": [partition.to_json() for partition in self.partitions],
         }
 
@@ -235,6 +266,9 @@ class StatusReader:
             shards=shards,
             quarantined=tuple(quarantined(view)),
             resolved=view.number("resolved"),
+            dead_letters=letters_by_reason(view.meta),
+            passed_over={why: count for name, why in _PASSED_OVER.items() if (count := view.number(name))},
+            refused_updates=view.number("refused_updates"),
         )
 
 
@@ -279,15 +313,23 @@ def _shard(view: View, shard: int, status: ShardState) -> ShardStatus:
 
 def _deletions(view: View, now: float) -> Deletions:
     pending = [held for held in view.pending.values() if held.receipt]
-    unresolved = view.unresolved.values()
+    unresolved = view.still_open()
     return Deletions(
         pending=len(pending),
         oldest_pending=_oldest((held.since for held in pending), now),
         overdue=sum(held.deadline < now * 1000 for held in pending),
-        unresolved=len(unresolved),
+        unresolved=sum(held.total for held in unresolved),
         oldest_unresolved=_oldest((held.since for held in unresolved if held.since), now),
-        unresolved_overdue=sum(0 < held.deadline < now * 1000 for held in unresolved),
+        unresolved_overdue=sum(held.total for held in unresolved if held.deadline < now * 1000),
     )
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The most frequent first."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _oldest(times: Iterable[int], now: float) -> float | None:

@@ -14,9 +14,21 @@ from typing import Final, Literal, NamedTuple
 from processor.events import BadInsert, Delete, Empty, Insert, Parsed, Seal, Unreadable
 from processor.log.protocol import Record
 from processor.membership import ALONE
-from processor.routing import Digests, Origin, event_key, homes, read_origin
+from processor.routing import Digests, Origin, event_key, home, homes, read_origin
+from processor.told import told_of
 
-__all__ = ["OFF_HOME", "Addressed", "Deletion", "Insertion", "Item", "Sealing", "Sending", "Triage", "wanders"]
+__all__ = [
+    "OFF_HOME",
+    "Addressed",
+    "Deletion",
+    "Insertion",
+    "Item",
+    "Refused",
+    "Sealing",
+    "Sending",
+    "Triage",
+    "wanders",
+]
 
 OFF_HOME: Final = "a forwarded event was read off its home"
 
@@ -54,6 +66,15 @@ class Sealing(NamedTuple):
     offset: int
 
 
+class Refused(NamedTuple):
+    """What an insert that is refused would have been."""
+
+    who: Addressed
+    revision: int
+    at_home: bool
+    """Whether its record would be a row here, if anywhere."""
+
+
 class Sending(NamedTuple):
     """Not applied here: to be sent home, or dead-lettered for `reason`; unresolved if it may be a deletion."""
 
@@ -61,6 +82,11 @@ class Sending(NamedTuple):
     kind: Literal["home", "dead", "unresolved"]
     reason: str
     since: int
+    forget_within: float | None = None
+    """As a readable deletion says."""
+    answers: bool = False
+    """Whether its sender can be told that it is refused."""
+    refused: Refused | None = None
 
 
 Item = Insertion | Deletion | Sealing | Sending
@@ -103,15 +129,27 @@ class Triage:
             return self._delete(record, event, next(at) == self.partition)
         if isinstance(event, Seal):
             return Sealing(record.offset) if self.partition < self.partitions else None
-        if isinstance(event, BadInsert | Unreadable):
-            kind: Literal["dead", "unresolved"] = "dead" if isinstance(event, BadInsert) else "unresolved"
-            return Sending(record.offset, kind, event.reason, record.timestamp)
+        if isinstance(event, BadInsert):
+            return self._bad_insert(record, event.reason)
+        if isinstance(event, Unreadable):
+            answers = told_of(record.value).event_id is not None
+            return Sending(record.offset, "unresolved", event.reason, record.timestamp, answers=answers)
         assert isinstance(event, Empty)
         return None
 
+    def _bad_insert(self, record: Record, reason: str) -> Item:
+        _, name, subject, revision = told_of(record.value)
+        sending = Sending(record.offset, "dead", reason, record.timestamp)
+        if name is None or revision is None:
+            return sending
+        at_home = home((subject or name).encode(), self.partitions) == self.partition
+        return sending._replace(refused=Refused(self._who(name, subject), revision, at_home))
+
     def _insert(self, record: Record, event: Insert, at_home: bool) -> Item:
         if event.subject_id is not None and not self.subjects:
-            return Sending(record.offset, "dead", "the model was made without subjects", record.timestamp)
+            refused = Refused(self._who(event.record_id, event.subject_id), event.revision, at_home=False)
+            reason = "the model was made without subjects"
+            return Sending(record.offset, "dead", reason, record.timestamp, refused=refused)
         if not at_home:
             return self._send_home(record, "dead")
         who = self._who(event.record_id, event.subject_id)
@@ -119,11 +157,12 @@ class Triage:
 
     def _delete(self, record: Record, event: Delete, at_home: bool) -> Item:
         if event.subject_id is not None and not self.subjects:
-            return Sending(record.offset, "unresolved", "the model was made without subjects", record.timestamp)
+            reason = "the model was made without subjects"
+            return Sending(record.offset, "unresolved", reason, record.timestamp, event.forget_within, answers=True)
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
-            return self._send_home(record, "unresolved")
+            return self._send_home(record, "unresolved", event.forget_within)
         return Deletion(
             record.offset,
             self._who(event.record_id, event.subject_id),
@@ -134,11 +173,14 @@ class Triage:
             copies=homeless and origin is None,
         )
 
-    def _send_home(self, record: Record, given_up: Literal["dead", "unresolved"]) -> Sending:
+    def _send_home(
+        self, record: Record, given_up: Literal["dead", "unresolved"], forget_within: float | None = None
+    ) -> Sending:
         origin = self._origin(record)
         if origin is None:
-            return Sending(record.offset, "home", "", record.timestamp)
-        return Sending(record.offset, given_up, OFF_HOME, origin.timestamp)
+            return Sending(record.offset, "home", "", record.timestamp, forget_within)
+        # Its sender hears of the original.
+        return Sending(record.offset, given_up, OFF_HOME, origin.timestamp, forget_within)
 
     def spare(self, item: Item) -> Item | None:
         """What is left to do about a wandering event that is a copy: its original stands elsewhere in the log."""

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import redis
 
 from models.learner import Learner
+from processor.dues import letters_by_reason
 from processor.errors import (
     ArtefactInvalid,
     Fenced,
@@ -48,6 +49,7 @@ _log = logging.getLogger(__name__)
 _BUSY, _IDLE = 0.01, 0.1
 _COLLECT_EVERY = _INSPECT_EVERY = 60.0
 _COMMIT_EVERY = 1.0
+_TELL_EVERY = 60.0
 _CLAIM_RETRY = 1.0
 _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
@@ -99,6 +101,7 @@ class Worker:
         self._fit_at = clock() + _FITNESS_EVERY
         self._inspect_at = clock() + _INSPECT_EVERY
         self._unheard = ""
+        self._tell_at = clock() + _TELL_EVERY
         self.unfit = ""
         """Why Redis can't be used, though it answers; looked at again and again."""
 
@@ -130,8 +133,7 @@ class Worker:
 
     def close(self) -> None:
         """Leave the group and let go of everything; what is under way is done again by the next owner."""
-        totals = sum((owned.counters for owned in self.owned.values()), self.counters)
-        _log.info("leaving with %d partitions owned", len(self.owned), extra={"counters": totals})
+        self._tell("leaving with %d partitions owned")
         self._commit_at = 0.0
         self._keep_house()
         self._reader.close()
@@ -139,6 +141,12 @@ class Worker:
         self._tail.close()
         self._trainers.close()
         self._io.shutdown(wait=True)
+
+    def _tell(self, what: str) -> None:
+        """All that was counted since the start; `what` takes the number of partitions."""
+        totals = sum((owned.counters for owned in self.owned.values()), self.counters)
+        refused = "; ".join(f"{count} x {reason}" for reason, count in letters_by_reason(totals).items())
+        _log.info(f"{what}, dead letters: %s", len(self.owned), refused or "none", extra={"counters": totals})
 
     # -- assignment and claims
 
@@ -352,6 +360,9 @@ class Worker:
             self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
             for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
                 self._guarded(owned, self._sweeper.collect)
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_EVERY
+            self._tell("%d partitions owned")
         if now >= self._inspect_at:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):

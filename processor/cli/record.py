@@ -32,7 +32,9 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
     """Say whether records are members, forgotten or unknown.
 
     That is as far as the log is applied. A record id that several subjects use has a line for each. A subject is
-    a member from its first record to its own deletion. With - the ids are read from the standard input, one a line.
+    a member from its first record to its own deletion. An id that no event has named is unknown, unless --of says
+    whose it would be: then it is forgotten where that subject is. With - the ids are read from the standard input,
+    one a line.
 
     \b
     Examples:
@@ -123,6 +125,8 @@ def _details(place: Found) -> str:
         "revision": place.revision,
     }
     open_slice = [", open slice"] if place.state == "member" and place.slice is None else []
+    if place.state == "unknown" and place.partition is None:
+        return "no record of this id came; with --of SUBJECT it is forgotten where its subject is"
     return ", ".join(f"{name} {value}" for name, value in shown.items() if value is not None) + "".join(open_slice)
 
 

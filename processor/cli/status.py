@@ -12,12 +12,12 @@ import click
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from processor.cli import context
 from processor.cli.command import Command
 from processor.cli.connect import open_log, open_redis
+from processor.cli.fitting import Fitting
 from processor.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _now(reader: StatusReader, lease: float) -> RenderableType:
 
 
 def rendered(status: Status, lease: float) -> RenderableType:
-    """Tables of at most 100 columns; a heartbeat older than `lease` seconds is marked."""
+    """Tables of at most 100 columns, or paragraphs; a heartbeat older than `lease` seconds is marked."""
     return Group(
         _log_table(status, lease),
         "",
@@ -108,11 +108,12 @@ def rendered(status: Status, lease: float) -> RenderableType:
         _shard_table(status),
         "",
         *_stops(status),
+        *_refusals(status),
         _summary(status),
     )
 
 
-def _log_table(status: Status, lease: float) -> Table:
+def _log_table(status: Status, lease: float) -> Fitting:
     table = _table("partition", "applied", "lag", "heartbeat", "token", "owner")
     for held in status.partitions:
         old = held.heartbeat_age is not None and held.heartbeat_age > lease
@@ -135,7 +136,7 @@ def _owner(held: PartitionStatus) -> str:
     return name + (" (forwards only)" if held.forwards_only else "")
 
 
-def _contents_table(status: Status) -> Table:
+def _contents_table(status: Status) -> Fitting:
     table = _table("partition", "records", "tombstones", "holes", "cleaning", "pending", "unresolved", "dirty")
     for held in status.partitions:
         deletions = held.deletions
@@ -151,7 +152,7 @@ def _contents_table(status: Status) -> Table:
     return table
 
 
-def _shard_table(status: Status) -> Table:
+def _shard_table(status: Status) -> Fitting:
     table = _table("partition", "shard", "rows", "slices", "checkpoints", "status")
     for held in status.partitions:
         for shard in held.shards:
@@ -181,6 +182,20 @@ def _stops(status: Status) -> Iterator[Text]:
         yield Text(f"Redis: {problem}", style="bold red")
 
 
+def _refusals(status: Status) -> Iterator[Text]:
+    """What was not taken, by reason."""
+    for reason, count in status.dead_letters.items():
+        yield Text(f"dead letters: {count:,} x {reason}", style="yellow")
+    for reason, count in status.passed_over.items():
+        yield Text(f"inserts that changed nothing: {count:,} x {reason}")
+    if status.refused_updates:
+        yield Text(
+            f"updates refused: {status.refused_updates:,}; their records keep the text they had, until a higher "
+            "revision is taken or they are deleted",
+            style="yellow",
+        )
+
+
 def _summary(status: Status) -> str:
     version = "none yet" if status.version is None else status.version
     return (
@@ -190,12 +205,8 @@ def _summary(status: Status) -> str:
     )
 
 
-def _table(*titles: str) -> Table:
-    """Words to the left, numbers to the right."""
-    table = Table(box=None, pad_edge=False)
-    for title in titles:
-        table.add_column(title, justify="left" if title in ("owner", "status") else "right")
-    return table
+def _table(*titles: str) -> Fitting:
+    return Fitting(titles, words=("owner", "status"))
 
 
 def _number(value: int | None) -> str:

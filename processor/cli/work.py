@@ -68,6 +68,9 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> 
 
 
 def _sum_up(plan: Drain, done: bool) -> int:
+    for partition, letters in plan.dead_letters.items():
+        for reason, count in letters.items():
+            click.echo(f"partition {partition}: {count} events were refused so far: {reason}", err=True)
     for partition, count in plan.unresolved.items():
         click.echo(f"partition {partition}: {count} possible deletions could not be read and stay open", err=True)
     for partition, why in plan.stopped.items():

@@ -55,8 +55,9 @@ class Seen:
         """Of one sent twice, the first counts."""
         for record in records:
             receipt = Receipt.model_validate_json(record.value or b"")
-            told = self.accepted if receipt.state == "accepted" else self.hidden
-            told.setdefault((receipt.partition, receipt.offset), Told(record.timestamp, receipt.version))
+            told = {"accepted": self.accepted, "hidden": self.hidden}.get(receipt.state)
+            if told is not None:
+                told.setdefault((receipt.partition, receipt.offset), Told(record.timestamp, receipt.version))
 
 
 def hiding_times(seen: Seen, deleted_at: Mapping[Place, int]) -> list[float]:

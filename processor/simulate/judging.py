@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from processor.events import ORIGIN, Delete, Insert
+from processor.events import ORIGIN, Delete, Insert, Unreadable
 from processor.learners import parser_of
 from processor.log.protocol import Record
 from processor.manifest import Manifest, Receipt, read_manifest
@@ -26,6 +26,7 @@ from processor.slices import NEVER, deaths, decode_slice
 from processor.state.keys import Keys
 from processor.state.memberships import parse_pairs
 from processor.state.redis import PartitionState
+from processor.told import told_of
 from processor.verify_log import judge, replay_log, subject_of
 from processor.view import View
 
@@ -221,20 +222,20 @@ class Verdict:
         equal("who lives", lives, must)
 
     def check_receipts(self) -> None:
-        """Each deletion is accepted and hidden, and what is hidden is in no version from then on."""
+        """Each deletion is accepted and hidden, or refused, and what is hidden is in no version from then on."""
         said: Counter[tuple[str, int, int]] = Counter()
         hidden: list[Receipt] = []
         for record in self.records(self.world.settings.receipts_topic):
             receipt = Receipt.model_validate_json(record.value or b"")
             said[receipt.state, receipt.partition, receipt.offset] += 1
             hidden += [receipt] if receipt.state == "hidden" else []
-        owed = set(self._owed())
-        equal("receipts", set(said), {(s, p, o) for p, o in owed for s in ("accepted", "hidden")})
+        owed = {(s, p, o) for p, o in self._owed() for s in ("accepted", "hidden")}
+        equal("receipts", set(said), owed | {("refused", p, o) for p, o in self._refused()})
         for receipt in hidden:
             self._check_hidden(receipt)
 
     def _owed(self) -> Iterator[tuple[int, int]]:
-        """Where deletions stand that are applied, or copied, where they were read."""
+        """Where deletions were sent that are applied, or copied, where they were read."""
         settings = self.world.settings
         for partition in self.ends:
             for record in self.records(self.topic, partition):
@@ -244,6 +245,16 @@ class Verdict:
                 sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
                 homeless = settings.subjects and event.subject_id is None and settings.partitions > 1
                 if (homeless and sent_on is None) or (not homeless and self.subject.model.counts_in(partition, event)):
+                    yield (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
+
+    def _refused(self) -> Iterator[tuple[int, int]]:
+        """Where possible deletions stand that can't be applied, and tell whom to answer."""
+        for partition in self.ends:
+            for record in self.records(self.topic, partition):
+                event = self.parser.parse(record.value)
+                subjects = self.world.settings.subjects
+                alien = isinstance(event, Delete) and event.subject_id is not None and not subjects
+                if alien or (isinstance(event, Unreadable) and told_of(record.value).event_id is not None):
                     yield partition, record.offset
 
     def _check_hidden(self, receipt: Receipt) -> None:

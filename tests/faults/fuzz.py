@@ -86,7 +86,7 @@ class Fuzz:
     def _kept(self, partition: int, offset: int, value: bytes | None) -> bool:
         """Whether a possible deletion was applied, or stays open until it is resolved."""
         event = self.parser.parse(value)
-        unresolved = offset in self.scene.worker.owned[partition].view.unresolved
+        unresolved = self.scene.worker.owned[partition].view.is_open(offset)
         self.seen[type(event).__name__] += 1
         self.seen["unresolved"] += unresolved
         if isinstance(event, Delete):

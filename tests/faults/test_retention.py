@@ -75,6 +75,7 @@ def test_what_was_not_sent_on_is_unresolved(site: Site) -> None:
     assert site.manifests()[-1][1].applied == view.applied
     assert view.number("live") == 6
     assert view.unresolved[offsets[1]].deadline > view.unresolved[offsets[1]].since > 0
+    assert all(held.deadline >= held.since > 0 for held in view.unresolved.values())
 
 
 def test_it_says_so_once(site: Site) -> None:

@@ -98,6 +98,23 @@ def test_after_the_clean_up_it_stays_forgotten_and_its_subject_tells_the_offset(
     assert scene.lookup().records_of(["r", "x"], ZERO) == [Found("forgotten", 0, death, shard(ZERO))] * 2
 
 
+def test_a_record_that_came_after_its_subjects_deletion_is_forgotten_too(scene: Scene) -> None:
+    _, death = scene.delete(subject=ZERO)
+    scene.insert("late", ZERO)
+    scene.apply()
+    assert scene.lookup().records(["late"]) == [[Found("forgotten", 0, shard=shard(ZERO))]]
+    assert scene.lookup().records_of(["late", "never"], ZERO) == [Found("forgotten", 0, death, shard(ZERO))] * 2
+
+
+def test_a_late_record_leaves_its_namesakes_as_they_are(scene: Scene) -> None:
+    _, slot = scene.insert("r", ONE)
+    scene.delete(subject=ZERO)
+    scene.insert("r", ZERO)
+    scene.apply()
+    here, there = Found("forgotten", 0, shard=shard(ZERO)), Found("member", 1, slot, shard(ONE), None, 0)
+    assert scene.lookup().records(["r"]) == [[here, there]]
+
+
 def test_subjects_are_members_from_their_first_row_to_their_deletion(scene: Scene) -> None:
     _, first = scene.insert("a", ZERO)
     scene.insert("b", ZERO)

@@ -253,6 +253,9 @@ def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliR
         "unresolved_deletions",
         "version",
         "redis",
+        "dead_letters",
+        "passed_over",
+        "refused_updates",
         "partitions",
     ]
     assert (shown["records"], shown["lag"], len(shown["partitions"])) == (1, 0, 2)

@@ -124,4 +124,5 @@ def test_a_receipt_names_the_event_and_its_place() -> None:
         "partition": 1,
         "offset": 2,
         "version": None,
+        "reason": None,
     }

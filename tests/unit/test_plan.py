@@ -161,6 +161,16 @@ def test_a_dead_subject_is_cleaned_up_later_and_takes_no_more() -> None:
     assert known.subjects[ANN] == Subject(True, 4)
 
 
+def test_a_record_of_a_dead_subject_leaves_the_same_entry_before_its_deletion_as_after_it() -> None:
+    before, after = Known(), Known()
+    before.apply(insert(3), delete(4, record=b""))
+    after.apply(delete(3, record=b""), insert(4))
+
+    assert after.pair() == Pair()
+    assert before.pair()._replace(slot=NO_ROW, content=b"") == after.pair()
+    assert after.apply(insert(5, revision=1)).rows == []
+
+
 def test_a_covered_row_dies_once_at_the_tombstones_offset() -> None:
     known = Known()
     known.apply(insert(3), delete(4, record=b""))

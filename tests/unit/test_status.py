@@ -11,7 +11,7 @@ from rich.console import Console
 
 from processor.cli.status import rendered
 from processor.status import Deletions, PartitionStatus, ShardStatus, Status, _deletions
-from processor.view import Pending, Unresolved, View, encode_value
+from processor.view import OpenRange, Pending, Unresolved, View, encode_value
 
 
 def partition(**changed: Any) -> PartitionStatus:
@@ -38,9 +38,9 @@ def partition(**changed: Any) -> PartitionStatus:
     return PartitionStatus(**(values | changed))
 
 
-def show(status: Status, *, color: bool = False) -> str:
+def show(status: Status, *, color: bool = False, width: int = 100) -> str:
     out = io.StringIO()
-    Console(file=out, width=100, force_terminal=color, highlight=False).print(rendered(status, lease=20.0))
+    Console(file=out, width=width, force_terminal=color, highlight=False).print(rendered(status, lease=20.0))
     return out.getvalue()
 
 
@@ -77,6 +77,22 @@ def test_shards_in_quarantine_are_named() -> None:
     assert "training gave up shards 0, 2: `unlearn retry`" in show(Status("m", 0, (partition(quarantined=(0, 2)),)))
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_narrow_terminal_loses_no_number_and_no_reason(width: int) -> None:
+    why, letter = "the log holds [0, 5), and was cut", "label: not one that the model learns from"
+    held = partition(stopped=why, trouble="no room in [store]", dead_letters={letter: 7}, forwards_only=False)
+
+    lines = show(Status("m", 99, (held,)), width=width).splitlines()
+
+    assert all(len(line) <= width for line in lines)
+    said = " ".join(" ".join(lines).split())
+    assert why in said
+    assert letter in said
+    assert "no room in [store]" in said
+    for shown in ("1,234,567,890", "12,345", "123,456", "5 (3 d)", "left-out", "domain.example:12345"):
+        assert shown in said, shown
+
+
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     red = re.compile(r"\x1b\[[0-9;]*3[0-7]")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -87,7 +103,9 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_totals_are_sums_over_the_partitions() -> None:
-    both = Status("m", 4, (partition(partition=0), partition(partition=1, records=1, lag=0, deletions=Deletions())))
+    first = partition(partition=0, dead_letters={"one": 2, "other": 1}, refused_updates=1)
+    second = partition(partition=1, records=1, lag=0, deletions=Deletions(), dead_letters={"other": 1})
+    both = Status("m", 4, (first, second))
     shown = both.to_json()
     assert {name: shown[name] for name in shown if name != "partitions"} == {
         "records": 1_234_568,
@@ -96,6 +114,9 @@ def test_totals_are_sums_over_the_partitions() -> None:
         "unresolved_deletions": 5,
         "version": 4,
         "redis": [],
+        "dead_letters": {"one": 2, "other": 2},
+        "passed_over": {},
+        "refused_updates": 1,
     }
     assert [held["pending_deletions"] for held in shown["partitions"]] == [1234, 0]
     assert shown["partitions"][0]["token"] == {"counter": 17, "nonce": "f" * 32}
@@ -114,6 +135,17 @@ def test_the_oldest_deletion_counts_and_one_past_its_deadline_is_overdue() -> No
     unresolved: dict[int, Any] = {6: Unresolved("why", 1, 90_000), 7: ("why", 1)}
     view = View({"pending": raw(pending), "unresolved": raw(unresolved)})
     assert _deletions(view, now=100.0) == Deletions(2, 60.0, 1, 2, 10.0, 2)
+
+
+def test_one_that_was_left_open_without_a_deadline_is_overdue() -> None:
+    """As an earlier version of this code left what it could not send home."""
+    view = View({"unresolved": raw({6: ("why", 0, 0)})})
+    assert _deletions(view, now=100.0) == Deletions(0, None, 0, 1, None, 1)
+
+
+def test_a_range_counts_as_many_as_it_holds() -> None:
+    view = View({"open_ranges": raw({6: OpenRange("why", 99_000, 90_000, 20, 5, "6 4 10 1")})})
+    assert _deletions(view, now=100.0) == Deletions(0, None, 0, 5, 10.0, 5)
 
 
 def test_without_deletions_there_is_no_age() -> None:

@@ -1,0 +1,50 @@
+"""A deletion near the topic's size limit, off its home, on a real broker: it is applied all the same."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+
+from processor import topics
+from processor.learners import learner_of
+from processor.log.kafka import KafkaLog
+from processor.log.protocol import TopicSpec
+from processor.pool import InlineTrainers
+from processor.state.redis import connect
+from processor.store import open_store
+from processor.worker import Worker
+from tests.conftest import MakeSettings
+from tests.integration.scene import at
+
+_LIMIT = 20_000
+_BATCH = 80
+"""Bytes that a batch of one takes beside its key and value, about."""
+ZERO = at(0)
+
+
+def test_a_deletion_that_leaves_no_room_for_our_mark_is_applied_where_it_belongs(make_settings: MakeSettings) -> None:
+    settings = make_settings(partitions=2, features=2**10, trainers=0, seal_after=1000, publish_wait=0, window=0)
+    event = {"type": "delete", "event_id": "d", "subject_id": ZERO, "requested_at": "2024-05-01"}
+    value = json.dumps(event).encode().ljust(_LIMIT - _BATCH - len(ZERO))
+    with closing(KafkaLog(settings.kafka)) as log:
+        (events, *_) = topics.wanted(settings)
+        log.create(TopicSpec(events.name, 2, {**events.config, "max.message.bytes": str(_LIMIT)}))
+        topics.create(log, settings)
+        with closing(log.producer()) as producer:
+            producer.send(settings.events_topic, 1, ZERO.encode(), value)
+            producer.flush(30)
+        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
+        with closing(connect(settings.redis.url.get_secret_value())) as client:
+            worker = Worker(settings, log, client, store, learner, InlineTrainers(learner, store))
+            deadline, told = time.monotonic() + 120, set[str]()
+            with closing(worker):
+                while "hidden" not in told and time.monotonic() < deadline:
+                    worker.turn(0.05)
+                    start, end = log.bounds(settings.receipts_topic)[0]
+                    read = log.read(settings.receipts_topic, 0, start, end) if end > len(told) else ()
+                    told |= {json.loads(record.value or b"")["state"] for record in read}
+                open_ones = [held.total for owned in worker.owned.values() for held in owned.view.still_open()]
+
+    assert told == {"accepted", "hidden"}
+    assert open_ones == []
