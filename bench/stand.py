@@ -15,6 +15,7 @@ import redis
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from processor.local_password import with_local_password
 from processor.log.kafka import KafkaLog
 from processor.routing import home
 from processor.services import local_services
@@ -109,7 +110,7 @@ def opened(config: Path | None) -> Iterator[Stand]:
     try:
         for service in started:
             service.up(_unsaid)
-        stand = Stand(base, folder)
+        stand = Stand(with_local_password(base), folder)
         try:
             yield stand
         finally:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from processor.private_files import make_file
+
 __all__ = ["configure", "log_file"]
 
 
@@ -48,7 +50,7 @@ def configure(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """Logs to a new file. Afterwards nothing is logged: the clients' threads may still have something to say."""
-    with path.open("w", encoding="utf-8") as stream:
+    with make_file(path).open("w", encoding="utf-8") as stream:
         configure("INFO", stream)
         try:
             yield

@@ -10,11 +10,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-__all__ = ["RedisAddress", "read_redis_url"]
+__all__ = ["RedisAddress", "is_loopback", "read_redis_url"]
 
 _SCHEME = re.compile("(redis|rediss|unix)://", re.IGNORECASE)
 _SHAPE = re.compile(
@@ -59,6 +59,14 @@ class RedisAddress:
         # Without a password OpenSSL would ask a terminal for that of a key.
         tls = {"ssl": True, "ssl_password": ""} if self.tls else {}
         return {**place, "db": self.database, **login, **tls, **self.options}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine by its very name."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def read_redis_url(url: str) -> RedisAddress:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from processor.errors import SettingsError
+from processor.local_password import with_local_password
 from processor.settings import DEMO_SECRET, Settings
 from processor.variables import CONFIG, NO_SETTINGS
 
@@ -63,7 +64,7 @@ def load(config: Path | None = None, *, demo: bool = False) -> Loaded:
         settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(_explain(error, origins, config)) from None
-    return Loaded(settings, MappingProxyType(origins))
+    return Loaded(with_local_password(settings), MappingProxyType(origins))
 
 
 def _named_file() -> Path | None:

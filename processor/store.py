@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from processor.errors import ArtefactMissing, SettingsError, StoreUnavailable
+from processor.private_files import FOLDER_MODE, make_file, tighten
 
 __all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "is_whole", "newest_files", "open_store", "read_name"]
 
@@ -101,12 +102,14 @@ class FolderStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._tightened = False
 
     def put(self, name: str, data: bytes) -> None:
         path = self._path(name)
         temporary = path.with_name(path.name + _TEMPORARY)
         try:
             _make_folder(path.parent)
+            self._tighten()
             try:
                 _write_synced(temporary, data)
                 temporary.rename(path)
@@ -144,6 +147,12 @@ class FolderStore:
         except OSError as error:
             raise StoreUnavailable(f"the store can't delete {name}: {error.strerror}") from error
 
+    def _tighten(self) -> None:
+        """A store made before may be open to others: looked at once, at the first file that is written."""
+        if not self._tightened:
+            self._tightened = True
+            tighten(self._root)
+
     def _path(self, name: str) -> Path:
         parts = name.split("/")
         if "\0" in name or any(part in ("", ".", "..") for part in parts):
@@ -152,7 +161,7 @@ class FolderStore:
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+    with make_file(path).open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -162,7 +171,7 @@ def _make_folder(folder: Path) -> None:
     """With its parents, each of them there after a crash too."""
     if not folder.is_dir():
         _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         _sync_folder(folder.parent)
 
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from processor.errors import UnlearnError
+from processor.local_password import with_local_password
 from processor.services import LocalKafka, LocalRedis, Service
 from processor.services.address import free_port
 from processor.settings import Settings
@@ -51,13 +52,14 @@ def redis_url(services_dir: Path) -> Iterator[str]:
     named = os.environ.get("UNLEARN_REDIS__URL")
     port = free_port()
     url = named or f"redis://127.0.0.1:{port}/0"
-    service = LocalRedis(_settings(services_dir, redis={"url": url}))
+    own = _settings(services_dir, redis={"url": url})
+    service = LocalRedis(own)
     with ExitStack() as stack:
         if named:
             _require(service, "UNLEARN_REDIS__URL")
         elif not stack.enter_context(redis_container(service.address)):
             _start(stack, service)
-        yield url
+        yield with_local_password(own).redis.url.get_secret_value()
 
 
 @pytest.fixture

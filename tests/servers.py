@@ -15,10 +15,10 @@ __all__ = ["redis_server"]
 
 
 @contextmanager
-def redis_server(folder: Path, *lines: str, sentinel: bool = False) -> Iterator[int]:
+def redis_server(folder: Path, *lines: str, sentinel: bool = False, port: int | None = None) -> Iterator[int]:
     """Its port, once it listens; `lines` are of its configuration. Killed at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     basic = [f"port {port}", "bind 127.0.0.1", 'save ""', "logfile log"]
     (folder / "redis.conf").write_text("\n".join([*basic, *lines]) + "\n")
     command = [find_binary(), "redis.conf", *(["--sentinel"] if sentinel else [])]

@@ -96,18 +96,19 @@ def _sum_up(seeds: int, failed: list[int], counts: Counter[str], seconds: float,
 @contextmanager
 def _redis(ctx: click.Context) -> Iterator[str]:
     """The URL of a Redis of our own: it is rolled back, and what the settings name may be in use."""
+    from processor.local_password import with_local_password
     from processor.services import LocalRedis
     from processor.services.address import free_port
     from processor.settings import RedisSettings
 
     settings = context.settings(ctx, demo=True)
     with tempfile.TemporaryDirectory(prefix="unlearn-simulate-") as folder:
-        url = f"redis://127.0.0.1:{free_port()}/0"
-        changed = {"services_dir": Path(folder), "redis": RedisSettings(url=SecretStr(url))}
-        service = LocalRedis(settings.model_copy(update=changed))
+        redis = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{free_port()}/0"))
+        own = settings.model_copy(update={"services_dir": Path(folder), "redis": redis})
+        service = LocalRedis(own)
         service.up(lambda _: None)
         try:
-            yield url
+            yield with_local_password(own).redis.url.get_secret_value()
         finally:
             service.down(lambda _: None)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from processor.demo.place import worker_process
 from processor.errors import UnlearnError
 from processor.log.protocol import Log
+from processor.private_files import make_folder
 from processor.running import make_worker, run
 from processor.settings import Settings
 
@@ -42,7 +43,7 @@ class WorkerProcesses:
 
     def start(self) -> None:
         for process in self._processes:
-            process.folder.mkdir(parents=True)
+            make_folder(process.folder)
             process.start(self._command)
 
     def failure(self) -> str | None:

@@ -15,6 +15,7 @@ import redis
 from pydantic import SecretStr
 
 from processor.log.kafka_errors import translated
+from processor.private_files import FOLDER_MODE, make_file, make_folder
 from processor.services.process import LocalProcess
 from processor.settings import KafkaSettings, Settings, StoreSettings, TopicSettings
 from processor.settings_sources import Loaded
@@ -58,8 +59,7 @@ def folder_of(settings: Settings) -> Path:
 def settings_file(settings: Settings) -> Path:
     """Writes the run's settings for its workers, and for those who look around later. Holds the secret: 0600."""
     path = folder_of(settings) / "settings.toml"
-    path.touch(mode=0o600)
-    path.write_text("\n".join(_toml(settings.model_dump(exclude_none=True))) + "\n", encoding="utf-8")
+    make_file(path).write_text("\n".join(_toml(settings.model_dump(exclude_none=True))) + "\n", encoding="utf-8")
     return path
 
 
@@ -87,18 +87,19 @@ def _toml_value(value: object) -> str:
 def locked(settings: Settings, *, on_kafka: bool, keep: bool) -> Iterator[Path]:
     """The run's folder, made and held against the cleaning of others."""
     folder = folder_of(settings)
-    folder.mkdir(parents=True)
+    make_folder(folder.parent)
+    folder.mkdir(mode=FOLDER_MODE)
     with _hold(folder):
         for name, wanted in ((_KAFKA, on_kafka), (_KEEP, keep)):
             if wanted:
-                (folder / name).touch()
+                make_file(folder / name)
         yield folder
 
 
 @contextlib.contextmanager
 def _hold(folder: Path) -> Iterator[bool]:
     """Whether the folder is ours until the end."""
-    with (folder / _LOCK).open("w") as file:
+    with make_file(folder / _LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -30,6 +30,7 @@ from processor.demo.watch import Watch
 from processor.drain import Drain
 from processor.events import Delete, Insert
 from processor.learners import learner_of
+from processor.local_password import with_local_password
 from processor.log.protocol import Log
 from processor.logs import log_file
 from processor.report import Report
@@ -55,6 +56,7 @@ def run(loaded: Loaded, options: Options, console: Console) -> Outcome:
     stream, script = read_script(loaded, options)
     settings = demo_settings(loaded, new_model(), stream.classes)
     on_kafka = start_services(settings, console)
+    settings = with_local_password(settings)
     with Interrupt() as interrupt, ExitStack() as stack:
         client = stack.enter_context(closing(connect(settings.redis.url.get_secret_value())))
         clear_earlier(settings, client, kafka=on_kafka)

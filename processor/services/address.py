@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from processor.errors import SettingsError
+from processor.redis_url import is_loopback
 from processor.settings import Settings
 
 
@@ -66,11 +66,7 @@ def free_port() -> int:
 
 
 def _local(name: str, host: str, port: int) -> Address:
-    try:
-        loopback = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(host):
         raise SettingsError(f"{name} names {host}; local services are started on 127.0.0.1 only")
     if not 1 <= port <= 65535:
         raise SettingsError(f"{name}: {port} is no port")

@@ -9,10 +9,11 @@ import uuid
 from pathlib import Path
 
 from processor.errors import ServiceUnavailable
+from processor.private_files import make_file
 from processor.services.address import Address, free_port
 from processor.services.broker import node_config
 from processor.services.jars import find_java, kafka_jars
-from processor.services.process import LocalProcess
+from processor.services.process import PRIVATE, LocalProcess
 from processor.services.protocol import Say
 
 FORMAT_WITHIN = 60.0
@@ -66,7 +67,7 @@ class KafkaProcess:
 
     def _write(self, name: str, properties: dict[str, str]) -> None:
         lines = (f"{name}={value}\n" for name, value in properties.items())
-        (self._process.folder / name).write_text("".join(lines), encoding="ascii")
+        make_file(self._process.folder / name).write_text("".join(lines), encoding="ascii")
 
     def running(self) -> bool:
         return self._process.running() is not None
@@ -92,6 +93,7 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=FORMAT_WITHIN,
+            umask=PRIVATE,
         )
     except subprocess.TimeoutExpired:
         raise ServiceUnavailable(f"formatting took over {FORMAT_WITHIN:.0f} s") from None

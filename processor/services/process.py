@@ -14,12 +14,15 @@ from pathlib import Path
 
 import psutil
 
+from processor.private_files import make_file, make_folder
 from processor.services.protocol import wait_until
 
 # The inner shell writes its own pid before it becomes the service: no kill can leave one running without its
 # file. The outer one ends at once, so that whoever started the service need not reap it.
 _DETACHED = """sh -c 'echo $$ > pid.new && mv pid.new pid && exec "$@"' sh "$@" &"""
 _PID_WITHIN = 10.0
+PRIVATE = 0o077
+"""The mask of what services write."""
 
 
 class LocalProcess:
@@ -32,8 +35,8 @@ class LocalProcess:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Holds the folder, which is made if need be, against other commands."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
+        make_folder(self.folder)
+        with make_file(self.folder / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -42,7 +45,7 @@ class LocalProcess:
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".old.txt"))
         (self.folder / "pid").unlink(missing_ok=True)
-        with self.log.open("wb") as log:
+        with make_file(self.log).open("wb") as log:
             subprocess.run(
                 ["/bin/sh", "-c", _DETACHED, "sh", *command],
                 cwd=self.folder,
@@ -50,6 +53,7 @@ class LocalProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE,
                 check=True,
             )
         wait_until((self.folder / "pid").exists, _PID_WITHIN)

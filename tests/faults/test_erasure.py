@@ -15,6 +15,7 @@ import pytest
 import redis as client
 
 from processor.events import Delete, Event
+from processor.local_password import with_local_password
 from processor.rewrite import Rewriter
 from processor.routing import Digests
 from processor.seal import Sealer
@@ -361,7 +362,7 @@ def test_redis_file_is_written_anew_without_what_was_erased(tmp_path: Path) -> N
     service = LocalRedis(settings)
     service.up(lambda _: None)
     try:
-        _erase_in(settings, tmp_path)
+        _erase_in(with_local_password(settings), tmp_path)
     finally:
         service.down(lambda _: None)
 

@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 import redis
 from kafka import KafkaAdminClient
+from pydantic import SecretStr
 
+from processor.cli import main as cli_main
 from processor.errors import ServiceUnavailable
+from processor.local_password import with_local_password
 from processor.services import LocalKafka, LocalRedis
 from processor.services.address import free_port
-from processor.settings import Settings
+from processor.settings import RedisSettings, Settings, load_settings
 from tests.conftest import SECRET, MakeSettings
+from tests.servers import redis_server
 
 
 @pytest.fixture
@@ -87,6 +91,122 @@ def test_a_pid_that_went_to_another_process_is_left_alone(own: Settings) -> None
     assert _redis_pid(own) != os.getpid()
 
 
+@pytest.fixture
+def bare(own: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The same without a password, as the environment tells them to commands."""
+    url = f"redis://127.0.0.1:{own.redis.address.port}/0"
+    for name in os.environ:
+        if name.upper().startswith("UNLEARN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("UNLEARN_REDIS__URL", url)
+    monkeypatch.setenv("UNLEARN_SERVICES_DIR", str(own.services_dir))
+    return own.model_copy(update={"redis": RedisSettings(url=SecretStr(url))})
+
+
+def _asks_for_a_login(settings: Settings) -> bool:
+    try:
+        with redis.Redis.from_url(settings.redis.url.get_secret_value()) as client:
+            return not client.ping()
+    except redis.AuthenticationError:
+        return True
+
+
+def _retry() -> int | str | None:
+    """The exit code of a command that asks Redis alone."""
+    with pytest.raises(SystemExit) as end:
+        cli_main.main(["retry"])
+    return end.value.code
+
+
+def test_a_local_redis_has_a_password_that_every_command_finds(bare: Settings) -> None:
+    service = LocalRedis(bare)
+    service.up(print)
+    [kept] = (bare.services_dir / "redis").glob("password-*")
+    first = kept.read_text()
+    assert (len(first) > 30, kept.stat().st_mode & 0o777) == (True, 0o600)
+    assert _asks_for_a_login(bare)
+    assert _retry() == 0
+    assert LocalRedis(bare).up(print) == "already running"
+    # The same after it was stopped, and after it died: workers go on with it
+    service.down(print)
+    service.up(print)
+    os.kill(_redis_pid(bare), signal.SIGKILL)
+    LocalRedis(bare).up(print)
+    assert (kept.read_text(), _asks_for_a_login(bare), _retry()) == (first, True, 0)
+    assert first not in str(load_settings(demo=True)) + LocalRedis(bare).log_end(1000)
+
+
+def test_a_redis_that_runs_without_a_password_goes_on_until_it_is_started_again(
+    bare: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given one that an earlier version started
+    service, config = LocalRedis(bare), LocalRedis._config
+    with monkeypatch.context() as earlier:
+        earlier.setattr("processor.services.redis.make_password", lambda _: None)
+        earlier.setattr(LocalRedis, "_config", lambda self: config(self).replace('requirepass ""', ""))
+        service.up(print)
+    with redis.Redis.from_url(bare.redis.url.get_secret_value()) as client:
+        client.set("kept", "yes")
+    # When it is asked to be up
+    assert "without a password" in LocalRedis(bare).up(print)
+    assert (_asks_for_a_login(bare), _retry()) == (False, 0)
+    # Then it gets one when it is stopped and started, with its data
+    service.down(print)
+    service.up(print)
+    assert (_asks_for_a_login(bare), _retry()) == (True, 0)
+    with redis.Redis.from_url(with_local_password(bare).redis.url.get_secret_value()) as client:
+        assert client.get("kept") == b"yes"
+
+
+def test_another_redis_on_the_port_is_reached_although_a_password_is_there(bare: Settings, tmp_path: Path) -> None:
+    service = LocalRedis(bare)
+    service.up(print)
+    service.down(print)
+    with redis_server(tmp_path / "other", port=bare.redis.address.port):
+        assert service.up(print) == "already running, not started here"
+        assert _retry() == 0
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:given@127.0.0.1:{}", "redis://me@127.0.0.1:{}", "redis://10.0.0.1:{}", "rediss://127.0.0.1:{}"]
+)
+def test_the_password_is_only_for_the_local_one(bare: Settings, url: str) -> None:
+    LocalRedis(bare).up(print)
+    other = RedisSettings(url=SecretStr(url.format(bare.redis.address.port)))
+    assert with_local_password(bare.model_copy(update={"redis": other})).redis == other
+    elsewhere = RedisSettings(url=SecretStr("redis://127.0.0.1:1"))
+    assert with_local_password(bare.model_copy(update={"redis": elsewhere})).redis == elsewhere
+    found = with_local_password(bare).redis.address
+    for form in ("redis://:@localhost:{}/0", "REDIS://@127.0.0.1:{}", "redis://127.0.0.1:{}/0?protocol=2"):
+        same = RedisSettings(url=SecretStr(form.format(bare.redis.address.port)))
+        assert with_local_password(bare.model_copy(update={"redis": same})).redis.address.password == found.password
+
+
+def open_to_others(folder: Path) -> list[str]:
+    return [
+        str(path) for path in (folder, *folder.rglob("*")) if path.lstat().st_mode & 0o077 and not path.is_symlink()
+    ]
+
+
+def test_what_redis_writes_is_its_owners_also_where_it_was_not_before(own: Settings) -> None:
+    # Given a folder that was open to others, in one of the user's
+    own.services_dir.mkdir(mode=0o755)
+    before = own.services_dir / "redis"
+    before.mkdir(mode=0o755)
+    (before / "log.txt").write_text("of an earlier run")
+    # When it is used again
+    service = LocalRedis(own)
+    service.up(print)
+    with redis.Redis.from_url(own.redis.url.get_secret_value()) as client:
+        client.set("a", "b")
+        client.bgrewriteaof()
+        while any(client.info("persistence")[f"aof_rewrite_{what}"] for what in ("in_progress", "scheduled")):
+            pass
+    # Then nothing in it can be read by others, and the user's folder is as it was
+    assert open_to_others(before) == []
+    assert own.services_dir.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_foreign_listener_is_named_and_left_alone(own: Settings) -> None:
     service = LocalRedis(own)
     foreign = socket.create_server((service.address.host, service.address.port))
@@ -109,6 +229,7 @@ def test_kafka_survives_a_kill_half_made_data_and_a_neighbour(own: Settings, kaf
     assert _cluster_id(own.kafka.bootstrap_servers) == cluster
     assert _cluster_id(kafka) != cluster
     assert service.up(print) == "already running"
+    assert open_to_others(own.services_dir / "kafka") == []
     assert service.down(print)
     assert not service.answers()
 
