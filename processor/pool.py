@@ -101,6 +101,8 @@ class PoolTrainers:
             process.kill()
 
     def close(self) -> None:
+        """At once: what a job under way has not finished is done again by the next owner."""
+        self.restart()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _make(self) -> ProcessPoolExecutor:

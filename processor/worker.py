@@ -54,6 +54,7 @@ _CLAIM_RETRY = 1.0
 _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
 _LOOK_AGAIN = 60.0
+_TROUBLE_EVERY = 5.0
 _MOST_OPEN_ROWS = 100_000
 """Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -97,6 +98,7 @@ class Worker:
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
         self._leaving = False
+        self._trouble, self._trouble_at = "", float("-inf")
         self._collect_at = self._commit_at = clock()
         self._fit_at = clock() + _FITNESS_EVERY
         self._inspect_at = clock() + _INSPECT_EVERY
@@ -108,6 +110,7 @@ class Worker:
     def turn(self, timeout: float | None = None) -> int:
         """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
+        self._show_trouble()
         self._follow_results()
         sought = self._take_assignment(polled)
         # What was fetched before a seek is not what follows it.
@@ -147,6 +150,19 @@ class Worker:
         totals = sum((owned.counters for owned in self.owned.values()), self.counters)
         refused = "; ".join(f"{count} x {reason}" for reason, count in letters_by_reason(totals).items())
         _log.info(f"{what}, dead letters: %s", len(self.owned), refused or "none", extra={"counters": totals})
+
+    def _show_trouble(self) -> None:
+        """Kafka refuses rights or a login, say: it is waited out."""
+        ways: tuple[object, ...] = (self._reader, self._tail, self._producer)
+        trouble = next((words for way in ways if (words := getattr(way, "trouble", ""))), "")
+        if trouble and trouble != self._trouble:
+            self.counters["kafka_trouble"] += 1
+            _log.warning("waiting for Kafka: %s", trouble)
+        if trouble and self._clock() >= self._trouble_at:
+            self._trouble_at = self._clock() + _TROUBLE_EVERY
+            for partition in self.owned or self._numbers:
+                self._state_of(partition).mark_trouble(f"Kafka: {trouble}")
+        self._trouble = trouble
 
     # -- assignment and claims
 

@@ -10,6 +10,7 @@ import click
 
 from processor.cli import context
 from processor.cli.command import Command
+from processor.cli.ending import FORCED_AFTER, allow
 from processor.settings import LearnerName
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def command(
     from processor.demo.summary import summarise
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    loaded = _loaded(ctx, learner)
+    allow(loaded.settings.drain_within + FORCED_AFTER)
     console = context.console()
-    outcome = run(_loaded(ctx, learner), Options(events, seed, source, rate, workers, keep), console)
+    outcome = run(loaded, Options(events, seed, source, rate, workers, keep), console)
     summarise(outcome, console)
     return 1 if outcome.problems else 0
 

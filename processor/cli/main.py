@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from processor.cli import failures, streams
+from processor.cli import ending, failures, streams
 from processor.cli.command import Group
 from processor.cli.exits import COMMON
 from processor.variables import TRACEBACK
@@ -82,11 +82,12 @@ def cli(ctx: click.Context, config: Path | None, traceback: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command and exits with a code of the table, having said why in one line."""
     streams.take_over()
-    try:
-        code = cli.main(arguments, prog_name="unlearn", standalone_mode=False)
-        streams.finish()
-    except BaseException as error:  # noqa: BLE001  nothing leaves here but by an exit code
-        code = failures.end(error)
+    with ending.heeded():
+        try:
+            code = cli.main(arguments, prog_name="unlearn", standalone_mode=False)
+            streams.finish()
+        except BaseException as error:  # noqa: BLE001  nothing leaves here but by an exit code
+            code = failures.end(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from processor.cli import connect, context
 from processor.cli.command import Command
+from processor.cli.ending import Gently
 from processor.logs import configure
 
 if TYPE_CHECKING:
     from processor.drain import Drain
-
-
-class _Stop:
-    """Set by SIGTERM and SIGINT; a second signal ends the process at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            sys.exit(128 + number)
-        self.asked = True
-
-    def __call__(self) -> bool:
-        return self.asked
 
 
 @click.command(cls=Command)
@@ -42,7 +23,8 @@ class _Stop:
 def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> int:
     """Apply events, train and publish, as one of the model's workers.
 
-    SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN. --drain ends once every partition's manifest
+    SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN; what hangs is ended by force 10 seconds later.
+    --drain ends once every partition's manifest
     covers the log's end as it was at the start, whichever worker has the partition.
 
     \b
@@ -56,8 +38,9 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> 
 
     settings = context.settings(ctx)
     configure(log_level)
-    stop = _Stop()
+    stop = Gently()
     with connect.open_log(settings) as log, make_worker(settings, log, rebuild=rebuild) as worker:
+        stop.begin(settings.drain_within)
         if not drains:
             run(worker, settings, stop)
             return 0

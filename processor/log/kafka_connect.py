@@ -13,16 +13,18 @@ from typing import Any
 import kafka.errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
 
-from processor.errors import LogUnavailable, UnlearnError
+from processor.errors import LogDenied, LogUnavailable, UnlearnError
 from processor.log.kafka_diagnosis import diagnose
-from processor.log.kafka_errors import translate
+from processor.log.kafka_errors import DENIED, translate
 from processor.settings import KafkaSettings
 
 __all__ = ["connected"]
 
 LOG = logging.getLogger(__name__)
+_AT_LEAST = 0.5
 _AT_A_TIME = 3.0
 """Seconds of an attempt, after which it is said what is waited for."""
+_NOTED = 100
 _FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError)
 
 
@@ -38,7 +40,7 @@ def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float |
         try:
             return _interruptible(lambda a=attempt: _made(kind, a, **options))  # type: ignore[misc]
         except _FAILURES as error:
-            failure, final = _failure(error, settings)
+            failure, final = _failure(error, settings, attempt)
         if final or time.monotonic() >= deadline:
             raise failure
         if not waited:
@@ -47,22 +49,28 @@ def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float |
         time.sleep(min(0.2, max(0.0, deadline - time.monotonic())))
 
 
-def _failure(error: BaseException, settings: KafkaSettings) -> tuple[UnlearnError, bool]:
+def _failure(error: BaseException, settings: KafkaSettings, patience: float) -> tuple[UnlearnError, bool]:
     """What to raise, and whether waiting can't help."""
-    if isinstance(error, kafka_errors.KafkaTimeoutError | kafka_errors.KafkaConnectionError | OSError):
-        found = diagnose(settings)
-        return found.error, found.final
     told = translate(error, "connecting")
+    if isinstance(told, LogUnavailable):
+        found = diagnose(settings, max(patience, _AT_LEAST))
+        if found.final or not isinstance(told, LogDenied):
+            return found.error, found.final
     return told, not isinstance(told, LogUnavailable) or told.exit_code != LogUnavailable.exit_code
 
 
 def _made(kind: Callable[..., Any], within: float, **options: Any) -> Any:
-    """An attempt that fails leaves nothing running; the client's own would."""
+    """An attempt that fails leaves nothing running; the client's own would. A refused login is told as that: the
+    client tries it again until its time is over."""
     made: list[Any] = []
+    failures: list[BaseException] = []
 
     def net_client(**more: Any) -> Any:
-        made.append(KafkaNetClient(**more))
-        return made[-1]
+        client = KafkaNetClient(**more)
+        manager = client._manager  # noqa: SLF001
+        manager.get_connection = _noting(manager.get_connection, failures)
+        made.append(client)
+        return client
 
     try:
         return kind(**options, kafka_client=net_client, bootstrap_timeout_ms=round(within * 1000))
@@ -70,7 +78,20 @@ def _made(kind: Callable[..., Any], within: float, **options: Any) -> Any:
         for client in made:
             with contextlib.suppress(Exception):
                 client.close()
+        refused = next((error for error in failures if isinstance(error, DENIED)), None)
+        if refused is not None:
+            raise refused from None
         raise
+
+
+def _noting(connect: Callable[..., Any], failures: list[BaseException]) -> Callable[..., Any]:
+    def noted(*arguments: Any, **options: Any) -> Any:
+        connection = connect(*arguments, **options)
+        # Those of a connected client are of no interest, and would pile up.
+        connection.init_future.add_errback(lambda error: failures.append(error) if len(failures) < _NOTED else None)
+        return connection
+
+    return noted
 
 
 def _interruptible(make: Callable[[], Any]) -> Any:

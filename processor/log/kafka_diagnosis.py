@@ -1,6 +1,6 @@
 """Why no client gets through to Kafka: each server is tried by hand, step by step.
 
-The client itself only says that it could not. Nothing secret is sent: no password, no payload.
+The client itself only says that it could not, even where a login is refused (kafka-python 3.0.12).
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import ssl
 import struct
 from typing import NamedTuple
 
+from kafka.errors import KafkaError
+from kafka.net.sasl import get_sasl_mechanism
+
 from processor.errors import LogDenied, LogUnavailable, UnlearnError
 from processor.settings import KafkaSettings
 
 __all__ = ["Diagnosis", "diagnose"]
 
 _PATIENCE = 3.0
-_METADATA, _SASL_HANDSHAKE, _API_VERSIONS = 3, 17, 18
+_METADATA, _SASL_HANDSHAKE, _API_VERSIONS, _SASL_AUTHENTICATE = 3, 17, 18, 36
 _UNSUPPORTED_MECHANISM = 33
 _ILLEGAL_SASL_STATE = 34
 _LARGEST_ANSWER = 10_000_000
@@ -39,9 +42,13 @@ class _Mistake(Exception):
         self.denied = denied
 
 
-def diagnose(settings: KafkaSettings) -> Diagnosis:
-    """What is wrong with the first of the servers that says most: a mistake in the settings before an outage."""
-    mistakes = [_mistake(settings, *_address(server)) for server in settings.bootstrap_servers.split(",")]
+def diagnose(settings: KafkaSettings, patience: float = _PATIENCE) -> Diagnosis:
+    """What is wrong with the first of the servers that says most: a mistake in the settings before an outage.
+
+    `patience`: seconds for each answer.
+    """
+    servers = settings.bootstrap_servers.split(",")
+    mistakes = [_mistake(settings, *_address(server), patience) for server in servers]
     worst = next((mistake for mistake in mistakes if mistake.final), mistakes[0])
     kind = LogDenied if worst.denied else LogUnavailable
     return Diagnosis(kind(f"Kafka can't be reached: {worst}"), worst.final)
@@ -52,10 +59,10 @@ def _address(server: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _mistake(settings: KafkaSettings, host: str, port: int) -> _Mistake:
+def _mistake(settings: KafkaSettings, host: str, port: int, patience: float) -> _Mistake:
     where = f"{host}:{port}"
     try:
-        with _open(host, port) as plain, _secured(settings, plain, host, where) as connection:
+        with _open(host, port, patience) as plain, _secured(settings, plain, host, where) as connection:
             _try(settings, connection, where)
     except _Mistake as mistake:
         return mistake
@@ -64,9 +71,9 @@ def _mistake(settings: KafkaSettings, host: str, port: int) -> _Mistake:
     return _Mistake(f"{where} listens, but gives no answer in time", final=False)
 
 
-def _open(host: str, port: int) -> socket.socket:
+def _open(host: str, port: int, patience: float) -> socket.socket:
     try:
-        return socket.create_connection((host, port), _PATIENCE)
+        return socket.create_connection((host, port), patience)
     except socket.gaierror:
         raise _Mistake(
             f"the name {host} doesn't resolve; check UNLEARN_KAFKA__BOOTSTRAP_SERVERS", final=False
@@ -121,6 +128,7 @@ def _try(settings: KafkaSettings, connection: socket.socket, where: str) -> None
     mechanism = settings.sasl_mechanism or ""
     answer = _ask(connection, _SASL_HANDSHAKE, 1, struct.pack(">h", len(mechanism)) + mechanism.encode())
     _judge_handshake(answer, mechanism, where, protocol)
+    _log_in(settings, connection, where)
 
 
 def _judge_handshake(answer: bytes | None, mechanism: str, where: str, protocol: str) -> None:
@@ -135,14 +143,43 @@ def _judge_handshake(answer: bytes | None, mechanism: str, where: str, protocol:
         raise _Mistake(f"{where} takes no login, and UNLEARN_KAFKA__SECURITY_PROTOCOL is {protocol}")
 
 
+def _log_in(settings: KafkaSettings, connection: socket.socket, where: str) -> None:
+    name = settings.sasl_mechanism or ""
+    refused = f"{where} refuses the login of {settings.sasl_username or 'nobody'} by {name}"
+    try:
+        mechanism = get_sasl_mechanism(name)(host=_address(where)[0], **settings.client_options())
+        while not mechanism.is_done():
+            token = mechanism.auth_bytes()
+            answer = _ask(connection, _SASL_AUTHENTICATE, 0, struct.pack(">i", len(token)) + token)
+            if answer is None:
+                raise _Mistake(f"{refused}: it hangs up", final=False)
+            (code,) = struct.unpack_from(">h", answer)
+            message, at = _text(answer, 2)
+            if code:
+                raise _Mistake(f"{refused}: {message or f'error {code}'}", denied=True)
+            mechanism.receive(answer[at + 4 :])
+    except (AssertionError, TypeError, ValueError, KeyError, ImportError, KafkaError) as error:
+        raise _Mistake(
+            f"the login by {name} can't be made ({type(error).__name__}: {error}); check UNLEARN_KAFKA__SASL_USERNAME "
+            "and UNLEARN_KAFKA__SASL_PASSWORD",
+            denied=True,
+        ) from None
+
+
+def _text(data: bytes, at: int) -> tuple[str, int]:
+    """A string, as Kafka writes it, and where it ends; empty where there is none."""
+    (size,) = struct.unpack_from(">h", data, at)
+    end = at + 2 + max(0, size)
+    return data[at + 2 : end].decode("utf-8", "replace"), end
+
+
 def _texts(data: bytes) -> list[str]:
     """An array of strings, as Kafka writes it."""
     (count,) = struct.unpack_from(">i", data)
     found, at = [], 4
     for _ in range(min(count, 100)):
-        (size,) = struct.unpack_from(">h", data, at)
-        found.append(data[at + 2 : at + 2 + size].decode("utf-8", "replace"))
-        at += 2 + size
+        text, at = _text(data, at)
+        found.append(text)
     return found
 
 

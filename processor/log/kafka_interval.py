@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
@@ -12,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from processor.errors import LogDiverged, LogUnavailable, LogUnreadable
 from processor.log.kafka_consumer import consumer, try_again, why_stopped
 from processor.log.kafka_errors import DENIED, translated
-from processor.log.kafka_records import CantRead, take_back_what_was_parked
+from processor.log.kafka_records import CantFetch, CantRead, take_back_what_was_parked
 from processor.log.protocol import Record, Unreadable
 from processor.settings import KafkaSettings
 
@@ -84,7 +85,10 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: f
     return skip
 
 
-def _poll(reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost) -> list[Record]:
+def _poll(
+    reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost, note: Callable[[str], None] = lambda _: None
+) -> list[Record]:
+    """`note` is told why nothing can be read for now, with "" where that isn't so."""
     take_back_what_was_parked(reader)
     try:
         found: list[Record] = reader.poll(timeout_ms, READ_RECORDS).get(tp, [])
@@ -93,14 +97,13 @@ def _poll(reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost
         if reason is not None:
             lost(reason, error.found if isinstance(error, CantRead) else None)
             return []
-        LOG.log(_loudness(error), "polling Kafka failed, trying again: %s", try_again(error, reader))
+        told = try_again(error, reader)
+        LOG.info("polling Kafka failed, trying again: %s", told)
+        note(told if isinstance(error, (*DENIED, CantFetch)) else "")
         time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
         return []
+    note("")
     return found
-
-
-def _loudness(error: Exception) -> int:
-    return logging.WARNING if isinstance(error, DENIED) else logging.INFO
 
 
 def _position(reader: KafkaConsumer, tp: TopicPartition) -> int:
@@ -113,6 +116,8 @@ class KafkaTail:
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._tp = TopicPartition(topic, 0)
         self._timeout_ms = round(settings.request_timeout * 1000)
+        self.trouble = ""
+        """Why the last poll could read nothing, such as a right that was taken away."""
         self._consumer = consumer(settings)
         self._consumer.assign([self._tp])
         self._position = self._bounds()[0]
@@ -122,8 +127,10 @@ class KafkaTail:
         deadline = time.monotonic() + timeout
         while True:
             left = max(0, round((deadline - time.monotonic()) * 1000))
-            found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged)
-            self._position = _position(self._consumer, self._tp)
+            found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged, self._note)
+            # Where it can't be told, the next poll tells.
+            with suppress(LogUnavailable):
+                self._position = _position(self._consumer, self._tp)
             if found or left <= LOOK_EVERY:
                 return found
 
@@ -142,6 +149,11 @@ class KafkaTail:
 
     def _bounds(self) -> tuple[int, int]:
         return bounds_of(self._consumer, [self._tp], self._timeout_ms)[0]
+
+    def _note(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            LOG.warning("topic %s can't be read for now: %s", self._tp.topic, trouble)
+        self.trouble = trouble
 
     def _diverged(self, reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None and unreadable.intact:

@@ -40,6 +40,8 @@ class KafkaProducer:
         self._closed = False
         self._pending: dict[Future[int], Client] = {}
         self._failed: UnlearnError | None = None
+        self.trouble = ""
+        """Why the last record that failed did, until one is acknowledged."""
         self._ended: list[Client] = []  # the client's finalizer fails noisily before its thread is done
         self._client: Client | None = self._connect(self._timeout)
 
@@ -97,7 +99,7 @@ class KafkaProducer:
         if self._closed:
             raise LogUnavailable("the producer is closed")
         if time.monotonic() < self._renew_at:
-            raise LogUnavailable("Kafka gave no answer a moment ago")
+            raise LogUnavailable(self.trouble or "Kafka gave no answer a moment ago")
         self._renew_at = time.monotonic() + RENEW_EVERY
         return self._connect(min(RENEW_WITHIN, self._timeout))
 
@@ -109,6 +111,7 @@ class KafkaProducer:
     def _succeed(self, answer: Future[int], metadata: Any) -> None:
         with self._lock:
             known = self._pending.pop(answer, None)
+        self.trouble = ""
         if known is not None:
             answer.set_result(metadata.offset)
 
@@ -136,6 +139,7 @@ class KafkaProducer:
         with self._lock:
             self._pending.pop(answer, None)
             self._failed = self._failed or failure
+            self.trouble = str(failure)
         if not answer.done():
             answer.set_exception(failure)
 

@@ -50,8 +50,8 @@ class BrokerLog(KafkaLog):
 class OnKafka(Sick):
     """The scene with a real broker in place of the in-process log."""
 
-    def __init__(self, redis_url: str, folder: Path, kafka: str, **changed: Any) -> None:
-        settings = KafkaSettings(bootstrap_servers=kafka, session_timeout=6, request_timeout=5)
+    def __init__(self, redis_url: str, folder: Path, kafka: str, *, login: Any = None, **changed: Any) -> None:
+        settings = KafkaSettings(bootstrap_servers=kafka, session_timeout=6, request_timeout=5, **(login or {}))
         values: dict[str, Any] = {"kafka": settings.model_dump(exclude_unset=True), "heartbeat_every": 0.5}
         self.broker = BrokerLog(settings)
         with patch("tests.integration.scene.MemoryLog", lambda: self.broker):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.errors import LogRefused, LogUnavailable
+from processor.errors import LogDenied, LogRefused, LogUnavailable
 from processor.events import Delete, Unreadable, encode
 from processor.log.protocol import Producer
 from processor.manifest import Receipt
@@ -267,3 +267,20 @@ def test_what_is_not_read_as_it_was_any_more_stays_open(site: Site, monkeypatch:
     assert list(view.unresolved) == [offset]
     assert view.unresolved[offset].deadline > view.unresolved[offset].since > 0
     assert not view.outbox
+
+
+def test_a_denial_is_waited_for_and_nothing_becomes_unresolved(site: Site) -> None:
+    producer, owned, offset = begun(site)
+
+    for _ in range(3):
+        producer.fail(LogDenied("rights were taken away"))
+        producer.acknowledge()
+        site.turn(3)
+
+    assert offset in owned.view.outbox
+    assert owned.view.unresolved == {}
+    producer.acknowledge()
+    site.turn(3)
+    assert not owned.view.outbox
+    # Two copies each time that it was sent.
+    assert copies(site) == 2 * 4

@@ -1,0 +1,213 @@
+"""SIGTERM and Ctrl-C end every command, whatever step hangs: a child in which one method sleeps for ever shows it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from processor import topics
+from processor.generator import tweets
+from processor.log.kafka import KafkaLog
+from processor.routing import home
+from processor.settings import Settings
+from tests.conftest import MakeSettings
+from tests.integration.processes import environment, until
+
+pytestmark = pytest.mark.timeout(240)
+
+HANG = """
+import importlib, sys, time
+import processor.cli.ending, processor.cli.main
+
+def hang(*_, **__):
+    print("it hangs", file=sys.__stderr__, flush=True)
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:
+            pass
+
+name, _, path = sys.argv[1].partition(":")
+*owners, method = path.split(".")
+place = importlib.import_module(name)
+for owner in owners:
+    place = getattr(place, owner)
+setattr(place, method, hang)
+processor.cli.ending.FORCED_AFTER = 1.0
+processor.cli.main.main(sys.argv[2:])
+"""
+NOWHERE = "processor.cli.ending:nowhere"  # no such name: nothing hangs
+IN_THE_LOOP = (
+    "processor.log.kafka_reader:KafkaReader.poll",
+    "processor.log.kafka_interval:KafkaTail.poll",
+    "processor.claim:Claimer.claim",
+    "processor.state.redis:PartitionState._ask",
+    "processor.intake:Intake.apply",
+    "processor.outbox:Outbox.turn",
+    "processor.seal:Sealer.turn",
+    "processor.training:Training.turn",
+    "processor.publish:Publisher.turn",
+    "processor.obey:Obeyer.turn",
+    "processor.sweep:Sweeper.clean_up",
+    "os:fsync",
+)
+AT_THE_START = ("processor.log.kafka:KafkaLog._described", "processor.preflight:check_redis")
+AT_THE_END = (
+    "processor.log.kafka_reader:KafkaReader.close",
+    "processor.log.kafka_producer:KafkaProducer.close",
+    "processor.worker:Worker.close",
+)
+OTHERS = {
+    ("verify", "--from-log"): "processor.log.kafka_interval:KafkaTail.poll",
+    ("verify",): "processor.state.redis:PartitionState.load",
+    ("score",): "processor.log.kafka_interval:KafkaTail.poll",
+    ("status", "--watch"): "processor.status:StatusReader.read",
+    ("send",): "processor.log.kafka_producer:KafkaProducer.send",
+    ("topics", "check"): "processor.log.kafka:KafkaLog._described",
+    ("manifest",): "processor.log.kafka_interval:KafkaTail.poll",
+    ("record", "a"): "processor.lookup:Lookup.records",
+    ("work", "--drain"): "processor.drain:Drain.step",
+    ("demo",): "processor.demo.run:start_services",
+}
+
+
+class Child:
+    def __init__(self, settings: Settings, folder: Path, step: str, *arguments: str) -> None:
+        self._errors = folder / "errors"
+        with self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", HANG, step, *arguments],
+                env=environment(settings),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"type": "seal", "text": "a"}).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def errors(self) -> str:
+        return self._errors.read_text()
+
+    def says(self, words: str) -> None:
+        until(lambda: words in self.errors() or self.process.poll() is not None, 120, words)
+        assert words in self.errors(), self.errors()
+
+    def told(self, number: signal.Signals) -> int:
+        """Its exit code after the signal."""
+        self.process.send_signal(number)
+        return self.process.wait(90)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+
+Start = Callable[..., Child]
+
+
+@pytest.fixture
+def model(make_settings: MakeSettings) -> Settings:
+    """A model whose log has rows, a deletion, and ended slices."""
+    settings = make_settings(partitions=2, slice_span=20, drain_within=1.0, features=2**10, trainers=1, window=0)
+    log = KafkaLog(settings.kafka)
+    topics.create(log, settings)
+    producer = log.producer()
+    events = [dict(event) for event in tweets(120, 1)]
+    someone = next(event["subject_id"] for event in events if "subject_id" in event)
+    events.append({"type": "delete", "event_id": "gone", "requested_at": "2026-01-01", "subject_id": someone})
+    for event in events:
+        key = str(event.get("subject_id") or event["record_id"]).encode()
+        producer.send(settings.events_topic, home(key, 2), key, json.dumps(event).encode())
+    producer.flush(30)
+    producer.close()
+    log.close()
+    return settings
+
+
+@pytest.fixture
+def start(model: Settings, tmp_path: Path) -> Iterator[Start]:
+    children: list[Child] = []
+
+    def begin(step: str, *arguments: str) -> Child:
+        children.append(Child(model, tmp_path, step, *arguments))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.close()
+
+
+@pytest.mark.parametrize("step", [*IN_THE_LOOP, *AT_THE_START])
+def test_a_worker_that_hangs_in_a_step_ends(start: Start, step: str) -> None:
+    child = start(step, "work")
+    child.says("it hangs")
+
+    assert child.told(signal.SIGTERM) == 143
+    assert "ended by force" in child.errors()
+
+
+@pytest.mark.parametrize("step", AT_THE_END)
+def test_a_worker_that_hangs_while_it_leaves_ends(start: Start, step: str) -> None:
+    child = start(step, "work")
+    child.says("claimed at")
+
+    assert child.told(signal.SIGTERM) == 143
+    assert "ended by force" in child.errors()
+
+
+def test_a_worker_whose_trainer_hangs_ends_in_order(start: Start) -> None:
+    child = start(NOWHERE, "work")
+    child.says("claimed at")
+    trainers = psutil.Process(child.process.pid).children(recursive=True)
+    for trainer in trainers:
+        trainer.suspend()
+
+    assert child.told(signal.SIGTERM) == 0
+    assert "ended by force" not in child.errors()
+    until(lambda: not any(trainer.is_running() for trainer in trainers), 30, "no trainer is left")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_connects_in_vain_ends_at_once(
+    make_settings: MakeSettings, tmp_path: Path, number: signal.Signals
+) -> None:
+    settings = make_settings(kafka={"bootstrap_servers": "127.0.0.1:9", "request_timeout": 600.0})
+    child = Child(settings, tmp_path, NOWHERE, "work")
+    child.says("waiting for Kafka at 127.0.0.1:9")
+
+    assert child.told(number) == 128 + number
+    assert "ended by force" not in child.errors()
+    child.close()
+
+
+@pytest.mark.parametrize(("arguments", "step"), OTHERS.items(), ids=" ".join)
+def test_every_command_that_hangs_ends(start: Start, arguments: tuple[str, ...], step: str) -> None:
+    child = start(step, *arguments)
+    child.says("it hangs")
+
+    assert child.told(signal.SIGTERM) in (130, 143)
+    assert "ended by force" in child.errors()
+
+
+def test_ctrl_c_ends_a_command_that_hangs(start: Start) -> None:
+    child = start("processor.status:StatusReader.read", "status")
+    child.says("it hangs")
+
+    assert child.told(signal.SIGINT) == 130
+
+
+def test_a_worker_that_hangs_nowhere_ends_in_order(start: Start) -> None:
+    child = start(NOWHERE, "work")
+    child.says("claimed at")
+
+    assert child.told(signal.SIGTERM) == 0
