@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numba
 from numba import types
+
+from models.kernel_cache import compiled
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,8 +39,7 @@ def writes(element: Any, dimensions: int = 1) -> Any:
 def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
     """Compile the decorated function for exactly these types, or load it from the cache."""
 
-    def compiled(function: F) -> F:
-        done: F = numba.njit(returns(*arguments), cache=True, nogil=True, error_model="numpy")(function)
-        return done
+    def declared(function: F) -> F:
+        return compiled(function, returns(*arguments), error_model="numpy")
 
-    return compiled
+    return declared

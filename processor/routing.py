@@ -12,10 +12,11 @@ from hmac import compare_digest
 from itertools import islice
 from typing import Final, NamedTuple, overload
 
-import numba
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
+from models.kernel import i32, i64, kernel, reads, u8, u32, writes
 from processor.events import ORIGIN, Delete, Event, Insert, Seal, features_of
 
 BUCKETS: Final = 1 << 14
@@ -25,10 +26,11 @@ _MARK = re.compile(rb"([^/]{1,256})/([0-9]{1,6})/([0-9]{1,16})/([0-9]{1,16})/[0-
 _MOST_MARKS = 8
 _TAG = slice(8, 14)
 _TAG_SIZE = 6
+BYTES = types.Bytes(u8, 1, "C", readonly=True)
 
 
 # From Apache Kafka, org.apache.kafka.common.utils.Utils.murmur2: Austin Appleby's MurmurHash2.
-@numba.njit(cache=True, nogil=True)
+@kernel(u32, BYTES, i64, i64)
 def _murmur2(data: bytes, start: int, stop: int) -> int:
     m = np.uint32(0x5BD1E995)
     length = stop - start
@@ -56,7 +58,7 @@ def _murmur2(data: bytes, start: int, stop: int) -> int:
     return int(np.uint32(h ^ (h >> np.uint32(15))))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel(writes(i32), BYTES, reads(i64), i64)
 def _homes(data: bytes, ends: NDArray[np.int64], partitions: int) -> NDArray[np.int32]:
     homes = np.empty(len(ends), np.int32)
     start = 0

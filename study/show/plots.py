@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.cache_folder import cache_folder
 from study.show.reading import Figures
 from study.show.series import Costs, Line, Panel, accuracy_panel, cost_panels, cost_rows
 
@@ -27,6 +29,8 @@ _NAIVE = "#222222"
 
 def draw(results: Figures, folder: Path) -> list[Path]:
     """Write cost, accuracy and methods, those for which there are figures.  Returns the files written."""
+    # Else matplotlib makes a new folder at each run where there is no home, and complains.
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder("matplotlib") or folder / ".matplotlib"))
     figures: dict[str, Callable[[], Figure | None]] = {
         "cost": lambda: _cost(cost_panels(results), results["data"]["name"]),
         "accuracy": lambda: _accuracy(accuracy_panel(results), results["data"]["name"]),

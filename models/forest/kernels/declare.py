@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from models.forest.kernels.stamp import stamped
+from models.forest.kernels.stamp import LOCATORS
 from models.kernel import f64, i32, i64, reads, writes
+from models.kernel_cache import compiled
 
 u64 = types.uint64
 Ints = NDArray[np.int32]
@@ -57,9 +57,7 @@ def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
     """As `models.kernel.kernel`, for kernels that call those of the folder's other files, and without counting
     references to arrays, for none is made here: that counting cost a tenth of a deletion."""
 
-    def compiled(function: F) -> F:
-        with stamped():
-            done: F = numba.njit(returns(*arguments), cache=True, nogil=True, **_LEAN)(function)
-        return done
+    def declared(function: F) -> F:
+        return compiled(function, returns(*arguments), LOCATORS, **_LEAN)
 
-    return compiled
+    return declared

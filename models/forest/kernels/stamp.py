@@ -6,15 +6,12 @@ Numba's own stamp is of a kernel's file alone, but its machine code holds that o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from numba import config
-from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
+from models.kernel_cache import AsInstalled, Beside, InNamed, InOwn, paths
 
-__all__ = ["InTree", "UserProvided", "UserWide", "stamp", "stamped"]
+__all__ = ["LOCATORS", "StampedAsInstalled", "StampedBeside", "StampedInNamed", "StampedInOwn", "stamp"]
 
 
 @cache
@@ -34,27 +31,21 @@ class _Together:
         return stamp(Path(self._py_file).parent)
 
 
-class UserProvided(_Together, UserProvidedCacheLocator):
-    """In NUMBA_CACHE_DIR, if that is set."""
+class StampedInNamed(_Together, InNamed):
+    pass
 
 
-class InTree(_Together, InTreeCacheLocator):
-    """Beside the sources, if that can be written to."""
+class StampedBeside(_Together, Beside):
+    pass
 
 
-class UserWide(_Together, UserWideCacheLocator):
-    """In the user's folder of caches."""
+class StampedInOwn(_Together, InOwn):
+    pass
 
 
-_LOCATORS = ",".join(f"{__name__}.{each.__name__}" for each in (UserProvided, InTree, UserWide))
+class StampedAsInstalled(_Together, AsInstalled):
+    pass
 
 
-@contextmanager
-def stamped() -> Iterator[None]:
-    """Kernels declared meanwhile are cached so."""
-    before = config.CACHE_LOCATOR_CLASSES  # type: ignore[attr-defined]
-    config.CACHE_LOCATOR_CLASSES = _LOCATORS  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        config.CACHE_LOCATOR_CLASSES = before  # type: ignore[attr-defined]
+LOCATORS = paths(StampedInNamed, StampedBeside, StampedInOwn, StampedAsInstalled)
+"""Those of `models.kernel_cache`, under that stamp."""
