@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with the pinned packages and compiles the kernels. Run from the repository's root by `make setup`.
+# Makes .venv with the pinned packages and compiles the kernels, telling of each step. Run from the repository's root by `make setup`.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -47,8 +47,15 @@ kafka_needs() {
   packages "Java 17 or newer and Maven, for a local Kafka" default-jre-headless maven || true
 }
 
+pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+
+say "1/4  a Python environment in .venv"
 make_venv
-.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+say "2/4  the pinned packages: 800 MB when installed"
+pip install --require-hashes -r requirements.lock | awk '/^(Collecting|Installing) / { print "     " $1, $2; fflush() }' >&2
+pip install -q --no-deps --no-build-isolation -e .
+say "3/4  what a local Kafka needs: Docker, or Java and Maven"
 kafka_needs
-if [ -f models/prime.py ]; then .venv/bin/python -m models.prime; fi
+say "4/4  compiling the kernels, once: a minute or two"
+.venv/bin/python -c 'import models.prime, processor.routing; models.prime.prime()'
+say "ready: make demo, or .venv/bin/unlearn --help"

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from processor.errors import ServiceUnavailable
 from processor.services.protocol import Say
+from processor.user_folders import cache_home
 
 POM = Path(__file__).parents[2] / "deploy" / "local" / "pom.xml"
 MIN_JAVA = 17
@@ -37,7 +38,7 @@ def kafka_jars(say: Say) -> Path:
     """The folder of Kafka's jars, fetched if need be. Raises ServiceUnavailable."""
     if not POM.is_file():
         raise ServiceUnavailable("deploy/local/pom.xml is missing: a local Kafka needs a checkout of the project")
-    folder = _cache() / f"kafka-{kafka_version()}"
+    folder = cache_home() / f"kafka-{kafka_version()}"
     if not folder.is_dir():
         _fetch(folder, say)
     return folder
@@ -49,11 +50,6 @@ def kafka_version() -> str:
         if dependency.findtext("groupId") == "org.apache.kafka":
             return dependency.findtext("version") or ""
     raise ServiceUnavailable(f"{POM} names no version of Kafka")
-
-
-def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "unlearn"
 
 
 def _fetch(folder: Path, say: Say) -> None:
