@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernel import f64, flag, i32, i64, kernel, none, reads, u8, u32, writes
+from models.kernel import f64, i32, i64, kernel, none, reads, u8, u32, writes
 
-APART, HARD = 0, -1  # instead of a letter: between tokens; not to be lowered on its own
+APART, HARD = 0, -1  # instead of a letter: between tokens; lower-cased by a rule of its own
+CASED, IGNORABLE = 1, 2
+_SIGMA, _SMALL, _FINAL = 0x3A3, 0x3C3, 0x3C2
+_I = 0x69
 
 
 @kernel(u32, u32, u32)
@@ -71,35 +74,66 @@ def _encode(code: int) -> int:
     return packed << 8 | (0xF00 >> width & 0xFF) | code
 
 
-@kernel(i64, reads(u8), i64, i64, reads(i32), i64, flag, writes(i32))
+@kernel(i64, reads(u8), i64)
+def _read(data: NDArray[np.uint8], at: int) -> int:
+    """The character that starts at this byte."""
+    code: Any = np.int64(data[at])
+    return code if code < 0x80 else _decode(data, at)
+
+
+@kernel(i64, reads(u8), i64, i64, i64, reads(u8))
+def _sigma(data: NDArray[np.uint8], start: int, at: int, end: int, cases: NDArray[np.uint8]) -> int:
+    """The lower case of the capital sigma at this byte of the text data[start:end].
+
+    It is final behind a cased letter unless one follows; case-ignorable characters between are looked through.
+    """
+    case: Any = IGNORABLE
+    before = at
+    while case == IGNORABLE and before > start:
+        before -= 1
+        while data[before] & 0xC0 == 0x80:
+            before -= 1
+        code = _read(data, before)
+        case = np.int64(cases[code]) if code < len(cases) else 0
+    if case != CASED:
+        return _SMALL
+    case, at = IGNORABLE, at + 2
+    while case == IGNORABLE and at < end:
+        code = _read(data, at)
+        at += _width(code)
+        case = np.int64(cases[code]) if code < len(cases) else 0
+    return _SMALL if case == CASED else _FINAL
+
+
+@kernel(i64, reads(u8), i64, i64, reads(i32), reads(u8), i64, writes(i32))
 def _features(
     data: NDArray[np.uint8],
-    at: int,
+    start: int,
     end: int,
-    letters: NDArray[np.int32],
+    lower: NDArray[np.int32],
+    cases: NDArray[np.uint8],
     n_features: int,
-    trusted: bool,
     out: NDArray[np.int32],
 ) -> int:
-    """The features of data[at:end]'s tokens into out, in order; how many, or -1 if a character is too hard.
-
-    Trusted bytes are lower-cased tokens already wherever a hard character stands.
-    """
-    found = 0
+    """The features of data[start:end]'s tokens into out, in order; how many."""
+    found, at = 0, start
     while at < end:
         h, block, size, characters = np.uint32(0), np.uint32(0), 0, 0
-        while at < end:
+        until = end
+        while at < until:
+            here = at
             code: Any = np.int64(data[at])
             if code > 127:
                 code = _decode(data, at)
                 at += _width(code)
             else:
                 at += 1
-            letter: Any = np.int64(letters[code]) if code < len(letters) else HARD
+            letter: Any = np.int64(lower[code]) if code < len(lower) else APART
             if letter == HARD:
-                if not trusted:
-                    return -1
-                letter = code
+                if code == _SIGMA:
+                    letter = _sigma(data, start, here, end, cases)
+                else:  # a dotted I is lowered to an i and a dot above, which is no word character
+                    letter, until = _I, at
             if letter == APART:
                 break
             characters += 1
@@ -134,28 +168,26 @@ def _sort(array: NDArray[np.int32], n: int) -> None:
         gap //= 3
 
 
-@kernel(none, reads(u8), reads(i64), reads(i32), i64, flag, writes(i64), writes(i32), writes(f64), writes(flag))
+@kernel(none, reads(u8), reads(i64), reads(i32), reads(u8), i64, writes(i64), writes(i32), writes(f64))
 def count_tokens(
     data: NDArray[np.uint8],
     ends: NDArray[np.int64],
-    letters: NDArray[np.int32],
+    lower: NDArray[np.int32],
+    cases: NDArray[np.uint8],
     n_features: int,
-    trusted: bool,
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
     counts: NDArray[np.float64],
-    hard: NDArray[np.bool_],
 ) -> None:
-    """The texts that end at these bytes as CSR counts; marks those that hold a hard character.
+    """The texts that end at these bytes as CSR counts.
 
-    letters: of each character its lower case, or APART or HARD, which all beyond the table are.
+    lower: of each character its lower case, or APART or HARD; cases: CASED, IGNORABLE or neither.  All beyond the
+    tables are APART and of no case.
     """
     start = filled = 0
     for text in range(len(ends)):
         tokens = indices[filled:]
-        found = _features(data, start, ends[text], letters, n_features, trusted, tokens)
-        if found < 0:
-            hard[text] = True
+        found = _features(data, start, ends[text], lower, cases, n_features, tokens)
         _sort(tokens, found)
         last = -1
         for i in range(found):

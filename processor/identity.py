@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Mapping
 from hashlib import blake2b
 
 from models.learner import Learner
+from models.letters import UNICODE
 from processor.errors import IdentityChanged
 from processor.settings import Settings
 
@@ -31,7 +31,7 @@ def identity_of(settings: Settings, learner: Learner) -> str:
         "learner_settings": learner.settings(),
         "classes": list(learner.classes),
         "features": learner.n_features,
-        "unicode": unicodedata.unidata_version,
+        "unicode": UNICODE,
         "secret_check": blake2b(b"identity", key=hashlib.sha256(secret).digest(), digest_size=8).hexdigest(),
     }
     return json.dumps(parts, sort_keys=True, separators=(",", ":"))
@@ -48,7 +48,19 @@ def check_identity(stored: str, ours: str) -> None:
     before: Mapping[str, object] = json.loads(stored)
     now: Mapping[str, object] = json.loads(ours)
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if changed == ["unicode"]:
+        raise IdentityChanged(_other_letters(before["unicode"]))
     raise IdentityChanged(
         f"the model was made with other settings: {', '.join(changed)} changed. "
         "Put them back, or set UNLEARN_MODEL to a new name to build a new model from the same events"
+    )
+
+
+def _other_letters(unicode: object) -> str:
+    """Releases before the table took letters from the Python that ran them: 3.12 and later gave other ones."""
+    return (
+        f"the model was made by an earlier release, which took letters from its Python (Unicode {unicode}); texts are "
+        f"now read by a table of Unicode {UNICODE}, under any Python, and these models can't go on. Keep to that "
+        "release and Python, or set UNLEARN_MODEL to a new name and UNLEARN_TOPICS__EVENTS to this model's events "
+        "topic, to build a new model from the same events"
     )

@@ -16,6 +16,7 @@ import study
 __all__ = ["code_version", "machine"]
 
 _LIBRARIES = ("numba", "numpy")
+_SOURCES = (".py", ".txt")
 _SHOWS = "show"
 """The part of the study that changes no figure."""
 
@@ -28,8 +29,8 @@ def code_version() -> str:
         found.update(f"{name} {version(name)}".encode())
     for package in (models, study):
         for folder in package.__path__:
-            for file in sorted(Path(folder).rglob("*.py")):
-                if file.relative_to(folder).parts[0] != _SHOWS:
+            for file in sorted(Path(folder).rglob("*")):
+                if file.suffix in _SOURCES and file.relative_to(folder).parts[0] != _SHOWS:
                     found.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
     return found.hexdigest()[:16]
 
