@@ -113,10 +113,10 @@ class _Planner:
         entry = self.records.get(record, _NO_ENTRY)
         tag = tag_of(subject)
         pair = entry.pairs.get(tag, _NO_PAIR)
-        gone = known is not None and known.dead
-        if gone or item.revision <= max(entry.tomb, pair.tomb):
+        buried = item.revision <= max(entry.tomb, pair.tomb)
+        if buried or (known is not None and known.dead):
             self.plan.counts["dead_on_arrival"] += 1
-            if gone and tag not in entry.pairs:
+            if not buried and tag not in entry.pairs:
                 # As if it had come before its subject's deletion: whoever asks for it is told that it is forgotten.
                 self._changing(record).pairs[tag] = _NO_PAIR
         elif pair.slot == NO_ROW or item.revision > pair.revision:

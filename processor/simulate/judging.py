@@ -251,7 +251,7 @@ class Verdict:
         """Where possible deletions stand that can't be applied, and tell whom to answer."""
         for partition in self.ends:
             for record in self.records(self.topic, partition):
-                event = self.parser.parse(record.value)
+                event = self.parser.read(record)
                 subjects = self.world.settings.subjects
                 alien = isinstance(event, Delete) and event.subject_id is not None and not subjects
                 if alien or (isinstance(event, Unreadable) and told_of(record.value).event_id is not None):
