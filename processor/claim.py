@@ -8,7 +8,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 
-from processor.errors import LogDiverged, Refused
+from processor.belief import MOST_COUNTER
+from processor.continuity import Continuity
+from processor.errors import LogDiverged, Refused, StateUnavailable
 from processor.identity import check_identity
 from processor.log.protocol import Log, Record
 from processor.owned import Owned
@@ -24,6 +26,9 @@ from processor.tails import read_tail
 from processor.view import View
 
 __all__ = ["Claimer"]
+
+_TRIES = 10
+"""Claims of others that one may meet before it gives up for now."""
 
 Restore = Callable[[Owned, Members, Iterable[Record]], None]
 
@@ -51,7 +56,7 @@ class Claimer:
         self._state_of = state_of
         self._identity = identity
         self._restore = restore
-        self._digests = Digests(settings.secret_bytes)
+        self._continuity = Continuity(log, self._topic, Digests(settings.secret_bytes))
         self._rebuild = rebuild
 
     def claim(self, partition: int, published: Published) -> Owned:
@@ -63,11 +68,12 @@ class Claimer:
         state = self._state_of(partition)
         token = self._take(state, published, start, end)  # 1
         view = View(state.load())
-        self._check(partition, view, start, end)  # 3
+        self._check(partition, view, published)  # 3
         owned = Owned(partition, token, state, view)
         self._take_up_open_slice(owned, start)  # 5
         owned.catch_up_to = published.highest_applied  # 6
-        owned.skips = published.manifest.skipped if published.manifest else ()
+        # Nobody but an owner says what may be stepped over.
+        owned.skips = published.manifest.skipped if published.manifest and published.manifest.proof else ()
         if owned.catching_up:
             owned.counters["rolled_back"] += 1
         return owned
@@ -75,16 +81,20 @@ class Claimer:
     def _take(self, state: PartitionState, published: Published, start: int, end: int) -> Token:
         highest, newest = published.highest_counter, published.manifest
         token = Token(max(highest, 0) + 1, secrets.token_hex(16))
-        first = self._first(start, end) if highest < 0 or self._rebuild else None
+        unheard_of = highest < 0 and published.last_offset < 0
+        first = self._first(start, end) if unheard_of or self._rebuild else None
         if first and newest and start > newest.start and not state.load()["meta"]:
             raise LogDiverged(
                 f"the model can't be built again: it was made at offset {newest.start}, and the log begins at {start}"
             )
-        while True:
+        for _ in range(_TRIES):
+            if token.counter > MOST_COUNTER:
+                raise Refused(f"the counter {highest} is on the results topic: there is none above it")
             higher = state.claim(token, first)
             if higher is None:
                 return token
             token = token._replace(counter=higher + 1)
+        raise StateUnavailable("others claimed it at the same time")
 
     def _first(self, start: int, end: int) -> dict[str, str | int]:
         return {
@@ -98,37 +108,9 @@ class Claimer:
             "registered": 0,
         }
 
-    def _check(self, partition: int, view: View, start: int, end: int) -> None:
+    def _check(self, partition: int, view: View, published: Published) -> None:
         check_identity(view.meta["identity"], self._identity)
-        for name, now in (
-            ("cluster_id", self._log.cluster_id()),
-            ("topic_id", self._log.topic_id(self._topic)),
-        ):
-            if view.meta[name] != now:
-                raise LogDiverged(
-                    f"partition {partition}: {name} was {view.meta[name]}, is {now}. The events topic was made "
-                    "again or is another cluster's; set UNLEARN_MODEL to a new name to build a model from it"
-                )
-        if not start <= view.applied <= end:
-            raise LogDiverged(
-                f"partition {partition}: {view.applied} was applied, but the log holds [{start}, {end}); "
-                "events were lost or truncated"
-            )
-        self._check_fingerprint(partition, view)
-
-    def _check_fingerprint(self, partition: int, view: View) -> None:
-        if "fp_offset" not in view.meta:
-            return
-        offset = view.number("fp_offset")
-        for record in self._log.read(self._topic, partition, offset, offset + 1):
-            same_epoch = -1 in (record.leader_epoch, view.number("fp_epoch")) or (
-                record.leader_epoch == view.number("fp_epoch")
-            )
-            if not same_epoch or self._digests.log_record(record.key, record.value) != view.meta["fp_digest"]:
-                raise LogDiverged(
-                    f"partition {partition}: the record at {offset} is not the one that was applied; "
-                    "the log was truncated and has grown again"
-                )
+        self._continuity.check(partition, view, published)
 
     def _take_up_open_slice(self, owned: Owned, start: int) -> None:
         view = owned.view

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from processor.errors import LogDiverged
 from processor.lease import Ends
 from processor.log.protocol import Log, Tail
+from processor.log_ends import ends_of
 from processor.results import Results
 from processor.settings import Settings
 
@@ -23,7 +24,9 @@ class Follower:
         self._log, self._clock = log, clock
         self._topic, self._check_every = settings.results_topic, settings.heartbeat_every
         self._ends = Ends()
-        self.results = Results(settings.model, clock=clock, date=self._ends.date)
+        self._log_ends = ends_of(log, settings.events_topic, settings.partitions)
+        self._settings = settings
+        self.results = self._results()
         self._topic_id, self._checked_at = log.topic_id(self._topic), clock()
         self._tail: Tail = log.tail(self._topic)
 
@@ -48,6 +51,12 @@ class Follower:
     def close(self) -> None:
         self._tail.close()
 
+    def _results(self) -> Results:
+        settings = self._settings
+        return Results(
+            settings.model, clock=self._clock, date=self._ends.date, count=settings.partitions, ends=self._log_ends
+        )
+
     def _check_topic(self, now: float) -> None:
         """A topic made again may have as many records as the old one: its offsets don't tell."""
         if now - self._checked_at < self._check_every:
@@ -63,7 +72,6 @@ class Follower:
         self._tail.close()
         self._topic_id, self._tail = topic_id, tail
         self._ends.clear()
-        before = self.results
-        self.results = Results(before.model, clock=self._clock, date=self._ends.date)
+        before, self.results = self.results, self._results()
         for partition, held in before.partitions.items():
             self.results.of(partition).highest_counter = held.highest_counter

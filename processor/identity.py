@@ -12,14 +12,13 @@ from models.letters import UNICODE
 from processor.errors import IdentityChanged
 from processor.settings import Settings
 
-__all__ = ["check_identity", "identity_hash", "identity_of"]
+__all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of"]
 
 _SCHEMA = 1
 
 
 def identity_of(settings: Settings, learner: Learner) -> str:
     """Canonical JSON of everything that decides which states a log gives."""
-    secret = settings.secret_bytes
     parts = {
         "schema": _SCHEMA,
         "model": settings.model,
@@ -32,9 +31,18 @@ def identity_of(settings: Settings, learner: Learner) -> str:
         "classes": list(learner.classes),
         "features": learner.n_features,
         "unicode": UNICODE,
-        "secret_check": blake2b(b"identity", key=hashlib.sha256(secret).digest(), digest_size=8).hexdigest(),
+        "secret_check": _secret_check(settings.secret_bytes),
     }
     return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+
+def is_secret_of(identity: str, secret: bytes) -> bool:
+    """Whether a model of this identity was made with the secret."""
+    return bool(json.loads(identity)["secret_check"] == _secret_check(secret))
+
+
+def _secret_check(secret: bytes) -> str:
+    return blake2b(b"identity", key=hashlib.sha256(secret).digest(), digest_size=8).hexdigest()
 
 
 def identity_hash(identity: str) -> str:

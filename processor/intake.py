@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.learner import Learner
 from processor.features import members_of
+from processor.fingerprints import note_fingerprint
 from processor.learners import parser_of
 from processor.log.protocol import Batch, Log, Record
 from processor.membership import FOREVER
@@ -131,10 +132,7 @@ class Intake:
     def _write(self, owned: Owned, planned: Plan, lookups: Lookups, records: Sequence[Record]) -> None:
         keys, view, change = owned.state.keys, owned.view, planned.change
         if records:
-            last = records[-1]
-            change.put("meta", "fp_offset", last.offset)
-            change.put("meta", "fp_epoch", last.leader_epoch)
-            change.put("meta", "fp_digest", self._digests.log_record(last.key, last.value))
+            note_fingerprint(change, self._digests, records[-1])
         ends = view.ends + planned.ends
         holes = ((kill.shard, slice_start(ends, kill.slot), kill.slot, kill.death) for kill in planned.kills)
         change.ops += write_holes(keys, holes)

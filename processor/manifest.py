@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 __all__ = [
+    "Fingerprint",
     "Heartbeat",
     "Manifest",
     "Order",
@@ -27,6 +28,8 @@ Order = tuple[int, int]
 """(counter, sequence): the greater is the newer."""
 
 _MAX = 2**53 - 1
+_MOST_BYTES = 16 * 1024 * 1024
+"""Of a manifest: some ten times what 1,024 shards need."""
 
 
 class _Message(BaseModel):
@@ -44,21 +47,30 @@ class TokenField(_Message):
 class ShardEntry(_Message):
     """One shard's state: the fold over its rows with slot < through that are not dead before `applied`."""
 
-    shard: int = Field(ge=0)
+    shard: int = Field(ge=0, le=_MAX)
     through: int = Field(ge=0, le=_MAX)
     status: Literal["current", "behind", "withdrawn", "left-out", "empty"]
     """current: up to the last slice end. behind: new slices are still being learned. withdrawn: a deletion
     took the newest state away, an older clean one stands in. left-out: no clean state is left; it takes no
     part. empty: the shard has no rows."""
-    rows: int = Field(ge=0)
+    rows: int = Field(ge=0, le=_MAX)
     lineage: str = Field(pattern="^[0-9a-f]{32}$")
     digest: str = Field(pattern="^[0-9a-f]{64}$")
     """sha256 of the state's canonical bytes; that of the empty state where there are no rows."""
     file: str = Field(max_length=512)
     """Name in the store; empty where the state is the empty one."""
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, le=_MAX)
     summary: dict[str, int | float] = {}
     """What the learner says of the state; of positive-unlabelled ones, what the shard adds to the ensemble's c."""
+
+
+class Fingerprint(_Message):
+    """The last record of the log that was applied; `digest` is keyed, over its key and value. `timestamp` in ms."""
+
+    offset: int = Field(ge=0, le=_MAX)
+    epoch: int = Field(ge=-1, le=_MAX)
+    digest: str = Field(pattern="^[0-9a-f]{32}$")
+    timestamp: int | None = None
 
 
 class Manifest(_Message):
@@ -66,7 +78,7 @@ class Manifest(_Message):
 
     model: str
     identity: str = Field(pattern="^[0-9a-f]{64}$")
-    partition: int = Field(ge=0)
+    partition: int = Field(ge=0, le=_MAX)
     token: TokenField
     sequence: int = Field(ge=1, le=_MAX)
     applied: int = Field(ge=0, le=_MAX)
@@ -84,6 +96,10 @@ class Manifest(_Message):
     them was applied."""
     c: float | None = None
     """P(labelled | positive) by these shards, of a model of positive and unlabelled rows."""
+    fingerprint: Fingerprint | None = None
+    """None before the first record, and in manifests of before there were fingerprints."""
+    proof: str = Field(default="", pattern="^([0-9a-f]{32})?$")
+    """That a holder of the model's secret wrote it; see `processor.proof`. Empty in manifests of before."""
 
     @property
     def order(self) -> Order:
@@ -124,6 +140,8 @@ def heartbeat_key(model: str, partition: int) -> bytes:
 
 def read_manifest(value: bytes) -> Manifest | None:
     """The manifest of these bytes; None if they are none."""
+    if len(value) > _MOST_BYTES:
+        return None
     try:
         return Manifest.model_validate_json(value)
     except ValidationError:

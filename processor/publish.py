@@ -13,6 +13,7 @@ from processor.compose import Timing, Urgency, clean_at, due, entries
 from processor.dues import Letter
 from processor.errors import LogUnavailable
 from processor.events import Delete
+from processor.fingerprints import fingerprint_of
 from processor.given_up import Clock, leave_open
 from processor.log.protocol import Log, Producer
 from processor.manifest import (
@@ -25,6 +26,7 @@ from processor.manifest import (
 )
 from processor.owned import Owned, Publishing
 from processor.parsing import Parser
+from processor.proof import Prover
 from processor.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from processor.results import Results
 from processor.settings import Settings
@@ -62,6 +64,7 @@ class Publisher:
         self._identity = identity_hash
         self._learner, self._profile, self._forgets = learner
         self._empty = empty_digest
+        self._prover = Prover(settings.secret_bytes)
         self._clock = clock
         self._urgency = Urgency(settings.withdraw, settings.publish_wait, settings.publish_every, settings.max_stale)
 
@@ -111,7 +114,7 @@ class Publisher:
         return min(owned.erased_through, owned.view.applied)
 
     def _manifest(self, owned: Owned, shards: tuple[ShardEntry, ...]) -> Manifest:
-        return Manifest(
+        manifest = Manifest(
             model=self._settings.model,
             identity=self._identity,
             partition=owned.partition,
@@ -126,7 +129,9 @@ class Publisher:
             shards=shards,
             skipped=runs_of(owned.view.meta),
             c=label_frequency([entry.summary for entry in shards if entry.summary]),
+            fingerprint=fingerprint_of(owned.view),
         )
+        return self._prover.proven(manifest)
 
     def _acknowledge(self, owned: Owned) -> None:
         sent = owned.publishing
@@ -140,6 +145,7 @@ class Publisher:
         change = Change()
         change.put("meta", "register_dirty", 0)
         change.put("meta", "published_applied", sent.manifest.applied)
+        change.put("meta", "proven", 1)
         owned.commit(change)
         owned.publishing, owned.manifest = None, sent.manifest
         owned.manifest_offset, owned.published_at = sent.future.result(), self._clock()

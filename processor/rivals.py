@@ -5,18 +5,24 @@ from __future__ import annotations
 from processor.owned import Owned
 from processor.results import Published
 
-__all__ = ["gave_counter_twice", "overtaken"]
+__all__ = ["overtaken", "rivalled"]
 
 
-def gave_counter_twice(owned: Owned, published: Published) -> bool:
-    """A manifest with our counter and another's nonce: Redis was rolled back and gave the counter twice."""
-    newest = published.manifest
-    return (
-        newest is not None and newest.token.counter == owned.token.counter and newest.token.nonce != owned.token.nonce
-    )
+def rivalled(owned: Owned, published: Published) -> bool:
+    """Whether the topic shows a higher counter than ours, or ours with what we never wrote.
+
+    So it is where Redis was rolled back and gave the counter twice. Who reads the topic goes by the highest
+    counter and sequence, whoever wrote it: only a claim can outbid it.
+    """
+    if published.highest_counter > owned.token.counter:
+        return True
+    top = published.top
+    if top is None or top.token.counter != owned.token.counter:
+        return False
+    return top.token.nonce != owned.token.nonce or top.sequence > owned.sequence
 
 
 def overtaken(owned: Owned, published: Published) -> bool:
-    """Another's manifest landed behind ours: compaction would leave it alone on the topic."""
-    last = published.last
-    return last is not None and published.last_offset > owned.manifest_offset and last.token.nonce != owned.token.nonce
+    """Whether something else stands behind our newest manifest: compaction would leave it alone on the topic."""
+    ours = [owned.manifest, owned.publishing and owned.publishing.manifest]
+    return published.last_offset > owned.manifest_offset and (published.last is None or published.last not in ours)

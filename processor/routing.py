@@ -108,7 +108,7 @@ class Digests:
     """
 
     def __init__(self, secret: bytes) -> None:
-        key = _key(secret)
+        key = digest_key(secret)
         self._record = blake2b(key=key, person=b"record", digest_size=16).copy
         self._subject = blake2b(key=key, person=b"subject", digest_size=16).copy
         self._content = blake2b(key=key, person=b"content", digest_size=4).copy
@@ -203,10 +203,11 @@ def _origin(secret: bytes, value: bytes) -> Origin | None:
 
 
 def _mac(secret: bytes, text: bytes) -> bytes:
-    return blake2b(text, key=_key(secret), person=b"origin", digest_size=16).hexdigest().encode()
+    return blake2b(text, key=digest_key(secret), person=b"origin", digest_size=16).hexdigest().encode()
 
 
-def _key(secret: bytes) -> bytes:
+def digest_key(secret: bytes) -> bytes:
+    """The secret as blake2b takes it: at most 64 bytes."""
     return secret if len(secret) <= blake2b.MAX_KEY_SIZE else blake2b(secret).digest()
 
 

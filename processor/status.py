@@ -10,11 +10,16 @@ from typing import Any, Literal
 
 import redis
 
+from processor.belief import Refusal
 from processor.compose import entries
 from processor.dues import letters_by_reason
 from processor.errors import LogUnavailable
+from processor.identity import is_secret_of
 from processor.log.protocol import Log, Record
+from processor.log_ends import ends_of
+from processor.manifest import Manifest
 from processor.preflight import check_topics
+from processor.proof import Prover
 from processor.quarantine import quarantined
 from processor.results import Published, Results
 from processor.settings import Settings
@@ -133,6 +138,9 @@ class Status:
     partitions: tuple[PartitionStatus, ...]
     redis: tuple[str, ...] = ()
     """Why Redis can't be used, or refuses writes, now."""
+    refused: tuple[Refusal, ...] = ()
+    """Records on the results topic that are not believed, the newest of them; `refused_count` counts all."""
+    refused_count: int = 0
 
     @property
     def records(self) -> int:
@@ -181,6 +189,8 @@ class Status:
             "dead_letters": self.dead_letters,
             "passed_over": self.passed_over,
             "refused_updates": self.refused_updates,
+            "refused_results": [refusal._asdict() for refusal in self.refused],
+            "refused_results_count": self.refused_count,
             "partitions": [partition.to_json() for partition in self.partitions],
         }
 
@@ -207,21 +217,42 @@ class StatusReader:
         self._forgets = forgets
         self._clock = clock
         self._tail = _StampedTail(log, settings.results_topic)
-        self._results = Results(settings.model, date=self._tail.appended_at)
+        self._prover: Prover | None = None
+        self._results = Results(
+            settings.model,
+            date=self._tail.appended_at,
+            count=settings.partitions,
+            holds=self._holds,
+            ends=ends_of(log, settings.events_topic, settings.partitions),
+        )
 
     def read(self) -> Status:
         """Raises StateUnavailable, LogUnavailable, TopicMissing, LogDiverged."""
         count = self._log.partitions(self._settings.events_topic)
         held = [self._held(partition) for partition in range(count)]
+        identities = [view.meta["identity"] for view, *_ in held if "identity" in view.meta]
+        if any(is_secret_of(identity, self._settings.secret_bytes) for identity in identities):
+            self._prover = Prover(self._settings.secret_bytes)
         # After Redis, so that no partition seems to be ahead of its log.
         bounds = self._log.bounds(self._settings.events_topic)
         if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
             raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
         partitions = (self._partition(p, *held[p], *bounds[p]) for p in range(count))
-        return Status(self._settings.model, self._results.version, tuple(partitions), self._redis())
+        return Status(
+            self._settings.model,
+            self._results.version,
+            tuple(partitions),
+            self._redis(),
+            refused=tuple(self._results.refused.values()),
+            refused_count=self._results.refused_count,
+        )
 
     def close(self) -> None:
         self._tail.close()
+
+    def _holds(self, manifest: Manifest) -> bool | None:
+        """Whoever looks may have no secret, or another: then no proof tells anything."""
+        return self._prover.holds(manifest) if self._prover else None
 
     def _redis(self) -> tuple[str, ...]:
         facts = look(self._client)

@@ -65,7 +65,10 @@ class _Verifier:
         return Report(tuple(verdicts), results.version)
 
     def _results(self) -> Results:
-        results, tail = Results(self.settings.model), self.log.tail(self.settings.results_topic)
+        results, tail = (
+            Results(self.settings.model, count=self.settings.partitions),
+            self.log.tail(self.settings.results_topic),
+        )
         try:
             if not results.follow(tail, 60.0):
                 raise LogUnavailable(f"{self.settings.results_topic} could not be read to its end in 60 s")

@@ -116,7 +116,7 @@ def judge(subject: Subject, found: Replay, manifest: Manifest, end: int) -> list
 
 
 def _results(log: Log, subject: Subject, timeout: float) -> Results:
-    results, tail = Results(subject.name), log.tail(subject.results_topic)
+    results, tail = Results(subject.name, count=subject.model.partitions), log.tail(subject.results_topic)
     try:
         if not results.follow(tail, timeout):
             raise LogUnavailable(f"{subject.results_topic} could not be read to its end in {timeout:g} s")

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import redis
 
 from models.learner import Learner
+from processor.continuity import diverged
 from processor.dues import letters_by_reason
 from processor.errors import (
     ArtefactInvalid,
@@ -32,9 +33,11 @@ from processor.errors import (
 )
 from processor.inspection import Inspector
 from processor.log.protocol import Batch, Log, Polled, Unreadable
+from processor.log_ends import ends_of
 from processor.owned import Owned
+from processor.proof import Prover
 from processor.results import Results
-from processor.rivals import gave_counter_twice, overtaken
+from processor.rivals import overtaken, rivalled
 from processor.settings import Settings
 from processor.state.fitness import look, redis_problems
 from processor.state.redis import states
@@ -82,7 +85,13 @@ class Worker:
         self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
         self._trainers, self._client = trainers, client
         self._state_of = states(client, settings.model)
-        self.results = Results(settings.model, clock=clock)
+        self.results = Results(
+            settings.model,
+            clock=clock,
+            count=settings.partitions,
+            holds=Prover(settings.secret_bytes).holds,
+            ends=ends_of(log, settings.events_topic, settings.partitions),
+        )
         steps = make_steps(
             settings, learner, log, self._producer, self._state_of, store, self._io, trainers, rebuild, clock
         )
@@ -174,7 +183,7 @@ class Worker:
         for partition, why in polled.lost.items():
             run = self._reader.unreadable.get(partition)
             if run is None:
-                self._stop(partition, why)
+                self._stop(partition, str(diverged(self._settings.events_topic, partition, why)))
             elif partition in self.owned:
                 self._block(self.owned[partition], run)
         sought: set[int] = set()
@@ -235,12 +244,17 @@ class Worker:
 
     def _follow_results(self) -> None:
         self.results.merge(self._tail.poll(0))
+        for refusal in self.results.newly_refused():
+            self.counters["refused_results"] += 1
+            _log.error("record %d of the results topic, of partition %d, is not believed: %s", *refusal)
         for partition, owned in list(self.owned.items()):
             published = self.results.of(partition)
-            owned.catch_up_to = max(owned.catch_up_to, published.highest_applied)
-            if published.highest_counter > owned.token.counter or gave_counter_twice(owned, published):
+            if rivalled(owned, published):
                 self.counters["fenced"] += 1
                 self._drop(partition, "the results topic shows another owner")
+            elif published.highest_applied > max(owned.view.applied, owned.catch_up_to):
+                # A claim asks whether the log is the one that it was applied from.
+                self._drop(partition, "the results topic shows more applied than Redis holds")
             elif overtaken(owned, published):
                 owned.manifest = None
 

@@ -55,7 +55,7 @@ def newest_results(log: Log, settings: Settings) -> Results:
     from processor.errors import LogUnavailable
     from processor.results import Results
 
-    results = Results(settings.model)
+    results = Results(settings.model, count=settings.partitions)
     with closing(log.tail(settings.results_topic)) as tail:
         if not results.follow(tail, settings.kafka.request_timeout):
             raise LogUnavailable(f"{settings.results_topic} can't be read to its end")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,13 @@ class Row:
     count: int
 
 
-def show(views: Mapping[int, View], as_json: bool) -> None:
-    """In the order of the log, partition by partition; `as_json` an object a line."""
-    rows = [_row(partition, held) for partition, view in views.items() for held in view.still_open()]
+def open_rows(views: Mapping[int, View]) -> Iterator[Row]:
+    """In the order of the log, partition by partition."""
+    return (_row(partition, held) for partition, view in views.items() for held in view.still_open())
+
+
+def show(rows: list[Row], as_json: bool) -> None:
+    """`as_json` an object a line."""
     if as_json:
         for row in rows:
             click.echo(json.dumps(asdict(row)))

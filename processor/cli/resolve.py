@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -11,12 +12,13 @@ from processor.cli import context
 from processor.cli.asking import ask_and_wait, tables, wait_option
 from processor.cli.command import Command
 from processor.cli.connect import open_log, open_redis
-from processor.cli.open_deletions import show
+from processor.cli.open_deletions import Row, open_rows, show
 from processor.errors import InputInvalid
 
 if TYPE_CHECKING:
     import redis
 
+    from processor.log.protocol import Log
     from processor.settings import Settings
     from processor.view import View
 
@@ -60,6 +62,9 @@ def command(
     open again. Where a partition is stopped at records that can't be decoded, its place steps over them; what lay
     there then stays open as one possible deletion.
 
+    Where a partition is stopped because the log has lost its end, the deletions are listed too that are known by
+    their receipts and not in the log any more. They leave the list once they are sent again.
+
     \b
     Examples:
       unlearn resolve
@@ -73,13 +78,33 @@ def command(
     with open_redis(settings) as client:
         if places or reason is not None:
             return _close(client, settings, places, reason, "sent" if sent else "none", wait)
-        show(_open(client, settings), as_json)
+        with open_log(settings) as log:
+            show([*open_rows(_open(client, settings)), *_lost(client, settings, log)], as_json)
     return 0
 
 
 def _open(client: redis.Redis, settings: Settings) -> dict[int, View]:
     with open_log(settings) as log:
         return tables(client, settings.model, range(log.partitions(settings.events_topic)))
+
+
+def _lost(client: redis.Redis, settings: Settings, log: Log) -> Iterator[Row]:
+    """Deletions that the log lost after they were applied, in partitions that are stopped for it."""
+    from processor.errors import SettingsError
+    from processor.learners import learner_of, parser_of
+    from processor.lost import lost_deletions, stopped_for_loss
+    from processor.state.redis import states
+
+    state_of = states(client, settings.model)
+    try:
+        since = stopped_for_loss(settings, log, state_of)
+    except SettingsError as error:
+        click.echo(str(error), err=True)
+        return
+    parser = parser_of(learner_of(settings))
+    for lost in lost_deletions(settings, log, state_of, parser, since) if since else ():
+        reason = f"the deletion {json.dumps(lost.event_id)} was applied, and the log has lost it since: "
+        yield Row(f"{lost.partition}/{lost.offset}", None, None, reason + "send it again with this event_id", 1)
 
 
 def _close(

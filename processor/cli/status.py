@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _STYLES = {"behind": "yellow", "withdrawn": "bold yellow", "left-out": "bold red", "empty": "dim"}
 _OWNER = 28
 _EVERY = 2.0
+_REFUSED = 10
+"""Records of the results topic that are named, the newest."""
 
 
 @click.command(cls=Command)
@@ -178,6 +180,14 @@ def _stops(status: Status) -> Iterator[Text]:
             )
     if status.unresolved:
         yield Text("possible deletions that can't be read are open: `unlearn resolve` lists them", style="yellow")
+    for refusal in status.refused[-_REFUSED:]:
+        yield Text(
+            f"the results topic's record {refusal.offset}, of partition {refusal.partition}, is not believed: "
+            f"{refusal.reason}",
+            style="bold yellow",
+        )
+    if status.refused_count > _REFUSED:
+        yield Text(f"{status.refused_count:,} records of the results topic are not believed", style="bold yellow")
     for problem in status.redis:
         yield Text(f"Redis: {problem}", style="bold red")
 

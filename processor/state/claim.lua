@@ -1,7 +1,7 @@
 -- Takes a partition: writes the token if nobody holds a higher one. Repeatable by its nonce.
 -- KEYS    meta, redo
 -- ARGV    counter, nonce, first: msgpack map of meta's fields when the partition is new, '' where it must exist,
---         owner: who claims, for people
+--         owner: who claims, for people; most: a counter above it is nobody's
 -- Returns {'OK'} | {'HIGHER', stored counter} | {'ABSENT'}
 local function perform(blob, new_applied, writes)
   for _, op in ipairs(cmsgpack.unpack(blob)) do
@@ -28,6 +28,7 @@ if not stored[2] then
   return {'OK'}
 end
 local counter = stored[1] and string.match(stored[1], '^%d+') or '0'
-if tonumber(counter) >= tonumber(ARGV[1]) then return {'HIGHER', counter} end
+local held_by = tonumber(counter)
+if held_by >= tonumber(ARGV[1]) and held_by <= tonumber(ARGV[5]) then return {'HIGHER', counter} end
 redis.call('HSET', KEYS[1], 'token', token, 'owner', ARGV[4], 'writes', string.format('%.0f', tonumber(stored[2]) + 1))
 return {'OK'}

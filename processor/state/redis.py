@@ -20,6 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from processor.belief import MOST_COUNTER
 from processor.errors import Fenced, RolledBack, StateMissing
 from processor.redis_url import read_redis_url
 from processor.state.keys import VIEW_HASHES, Keys
@@ -70,6 +71,8 @@ class PartitionState:
     def claim(self, token: Token, first: Mapping[str, str | int] | None) -> int | None:
         """Take the partition; `first` holds meta's fields if it may be new. Returns a higher counter, if one holds.
 
+        A counter above MOST_COUNTER is nobody's: a worker took it once from a forged one.
+
         Raises:
             StateUnavailable: no answer.
             StateMissing: the partition isn't there, and `first` is None.
@@ -77,7 +80,7 @@ class PartitionState:
         blob = b"" if first is None else _pack({k: str(v) for k, v in first.items()})
         keys = [self.keys.meta, self.keys.of("redo")]
         owner = f"{socket.gethostname()}:{os.getpid()}"
-        answer = self._ask(self._claim, keys, [token.counter, token.nonce, blob, owner])
+        answer = self._ask(self._claim, keys, [token.counter, token.nonce, blob, owner, MOST_COUNTER])
         if answer[0] == b"ABSENT":
             raise StateMissing(
                 "Redis holds nothing of a partition that has published: restore it, or start with --rebuild"

@@ -279,8 +279,8 @@ def test_an_append_only_file_cut_at_any_byte(
     scene.settle()
     data, chance = own_redis.data, random.Random(learner)
     applied: set[int] = set()
-    for _ in range(6):
-        own_redis.restart_with(data[: chance.randrange(len(data) // 3, len(data))])
+    for ninth in range(3, 9):
+        own_redis.restart_with(data[: chance.randrange(len(data) * ninth // 9, len(data) * (ninth + 1) // 9)])
         applied.add(scene.stored().applied)
         cuts["in mid-command"] += "Truncating the AOF" in own_redis.log
         if crash:

@@ -108,6 +108,11 @@ class Stage:
         return Manifest(**(values | changed))
 
     def send(self, manifest: Manifest) -> int:
+        """Once the log holds what it has applied."""
+        bounds = self.log.bounds("demo.events")
+        if manifest.partition in bounds:
+            lacks = manifest.applied - bounds[manifest.partition][1]
+            self.log.gap("demo.events", manifest.partition, max(0, lacks))
         key = manifest_key("demo", manifest.partition)
         return self.log.append("demo.results", 0, key, manifest.encode(), ())
 

@@ -546,8 +546,8 @@ def test_less_than_the_quorum_is_an_error_that_says_what_is_missing(tmp_path: Pa
     assert out(scorer) == (0,)
 
 
-def _append_events(stage: Stage, partition: int, count: int) -> None:
-    for _ in range(count):
+def _append_events_up_to(stage: Stage, partition: int, end: int) -> None:
+    while stage.log.bounds("demo.events")[partition][1] < end:
         stage.log.append("demo.events", partition, None, None, ())
 
 
@@ -555,8 +555,8 @@ def test_one_shot_counts_a_partition_whose_manifest_covers_the_log(stage: Stage)
     # given no heartbeat at all, and one event in partition 1 that no manifest covers
     stage.publish(0, 1, HAM)
     stage.publish(1, 1, SPAM)
-    _append_events(stage, 0, 10)
-    _append_events(stage, 1, 11)
+    _append_events_up_to(stage, 0, 10)
+    _append_events_up_to(stage, 1, 11)
 
     served = stage.scorer().once(0)
 
@@ -576,7 +576,7 @@ def test_one_shot_leaves_out_an_owner_that_was_replaced(bayes: Stage) -> None:
 def test_one_shot_waits_for_the_manifest_that_covers_the_log(bayes: Stage) -> None:
     bayes.publish(0, 1, HAM)
     bayes.publish(1, 1, SPAM)
-    _append_events(bayes, 1, 20)
+    _append_events_up_to(bayes, 1, 20)
     scorer = bayes.scorer()
     late = threading.Timer(0.1, lambda: bayes.publish(1, 2, SPAM[:1]))
     late.start()
