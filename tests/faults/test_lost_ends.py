@@ -282,7 +282,7 @@ def again(scene: Scene, record: str, offset: int) -> None:
     records = scene.log.read(scene.settings.receipts_topic, 0, 0, 1 << 60)
     receipts = [json.loads(record.value or b"") for record in records]
     name = next(receipt["event_id"] for receipt in receipts if receipt["offset"] == offset)
-    event = {"type": "delete", "event_id": name, "record_id": record, "requested_at": "t"}
+    event = {"type": "delete", "event_id": name, "record_id": record, "requested_at": "2023-01-01"}
     scene.log.append(scene.settings.events_topic, 0, record.encode(), json.dumps(event).encode(), ())
 
 

@@ -96,7 +96,7 @@ def leads_on(scene: OnKafka, who: str, place: str) -> None:
     (open_,) = [json.loads(line) for line in said(scene, "resolve", "--json").splitlines()]
     assert open_["place"] == place
     name = open_["reason"].split('"')[1]
-    event = {"type": "delete", "event_id": name, "subject_id": who, "requested_at": "t"}
+    event = {"type": "delete", "event_id": name, "subject_id": who, "requested_at": "2023-01-01"}
     with scene.stranger() as client:
         client.send(scene.settings.events_topic, json.dumps(event).encode(), key=who.encode(), partition=0).get(30)
     assert "nothing is unresolved" in said(scene, "resolve")
