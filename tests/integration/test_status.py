@@ -256,6 +256,8 @@ def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliR
         "dead_letters",
         "passed_over",
         "refused_updates",
+        "refused_results",
+        "refused_results_count",
         "partitions",
     ]
     assert (shown["records"], shown["lag"], len(shown["partitions"])) == (1, 0, 2)

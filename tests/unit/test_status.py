@@ -117,6 +117,8 @@ def test_totals_are_sums_over_the_partitions() -> None:
         "dead_letters": {"one": 2, "other": 2},
         "passed_over": {},
         "refused_updates": 1,
+        "refused_results": [],
+        "refused_results_count": 0,
     }
     assert [held["pending_deletions"] for held in shown["partitions"]] == [1234, 0]
     assert shown["partitions"][0]["token"] == {"counter": 17, "nonce": "f" * 32}
