@@ -16,6 +16,7 @@ from processor.log.protocol import Log
 from processor.pool import InlineTrainers, PoolTrainers
 from processor.preflight import check_all
 from processor.settings import Settings
+from processor.standstill import Standstill
 from processor.state.redis import connect, states
 from processor.store import Store, open_store
 from processor.worker import Worker
@@ -48,8 +49,10 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
 
 def run(worker: Worker, settings: Settings, stopping: Callable[[], bool]) -> None:
     """Turn until told to stop, then finish what is under way within `drain_within`."""
+    still = Standstill(worker.bounds)
     while not stopping():
         worker.turn()
+        _watch(worker, still)
     worker.stop_taking()
     deadline = time.monotonic() + settings.drain_within
     while worker.busy and time.monotonic() < deadline:
@@ -61,15 +64,22 @@ def drain(
     worker: Worker, plan: Drain, stopping: Callable[[], bool], watch: Callable[[Drain], None] = lambda _: None
 ) -> bool:
     """Turn until all partitions are drained, whoever owns them. False if told to stop before."""
-    look_at = 0.0
+    look_at, still = 0.0, Standstill(worker.bounds)
     while not stopping():
         worker.turn()
+        _watch(worker, still)
         if time.monotonic() >= look_at:
             if plan.step():
                 return True
             watch(plan)
             look_at = time.monotonic() + _LOOK_EVERY
     return False
+
+
+def _watch(worker: Worker, still: Standstill) -> None:
+    stuck = still.look(worker.reading)
+    if stuck:
+        worker.read_anew(stuck)
 
 
 def _trainers(settings: Settings, learner: Learner, store: Store) -> InlineTrainers | PoolTrainers:

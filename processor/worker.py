@@ -12,9 +12,10 @@ again at the next poll if it is still assigned.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import redis
@@ -45,6 +46,7 @@ from processor.steps import make_steps
 from processor.store import Store
 from processor.sweep import Sweeper
 from processor.training import Trainers
+from processor.waiting import LOOK_AGAIN, Troubles, block
 
 __all__ = ["Worker"]
 
@@ -56,8 +58,6 @@ _TELL_EVERY = 60.0
 _CLAIM_RETRY = 1.0
 _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
-_LOOK_AGAIN = 60.0
-_TROUBLE_EVERY = 5.0
 _MOST_OPEN_ROWS = 100_000
 """Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -79,6 +79,7 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._log = log
         self._reader = log.reader(settings.events_topic, settings.group_id)
         self._tail = log.tail(settings.results_topic)
         self._producer = log.producer()
@@ -107,7 +108,7 @@ class Worker:
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
         self._leaving = False
-        self._trouble, self._trouble_at = "", float("-inf")
+        self._troubles = Troubles(self._state_of, clock)
         self._collect_at = self._commit_at = clock()
         self._fit_at = clock() + _FITNESS_EVERY
         self._inspect_at = clock() + _INSPECT_EVERY
@@ -119,7 +120,8 @@ class Worker:
     def turn(self, timeout: float | None = None) -> int:
         """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
-        self._show_trouble()
+        ways = (self._reader, self._tail, self._producer)
+        self._troubles.show(ways, self.owned or self._numbers, self.counters)
         self._follow_results()
         sought = self._take_assignment(polled)
         # What was fetched before a seek is not what follows it.
@@ -136,6 +138,34 @@ class Worker:
     def busy(self) -> bool:
         """Whether something is under way that the next turns pick up."""
         return any(owned.busy for owned in self.owned.values())
+
+    @property
+    def reading(self) -> dict[int, int]:
+        """Partition -> the next offset, of those that are to be read on."""
+        if self._leaving or self._reader.trouble:
+            return {}
+        waiting = (owned for owned in self.owned.values() if not owned.paused and owned.blocked is None)
+        return {owned.partition: owned.view.applied for owned in waiting}
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Partition -> (start, end) of the events topic. From any thread; raises as `Log.bounds` does."""
+        return self._log.bounds(self._settings.events_topic)
+
+    def read_anew(self, stuck: Mapping[int, str]) -> None:
+        """Join the group by a new reader, since the one there is doesn't read these partitions, for these reasons."""
+        for partition, why in stuck.items():
+            _log.error("partition %d: %s; its reader is started anew", partition, why)
+            self._state_of(partition).mark_trouble(f"{why}; its reader is started anew")
+        self.counters["read_anew"] += 1
+        try:
+            fresh = self._log.reader(self._settings.events_topic, self._settings.group_id)
+        except LogUnavailable as error:
+            _log.warning("no new reader can be had yet: %s", error)
+            return
+        # It may hang in what keeps it from reading.
+        threading.Thread(target=self._reader.close, name="leaving", daemon=True).start()
+        self._reader = fresh
+        self._numbers.clear()
 
     def stop_taking(self) -> None:
         """Take no more events and partitions: what is under way is finished by further turns."""
@@ -159,19 +189,6 @@ class Worker:
         totals = sum((owned.counters for owned in self.owned.values()), self.counters)
         refused = "; ".join(f"{count} x {reason}" for reason, count in letters_by_reason(totals).items())
         _log.info(f"{what}, dead letters: %s", len(self.owned), refused or "none", extra={"counters": totals})
-
-    def _show_trouble(self) -> None:
-        """Kafka refuses rights or a login, say: it is waited out."""
-        ways: tuple[object, ...] = (self._reader, self._tail, self._producer)
-        trouble = next((words for way in ways if (words := getattr(way, "trouble", ""))), "")
-        if trouble and trouble != self._trouble:
-            self.counters["kafka_trouble"] += 1
-            _log.warning("waiting for Kafka: %s", trouble)
-        if trouble and self._clock() >= self._trouble_at:
-            self._trouble_at = self._clock() + _TROUBLE_EVERY
-            for partition in self.owned or self._numbers:
-                self._state_of(partition).mark_trouble(f"Kafka: {trouble}")
-        self._trouble = trouble
 
     # -- assignment and claims
 
@@ -275,22 +292,8 @@ class Worker:
         self.stopped[partition] = why
 
     def _block(self, owned: Owned, run: Unreadable) -> None:
-        """What was applied goes on being trained, hidden and published; from time to time it is read again."""
-        partition, now = owned.partition, self._clock()
-        why = (
-            f"{run.reason}; what lies behind waits. To step over offsets {run.start} to {run.stop - 1}: "
-            f"unlearn resolve {partition}/{run.start} --none, or --sent"
-        )
-        if self.stopped.get(partition) != why:
-            _log.error("partition %d is stopped: %s", partition, why)
-            owned.state.mark_stopped(why, run.start)
-            self.stopped[partition] = why
-        if owned.blocked is None:
-            owned.blocked_at = now
-        elif now - owned.blocked_at >= _LOOK_AGAIN:
-            owned.blocked_at = now
-            self._reader.seek(partition, owned.view.applied)
-        owned.blocked = run
+        if block(owned, run, self.stopped, self._clock(), LOOK_AGAIN):
+            self._reader.seek(owned.partition, owned.view.applied)
 
     def _unblock(self, owned: Owned) -> None:
         """Once its place was read after all, or stepped over."""

@@ -1,0 +1,78 @@
+"""A client that forgets a partition, whatever the cause, is found out, named and made anew."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processor.log.kafka_reader import KafkaReader
+from processor.standstill import Standstill
+from tests.faults.broker import OnKafka
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def scene(redis_url: str, tmp_path: Path, kafka: str) -> Iterator[OnKafka]:
+    made = OnKafka(redis_url, tmp_path, kafka)
+    made.tweets(60)
+    made.rest()
+    yield made
+    made.close()
+
+
+def forget_to_fetch(scene: OnKafka, partition: int) -> None:
+    reader = scene.worker._reader
+    assert isinstance(reader, KafkaReader)
+    fetcher = reader._consumer._fetcher
+    fetchable = fetcher._fetchable_partitions
+    fetcher._fetchable_partitions = lambda: [tp for tp in fetchable() if tp.partition != partition]
+    for held in (fetcher._paused_completed_fetches, fetcher._paused_partition_records, fetcher._completed_fetches):
+        held.clear()
+
+
+def test_a_partition_that_is_not_read_is_named_and_read_anew(scene: OnKafka, caplog: pytest.LogCaptureFixture) -> None:
+    forget_to_fetch(scene, 0)
+    still = Standstill(scene.worker.bounds, patience=2.0, every=1.0)
+    before = scene.worker._reader
+    scene.tweets(60, seed=2)
+    scene.forget()
+    trouble: list[str] = []
+
+    def read_anew() -> bool:
+        stuck = still.look(scene.worker.reading)
+        if stuck:
+            with caplog.at_level(logging.ERROR):
+                scene.worker.read_anew(stuck)
+            trouble.append(scene.status().partitions[0].trouble or "")
+        return scene.worker._reader is not before
+
+    scene.turn_until(read_anew, 90)
+    scene.rest()
+
+    assert trouble
+    assert all("nothing is read from" in words for words in trouble)
+    assert "partition 0: nothing is read from" in caplog.text
+    assert scene.counts["read_anew"] == 1
+    assert scene.worker.stopped == {}
+    assert "gone" in scene.receipts("hidden")
+    assert scene.verdict() == "equal"
+
+
+def test_partitions_that_are_idle_are_left_alone(scene: OnKafka) -> None:
+    asked: list[int] = []
+
+    def bounds() -> dict[int, tuple[int, int]]:
+        asked.append(1)
+        return scene.worker.bounds()
+
+    still = Standstill(bounds, patience=0.2, every=0.1)
+
+    def looked() -> bool:
+        assert still.look(scene.worker.reading) == {}
+        return len(asked) >= 5
+
+    scene.turn_until(looked, 60)
