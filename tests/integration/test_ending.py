@@ -65,13 +65,13 @@ AT_THE_END = (
     "processor.worker:Worker.close",
 )
 OTHERS = {
-    ("verify", "--from-log"): "processor.log.kafka_interval:KafkaTail.poll",
+    ("verify", "--from-log"): "processor.results:Results.follow",
     ("verify",): "processor.state.redis:PartitionState.load",
-    ("score",): "processor.log.kafka_interval:KafkaTail.poll",
+    ("score", "-"): "processor.log.kafka:KafkaLog.tail",
     ("status", "--watch"): "processor.status:StatusReader.read",
-    ("send",): "processor.log.kafka_producer:KafkaProducer.send",
+    ("send", "-"): "processor.log.kafka:KafkaLog.producer",
     ("topics", "check"): "processor.log.kafka:KafkaLog._described",
-    ("manifest",): "processor.log.kafka_interval:KafkaTail.poll",
+    ("manifest",): "processor.log.kafka:KafkaLog.tail",
     ("record", "a"): "processor.lookup:Lookup.records",
     ("work", "--drain"): "processor.drain:Drain.step",
     ("demo",): "processor.demo.run:start_services",
@@ -90,7 +90,7 @@ class Child:
                 stderr=errors,
             )
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"type": "seal", "text": "a"}).encode() + b"\n")
+        self.process.stdin.write(json.dumps({"type": "seal"}).encode() + b"\n")
         self.process.stdin.flush()
 
     def errors(self) -> str:
@@ -165,10 +165,15 @@ def test_a_worker_that_hangs_while_it_leaves_ends(start: Start, step: str) -> No
     assert "ended by force" in child.errors()
 
 
+def trainers_of(child: Child) -> list[psutil.Process]:
+    children = psutil.Process(child.process.pid).children(recursive=True)
+    return [process for process in children if any("spawn_main" in word for word in process.cmdline())]
+
+
 def test_a_worker_whose_trainer_hangs_ends_in_order(start: Start) -> None:
     child = start(NOWHERE, "work")
     child.says("claimed at")
-    trainers = psutil.Process(child.process.pid).children(recursive=True)
+    trainers = until(lambda: trainers_of(child), 60, "a trainer")
     for trainer in trainers:
         trainer.suspend()
 
@@ -190,7 +195,7 @@ def test_a_worker_that_connects_in_vain_ends_at_once(
     child.close()
 
 
-@pytest.mark.parametrize(("arguments", "step"), OTHERS.items(), ids=" ".join)
+@pytest.mark.parametrize(("arguments", "step"), OTHERS.items(), ids=[" ".join(each) for each in OTHERS])
 def test_every_command_that_hangs_ends(start: Start, arguments: tuple[str, ...], step: str) -> None:
     child = start(step, *arguments)
     child.says("it hangs")
