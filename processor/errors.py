@@ -24,6 +24,8 @@ UnlearnError
 ├── ArtefactInvalid       a stored file isn't what its reference says
 │   └── StateInvalid      that of a state, or it is gone: it can be learned anew
 ├── NotEnough             fewer partitions can be served than the quorum       exit 75
+├── ScorerStopped         a scorer that follows its model no more
+├── AnswerInvalid         what a model says of an input is no probability      exit 65
 ├── InputInvalid          a line of the input isn't what it should be          exit 65
 ├── FileUnusable          a file can't be read or written                      exit 74
 │   ├── InputLost         the standard input can't be read
@@ -141,6 +143,20 @@ class NotEnough(UnlearnError):
     def __init__(self, message: str, left_out: tuple[int, ...]) -> None:
         super().__init__(message)
         self.left_out = left_out
+
+
+class ScorerStopped(UnlearnError):
+    """It was closed, an error has ended it, or this process is a fork of its own that can't begin anew."""
+
+
+class AnswerInvalid(UnlearnError):
+    """`row` is the input's place, from 0."""
+
+    exit_code = 65
+
+    def __init__(self, message: str, row: int) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class InputInvalid(UnlearnError):

@@ -33,7 +33,7 @@ class Inspector:
         change = Change()
         for key, state in self._suspects(owned).items():
             try:
-                read_state(self._store, state.file, state.digest)
+                read_state(self._store, state.file, state.digest, state.size or None)
             except StateInvalid as error:
                 change.drop("states", key)
                 _log.error("shard %d of partition %d: %s; learning it anew", key[0], owned.partition, error)

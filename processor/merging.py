@@ -6,15 +6,17 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from models.digest import digest
 from models.learner import Learner
 from processor.errors import ArtefactInvalid, StoreUnavailable
 from processor.lease import is_newest_owner, vouched_at
-from processor.loading import Expected, Loader, Verify, objection
+from processor.loading import Loader
 from processor.manifest import Manifest
 from processor.results import Published, Results
 from processor.serving import Merged
 from processor.settings import Settings
 from processor.store import Store
+from processor.trust import Expected, Verify, beyond, objection
 
 __all__ = ["Merger", "dated"]
 
@@ -22,20 +24,25 @@ LOG = logging.getLogger(__name__)
 
 
 class Merger:
-    """`problems`: partition -> why its newest manifest isn't merged. One thread."""
+    """`problems`: partition -> why its newest manifest isn't merged. `identity` is the model's hash. One thread."""
 
-    def __init__(
-        self, settings: Settings, store: Store, learner: Learner, identity: str | None, verify: Verify
-    ) -> None:
+    def __init__(self, settings: Settings, store: Store, learner: Learner, identity: str, verify: Verify) -> None:
         self._partitions = range(settings.partitions)
-        self._expected = Expected(identity or "", learner.id, settings.shards_per_partition, verify)
+        self._expected = Expected(
+            identity,
+            learner.id,
+            settings.partitions,
+            settings.shards_per_partition,
+            digest(learner, learner.empty()),
+            verify,
+        )
         self._loader = Loader(learner, store)
         self.problems: Mapping[int, str] = {}
+        self.beyond: tuple[int, ...] = ()
+        """The partitions beyond the settings' that have manifests of this model: no answer is all of it."""
 
     def merge(self, results: Results, before: Mapping[int, Merged]) -> dict[int, Merged]:
         """What to serve from now on. A partition whose newest manifest is refused stays as it was."""
-        if not self._expected.identity:
-            self._expected = replace(self._expected, identity=self._first_identity(results))
         merged, problems = dict(before), {}
         for partition in self._partitions:
             held = results.of(partition)
@@ -45,8 +52,9 @@ class Merger:
                 merged[partition] = self._merged(held, held.manifest, before.get(partition))
             except (ArtefactInvalid, StoreUnavailable) as error:
                 problems[partition] = f"the manifest at {held.offset} is refused: {error}"
-        self._report(problems)
         newest = [held.manifest for held in results.partitions.values() if held.manifest]
+        self.beyond = beyond(newest, self._expected)
+        self._report(problems | self._too_many(newest))
         self._loader.keep([*newest, *(one.manifest for one in merged.values())])
         return merged
 
@@ -60,10 +68,13 @@ class Merger:
         states = self._loader.states(newest)
         return dated(Merged(newest, held.offset, states, vouched_at=None, newest_owner=False), held)
 
-    def _first_identity(self, results: Results) -> str:
-        """That of the newest manifest there is; empty where there is none."""
-        found = [(held.offset, held.manifest.identity) for held in results.partitions.values() if held.manifest]
-        return max(found, default=(-1, ""))[1]
+    def _too_many(self, manifests: list[Manifest]) -> dict[int, str]:
+        count = len(self._partitions)
+        return {
+            one.partition: f"it has a manifest, and UNLEARN_PARTITIONS is {count}"
+            for one in manifests
+            if one.partition >= count
+        }
 
     def _report(self, problems: Mapping[int, str]) -> None:
         for partition, problem in problems.items():

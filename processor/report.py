@@ -7,12 +7,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-__all__ = ["EXIT_CODES", "Progress", "Report", "ShardVerdict", "Verdict"]
+from processor.manifest import Manifest, ShardEntry
+
+__all__ = [
+    "EXIT_CODES",
+    "Finding",
+    "Progress",
+    "Report",
+    "ShardVerdict",
+    "Verdict",
+    "different",
+    "for_all",
+    "verdict_of",
+]
 
 Verdict = Literal["equal", "different", "pending", "incomparable"]
 
 EXIT_CODES: Mapping[Verdict, int] = {"equal": 0, "different": 1, "pending": 2, "incomparable": 3}
 _WORST_FIRST: tuple[Verdict, ...] = ("different", "incomparable", "pending", "equal")
+
+Finding = tuple[Verdict, str]
+"""A verdict and its reason."""
 
 Progress = Callable[[str, int, int], None]
 """(what, done, total): called as the work goes on, with growing `done`."""
@@ -35,6 +50,33 @@ class ShardVerdict:
     applied: int | None = None
     rows: int | None = None
     digest: str | None = None
+
+
+def verdict_of(manifest: Manifest, entry: ShardEntry, finding: Finding) -> ShardVerdict:
+    return ShardVerdict(
+        manifest.partition,
+        entry.shard,
+        *finding,
+        through=entry.through,
+        applied=manifest.applied,
+        rows=entry.rows,
+        digest=entry.digest,
+    )
+
+
+def for_all(manifest: Manifest, shards: int, finding: Finding) -> list[ShardVerdict]:
+    """The same of every shard of the partition, and of those that the manifest names beyond them."""
+    entries = {entry.shard: entry for entry in manifest.shards}
+    return [
+        verdict_of(manifest, entries[shard], finding)
+        if shard in entries
+        else ShardVerdict(manifest.partition, shard, *finding, applied=manifest.applied)
+        for shard in sorted({*range(shards), *entries})
+    ]
+
+
+def different(reason: str | None) -> Finding | None:
+    return ("different", reason) if reason else None
 
 
 @dataclass(frozen=True, slots=True)

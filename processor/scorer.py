@@ -2,41 +2,44 @@
 
 A partition is served while its newest manifest is merged, no higher counter was seen on it, and a heartbeat
 of its owner is younger than the lease (see `processor.lease`); a one-shot reading asks instead whether the
-manifest covers the events topic. A manifest that can't be merged leaves what was served before, for as long
-as that is leased. Wall clocks decide nothing.
+manifest covers the events topic. A manifest that can't be merged (`processor.trust` has the rules) leaves what was
+served before, for as long as that is leased. Below the quorum there is no answer. Wall clocks decide nothing.
 """
 
 from __future__ import annotations
 
-import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Self
 
 from models.learner import Learner
-from models.registry import make_learner
 from models.rows import Rows
-from processor.errors import LogUnavailable, Refused, UnlearnError
+from processor.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, UnlearnError
 from processor.following import Follower
-from processor.loading import Digested, Verify, unsigned
+from processor.identity import identity_hash, identity_of
+from processor.learners import learner_of
+from processor.loading import Digested
 from processor.log.protocol import Log
 from processor.merging import Merger, dated
-from processor.serving import Answer, Ensembles, Merged, Served, check_quorum, version_of
+from processor.polling import Polling
+from processor.serving import Answer, Ensembles, Merged, Served, check_answerable, check_quorum, version_of
 from processor.settings import Settings
 from processor.store import Store, open_store
+from processor.trust import Verify, unsigned
 
 __all__ = ["Answer", "Scorer", "Served"]
 
-LOG = logging.getLogger(__name__)
 _TURN = 0.25
 
 
 class Scorer:
     """Poll it from one thread (or `start` one); score from any.
 
-    `identity` is the model's; None takes that of the newest manifest found first. Raises TopicMissing,
-    LogUnavailable.
+    `identity` is the hash that the model's manifests bear; None computes it from the settings. In a forked process
+    a scorer that `connect` made begins anew at its first use there, with connections and a thread of its own; one
+    made on a given log raises ScorerStopped. Raises TopicMissing, LogUnavailable.
     """
 
     def __init__(
@@ -50,43 +53,65 @@ class Scorer:
         identity: str | None = None,
         verify: Verify = unsigned,
     ) -> None:
-        self._settings, self._log, self._learner, self._clock = settings, log, learner, clock
+        self._settings, self._store, self._learner, self._clock = settings, store, learner, clock
+        self._identity = identity or identity_hash(identity_of(settings, learner))
+        self._verify = verify
         self._partitions = range(settings.partitions)
-        self._follower = Follower(settings, log, clock)
-        self._merger = Merger(settings, store, learner, identity, verify)
-        self._ensembles = Ensembles(learner)
+        self._open_log: Callable[[], Log] | None = None
+        self._inherited: list[object] = []  # of the parent process: never closed, nor finalized, here
+        self._forks: dict[int, threading.Lock] = {}
+        self._begin(log)
+
+    def _begin(self, log: Log) -> None:
+        """Everything that belongs to one process. Nothing is known of the results yet."""
+        self._log, self._follower = log, Follower(self._settings, log, self._clock)
+        self._merger = Merger(self._settings, self._store, self._learner, self._identity, self._verify)
+        self._ensembles = Ensembles(self._learner)
         self._merged: Mapping[int, Merged] = {}  # replaced whole, never changed: readers need no lock
-        self._owns_log = False
-        self._stop, self._thread = threading.Event(), threading.Thread(target=self._run, daemon=True)
+        self._turning = threading.Lock()
+        self._polling = Polling(self._turn)
+        self._pid = os.getpid()
 
     @classmethod
     def connect(cls, settings: Settings, *, identity: str | None = None) -> Self:
         """A scorer on the settings' Kafka and store. Raises TopicMissing, LogUnavailable, SettingsError."""
         from processor.log.kafka import KafkaLog
 
-        learner = make_learner(settings.learner, settings.classes, settings.features)
-        store, log = open_store(settings.store.url, settings.model), KafkaLog(settings.kafka)
+        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
+        log = KafkaLog(settings.kafka)
         try:
             scorer = cls(settings, log, store, learner, identity=identity)
         except UnlearnError:
             log.close()
             raise
-        scorer._owns_log = True
+        scorer._open_log = lambda: KafkaLog(settings.kafka)
         return scorer
 
     def start(self) -> Self:
-        """Poll in a thread until `close`. An outage is waited out: meanwhile the leases run."""
-        self._thread.start()
+        """Poll in a thread until `close`. An outage is waited out: meanwhile the leases run.
+
+        Whatever else ends the thread ends the answers: from then on they are ScorerStopped, with the reason.
+        """
+        self._check()
+        if not self._polling.started:
+            self._polling.start()
         return self
 
     def close(self) -> None:
-        """Safe to repeat."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._follower.close()
-        if self._owns_log:
-            self._log.close()
+        """No answers from now on; what `served` gave stays good. Waits for a poll under way.
+
+        Safe to repeat, and from any thread.
+        """
+        if self._pid != os.getpid():
+            self._inherited.append(self._polling)
+            self._polling = Polling(self._turn)
+        self._polling.stop()
+        if self._pid != os.getpid():
+            return
+        with self._turning:
+            self._follower.close()
+            if self._open_log:
+                self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -98,50 +123,63 @@ class Scorer:
         """One turn: read, merge, fetch, swap. Waits up to `timeout` seconds for news.
 
         False while the topic's end, as it stood at the call, is not reached; nothing is fetched before.
-        Raises LogUnavailable, TopicMissing.
+        Raises LogUnavailable, TopicMissing, ScorerStopped.
         """
-        caught_up = self._follower.read(timeout)
-        results = self._follower.results
-        # At once: a higher counter stops a partition before anything is fetched.
-        self._swap({p: dated(one, results.of(p)) for p, one in self._merged.items()})
-        if caught_up:
-            self._swap(self._merger.merge(results, self._merged))
-        return caught_up
+        self._check()
+        with self._turning:
+            self._check()
+            caught_up = self._follower.read(timeout)
+            results = self._follower.results
+            # At once: a higher counter stops a partition before anything is fetched.
+            self._swap({p: dated(one, results.of(p)) for p, one in self._merged.items()})
+            if caught_up:
+                self._swap(self._merger.merge(results, self._merged))
+            return caught_up
 
     def wait(self, timeout: float) -> bool:
-        """With a thread running: wait until every partition is served. False after `timeout` seconds."""
+        """With a thread running: wait until every partition is served. False after `timeout` seconds.
+
+        Raises ScorerStopped.
+        """
         deadline = time.monotonic() + timeout
+        self._check()
         while self.left_out and time.monotonic() < deadline:
             time.sleep(0.02)
+            self._check()
         return not self.left_out
 
     @property
     def version(self) -> int | None:
         """Results offset of the newest manifest merged; None before the first."""
-        return version_of(self._merged)
+        return version_of(self._merged) if self._pid == os.getpid() else None
 
     @property
     def left_out(self) -> tuple[int, ...]:
-        """The partitions that aren't served now."""
+        """The partitions that aren't served now: all of them, once nothing is followed any more."""
+        try:
+            self._check()
+        except UnlearnError:
+            return tuple(self._partitions)
         leased = self._leased(self._merged)
         return tuple(p for p in self._partitions if p not in leased)
 
     @property
     def problems(self) -> Mapping[int, str]:
-        """Partition -> why its newest manifest isn't merged."""
+        """Partition -> why its newest manifest isn't merged; partitions beyond the settings' are named too."""
         return self._merger.problems
 
     def served(self) -> Served:
-        """What may be served now. Raises NotEnough if that is less than the quorum."""
+        """What may be served now. Raises NotEnough if that is less than the quorum; ScorerStopped."""
+        self._check()
         merged = self._merged
-        return self._served(merged, self._leased(merged))
+        return self._served(merged, self._leased(merged), Merged.why_not_leased)
 
     def scores(self, inputs: Sequence[str] | Rows) -> Answer:
-        """Of texts, or of rows of features. Raises NotEnough, models.BadRows."""
+        """Of texts, or of rows of features. Raises NotEnough, ScorerStopped, AnswerInvalid, models.BadRows."""
         return self.served().scores(inputs)
 
     def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
-        """The likeliest label of each input. Raises NotEnough, models.BadRows."""
+        """The likeliest label of each input. Raises as `scores` does."""
         return self.served().predict(inputs)
 
     def once(self, wait: float) -> Served:
@@ -157,17 +195,41 @@ class Scorer:
             if self.poll(min(_TURN, max(0.01, wait - waited))):
                 covering = self._covering()
                 if len(covering) == len(self._partitions) or waited >= wait:
-                    return self._served(self._merged, covering)
+                    return self._served(self._merged, covering, Merged.why_not_covering)
             elif waited > patience:
                 raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _turn(self) -> None:
+        self.poll(min(_TURN, self._settings.lease / 10))
+
+    def _check(self) -> None:
+        """That the answers follow the model: in this process, by a thread that runs if one was started."""
+        if self._pid != os.getpid():
+            self._begin_anew()
+        self._polling.check()
+
+    def _begin_anew(self) -> None:
+        """In a forked process: the parent's thread isn't here, and its connections are the parent's.
+
+        Locks may be held for ever by threads that aren't here either, so this process has one of its own.
+        """
+        with self._forks.setdefault(os.getpid(), threading.Lock()):
+            if self._pid == os.getpid() or self._polling.stopped:
+                return
+            if self._open_log is None:
+                raise ScorerStopped(
+                    f"the scorer is of process {self._pid}, and this is {os.getpid()}, forked from it: make one here"
+                )
+            started = self._polling.started
+            self._inherited += [self._log, self._follower, self._polling, self._merger, self._ensembles]
+            log = self._open_log()
             try:
-                self.poll(min(_TURN, self._settings.lease / 10))
-            except UnlearnError as error:
-                LOG.warning("the results can't be followed, trying again: %s", error)
-                self._stop.wait(1.0)
+                self._begin(log)
+            except UnlearnError:
+                log.close()
+                raise
+            if started:
+                self._polling.start()
 
     def _swap(self, merged: Mapping[int, Merged]) -> None:
         # Made before it is needed: no caller waits for it.
@@ -189,11 +251,26 @@ class Scorer:
             )
         return {p for p, one in self._merged.items() if one.covers(bounds[p][1])}
 
-    def _served(self, merged: Mapping[int, Merged], live: Collection[int]) -> Served:
+    def _served(self, merged: Mapping[int, Merged], live: Collection[int], why_not: Callable[[Merged], str]) -> Served:
         left_out = tuple(p for p in self._partitions if p not in live)
-        check_quorum(len(live), left_out, self._settings.quorum)
+        if self._merger.beyond:
+            beyond = ", ".join(map(str, self._merger.beyond))
+            raise NotEnough(
+                f"the model has manifests of partitions {beyond} too, and UNLEARN_PARTITIONS is "
+                f"{len(self._partitions)}: what could be served is a part of it",
+                tuple(self._partitions),
+            )
+        reasons = {p: self._reason(merged, p, why_not) for p in left_out}
+        check_quorum(len(self._partitions), reasons, self._settings.quorum)
+        check_answerable((merged[p] for p in live), left_out)
         ensemble = self._ensembles.of(_states(merged, live))
         return Served(self._learner, ensemble, version_of(merged), left_out)
+
+    def _reason(self, merged: Mapping[int, Merged], partition: int, why_not: Callable[[Merged], str]) -> str:
+        """Why a partition is left out."""
+        if partition in self.problems:
+            return self.problems[partition]
+        return why_not(merged[partition]) if partition in merged else "no manifest of it is there"
 
 
 def _states(merged: Mapping[int, Merged], live: Collection[int]) -> list[Digested]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from models.learner import Ensemble, Learner, State
 from models.rows import Rows
 from models.text import hash_texts
-from processor.errors import NotEnough
+from processor.errors import AnswerInvalid, NotEnough
 from processor.loading import Digested
 from processor.manifest import Manifest
 
-__all__ = ["Answer", "Ensembles", "Merged", "Served", "check_quorum", "version_of"]
+__all__ = ["Answer", "Ensembles", "Merged", "Served", "check_answerable", "check_quorum", "version_of"]
+
+_APART = 1e-6
+"""How far from 1 the probabilities of a row may add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,15 @@ class Served:
     left_out: tuple[int, ...]
 
     def scores(self, inputs: Sequence[str] | Rows) -> Answer:
-        """Of texts, or of rows of features. Raises models.BadRows."""
+        """Of texts, or of rows of features. Raises AnswerInvalid, models.BadRows."""
         rows = inputs if isinstance(inputs, Rows) else _rows(inputs, self.learner.n_features)
-        return Answer(self.ensemble.scores(rows), self.learner.classes, self.version, self.left_out)
+        with np.errstate(all="ignore"):  # what comes of it is looked at
+            scores = self.ensemble.scores(rows)
+        _check_probabilities(scores, len(rows), len(self.learner.classes))
+        return Answer(scores, self.learner.classes, self.version, self.left_out)
 
     def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
+        """The likeliest label of each input. Raises as `scores` does."""
         return self.scores(inputs).labels()
 
 
@@ -72,21 +79,59 @@ class Merged:
         """Whether it holds all of a log that ends at `end`."""
         return self.newest_owner and self.manifest.applied >= end
 
+    def why_not_leased(self) -> str:
+        return "no heartbeat within the lease" if self.newest_owner else "its owner was replaced"
+
+    def why_not_covering(self) -> str:
+        return "its manifest does not cover the log's end" if self.newest_owner else "its owner was replaced"
+
 
 def version_of(merged: Mapping[int, Merged]) -> int | None:
     return max((one.offset for one in merged.values()), default=None)
 
 
-def check_quorum(served: int, left_out: tuple[int, ...], share: float) -> None:
-    """Raises NotEnough if fewer partitions are served than this share of all."""
-    partitions = served + len(left_out)
-    needed = math.ceil(share * partitions - 1e-9)
+def check_quorum(partitions: int, left_out: Mapping[int, str], share: float) -> None:
+    """Raises NotEnough if fewer partitions are served than this share of all, or none at all.
+
+    `left_out` says of each partition that isn't why not.
+    """
+    served = partitions - len(left_out)
+    needed = max(1, math.ceil(share * partitions - 1e-9))
     if served < needed:
-        names = ", ".join(map(str, left_out))
         raise NotEnough(
-            f"{served} of {partitions} partitions can be served, the quorum is {needed}; left out: {names}",
-            left_out,
+            f"{served} of {partitions} partitions can be served, the quorum is {needed}; "
+            f"left out: {_by_reason(left_out)}",
+            tuple(sorted(left_out)),
         )
+
+
+def check_answerable(served: Iterable[Merged], left_out: tuple[int, ...]) -> None:
+    """Raises NotEnough where no shard has a state, unless all of the model is known to have no rows.
+
+    Then its uniform answer is one.
+    """
+    served = list(served)
+    if any(one.states for one in served):
+        return
+    if left_out or any(entry.status not in ("empty", "current") for one in served for entry in one.manifest.shards):
+        raise NotEnough("no shard that can be served has a state: all are left out, or not trained yet", left_out)
+
+
+def _by_reason(left_out: Mapping[int, str]) -> str:
+    found: dict[str, list[str]] = {}
+    for partition, reason in sorted(left_out.items()):
+        found.setdefault(reason, []).append(str(partition))
+    return "; ".join(f"{', '.join(partitions)} ({reason})" for reason, partitions in found.items())
+
+
+def _check_probabilities(scores: NDArray[np.float64], rows: int, classes: int) -> None:
+    """Raises AnswerInvalid unless they are (rows, classes) numbers in 0..1, each row's adding up to 1."""
+    if scores.shape != (rows, classes):
+        raise AnswerInvalid(f"the model's answer has the shape {scores.shape}, not {(rows, classes)}", 0)
+    good = ((scores >= 0) & (scores <= 1)).all(axis=1) & (np.abs(scores.sum(axis=1) - 1) <= _APART)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise AnswerInvalid(f"what the model says of input {row + 1} of {rows} is no probability", row)
 
 
 class Ensembles:

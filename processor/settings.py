@@ -219,7 +219,9 @@ class Settings(BaseSettings):
     )
     heartbeat_every: Duration = Field(5.0, gt=0, description="seconds between a partition's heartbeats")
     lease: Duration = Field(20.0, gt=0, description="seconds a scorer serves a partition without a new heartbeat")
-    quorum: float = Field(0.0, ge=0, le=1, description="share of the partitions a scorer needs to answer; 0: any")
+    quorum: float = Field(
+        1.0, ge=0, le=1, description="share of the partitions that a scorer must serve to answer at all; 0: any one"
+    )
     checkpoints: int = Field(8, ge=1, le=1000, description="checkpoints kept for each shard at most")
     checkpoint_bytes: int | None = Field(
         None, ge=1, description="bytes of checkpoints kept for each shard at most, instead of a number; unset: any"

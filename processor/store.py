@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
-from processor.errors import ArtefactMissing, SettingsError, StoreUnavailable
-from processor.private_files import FOLDER_MODE, make_file, tighten
+from processor.errors import ArtefactInvalid, ArtefactMissing, SettingsError, StoreUnavailable
+from processor.private_files import FOLDER_MODE, tighten
+from processor.regular_file import NotThatFile, create_file, read_file
 
 __all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "is_whole", "newest_files", "open_store", "read_name"]
 
@@ -28,13 +29,14 @@ _NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-
 class Store(Protocol):
     """Raises StoreUnavailable from every call that the medium refuses.
 
-    `get` raises ArtefactMissing, one kind of it, only where the store is there and the name isn't."""
+    `get` raises ArtefactMissing, one kind of it, only where the store is there and the name isn't; and
+    ArtefactInvalid, before anything is read, for what is no file of `size` bytes (any number where it is None)."""
 
     def __hash__(self) -> int: ...
 
     def put(self, name: str, data: bytes) -> None: ...
 
-    def get(self, name: str) -> bytes: ...
+    def get(self, name: str, size: int | None = None) -> bytes: ...
 
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
         """(name, age in seconds) of everything below a folder."""
@@ -120,14 +122,19 @@ class FolderStore:
         except OSError as error:
             raise StoreUnavailable(f"the store can't write: {error.strerror}") from error
 
-    def get(self, name: str) -> bytes:
+    def get(self, name: str, size: int | None = None) -> bytes:
+        path = self._path(name)
         try:
-            return self._path(name).read_bytes()
+            return read_file(self._root, path.relative_to(self._root).parts, size)
+        except NotThatFile as error:
+            raise ArtefactInvalid(f"{name} {error}") from error
         except OSError as error:
             # A folder that isn't mounted lacks all files: that says nothing of this one.
             gone = isinstance(error, FileNotFoundError) and self._root.is_dir()
             kind = ArtefactMissing if gone else StoreUnavailable
             raise kind(f"the store can't read {name}: {error.strerror}") from error
+        except MemoryError as error:
+            raise StoreUnavailable(f"the store can't read {name}: there is not enough memory for it") from error
 
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
         for path in sorted((self._root / prefix).rglob("*")):
@@ -161,7 +168,7 @@ class FolderStore:
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    with make_file(path).open("wb") as file:
+    with create_file(path) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -137,7 +137,7 @@ class _Run:
 
 
 def _load(state: State, learner: Learner, store: Store) -> Arrays:
-    return decode_state(learner, read_state(store, state.file, state.digest))
+    return decode_state(learner, read_state(store, state.file, state.digest, state.size or None))
 
 
 def _sum(slots: NDArray[np.int64]) -> int:

@@ -12,7 +12,7 @@ from processor.jobs import Job, Part
 from processor.lineage import EMPTY
 from processor.log.protocol import Log
 from processor.manifest import Manifest, ShardEntry
-from processor.report import Progress, Report, ShardVerdict, Verdict
+from processor.report import Finding, Progress, Report, ShardVerdict, different, for_all, verdict_of
 from processor.results import Results
 from processor.settings import Settings
 from processor.state.memberships import parse_holes
@@ -20,11 +20,11 @@ from processor.state.redis import PartitionState
 from processor.state_files import read_state
 from processor.store import Store
 from processor.train import run
+from processor.trust import contradiction, misnamed, unlisted
+from processor.verify_log import bounds_of
 from processor.view import View
 
 __all__ = ["verify_store"]
-
-_Finding = tuple[Verdict, str]
 
 
 def verify_store(
@@ -35,7 +35,10 @@ def verify_store(
     learner: Learner,
     progress: Progress | None = None,
 ) -> Report:
-    """Compare each shard's newest published digest and lineage. Raises IdentityChanged, Unavailable errors."""
+    """Compare each shard's newest published digest and lineage.
+
+    Raises Refused where the events topic has fewer partitions than the model, IdentityChanged, Unavailable errors.
+    """
     return _Verifier(settings, log, state_of, store, learner).report(progress or (lambda *_: None))
 
 
@@ -54,12 +57,12 @@ class _Verifier:
 
     def report(self, progress: Progress) -> Report:
         results = self._results()
-        ends = {p: end for p, (_, end) in self.log.bounds(self.settings.events_topic).items()}
+        bounds = bounds_of(self.log, self.settings.events_topic, self.settings.partitions)
         verdicts: list[ShardVerdict] = []
         total = self.settings.partitions * self.settings.shards_per_partition
         for partition in range(self.settings.partitions):
             manifest = results.of(partition).manifest
-            for verdict in self._partition(partition, manifest, ends[partition]):
+            for verdict in self._partition(partition, manifest, bounds[partition][1]):
                 verdicts.append(verdict)
                 progress("training every shard from empty", len(verdicts), total)
         return Report(tuple(verdicts), results.version)
@@ -89,15 +92,23 @@ class _Verifier:
                 "restore it, or start a worker with --rebuild"
             )
         check_identity(view.meta["identity"], self.identity)
+        shards = self.settings.shards_per_partition
+        finding = self._incomparable(manifest) or different(unlisted(manifest, shards))
+        if finding:
+            yield from for_all(manifest, shards, finding)
+            return
         for entry in manifest.shards:
-            verdict, reason = self._judge(state, view, manifest, entry, end)
-            yield ShardVerdict(
-                partition, entry.shard, verdict, reason, entry.through, manifest.applied, entry.rows, entry.digest
-            )
+            yield verdict_of(manifest, entry, self._judge(state, view, manifest, entry, end))
 
-    def _judge(self, state: PartitionState, view: View, manifest: Manifest, entry: ShardEntry, end: int) -> _Finding:
+    def _incomparable(self, manifest: Manifest) -> Finding | None:
         if manifest.identity != identity_hash(self.identity):
             return "incomparable", "the manifest is of a model with other settings"
+        return None
+
+    def _judge(self, state: PartitionState, view: View, manifest: Manifest, entry: ShardEntry, end: int) -> Finding:
+        finding = different(contradiction(manifest, entry) or misnamed(manifest, entry))
+        if finding:
+            return finding
         if view.applied < manifest.applied:
             return "pending", f"Redis stands at {view.applied}, before the manifest's {manifest.applied}"
         try:
@@ -108,11 +119,11 @@ class _Verifier:
             return "different", "a training from empty gives other bytes"
         return self._unread(entry) or _uncovered(view, manifest, entry, end)
 
-    def _unread(self, entry: ShardEntry) -> _Finding | None:
+    def _unread(self, entry: ShardEntry) -> Finding | None:
         """Why no scorer could take this shard's published file; None if one can."""
         try:
             if entry.file:
-                read_state(self.store, entry.file, entry.digest)
+                read_state(self.store, entry.file, entry.digest, entry.size)
         except StateInvalid as error:
             return "different", f"scorers that start now refuse it: {error}"
         except StoreUnavailable as error:
@@ -135,7 +146,7 @@ class _Verifier:
         return built.digest, built.lineage, built.rows
 
 
-def _uncovered(view: View, manifest: Manifest, entry: ShardEntry, end: int) -> _Finding:
+def _uncovered(view: View, manifest: Manifest, entry: ShardEntry, end: int) -> Finding:
     if manifest.applied < end:
         return "pending", f"the manifest covers {manifest.applied} of {end} offsets"
     if entry.through < view.last_end:
@@ -149,8 +160,8 @@ class _ReadOnly:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def get(self, name: str) -> bytes:
-        return self._store.get(name)
+    def get(self, name: str, size: int | None = None) -> bytes:
+        return self._store.get(name, size)
 
     def put(self, name: str, data: bytes) -> None:
         pass

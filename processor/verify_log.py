@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from models import make_learner
 from processor.errors import LogUnavailable, LogUnreadable, Refused
 from processor.identity import identity_hash, identity_of
+from processor.learners import learner_of
 from processor.log.protocol import Log, Record
 from processor.manifest import Manifest, ShardEntry
 from processor.reference import Model, Replay, replay
-from processor.report import Progress, Report, ShardVerdict, Verdict
+from processor.report import Finding, Progress, Report, ShardVerdict, different, for_all, verdict_of
 from processor.reread import read_but
 from processor.results import Results
 from processor.settings import Settings
+from processor.trust import contradiction, unlisted
 
-__all__ = ["Subject", "judge", "replay_log", "subject_of", "verify_log"]
+__all__ = ["Subject", "bounds_of", "judge", "replay_log", "subject_of", "verify_log"]
 
 _PROGRESS_EVERY = 1000
-
-_Finding = tuple[Verdict, str]
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Subject:
 
 
 def subject_of(settings: Settings) -> Subject:
-    """The model that the settings name."""
-    learner = make_learner(settings.learner, settings.classes, settings.features)
+    """The model that the settings name. Raises SettingsError."""
+    learner = learner_of(settings)
     model = Model(
         settings.partitions,
         settings.shards_per_partition,
@@ -65,18 +64,24 @@ def verify_log(log: Log, subject: Subject, progress: Progress | None = None, tim
     results topic. Raises Refused where the events topic has fewer partitions than the model, LogUnavailable,
     TopicMissing.
     """
-    bounds = log.bounds(subject.events_topic)
-    if len(bounds) < subject.model.partitions:
-        raise Refused(
-            f"{subject.events_topic} has {len(bounds)} partitions, the model {subject.model.partitions}: "
-            "set UNLEARN_PARTITIONS and the topic's name to those of the model"
-        )
+    bounds = bounds_of(log, subject.events_topic, subject.model.partitions)
     results = _results(log, subject, timeout)
     shards: list[ShardVerdict] = []
     for partition in range(subject.model.partitions):
         manifest = results.of(partition).manifest
         shards += _verify_partition(log, subject, partition, manifest, bounds[partition][1], progress)
     return Report(tuple(shards), results.version)
+
+
+def bounds_of(log: Log, topic: str, partitions: int) -> Mapping[int, tuple[int, int]]:
+    """The topic's (start, end) by partition. Raises Refused where the model has more partitions."""
+    bounds = log.bounds(topic)
+    if len(bounds) < partitions:
+        raise Refused(
+            f"{topic} has {len(bounds)} partitions, the model {partitions}: "
+            "set UNLEARN_PARTITIONS and the topic's name to those of the model"
+        )
+    return bounds
 
 
 def replay_log(
@@ -103,15 +108,18 @@ def judge(subject: Subject, found: Replay, manifest: Manifest, end: int) -> list
 
     Any manifest that ever stood can be judged so, not only the newest.
     """
-    finding = _incomparable(subject, manifest) or _misshapen(subject, manifest)
+    finding = _incomparable(subject, manifest) or different(unlisted(manifest, subject.model.shards))
     if finding:
-        return _for_all(subject, manifest, finding)
+        return for_all(manifest, subject.model.shards, finding)
     verdicts = []
     for entry in sorted(manifest.shards, key=lambda entry: entry.shard):
         finding = (
-            _difference(subject, found, manifest, entry) or _uncovered(found, manifest, entry, end) or ("equal", "")
+            different(contradiction(manifest, entry))
+            or _difference(subject, found, manifest, entry)
+            or _uncovered(found, manifest, entry, end)
+            or ("equal", "")
         )
-        verdicts.append(_verdict(manifest, entry, finding))
+        verdicts.append(verdict_of(manifest, entry, finding))
     return verdicts
 
 
@@ -133,17 +141,17 @@ def _verify_partition(
         return [ShardVerdict(partition, shard, "pending", reason) for shard in range(subject.model.shards)]
     finding = _incomparable(subject, manifest) or _log_lacks(log, subject, manifest)
     if finding:
-        return _for_all(subject, manifest, finding)
+        return for_all(manifest, subject.model.shards, finding)
     try:
         found = replay_log(log, subject, partition, max(end, manifest.applied), progress, manifest)
     except LogUnreadable as error:
-        return _for_all(subject, manifest, ("incomparable", str(error)))
+        return for_all(manifest, subject.model.shards, ("incomparable", str(error)))
     # Asked again: retention may have taken what was still there before.
     finding = _log_lacks(log, subject, manifest)
-    return _for_all(subject, manifest, finding) if finding else judge(subject, found, manifest, end)
+    return for_all(manifest, subject.model.shards, finding) if finding else judge(subject, found, manifest, end)
 
 
-def _incomparable(subject: Subject, manifest: Manifest) -> _Finding | None:
+def _incomparable(subject: Subject, manifest: Manifest) -> Finding | None:
     learner = subject.model.learner
     if manifest.identity != subject.identity or manifest.learner != learner.id:
         return "incomparable", "the manifest is of a model with other settings"
@@ -152,7 +160,7 @@ def _incomparable(subject: Subject, manifest: Manifest) -> _Finding | None:
     return None
 
 
-def _log_lacks(log: Log, subject: Subject, manifest: Manifest) -> _Finding | None:
+def _log_lacks(log: Log, subject: Subject, manifest: Manifest) -> Finding | None:
     start, end = log.bounds(subject.events_topic)[manifest.partition]
     made = subject.start(manifest.partition)
     if start > made:
@@ -162,16 +170,7 @@ def _log_lacks(log: Log, subject: Subject, manifest: Manifest) -> _Finding | Non
     return None
 
 
-def _misshapen(subject: Subject, manifest: Manifest) -> _Finding | None:
-    shards = sorted(entry.shard for entry in manifest.shards)
-    if shards != list(range(subject.model.shards)):
-        return "different", f"the manifest names the shards {shards}"
-    return None
-
-
-def _difference(subject: Subject, found: Replay, manifest: Manifest, entry: ShardEntry) -> _Finding | None:
-    if entry.through > manifest.applied:
-        return "different", f"through {entry.through} is beyond what was applied"
+def _difference(subject: Subject, found: Replay, manifest: Manifest, entry: ShardEntry) -> Finding | None:
     if not (entry.through == subject.start(manifest.partition) or found.is_end(entry.through)):
         return "different", f"no slice ends at {entry.through}"
     must = found.state(entry.shard, entry.through, manifest.applied)
@@ -179,7 +178,7 @@ def _difference(subject: Subject, found: Replay, manifest: Manifest, entry: Shar
     return ("different", f"other {', '.join(differ)}; must be {must.rows} rows") if differ else None
 
 
-def _uncovered(found: Replay, manifest: Manifest, entry: ShardEntry, end: int) -> _Finding | None:
+def _uncovered(found: Replay, manifest: Manifest, entry: ShardEntry, end: int) -> Finding | None:
     """Why an equal state isn't all that it could be by now."""
     if manifest.applied < end:
         return "pending", f"applied up to {manifest.applied}, the log goes up to {end}"
@@ -187,28 +186,6 @@ def _uncovered(found: Replay, manifest: Manifest, entry: ShardEntry, end: int) -
         return "pending", entry.status
     last = found.last_end(manifest.applied)
     return ("pending", f"{entry.status}: through {entry.through} of {last}") if entry.through < last else None
-
-
-def _for_all(subject: Subject, manifest: Manifest, finding: _Finding) -> list[ShardVerdict]:
-    entries = {entry.shard: entry for entry in manifest.shards}
-    return [
-        _verdict(manifest, entries[shard], finding)
-        if shard in entries
-        else ShardVerdict(manifest.partition, shard, *finding, applied=manifest.applied)
-        for shard in sorted({*range(subject.model.shards), *entries})
-    ]
-
-
-def _verdict(manifest: Manifest, entry: ShardEntry, finding: _Finding) -> ShardVerdict:
-    return ShardVerdict(
-        manifest.partition,
-        entry.shard,
-        *finding,
-        through=entry.through,
-        applied=manifest.applied,
-        rows=entry.rows,
-        digest=entry.digest,
-    )
 
 
 def _up_to_unreadable(records: Iterable[Record], applied: int) -> Iterator[Record]:

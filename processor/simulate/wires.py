@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import redis
 
 from models import Learner
-from processor.errors import LogRefused, LogUnavailable, StoreUnavailable
+from processor.errors import ArtefactInvalid, LogRefused, LogUnavailable, StoreUnavailable
 from processor.jobs import Job, Trained
 from processor.log.memory import MemoryLog, MemoryReader, MemoryTail
 from processor.log.protocol import Header, Polled, Record, TopicSpec
@@ -141,10 +141,13 @@ class MemoryStore:
             raise Wrong(f"{name} is written twice")
         self._fuse.call(lambda: self._put(name, data), StoreUnavailable("injected"))
 
-    def get(self, name: str) -> bytes:
+    def get(self, name: str, size: int | None = None) -> bytes:
         if name not in self.files:
             raise StoreUnavailable(f"{name} is not there")
-        return self.files[name][0]
+        data = self.files[name][0]
+        if size not in (None, len(data)):
+            raise ArtefactInvalid(f"{name} has {len(data)} bytes, not {size}")
+        return data
 
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
         for name, (_, at) in list(self.files.items()):

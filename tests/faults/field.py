@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+from processor.errors import NotEnough
 from processor.log.kafka import KafkaLog
 from processor.manifest import Manifest, Receipt, read_manifest
 from processor.routing import home
@@ -98,7 +100,8 @@ class Field:
     def look_afresh(self) -> int:
         """By one that starts now. Returns how many partitions it can serve."""
         with Scorer.connect(self.settings) as scorer:
-            scorer.once(5.0)
+            with suppress(NotEnough):
+                scorer.once(5.0)
             served = scorer._covering()
             self._none_of_the_gone(scorer, served)
             return len(served)

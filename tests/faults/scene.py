@@ -119,11 +119,11 @@ class Scene(World):
         """Once, when the file is read."""
         get = self.store.get
 
-        def reading(asked: str) -> bytes:
+        def reading(asked: str, size: int | None = None) -> bytes:
             if asked == name:
                 self.store.get = get  # type: ignore[method-assign]
                 act()
-            return get(asked)
+            return get(asked, size)
 
         self.store.get = reading  # type: ignore[method-assign, assignment]
 

@@ -271,7 +271,7 @@ def test_an_empty_slice_that_calls_learn_is_seen(
 ) -> None:
     """Ours answer an empty slice with the same state, so it takes one that wouldn't."""
     calls = _learn_from_empty_slices(monkeypatch) if mutated else []
-    monkeypatch.setattr("processor.verify_log.make_learner", lambda *a: _Stepping(_made(*a)))
+    monkeypatch.setattr("processor.verify_log.learner_of", lambda s: _Stepping(learners.learner_of(s)))
     monkeypatch.setattr("tests.faults.site.learner_of", lambda s: _Stepping(learners.learner_of(s)))
     with a_site(redis_url, tmp_path, "linear") as site:
         play(site)
@@ -279,12 +279,6 @@ def test_an_empty_slice_that_calls_learn_is_seen(
 
     assert report.exit_code == int(mutated)
     assert bool(calls) == mutated
-
-
-def _made(*args: Any) -> Any:
-    from models import make_learner
-
-    return make_learner(*args)
 
 
 def _learn_from_empty_slices(patch: Patch) -> list[int]:

@@ -7,7 +7,7 @@ import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from processor.errors import NotEnough
 from processor.learners import learner_of
 from processor.log.kafka import KafkaLog
 from processor.log.protocol import Record
@@ -127,8 +128,9 @@ def watching(settings: Settings) -> Iterator[list[Seen]]:
         try:
             while not stop.wait(0.02):
                 scorer.poll(0.1)
-                answer = scorer.scores(TEXTS)
-                seen.append(Seen(answer.version, answer.left_out, tuple(answer.scores.sum(axis=1).tolist())))
+                with suppress(NotEnough):
+                    answer = scorer.scores(TEXTS)
+                    seen.append(Seen(answer.version, answer.left_out, tuple(answer.scores.sum(axis=1).tolist())))
         except BaseException as error:  # noqa: BLE001  told to the test's own thread
             failed.append(error)
 

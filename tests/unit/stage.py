@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from models import Learner, Rows, State, digest, encode_state, hash_texts, make_learner
+from models import Learner, Rows, State, digest, encode_state, hash_texts
+from processor.identity import identity_hash, identity_of
+from processor.learners import learner_of
 from processor.log.memory import MemoryLog
+from processor.log.protocol import Header
 from processor.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
 from processor.scorer import Scorer
-from processor.settings import Settings
+from processor.settings import LearnerName, Settings
 from processor.store import Artefact, FolderStore, artefact_name
 
 FEATURES = 2**10
 LEASE = 20.0
-IDENTITY = "1" * 64
 NONCE = "a" * 32
 HAM = [("see you at lunch", 0), ("minutes of the meeting", 0)]
 SPAM = [("win a prize now", 1), ("free prize", 1), ("cheap pills", 1)]
 OTHERS = (HAM[:1], SPAM[:2])
 PROBE = ["a free prize at lunch"]
-
-LearnerName = Literal["naive-bayes", "linear"]
 
 
 class CountingStore(FolderStore):
@@ -36,31 +37,41 @@ class CountingStore(FolderStore):
         super().__init__(root)
         self.fetched: list[str] = []
 
-    def get(self, name: str) -> bytes:
+    def get(self, name: str, size: int | None = None) -> bytes:
         self.fetched.append(name)
-        return super().get(name)
+        return super().get(name, size)
+
+
+class Appends(Protocol):
+    def append(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header]
+    ) -> int: ...
 
 
 class Stage:
     """A results topic, a store, and owners played by hand; monotonic time stands still unless moved."""
 
-    def __init__(self, folder: Path, learner: LearnerName, **changed: Any) -> None:
+    def __init__(self, folder: Path, learner: LearnerName, log: Appends | None = None, **changed: Any) -> None:
         self.folder = folder
         self.now = 1000.0
         self.settings = Settings(
-            secret=SecretStr("0123456789abcdef"),
-            learner=learner,
-            features=FEATURES,
-            partitions=2,
-            shards_per_partition=2,
-            lease=LEASE,
-            heartbeat_every=5.0,
-            **changed,
+            **{
+                "secret": SecretStr("0123456789abcdef"),
+                "learner": learner,
+                "features": FEATURES,
+                "partitions": 2,
+                "shards_per_partition": 2,
+                "lease": LEASE,
+                "heartbeat_every": 5.0,
+                **changed,
+            }
         )
-        self.learner: Learner = make_learner(learner, self.settings.classes, FEATURES)
+        self.learner: Learner = learner_of(self.settings)
+        self.identity = identity_hash(identity_of(self.settings, self.learner))
         self.log = MemoryLog()
         self.log.create_topic("demo.events", 2)
         self.log.create_topic("demo.results", 1)
+        self._appends = log or self.log
         self.store = CountingStore(folder)
 
     def scorer(self, **more: Any) -> Scorer:
@@ -74,12 +85,12 @@ class Stage:
     def entry(self, partition: int, place: int, given: Sequence[tuple[str, int]], /, **changed: Any) -> ShardEntry:
         state = self.state(given)
         data = encode_state(self.learner, state)
-        name = artefact_name(Artefact(partition, place, "state", 10, 10), "1-1", data) if given else ""
+        name = artefact_name(Artefact(partition, place, "state", 5, 5), "1-1", data) if given else ""
         if given:
             self.store.put(name, data)
         values: dict[str, Any] = {
             "shard": place,
-            "through": 0,
+            "through": 5 if given else 0,
             "status": "current" if given else "empty",
             "rows": len(given),
             "lineage": "0" * 32,
@@ -93,8 +104,8 @@ class Stage:
         self, partition: int, sequence: int, shards: Sequence[ShardEntry], *, counter: int = 1, **changed: Any
     ) -> Manifest:
         values: dict[str, Any] = {
-            "model": "demo",
-            "identity": IDENTITY,
+            "model": self.settings.model,
+            "identity": self.identity,
             "partition": partition,
             "token": TokenField(counter=counter, nonce=NONCE),
             "sequence": sequence,
@@ -109,12 +120,12 @@ class Stage:
 
     def send(self, manifest: Manifest) -> int:
         """Once the log holds what it has applied."""
-        bounds = self.log.bounds("demo.events")
+        bounds = self.log.bounds(self.settings.events_topic)
         if manifest.partition in bounds:
             lacks = manifest.applied - bounds[manifest.partition][1]
-            self.log.gap("demo.events", manifest.partition, max(0, lacks))
-        key = manifest_key("demo", manifest.partition)
-        return self.log.append("demo.results", 0, key, manifest.encode(), ())
+            self.log.gap(self.settings.events_topic, manifest.partition, max(0, lacks))
+        key = manifest_key(self.settings.model, manifest.partition)
+        return self._appends.append(self.settings.results_topic, 0, key, manifest.encode(), ())
 
     def publish(
         self,
@@ -125,12 +136,18 @@ class Stage:
         counter: int = 1,
         **changed: Any,
     ) -> int:
-        entry = self.entry(partition, 0, rows)
-        return self.send(self.manifest(partition, sequence, [entry], counter=counter, **changed))
+        """One shard with these rows, the other ones without any."""
+        shards = [self.entry(partition, 0, rows), *self.without_rows(partition, 1)]
+        return self.send(self.manifest(partition, sequence, shards, counter=counter, **changed))
+
+    def without_rows(self, partition: int, start: int) -> list[ShardEntry]:
+        """Entries of the shards from `start` on that have no rows."""
+        return [self.entry(partition, shard, []) for shard in range(start, self.settings.shards_per_partition)]
 
     def beat(self, partition: int, sequence: int, *, counter: int = 1, nonce: str = NONCE) -> int:
         value = Heartbeat(counter=counter, nonce=nonce, sequence=sequence).encode()
-        return self.log.append("demo.results", 0, heartbeat_key("demo", partition), value, ())
+        key = heartbeat_key(self.settings.model, partition)
+        return self._appends.append(self.settings.results_topic, 0, key, value, ())
 
     def both(self, scorer: Scorer) -> None:
         """Both partitions have a manifest that is vouched for."""
@@ -151,10 +168,31 @@ class Stage:
         for name, _ in self.store.names(""):
             path = self.folder / name
             data = path.read_bytes()
-            if how == "missing":
-                path.unlink()
-            else:
+            path.unlink()
+            if how in _HARMS:
+                _HARMS[how](path, data)
+            elif how != "missing":
                 path.write_bytes(_corrupted(data, how))
+
+
+def _link(path: Path, data: bytes) -> None:
+    outside = path.parents[4] / f"outside {path.name}"
+    outside.write_bytes(data)
+    path.symlink_to(outside)
+
+
+def _terabyte(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    os.truncate(path, 1 << 40)
+
+
+_HARMS: dict[str, Callable[[Path, bytes], None]] = {
+    "pipe": lambda path, _: os.mkfifo(path),
+    "link": _link,
+    "loop": lambda path, _: path.symlink_to(path.name),
+    "folder": lambda path, _: path.mkdir(),
+    "a terabyte": _terabyte,
+}
 
 
 def _corrupted(data: bytes, how: str) -> bytes:

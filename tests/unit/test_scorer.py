@@ -4,7 +4,7 @@ import hashlib
 import pickle
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from models import Rows, hash_texts
 from processor.errors import LogUnavailable, NotEnough, Refused, StoreUnavailable, TopicMissing
 from processor.log.memory import MemoryTail
 from processor.scorer import Scorer
+from processor.settings import LearnerName
+from processor.store import Artefact, artefact_name
 from tests.unit.stage import FEATURES, HAM, LEASE, NONCE, OTHERS, PROBE, SPAM, Bomb, CountingStore, Stage
 
 
@@ -25,7 +27,8 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
 
 @pytest.fixture
 def bayes(tmp_path: Path) -> Stage:
-    return Stage(tmp_path, "naive-bayes")
+    """Any one partition is enough for an answer."""
+    return Stage(tmp_path, "naive-bayes", quorum=0.0)
 
 
 @pytest.fixture
@@ -39,6 +42,13 @@ def settled(bayes: Stage) -> Iterator[tuple[Stage, Scorer]]:
 
 def out(scorer: Scorer) -> tuple[int, ...]:
     return scorer.left_out
+
+
+def until(look: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not look():
+        assert time.monotonic() < deadline, f"it never came: {what}"
+        time.sleep(0.01)
 
 
 # -- answers
@@ -67,8 +77,6 @@ def test_rows_of_features_are_scored_like_the_text_they_come_from(stage: Stage) 
 
 def test_a_model_without_rows_answers_uniform(stage: Stage) -> None:
     scorer = stage.scorer()
-    assert scorer.scores(PROBE).scores.tolist() == [[0.5, 0.5]]
-    assert (scorer.version, out(scorer)) == (None, (0, 1))
 
     for partition in (0, 1):
         stage.publish(partition, 1, [])
@@ -84,7 +92,7 @@ def test_a_model_without_rows_answers_uniform(stage: Stage) -> None:
 
 def test_only_shards_with_rows_take_part(stage: Stage) -> None:
     left_out = stage.entry(0, 1, SPAM, status="left-out", file="")
-    no_rows = stage.entry(1, 1, HAM, rows=0)
+    no_rows = stage.entry(1, 1, [], status="current")
     stage.send(stage.manifest(0, 1, [stage.entry(0, 0, HAM), left_out]))
     stage.send(stage.manifest(1, 1, [stage.entry(1, 0, SPAM), no_rows]))
     scorer = stage.scorer()
@@ -159,7 +167,9 @@ def test_no_poll_is_needed_for_a_lease_to_end(settled: tuple[Stage, Scorer]) -> 
 
     stage.now += LEASE
 
-    assert scorer.scores(PROBE).left_out == (0, 1)
+    assert out(scorer) == (0, 1)
+    with pytest.raises(NotEnough, match=r"0 of 2 .* left out: 0, 1 \(no heartbeat within the lease\)"):
+        scorer.scores(PROBE)
 
 
 def test_the_wall_clock_decides_nothing(settled: tuple[Stage, Scorer], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +352,10 @@ def test_applied_never_goes_down(settled: tuple[Stage, Scorer]) -> None:
 # -- artefacts
 
 
-@pytest.mark.parametrize("how", ["truncated", "longer", "flipped", "pickle", "missing", "empty"])
+@pytest.mark.parametrize(
+    "how",
+    ["truncated", "longer", "flipped", "pickle", "missing", "empty", "pipe", "link", "loop", "folder", "a terabyte"],
+)
 def test_a_harmed_artefact_is_refused_and_the_leased_version_kept(stage: Stage, how: str) -> None:
     scorer = stage.scorer()
     stage.both(scorer)
@@ -366,6 +379,9 @@ def test_a_harmed_artefact_is_refused_and_the_leased_version_kept(stage: Stage, 
     assert 0 in out(scorer)
 
     # and whole again, it is served
+    for path in stage.folder.rglob("state/*"):
+        if path.is_dir():
+            path.rmdir()
     stage.publish(0, 2, HAM[:1])
     scorer.poll(0)
     assert scorer.problems == {}
@@ -374,9 +390,10 @@ def test_a_harmed_artefact_is_refused_and_the_leased_version_kept(stage: Stage, 
 
 def test_a_pickle_with_a_fitting_digest_is_not_loaded(bayes: Stage) -> None:
     data = pickle.dumps(Bomb())
-    bayes.store.put("0/0/state/x", data)
-    fitting = {"file": "0/0/state/x", "size": len(data), "digest": hashlib.sha256(data).hexdigest()}
-    bayes.send(bayes.manifest(0, 1, [bayes.entry(0, 0, HAM, **fitting)]))
+    name = artefact_name(Artefact(0, 0, "state", 5, 5), "1-1", data)
+    bayes.store.put(name, data)
+    fitting = {"file": name, "size": len(data), "digest": hashlib.sha256(data).hexdigest()}
+    bayes.send(bayes.manifest(0, 1, [bayes.entry(0, 0, HAM, **fitting), *bayes.without_rows(0, 1)]))
     scorer = bayes.scorer()
 
     scorer.poll(0)
@@ -420,47 +437,22 @@ def test_a_foreign_manifest_is_refused(settled: tuple[Stage, Scorer], changed: d
 def test_an_identity_that_was_given_binds_the_first_manifest_too(bayes: Stage) -> None:
     scorer = bayes.scorer(identity="2" * 64)
     bayes.publish(0, 1, HAM)
+    bayes.publish(1, 1, HAM, identity="2" * 64)
 
     scorer.poll(0)
 
     assert "other settings" in scorer.problems[0]
+    assert list(scorer.problems) == [0]
 
 
 def test_a_state_of_another_learner_is_refused(bayes: Stage, tmp_path: Path) -> None:
     other = Stage(tmp_path, "linear").entry(0, 0, HAM)
     scorer = bayes.scorer()
 
-    bayes.send(bayes.manifest(0, 1, [other]))
+    bayes.send(bayes.manifest(0, 1, [other, *bayes.without_rows(0, 1)]))
     scorer.poll(0)
 
     assert "another learner" in scorer.problems[0]
-
-
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({"shard": 2}, "not those of the model"),
-        ({"through": 11}, "more than was applied"),
-        ({"file": ""}, "names no file"),
-        ({"file": "../../outside"}, "no name"),
-    ],
-)
-def test_a_manifest_that_contradicts_itself_is_refused(bayes: Stage, changed: dict[str, Any], reason: str) -> None:
-    bayes.send(bayes.manifest(0, 1, [bayes.entry(0, 0, HAM, **changed)]))
-    scorer = bayes.scorer()
-
-    scorer.poll(0)
-
-    assert reason in scorer.problems[0]
-
-
-def test_a_shard_named_twice_is_refused(bayes: Stage) -> None:
-    bayes.send(bayes.manifest(0, 1, [bayes.entry(0, 0, HAM), bayes.entry(0, 0, SPAM)]))
-    scorer = bayes.scorer()
-
-    scorer.poll(0)
-
-    assert "not those of the model" in scorer.problems[0]
 
 
 def test_nothing_is_fetched_before_the_topics_end(bayes: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,6 +520,21 @@ def test_a_topic_made_again_with_as_many_records_is_noticed(settled: tuple[Stage
 # -- quorum and one-shot
 
 
+def test_by_default_every_partition_is_needed_for_an_answer(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "naive-bayes")
+    scorer = stage.scorer()
+    stage.both(scorer)
+    scorer.scores(PROBE)
+
+    stage.beat(0, 1, counter=2)
+    scorer.poll(0)
+
+    with pytest.raises(NotEnough, match=r"1 of 2 .* the quorum is 2; left out: 0 \(its owner was replaced\)"):
+        scorer.predict(PROBE)
+    with pytest.raises(NotEnough):
+        scorer.once(0)
+
+
 def test_less_than_the_quorum_is_an_error_that_says_what_is_missing(tmp_path: Path) -> None:
     stage = Stage(tmp_path, "naive-bayes", quorum=0.6)
     scorer = stage.scorer()
@@ -546,13 +553,49 @@ def test_less_than_the_quorum_is_an_error_that_says_what_is_missing(tmp_path: Pa
     assert out(scorer) == (0,)
 
 
+@pytest.mark.parametrize("quorum", [0.0, 0.5, 1.0])
+def test_without_any_manifest_there_is_no_answer_whatever_the_quorum(tmp_path: Path, quorum: float) -> None:
+    scorer = Stage(tmp_path, "naive-bayes", quorum=quorum).scorer()
+
+    with pytest.raises(NotEnough, match="no manifest of it is there"):
+        scorer.scores(PROBE)
+    scorer.poll(0)
+    with pytest.raises(NotEnough, match="no manifest of it is there"):
+        scorer.predict(PROBE)
+    with pytest.raises(NotEnough, match="no manifest of it is there"):
+        scorer.once(0)
+    assert (scorer.version, out(scorer)) == (None, (0, 1))
+
+
+@pytest.mark.parametrize("status", ["left-out", "behind", "withdrawn"])
+def test_a_model_that_has_rows_and_no_state_of_them_yet_has_no_answer(stage: Stage, status: str) -> None:
+    without = stage.entry(0, 0, [], status=status)
+    stage.send(stage.manifest(0, 1, [without, *stage.without_rows(0, 1)]))
+    stage.publish(1, 1, [])
+
+    with pytest.raises(NotEnough, match="no shard that can be served has a state"):
+        stage.scorer().once(0)
+
+    stage.publish(1, 2, SPAM)
+    assert stage.scorer().once(0).scores(PROBE).scores.tobytes() == stage.expected(SPAM).tobytes()
+
+
+def test_partitions_without_rows_dont_stand_in_for_those_left_out(bayes: Stage) -> None:
+    bayes.publish(0, 1, [])
+
+    with pytest.raises(NotEnough, match="no shard"):
+        bayes.scorer().once(0)
+
+
 def _append_events_up_to(stage: Stage, partition: int, end: int) -> None:
     while stage.log.bounds("demo.events")[partition][1] < end:
         stage.log.append("demo.events", partition, None, None, ())
 
 
-def test_one_shot_counts_a_partition_whose_manifest_covers_the_log(stage: Stage) -> None:
+@pytest.mark.parametrize("learner", ["naive-bayes", "linear"])
+def test_one_shot_counts_a_partition_whose_manifest_covers_the_log(tmp_path: Path, learner: LearnerName) -> None:
     # given no heartbeat at all, and one event in partition 1 that no manifest covers
+    stage = Stage(tmp_path, learner, quorum=0.5)
     stage.publish(0, 1, HAM)
     stage.publish(1, 1, SPAM)
     _append_events_up_to(stage, 0, 10)
@@ -589,9 +632,11 @@ def test_one_shot_waits_for_the_manifest_that_covers_the_log(bayes: Stage) -> No
 
 
 def test_one_shot_respects_the_quorum_and_the_partition_count(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, "naive-bayes", quorum=1.0)
+    stage = Stage(tmp_path, "naive-bayes")
     stage.publish(0, 1, HAM)
-    with pytest.raises(NotEnough):
+    stage.publish(1, 1, SPAM)
+    _append_events_up_to(stage, 1, 11)
+    with pytest.raises(NotEnough, match=r"left out: 1 \(its manifest does not cover the log's end\)"):
         stage.scorer().once(0)
 
     stage.log.delete_topic("demo.events")
@@ -644,8 +689,7 @@ def test_a_thread_follows_until_it_is_closed(tmp_path: Path) -> None:
     stage.publish(0, 1, HAM)
     stage.publish(1, 1, SPAM)
     with Scorer(stage.settings, stage.log, stage.store, stage.learner).start() as scorer:
-        while scorer.version is None:
-            time.sleep(0.01)
+        until(lambda: scorer.version is not None, "a version")
         for partition in (0, 1):
             stage.beat(partition, 1)
         assert scorer.wait(30)
@@ -665,8 +709,7 @@ def test_a_thread_outlives_an_outage(bayes: Stage, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(MemoryTail, "end", down_once)
     bayes.publish(0, 1, HAM)
     with bayes.scorer().start() as scorer:
-        while scorer.version is None:
-            time.sleep(0.01)
+        until(lambda: scorer.version is not None, "a version")
     assert asked.is_set()
 
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from processor.errors import SettingsError, StoreUnavailable
+from processor.errors import ArtefactInvalid, SettingsError, StoreUnavailable
 from processor.store import Artefact, FolderStore, artefact_name, newest_files, open_store, read_name
 
 NAME = "3/1/state/5-7-abc"
@@ -87,6 +89,119 @@ def test_a_name_that_leads_out_of_the_store_is_not_there(tmp_path: Path, name: s
         with pytest.raises(StoreUnavailable):
             call(name)
     assert (tmp_path / "out").read_bytes() == b"secret"
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _link(path: Path) -> None:
+    """To the very bytes."""
+    outside = path.parents[3].with_name("outside")
+    outside.write_bytes(b"bytes")
+    path.symlink_to(outside)
+
+
+def _link_inside(path: Path) -> None:
+    path.with_name("other").write_bytes(b"bytes")
+    path.symlink_to("other")
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _linked_folder(path: Path) -> None:
+    path.write_bytes(b"bytes")
+    path.parent.rename(path.parents[3].with_name("elsewhere"))
+    path.parent.symlink_to(path.parents[3].with_name("elsewhere"))
+
+
+def _file_for_a_folder(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.write_bytes(b"bytes")
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+NO_FILES = [_pipe, _folder, _device, _link, _link_inside, _loop, _linked_folder, _file_for_a_folder, _socket]
+
+
+@pytest.mark.parametrize("make", NO_FILES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("size", [None, 5], ids=["of any size", "of known size"])
+def test_only_regular_files_of_the_stores_own_are_read(
+    tmp_path_factory: pytest.TempPathFactory, make: Callable[[Path], None], size: int | None
+) -> None:
+    folder = tmp_path_factory.mktemp("s")  # a socket's path is short
+    store = FolderStore(folder / "store")
+    path = folder / "store" / NAME
+    path.parent.mkdir(parents=True)
+    make(path)
+
+    with pytest.raises(ArtefactInvalid, match=NAME):
+        store.get(NAME, size)
+
+
+@pytest.mark.parametrize("size", [0, 4, 6, 1 << 40])
+def test_a_file_of_another_size_is_not_read(tmp_path: Path, size: int) -> None:
+    store = FolderStore(tmp_path)
+    store.put(NAME, b"bytes")
+
+    with pytest.raises(ArtefactInvalid, match=f"{NAME} has 5 bytes, not {size}"):
+        store.get(NAME, size)
+    assert store.get(NAME, 5) == b"bytes"
+
+
+def test_of_a_file_with_a_hole_of_a_terabyte_nothing_is_read(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.put(NAME, b"bytes")
+    os.truncate(tmp_path / NAME, 1 << 40)
+
+    with pytest.raises(ArtefactInvalid, match="has 1099511627776 bytes, not 5"):
+        store.get(NAME, 5)
+
+
+def test_what_memory_does_not_hold_is_a_store_that_cannot_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(tmp_path)
+    store.put(NAME, b"bytes")
+
+    def full(*_: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("processor.store.read_file", full)
+
+    with pytest.raises(StoreUnavailable, match="not enough memory"):
+        store.get(NAME)
+
+
+@pytest.mark.parametrize("make", [_pipe, _link, _loop, _socket], ids=lambda make: make.__name__)
+def test_what_stands_in_the_way_of_a_write_is_neither_waited_for_nor_followed(
+    tmp_path_factory: pytest.TempPathFactory, make: Callable[[Path], None]
+) -> None:
+    folder = tmp_path_factory.mktemp("s")
+    store = FolderStore(folder / "store")
+    path = folder / "store" / f"{NAME}.part"
+    path.parent.mkdir(parents=True)
+    make(path)
+
+    with pytest.raises(StoreUnavailable):
+        store.put(NAME, b"new")
+    store.put(NAME, b"new")
+
+    assert store.get(NAME) == b"new"
+    outside = folder / "outside"
+    assert not outside.exists() or outside.read_bytes() == b"bytes"
 
 
 def test_an_artefact_is_named_by_its_writer_and_bytes() -> None:

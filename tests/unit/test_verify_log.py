@@ -55,6 +55,7 @@ def test_the_truth_is_equal(learner: str) -> None:
         ({"through": 10}, "digest"),
         ({"through": 11}, "no slice ends at 11"),
         ({"through": 1000}, "beyond what was applied"),
+        ({"status": "empty"}, "said to be empty"),
     ],
 )
 def test_a_changed_entry_is_different(changes: dict[str, Any], reason: str) -> None:
@@ -162,10 +163,11 @@ def test_a_shard_without_new_rows_covers_all_at_an_earlier_end() -> None:
     assert given.verify().exit_code == 0
 
 
-def test_a_manifest_that_lacks_a_shard_is_different() -> None:
+@pytest.mark.parametrize("listed", [(0,), (1,), (), (0, 0, 1), (0, 1, 1)])
+def test_a_manifest_that_does_not_list_each_shard_once_is_different(listed: tuple[int, ...]) -> None:
     given = scene()
     whole = given.truth(0)
-    given.publish(whole.model_copy(update={"shards": whole.shards[:1]}))
+    given.publish(whole.model_copy(update={"shards": tuple(whole.shards[shard] for shard in listed)}))
     given.publish(given.truth(1))
 
     report = given.verify()

@@ -1,0 +1,113 @@
+"""A process whose scorer follows Kafka forks, as a web server does that loads it first: child and parent go on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processor.log.kafka import KafkaLog
+from processor.log.protocol import Header, Producer
+from processor.topics import create
+from tests.conftest import MakeSettings
+from tests.integration.processes import environment
+from tests.unit.stage import HAM, PROBE, SPAM, Stage
+
+SCRIPT = """
+import json, os, sys, time
+from processor.errors import NotEnough
+from processor.scorer import Scorer
+from processor.settings import load_settings
+
+def now():
+    try:
+        return scorer.scores(sys.argv[1:]).scores.tolist()
+    except NotEnough:
+        return None
+
+def other_than(*known):
+    deadline = time.monotonic() + 90
+    while (found := now()) in known and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+scorer = Scorer.connect(load_settings()).start()
+served = other_than(None)
+name = "parent" if os.fork() else "child"
+print(json.dumps([name, now(), other_than(None)]), flush=True)
+print(json.dumps([name, other_than(None, served)]), flush=True)
+scorer.close()
+if name == "parent":
+    os.wait()
+"""
+
+
+class Sent:
+    """Appends to Kafka, as an owner does."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+
+    def append(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header]
+    ) -> int:
+        return self._producer.send(topic, partition, key, value, headers).result(30)
+
+
+@contextmanager
+def beating(stage: Stage, sequences: dict[int, int]) -> Iterator[None]:
+    """Both partitions' owners vouch for their newest manifests, all the time."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(0.2):
+            for partition, sequence in sequences.items():
+                stage.beat(partition, sequence)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(60)
+
+
+@pytest.mark.slow
+def test_a_forked_process_has_a_scorer_of_its_own(make_settings: MakeSettings, tmp_path: Path) -> None:
+    given = make_settings(partitions=2, shards_per_partition=2, features=2**10, heartbeat_every=1.0, lease=30.0)
+    with closing(KafkaLog(given.kafka)) as log, closing(log.producer()) as producer:
+        create(log, given)
+        changed = {name: getattr(given, name) for name in given.model_fields_set}
+        stage = Stage(tmp_path / "store" / given.model, "naive-bayes", Sent(producer), **changed)
+        for partition, rows in enumerate((HAM, SPAM)):
+            stage.publish(partition, 1, rows)
+        sequences = {0: 1, 1: 1}
+        with (
+            beating(stage, sequences),
+            subprocess.Popen(
+                [sys.executable, "-c", SCRIPT, *PROBE],
+                env=environment(stage.settings),
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process,
+        ):
+            assert process.stdout is not None
+            served: dict[str, Any] = {
+                name: rest for name, *rest in (json.loads(process.stdout.readline()) for _ in "pc")
+            }
+            stage.publish(0, 2, HAM[:1])
+            sequences[0] = 2
+            follows: dict[str, Any] = dict(json.loads(process.stdout.readline()) for _ in "pc")
+
+    first, second = stage.expected(HAM, SPAM).tolist(), stage.expected(HAM[:1], SPAM).tolist()
+    assert served == {"parent": [first, first], "child": [None, first]}
+    assert follows == {"parent": second, "child": second}
+    assert process.returncode == 0

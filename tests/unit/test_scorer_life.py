@@ -1,0 +1,277 @@
+"""A scorer answers only while it follows its model: until it is closed, ended by an error, or forked away."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from processor.errors import LogUnavailable, NotEnough, ScorerStopped
+from processor.log.memory import MemoryLog, MemoryTail
+from processor.log.protocol import Log
+from processor.scorer import Scorer
+from tests.unit.stage import HAM, PROBE, SPAM, CountingStore, Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    stage = Stage(tmp_path, "naive-bayes")
+    stage.publish(0, 1, HAM)
+    stage.publish(1, 1, SPAM)
+    return stage
+
+
+@pytest.fixture
+def scorer(stage: Stage) -> Iterator[Scorer]:
+    """Started, with both partitions served."""
+    with stage.scorer().start() as scorer:
+        until(lambda: scorer.version == 1, "both are merged")
+        for partition in (0, 1):
+            stage.beat(partition, 1)
+        assert scorer.wait(60)
+        scorer.scores(PROBE)
+        yield scorer
+
+
+def until(look: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not look():
+        assert time.monotonic() < deadline, f"it never came: {what}"
+        time.sleep(0.01)
+
+
+def stopped(scorer: Scorer) -> bool:
+    try:
+        scorer.scores(PROBE)
+    except ScorerStopped:
+        return True
+    return False
+
+
+# -- the end of the thread
+
+ENDS = [MemoryError("no room"), KeyError("bug"), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), OSError("disk")]
+
+
+@pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("where", ["reading", "fetching", "scoring"])
+def test_whatever_ends_the_thread_ends_the_answers_with_its_reason(
+    stage: Stage, scorer: Scorer, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    target = {
+        "reading": (MemoryTail, "poll"),
+        "fetching": (CountingStore, "get"),
+        "scoring": (type(stage.learner), "ensemble"),
+    }[where]
+    monkeypatch.setattr(*target, fail)
+    stage.publish(0, 2, HAM[:1])
+    until(lambda: stopped(scorer), "the end of the answers")
+
+    for ask in (lambda: scorer.scores(PROBE), lambda: scorer.predict(PROBE), scorer.served, lambda: scorer.wait(60)):
+        with pytest.raises(ScorerStopped, match=type(error).__name__) as seen:
+            ask()
+        assert seen.value.__cause__ is error
+    assert scorer.left_out == (0, 1)
+    monkeypatch.undo()
+    with pytest.raises(ScorerStopped):
+        scorer.start()
+
+
+def test_what_was_served_before_the_end_stays_good(
+    stage: Stage, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = scorer.served()
+    before = served.scores(PROBE).scores.tobytes()
+    scorer.close()
+
+    assert served.scores(PROBE).scores.tobytes() == before
+
+
+def test_an_outage_ends_nothing(stage: Stage, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+
+    def down(*_: object) -> int:
+        asked.set()
+        raise LogUnavailable("down")
+
+    monkeypatch.setattr(MemoryTail, "end", down)
+    assert asked.wait(60)
+
+    scorer.scores(PROBE)
+    monkeypatch.undo()
+    stage.publish(0, 2, HAM[:1])
+    until(lambda: scorer.version is not None and scorer.version > 1, "the next version")
+
+
+# -- closing
+
+
+def test_a_closed_scorer_answers_no_more(stage: Stage, scorer: Scorer) -> None:
+    scorer.close()
+
+    for ask in (lambda: scorer.scores(PROBE), lambda: scorer.poll(0), lambda: scorer.once(0), scorer.start):
+        with pytest.raises(ScorerStopped, match="closed"):
+            ask()
+    assert scorer.left_out == (0, 1)
+    scorer.close()
+
+
+def test_closing_amid_scoring_and_polling_gives_answers_or_says_that_it_is_closed(stage: Stage) -> None:
+    scorer = stage.scorer()
+    stage.both(scorer)
+    expected = scorer.scores(PROBE).scores.tobytes()
+    failures: list[BaseException] = []
+
+    def use(act: Callable[[], object]) -> None:
+        try:
+            while True:
+                act()
+        except ScorerStopped:
+            return
+        except BaseException as error:  # noqa: BLE001  it is shown by the main thread
+            failures.append(error)
+
+    def score() -> None:
+        assert scorer.scores(PROBE).scores.tobytes() == expected
+
+    users = [threading.Thread(target=use, args=(act,)) for act in (score, score, lambda: scorer.poll(0.001))]
+    for user in users:
+        user.start()
+    closers = [threading.Thread(target=scorer.close) for _ in range(3)]
+    for closer in closers:
+        closer.start()
+    for thread in (*closers, *users):
+        thread.join(60)
+        assert not thread.is_alive()
+
+    assert failures == []
+
+
+def test_two_scorers_in_one_process_know_nothing_of_each_other(stage: Stage, scorer: Scorer, tmp_path: Path) -> None:
+    other = Stage(tmp_path / "other", "linear")
+    with other.scorer() as second:
+        other.both(second)
+        assert second.scores(PROBE).scores.tobytes() == other.expected(HAM, SPAM).tobytes()
+        assert scorer.scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+        scorer.close()
+        assert second.scores(PROBE).scores.tobytes() == other.expected(HAM, SPAM).tobytes()
+
+
+# -- forks
+
+
+def in_a_fork(look: Callable[[], object]) -> object:
+    """What `look` gives in a forked process, which ends then."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            said: object = look()
+        except BaseException:  # noqa: BLE001  told to the parent
+            said = traceback.format_exc()
+        os.write(write, json.dumps(said).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(pid, 0)
+    return json.loads(answer)
+
+
+def refused(ask: Callable[[], object]) -> str:
+    try:
+        return f"answered: {ask()}"
+    except (ScorerStopped, NotEnough) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@forking
+def test_a_scorer_on_a_given_log_says_in_a_fork_that_it_is_not_of_that_process(stage: Stage, scorer: Scorer) -> None:
+    def look() -> object:
+        asked = [lambda: scorer.scores(PROBE), lambda: scorer.poll(0), lambda: scorer.once(0), scorer.start]
+        said = [refused(ask) for ask in asked]
+        return [*said, list(scorer.left_out), scorer.version, scorer.close()]
+
+    said = in_a_fork(look)
+
+    assert isinstance(said, list)
+    for one in said[:4]:
+        assert one.startswith(f"ScorerStopped: the scorer is of process {os.getpid()}, and this is")
+    assert said[4:] == [[0, 1], None, None]
+    scorer.scores(PROBE)
+
+
+@forking
+@pytest.mark.parametrize("started", [True, False])
+def test_a_scorer_that_opens_its_own_log_begins_anew_in_a_fork(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, started: bool
+) -> None:
+    # given a scorer in the parent that serves, as `connect` makes it
+    opened: list[Log] = []
+
+    def open_log(_: object) -> MemoryLog:
+        opened.append(stage.log)
+        return stage.log
+
+    monkeypatch.setattr("processor.log.kafka.KafkaLog", open_log)
+    monkeypatch.setattr("processor.scorer.open_store", lambda *_: stage.store)
+    scorer = Scorer.connect(stage.settings)
+    for partition in (0, 1):
+        scorer.poll(0)
+        stage.beat(partition, 1)
+    if started:
+        scorer.start()
+        assert scorer.wait(60)
+    else:
+        scorer.poll(0)
+    scorer.scores(PROBE)
+
+    def look() -> object:
+        first = refused(lambda: scorer.scores(PROBE))
+        stage.publish(0, 2, HAM[:1])
+        until(lambda: started or scorer.poll(0), "all is read")
+        until(lambda: scorer.version == 4, "the new version")
+        for partition, sequence in ((0, 2), (1, 1)):
+            stage.beat(partition, sequence)
+        until(lambda: started or scorer.poll(0), "all is read")
+        until(lambda: not scorer.left_out, "all is served")
+        right = scorer.scores(PROBE).scores.tobytes() == stage.expected(HAM[:1], SPAM).tobytes()
+        scorer.close()
+        return [first.split(":")[0], right, len(opened), refused(lambda: scorer.scores(PROBE))]
+
+    # when it is used in a fork, it knows nothing until it has read for itself
+    said = in_a_fork(look)
+
+    assert said == ["NotEnough", True, 2, "ScorerStopped: the scorer is closed"]
+    assert scorer.scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+    scorer.close()
+
+
+@forking
+def test_a_fork_is_not_held_up_by_what_the_parents_threads_held(stage: Stage, scorer: Scorer) -> None:
+    # given a parent that is amid a turn, and amid the making of an ensemble
+    scorer._open_log = lambda: stage.log
+    with scorer._turning, scorer._ensembles._lock:
+        said = in_a_fork(lambda: refused(lambda: scorer.scores(PROBE)).split(":")[0])
+
+    assert said == "NotEnough"
+
+
+@forking
+def test_a_scorer_closed_before_the_fork_stays_closed_in_it(stage: Stage, scorer: Scorer) -> None:
+    scorer._open_log = lambda: stage.log
+    scorer.close()
+
+    assert in_a_fork(lambda: refused(lambda: scorer.scores(PROBE))) == "ScorerStopped: the scorer is closed"

@@ -1,0 +1,135 @@
+"""A scorer whose settings are not the model's has no answer, and says which setting or why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from processor.errors import NotEnough, Refused
+from processor.identity import identity_of
+from processor.learners import learner_of
+from processor.scorer import Scorer
+from processor.settings import LearnerName, Settings
+from tests.unit.stage import HAM, LEASE, PROBE, SPAM, Stage
+
+OTHERS: list[dict[str, Any]] = [
+    {"learner": "linear"},
+    {"learner": "complement-naive-bayes"},
+    {"learner_options": {"alpha": 0.5}},
+    {"classes": ("spam", "ham")},
+    {"classes": ("ham", "spam", "other")},
+    {"classes": ("ham", "spma")},
+    {"features": 2**9},
+    {"features": 2**11},
+    {"partitions": 1},
+    {"shards_per_partition": 1},
+    {"shards_per_partition": 3},
+    {"slice_span": 999},
+    {"subjects": False},
+    {"secret": SecretStr("another secret, of another model")},
+]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    stage = Stage(tmp_path, "naive-bayes")
+    stage.publish(0, 1, HAM)
+    stage.publish(1, 1, SPAM)
+    return stage
+
+
+def scorer_of(stage: Stage, **changed: Any) -> Scorer:
+    given = {name: value for name, value in stage.settings if name in stage.settings.model_fields_set}
+    settings = Settings(**given | changed)
+    return Scorer(settings, stage.log, stage.store, learner_of(settings), lambda: stage.now)
+
+
+@pytest.mark.parametrize("quorum", [0.0, 1.0])
+@pytest.mark.parametrize("changed", OTHERS, ids=str)
+def test_a_scorer_with_other_settings_has_no_answer(stage: Stage, changed: dict[str, Any], quorum: float) -> None:
+    scorer = scorer_of(stage, **changed, quorum=quorum)
+    scorer.poll(0)
+    for partition in (0, 1):
+        stage.beat(partition, 1)
+    scorer.poll(0)
+
+    with pytest.raises(NotEnough, match="is refused"):
+        scorer.scores(PROBE)
+    with pytest.raises(NotEnough, match="is refused"):
+        scorer.once(0)
+    assert stage.store.fetched == []
+
+
+def test_a_scorer_with_the_models_settings_and_other_ones_of_its_own_answers(stage: Stage) -> None:
+    scorer = scorer_of(stage, lease=LEASE + 1, checkpoints=3, window=7.0, drain_within=1.0)
+
+    assert scorer.once(0).scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+
+
+def test_a_scorer_of_fewer_partitions_names_those_beyond(stage: Stage) -> None:
+    with pytest.raises(NotEnough) as error:
+        scorer_of(stage, partitions=1).once(0)
+
+    assert "UNLEARN_PARTITIONS" in str(error.value) or "other settings" in str(error.value)
+    scorer = scorer_of(stage, partitions=1)
+    scorer.poll(0)
+    assert "UNLEARN_PARTITIONS is 1" in scorer.problems[1]
+
+
+def test_half_of_a_model_is_never_served_for_the_whole(stage: Stage) -> None:
+    # given an identity handed to the scorer, which doesn't depend on its number of partitions
+    stage.publish(2, 1, SPAM)
+    scorer = stage.scorer()
+    scorer.poll(0)
+    for partition in (0, 1, 2):
+        stage.beat(partition, 1)
+    scorer.poll(0)
+
+    for ask in (lambda: scorer.scores(PROBE), lambda: scorer.once(0)):
+        with pytest.raises(NotEnough, match="partitions 2 too, and UNLEARN_PARTITIONS is 2") as error:
+            ask()
+        assert error.value.left_out == (0, 1)
+
+
+def test_what_another_model_of_the_name_has_left_beyond_is_named_and_stops_nobody(stage: Stage) -> None:
+    stage.publish(5, 1, SPAM, identity="2" * 64)
+    scorer = stage.scorer()
+
+    assert scorer.once(0).scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+    assert "it has a manifest, and UNLEARN_PARTITIONS is 2" in scorer.problems[5]
+
+
+def test_a_scorer_of_more_partitions_than_the_topic_is_refused(stage: Stage) -> None:
+    with pytest.raises(Refused, match="UNLEARN_PARTITIONS"):
+        scorer_of(stage, partitions=3).once(0)
+
+
+@pytest.mark.parametrize(
+    ("learner", "one", "other"),
+    [
+        ("naive-bayes", {"alpha": 2}, {"alpha": 2.0}),
+        ("naive-bayes", {"alpha": 10**30}, {"alpha": 1e30}),
+        ("naive-bayes", {"alpha": True}, {"alpha": 1.0}),
+        ("complement-naive-bayes", {"alpha": 10**30}, {"alpha": 1e30}),
+        ("linear", {"lr": 1, "eps": 1, "rarity": 0}, {"lr": 1.0, "eps": 1.0, "rarity": 0.0}),
+        ("forest", {"trees": 3, "share": 1}, {"trees": 3, "share": 1.0}),
+        ("pu-linear", {"lr": 1}, {"lr": 1.0}),
+        ("pu-naive-bayes", {"alpha": 3}, {"alpha": 3.0}),
+    ],
+    ids=str,
+)
+def test_options_that_differ_in_type_alone_make_the_same_model_and_answer(
+    tmp_path: Path, learner: LearnerName, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    rows = [(text, label) for text, label in [*HAM, *SPAM] if label or not learner.startswith("pu-")]
+    first, second = (Stage(tmp_path / str(n), learner, learner_options=o) for n, o in enumerate((one, other)))
+
+    assert identity_of(first.settings, first.learner) == identity_of(second.settings, second.learner)
+    for stage in (first, second):
+        stage.publish(0, 1, rows)
+        stage.publish(1, 1, rows)
+    answers = {stage.scorer().once(0).scores(PROBE).scores.tobytes() for stage in (first, second)}
+    assert len(answers) == 1

@@ -1,0 +1,71 @@
+"""What is served are probabilities: anything else that a model says is an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models import Rows
+from processor.errors import AnswerInvalid
+from processor.serving import Served
+from tests.unit.stage import FEATURES, HAM, SPAM, Stage
+
+
+@dataclass
+class Saying:
+    """An ensemble that says so."""
+
+    said: Any
+
+    def scores(self, rows: Rows) -> NDArray[np.float64]:
+        return np.array(self.said, np.float64)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [[0.5, 0.5], [float("nan"), 0.5]],
+        [[0.5, 0.5], [0.5, float("inf")]],
+        [[0.5, 0.5], [-0.1, 1.1]],
+        [[0.5, 0.5], [1.5, -0.5]],
+        [[0.5, 0.5], [0.2, 0.2]],
+        [[0.5, 0.5], [0.0, 0.0]],
+    ],
+    ids=str,
+)
+def test_no_answer_but_probabilities_is_served(tmp_path: Path, said: Any) -> None:
+    served = Served(Stage(tmp_path, "linear").learner, Saying(said), 1, ())
+
+    for ask in (served.scores, served.predict):
+        with pytest.raises(AnswerInvalid, match="input 2 of 2") as error:
+            ask(["one", "two"])
+        assert error.value.row == 1
+
+
+@pytest.mark.parametrize("said", [[[0.5, 0.5]], [0.5, 0.5], [[1.0], [1.0]], [[0.3, 0.3, 0.4]] * 2], ids=str)
+def test_no_answer_of_another_shape_is_served(tmp_path: Path, said: Any) -> None:
+    with pytest.raises(AnswerInvalid, match="shape"):
+        Served(Stage(tmp_path, "linear").learner, Saying(said), 1, ()).scores(["one", "two"])
+
+
+def test_probabilities_and_none_at_all_are_served(tmp_path: Path) -> None:
+    learner = Stage(tmp_path, "linear").learner
+
+    served = Served(learner, Saying([[0.0, 1.0], [0.25, 0.75]]), 1, ())
+    assert served.predict(["one", "two"]) == ["spam", "spam"]
+    assert Served(learner, Saying(np.empty((0, 2))), 1, ()).scores([]).scores.shape == (0, 2)
+
+
+def test_an_input_that_overflows_a_real_model_is_an_error(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "naive-bayes")
+    stage.publish(0, 1, HAM)
+    stage.publish(1, 1, SPAM)
+    far = Rows(np.full(1, -1, np.int32), np.array([0, 1]), np.array([FEATURES - 1], np.int32), np.array([1e308]))
+
+    with pytest.raises(AnswerInvalid, match="input 1 of 1"):
+        stage.scorer().once(0).scores(far)
