@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.counting import Counting, Totals, seen_only
+from models.errors import BadSettings
 from models.learner import JSON
 
 
@@ -23,6 +24,11 @@ class ComplementNaiveBayes(Counting):
     norm: bool = False
 
     id: ClassVar[str] = "complement-naive-bayes"
+
+    def __post_init__(self) -> None:
+        Counting.__post_init__(self)
+        if not isinstance(self.norm, int) or self.norm not in (0, 1):
+            raise BadSettings("norm must be true or false")
 
     def settings(self) -> dict[str, JSON]:
         return {**Counting.settings(self), "norm": self.norm}

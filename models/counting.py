@@ -63,6 +63,8 @@ class Counting(ABC):
         shape.check_shape(self.classes, self.n_features)
         if not (isfinite(self.alpha) and self.alpha > 0):
             raise BadSettings("alpha must be a positive number")
+        # 1 and 1.0 are one setting: whole numbers are counted with by other rules, and end at 2**63.
+        object.__setattr__(self, "alpha", float(self.alpha))
 
     @property
     def labels(self) -> tuple[str, ...]:

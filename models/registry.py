@@ -40,5 +40,5 @@ def make_learner(learner_id: str, classes: tuple[str, ...], n_features: int, **h
         raise BadSettings(f"there is no learner {learner_id!r}; there are {', '.join(sorted(LEARNERS))}")
     try:
         return make(tuple(classes), n_features, **hyper)
-    except TypeError:
+    except (TypeError, OverflowError):
         raise BadSettings(f"{learner_id} doesn't take all of: {', '.join(sorted(hyper))}") from None

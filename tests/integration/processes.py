@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeVar
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from processor.settings import Settings
 
@@ -35,17 +35,18 @@ def until(look: Callable[[], T], seconds: float, what: str) -> T:
 def environment(settings: Settings, **changed: str) -> dict[str, str]:
     """This process's environment, with the settings' values and those of `changed` as the only UNLEARN_ ones."""
     others = {name: value for name, value in os.environ.items() if not name.upper().startswith("UNLEARN_")}
-    return others | dict(_variables(settings.model_dump(exclude_unset=True), "UNLEARN_")) | changed
+    return others | dict(_variables(settings, "UNLEARN_")) | changed
 
 
-def _variables(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
+def _variables(settings: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
             yield from _variables(value, f"{prefix}{name.upper()}__")
         elif isinstance(value, SecretStr):
             yield prefix + name.upper(), value.get_secret_value()
         elif value is not None:
-            shown = json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)
+            shown = json.dumps(value) if isinstance(value, dict | list | tuple | bool) else str(value)
             yield prefix + name.upper(), shown
 
 

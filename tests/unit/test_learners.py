@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -37,12 +38,24 @@ def test_options_reach_the_learner() -> None:
         ("forest", {"features": 2**18}, "1,024"),
         ("forest", {"learner_options": {"preset": "best"}}, "preset"),
         ("linear", {"learner_options": {"depth": 3}}, "depth"),
+        ("naive-bayes", {"learner_options": {"alpha": "1"}}, "alpha"),
+        ("naive-bayes", {"learner_options": {"alpha": 10**400}}, "alpha"),
+        ("linear", {"learner_options": {"lr": 10**400}}, "lr"),
+        ("complement-naive-bayes", {"learner_options": {"norm": "false"}}, "norm"),
         ("pu-linear", {"classes": ("a", "b", "c")}, "two classes"),
     ],
 )
 def test_what_a_learner_cannot_take_is_a_settings_error(learner: str, more: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         learner_of(settings(learner, **more))
+
+
+def test_nothing_else_of_the_stream_side_makes_a_learner() -> None:
+    import processor
+
+    sources = Path(processor.__file__).parent.rglob("*.py")
+    makers = {source.name for source in sources if "make_learner" in source.read_text()}
+    assert makers == {"learners.py"}
 
 
 def test_a_positive_unlabelled_model_refuses_a_known_negative() -> None:
