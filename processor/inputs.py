@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -12,7 +14,13 @@ from processor.errors import InputInvalid
 from processor.events import Id, Insert, features_of
 from processor.features import rows_of
 
-__all__ = ["Input", "chunks", "parse_lines", "to_rows"]
+__all__ = ["Form", "Input", "chunks", "parse_lines", "to_rows"]
+
+Form = Literal["json", "text", "any text"]
+"""What each line is. A text that begins as a JSON object does is any text only: taken for one, its label would be
+scored with it."""
+
+_OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*(?:"|\}\s*$)')
 
 
 class Input(Insert):
@@ -22,7 +30,7 @@ class Input(Insert):
     record_id: Id = "-"
 
 
-def parse_lines(lines: Iterable[bytes], *, as_json: bool, n_features: int, longest: int) -> Iterator[Input]:
+def parse_lines(lines: Iterable[bytes], *, form: Form, n_features: int, longest: int) -> Iterator[Input]:
     """Each line is an input, an empty one an empty text; in JSON blank lines are passed over.
 
     Raises InputInvalid, naming the line, which it doesn't quote.
@@ -30,7 +38,11 @@ def parse_lines(lines: Iterable[bytes], *, as_json: bool, n_features: int, longe
     for number, line in enumerate(lines, 1):
         if len(line) > longest:
             raise InputInvalid(f"line {number}: more than {longest} bytes")
-        if not as_json:
+        if form == "text" and _OBJECT.match(line):
+            raise InputInvalid(
+                f"line {number}: a JSON object: give --jsonl to score what is in it, or --text to score the line itself"
+            )
+        if form != "json":
             yield _text(number, line)
         elif line.strip():
             yield _json(number, line, n_features)

@@ -42,7 +42,11 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         65: "no such partition",
         75: "asked, not done yet",
     },
-    "score": {0: "scored", 65: "a line can't be read", 75: "fewer partitions can be served than the quorum"},
+    "score": {
+        0: "scored",
+        65: "a line can't be read or scored, or is JSON without --jsonl or --text",
+        75: "no answer: fewer partitions can be served than the quorum, or the settings are not the model's; it says why",
+    },
     "verify": {
         0: "equal: every shard has the very bytes it must have",
         1: "different: a shard has not",

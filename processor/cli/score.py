@@ -9,11 +9,12 @@ import click
 
 from processor.cli import context
 from processor.cli.command import Command
+from processor.errors import AnswerInvalid, InputInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from processor.inputs import Input
+    from processor.inputs import Form, Input
     from processor.scorer import Answer, Scorer, Served
     from processor.settings import Settings
 
@@ -24,6 +25,7 @@ _SHOWN = 60
 @click.command(cls=Command)
 @click.argument("source", type=click.File("rb"), metavar="FILE|-")
 @click.option("--jsonl", is_flag=True, help='Each line is JSON with "text" or "features", as in an insert.')
+@click.option("--text", "as_text", is_flag=True, help="Each line is a text, even if it looks like JSON.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per input.")
 @click.option(
     "--wait",
@@ -33,11 +35,12 @@ _SHOWN = 60
     help="Seconds to wait until every partition covers the log's end.",
 )
 @click.pass_context
-def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_json: bool, wait: float) -> None:
+def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as_json: bool, wait: float) -> None:
     """Score each line of FILE (plain or gzip) by the newest version.
 
-    A partition takes part if its manifest covers all events that are in the log; the others are named, and
-    a quorum of them is needed (UNLEARN_QUORUM).
+    A partition takes part if its manifest covers all events that are in the log. All partitions are needed,
+    unless UNLEARN_QUORUM says less; then those left out are named. The settings must be the model's own, its
+    secret too.
 
     \b
     Examples:
@@ -46,24 +49,33 @@ def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_json: bool, wa
     """
     from processor.scorer import Scorer
 
-    settings = context.settings(ctx, demo=True)
+    if jsonl and as_text:
+        raise click.UsageError("a line is JSON or text: give one of --jsonl and --text")
+    form: Form = "json" if jsonl else "any text" if as_text else "text"
+    settings = context.settings(ctx)
     with Scorer.connect(settings) as scorer:
         served = scorer.once(wait)
         _tell_left_out(scorer, served)
     if not as_json:
         click.echo(_head(served))
-    for inputs, answer in _answers(source, jsonl, settings, served):
+    for inputs, answer in _answers(source, form, settings, served):
         for given, line in zip(inputs, _json_lines(answer) if as_json else _lines(answer), strict=True):
             click.echo(line if as_json else f"{line}  {_shown(given)}")
 
 
-def _answers(source: BinaryIO, jsonl: bool, settings: Settings, served: Served) -> Iterator[tuple[list[Input], Answer]]:
+def _answers(source: BinaryIO, form: Form, settings: Settings, served: Served) -> Iterator[tuple[list[Input], Answer]]:
     from processor.inputs import chunks, parse_lines, to_rows
     from processor.send import MAX_LINE, read_lines
 
-    inputs = parse_lines(read_lines(source), as_json=jsonl, n_features=settings.features, longest=MAX_LINE)
+    done = 0
+    inputs = parse_lines(read_lines(source), form=form, n_features=settings.features, longest=MAX_LINE)
     for chunk in chunks(inputs, _CHUNK):
-        yield chunk, served.scores(to_rows(chunk, settings.classes, settings.features))
+        try:
+            answer = served.scores(to_rows(chunk, settings.classes, settings.features))
+        except AnswerInvalid as error:
+            raise InputInvalid(f"input {done + error.row + 1}: what the model says of it is no probability") from error
+        yield chunk, answer
+        done += len(chunk)
 
 
 def _tell_left_out(scorer: Scorer, served: Served) -> None:

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 
+from models import Rows
 from processor.cli.score import command
-from processor.errors import InputInvalid, NotEnough
+from processor.errors import InputInvalid, NotEnough, SettingsError
 from processor.scorer import Scorer
 from processor.settings import Settings
 from tests.unit.stage import HAM, SPAM, Stage
@@ -106,25 +110,102 @@ def test_text_that_is_not_utf8_is_an_error(stage: Stage) -> None:
 
 
 def test_partitions_left_out_are_named_on_stderr(stage: Stage) -> None:
+    stage.settings = Settings(**(dict(stage.settings) | {"quorum": 0.5}))
     for _ in range(11):
         stage.log.append("demo.events", 1, None, None, ())
-    stage.publish(0, 2, HAM)
-    stage.corrupt("missing")
 
     result = _run("-", "--json")
 
-    assert json.loads(result.stdout.splitlines()[0])["left_out"] == [0, 1]
-    assert "left out: partitions 0, 1" in result.stderr
-    assert "partition 0: the manifest at 2 is refused" in result.stderr
+    assert json.loads(result.stdout.splitlines()[0])["left_out"] == [1]
+    assert "left out: partitions 1; no manifest of theirs covers the log's end" in result.stderr
     assert result.exit_code == 0
 
 
-def test_less_than_the_quorum_scores_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage.settings = Settings(**(dict(stage.settings) | {"quorum": 1.0}))
-    stage.log.append("demo.results", 0, b"demo/0/heartbeat", b"{}", ())
+def test_a_partition_whose_manifest_is_refused_is_named_with_the_reason(stage: Stage) -> None:
+    stage.settings = Settings(**(dict(stage.settings) | {"quorum": 0.5}))
+    stage.publish(0, 2, HAM, identity="2" * 64)
+
+    result = _run("-")
+
+    assert "partition 0: the manifest at 2 is refused: it is of a model made with other settings" in result.stderr
+    assert result.exit_code == 0
+
+
+def test_less_than_the_quorum_scores_nothing_and_says_why(stage: Stage) -> None:
     stage.corrupt("missing")
 
     result = _run("-", "--json")
 
     assert isinstance(result.exception, NotEnough)
+    assert result.exception.exit_code == 75
+    assert "left out: 0 (the manifest at 0 is refused: the state 0/0/state/" in str(result.exception)
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"text":"win a prize","label":"spam"}',
+        b'{"type":"insert","event_id":"e","record_id":"r","label":"spam","text":"win a prize"}',
+        b'  { "features": {"3": 1} }',
+        b'\xef\xbb\xbf{"text":"win a prize"}',
+        b'{"text":"cut sho',
+        b'{"tweet":"of another form"}',
+        b"{}",
+    ],
+)
+@pytest.mark.parametrize("first", [b"", b"a text\n"], ids=["first line", "second line"])
+def test_json_is_never_scored_as_text_unasked(stage: Stage, line: bytes, first: bytes) -> None:
+    result = _run("-", given=first + line + b"\n")
+
+    assert isinstance(result.exception, InputInvalid)
+    assert result.exception.exit_code == 65
+    assert f"line {1 + bool(first)}: a JSON object: give --jsonl" in str(result.exception)
+    assert "prize" not in str(result.exception)
+    assert "prize" not in result.stdout
+
+
+def test_what_looks_like_json_is_scored_as_text_where_that_is_asked_for(stage: Stage) -> None:
+    line = '{"text":"free prize"}'
+
+    result = _run("-", "--text", "--json", given=f"{line}\n".encode())
+
+    expected = stage.scorer().once(0).scores([line]).scores.tolist()
+    assert [list(json.loads(result.stdout)["scores"].values())] == expected
+
+
+@pytest.mark.parametrize("line", [b"{", b"{see you} at lunch", b"[1]", b'"free prize"', b"{'free': 'prize'}"])
+def test_texts_with_braces_are_texts(stage: Stage, line: bytes) -> None:
+    result = _run("-", "--json", given=line + b"\n")
+
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_json_and_text_at_once_is_a_wrong_usage(stage: Stage) -> None:
+    assert _run("-", "--jsonl", "--text").exit_code == 2
+
+
+def test_an_input_without_probabilities_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Odd:
+        def scores(self, rows: Rows) -> NDArray[np.float64]:
+            return np.where(np.arange(len(rows)) == 1, np.nan, 0.5)[:, None].repeat(2, axis=1)
+
+    monkeypatch.setattr(type(stage.learner), "ensemble", lambda *_: Odd())
+    monkeypatch.setattr("processor.cli.score._CHUNK", 2)
+
+    result = _run("-", "--json", given=b"one\ntwo\n")
+
+    assert isinstance(result.exception, InputInvalid)
+    assert "input 2: " in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_the_models_secret_is_needed_to_know_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith("UNLEARN_")]:
+        monkeypatch.delenv(name)
+
+    result = CliRunner().invoke(command, ["-"], input=b"free prize\n")
+
+    assert isinstance(result.exception, SettingsError)
+    assert "UNLEARN_SECRET" in str(result.exception)
