@@ -27,7 +27,7 @@ class ComplementNaiveBayes(Counting):
 
     def __post_init__(self) -> None:
         Counting.__post_init__(self)
-        if not isinstance(self.norm, int) or self.norm not in (0, 1):
+        if type(self.norm) not in (bool, int) or self.norm not in (0, 1):
             raise BadSettings("norm must be true or false")
 
     def settings(self) -> dict[str, JSON]:

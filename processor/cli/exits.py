@@ -45,7 +45,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
     "score": {
         0: "scored",
         65: "a line can't be read or scored, or is JSON without --jsonl or --text",
-        75: "no answer: fewer partitions can be served than the quorum, or the settings are not the model's; it says why",
+        75: "no answer: fewer partitions can be served than the quorum, or the settings are not the model's",
     },
     "verify": {
         0: "equal: every shard has the very bytes it must have",

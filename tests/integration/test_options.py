@@ -174,7 +174,8 @@ def by_the_states(settings: Settings) -> list[list[float]]:
     states = [decode_state(learner, store.get(entry.file)) for entry in manifest.shards if entry.rows]
     assert len(states) == settings.shards_per_partition
     rows = Rows(np.full(1, -1, np.int32), *hash_texts([TEXT], settings.features))
-    return learner.ensemble(states).scores(rows).tolist()
+    found: list[list[float]] = learner.ensemble(states).scores(rows).tolist()
+    return found
 
 
 @pytest.mark.slow

@@ -33,9 +33,8 @@ def good(stage: Stage, **changed: Any) -> Manifest:
     return stage.manifest(1, 2, changed.pop("shards", shards), **changed)
 
 
-def named(partition: int, shard: int, kind: Any, end: int, applied: int, digest_of: ShardEntry) -> str:
-    name = artefact_name(Artefact(partition, shard, kind, end, applied), "1-1", DATA)
-    return name[:-16] + digest_of.digest[:16]
+def named(place: Artefact, digest_of: ShardEntry) -> str:
+    return artefact_name(place, "1-1", DATA)[:-16] + digest_of.digest[:16]
 
 
 def only_rule(manifest: Manifest, expected: Expected, served: Manifest | None = None) -> str:
@@ -98,20 +97,20 @@ def test_hides_a_state(stage: Stage, expected: Expected) -> None:
 @pytest.mark.parametrize(
     "place",
     [
-        (0, 0, "state", 5, 20),
-        (1, 1, "state", 5, 20),
-        (1, 0, "slice", 5, 20),
-        (1, 0, "tail", 5, 20),
-        (1, 0, "state", 6, 20),
-        (1, 0, "state", 5, 21),
+        Artefact(0, 0, "state", 5, 20),
+        Artefact(1, 1, "state", 5, 20),
+        Artefact(1, 0, "slice", 5, 20),
+        Artefact(1, 0, "tail", 5, 20),
+        Artefact(1, 0, "state", 6, 20),
+        Artefact(1, 0, "state", 5, 21),
     ],
     ids=["another partition", "another shard", "a slice", "a tail", "beyond its end", "beyond what was applied"],
 )
-def test_foreign_files_are_those_of_another_place(stage: Stage, expected: Expected, place: Any) -> None:
-    own = named(1, 0, "state", 5, 20, stage.entry(1, 0, HAM))
+def test_foreign_files_are_those_of_another_place(stage: Stage, expected: Expected, place: Artefact) -> None:
+    own = named(Artefact(1, 0, "state", 5, 20), stage.entry(1, 0, HAM))
     assert objection(good(stage, first={"file": own}), expected, None) is None
 
-    manifest = good(stage, first={"file": named(*place, stage.entry(1, 0, HAM))})
+    manifest = good(stage, first={"file": named(place, stage.entry(1, 0, HAM))})
 
     assert only_rule(manifest, expected) == "foreign_files"
 
