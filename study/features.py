@@ -7,21 +7,34 @@ table are its schema, read before any training, as a model's classes are; so are
 
 from __future__ import annotations
 
-from math import floor, frexp, isfinite
+from math import floor, frexp
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import Rows, hash_texts
+from study.sources.numbers import MISSING, is_number
 from study.sources.records import Records
-from study.sources.table import is_number
 
-__all__ = ["NARROW", "WIDE", "Encoded", "encode"]
+__all__ = ["NARROW", "WIDE", "Encoded", "encode", "nearly_numbers"]
 
 WIDE = 2**18
 NARROW = 256
-_MISSING = ("", "?")
+
+
+def nearly_numbers(records: Records) -> list[str]:
+    """Sentences on columns that are read as words although most of their cells are numbers."""
+    found = []
+    for title, cells in zip(records.titles, records.columns(), strict=False):
+        known = [cell for cell in cells if cell not in MISSING]
+        words = sum(not is_number(cell) for cell in known)
+        if 0 < words < len(known) / 2:
+            found.append(
+                f"column {title} is read as words: {words:,} of its {len(known):,} cells are no numbers; "
+                "what says nothing there can be named with --missing"
+            )
+    return found
 
 
 class Encoded(NamedTuple):
@@ -61,11 +74,11 @@ def _hashed(texts: list[str], labels: NDArray[np.int32], n_features: int) -> Enc
 
 
 def _column(cells: list[str]) -> _Column:
-    known = {cell for cell in cells if cell not in _MISSING}
-    if not known or not all(is_number(cell) and isfinite(float(cell)) for cell in known):
+    known = {cell for cell in cells if cell not in MISSING}
+    if not known or not all(map(is_number, known)):
         return _Column(None, cells)
-    numbers = {cell: float(cell) for cell in known} | dict.fromkeys(_MISSING, 0.0)
-    buckets = {cell: _bucket(number) for cell, number in numbers.items()} | dict.fromkeys(_MISSING, "?")
+    numbers = {cell: float(cell) for cell in known} | dict.fromkeys(MISSING, 0.0)
+    buckets = {cell: _bucket(number) for cell, number in numbers.items()} | dict.fromkeys(MISSING, "?")
     return _Column([numbers[cell] for cell in cells], [buckets[cell] for cell in cells])
 
 

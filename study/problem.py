@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models import Rows
 from study.errors import BadData
-from study.features import Encoded, encode
+from study.features import Encoded, encode, nearly_numbers
 from study.keyed import draws
 from study.sources.records import Records
 
@@ -133,4 +133,4 @@ def _notes(records: Records) -> tuple[str, ...]:
         if records.steps is not None
         else "PU: half of the positives keep their label, by a keyed hash; all else is unlabelled"
     )
-    return (*left_out, hidden)
+    return (*records.said, *nearly_numbers(records), *left_out, hidden)

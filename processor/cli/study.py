@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from study.keeping import Kept
     from study.problem import Problem
     from study.run import Done
+    from study.sources.form import Form
     from study.sources.names import Names
 
 _METHODS = ("naive", "sisa", "forest", "pu")
@@ -47,6 +48,20 @@ class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return tuple(dict.fromkeys(self._item.convert(part.strip(), param, ctx) for part in str(value).split(",")))
 
 
+class Separator(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A character, or its name."""
+
+    name = "SIGN"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from study.sources.form import SEPARATORS
+
+        found = SEPARATORS.get(str(value).lower(), str(value))
+        if len(found) != 1 or found in '\r\n"':
+            self.fail(f"{value!r} is neither one character nor one of {', '.join(SEPARATORS)}", param, ctx)
+        return found
+
+
 _COUNTS = Listed(click.IntRange(1, 1000), "N,N,...")
 
 
@@ -67,6 +82,12 @@ _COUNTS = Listed(click.IntRange(1, 1000), "N,N,...")
 @click.option("--text-column", metavar="NAME", help="Field or column of the text. [default: guessed]")
 @click.option("--label-column", metavar="NAME", help="[default: guessed, else the last column]")
 @click.option("--subject-column", metavar="NAME", help="Whose record it is. [default: guessed, else none]")
+@click.option("--encoding", metavar="NAME", help="Of files, as latin-1. [default: UTF-8, or UTF-16 if marked so]")
+@click.option("--separator", type=Separator(), metavar="SIGN", help="Between cells: ';', tab, space. [default: found]")
+@click.option("--header/--no-header", default=None, help="Line 1 names the columns, or is a record. [default: found]")
+@click.option("--quotes/--no-quotes", default=None, help="Quotes hold cells together. [default: not between tabs]")
+@click.option("--missing", type=Listed(click.STRING, "WORD,..."), help="Cells that say nothing, beside NA, ? and such.")
+@click.option("--skip-bad", is_flag=True, help="Leave out lines that can't be read, and count them.")
 @click.option("--positive", metavar="LABEL", help="The positive class of PU. [default: spam, 1, ..., else the rarest]")
 @click.option("--quick", is_flag=True, help="Fewer settings, runs and generated rows: a minute at most.")
 @click.option("--fresh", is_flag=True, help="Measure everything again.")
@@ -84,6 +105,7 @@ def command(
     positive: str | None,
     quick: bool,
     fresh: bool,
+    **written: Any,
 ) -> int:
     """Compare naive retraining, SISA, forest and PU on one data set.
 
@@ -94,11 +116,12 @@ def command(
     \b
     SPEC is one of:
       generated                                 tweets that look like HSpam14
-      hspam14:LABELS.csv,TWEETS.jsonl           tweet_id,label,step and hydrated tweets (.jsonl, or .csv with
-                                                tweet_id,user_id,text)
-      FILE.jsonl                                objects with a text and a label
-      FILE.csv                                  texts and labels, or columns of numbers and words
-    Files may be gzipped (.gz). Columns of a CSV without names go by their number, from 1.
+      hspam14:LABELS.csv,TWEETS.jsonl           tweet_id,label,step and hydrated tweets: JSON of either API, pages
+                                                of twarc2, CSV of Hydrator or twarc, or tweet_id,user_id,text
+      FILE.jsonl, .ndjson, .json                objects with a text and a label
+      FILE.csv, .tsv, .txt, .data               texts and labels, or columns of numbers and words
+    Files may be packed (.gz, .bz2, .xz, .zst, .zip). Columns without names go by their number, from 1; fields within
+    fields by dots, as user.id. How a file was read, and what of it was left out, is said and stands in the report.
 
     \b
     Examples:
@@ -118,7 +141,8 @@ def command(
     wanted = rows or (_QUICK_ROWS if quick and data == "generated" else None)
     cells = grid(methods, shards or ((1, 5) if quick else (1, 5, 10, 20)), slices or ((1, 5) if quick else (1, 5, 10)))
     try:
-        problem = _problem(data, Names(text_column, label_column, subject_column), wanted, seed, positive, console)
+        names, form = Names(text_column, label_column, subject_column), _form(**written)
+        problem = _problem(data, names, form, wanted, seed, positive, console)
         return _study(problem, cells, QUICK if quick else FULL, seed, out, fresh, console)
     except BadData as error:
         raise DataInvalid(str(error)) from None
@@ -126,12 +150,20 @@ def command(
         raise UnlearnError(str(error)) from None
 
 
-def _problem(data: str, names: Names, rows: int | None, seed: int, positive: str | None, console: Console) -> Problem:
+def _form(missing: tuple[str, ...] | None, **others: Any) -> Form:
+    from study.sources.form import Form
+
+    return Form(missing=missing or (), **others)
+
+
+def _problem(
+    data: str, names: Names, form: Form, rows: int | None, seed: int, positive: str | None, console: Console
+) -> Problem:
     from study.problem import make_problem
     from study.sources.spec import read
 
     with console.status("reading the data"):
-        problem = make_problem(read(data, names, rows, seed), seed, positive)
+        problem = make_problem(read(data, names, rows, seed, form), seed, positive)
     counts = f"{len(problem.wide.train):,} rows to train, {len(problem.wide.test):,} to test"
     console.print(f"{problem.name}: {counts}, classes {', '.join(problem.classes[:10])}", markup=False)
     for note in problem.notes:

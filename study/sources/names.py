@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-TEXTS = ("text", "full_text", "tweet", "message", "body", "content", "mail", "sms")
-LABELS = ("label", "class", "target", "spam", "category", "income", "y")
-SUBJECTS = ("subject_id", "user_id", "user", "author_id", "author", "sender", "from")
+TEXTS = (
+    "text", "full_text", "tweet", "tweet_text", "tweettext", "message", "body", "content", "mail", "email", "sms",
+    "comment", "review", "sentence",
+)  # fmt: skip
+LABELS = ("label", "class", "target", "spam", "is_spam", "spam/ham", "category", "income", "labels", "y")
+SUBJECT_IDS = (
+    "subject_id", "user_id", "user_id_str", "userid", "user.id_str", "user.id", "author_id", "author.id",
+    "from_user_id", "from_user_id_str",
+)  # fmt: skip
+SUBJECT_NAMES = (
+    "user", "author", "user_screen_name", "user.screen_name", "screen_name", "author.username", "username", "sender",
+    "from",
+)  # fmt: skip
+SUBJECTS = SUBJECT_IDS + SUBJECT_NAMES
+TWEETS = ("tweet_id", "tweetid", "id_str", "id", "status_id", "twitter_id")
+STEPS = ("step", "steps")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Columns by name, or by number from 1 in a CSV; None: guess."""
+    """Columns by name, or by number from 1 where cells are in rows; None: guess."""
 
     text: str | None = None
     label: str | None = None

@@ -12,7 +12,8 @@ class Records:
     """Labelled records in the order of the source, either texts or the cells of a table's columns.
 
     labels, subjects and, where known, steps (HSpam14's column) have one entry a record; a subject is None where
-    the source names none.  left_out counts what the source holds beside them, by reason.
+    the source names none.  titles name a table's columns.  left_out counts what the source holds beside the records,
+    by reason; said are sentences on how the source was read.
     """
 
     name: str
@@ -22,6 +23,8 @@ class Records:
     table: list[list[str]] | None = None
     steps: list[int] | None = None
     left_out: Counter[str] = field(default_factory=Counter)
+    titles: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,3 +33,9 @@ class Records:
         """The table's columns, one at a time."""
         for at in range(len(self.table[0]) if self.table else 0):
             yield [row[at] for row in self.table or ()]
+
+    def say_of_subjects(self, where: str) -> None:
+        """Where subjects were read, and how many records name none: these stand alone."""
+        alone = sum(subject is None for subject in self.subjects)
+        whole = f"{alone:,} of {len(self):,} records name none and stand alone" if alone else "every record names one"
+        self.said.append(f"whose records they are: {where}; {whole}")

@@ -112,10 +112,30 @@ def test_bad_data_end_with_file_line_and_code_2(tmp_path: Path, line: str, said:
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--methods", "naive,magic"), ("--shards", "0"), ("--shards", "1,x"), ("--slices", ""), ("--rows", "1")]
+    "wrong",
+    [
+        ("--methods", "naive,magic"),
+        ("--shards", "0"),
+        ("--shards", "1,x"),
+        ("--slices", ""),
+        ("--rows", "1"),
+        ("--separator", "ab"),
+    ],
 )
 def test_wrong_usage_is_refused(tmp_path: Path, wrong: tuple[str, str]) -> None:
     assert _study("--data", "generated", "--out", str(tmp_path), *wrong)[0] == 2
+
+
+def test_the_usual_spam_csv_is_read_with_the_flag_that_its_error_names(tmp_path: Path) -> None:
+    rows = [f'{one["label"]},"{one["text"]} caf\xe9",,,\n' for one in tweets(400, 3)]
+    (tmp_path / "spam.csv").write_bytes(("v1,v2,,,\n" + "".join(rows)).encode("latin-1", "ignore"))
+    wanted = ("--data", str(tmp_path / "spam.csv"), "--out", str(tmp_path / "out"), "--quick", "--methods", "naive")
+    code, said = _study(*wanted)
+    assert (code, "--encoding" in said) == (2, True)
+    code, said = _study(*wanted, "--encoding", "latin-1")
+    assert code == 0, said
+    assert "text: column 2 (v2), label: column 1 (v1)" in said
+    assert "columns not read: 3, 4, 5" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_a_folder_that_can_not_be_written_is_an_error_in_words(tmp_path: Path) -> None:
