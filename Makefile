@@ -64,9 +64,9 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PAT
 	  --no-header --extra dev --upgrade pyproject.toml -o requirements.lock
 	! grep -n http requirements.lock
 
-clean: ## stop the services and remove what was made
-	@if [ -x $(BIN)/unlearn ]; then $(BIN)/unlearn services down --erase; fi
-	rm -rf .venv .services .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build
+clean: ## stop the services and remove what was made here; their data stay, `unlearn services down --erase` removes them
+	@if [ -x $(BIN)/unlearn ]; then $(BIN)/unlearn services down; fi
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build
 
 $(STAMP): pyproject.toml requirements.lock deploy/local/setup.sh
 	@PYTHON=$(PYTHON) bash deploy/local/setup.sh

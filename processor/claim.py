@@ -109,7 +109,7 @@ class Claimer:
         }
 
     def _check(self, partition: int, view: View, published: Published) -> None:
-        check_identity(view.meta["identity"], self._identity)
+        check_identity(view.meta["identity"], self._identity, self._topic)
         self._continuity.check(partition, view, published)
 
     def _take_up_open_slice(self, owned: Owned, start: int) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from processor.errors import LogDiverged
 from processor.fingerprints import fingerprint_of, is_of
+from processor.identity import new_model
 from processor.log.protocol import Log
 from processor.manifest import Fingerprint, Manifest
 from processor.results import Published
@@ -25,7 +26,7 @@ def diverged(topic: str, partition: int, what: str) -> LogDiverged:
     return LogDiverged(
         f"partition {partition}: {what}. Restore what was lost; or, where it is lost for good: `unlearn resolve` lists "
         "the deletions that are known by their receipts and not in the log any more; send each again, then build "
-        f"a new model from the log as it is: set UNLEARN_MODEL to a new name and UNLEARN_TOPICS__EVENTS to {topic}"
+        f"a new model from the log as it is: {new_model(topic)}"
     )
 
 

@@ -12,7 +12,7 @@ from models.letters import UNICODE
 from processor.errors import IdentityChanged
 from processor.settings import Settings
 
-__all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of"]
+__all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of", "new_model"]
 
 _SCHEMA = 1
 
@@ -49,7 +49,12 @@ def identity_hash(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
-def check_identity(stored: str, ours: str) -> None:
+def new_model(events_topic: str) -> str:
+    """How to build another model from the same events: a model's topics are called after it, unless named."""
+    return f"set UNLEARN_MODEL to a new name and UNLEARN_TOPICS__EVENTS={events_topic}, and run `unlearn topics create`"
+
+
+def check_identity(stored: str, ours: str, events_topic: str) -> None:
     """Raises IdentityChanged, naming what differs, unless both are the same."""
     if stored == ours:
         return
@@ -57,18 +62,17 @@ def check_identity(stored: str, ours: str) -> None:
     now: Mapping[str, object] = json.loads(ours)
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if changed == ["unicode"]:
-        raise IdentityChanged(_other_letters(before["unicode"]))
+        raise IdentityChanged(_other_letters(before["unicode"], events_topic))
     raise IdentityChanged(
         f"the model was made with other settings: {', '.join(changed)} changed. "
-        "Put them back, or set UNLEARN_MODEL to a new name to build a new model from the same events"
+        f"Put them back, or build a new model from the same events: {new_model(events_topic)}"
     )
 
 
-def _other_letters(unicode: object) -> str:
+def _other_letters(unicode: object, events_topic: str) -> str:
     """Releases before the table took letters from the Python that ran them: 3.12 and later gave other ones."""
     return (
         f"the model was made by an earlier release, which took letters from its Python (Unicode {unicode}); texts are "
         f"now read by a table of Unicode {UNICODE}, under any Python, and these models can't go on. Keep to that "
-        "release and Python, or set UNLEARN_MODEL to a new name and UNLEARN_TOPICS__EVENTS to this model's events "
-        "topic, to build a new model from the same events"
+        f"release and Python, or build a new model from the same events: {new_model(events_topic)}"
     )

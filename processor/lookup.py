@@ -127,7 +127,7 @@ class Lookup:
                 "no worker has claimed it yet, or this is another Redis"
             )
         view = View(raw)
-        check_identity(view.meta["identity"], self._identity)
+        check_identity(view.meta["identity"], self._identity, self._settings.events_topic)
         return _Partition(view, entries, known)
 
     def _places(self, partition: int, view: View, digest: bytes, entry: Entry) -> Iterator[Found]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import redis
 
-from processor.errors import Refused, TopicMissing
+from processor.errors import LogRefused, Refused, TopicMissing
 from processor.identity import check_identity
 from processor.log.protocol import Log
 from processor.settings import Settings
@@ -16,7 +16,7 @@ from processor.state.redis import PartitionState
 from processor.state.refusals import place_of
 from processor.view import View
 
-__all__ = ["check_all", "check_redis", "check_topics"]
+__all__ = ["check_all", "check_kept", "check_redis", "check_topics"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def check_all(
     for partition in range(settings.partitions):
         stored = View(state_of(partition).load()).meta.get("identity")
         if stored is not None:
-            check_identity(stored, identity)
+            check_identity(stored, identity, settings.events_topic)
 
 
 def check_topics(settings: Settings, log: Log) -> None:
@@ -50,6 +50,24 @@ def check_topics(settings: Settings, log: Log) -> None:
                 f"the topic {topic} has {found} partitions, the model needs {needed}: "
                 "add partitions, or set UNLEARN_PARTITIONS to the count the model was made with"
             )
+    check_kept(settings.events_topic, log)
+
+
+def check_kept(topic: str, log: Log) -> None:
+    """Raises Refused where compaction takes events out of the log: what was deleted could not be told from it."""
+    try:
+        found = log.topic(topic)
+    except LogRefused as error:
+        _log.warning("whether events stay in %s can't be seen, it must not be compacted: %s", topic, error)
+        return
+    policy = found.config.get("cleanup.policy", "") if found else ""
+    if "compact" in policy:
+        raise Refused(
+            f"the topic {topic} has cleanup.policy={policy}: compaction takes events out of it, deletions too, and a "
+            "model must be made of all. Send all events to a new topic that `unlearn topics create` makes; if nothing "
+            "was compacted yet: kafka-configs.sh --alter --entity-type topics "
+            f"--entity-name {topic} --add-config cleanup.policy=delete"
+        )
 
 
 def check_redis(client: redis.Redis, *, unchecked: bool = False) -> None:

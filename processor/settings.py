@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from processor.durations import parse_duration
 from processor.redis_url import RedisAddress, read_redis_url
+from processor.user_folders import default_services_dir
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
@@ -247,7 +248,11 @@ class Settings(BaseSettings):
         description="seconds between rewrites of Redis' append-only file, at least, "
         "so that what was erased leaves it too; 0: never",
     )
-    services_dir: Path = Field(Path(".services"), description="folder of the local services' data and logs")
+    services_dir: Path = Field(
+        default_factory=default_services_dir,
+        description="folder of the local services' data and logs; unset: ~/.local/state/unlearn, or "
+        "that of XDG_STATE_HOME, or .services where the current folder has one from before",
+    )
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     store: StoreSettings = Field(default_factory=_store_beside_services)

@@ -52,7 +52,7 @@ def load(config: Path | None = None, *, demo: bool = False) -> Loaded:
 
     Raises SettingsError, which never holds a secret's value.
     """
-    config = config or _named_file()
+    config = config or named_file()
     from_file = _read_file(config)
     from_environment = _read_environment()
     values = _merged(from_file, from_environment)
@@ -67,7 +67,8 @@ def load(config: Path | None = None, *, demo: bool = False) -> Loaded:
     return Loaded(with_local_password(settings), MappingProxyType(origins))
 
 
-def _named_file() -> Path | None:
+def named_file() -> Path | None:
+    """The file that UNLEARN_CONFIG names, if it names one."""
     named = os.environ.get(CONFIG)
     return Path(named).expanduser() if named else None
 

@@ -91,7 +91,7 @@ class _Verifier:
                 f"Redis holds nothing of partition {partition}, which has published: "
                 "restore it, or start a worker with --rebuild"
             )
-        check_identity(view.meta["identity"], self.identity)
+        check_identity(view.meta["identity"], self.identity, self.settings.events_topic)
         shards = self.settings.shards_per_partition
         finding = self._incomparable(manifest) or different(unlisted(manifest, shards))
         if finding:

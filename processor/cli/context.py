@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from processor.settings import Settings
+from processor.user_folders import EARLIER, state_home
 
 
 def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
@@ -23,10 +24,23 @@ def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
     return load_settings(config(ctx), demo=demo)
 
 
+def tell_earlier(settings: Settings) -> None:
+    """For commands that use the folder of services or the store: a word where that is one from before."""
+    earlier = EARLIER.absolute()
+    if settings.services_dir == earlier:
+        click.echo(
+            f"note: {earlier} is used, as it is there from before; keep it from every folder by "
+            f"UNLEARN_SERVICES_DIR={earlier} (the default is {state_home()} now)",
+            err=True,
+        )
+
+
 def config(ctx: click.Context) -> Path | None:
-    """The file of `--config`."""
+    """The file of `--config`, else that of UNLEARN_CONFIG."""
+    from processor.settings_sources import named_file
+
     found = ctx.find_root().obj
-    return found if isinstance(found, Path) else None
+    return found if isinstance(found, Path) else named_file()
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -58,6 +58,7 @@ def command(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = _loaded(ctx, learner)
+    context.tell_earlier(loaded.settings)
     allow(loaded.settings.drain_within + FORCED_AFTER)
     console = context.console()
     outcome = run(loaded, Options(events, seed, source, rate, workers, keep), console)

@@ -24,6 +24,7 @@ COMMON: Mapping[int, str] = {
 """Of all commands. A command's own meaning, if it has one, replaces that of here."""
 
 OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
+    "init": {0: "made, or there already", 64: "the file is another model's, or a variable beats it"},
     "services up": {0: "all answer", 69: "one can't be had here"},
     "services status": {0: "all answer", 1: "one does not"},
     "settings": {},

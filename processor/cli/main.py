@@ -17,6 +17,7 @@ from processor.variables import TRACEBACK
 
 # Imported when used: a command starts without the others' dependencies.
 COMMANDS = {
+    "init": "processor.cli.init:command",
     "services": "processor.cli.services:command",
     "settings": "processor.cli.settings:command",
     "topics": "processor.cli.topics:command",
@@ -69,6 +70,7 @@ def cli(ctx: click.Context, config: Path | None, traceback: bool) -> None:
 
     \b
     Examples:
+      unlearn --config m.toml init m   make a file of settings, with a secret
       unlearn services up              start Kafka and Redis on this machine
       unlearn demo                     run the whole path on generated events
       unlearn settings                 show the settings and where each came from

@@ -53,6 +53,7 @@ def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as
         raise click.UsageError("a line is JSON or text: give one of --jsonl and --text")
     form: Form = "json" if jsonl else "any text" if as_text else "text"
     settings = context.settings(ctx)
+    context.tell_earlier(settings)
     with Scorer.connect(settings) as scorer:
         served = scorer.once(wait)
         _tell_left_out(scorer, served)

@@ -92,5 +92,7 @@ def logs(ctx: click.Context, names: tuple[str, ...], lines: int) -> None:
 def _chosen(ctx: click.Context, names: tuple[str, ...]) -> list[Service]:
     from processor.services import local_services
 
-    services = local_services(context.settings(ctx, demo=True))
+    settings = context.settings(ctx, demo=True)
+    context.tell_earlier(settings)
+    services = local_services(settings)
     return [service for service in services if not names or service.name in names]

@@ -74,7 +74,7 @@ def _shown(path: str, field: FieldInfo, settings: Settings) -> Any:
 
 
 def _default(field: FieldInfo) -> Any:
-    default = None if field.is_required() else field.default
+    default = None if field.is_required() or field.default_factory else field.default
     if isinstance(default, SecretStr):
         return default.get_secret_value()
     return _plain(default, field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +18,7 @@ from processor.cli import context
 from processor.cli.command import Command
 from processor.cli.connect import open_log, open_redis
 from processor.cli.fitting import Fitting
-from processor.errors import Unavailable
+from processor.errors import SettingsError, UnlearnError
 
 if TYPE_CHECKING:
     from processor.settings import Settings
@@ -55,10 +55,11 @@ def command(ctx: click.Context, as_json: bool, watch: float | None) -> None:
       unlearn status --json | jq .pending_deletions
     """
     settings = context.settings(ctx, demo=True)
+    if watch is not None:
+        _follow(settings, as_json, watch)
+        return
     with _reader(settings) as reader:
-        if watch is not None:
-            _follow(reader, settings, as_json, watch)
-        elif as_json:
+        if as_json:
             click.echo(json.dumps(reader.read().to_json(), indent=2))
         else:
             context.console().print(rendered(reader.read(), settings.lease))
@@ -78,26 +79,37 @@ def _reader(settings: Settings) -> Iterator[StatusReader]:
         yield reader
 
 
-def _follow(reader: StatusReader, settings: Settings, as_json: bool, every: float) -> None:
-    """Until interrupted; an outage is shown, and asked again."""
+def _follow(settings: Settings, as_json: bool, every: float) -> None:
+    """Until interrupted. What can't be read now is said, and asked for again with a new reader."""
     console = context.console()
-    try:
-        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
-            while True:
-                if as_json:
-                    click.echo(json.dumps(reader.read().to_json()))
-                else:
-                    live.update(_now(reader, settings.lease), refresh=True)
-                time.sleep(every)
-    except KeyboardInterrupt:
-        return
+    with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        for status in _looks(settings, every):
+            if not as_json:
+                shown = _troubled(status) if isinstance(status, UnlearnError) else rendered(status, settings.lease)
+                live.update(shown, refresh=True)
+            elif isinstance(status, UnlearnError):
+                click.echo(f"error: {status}", err=True)
+            else:
+                click.echo(json.dumps(status.to_json()))
 
 
-def _now(reader: StatusReader, lease: float) -> RenderableType:
-    try:
-        return rendered(reader.read(), lease)
-    except Unavailable as error:
-        return Text(f"error: {error}", style="red")
+def _looks(settings: Settings, every: float) -> Iterator[Status | UnlearnError]:
+    """What is found at each look, for ever. Raises SettingsError, which doesn't pass."""
+    while True:
+        try:
+            with _reader(settings) as reader:
+                while True:
+                    yield reader.read()
+                    time.sleep(every)
+        except SettingsError:
+            raise
+        except UnlearnError as error:
+            yield error
+        time.sleep(every)
+
+
+def _troubled(error: UnlearnError) -> Text:
+    return Text(f"error: {error}; asking again, Ctrl-C ends it", style="red")
 
 
 def rendered(status: Status, lease: float) -> RenderableType:

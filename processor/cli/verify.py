@@ -36,6 +36,7 @@ def command(ctx: click.Context, from_log: bool, as_json: bool) -> int:
       unlearn verify --from-log --json
     """
     settings = context.settings(ctx)
+    context.tell_earlier(settings)
     with _bars(context.console(stderr=True)) as progress:
         report = _from_log(settings, progress) if from_log else _from_store(settings, progress)
     if as_json:

@@ -37,6 +37,7 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> 
     from processor.state.redis import connect as connect_redis
 
     settings = context.settings(ctx)
+    context.tell_earlier(settings)
     configure(log_level)
     stop = Gently()
     with connect.open_log(settings) as log, make_worker(settings, log, rebuild=rebuild) as worker:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from processor.demo.story import Place, Standing, shard_in, timeline
 from processor.events import Delete, Insert
 from processor.manifest import ShardEntry
 from processor.report import Report
+from processor.settings_sources import PREFIX
 
 __all__ = ["percentile", "summarise"]
 
@@ -174,12 +176,23 @@ def _close(outcome: Outcome, console: Console) -> None:
         console.print(f"All is well, in {outcome.seconds:.0f} s.", style="bold green")
     if outcome.config is None:
         console.print("This ran WITHOUT KAFKA, on a log inside the process.", style="bold red")
-        console.print("Redis stays up; make down stops it.", markup=False)
+        console.print(f"Redis stays up; {_beside('unlearn')} services down stops it.", markup=False, soft_wrap=True)
         return
-    command = f"{_beside('unlearn')} --config {_relative(outcome.config)}"
-    console.print("Kafka and Redis stay up; make down stops them. Until the next demo, look around:")
-    for arguments in ("status", 'score - <<< "win a free prize"', "verify"):
-        console.print(f"  {command} {arguments}", markup=False, soft_wrap=True)
+    command = look_command(outcome.config, os.environ)
+    console.print(
+        f"Kafka and Redis stay up; {_beside('unlearn')} services down stops them. Until the next demo, look around:",
+        markup=False,
+        soft_wrap=True,
+    )
+    for before, arguments in (("", "status"), ('echo "win a free prize" | ', "score -"), ("", "verify")):
+        console.print(f"  {before}{command} {arguments}", markup=False, soft_wrap=True)
+
+
+def look_command(config: Path, environment: Mapping[str, str]) -> str:
+    """`unlearn` with the run's settings: variables would beat the file, so it hides those that are set."""
+    hidden = [f"-u {name}" for name in sorted(environment) if name.upper().startswith(PREFIX)]
+    hide = ["env", *hidden] if hidden else []
+    return " ".join([*hide, shlex.quote(_beside("unlearn")), "--config", shlex.quote(_relative(config))])
 
 
 def _beside(name: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from processor.errors import SettingsError
 from processor.private_files import make_file, make_folder
 from processor.services.protocol import wait_until
 
@@ -35,7 +36,12 @@ class LocalProcess:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Holds the folder, which is made if need be, against other commands."""
-        make_folder(self.folder)
+        try:
+            make_folder(self.folder)
+        except OSError as error:
+            raise SettingsError(
+                f"the folder {self.folder} can't be made ({error.strerror}): name another in UNLEARN_SERVICES_DIR"
+            ) from None
         with make_file(self.folder / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

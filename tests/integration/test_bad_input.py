@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,6 +146,42 @@ def test_another_identity_than_the_model_was_made_with(
     check(settings, tmp_path, refusals)
     # Then it is as it was
     assert state(settings) == before
+
+
+def test_the_hint_at_a_new_model_builds_it_from_the_same_events(
+    make_settings: MakeSettings, log: KafkaLog, tmp_path: Path
+) -> None:
+    # Given a model, and a start with other settings that is refused with a hint
+    settings = make_settings(trainers=0, partitions=1)
+    create(log, settings)
+    insert = '{"type":"insert","event_id":"e","record_id":"r","label":"ham","text":"a word"}'
+    for words, given in ((("send", "-"), insert), (("work", "--drain"), "")):
+        assert run(settings, *words, given=given).returncode == 0
+    refused = run(settings, "work", "--drain", UNLEARN_FEATURES="1024")
+    assert refused.returncode == 65
+    # When the hint is followed
+    hint = refused.stderr.partition("build a new model from the same events: ")[2]
+    ((name, topic),) = re.findall(r"(UNLEARN_TOPICS__EVENTS)=(\S+),", hint)
+    (command,) = re.findall(r"`unlearn (.*?)`", hint)
+    assert "set UNLEARN_MODEL to a new name" in hint
+    new = {"UNLEARN_FEATURES": "1024", "UNLEARN_MODEL": f"{settings.model}-new", name: topic}
+    for line in (command, "work --drain"):
+        done = run(settings, *line.split(), **new)
+        assert done.returncode == 0, done.stderr
+    # Then the new model has what the log holds
+    assert "r  member" in run(settings, "record", "r", **new).stdout
+
+
+@pytest.mark.parametrize("policy", ["compact", "compact,delete"])
+def test_a_compacted_events_topic(make_settings: MakeSettings, log: KafkaLog, tmp_path: Path, policy: str) -> None:
+    settings = make_settings(partitions=1)
+    events, *others = wanted(settings)
+    log.create(replace(events, config={**events.config, "cleanup.policy": policy}))
+    for spec in others:
+        log.create(spec)
+    words = f"the topic {settings.events_topic} has cleanup.policy={policy}"
+    check(settings, tmp_path, {name: refusal(name, 65, words) for name in ("work", "work --drain")})
+    assert untouched(settings)
 
 
 def test_a_redis_that_lost_the_model_is_refused_until_a_rebuild(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,18 +19,29 @@ from click.testing import CliRunner
 from processor import topics
 from processor.cli.record import command as record
 from processor.cli.status import command as status
-from processor.errors import InputInvalid, Refused, TopicMissing
+from processor.errors import (
+    InputInvalid,
+    LogUnavailable,
+    Refused,
+    StateMissing,
+    StateUnavailable,
+    TopicMissing,
+    UnlearnError,
+)
 from processor.learners import learner_of
 from processor.log.kafka import KafkaLog
 from processor.membership import FOREVER, NO_TOMB, decode_entry, decode_subject
 from processor.pool import InlineTrainers
 from processor.routing import home
+from processor.services.address import free_port
 from processor.state.keys import Keys
 from processor.state.redis import connect
+from processor.status import Status, StatusReader
 from processor.store import open_store
 from processor.view import Cleanup
 from processor.worker import Worker
 from tests.conftest import SECRET, MakeSettings
+from tests.integration.processes import Process, until
 from tests.integration.scene import Scene, at
 
 ZERO, ONE = at(0), at(1)
@@ -286,6 +298,43 @@ def test_watching_shows_it_again_until_interrupted(
     found = run.invoke(status, [*given, "--json"], catch_exceptions=False)
     assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 1, 2]
     assert (pauses, found.exit_code) == ([pause] * 3, 0)
+
+
+@pytest.mark.parametrize(
+    "error", [LogUnavailable("away"), StateUnavailable("away"), TopicMissing("away"), StateMissing("away")]
+)
+def test_watching_goes_on_after_an_error_and_says_it(
+    scene: Scene, run: CliRunner, monkeypatch: pytest.MonkeyPatch, error: UnlearnError
+) -> None:
+    pauses: list[float] = []
+    read = StatusReader.read
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 4:
+            raise KeyboardInterrupt
+
+    def fails(reader: StatusReader) -> Status:
+        if len(pauses) in (0, 2):
+            raise error
+        return read(reader)
+
+    monkeypatch.setattr("processor.cli.status.time.sleep", sleep)
+    monkeypatch.setattr(StatusReader, "read", fails)
+    found = run.invoke(status, ["--watch", "--json"], catch_exceptions=False)
+    assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 0]
+    assert found.stderr == "error: away\n" * 2
+    assert found.exit_code == 0
+
+
+def test_watching_starts_before_the_services_do(make_settings: MakeSettings, tmp_path: Path) -> None:
+    nowhere = {"UNLEARN_REDIS__URL": f"redis://127.0.0.1:{free_port()}/0"}
+    with Process(make_settings(), tmp_path, "status", "--watch", "0.1", "--json", **nowhere) as watching:
+        until(lambda: watching.errors().count("error: ") >= 2, 60, "it has asked twice")
+        watching.signal(signal.SIGINT)
+
+        assert watching.wait(30) == 0
+        assert "Traceback" not in watching.errors()
 
 
 def test_record_says_one_line_an_id(scene: Scene, run: CliRunner) -> None:

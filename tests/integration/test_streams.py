@@ -39,11 +39,14 @@ class Line(NamedTuple):
     words: str
     prints: bool = True
     reads: bool = False
+    unset: tuple[str, ...] = ()
+    """Variables that are not to be set."""
 
 
 EACH = [
     Line("--help"),
     Line("--version"),
+    Line("init mail", unset=("UNLEARN_MODEL", "UNLEARN_SECRET")),
     Line("services up"),
     Line("services status"),
     Line("services logs"),
@@ -102,9 +105,18 @@ def _run_all(
     model: Model, folder: Path, streams: str, lines: Sequence[Line] = EACH, **changed: str
 ) -> Iterator[tuple[Line, Ended]]:
     given = str(model.folder / "events.jsonl")
-    cases = {str(i): Case(_words(line, model, folder), changed, streams, given) for i, line in enumerate(lines)}
+    changed = {**changed, "UNLEARN_CONFIG": ""}
+    cases = {
+        str(i): Case(_words(line, model, folder), changed | _own(line, folder), streams, given)
+        for i, line in enumerate(lines)
+    }
     ended = run_each(model.settings, folder, cases, seconds=500.0, at_once=AT_ONCE)
     return zip(lines, ended.values(), strict=True)
+
+
+def _own(line: Line, folder: Path) -> dict[str, str]:
+    unset = dict.fromkeys(line.unset, "")
+    return unset | {"UNLEARN_CONFIG": str(folder / "mail.toml")} if unset else {}
 
 
 def _words(line: Line, model: Model, folder: Path) -> tuple[str, ...]:
@@ -182,11 +194,11 @@ def test_without_services_each_command_says_which_one_it_lacks(model: Model, tmp
     lines = [line for line in EACH if not line.words.startswith(("services up", "demo"))]
     found = _codes_and_lines(_run_all(model, tmp_path, "", lines, **nowhere))
 
-    needs_none = ("--", "settings", "send --check", "schemas", "simulate", "study", "services logs", "services down")
+    offline = ("--", "init", "settings", "send --check", "schemas", "simulate", "study")
     assert {words: code for words, (code, _) in found.items() if code != 69} == {
         line.words: 1 if line.words == "services status" else 0
         for line in lines
-        if line.words.startswith((*needs_none, "services status"))
+        if line.words.startswith((*offline, "services logs", "services down", "services status"))
     }
 
 

@@ -31,11 +31,11 @@ def test_a_model_has_one_identity_under_every_python(monkeypatch: pytest.MonkeyP
 
 def test_a_model_made_with_a_later_pythons_letters_is_told_what_to_do() -> None:
     with pytest.raises(IdentityChanged) as error:
-        check_identity(_identity(unicode="15.0.0"), _identity())
+        check_identity(_identity(unicode="15.0.0"), _identity(), "mail.events")
     for said in ("Unicode 15.0.0", "Unicode 14.0.0", "that release and Python", "UNLEARN_TOPICS__EVENTS"):
         assert said in str(error.value)
 
 
 def test_other_differences_are_named_beside_the_letters() -> None:
     with pytest.raises(IdentityChanged, match="partitions, unicode changed"):
-        check_identity(_identity(unicode="15.0.0", partitions=99), _identity())
+        check_identity(_identity(unicode="15.0.0", partitions=99), _identity(), "mail.events")

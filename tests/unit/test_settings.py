@@ -37,7 +37,7 @@ def test_defaults_follow_the_model(environment: pytest.MonkeyPatch) -> None:
     assert settings.dead_letters_topic == "spam.dead-letters"
     assert settings.group_id == "unlearn-spam"
     assert settings.classes == ("ham", "spam")
-    assert settings.store.url == (Path(".services").absolute() / "store").as_uri()
+    assert settings.store.url == (settings.services_dir / "store").as_uri()
 
 
 def test_store_follows_services_dir(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -176,3 +176,19 @@ def test_client_options_carry_what_is_set(environment: pytest.MonkeyPatch) -> No
         "security_protocol": "PLAINTEXT",
         "sasl_plain_password": "hunter2",
     }
+
+
+def test_a_variable_names_the_file_and_an_argument_beats_it(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("UNLEARN_CONFIG", str(_file(tmp_path, 'model = "named"\n')))
+    other = tmp_path / "other.toml"
+    other.write_text('model = "given"\n')
+
+    assert load_settings().model == "named"
+    assert load_settings(other).model == "given"
+
+
+def test_a_named_file_that_is_missing_is_an_error(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("UNLEARN_CONFIG", str(tmp_path / "none.toml"))
+
+    with pytest.raises(SettingsError, match=r"none\.toml can't be read"):
+        load_settings()
