@@ -54,7 +54,7 @@ def stops(scene: Scene, words: str) -> None:
     assert scene.worker.owned == {}
     why = scene.worker.stopped[0]
     assert words in why
-    for help_ in ("unlearn resolve", "UNLEARN_MODEL", f"UNLEARN_TOPICS__EVENTS to {scene.settings.events_topic}"):
+    for help_ in ("unlearn resolve", "UNLEARN_MODEL", f"UNLEARN_TOPICS__EVENTS={scene.settings.events_topic}"):
         assert help_ in why
     assert (scene.stored().applied, len(scene.manifests()), scene.hidden()) == (before, said, hidden)
     reader = StatusReader(scene.settings, scene.log, scene.redis, scene.place.learner.forgets)
