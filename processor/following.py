@@ -52,10 +52,8 @@ class Follower:
         self._tail.close()
 
     def _results(self) -> Results:
-        settings = self._settings
-        return Results(
-            settings.model, clock=self._clock, date=self._ends.date, count=settings.partitions, ends=self._log_ends
-        )
+        # Without a count: manifests of partitions beyond the settings' tell that the settings are wrong.
+        return Results(self._settings.model, clock=self._clock, date=self._ends.date, ends=self._log_ends)
 
     def _check_topic(self, now: float) -> None:
         """A topic made again may have as many records as the old one: its offsets don't tell."""

@@ -51,7 +51,9 @@ class Appends(Protocol):
 class Stage:
     """A results topic, a store, and owners played by hand; monotonic time stands still unless moved."""
 
-    def __init__(self, folder: Path, learner: LearnerName, log: Appends | None = None, **changed: Any) -> None:
+    def __init__(
+        self, folder: Path, learner: LearnerName, log: Appends | None = None, events_partitions: int = 2, **changed: Any
+    ) -> None:
         self.folder = folder
         self.now = 1000.0
         self.settings = Settings(
@@ -69,7 +71,7 @@ class Stage:
         self.learner: Learner = learner_of(self.settings)
         self.identity = identity_hash(identity_of(self.settings, self.learner))
         self.log = MemoryLog()
-        self.log.create_topic("demo.events", 2)
+        self.log.create_topic("demo.events", events_partitions)
         self.log.create_topic("demo.results", 1)
         self._appends = log or self.log
         self.store = CountingStore(folder)

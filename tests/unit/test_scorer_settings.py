@@ -35,7 +35,12 @@ OTHERS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
-    stage = Stage(tmp_path, "naive-bayes")
+    return stage_of_two(tmp_path)
+
+
+def stage_of_two(folder: Path, **changed: Any) -> Stage:
+    """A model of two partitions, both published."""
+    stage = Stage(folder, "naive-bayes", **changed)
     stage.publish(0, 1, HAM)
     stage.publish(1, 1, SPAM)
     return stage
@@ -79,8 +84,9 @@ def test_a_scorer_of_fewer_partitions_names_those_beyond(stage: Stage) -> None:
     assert "UNLEARN_PARTITIONS is 1" in scorer.problems[1]
 
 
-def test_half_of_a_model_is_never_served_for_the_whole(stage: Stage) -> None:
+def test_half_of_a_model_is_never_served_for_the_whole(tmp_path: Path) -> None:
     # given an identity handed to the scorer, which doesn't depend on its number of partitions
+    stage = stage_of_two(tmp_path, events_partitions=3)
     stage.publish(2, 1, SPAM)
     scorer = stage.scorer()
     scorer.poll(0)
@@ -94,7 +100,8 @@ def test_half_of_a_model_is_never_served_for_the_whole(stage: Stage) -> None:
         assert error.value.left_out == (0, 1)
 
 
-def test_what_another_model_of_the_name_has_left_beyond_is_named_and_stops_nobody(stage: Stage) -> None:
+def test_what_another_model_of_the_name_has_left_beyond_is_named_and_stops_nobody(tmp_path: Path) -> None:
+    stage = stage_of_two(tmp_path, events_partitions=6)
     stage.publish(5, 1, SPAM, identity="2" * 64)
     scorer = stage.scorer()
 
