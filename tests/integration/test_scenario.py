@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from models import Rows, State, hash_texts
+from processor.events import Insert
 from processor.membership import ALONE, FOREVER, NO_TOMB, Entry, Pair, Subject, decode_entry, decode_subject
+from processor.parsing import parse
 from processor.reference import Replay
 from processor.reference_fold import Row, Slice
 from processor.routing import Digests, bucket_and_field, read_origin, tag_of
@@ -105,7 +107,7 @@ def test_memberships_in_redis_are_those_of_the_input(finished: Finished) -> None
             replayed, digests
         )
         buried = {(field, tag) for field, entry in held.items() for tag, pair in entry.pairs.items() if pair == Pair()}
-        assert buried <= dead_rows(replayed, digests)
+        assert buried <= dead_rows(replayed, digests) | late_rows(finished, partition, replayed, digests)
         subjects = subjects_held(finished.settings, partition)
         dead = {bucket_and_field(digests.subject(s))[1]: d for s, d in replayed.gone.items() if s is not None}
         assert {field: held.offset for field, held in subjects.items() if held.dead} == dead
@@ -129,6 +131,15 @@ def telling(item: tuple[bytes, Entry]) -> tuple[bytes, Entry]:
 def dead_rows(replayed: Replay, digests: Digests) -> set[tuple[bytes, bytes]]:
     """(field, tag) of every row that has died."""
     inserts = [row.insert for row in replayed.rows.values() if row.death is not None]
+    return {(bucket_and_field(digests.record(i.record_id))[1], tag_in(digests, i.subject_id)) for i in inserts}
+
+
+def late_rows(finished: Finished, partition: int, replayed: Replay, digests: Digests) -> set[tuple[bytes, bytes]]:
+    """(field, tag) of every insert whose subject was deleted, before it or after it."""
+    events = (parse(record.value) for record in finished.records[partition])
+    inserts = [
+        e for e in events if isinstance(e, Insert) and e.subject_id is not None and e.subject_id in replayed.gone
+    ]
     return {(bucket_and_field(digests.record(i.record_id))[1], tag_in(digests, i.subject_id)) for i in inserts}
 
 
