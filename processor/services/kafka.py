@@ -14,7 +14,7 @@ from processor.services.process import LocalProcess
 from processor.services.protocol import Say, wait_until
 from processor.settings import Settings
 
-START_WITHIN = 60.0
+START_WITHIN = 180.0
 
 
 class _Way(Protocol):

@@ -23,7 +23,7 @@ from processor.services.protocol import Say, wait_until
 from processor.settings import Settings
 from processor.state.redis import connect
 
-START_WITHIN = 60.0
+START_WITHIN = 180.0
 STOP_WITHIN = 10.0
 
 

@@ -46,7 +46,7 @@ POINTS = {
 CALM = 1 << 40
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_a_crash_at_any_call_changes_nothing(redis_url: str, learner: str, after: bool) -> None:
@@ -109,7 +109,7 @@ def test_every_kind_of_call_is_made(undisturbed: Ran) -> None:
     assert POINTS.keys() <= set(undisturbed.kinds + undisturbed.calls)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", POINTS)
 def test_a_process_killed_at_a_call_loses_and_repeats_nothing(
     killed: dict[str, Ran], undisturbed: Ran, kind: str

@@ -16,7 +16,7 @@ from processor.routing import Origin, home, origin_header
 from tests.faults.broker import OnKafka, crc32
 from tests.faults.rig import OwnKafka, during
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.faults.test_kafka_faults import stopped
 from tests.integration.processes import Ended, run
 from tests.integration.scene import at
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 
 @pytest.fixture

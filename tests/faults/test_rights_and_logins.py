@@ -17,7 +17,7 @@ from processor.settings import KafkaSettings
 from tests.faults.broker import OnKafka
 from tests.guarded import PASSWORD, USER, GuardedKafka
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(1800)
 Where = Callable[[GuardedKafka], dict[str, Any]]
 
 

@@ -17,7 +17,7 @@ from tests.faults.field import Field
 from tests.faults.past import OwnRedis
 from tests.integration.processes import Process, until
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 PARTITIONS = 2
 
 
@@ -108,7 +108,7 @@ def test_back_by_many_batches_while_events_come(aged: Field, own_redis: OwnRedis
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_back_by_a_minute_while_events_come(aged: Field, own_redis: OwnRedis, tmp_path: Path) -> None:
     go_back_far(aged, own_redis, tmp_path, rounds=20, pause=3.0)
 

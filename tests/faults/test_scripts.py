@@ -286,7 +286,7 @@ def _calls(client: Any, act: Any) -> int:
     return FOREVER - int(client.get(PROBE))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_a_worker_whose_scripts_raise_anywhere_ends_as_if_they_had_not(
     probed: Any, redis_url: str, learner: str

@@ -17,7 +17,7 @@ FIRST, LAST = 1, 1000
 """The long run is `make soak`."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_seeds_hold_and_take_every_path() -> None:
     found = CliRunner().invoke(cli, ["simulate", "--seeds", f"{FIRST}..{LAST}", "--json"])
 

@@ -12,7 +12,7 @@ from processor.log.kafka_reader import KafkaReader
 from processor.standstill import Standstill
 from tests.faults.broker import OnKafka
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture

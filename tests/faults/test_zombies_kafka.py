@@ -16,7 +16,7 @@ from tests.faults.field import Field
 from tests.faults.halting import halting, is_halted, wait_halted
 from tests.integration.processes import Process, until
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 DEAD = 35
 """A record that is deleted while the zombie is frozen with a state, a manifest or a file that holds it."""

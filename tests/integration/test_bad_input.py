@@ -21,7 +21,7 @@ from processor.topics import create, wanted
 from tests.conftest import MakeSettings
 from tests.integration.processes import Case, Process, run, run_each
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from processor.settings import Settings
 from tests.conftest import MakeSettings
 from tests.integration.processes import environment, until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(1800)
 
 HANG = """
 import importlib, sys, time

@@ -26,7 +26,7 @@ from tests.integration.scenario import PARTITIONS, SHARDS, TEXTS, Finished, Stoo
 from tests.integration.stream import BAD_INSERTS, CHUNKS, UNREADABLE, survivors
 from tests.integration.twin import states, twin_of
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 
 def test_every_process_ended_as_it_should(finished: Finished) -> None:

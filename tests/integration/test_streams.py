@@ -18,7 +18,7 @@ from processor.settings import Settings
 from tests.integration.processes import UNLEARN, Case, Ended, environment, run, run_each
 from tests.integration.scenario import settings_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 AT_ONCE = 3
 LINES = (

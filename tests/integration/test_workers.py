@@ -23,7 +23,7 @@ from tests.integration.processes import Process, until
 from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, settings_of, stood, views
 from tests.integration.stream import Message, make_stream
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 
 class Crew:

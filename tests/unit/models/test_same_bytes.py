@@ -20,7 +20,7 @@ HIDDEN = [f"-{name}{end}" for name in ("AVX", "AVX2", "FMA", "FMA4", "AVX512F") 
 LEARNED = 2 * 3 + 4 + 2 * 2
 """Digests: of counts, weights and scores; of PU; of both presets of the forest."""
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]  # compiles everything for another CPU
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]  # compiles everything for another CPU
 
 
 def run(script: str, **environment: str) -> dict[str, Any]:
