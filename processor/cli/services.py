@@ -79,14 +79,14 @@ def status(ctx: click.Context, names: tuple[str, ...]) -> int:
 
 
 @command.command()
-@click.option("--lines", default=40, show_default=True, help="Lines of each log.")
+@click.option("--lines", type=click.IntRange(min=1), default=40, show_default=True, help="Lines of each log.")
 @_NAMES
 @click.pass_context
 def logs(ctx: click.Context, names: tuple[str, ...], lines: int) -> None:
     """Show the end of the services' logs."""
     for service in _chosen(ctx, names):
         click.echo(f"== {service.name} {service.address}")
-        click.echo(service.log_end(lines))
+        click.echo(service.log_end(lines) or "(no log)")
 
 
 def _chosen(ctx: click.Context, names: tuple[str, ...]) -> list[Service]:

@@ -180,6 +180,7 @@ def _study(
     from study.show.plots import draw
     from study.show.report import report
 
+    out.mkdir(parents=True, exist_ok=True)  # one that can't be made is told before hours of measuring
     of = terms(problem, effort, seed)
     kept = Kept(out, of)
     if fresh:

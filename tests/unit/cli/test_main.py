@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -137,3 +138,22 @@ def test_a_wrong_setting_is_an_error_without_a_trace(
     environment.setenv("UNLEARN_MODLE", "x")
     assert _run("settings") == 64
     assert capsys.readouterr().err == "error: UNLEARN_MODLE: no such setting; did you mean UNLEARN_MODEL?\n"
+
+
+def test_a_folder_of_results_that_can_not_be_made_is_told_before_anything_is_measured(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def measure(*_: object) -> None:
+        raise AssertionError("it has begun to measure")
+
+    environment.setattr("processor.cli.study._measured", measure)
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out"
+
+    assert _run("study", "--data", "generated", "--rows", "100", "--out", str(out)) == 74
+    assert capsys.readouterr().err.endswith(f"error: {out}: Not a directory\n")
+
+
+def test_a_number_of_lines_below_one_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("services", "logs", "--lines", "0") == 2
+    assert "x>=1" in capsys.readouterr().err
