@@ -43,7 +43,7 @@ class Merger:
 
     def merge(self, results: Results, before: Mapping[int, Merged]) -> dict[int, Merged]:
         """What to serve from now on. A partition whose newest manifest is refused stays as it was."""
-        merged, problems = dict(before), {}
+        merged, problems = dict(before), self._not_believed(results)
         for partition in self._partitions:
             held = results.of(partition)
             if held.manifest is None:
@@ -67,6 +67,14 @@ class Merger:
             raise ArtefactInvalid(reason)
         states = self._loader.states(newest)
         return dated(Merged(newest, held.offset, states, vouched_at=None, newest_owner=False), held)
+
+    def _not_believed(self, results: Results) -> dict[int, str]:
+        """Why there is nothing at all of a partition, though something stands on the topic: the newest of it."""
+        return {
+            refusal.partition: f"what stands at {refusal.offset} is not believed: {refusal.reason}"
+            for refusal in results.refused.values()
+            if refusal.partition in self._partitions and results.of(refusal.partition).manifest is None
+        }
 
     def _too_many(self, manifests: list[Manifest]) -> dict[int, str]:
         count = len(self._partitions)

@@ -434,6 +434,18 @@ def test_a_foreign_manifest_is_refused(settled: tuple[Stage, Scorer], changed: d
     assert stage.store.fetched == before
 
 
+def test_what_is_not_believed_is_the_reason_where_nothing_else_is_there(bayes: Stage) -> None:
+    bayes.log.append("demo.results", 0, b"demo/0", b"no manifest", ())
+    bayes.publish(1, 1, SPAM)
+    scorer = bayes.scorer()
+
+    scorer.poll(0)
+
+    assert scorer.problems == {0: "what stands at 0 is not believed: it is no manifest"}
+    with pytest.raises(NotEnough, match=r"0 \(what stands at 0 is not believed: it is no manifest\)"):
+        scorer.scores(PROBE)
+
+
 def test_an_identity_that_was_given_binds_the_first_manifest_too(bayes: Stage) -> None:
     scorer = bayes.scorer(identity="2" * 64)
     bayes.publish(0, 1, HAM)
