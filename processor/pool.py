@@ -16,6 +16,7 @@ from typing import ClassVar, NamedTuple
 from models.learner import Learner
 from processor.grown import Grown
 from processor.jobs import Job, Trained
+from processor.marker import Guarded, Marker
 from processor.settings import Settings
 from processor.store import Store, open_store
 from processor.train import run
@@ -24,11 +25,20 @@ __all__ = ["InlineTrainers", "LearnerSpec", "PoolTrainers"]
 
 
 class LearnerSpec(NamedTuple):
-    """What a trainer process needs: the learner, and the way to the same store."""
+    """What a trainer process needs: the learner, and the way to the same store, with the marker it must bear."""
 
     learner: Learner
     store_url: str
     model: str
+    marker: Marker | None
+
+    def store(self) -> Store:
+        store = open_store(self.store_url, self.model)
+        if self.marker is None:
+            return store
+        guarded = Guarded(store)
+        guarded.bind(self.marker)
+        return guarded
 
 
 class InlineTrainers:
@@ -59,9 +69,9 @@ class InlineTrainers:
 class PoolTrainers:
     """A pool of spawned processes. A broken pool is made anew; its jobs fail, and are scheduled again."""
 
-    def __init__(self, settings: Settings, learner: Learner) -> None:
+    def __init__(self, settings: Settings, learner: Learner, marker: Marker | None = None) -> None:
         self._size = settings.trainers
-        self._spec = LearnerSpec(learner, settings.store.url, settings.model)
+        self._spec = LearnerSpec(learner, settings.store.url, settings.model, marker)
         self._seats: dict[Future[Trained], int] = {}
         self._pool = self._make()
 
@@ -130,7 +140,7 @@ def _start(spec: LearnerSpec, parent: int, finished: Array[c_int64]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     _Process.learner = spec.learner
-    _Process.store = open_store(spec.store_url, spec.model)
+    _Process.store = spec.store()
     _Process.finished = finished
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 
 import redis
 
-from processor.errors import LogRefused, Refused, TopicMissing
+from processor.binding import Binding
+from processor.errors import LogRefused, LogUnavailable, Refused, TopicMissing
 from processor.identity import check_identity
 from processor.log.protocol import Log
+from processor.marker import Guarded
+from processor.proof import Prover
+from processor.results import Results
 from processor.settings import Settings
 from processor.state.fitness import look, redis_problems
 from processor.state.redis import PartitionState
 from processor.state.refusals import place_of
 from processor.view import View
 
-__all__ = ["check_all", "check_kept", "check_redis", "check_topics"]
+__all__ = ["bind_store", "check_all", "check_kept", "check_redis", "check_topics"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +36,27 @@ def check_all(
         stored = View(state_of(partition).load()).meta.get("identity")
         if stored is not None:
             check_identity(stored, identity, settings.events_topic)
+
+
+def bind_store(
+    settings: Settings,
+    log: Log,
+    store: Guarded,
+    state_of: Callable[[int], PartitionState],
+    identity: str,
+    *,
+    rebuild: bool,
+) -> None:
+    """See that the store is the model's own, or becomes it if the model is new. Raises as `Binding.bind` does."""
+
+    def results() -> Results:
+        found = Results(settings.model, count=settings.partitions, holds=Prover(settings.secret_bytes).holds)
+        with closing(log.tail(settings.results_topic)) as tail:
+            if not found.follow(tail, settings.kafka.request_timeout):
+                raise LogUnavailable(f"{settings.results_topic} can't be read to its end")
+        return found
+
+    Binding(settings, log, store, state_of, identity, rebuild=rebuild).bind(results)
 
 
 def check_topics(settings: Settings, log: Log) -> None:

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from models.learner import Learner
+from processor.binding import guarded
 from processor.drain import Drain
 from processor.identity import identity_of
 from processor.learners import learner_of
 from processor.log.protocol import Log
+from processor.marker import Guarded
 from processor.pool import InlineTrainers, PoolTrainers
-from processor.preflight import check_all
+from processor.preflight import bind_store, check_all
 from processor.settings import Settings
 from processor.standstill import Standstill
 from processor.state.redis import connect, states
-from processor.store import Store, open_store
+from processor.store import open_store
 from processor.worker import Worker
 
 __all__ = ["drain", "make_worker", "run", "states"]
@@ -31,11 +33,13 @@ _LOOK_EVERY = 0.3
 def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Iterator[Worker]:
     """A worker on the services that the settings name, checked before it consumes anything.
 
-    Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable.
+    Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable, StoreUnavailable.
     """
     client = connect(settings.redis.url.get_secret_value())
-    learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
-    check_all(settings, log, client, states(client, settings.model), identity_of(settings, learner))
+    learner, store = learner_of(settings), guarded(open_store(settings.store.url, settings.model))
+    state_of, identity = states(client, settings.model), identity_of(settings, learner)
+    check_all(settings, log, client, state_of, identity)
+    bind_store(settings, log, store, state_of, identity, rebuild=rebuild)
     worker = Worker(settings, log, client, store, learner, _trainers(settings, learner, store), rebuild=rebuild)
     # Long-lived objects out of the collector's way: its passes cost several us an event otherwise.
     gc.freeze()
@@ -82,5 +86,5 @@ def _watch(worker: Worker, still: Standstill) -> None:
         worker.read_anew(stuck)
 
 
-def _trainers(settings: Settings, learner: Learner, store: Store) -> InlineTrainers | PoolTrainers:
-    return PoolTrainers(settings, learner) if settings.trainers else InlineTrainers(learner, store)
+def _trainers(settings: Settings, learner: Learner, store: Guarded) -> InlineTrainers | PoolTrainers:
+    return PoolTrainers(settings, learner, store.bound) if settings.trainers else InlineTrainers(learner, store)

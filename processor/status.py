@@ -11,9 +11,10 @@ from typing import Any, Literal
 import redis
 
 from processor.belief import Refusal
+from processor.binding import stranger
 from processor.compose import entries
 from processor.dues import letters_by_reason
-from processor.errors import LogUnavailable
+from processor.errors import LogUnavailable, StoreUnavailable
 from processor.identity import is_secret_of
 from processor.log.protocol import Log, Record
 from processor.log_ends import ends_of
@@ -26,6 +27,7 @@ from processor.settings import Settings
 from processor.state.fitness import look, redis_problems, redis_shortages
 from processor.state.glance import glance
 from processor.state.keys import VIEW_HASHES, Keys
+from processor.store import open_store
 from processor.view import View
 
 __all__ = ["Deletions", "PartitionStatus", "ShardStatus", "Status", "StatusReader"]
@@ -141,6 +143,8 @@ class Status:
     refused: tuple[Refusal, ...] = ()
     """Records on the results topic that are not believed, the newest of them; `refused_count` counts all."""
     refused_count: int = 0
+    store: tuple[str, ...] = ()
+    """Why a worker that starts here with these settings would refuse the store."""
 
     @property
     def records(self) -> int:
@@ -186,6 +190,7 @@ class Status:
             "unresolved_deletions": self.unresolved,
             "version": self.version,
             "redis": list(self.redis),
+            "store": list(self.store),
             "dead_letters": self.dead_letters,
             "passed_over": self.passed_over,
             "refused_updates": self.refused_updates,
@@ -245,6 +250,7 @@ class StatusReader:
             self._redis(),
             refused=tuple(self._results.refused.values()),
             refused_count=self._results.refused_count,
+            store=self._store(),
         )
 
     def close(self) -> None:
@@ -253,6 +259,17 @@ class StatusReader:
     def _holds(self, manifest: Manifest) -> bool | None:
         """Whoever looks may have no secret, or another: then no proof tells anything."""
         return self._prover.holds(manifest) if self._prover else None
+
+    def _store(self) -> tuple[str, ...]:
+        """As it is on this machine, which need not be one that works."""
+        settings = self._settings
+        named = glance(self._client, [("GET", Keys(settings.model, 0).of("store"))])[0]
+        try:
+            store = open_store(settings.store.url, settings.model)
+            strange = stranger(settings, store, named.decode() if named else None)
+        except StoreUnavailable as error:
+            strange = str(error)
+        return (strange,) if strange else ()
 
     def _redis(self) -> tuple[str, ...]:
         facts = look(self._client)

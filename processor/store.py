@@ -7,9 +7,11 @@ a temporary name, synced, renamed, its folder synced.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import secrets
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ from processor.regular_file import NotThatFile, create_file, read_file
 __all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "is_whole", "newest_files", "open_store", "read_name"]
 
 _TEMPORARY = ".part"
+_MARKER = "marker.json"
 _NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-9a-f]{16}")
 
 
@@ -34,12 +37,20 @@ class Store(Protocol):
 
     def __hash__(self) -> int: ...
 
+    def marker(self) -> bytes | None:
+        """What `mark` wrote; None where there is none, because there is no store either."""
+        ...
+
+    def mark(self, data: bytes) -> bytes:
+        """Make the store, and mark it unless it is marked. Returns the mark that stands; no other name leads to it."""
+        ...
+
     def put(self, name: str, data: bytes) -> None: ...
 
     def get(self, name: str, size: int | None = None) -> bytes: ...
 
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        """(name, age in seconds) of everything below a folder."""
+        """(name, age in seconds) of everything below a folder, but for the marker."""
         ...
 
     def delete(self, name: str) -> None: ...
@@ -106,6 +117,34 @@ class FolderStore:
         self._root = root
         self._tightened = False
 
+    def marker(self) -> bytes | None:
+        try:
+            return read_file(self._root, (_MARKER,))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except NotThatFile as error:
+            raise StoreUnavailable(f"the store's marker {error}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't read its marker: {error.strerror}") from error
+
+    def mark(self, data: bytes) -> bytes:
+        path = self._root / _MARKER
+        # Of several that mark it at once one succeeds, and its marker is whole.
+        temporary = path.with_name(f"{_MARKER}.{secrets.token_hex(8)}{_TEMPORARY}")
+        try:
+            _make_folder(self._root)
+            self._tighten()
+            try:
+                _write_synced(temporary, data)
+                with contextlib.suppress(FileExistsError):
+                    path.hardlink_to(temporary)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(self._root)
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't be marked: {error.strerror}") from error
+        return self.marker() or b""
+
     def put(self, name: str, data: bytes) -> None:
         path = self._path(name)
         temporary = path.with_name(path.name + _TEMPORARY)
@@ -139,7 +178,7 @@ class FolderStore:
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
         for path in sorted((self._root / prefix).rglob("*")):
             try:
-                if path.is_file():
+                if path.is_file() and path.name != _MARKER:
                     yield str(path.relative_to(self._root)), time.time() - path.stat().st_mtime
             except FileNotFoundError:
                 continue

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from models import digest
 from models.learner import Learner
-from processor.errors import ArtefactInvalid, LogUnavailable, StateInvalid, StateMissing, StoreUnavailable
+from processor.binding import stranger
+from processor.errors import ArtefactInvalid, LogUnavailable, Refused, StateInvalid, StateMissing, StoreUnavailable
 from processor.identity import check_identity, identity_hash, identity_of
 from processor.jobs import Job, Part
 from processor.lineage import EMPTY
@@ -37,7 +38,8 @@ def verify_store(
 ) -> Report:
     """Compare each shard's newest published digest and lineage.
 
-    Raises Refused where the events topic has fewer partitions than the model, IdentityChanged, Unavailable errors.
+    Raises Refused where the events topic has fewer partitions than the model or the store is not the model's,
+    IdentityChanged, Unavailable errors.
     """
     return _Verifier(settings, log, state_of, store, learner).report(progress or (lambda *_: None))
 
@@ -56,6 +58,9 @@ class _Verifier:
         self.identity = identity_of(settings, learner)
 
     def report(self, progress: Progress) -> Report:
+        strange = stranger(self.settings, self.store, self.state_of(0).store())
+        if strange:
+            raise Refused(f"the store {strange}. Mount it here, or set UNLEARN_STORE__URL to where it is")
         results = self._results()
         bounds = bounds_of(self.log, self.settings.events_topic, self.settings.partitions)
         verdicts: list[ShardVerdict] = []
@@ -159,6 +164,12 @@ class _ReadOnly:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    def marker(self) -> bytes | None:
+        return self._store.marker()
+
+    def mark(self, data: bytes) -> bytes:
+        return self._store.marker() or b""
 
     def get(self, name: str, size: int | None = None) -> bytes:
         return self._store.get(name, size)

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 import redis
 
 from models.learner import Learner
+from processor.binding import Binding, guarded
 from processor.continuity import diverged
 from processor.dues import letters_by_reason
 from processor.errors import (
@@ -32,6 +33,7 @@ from processor.errors import (
     StateUnavailable,
     StoreUnavailable,
 )
+from processor.identity import identity_of
 from processor.inspection import Inspector
 from processor.log.protocol import Batch, Log, Polled, Unreadable
 from processor.log_ends import ends_of
@@ -93,6 +95,8 @@ class Worker:
             holds=Prover(settings.secret_bytes).holds,
             ends=ends_of(log, settings.events_topic, settings.partitions),
         )
+        store = guarded(store)
+        self._binding = Binding(settings, log, store, self._state_of, identity_of(settings, learner), rebuild=rebuild)
         steps = make_steps(
             settings, learner, log, self._producer, self._state_of, store, self._io, trainers, rebuild, clock
         )
@@ -220,12 +224,13 @@ class Worker:
             try:
                 if not self.results.follow(self._tail):
                     return False
+                self._binding.bind(lambda: self.results)
                 self.owned[partition] = self._claimer.claim(partition, self.results.of(partition))
             except Refused as error:
                 self._numbers[partition] = number
                 self._stop(partition, str(error))
                 return False
-            except (StateUnavailable, LogUnavailable, Fenced, RolledBack) as error:
+            except (StateUnavailable, LogUnavailable, StoreUnavailable, Fenced, RolledBack) as error:
                 _log.warning("partition %d can't be claimed yet: %s", partition, error)
                 self._claim_at[partition] = self._clock() + _CLAIM_RETRY
                 return False

@@ -9,7 +9,8 @@ import click
 
 from processor.cli import context
 from processor.cli.command import Command
-from processor.errors import AnswerInvalid, InputInvalid
+from processor.cli.connect import open_store
+from processor.errors import AnswerInvalid, InputInvalid, NotEnough, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,13 +56,31 @@ def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as
     settings = context.settings(ctx)
     context.tell_earlier(settings)
     with Scorer.connect(settings) as scorer:
-        served = scorer.once(wait)
+        try:
+            served = scorer.once(wait)
+        except NotEnough as error:
+            raise NotEnough("; ".join([str(error), *_store_trouble(scorer, settings)]), error.left_out) from error
         _tell_left_out(scorer, served)
+        for trouble in _store_trouble(scorer, settings) if served.left_out else ():
+            click.echo(trouble, err=True)
     if not as_json:
         click.echo(_head(served))
     for inputs, answer in _answers(source, form, settings, served):
         for given, line in zip(inputs, _json_lines(answer) if as_json else _lines(answer), strict=True):
             click.echo(line if as_json else f"{line}  {_shown(given)}")
+
+
+def _store_trouble(scorer: Scorer, settings: Settings) -> list[str]:
+    """Where manifests can't be used because the store isn't the model's, that is said."""
+    from processor.marker import unlike
+
+    if not scorer.problems:
+        return []
+    try:
+        trouble = unlike(open_store(settings), settings.model)
+    except StoreUnavailable as error:
+        trouble = str(error)
+    return [f"{trouble} (UNLEARN_STORE__URL is {settings.store.url})"] if trouble else []
 
 
 def _answers(source: BinaryIO, form: Form, settings: Settings, served: Served) -> Iterator[tuple[list[Input], Answer]]:

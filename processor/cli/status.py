@@ -200,6 +200,8 @@ def _stops(status: Status) -> Iterator[Text]:
         )
     if status.refused_count > _REFUSED:
         yield Text(f"{status.refused_count:,} records of the results topic are not believed", style="bold yellow")
+    for problem in status.store:
+        yield Text(f"store: {problem}", style="bold red")
     for problem in status.redis:
         yield Text(f"Redis: {problem}", style="bold red")
 

@@ -55,6 +55,7 @@ def stillness(seed: int = 0) -> Iterator[None]:
         for module in ("state.redis", "publish", "train", "training", "results", "sweep"):
             stack.enter_context(patch(f"processor.{module}.time", still))
         stack.enter_context(patch("processor.claim.secrets", _Nonces(seed)))
+        stack.enter_context(patch("processor.binding.secrets", _Nonces(seed)))
         stack.enter_context(patch("processor.sweep._CHUNK", 2))
         stack.enter_context(patch("processor.state.memberships._MOST_PAIRS", 1))
         yield

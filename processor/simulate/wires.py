@@ -135,6 +135,14 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], float], fuse: Fuse) -> None:
         self.files: dict[str, tuple[bytes, float]] = {}
         self._clock, self._fuse = clock, fuse
+        self._marker: bytes | None = None
+
+    def marker(self) -> bytes | None:
+        return self._marker
+
+    def mark(self, data: bytes) -> bytes:
+        self._marker = self._marker or data
+        return self._marker
 
     def put(self, name: str, data: bytes) -> None:
         if self.files.get(name, (data,))[0] != data:

@@ -102,6 +102,18 @@ class PartitionState:
         with contextlib.suppress(redis.RedisError):
             self._redis.set(self.keys.of("trouble"), why, ex=_TROUBLE_LASTS)
 
+    def store(self) -> str | None:
+        """The id of the model's store, which partition 0 keeps; None if none was named. Raises StateUnavailable."""
+        with told(self._redis):
+            found = self._redis.get(self.keys.of("store"))
+        return found.decode() if isinstance(found, bytes) else None
+
+    def name_store(self, store_id: str) -> str | None:
+        """Name the model's store unless one is named. Returns the id that stands. Raises StateUnavailable."""
+        with told(self._redis):
+            self._redis.set(self.keys.of("store"), store_id, nx=True)
+        return self.store()
+
     def rewrite_aof(self) -> bool:
         """Have Redis write its append-only file anew, without what was deleted. Whether it will."""
         try:

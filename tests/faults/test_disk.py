@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from processor.marker import Guarded
 from processor.store import FolderStore
 from tests.faults.rig import Sick
 
@@ -63,7 +64,9 @@ def files(store: FolderStore) -> set[str]:
 
 
 def store_of(sick: Sick) -> FolderStore:
-    store = sick.worker._sealer._store
+    guarded = sick.worker._sealer._store
+    assert isinstance(guarded, Guarded)
+    store = guarded.store
     assert isinstance(store, FolderStore)
     return store
 

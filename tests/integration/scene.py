@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from processor.binding import guarded
 from processor.identity import identity_of
 from processor.learners import learner_of
 from processor.log.memory import MemoryLog
@@ -55,7 +56,7 @@ class Scene:
         self.worker = self.make_worker()
 
     def make_worker(self) -> Worker:
-        store = open_store(self.settings.store.url, self.settings.model)
+        store = guarded(open_store(self.settings.store.url, self.settings.model))
         trainers = InlineTrainers(self.learner, store)
         return Worker(self.settings, self.log, self.client, store, self.learner, trainers)
 

@@ -265,6 +265,7 @@ def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliR
         "unresolved_deletions",
         "version",
         "redis",
+        "store",
         "dead_letters",
         "passed_over",
         "refused_updates",

@@ -114,6 +114,7 @@ def test_totals_are_sums_over_the_partitions() -> None:
         "unresolved_deletions": 5,
         "version": 4,
         "redis": [],
+        "store": [],
         "dead_letters": {"one": 2, "other": 2},
         "passed_over": {},
         "refused_updates": 1,
