@@ -66,7 +66,8 @@ def _send(client: redis.Redis, ops: Iterator[Any], size: int = 5000) -> None:
 
 
 def _weighed(client: redis.Redis, pattern: str, rng: random.Random) -> tuple[float, int]:
-    keys = list(client.scan_iter(match=pattern, count=5000))
+    # A scan's order depends on the size of the server's whole table, and a key can come twice.
+    keys = sorted(set(client.scan_iter(match=pattern, count=5000)))
     if not keys:
         return 0.0, 0
     sample = rng.sample(keys, min(_SAMPLES, len(keys)))

@@ -33,7 +33,8 @@ def fork(case: dict[str, Any], number: int, point: Point | None, arguments: list
         environment = case["environment"] | ({"UNLEARN_KAFKA__GROUP_ID": f"again{number}"} if number else {})
         Calls(point, signal.SIGKILL, f"{case['journal']}.{number}").watch_all()
         err = f"{case['err']}.{number}"
-        run({"arguments": arguments, "out": err + ".out", "err": err, "environment": environment})
+        out = {"input": os.devnull, "out": err + ".out", "err": err, "streams": ""}
+        run({"arguments": arguments, "environment": environment, **out})
     return pid
 
 

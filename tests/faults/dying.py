@@ -149,7 +149,8 @@ def _ran(log: KafkaLog, settings: Settings, folder: Path, codes: list[int]) -> R
     client: Any = redis.Redis.from_url(settings.redis.url.get_secret_value())
     try:
         members = sum(int(client.hlen(key)) for key in _keys(client, settings.model, "r:*"))
-        client.delete(*_keys(client, settings.model, "*"))
+        for key in _keys(client, settings.model, "*"):
+            client.delete(key)
     finally:
         client.close()
     errors = "\n".join(path.read_text()[-1500:] for path in sorted(folder.glob("err*")))

@@ -86,6 +86,8 @@ def test_a_forked_process_has_a_scorer_of_its_own(make_settings: MakeSettings, t
     with closing(KafkaLog(given.kafka)) as log, closing(log.producer()) as producer:
         create(log, given)
         changed = {name: getattr(given, name) for name in given.model_fields_set}
+        for sent in [producer.send(given.events_topic, n % 2, None, b'{"type":"seal"}') for n in range(40)]:
+            sent.result(30)  # the log holds what the manifests say was applied
         stage = Stage(tmp_path / "store" / given.model, "naive-bayes", Sent(producer), **changed)
         for partition, rows in enumerate((HAM, SPAM)):
             stage.publish(partition, 1, rows)

@@ -121,13 +121,16 @@ class Stage:
         return Manifest(**(values | changed))
 
     def send(self, manifest: Manifest) -> int:
-        """Once the log holds what it has applied."""
-        bounds = self.log.bounds(self.settings.events_topic)
-        if manifest.partition in bounds:
-            lacks = manifest.applied - bounds[manifest.partition][1]
-            self.log.gap(self.settings.events_topic, manifest.partition, max(0, lacks))
+        if self._appends is self.log:
+            self._fill(manifest.partition, manifest.applied)
         key = manifest_key(self.settings.model, manifest.partition)
         return self._appends.append(self.settings.results_topic, 0, key, manifest.encode(), ())
+
+    def _fill(self, partition: int, applied: int) -> None:
+        """A manifest that has applied more than the log holds is not believed."""
+        bounds = self.log.bounds(self.settings.events_topic)
+        if partition in bounds:
+            self.log.gap(self.settings.events_topic, partition, max(0, applied - bounds[partition][1]))
 
     def publish(
         self,
