@@ -87,8 +87,8 @@ IN_EACH_RUN = {
     "processor.log.kafka:KafkaLog.producer",
     "processor.drain:Drain.step",
 }
-"""One of each way to hang: in the client of Kafka, in that of Redis, in the disk, at the start, at the end, in each kind
-of command. The others end by the same code; `make soak` runs them."""
+"""One of each way to hang: in the client of Kafka, of Redis, in the disk, at the start, at the end, in a command.
+The others end by the same code; `make soak` runs them."""
 
 
 def marks(step: str) -> tuple[pytest.MarkDecorator, ...]:
