@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format readme lock bench up status logs down clean
+.PHONY: help setup demo test soak check format tables lock bench up status logs down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,12 +37,12 @@ format: $(STAMP) ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure everything beside its peers (about an hour), figures in bench/out and README.md
+bench: $(STAMP) ## measure everything beside its peers (about an hour), figures in bench/out and docs/figures.md
 	@mkdir -p bench/out
 	for name in text naive-bayes linear checkpoints forest ingest; do \
 	  $(BIN)/python -m bench $$name --json bench/out/$$name.json || exit 1; \
 	done
-	$(BIN)/python -m bench.readme
+	$(BIN)/python -m bench.figures_page
 
 up: $(STAMP) ## start local Kafka and Redis
 	$(BIN)/unlearn services up
@@ -56,8 +56,8 @@ logs: $(STAMP) ## show the end of the services' logs
 down: $(STAMP) ## stop local Kafka and Redis
 	$(BIN)/unlearn services down
 
-readme: $(STAMP) ## write the generated tables into README.md
-	PYTHONPATH=. $(BIN)/python docs/readme_tables.py
+tables: $(STAMP) ## write the generated tables into docs
+	PYTHONPATH=. $(BIN)/python docs/tables.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,4 +1,4 @@
-"""What each exit code means: one table for the help texts, the README and the tests."""
+"""What each exit code means: one table for the help texts, docs/commands.md and the tests."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 @click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object by name.")
-@click.option("--markdown", is_flag=True, help="The table of all settings and defaults, for the README.")
+@click.option("--markdown", is_flag=True, help="The table of all settings and defaults, for docs/settings.md.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, markdown: bool) -> None:
     """Show the settings in force, and where each came from.

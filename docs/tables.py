@@ -1,8 +1,8 @@
-"""Writes the generated tables into README.md between their markers: `python docs/readme_tables.py`."""
+"""Writes the generated tables into the pages, between their markers: `python docs/tables.py`."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -11,16 +11,20 @@ from click.testing import CliRunner
 from processor.cli.exits import COMMON, OF_COMMANDS
 from processor.cli.main import COMMANDS, cli
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
 
 
-def with_tables(text: str) -> str:
-    """The README's text with every generated table as it is now."""
-    settings = CliRunner().invoke(cli, ["settings", "--markdown"], catch_exceptions=False).stdout.strip()
-    for name, table in (("settings", settings), ("commands", _commands()), ("exit codes", _common())):
-        before, mark, rest = text.partition(f"<!-- {name} -->\n")
-        text = f"{before}{mark}{table}\n{rest[rest.index(f'<!-- /{name} -->') :]}"
+def with_tables(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """A page's text with these tables as they are now. Raises ValueError where a marker is missing."""
+    for name, table in tables.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        start = text.index(begin) + len(begin)
+        text = f"{text[:start]}{table()}\n{text[text.index(end, start) :]}"
     return text
+
+
+def _settings() -> str:
+    return CliRunner().invoke(cli, ["settings", "--markdown"], catch_exceptions=False).stdout.strip()
 
 
 def _commands() -> str:
@@ -52,6 +56,14 @@ def _common() -> str:
     return "\n".join(["| exit code | meaning |", "|---:|---|", *rows])
 
 
+PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "docs/settings.md": {"settings": _settings},
+    "docs/commands.md": {"commands": _commands, "exit codes": _common},
+}
+"""Page -> what makes each of its tables, by the name in the markers."""
+
+
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text()))
-    sys.exit(0)
+    for name, tables in PAGES.items():
+        page = ROOT / name
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")

@@ -1,10 +1,10 @@
-"""The README's table of figures says what was measured, and no more."""
+"""The table in docs/figures.md says what was measured, and no more."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bench.readme import table, with_table
+from bench.figures_page import table, with_table
 
 
 def figure(**changed: Any) -> dict[str, Any]:

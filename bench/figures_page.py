@@ -1,4 +1,4 @@
-"""`python -m bench.readme`: the figures of `bench/out/*.json` as the README's table, with their date and machine."""
+"""`python -m bench.figures_page`: the figures of `bench/out/*.json` as a table of docs/figures.md, with their date."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = ["main", "table", "with_table"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _OUT = _ROOT / "bench" / "out"
+_PAGE = _ROOT / "docs" / "figures.md"
 _ORDER = ("linear", "naive-bayes", "forest", "text", "checkpoints", "ingest")
 
 
@@ -39,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in found]
     day = datetime.fromtimestamp(max(path.stat().st_mtime for path in found), UTC).date()
-    readme = _ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text(), f"{_where(reports, day.isoformat())}\n\n{table(reports)}"))
+    said = f"{_where(reports, day.isoformat())}\n\n{table(reports)}"
+    _PAGE.write_text(with_table(_PAGE.read_text(encoding="utf-8"), said), encoding="utf-8")
     return 0
 
 
