@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,8 +15,9 @@ from processor.report import Report
 from processor.results import Results
 from processor.running import states
 from processor.scorer import Scorer
-from processor.store import open_store
+from processor.store import FolderStore, open_store
 from processor.verify import verify_store
+from processor.verify_log import subject_of, verify_log
 from tests.integration.scene import Scene, at
 
 
@@ -87,6 +89,72 @@ def test_an_entry_that_no_scorer_would_take_is_different(given: Scene, change: C
     with given_scorer(given) as scorer:
         scorer.poll(0)
         assert list(scorer.problems) == [0]
+
+
+class Untouchable(FolderStore):
+    """Fails the test that writes to it."""
+
+    def put(self, name: str, data: bytes) -> NoReturn:
+        pytest.fail(f"{name} was written")
+
+    def delete(self, name: str) -> NoReturn:
+        pytest.fail(f"{name} was deleted")
+
+    def mark(self, data: bytes) -> NoReturn:
+        pytest.fail("the store was marked")
+
+
+def folder_of(scene: Scene) -> Path:
+    return Path(scene.settings.store.url.removeprefix("file://")) / scene.settings.model
+
+
+def found_in(folder: Path) -> dict[str, tuple[object, ...]]:
+    """All that is in a folder, and when it was written; a file that came and went has changed its folder's time."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in [folder, *folder.rglob("*")]:
+        told = path.stat()
+        data = path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(folder))] = (told.st_ino, told.st_mode, told.st_mtime_ns, told.st_ctime_ns, data)
+    return found
+
+
+def store_names(scene: Scene) -> list[str]:
+    return [name for name, _ in FolderStore(folder_of(scene)).names("0/0")]
+
+
+def spoil(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+HARMS: dict[str, tuple[Callable[[Path], None], str, int]] = {
+    "nothing": (lambda _: None, "state", 0),
+    "a state is missing": (Path.unlink, "state", 1),
+    "a state is spoilt": (spoil, "state", 1),
+    "a slice is missing": (Path.unlink, "slice", 3),
+    "a slice is spoilt": (spoil, "slice", 3),
+}
+
+
+@pytest.mark.parametrize(("harm", "kind", "code"), HARMS.values(), ids=HARMS)
+def test_verifying_writes_nothing_to_the_store(
+    given: Scene, harm: Callable[[Path], None], kind: str, code: int
+) -> None:
+    # given a store that is whole, or not
+    folder = folder_of(given)
+    slice_file = next(name for name in store_names(given) if "/slice/" in name)
+    harm(folder / {"state": newest(given, 0).shards[0].file, "slice": slice_file}[kind])
+    before = found_in(folder)
+    assert before
+
+    # when all is verified from it, and from the log
+    settings, state_of = given.settings, states(given.client, given.settings.model)
+    from_store = verify_store(settings, given.log, state_of, Untouchable(folder), given.learner)
+    from_log = verify_log(given.log, subject_of(settings))
+
+    # then it is as it was, whatever was found
+    assert (from_store.exit_code, from_log.exit_code) == (code, 0)
+    assert found_in(folder) == before
 
 
 def given_scorer(scene: Scene) -> Scorer:
