@@ -135,6 +135,36 @@ def test_an_entry_waits_for_the_last_acknowledgement(site: Site) -> None:
     assert not owned.sending
 
 
+def committed(site: Site, partition: int) -> int:
+    """The offset that the group is said to have come to."""
+    return site.log.committed[site.settings.events_topic, site.settings.group_id][partition]
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["it goes on", "it leaves"])
+def test_nothing_is_committed_to_kafka_beyond_what_the_outbox_holds(site: Site, leaving: bool) -> None:
+    # given a deletion whose copies aren't acknowledged, and more that was applied after it
+    producer, owned, offset = begun(site)
+    applied = site.send(delete("r0")) + 1
+    site.wait(3.0)
+    assert owned.view.applied == applied > offset + 1
+
+    # when time passes, or the worker leaves
+    if leaving:
+        left = site.workers.pop()
+        left.close()
+        left._state_of(0)._redis.close()
+    else:
+        site.wait(3.0)
+
+    # then the group has not come past the deletion, until all of it is settled
+    assert committed(site, owned.partition) <= offset
+    if not leaving:
+        producer.acknowledge()
+        site.wait(3.0)
+        assert not owned.view.outbox
+        assert committed(site, owned.partition) == owned.view.applied
+
+
 def test_what_a_dead_worker_had_in_hand_is_sent_again(site: Site) -> None:
     begun(site)
 
