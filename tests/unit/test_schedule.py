@@ -56,6 +56,28 @@ def test_slices_without_a_file_or_not_registered_are_passed_over(forgets: bool) 
     assert orders(view, 1, forgets) == [Order(0, None, (20,), ())]
 
 
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_job_ends_after_its_limit_of_rows_and_the_next_one_learns_the_rest(
+    monkeypatch: pytest.MonkeyPatch, forgets: bool
+) -> None:
+    monkeypatch.setattr("processor.schedule._JOB_ROWS", 20)
+    slices = {end: Slice(1, 10, -1, "file", 10) for end in (10, 20, 30, 40, 50)}
+
+    assert orders(view_of(slices, {}), 1, forgets) == [Order(0, None, (10, 20), ())]
+    assert orders(view_of(slices, {20: 50}), 1, forgets) == [Order(0, (20, State(50, "20", "")), (30, 40), ())]
+    assert orders(view_of(slices, {40: 50}), 1, forgets) == [Order(0, (40, State(50, "40", "")), (50,), ())]
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_slice_of_more_rows_than_a_jobs_limit_is_a_job_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, forgets: bool
+) -> None:
+    monkeypatch.setattr("processor.schedule._JOB_ROWS", 20)
+    slices = {end: Slice(1, 50, -1, "file", 50) for end in (10, 20)}
+
+    assert [order.learn for order in orders(view_of(slices, {}), 1, forgets)] == [(10,)]
+
+
 def test_a_fold_starts_from_the_newest_state_left() -> None:
     view = view_of({10: filed(), 20: filed(40), 30: filed()}, {10: 30}, hit=41)
 
