@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,7 @@ from processor.manifest import Manifest, Receipt, read_manifest
 from processor.routing import home
 from processor.running import states
 from processor.scorer import Scorer
+from processor.serving import Merged
 from processor.settings import Settings
 from processor.state.redis import Token, connect
 from processor.topics import create
@@ -30,8 +32,8 @@ class Field:
         self.client: Any = connect(settings.redis.url.get_secret_value())
         self._producer = self.log.producer()
         self._scorer: Scorer | None = None
-        self.gone: set[int] = set()
-        """Records that were said to be hidden: no scorer may serve them ever again."""
+        self.gone: dict[int, int] = {}
+        """Records that were said to be hidden, and the version from which on none in force holds them."""
         self.looks = 0
 
     def close(self) -> None:
@@ -80,37 +82,53 @@ class Field:
         read = (read_manifest(r.value or b"") for r in self.log.read(self.settings.results_topic, 0, 0, 1 << 60))
         return [manifest for manifest in read if manifest is not None]
 
-    def hidden(self) -> set[str]:
-        read = self.log.read(self.settings.receipts_topic, 0, 0, 1 << 60)
-        receipts = (Receipt.model_validate_json(record.value or b"") for record in read)
-        return {receipt.event_id for receipt in receipts if receipt.state == "hidden"}
+    def hidden(self) -> dict[str, int]:
+        """Event id -> the version named by the first receipt that said so."""
+        told: dict[str, int] = {}
+        for record in self.log.read(self.settings.receipts_topic, 0, 0, 1 << 60):
+            receipt = Receipt.model_validate_json(record.value or b"")
+            if receipt.state == "hidden":
+                assert receipt.version is not None
+                told.setdefault(receipt.event_id, receipt.version)
+        return told
 
     def covered(self) -> bool:
         self.look()
         bounds = self.log.bounds(self.settings.events_topic)
         return all(view.number("published_applied") >= bounds[p][1] for p, view in enumerate(self.views()))
 
-    def look(self) -> None:
-        """By the scorer that polls throughout."""
+    def look(self) -> bool:
+        """By the scorer that polls throughout. Returns whether it serves none of the gone.
+
+        It may be late: a version of before those that a receipt speaks of is served until its lease ends.
+        """
         if self._scorer is None:
             self._scorer = Scorer.connect(self.settings).start()
-        merged = self._scorer._merged
-        self._none_of_the_gone(self._scorer, self._scorer._leased(merged))
+        began, merged, late = time.monotonic(), self._scorer._merged, False
+        for partition in self._scorer._leased(merged):
+            one = merged[partition]
+            for record in self._gone_in(one):
+                late = True
+                assert one.offset < self.gone[record], f"r{record} is in {one.offset}, and hidden from {self.gone}"
+                assert one.vouched_at is not None
+                # Whether it was leased was asked after `began`.
+                assert began < one.vouched_at + self.settings.lease
+        return not late
 
     def look_afresh(self) -> int:
-        """By one that starts now. Returns how many partitions it can serve."""
+        """By one that starts now, which is never late. Returns how many partitions it can serve."""
         with Scorer.connect(self.settings) as scorer:
             with suppress(NotEnough):
                 scorer.once(5.0)
             served = scorer._covering()
-            self._none_of_the_gone(scorer, served)
+            for partition in served:
+                assert not self._gone_in(scorer._merged[partition])
             return len(served)
 
-    def _none_of_the_gone(self, scorer: Scorer, served: Iterable[int]) -> None:
-        for partition in served:
-            for _, state in scorer._merged[partition].states:
-                self.looks += 1
-                assert not self.gone & {int(feature) for feature in state["features"]}
+    def _gone_in(self, one: Merged) -> set[int]:
+        """Those of the gone that its states hold."""
+        self.looks += len(one.states)
+        return {int(feature) for _, state in one.states for feature in state["features"]} & self.gone.keys()
 
     @property
     def left_out(self) -> tuple[int, ...]:
@@ -118,10 +136,10 @@ class Field:
         return self._scorer.left_out
 
     def wait_hidden(self, records: Iterable[int], seconds: float = 30.0) -> None:
-        """They are said to be hidden; from now on they must be."""
-        asked = list(records)
-        until(lambda: {f"d{i}" for i in asked} <= self.hidden(), seconds, "all are hidden")
-        self.gone.update(asked)
+        """They are said to be hidden; from the version named on they must be."""
+        asked = {f"d{i}": i for i in records}
+        until(lambda: asked.keys() <= self.hidden().keys(), seconds, "all are hidden")
+        self.gone |= {asked[event]: version for event, version in self.hidden().items() if event in asked}
 
     def verdicts(self) -> set[str]:
         """What a replay of the log says of the newest manifests."""
@@ -131,7 +149,9 @@ class Field:
 
     def remember(self) -> dict[bytes, bytes]:
         """All keys as of one moment, of whatever a worker is doing."""
+        deadline = time.monotonic() + 120
         while True:
+            assert time.monotonic() < deadline, "keys come and go all the time"
             keys = sorted(self._keys())
             pipe = self.client.pipeline(transaction=True)
             for key in keys:

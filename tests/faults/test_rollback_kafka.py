@@ -46,34 +46,35 @@ def test_back_by_a_second_and_to_nothing(make_settings: MakeSettings, tmp_path: 
 
 def go_back_a_second(field: Field) -> None:
     field.insert(range(400))
-    until(field.covered, 40, "all is published")
-    until(lambda: not field.left_out, 10, "the scorer serves all partitions")
+    until(field.covered, 60, "all is published")
+    until(lambda: not field.left_out, 60, "the scorer serves all partitions")
     past, counters = field.remember(), field.counters()
     field.delete(range(0, 400, 20))
     field.insert(range(400, 440))
-    field.wait_hidden(range(0, 400, 20))
-    until(field.covered, 30, "all is published")
+    field.wait_hidden(range(0, 400, 20), 60)
+    until(field.covered, 60, "all is published")
 
     field.roll_back(past)
-    until(lambda: all(new > old for new, old in zip(field.counters(), counters, strict=True)), 30, "claimed again")
-    until(field.covered, 30, "all is published again")
+    until(lambda: all(new > old for new, old in zip(field.counters(), counters, strict=True)), 60, "claimed again")
+    until(field.covered, 60, "all is published again")
     assert field.look_afresh() == PARTITIONS
-    until(lambda: not field.left_out, 10, "the scorer serves all partitions again")
+    until(lambda: not field.left_out, 60, "the scorer serves all partitions again")
+    until(field.look, 60, "the scorer serves none of the gone")
 
 
 def lose_everything(field: Field, worker: Process) -> None:
     field.roll_back({})
-    until(lambda: len(worker.said("is stopped")) == PARTITIONS, 20, "the owner stops")
+    until(lambda: len(worker.said("is stopped")) == PARTITIONS, 60, "the owner stops")
     assert all("--rebuild" in words for words in worker.said("is stopped"))
     field.look_afresh()
-    until(lambda: len(field.left_out) == PARTITIONS, 20, "the leases run out")
+    until(lambda: len(field.left_out) == PARTITIONS, 60, "the leases run out")
 
 
 def rebuild(field: Field, folder: Path) -> None:
     with Process(field.settings, folder, "work", "--rebuild") as worker:
-        until(field.covered, 40, "all is built again")
+        until(field.covered, 60, "all is built again")
         assert field.look_afresh() == PARTITIONS
-        until(lambda: not field.left_out, 10, "the scorer serves all partitions again")
+        until(lambda: not field.left_out, 60, "the scorer serves all partitions again")
         assert worker.stop() == 0
         assert worker.counters()["rolled_back"] == PARTITIONS
         assert worker.counters()["inserts"] == 440
@@ -142,6 +143,7 @@ def go_back_far(field: Field, own_redis: OwnRedis, folder: Path, rounds: int, pa
         until(field.covered, 60, "all is published again")
         assert field.look_afresh() == PARTITIONS
         until(lambda: not field.left_out, 60, "the scorer serves all partitions again")
+        until(field.look, 60, "the scorer serves none of the gone")
         until(lambda: field.verdicts() == {"equal"}, 60, "all is learned")
         since = [m for m in field.manifests() if m.token.counter > counters[m.partition]]
         assert since

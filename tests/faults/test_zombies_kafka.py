@@ -88,6 +88,7 @@ class Tale:
         until(self.field.covered, 60, "all is published")
         assert self.field.look_afresh() == 1
         until(lambda: not self.field.left_out, 60, "the scorer serves the partition")
+        until(self.field.look, 60, "the scorer serves none of the gone")
         until(lambda: self.field.verdicts() == {"equal"}, 60, "all is learned")
         assert self.zombie.stop() == 0
         assert self.other.stop() == 0
