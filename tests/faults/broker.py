@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -38,9 +39,12 @@ class BrokerLog(KafkaLog):
 
     def await_answer(self, topic: str) -> dict[int, tuple[int, int]]:
         """The bounds, as soon as a broker that was away tells them."""
+        deadline = time.monotonic() + 120
         while True:
-            with suppress(LogUnavailable):
+            try:
                 return self.bounds(topic)
+            except LogUnavailable:
+                assert time.monotonic() < deadline, "the broker doesn't answer"
 
     def close(self) -> None:
         self._sender.close()

@@ -21,6 +21,7 @@ from processor.services.address import free_port
 from processor.settings import Settings
 from processor.state.redis import connect
 from processor.verify_log import subject_of, verify_log
+from tests.integration.processes import until
 from tests.integration.scene import SECRET, Scene
 
 
@@ -45,8 +46,7 @@ class Breakable:
     def kill(self) -> None:
         process = self.process
         process.kill()
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
+        until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 120, "it is dead")
 
     def start(self) -> None:
         self._service.up(print)

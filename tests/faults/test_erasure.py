@@ -30,6 +30,7 @@ from processor.tails import Tailer
 from tests.faults.checks import wrong_manifests, wrong_receipts
 from tests.faults.erasing import DELETE_RECORD, DELETE_SUBJECT, MARKER, files_with, traces
 from tests.faults.site import SEAL, SECRET, DatedStore, Site, delete, insert
+from tests.integration.processes import until
 
 DELETIONS = {"record": DELETE_RECORD, "subject": DELETE_SUBJECT}
 MORE = [MARKER.model_copy(update={"event_id": f"e{n}", "record_id": f"{MARKER.record_id}-{n}"}) for n in range(3)]
@@ -388,5 +389,5 @@ def _holding(folder: Path, word: bytes) -> list[Path]:
 
 
 def _until_rewritten(redis: Any) -> None:
-    while any(redis.info("persistence")[f"aof_rewrite_{what}"] for what in ("in_progress", "scheduled")):
-        pass
+    rewriting = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+    until(lambda: not any(redis.info("persistence")[what] for what in rewriting), 120, "the file is rewritten")

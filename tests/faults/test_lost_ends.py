@@ -80,7 +80,7 @@ def test_the_log_has_grown_again(make_scene: MakeScene, learner: str, more: int)
     scene, past, at = story(make_scene, learner)
     applied = scene.manifest.applied
     lose(scene, past, at)
-    while end_of(scene) < applied + more:
+    for _ in range(applied + more - end_of(scene)):
         scene.insert(f"new{end_of(scene)}")
 
     stops(scene, "truncated and has grown again")
@@ -199,7 +199,7 @@ def test_a_zombies_manifest_is_the_only_one_that_tells(make_scene: MakeScene, li
     zombie.wire.sends.land()
     if not live:
         scene.crash(0)
-    while regrown and end_of(scene) < applied + 3:
+    for _ in range(applied + 3 - end_of(scene) if regrown else 0):
         scene.insert(f"new{end_of(scene)}")
 
     stops(scene, "truncated and has grown again" if regrown else "the ends of the log and of Redis are gone")

@@ -34,6 +34,7 @@ from tests.faults.erasing import DELETE_RECORD, MARKER, traces
 from tests.faults.history import grow, play
 from tests.faults.site import SEAL, SECRET, DatedStore, Site, delete, insert
 from tests.faults.test_mutations import without_net
+from tests.integration.processes import until
 
 Patch = pytest.MonkeyPatch
 Open = Callable[..., Site]
@@ -283,8 +284,11 @@ def test_tombstones_with_a_ttl(site_of: Open, monkeypatch: Patch, bug: bool) -> 
 
 def _until_expired(site: Site, fields: dict[bytes, bool]) -> None:
     keys = [site.owned.state.keys.prefix + pattern for pattern in ("r:*", "s:*")]
-    while any(f in fields for k in keys for key in site.redis.scan_iter(match=k) for f in site.redis.hkeys(key)):
-        pass
+
+    def there() -> bool:
+        return any(f in fields for k in keys for key in site.redis.scan_iter(match=k) for f in site.redis.hkeys(key))
+
+    until(lambda: not there(), 120, "they are expired")
 
 
 @twice

@@ -112,9 +112,11 @@ class Street:
         """Models that are made now: what comes later is news to them."""
         for _ in range(count):
             self.neighbours.append(Neighbour(self, len(self.neighbours), **changed))
+        deadline = time.monotonic() + 200
         while not all(len(one.worker.owned) == len(self.log.bounds(self.topic)) for one in self.neighbours):
             for one in self.neighbours:
                 one.worker.turn(0.0)
+            assert time.monotonic() < deadline, [(n.worker.stopped, n.worker.owned) for n in self.neighbours]
 
     def settle(self) -> None:
         deadline = time.monotonic() + 200

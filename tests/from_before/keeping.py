@@ -13,6 +13,7 @@ import gzip
 import io
 import json
 import tarfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,9 @@ def _records(bootstrap: str, role: str, topic: str) -> Iterator[dict[str, Any]]:
         for partition in partitions:
             consumer.assign([partition])
             consumer.seek_to_beginning(partition)
+            deadline = time.monotonic() + 120
             while consumer.position(partition) < ends[partition]:
+                assert time.monotonic() < deadline, f"{partition} can't be read to its end"
                 for record in consumer.poll(1000).get(partition, []):
                     yield _record(role, record)
     finally:

@@ -224,7 +224,7 @@ class _Play:
             self.codes["drain"] = self.start("drain", "--drain").wait(90)
             driver.wait_covered(driver.ends(), 1)
             version = driver.results.version
-            until(lambda: seen and seen[-1].version == version, 20, "the scorer has the last version")
+            until(lambda: seen and seen[-1].version == version, 60, "the scorer has the last version")
         self.codes["verify"] = run(self.settings, "verify").returncode
         self.codes["verify --from-log"] = run(self.settings, "verify", "--from-log").returncode
         return seen
@@ -240,7 +240,7 @@ class _Play:
         try:
             until(lambda: [zombie.turn(), zombie.counters["claims"] >= ACTUAL][1], 60, "the zombie has claimed all")
             driver.wait_covered(driver.ends())
-            until(lambda: [zombie.turn(), not zombie.owned or zombie.counters["fenced"]][1], 30, "it is fenced")
+            until(lambda: [zombie.turn(), not zombie.owned or zombie.counters["fenced"]][1], 60, "it is fenced")
         finally:
             zombie.close()
             client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,14 @@ class Scene:
             if not self.worker.busy and self._caught_up():
                 return
         raise AssertionError("the worker never came to rest")
+
+    def turn_until(self, done: Callable[[], object], seconds: float = 150.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < deadline, (
+                f"not within {seconds:g} s; {self.worker.counters}, {self.worker.stopped}"
+            )
+            self.worker.turn(0.002)
 
     def status(self, **more: Any) -> Status:
         reader = StatusReader(self.settings, self.log, self.client, self.learner.forgets, **more)

@@ -335,14 +335,12 @@ def test_a_range_is_one_request_and_goes_on_under_the_next_owner(
     assert scene.client.hlen(keys.of("asked")) == 1
 
     scene.worker = scene.make_worker()
-    while len(still_open(scene, 0)) == 9:
-        scene.worker.turn(0.002)
+    scene.turn_until(lambda: len(still_open(scene, 0)) < 9)
     assert len(still_open(scene, 0)) == 7
     assert scene.client.hlen(keys.of("asked")) == 1
     scene.worker.close()
     scene.worker = scene.make_worker()
-    while scene.client.hlen(keys.of("asked")):
-        scene.worker.turn(0.002)
+    scene.turn_until(lambda: not scene.client.hlen(keys.of("asked")))
 
     assert still_open(scene, 0) == [offsets[8]]
     assert scene.status().resolved == 8
@@ -354,8 +352,7 @@ def test_what_comes_after_the_word_stays_open(scene: Scene, run: Run) -> None:
     run(resolve, "--reason", NOT_JSON, "--none", "--wait", "0")
     scene.worker = scene.make_worker()
     later = flood(scene, 0, 2, JUNK)
-    while scene.client.hlen(Keys(scene.settings.model, 0).of("asked")):
-        scene.worker.turn(0.002)
+    scene.turn_until(lambda: not scene.client.hlen(Keys(scene.settings.model, 0).of("asked")))
 
     assert still_open(scene, 0) == later
     assert offsets[-1] < later[0]

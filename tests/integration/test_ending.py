@@ -200,7 +200,7 @@ def test_a_worker_whose_trainer_hangs_ends_in_order(start: Start) -> None:
 
     assert child.told(signal.SIGTERM) == 0
     assert "ended by force" not in child.errors()
-    until(lambda: not any(trainer.is_running() for trainer in trainers), 30, "no trainer is left")
+    until(lambda: not any(trainer.is_running() for trainer in trainers), 60, "no trainer is left")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -10,7 +10,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -28,6 +27,7 @@ from processor.state.glance import glance
 from processor.state.keys import Keys
 from processor.state.redis import PartitionState, Token, connect
 from tests.conftest import SECRET
+from tests.integration.processes import until
 from tests.integration.scene import Scene
 from tests.servers import redis_server
 
@@ -402,8 +402,7 @@ def test_a_redis_in_trouble_is_told_as_what_it_is(folder: Path) -> None:
         (folder / "trouble" / "dump.rdb").mkdir()
         boss.config_set("save", "1 1")
         boss.bgsave()
-        while boss.info()["rdb_last_bgsave_status"] == "ok":
-            time.sleep(0.02)
+        until(lambda: boss.info()["rdb_last_bgsave_status"] != "ok", 120, "saving has failed")
         seen["disk"] = _why(lambda: state.claim(Token(2, "1" * 32), None))
         boss.config_set("save", "")
         boss.replicaof("127.0.0.1", "1")
@@ -440,8 +439,7 @@ def test_a_worker_waits_out_rights_taken_away(folder: Path, tmp_path: Path) -> N
             scene.apply()
             boss.execute_command("ACL", "SETUSER", "worker", "-@all")  # type: ignore[no-untyped-call]
             scene.insert("r")
-            while scene.worker.owned:
-                scene.worker.turn(0)
+            scene.turn_until(lambda: not scene.worker.owned)
             assert scene.worker.stopped == {}
             boss.execute_command("ACL", "SETUSER", "worker", "+@all")  # type: ignore[no-untyped-call]
             scene.apply()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +34,7 @@ def receipts(scene: Scene) -> list[dict[str, Any]]:
 
 def until_hidden(scene: Scene) -> None:
     """A copy counts as hidden once a heartbeat has named the other partition's manifest."""
-    deadline = time.monotonic() + 60
-    while all(told["state"] != "hidden" for told in receipts(scene)):
-        scene.worker.turn(0.002)
-        assert time.monotonic() < deadline
+    scene.turn_until(lambda: any(told["state"] == "hidden" for told in receipts(scene)))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from processor.services import LocalKafka, LocalRedis
 from processor.services.address import free_port
 from processor.settings import RedisSettings, Settings, load_settings
 from tests.conftest import SECRET, MakeSettings
+from tests.integration.processes import until
 from tests.servers import redis_server
 
 
@@ -200,8 +201,8 @@ def test_what_redis_writes_is_its_owners_also_where_it_was_not_before(own: Setti
     with redis.Redis.from_url(own.redis.url.get_secret_value()) as client:
         client.set("a", "b")
         client.bgrewriteaof()
-        while any(client.info("persistence")[f"aof_rewrite_{what}"] for what in ("in_progress", "scheduled")):
-            pass
+        rewriting = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+        until(lambda: not any(client.info("persistence")[what] for what in rewriting), 120, "the file is rewritten")
     # Then nothing in it can be read by others, and the user's folder is as it was
     assert open_to_others(before) == []
     assert own.services_dir.stat().st_mode & 0o777 == 0o755

@@ -393,10 +393,14 @@ def test_both_commands_on_kafka_and_redis(make_settings: MakeSettings) -> None:
         with closing(connect(settings.redis.url.get_secret_value())) as client:
             worker = Worker(settings, log, client, store, learner, InlineTrainers(learner, store))
             with closing(worker):
-                while len(worker.owned) < 2 or any(owned.manifest is None for owned in worker.owned.values()):
+                owned = worker.owned
+
+                def published() -> bool:
                     worker.turn(0.05)
-                while worker.owned[0].view.applied < 1:
-                    worker.turn(0.05)
+                    return len(owned) == 2 and all(held.manifest is not None for held in owned.values())
+
+                until(published, 120, "both partitions have a manifest")
+                until(lambda: [worker.turn(0.05), owned[0].view.applied >= 1][1], 120, "the event is applied")
 
     variables = {
         "UNLEARN_MODEL": settings.model,

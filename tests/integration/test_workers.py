@@ -134,8 +134,8 @@ def test_whoever_is_fenced_claims_again(crew: Crew) -> None:
     assert state.claim(Token(before[1] + 1, "0" * 32), None) is None
     client.close()
     # Then the worker, still assigned, finds out and takes it back
-    until(lambda: worker.said("partition 1 dropped: another owner holds"), 30, "the worker is fenced")
-    until(lambda: crew.counters_of_tokens()[1] == before[1] + 2, 30, "it has claimed again")
+    until(lambda: worker.said("partition 1 dropped: another owner holds"), 60, "the worker is fenced")
+    until(lambda: crew.counters_of_tokens()[1] == before[1] + 2, 60, "it has claimed again")
     crew.send()
     crew.catch_up()
     assert worker.stop() == 0
@@ -178,7 +178,7 @@ def test_trainers_die_with_a_killed_worker(crew: Crew) -> None:
     worker.signal(signal.SIGKILL)
     assert worker.wait(10) == -signal.SIGKILL
     # Then none of them is left
-    until(lambda: not [child for child in children if is_alive(child)], 10, "the trainers end")
+    until(lambda: not [child for child in children if is_alive(child)], 60, "the trainers end")
     # And the next one does the work again
     crew.send()
     crew.check()

@@ -600,7 +600,7 @@ def test_partitions_without_rows_dont_stand_in_for_those_left_out(bayes: Stage) 
 
 
 def _append_events_up_to(stage: Stage, partition: int, end: int) -> None:
-    while stage.log.bounds("demo.events")[partition][1] < end:
+    for _ in range(end - stage.log.bounds("demo.events")[partition][1]):
         stage.log.append("demo.events", partition, None, None, ())
 
 
@@ -677,7 +677,7 @@ def test_swaps_are_atomic_under_scoring(bayes: Stage) -> None:
         except BaseException as error:  # noqa: BLE001  it is shown by the main thread
             failures.append(error)
 
-    readers = [threading.Thread(target=read) for _ in range(3)]
+    readers = [threading.Thread(target=read, daemon=True) for _ in range(3)]
     for reader in readers:
         reader.start()
     versions = {1: first}
@@ -689,7 +689,8 @@ def test_swaps_are_atomic_under_scoring(bayes: Stage) -> None:
         scorer.poll(0)
     done.set()
     for reader in readers:
-        reader.join()
+        reader.join(120)
+        assert not reader.is_alive()
 
     assert not failures
     assert seen <= set(versions.items())

@@ -143,10 +143,12 @@ def test_closing_amid_scoring_and_polling_gives_answers_or_says_that_it_is_close
     def score() -> None:
         assert scorer.scores(PROBE).scores.tobytes() == expected
 
-    users = [threading.Thread(target=use, args=(act,)) for act in (score, score, lambda: scorer.poll(0.001))]
+    users = [
+        threading.Thread(target=use, args=(act,), daemon=True) for act in (score, score, lambda: scorer.poll(0.001))
+    ]
     for user in users:
         user.start()
-    closers = [threading.Thread(target=scorer.close) for _ in range(3)]
+    closers = [threading.Thread(target=scorer.close, daemon=True) for _ in range(3)]
     for closer in closers:
         closer.start()
     for thread in (*closers, *users):

@@ -10,6 +10,7 @@ from kafka.errors import UnknownTopicOrPartitionError
 from processor.errors import TopicMissing
 from processor.log.kafka import KafkaLog
 from processor.settings import KafkaSettings
+from tests.integration.processes import until
 
 pytest.register_assert_rewrite("tests.log_suite")
 
@@ -33,20 +34,21 @@ class KafkaRig:
             producer.send(topic, b"aborted", partition=partition).get(30)
         producer.abort_transaction()
         producer.close()
-        while self.log.bounds(topic)[partition][1] < before + n:
-            time.sleep(0.02)
+        until(lambda: self.log.bounds(topic)[partition][1] >= before + n, 120, "the transaction is at its end")
 
     def truncate(self, topic: str, partition: int, start: int) -> None:
         self.admin.delete_records({TopicPartition(topic, partition): start})
 
     def delete(self, topic: str) -> None:
         self.admin.delete_topics([topic])
+        until(lambda: self._is_missing(topic), 120, "the topic is gone")
+
+    def _is_missing(self, topic: str) -> bool:
         try:
-            while True:
-                self.log.topic_id(topic)
-                time.sleep(0.02)
+            self.log.topic_id(topic)
         except TopicMissing:
-            return
+            return True
+        return False
 
     def committed(self, topic: str, group: str) -> Mapping[int, int]:
         try:

@@ -113,7 +113,7 @@ def read_one(member: Reader, numbers: dict[tuple[Reader, int], int]) -> set[int]
 
 
 def wait_for_owners(members: list[Reader], numbers: dict[tuple[Reader, int], int], count: int) -> None:
-    deadline, calm = time.monotonic() + 40, 0
+    deadline, calm = time.monotonic() + 120, 0
     while calm < 10:
         assert time.monotonic() < deadline, "the group never settled"
         owned = [partition for member in members for partition in read_one(member, numbers)]
