@@ -57,7 +57,7 @@ down: $(STAMP) ## stop local Kafka and Redis
 	$(BIN)/unlearn services down
 
 tables: $(STAMP) ## write the generated tables into docs
-	PYTHONPATH=. $(BIN)/python docs/tables.py
+	PYTHONPATH=processor:models:study $(BIN)/python docs/tables.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

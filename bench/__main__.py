@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from bench import checkpoints, forest, ingest, linear, naive_bayes, text
 from bench.figures import Report
 from bench.show import show
-from processor.errors import UnlearnError
+from unlearn.errors import UnlearnError
 
 
 class Measurement(NamedTuple):

@@ -11,10 +11,10 @@ import numpy as np
 from bench.data import CLASSES, FEATURES, tweet_rows
 from bench.figures import Figure, Report, Table
 from bench.machine import pin
-from models import encode_state
-from models.checkpoint_policies import by_age, expected_rows, spaced, weights_of_ages
-from models.fold import begin
-from models.linear import Linear
+from unlearn_models import encode_state
+from unlearn_models.folds.fold import begin
+from unlearn_models.linear.logistic import Linear
+from unlearn_models.sisa.checkpoint_policies import by_age, expected_rows, spaced, weights_of_ages
 
 __all__ = ["phases", "run"]
 

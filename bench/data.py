@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models import Rows, hash_texts
-from processor.generator import tweets
+from unlearn_models import Rows, hash_texts
+from unlearn_study.generator.tweet_generator import tweets
 
 __all__ = ["CLASSES", "FEATURES", "MAILS", "ages", "mails", "matrix", "tweet_rows", "tweet_texts"]
 

@@ -18,14 +18,14 @@ from multiprocessing.synchronize import Event
 from typing import Any, NamedTuple
 
 from bench.stand import PARTITIONS, Stand, encode
-from processor.generator import tweets
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Log, Producer
-from processor.manifest import read_manifest
-from processor.results import Results
-from processor.routing import home
-from processor.running import make_worker, run
-from processor.settings import Settings
+from unlearn.events.partitioner import home
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Log, Producer
+from unlearn.results.manifest import read_manifest
+from unlearn.results.results_topic import Results
+from unlearn.settings import Settings
+from unlearn.worker.lifecycle import make_worker, run
+from unlearn_study.generator.tweet_generator import tweets
 
 __all__ = ["Load", "Phases", "gaps_of", "measure"]
 

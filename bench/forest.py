@@ -22,8 +22,8 @@ from bench.forest_resident import grown_bytes
 from bench.forest_sides import DareSide, Ours, Refit, Round, Side, Took, rounds
 from bench.forest_table import losses, table
 from bench.machine import on_one_core, pin
-from models.forest import PRESETS, Settings
-from processor.errors import UnlearnError
+from unlearn.errors import UnlearnError
+from unlearn_models.forest import PRESETS, Settings
 
 __all__ = ["phases", "run"]
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from processor.errors import UnlearnError
-from study.errors import BadData
-from study.features import encode
-from study.sources.names import Names
-from study.sources.records import Records
-from study.sources.table import read_table
+from unlearn.errors import UnlearnError
+from unlearn_study.errors import BadData
+from unlearn_study.features import encode
+from unlearn_study.sources.names import Names
+from unlearn_study.sources.records import Records
+from unlearn_study.sources.table import read_table
 
 __all__ = ["ADULT", "Sample", "sample", "substitute"]
 

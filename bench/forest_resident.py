@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from models.forest import Forest, Settings
+from unlearn_models.forest import Forest, Settings
 
 __all__ = ["grown_bytes"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.clock import seconds
 from bench.forest_dare import Dare
 from bench.forest_data import Sample
-from models.forest import Forest, Settings
+from unlearn_models.forest import Forest, Settings
 
 __all__ = ["DareSide", "Ours", "Refit", "Round", "Side", "Took", "rounds"]
 

@@ -14,8 +14,8 @@ from bench.machine import on_one_core
 from bench.memory import Held, fill, held, redis_cpu, used
 from bench.stand import PARTITIONS, Stand, opened
 from bench.throughput import Measured, bare_poll, whole_path
-from processor.generator import tweets
-from processor.settings import Settings
+from unlearn.settings import Settings
+from unlearn_study.generator.tweet_generator import tweets
 
 __all__ = ["FULL", "QUICK", "Size", "phases", "run"]
 

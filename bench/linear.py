@@ -17,10 +17,10 @@ from bench.data import CLASSES, FEATURES, ages, mails, tweet_rows
 from bench.figures import Figure, Report
 from bench.machine import pin
 from bench.peers import PlainSisa, Tuned, river_seconds, tuned_sgd
-from models import Rows
-from models.linear import Linear
-from models.refit import Refit
-from models.sisa import Sisa
+from unlearn_models import Rows
+from unlearn_models.linear.logistic import Linear
+from unlearn_models.sisa.refit import Refit
+from unlearn_models.sisa.sisa import Sisa
 
 __all__ = ["phases", "run"]
 

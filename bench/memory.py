@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import redis
 
-from processor.membership import NO_TOMB, Entry, Pair, Subject
-from processor.routing import tag_of
-from processor.state.keys import Keys
-from processor.state.memberships import write_members
+from unlearn.events.partitioner import tag_of
+from unlearn.state.entries import NO_TOMB, Entry, Pair, Subject
+from unlearn.state.keys import Keys
+from unlearn.state.lookups import write_members
 
 __all__ = ["Held", "fill", "held", "redis_cpu", "used"]
 

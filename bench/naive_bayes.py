@@ -15,11 +15,11 @@ from bench.data import CLASSES, FEATURES, matrix, tweet_rows
 from bench.figures import Figure, Report
 from bench.machine import pin
 from bench.peers import river_seconds
-from models import Rows
-from models.complement import ComplementNaiveBayes
-from models.counting import Counting
-from models.counting_fold import CountingFold
-from models.naive_bayes import NaiveBayes
+from unlearn_models import Rows
+from unlearn_models.naive_bayes.base import Counting
+from unlearn_models.naive_bayes.complement import ComplementNaiveBayes
+from unlearn_models.naive_bayes.fold import CountingFold
+from unlearn_models.naive_bayes.multinomial import NaiveBayes
 
 __all__ = ["phases", "run"]
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import normalize
 
 from bench.data import matrix
 from bench.environments import last_line, made
-from models import Rows
+from unlearn_models import Rows
 
 __all__ = ["PlainSisa", "Tuned", "river_seconds", "tuned_sgd"]
 

@@ -15,13 +15,13 @@ import redis
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from processor.local_password import with_local_password
-from processor.log.kafka import KafkaLog
-from processor.routing import home
-from processor.services import local_services
-from processor.settings import Settings, load_settings
-from processor.state.redis import connect
-from processor.topics import create
+from unlearn.admin.topics import create
+from unlearn.events.partitioner import home
+from unlearn.local_password import with_local_password
+from unlearn.log.kafka import KafkaLog
+from unlearn.services import local_services
+from unlearn.settings import Settings, load_settings
+from unlearn.state.scripts import connect
 
 __all__ = ["PARTITIONS", "Stand", "encode", "opened"]
 

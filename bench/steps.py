@@ -13,26 +13,26 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import processor.features
-import processor.intake
-import processor.pool
-import processor.seal
-import processor.slices
-from processor.intake import Intake
-from processor.log.kafka_interval import KafkaTail
-from processor.log.kafka_reader import KafkaReader
-from processor.outbox import Outbox
-from processor.parsing import Parser
-from processor.publish import Publisher
-from processor.seal import Sealer
-from processor.slices import OpenRows
-from processor.state import redis as state_redis
-from processor.state.redis import PartitionState
-from processor.store import FolderStore
-from processor.sweep import Sweeper
-from processor.training import Training
-from processor.triage import Triage
-from processor.view import Change, View
+import unlearn.events.features
+import unlearn.ingest.apply
+import unlearn.partition.slices
+import unlearn.storage.seal
+import unlearn.training.pool
+from unlearn.events.parsing import Parser
+from unlearn.ingest.apply import Intake
+from unlearn.ingest.classify import Triage
+from unlearn.ingest.outbox import Outbox
+from unlearn.log.kafka_interval import KafkaTail
+from unlearn.log.kafka_reader import KafkaReader
+from unlearn.partition.slices import OpenRows
+from unlearn.partition.tables import Change, View
+from unlearn.publishing.publisher import Publisher
+from unlearn.state import scripts as state_redis
+from unlearn.state.scripts import PartitionState
+from unlearn.storage.artefacts import FolderStore
+from unlearn.storage.seal import Sealer
+from unlearn.storage.sweep import Sweeper
+from unlearn.training.dispatch import Training
 
 __all__ = ["Step", "Stopwatch", "watch_steps"]
 
@@ -108,13 +108,13 @@ _WATCHED: tuple[tuple[Any, str, str], ...] = (
     (Intake, "_look_up", "4 look up, client"),
     (PartitionState, "_ask", "scripts: client and wait for Redis"),
     (state_redis, "_pack", "scripts: pack"),
-    (processor.intake, "plan", "5 plan"),
+    (unlearn.ingest.apply, "plan", "5 plan"),
     (Intake, "_write", "6 apply, client"),
     (Change, "commands", "6 apply, client"),
     (View, "apply", "6 apply, client"),
     (Intake, "_remember", "6 remember rows"),
-    (processor.intake, "members_of", "6 rows: columns"),
-    (processor.features, "hash_texts", "6 rows: features"),
+    (unlearn.ingest.apply, "members_of", "6 rows: columns"),
+    (unlearn.events.features, "hash_texts", "6 rows: features"),
     (Outbox, "turn", "7 outbox"),
     (Sealer, "turn", "8 slices, worker"),
     (Sealer, "append_seal", "8 slices, worker"),
@@ -123,7 +123,7 @@ _WATCHED: tuple[tuple[Any, str, str], ...] = (
     (Sealer, "_write", "8 slices, file thread"),
     (FolderStore, "put", "8/9 store writes"),
     (Training, "turn", "9 train, orders"),
-    (processor.pool, "run", "9 train, jobs"),
+    (unlearn.training.pool, "run", "9 train, jobs"),
     (Publisher, "turn", "10-11 compose and publish"),
     (Publisher, "send_receipts", "11 receipts"),
     (Sweeper, "clean_up", "12 housekeeping"),

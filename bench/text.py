@@ -14,8 +14,8 @@ from bench.clock import interleaved
 from bench.data import FEATURES, tweet_texts
 from bench.figures import Figure, Report
 from bench.machine import pin
-from models import hash_texts
-from models.letters import UNICODE
+from unlearn_models import hash_texts
+from unlearn_models.text.letters import UNICODE
 
 __all__ = ["phases", "run"]
 

@@ -17,13 +17,13 @@ import numpy as np
 from kafka import TopicPartition
 
 from bench.steps import Step, Stopwatch, watch_steps
-from models import Rows, hash_texts
-from processor.learners import learner_of
-from processor.log.kafka import KafkaLog
-from processor.log.kafka_consumer import consumer
-from processor.running import make_worker
-from processor.settings import Settings
-from processor.worker import Worker
+from unlearn.learners import learner_of
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka_consumer import consumer
+from unlearn.settings import Settings
+from unlearn.worker.lifecycle import make_worker
+from unlearn.worker.loop import Worker
+from unlearn_models import Rows, hash_texts
 
 __all__ = ["Measured", "Pace", "bare_poll", "whole_path"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
-from processor.cli.exits import COMMON, OF_COMMANDS
-from processor.cli.main import COMMANDS, cli
+from unlearn.cli.exits import COMMON, OF_COMMANDS
+from unlearn.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).resolve().parent.parent
 

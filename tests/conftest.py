@@ -15,12 +15,12 @@ import hypothesis
 import psutil
 import pytest
 
-from processor.errors import UnlearnError
-from processor.local_password import with_local_password
-from processor.services import LocalKafka, LocalRedis, Service
-from processor.services.address import free_port
-from processor.settings import Settings
 from tests.containers import kafka_container, redis_container
+from unlearn.errors import UnlearnError
+from unlearn.local_password import with_local_password
+from unlearn.services import LocalKafka, LocalRedis, Service
+from unlearn.services.address import free_port
+from unlearn.settings import Settings
 
 # No test is timed: machines are shared. Derandomized, so that a red run is red again.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)

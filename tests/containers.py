@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from processor.services import docker
-from processor.services.address import Address
-from processor.services.broker import node_config
-from processor.services.protocol import wait_until
+from unlearn.services import docker
+from unlearn.services.address import Address
+from unlearn.services.broker import node_config
+from unlearn.services.protocol import wait_until
 
 REDIS_IMAGE = "redis:7.2.7-alpine"
 

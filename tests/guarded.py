@@ -21,10 +21,10 @@ from kafka.admin import (
     ResourceType,
 )
 
-from processor.services import java
-from processor.services.address import free_port
-from processor.services.broker import node_config
 from tests.faults.rig import OwnKafka
+from unlearn.services import java
+from unlearn.services.address import free_port
+from unlearn.services.broker import node_config
 
 USER, PASSWORD, STORE_PASSWORD = "worker", "right", "keystore"
 _LOGIN = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import pytest
 
-from processor.errors import LogDiverged, LogRefused, TopicMissing
-from processor.log.protocol import Batch, Log, Polled, Reader, Record, TopicSpec
+from unlearn.errors import LogDiverged, LogRefused, TopicMissing
+from unlearn.log.protocol import Batch, Log, Polled, Reader, Record, TopicSpec
 
 NAMES = itertools.count()
 PATIENCE = 120.0

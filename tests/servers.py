@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from processor.services.address import Address, free_port
-from processor.services.redis import find_binary
+from unlearn.services.address import Address, free_port
+from unlearn.services.redis import find_binary
 
 __all__ = ["redis_server"]
 

@@ -13,13 +13,13 @@ from unittest.mock import patch
 from kafka import KafkaAdminClient
 from kafka import KafkaProducer as Client
 
-from processor.errors import LogUnavailable
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Header, TopicSpec
-from processor.settings import KafkaSettings
-from processor.topics import SAME_EVERYWHERE
-from processor.worker import Worker
 from tests.faults.rig import Sick
+from unlearn.admin.topics import SAME_EVERYWHERE
+from unlearn.errors import LogUnavailable
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Header, TopicSpec
+from unlearn.settings import KafkaSettings
+from unlearn.worker.loop import Worker
 
 
 class BrokerLog(KafkaLog):

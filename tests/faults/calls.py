@@ -20,17 +20,17 @@ from typing import Any, NamedTuple
 
 import redis
 
-import processor
-from processor.log.kafka import KafkaLog
-from processor.log.kafka_producer import KafkaProducer
-from processor.log.kafka_reader import KafkaReader
-from processor.store import FolderStore
+import unlearn
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka_producer import KafkaProducer
+from unlearn.log.kafka_reader import KafkaReader
+from unlearn.storage.artefacts import FolderStore
 
-ROOT = Path(processor.__file__).parent
-PORTS = ("log/", "state/", "store.py", "owned.py")
+ROOT = Path(unlearn.__file__).parent
+PORTS = ("log/", "state/", "storage/artefacts.py", "partition/claimed.py")
 """Not these are asked who calls, but those that call them."""
 SCRIPTS = {
-    hashlib.sha1(files("processor.state").joinpath(f"{name}.lua").read_bytes()).hexdigest(): name
+    hashlib.sha1(files("unlearn.state").joinpath(f"{name}.lua").read_bytes()).hexdigest(): name
     for name in ("commit", "read", "claim")
 }
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from processor.events import Delete, Unreadable
-from processor.learners import parser_of
-from processor.manifest import Manifest, Receipt
-from processor.parsing import Parser
-from processor.reference import Replay
-from processor.verify_log import judge, replay_log, subject_of
 from tests.faults.site import Site
+from unlearn.events.event import Delete, Unreadable
+from unlearn.events.parsing import Parser
+from unlearn.learners import parser_of
+from unlearn.results.manifest import Manifest, Receipt
+from unlearn.verification.from_log import judge, replay_log, subject_of
+from unlearn.verification.reference import Replay
 
 
 def wrong_manifests(site: Site) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from processor.simulate.stillness import stillness
 from tests.databases import database
 from tests.faults.past import OwnRedis
 from tests.faults.scene import Scene, closing
+from unlearn.simulate.determinism import stillness
 
 MakeScene = Callable[..., Scene]
 

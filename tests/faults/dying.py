@@ -15,13 +15,14 @@ from typing import Any
 
 import redis
 
-from processor.log.kafka import KafkaLog
-from processor.settings import Settings
-from processor.simulate.script import unruly_script
-from processor.topics import create
-from processor.verify_log import subject_of, verify_log
 from tests.faults.calls import Point, kind_of
 from tests.integration.processes import environment
+from tests.source_roots import PYTHONPATH
+from unlearn.admin.topics import create
+from unlearn.log.kafka import KafkaLog
+from unlearn.settings import Settings
+from unlearn.simulate.script import unruly_script
+from unlearn.verification.from_log import subject_of, verify_log
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, 32 bytes.."
@@ -133,7 +134,7 @@ def _processes(cases: Mapping[str, Any], within: float) -> dict[str, list[int]]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.crashing"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
         input=json.dumps(cases),
         capture_output=True,
         text=True,

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models import hash_texts
-from models.digest import decode_arrays
-from processor.events import Insert
-from processor.membership import NO_ROW, decode_entry, decode_subject
-from processor.routing import Digests, bucket_and_field, tag_of
-from processor.slices import decode_slice
-from processor.store import read_name
 from tests.faults.checks import replays
 from tests.faults.site import SECRET, Site, delete
+from unlearn.events.event import Insert
+from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
+from unlearn.partition.slices import decode_slice
+from unlearn.state.entries import NO_ROW, decode_entry, decode_subject
+from unlearn.storage.artefacts import read_name
+from unlearn_models import hash_texts
+from unlearn_models.base.encoding import decode_arrays
 
 MARKER = Insert(
     event_id="e-of-one",

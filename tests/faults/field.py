@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from processor.errors import NotEnough
-from processor.log.kafka import KafkaLog
-from processor.manifest import Manifest, Receipt, read_manifest
-from processor.routing import home
-from processor.running import states
-from processor.scorer import Scorer
-from processor.serving import Merged
-from processor.settings import Settings
-from processor.state.redis import Token, connect
-from processor.topics import create
-from processor.verify_log import subject_of, verify_log
-from processor.view import View
 from tests.integration.processes import until
+from unlearn.admin.topics import create
+from unlearn.errors import NotEnough
+from unlearn.events.partitioner import home
+from unlearn.log.kafka import KafkaLog
+from unlearn.partition.tables import View
+from unlearn.results.manifest import Manifest, Receipt, read_manifest
+from unlearn.scoring.scorer import Scorer
+from unlearn.scoring.serving import Merged
+from unlearn.settings import Settings
+from unlearn.state.scripts import Token, connect
+from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.worker.lifecycle import states
 
 
 class Field:

@@ -16,13 +16,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from processor.events import Delete, Insert, Seal
-from processor.local_password import with_local_password
-from processor.parsing import Parser
-from processor.services import LocalRedis
-from processor.services.address import free_port
-from processor.settings import Settings
 from tests.integration.scene import SECRET, Scene
+from unlearn.events.event import Delete, Insert, Seal
+from unlearn.events.parsing import Parser
+from unlearn.local_password import with_local_password
+from unlearn.services import LocalRedis
+from unlearn.services.address import free_port
+from unlearn.settings import Settings
 
 _WITHIN = 600.0
 """Seconds for one feed."""

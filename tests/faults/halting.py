@@ -10,19 +10,18 @@ from unittest.mock import patch
 
 import psutil
 
-from processor.cli.main import main
-from processor.settings import Settings
 from tests.faults.calls import Calls, Point
 from tests.integration.processes import Process, until
-
-ROOT = Path(__file__).parents[2]
+from tests.source_roots import PYTHONPATH
+from unlearn.cli.main import main
+from unlearn.settings import Settings
 
 
 def halting(settings: Settings, folder: Path, point: Point, **changed: str) -> Process:
     """A worker that will stop there."""
     arguments = ("-m", "tests.faults.halting", json.dumps(point), str(folder / "journal"), "work")
     with patch("tests.integration.processes.UNLEARN", sys.executable):
-        return Process(settings, folder, *arguments, PYTHONPATH=str(ROOT), **changed)
+        return Process(settings, folder, *arguments, PYTHONPATH=PYTHONPATH, **changed)
 
 
 def wait_halted(process: Process) -> None:

@@ -10,8 +10,8 @@ from typing import Self
 
 import redis
 
-from processor.services.address import free_port
-from processor.services.redis import find_binary
+from unlearn.services.address import free_port
+from unlearn.services.redis import find_binary
 
 
 class OwnRedis:

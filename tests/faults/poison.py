@@ -1,4 +1,4 @@
-"""Rows that their trainer can't stand. Runs in the trainer's process, in place of `processor.pool._run`."""
+"""Rows that their trainer can't stand. Runs in the trainer's process, in place of `unlearn.training.pool._run`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 import signal
 import time
 
-from processor import pool
-from processor.jobs import Job, Trained
-from processor.slice_files import read_slice
-from processor.slices import deaths
+from unlearn.partition.jobs import Job, Trained
+from unlearn.partition.slices import deaths
+from unlearn.storage.slice_files import read_slice
+from unlearn.training import pool
 
 KILLS, HANGS, STARVES = 1001, 1002, 1003
 """How often a row's word stands in it, and what that does."""

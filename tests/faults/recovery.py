@@ -16,14 +16,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGKILL
 
-from processor.errors import LogUnavailable
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Producer, Tail
-from processor.settings import Settings
-from processor.topics import create
 from tests.faults.rig import Breakable, OwnKafka, OwnRedis
 from tests.integration.processes import Process
 from tests.integration.scene import SECRET
+from unlearn.admin.topics import create
+from unlearn.errors import LogUnavailable
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Producer, Tail
+from unlearn.settings import Settings
 
 _ASKED = 20
 _WITHIN = 120.0

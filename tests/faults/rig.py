@@ -12,17 +12,17 @@ from typing import Any
 
 import psutil
 
-from processor.generator import tweets
-from processor.local_password import with_local_password
-from processor.log.protocol import Record
-from processor.manifest import Receipt
-from processor.services import LocalKafka, LocalRedis
-from processor.services.address import free_port
-from processor.settings import Settings
-from processor.state.redis import connect
-from processor.verify_log import subject_of, verify_log
 from tests.integration.processes import until
 from tests.integration.scene import SECRET, Scene
+from unlearn.local_password import with_local_password
+from unlearn.log.protocol import Record
+from unlearn.results.manifest import Receipt
+from unlearn.services import LocalKafka, LocalRedis
+from unlearn.services.address import free_port
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
+from unlearn.verification.from_log import subject_of, verify_log
+from unlearn_study.generator.tweet_generator import tweets
 
 
 class Breakable:

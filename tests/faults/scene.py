@@ -10,23 +10,23 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from processor.events import Delete, Insert, Seal, encode
-from processor.log.protocol import Record
-from processor.manifest import Manifest, Receipt, read_manifest
-from processor.owned import Owned, Publishing
-from processor.reference import Replay
-from processor.results import Results
-from processor.scorer import Scorer
-from processor.simulate.history import Shape
-from processor.simulate.judging import Verdict
-from processor.simulate.members import Member
-from processor.simulate.script import CLASSES, Message, Script
-from processor.simulate.world import World
-from processor.state.keys import Keys
-from processor.state.redis import PartitionState
-from processor.verify_log import replay_log, subject_of
-from processor.view import View
-from processor.worker import Worker
+from unlearn.events.event import Delete, Insert, Seal, encode
+from unlearn.log.protocol import Record
+from unlearn.partition.claimed import Owned, Publishing
+from unlearn.partition.tables import View
+from unlearn.results.manifest import Manifest, Receipt, read_manifest
+from unlearn.results.results_topic import Results
+from unlearn.scoring.scorer import Scorer
+from unlearn.simulate.cluster import World
+from unlearn.simulate.history import Shape
+from unlearn.simulate.members import Member
+from unlearn.simulate.oracle import Verdict
+from unlearn.simulate.script import CLASSES, Message, Script
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import PartitionState
+from unlearn.verification.from_log import replay_log, subject_of
+from unlearn.verification.reference import Replay
+from unlearn.worker.loop import Worker
 
 Past = dict[bytes, bytes]
 """Every key of the model, as DUMP gives it."""
@@ -258,7 +258,7 @@ class Scene(World):
 
     def features(self, manifest: Manifest) -> set[int]:
         """Who is in a manifest's states, by the states' own arrays."""
-        from models.digest import decode_state
+        from unlearn_models.base.encoding import decode_state
 
         files = [entry.file for entry in manifest.shards if entry.file]
         return {int(f) for file in files for f in decode_state(self.place.learner, self.store.get(file))["features"]}

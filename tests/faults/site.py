@@ -13,22 +13,22 @@ from unittest.mock import patch
 
 from pydantic import SecretStr
 
-from models import Learner
-from processor.events import Delete, Event, Insert, Seal, encode
-from processor.learners import learner_of
-from processor.log.memory import MemoryLog
-from processor.manifest import Manifest, read_manifest
-from processor.owned import Owned
-from processor.pool import InlineTrainers
-from processor.report import Report
-from processor.routing import event_key, home
-from processor.running import states
-from processor.settings import Settings
-from processor.state.redis import connect
-from processor.store import FolderStore
-from processor.verify import verify_store
-from processor.verify_log import subject_of, verify_log
-from processor.worker import Worker
+from unlearn.events.event import Delete, Event, Insert, Seal, encode
+from unlearn.events.partitioner import event_key, home
+from unlearn.learners import learner_of
+from unlearn.log.memory import MemoryLog
+from unlearn.partition.claimed import Owned
+from unlearn.results.manifest import Manifest, read_manifest
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
+from unlearn.storage.artefacts import FolderStore
+from unlearn.training.pool import InlineTrainers
+from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_store import verify_store
+from unlearn.verification.report import Report
+from unlearn.worker.lifecycle import states
+from unlearn.worker.loop import Worker
+from unlearn_models import Learner
 
 T = TypeVar("T")
 SECRET = "a secret of the tests, 32 bytes.."
@@ -146,7 +146,7 @@ class Site:
         """A further worker; the one before stays as it is, and is assigned nothing."""
         for worker in self.workers[-1:]:
             self.log.leave(worker._reader)  # type: ignore[arg-type]
-        with patch("processor.worker.ThreadPoolExecutor", lambda *_, **__: self.io):
+        with patch("unlearn.worker.loop.ThreadPoolExecutor", lambda *_, **__: self.io):
             trainers = InlineTrainers(self.learner, self.store)
             client = connect(self.settings.redis.url.get_secret_value())
             worker = Worker(self.settings, self.log, client, self.store, self.learner, trainers, clock=lambda: self.now)

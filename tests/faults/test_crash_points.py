@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import pytest
 
-from processor.simulate.history import Shape
-from processor.simulate.judging import Verdict
-from processor.simulate.run import LEARNERS
-from processor.simulate.script import busy_script
-from processor.simulate.stillness import stillness
-from processor.simulate.world import World
 from tests.faults.calls import Point
 from tests.faults.dying import Place, Ran
+from unlearn.simulate.cluster import World
+from unlearn.simulate.determinism import stillness
+from unlearn.simulate.history import Shape
+from unlearn.simulate.oracle import Verdict
+from unlearn.simulate.run import LEARNERS
+from unlearn.simulate.script import busy_script
 
 SCRIPT = 31
 POINTS = {

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from processor.seal import SEAL_EVENT
 from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
 from tests.faults.site import SEAL, Site, delete, insert
+from unlearn.storage.seal import SEAL_EVENT
 
 SEAL_AFTER = 2.0
 

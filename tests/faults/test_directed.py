@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from processor.publish import Publisher
-from processor.simulate.wires import Later, SlowTrainers
-from processor.slice_files import read_slice
 from tests.faults.conftest import MakeScene
 from tests.faults.scene import Scene
+from unlearn.publishing.publisher import Publisher
+from unlearn.simulate.fault_injection import Later, SlowTrainers
+from unlearn.storage.slice_files import read_slice
 
 both = pytest.mark.parametrize("learner", ["linear", "naive-bayes"])
 

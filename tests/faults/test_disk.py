@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from processor.marker import Guarded
-from processor.store import FolderStore
 from tests.faults.rig import Sick
+from unlearn.storage.artefacts import FolderStore
+from unlearn.storage.marker import Guarded
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
 @pytest.fixture
 def sick(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sick]:
-    monkeypatch.setattr("processor.worker._STORE_RETRY", 0.1)
-    monkeypatch.setattr("processor.training._RETRY", 0.1)
-    monkeypatch.setattr("processor.state.redis._TROUBLE_LASTS", 1)
+    monkeypatch.setattr("unlearn.worker.loop._STORE_RETRY", 0.1)
+    monkeypatch.setattr("unlearn.training.dispatch._RETRY", 0.1)
+    monkeypatch.setattr("unlearn.state.scripts._TROUBLE_LASTS", 1)
     made = Sick(redis_url, tmp_path, slice_span=50, learner="linear", tail_every=0.05, erase_after=0.05)
     made.tweets(300)
     made.rest()
@@ -37,7 +37,7 @@ def full(patch: pytest.MonkeyPatch) -> None:
         with Path("/dev/full").open("wb", buffering=0) as device:
             device.write(data)
 
-    patch.setattr("processor.store._write_synced", write)
+    patch.setattr("unlearn.storage.artefacts._write_synced", write)
 
 
 def failing(patch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def failing(patch: pytest.MonkeyPatch) -> None:
     def fsync(_: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    patch.setattr("processor.store.os.fsync", fsync)
+    patch.setattr("unlearn.storage.artefacts.os.fsync", fsync)
 
 
 def unreadable(patch: pytest.MonkeyPatch) -> None:
@@ -55,7 +55,7 @@ def unreadable(patch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any) -> bytes:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    patch.setattr("processor.store.Path.read_bytes", gone)
+    patch.setattr("unlearn.storage.artefacts.Path.read_bytes", gone)
     failing(patch)
 
 
@@ -107,7 +107,7 @@ def test_the_store_is_away(sick: Sick, break_it: Break, says: str) -> None:
 
 
 def test_rows_without_a_file_are_bounded(sick: Sick, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.worker._MOST_OPEN_ROWS", 100)
+    monkeypatch.setattr("unlearn.worker.loop._MOST_OPEN_ROWS", 100)
     monkeypatch.setattr(sick.worker, "_settings", sick.settings.model_copy(update={"batch_records": 40}))
     with pytest.MonkeyPatch.context() as patch:
         # Given a full store

@@ -14,23 +14,23 @@ from typing import Any
 import pytest
 import redis as client
 
-from processor.events import Delete, Event
-from processor.local_password import with_local_password
-from processor.rewrite import Rewriter
-from processor.routing import Digests
-from processor.seal import Sealer
-from processor.services import LocalRedis
-from processor.services.address import free_port
-from processor.settings import Settings
-from processor.slices import decode_slice
-from processor.state.redis import PartitionState
-from processor.store import read_name
-from processor.sweep import Sweeper, _needed
-from processor.tails import Tailer
 from tests.faults.checks import wrong_manifests, wrong_receipts
 from tests.faults.erasing import DELETE_RECORD, DELETE_SUBJECT, MARKER, files_with, traces
 from tests.faults.site import SEAL, SECRET, DatedStore, Site, delete, insert
 from tests.integration.processes import until
+from unlearn.events.event import Delete, Event
+from unlearn.events.partitioner import Digests
+from unlearn.local_password import with_local_password
+from unlearn.partition.slices import decode_slice
+from unlearn.services import LocalRedis
+from unlearn.services.address import free_port
+from unlearn.settings import Settings
+from unlearn.state.scripts import PartitionState
+from unlearn.storage.artefacts import read_name
+from unlearn.storage.rewrite import Rewriter
+from unlearn.storage.seal import Sealer
+from unlearn.storage.sweep import Sweeper, _needed
+from unlearn.storage.tails import Tailer
 
 DELETIONS = {"record": DELETE_RECORD, "subject": DELETE_SUBJECT}
 MORE = [MARKER.model_copy(update={"event_id": f"e{n}", "record_id": f"{MARKER.record_id}-{n}"}) for n in range(3)]

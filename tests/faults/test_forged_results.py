@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from processor.manifest import Heartbeat, heartbeat_key, manifest_key
-from processor.state.redis import Token
-from processor.status import Status, StatusReader
-from processor.verify_log import subject_of, verify_log
 from tests.faults.conftest import MakeScene
 from tests.faults.scene import Scene
+from unlearn.admin.status import Status, StatusReader
+from unlearn.results.manifest import Heartbeat, heartbeat_key, manifest_key
+from unlearn.state.scripts import Token
+from unlearn.verification.from_log import subject_of, verify_log
 
 MOST = 2**53 - 1
 COUNTERS = (MOST, MOST - 1, 2**52, 2**52 - 1, 2**48, 2**40, 2**33, 2**32, 2**32 - 1, 1000)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.state.redis import PartitionState
 from tests.faults.site import SEAL, Site, delete, insert
+from unlearn.state.scripts import PartitionState
 
 GRACE, LOOKS_EVERY = 20.0, 10.0
 MakeSite = Callable[..., Site]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.manifest import Receipt, heartbeat_key
 from tests.faults.site import Site, delete, insert
+from unlearn.results.manifest import Receipt, heartbeat_key
 
 SILENT = 1000.0
 """Seconds in which no second manifest comes: what is deleted meanwhile stays in the first."""

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from processor.routing import Origin, home, origin_header
 from tests.faults.broker import OnKafka, crc32
 from tests.faults.rig import OwnKafka, during
 from tests.integration.processes import until
+from unlearn.events.partitioner import Origin, home, origin_header
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from processor.learners import parser_of
-from processor.log.memory import MemoryLog
-from processor.log.protocol import Entry
-from processor.lost import lost_deletions, stopped_for_loss
-from processor.manifest import read_manifest
-from processor.running import states
-from processor.simulate.members import Member
-from processor.state.keys import Keys
-from processor.status import StatusReader
-from processor.verify_log import subject_of, verify_log
 from tests.faults.conftest import MakeScene
 from tests.faults.scene import Past, Scene
+from unlearn.admin.lost_deletions import lost_deletions, stopped_for_loss
+from unlearn.admin.status import StatusReader
+from unlearn.learners import parser_of
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import Entry
+from unlearn.results.manifest import read_manifest
+from unlearn.simulate.members import Member
+from unlearn.state.keys import Keys
+from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.worker.lifecycle import states
 
 LEARNERS = ("linear", "naive-bayes")
 

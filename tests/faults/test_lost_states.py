@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from processor.slice_files import read_slice
-from processor.view import State
 from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
 from tests.faults.site import SEAL, Site, insert
+from unlearn.partition.tables import State
+from unlearn.storage.slice_files import read_slice
 
 
 @pytest.fixture(params=["linear", "naive-bayes"])

@@ -16,16 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from models import Rows, State
-from processor import compose, filing, learners, pool, rewrite, schedule, train
-from processor.ledger import Ledger
-from processor.membership import NO_TOMB, Entry, Pair
-from processor.plan import _Planner
-from processor.routing import Digests
-from processor.slice_files import read_slice
-from processor.store import Artefact
 from tests.faults.history import play
 from tests.faults.site import Site
+from unlearn import learners
+from unlearn.events.partitioner import Digests
+from unlearn.ingest.plan import _Planner
+from unlearn.partition.ledger import Ledger
+from unlearn.publishing import compose
+from unlearn.state.entries import NO_TOMB, Entry, Pair
+from unlearn.storage import rewrite, slice_writer
+from unlearn.storage.artefacts import Artefact
+from unlearn.storage.slice_files import read_slice
+from unlearn.training import pool, schedule, trainer
+from unlearn_models import Rows, State
 
 BOTH = ("naive-bayes", "linear")
 FOLD = ("linear",)
@@ -114,7 +117,7 @@ def hole_dropped(patch: Patch) -> None:
 
     def write(self: Any, artefact: Artefact, old: str, holes: Any, writer: str) -> Any:
         members = read_slice(self._store, old)
-        filed = filing.write_slice(self._store, artefact, writer, members)
+        filed = slice_writer.write_slice(self._store, artefact, writer, members)
         return [filed._replace(slots=filed.slots - frozenset(holes))]
 
     patch.setattr(rewrite.Rewriter, "_write", write)
@@ -178,18 +181,18 @@ class _Learning:
 
 
 def _learn_other(patch: Patch, change: Callable[[Any, Rows], Rows]) -> None:
-    begin = train._Run.__init__
+    begin = trainer._Run.__init__
 
     def __init__(self: Any, *args: Any) -> None:  # noqa: N807
         begin(self, *args)
         self.learner = _Learning(self, change)
 
-    patch.setattr(train._Run, "__init__", __init__)
+    patch.setattr(trainer._Run, "__init__", __init__)
 
 
 def without_net(patch: Patch) -> None:
     """What a job learned is believed, whatever the membership says."""
-    run = train.run
+    run = trainer.run
 
     def believed(*args: Any, **more: Any) -> Any:
         trained = run(*args, **more)
@@ -271,7 +274,7 @@ def test_an_empty_slice_that_calls_learn_is_seen(
 ) -> None:
     """Ours answer an empty slice with the same state, so it takes one that wouldn't."""
     calls = _learn_from_empty_slices(monkeypatch) if mutated else []
-    monkeypatch.setattr("processor.verify_log.learner_of", lambda s: _Stepping(learners.learner_of(s)))
+    monkeypatch.setattr("unlearn.verification.from_log.learner_of", lambda s: _Stepping(learners.learner_of(s)))
     monkeypatch.setattr("tests.faults.site.learner_of", lambda s: _Stepping(learners.learner_of(s)))
     with a_site(redis_url, tmp_path, "linear") as site:
         play(site)
@@ -283,7 +286,7 @@ def test_an_empty_slice_that_calls_learn_is_seen(
 
 def _learn_from_empty_slices(patch: Patch) -> list[int]:
     calls: list[int] = []
-    learn = train._Run._learn
+    learn = trainer._Run._learn
 
     def always(self: Any, part: Any) -> Any:
         live, total = learn(self, part)
@@ -292,5 +295,5 @@ def _learn_from_empty_slices(patch: Patch) -> list[int]:
             self.state = self.learner.learn(self.state, Rows.empty())
         return live, total
 
-    patch.setattr(train._Run, "_learn", always)
+    patch.setattr(trainer._Run, "_learn", always)
     return calls

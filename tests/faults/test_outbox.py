@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from processor.errors import LogDenied, LogRefused, LogUnavailable
-from processor.events import Delete, Unreadable, encode
-from processor.log.protocol import Producer
-from processor.manifest import Receipt
-from processor.owned import Owned
-from processor.routing import home
 from tests.faults.site import Site, delete, insert
+from unlearn.errors import LogDenied, LogRefused, LogUnavailable
+from unlearn.events.event import Delete, Unreadable, encode
+from unlearn.events.partitioner import home
+from unlearn.log.protocol import Producer
+from unlearn.partition.claimed import Owned
+from unlearn.results.manifest import Receipt
 
 Headers = Sequence[tuple[str, bytes]]
 

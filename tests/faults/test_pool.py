@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from processor.pool import PoolTrainers
-from processor.worker import Worker
 from tests.faults import poison
 from tests.faults.rig import Sick
+from unlearn.training.pool import PoolTrainers
+from unlearn.worker.loop import Worker
 
 
 class Pooled(Sick):
@@ -40,8 +40,8 @@ class Pooled(Sick):
 
 @pytest.fixture
 def pooled(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pooled]:
-    monkeypatch.setattr("processor.pool._run", poison.run)
-    monkeypatch.setattr("processor.training._RETRY", 0.1)
+    monkeypatch.setattr("unlearn.training.pool._run", poison.run)
+    monkeypatch.setattr("unlearn.training.dispatch._RETRY", 0.1)
     made = Pooled(redis_url, tmp_path, slice_span=1000)
     made.tweets(200)
     made.seal()
@@ -89,7 +89,7 @@ def test_a_row_that_kills_its_trainer(pooled: Pooled) -> None:
 
 @pytest.mark.soak
 def test_a_row_that_never_ends(pooled: Pooled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.quarantine.LIMIT", 1)
+    monkeypatch.setattr("unlearn.training.quarantine.LIMIT", 1)
     pooled.rest()
     training = pooled.worker._training
     training._settings = training._settings.model_copy(update={"stall_after": 6.0})
@@ -121,7 +121,7 @@ def test_a_trainer_killed_from_outside_costs_one_try(pooled: Pooled) -> None:
 
 
 def test_a_row_superseded_heals_too(pooled: Pooled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.quarantine.LIMIT", 1)
+    monkeypatch.setattr("unlearn.training.quarantine.LIMIT", 1)
     pooled.rest()
     pooled.poison(poison.STARVES)
     pooled.turn_until(lambda: pooled.counts["quarantined"])

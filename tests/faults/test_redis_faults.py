@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import redis
 
-from processor.errors import StateUnavailable
-from processor.services.address import free_port
 from tests.faults.rig import OwnRedis, Sick, during
+from unlearn.errors import StateUnavailable
+from unlearn.services.address import free_port
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 @pytest.fixture
 def sick(own_redis: OwnRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sick]:
     """A worker at rest, that gives up on an answer after half a second, and looks at Redis ten times a second."""
-    monkeypatch.setattr("processor.worker._FITNESS_EVERY", 0.1)
-    monkeypatch.setattr("processor.worker._CLAIM_RETRY", 0.2)
+    monkeypatch.setattr("unlearn.worker.loop._FITNESS_EVERY", 0.1)
+    monkeypatch.setattr("unlearn.worker.loop._CLAIM_RETRY", 0.2)
     made = Sick(own_redis.url + "?socket_timeout=0.5", tmp_path, heartbeat_every=0.2)
     made.tweets(300)
     made.rest()

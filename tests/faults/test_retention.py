@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from processor.events import Event, encode
-from processor.manifest import Receipt
-from processor.routing import event_key, home
 from tests.faults.site import SEAL, Site, delete, insert
+from unlearn.events.event import Event, encode
+from unlearn.events.partitioner import event_key, home
+from unlearn.results.manifest import Receipt
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_what_the_log_still_has_is_waited_for(site: Site, monkeypatch: pytest.Mo
     site.start()
     with monkeypatch.context() as patch:
         # A new leader doesn't show its newest records yet.
-        patch.setattr("processor.outbox.records_at", lambda *_: {})
+        patch.setattr("unlearn.ingest.outbox.records_at", lambda *_: {})
         site.turn(10)
         assert len(site.owned.view.outbox) == 1
     site.turn(30)

@@ -11,11 +11,11 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ACLOperation, UserScramCredentialDeletion, UserScramCredentialUpsertion
 
-from processor.errors import LogDenied, LogUnavailable
-from processor.log.kafka import KafkaLog
-from processor.settings import KafkaSettings
 from tests.faults.broker import OnKafka
 from tests.guarded import PASSWORD, USER, GuardedKafka
+from unlearn.errors import LogDenied, LogUnavailable
+from unlearn.log.kafka import KafkaLog
+from unlearn.settings import KafkaSettings
 
 pytestmark = pytest.mark.timeout(1800)
 Where = Callable[[GuardedKafka], dict[str, Any]]

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from processor.settings import Settings
-from processor.store import open_store
-from processor.view import View
 from tests.conftest import MakeSettings
 from tests.faults.field import Field
 from tests.faults.past import OwnRedis
 from tests.integration.processes import Process, until
+from unlearn.partition.tables import View
+from unlearn.settings import Settings
+from unlearn.storage.artefacts import open_store
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 PARTITIONS = 2

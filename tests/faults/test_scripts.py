@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import redis
 
-from processor.errors import Fenced, RolledBack, StateMissing, StateUnavailable
-from processor.membership import NO_ROW, decode_entry
-from processor.simulate.history import Shape
-from processor.simulate.judging import Verdict
-from processor.simulate.run import LEARNERS
-from processor.simulate.script import busy_script
-from processor.simulate.stillness import stillness
-from processor.simulate.world import World
-from processor.state.keys import Keys
-from processor.state.memberships import parse_pairs
-from processor.state.redis import DirtyShard, Op, PartitionState, Token, connect
-from processor.view import View
+from unlearn.errors import Fenced, RolledBack, StateMissing, StateUnavailable
+from unlearn.partition.tables import View
+from unlearn.simulate.cluster import World
+from unlearn.simulate.determinism import stillness
+from unlearn.simulate.history import Shape
+from unlearn.simulate.oracle import Verdict
+from unlearn.simulate.run import LEARNERS
+from unlearn.simulate.script import busy_script
+from unlearn.state.entries import NO_ROW, decode_entry
+from unlearn.state.keys import Keys
+from unlearn.state.lookups import parse_pairs
+from unlearn.state.scripts import DirtyShard, Op, PartitionState, Token, connect
 
 PROBE = "probe"
 INSTRUMENT = f"""
@@ -179,9 +179,9 @@ def test_a_partition_that_is_not_there_is_made_only_where_it_may_be_new(client: 
 def probed(client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> redis.Redis:
     """From now on scripts raise after the call at which PROBE reaches 0."""
     for name in ("commit", "read", "claim"):
-        text = files("processor.state").joinpath(f"{name}.lua").read_text()
+        text = files("unlearn.state").joinpath(f"{name}.lua").read_text()
         (tmp_path / f"{name}.lua").write_text(INSTRUMENT + text.replace("redis.call(", "probed("))
-    monkeypatch.setattr("processor.state.redis.files", lambda _: tmp_path)
+    monkeypatch.setattr("unlearn.state.scripts.files", lambda _: tmp_path)
     client.set(PROBE, FOREVER)
     return client
 

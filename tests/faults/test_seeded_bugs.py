@@ -14,27 +14,28 @@ from typing import Any
 
 import pytest
 
-from processor import intake, publish
-from processor.errors import Fenced, RolledBack
-from processor.events import Empty, Unreadable
-from processor.log.memory import MemoryReader
-from processor.owned import Owned
-from processor.parsing import Parser
-from processor.publish import Publisher
-from processor.routing import Digests, bucket_and_field
-from processor.scorer import Scorer
-from processor.serving import Merged
-from processor.state import memberships
-from processor.state.redis import PartitionState
-from processor.store import read_name
-from processor.view import Change
-from processor.worker import Worker
 from tests.faults.checks import unanswered, wrong_dead_letters, wrong_manifests, wrong_order, wrong_receipts
 from tests.faults.erasing import DELETE_RECORD, MARKER, traces
 from tests.faults.history import grow, play
 from tests.faults.site import SEAL, SECRET, DatedStore, Site, delete, insert
 from tests.faults.test_mutations import without_net
 from tests.integration.processes import until
+from unlearn.errors import Fenced, RolledBack
+from unlearn.events.event import Empty, Unreadable
+from unlearn.events.parsing import Parser
+from unlearn.events.partitioner import Digests, bucket_and_field
+from unlearn.ingest import apply
+from unlearn.log.memory import MemoryReader
+from unlearn.partition.claimed import Owned
+from unlearn.partition.tables import Change
+from unlearn.publishing import publisher
+from unlearn.publishing.publisher import Publisher
+from unlearn.scoring.scorer import Scorer
+from unlearn.scoring.serving import Merged
+from unlearn.state import lookups
+from unlearn.state.scripts import PartitionState
+from unlearn.storage.artefacts import read_name
+from unlearn.worker.loop import Worker
 
 Patch = pytest.MonkeyPatch
 Open = Callable[..., Site]
@@ -167,7 +168,7 @@ def test_no_token_check(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
 
 def _unfenced(site: Site) -> Any:
     """The script that writes, without its look at the token and at what was written."""
-    text = files("processor.state").joinpath("commit.lua").read_text()
+    text = files("unlearn.state").joinpath("commit.lua").read_text()
     start, stop = text.index("if now[1] ~= token"), text.index("for _, pair")
     return site.redis.register_script(text[:start] + text[stop:])
 
@@ -257,7 +258,7 @@ def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch
 
 @twice
 def test_tombstones_with_a_ttl(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
-    write = memberships.write_members
+    write = lookups.write_members
 
     def expiring(keys: Any, *members: Any) -> Any:
         for op in write(keys, *members):
@@ -271,10 +272,10 @@ def test_tombstones_with_a_ttl(site_of: Open, monkeypatch: Patch, bug: bool) -> 
     site = site_of()
     grow(site)
     if bug:
-        monkeypatch.setattr(intake, "write_members", expiring)
+        monkeypatch.setattr(apply, "write_members", expiring)
     site.send(delete("r3", "s3"), delete(None, "s4"))
     site.settle()
-    monkeypatch.setattr(intake, "write_members", write)
+    monkeypatch.setattr(apply, "write_members", write)
     _until_expired(site, dead if bug else {})
     site.send(insert(3, "s3"), insert(4, "s4"), SEAL)
     site.settle()
@@ -365,13 +366,13 @@ def test_the_scorer_ignores_the_lease(site_of: Open, monkeypatch: Patch, bug: bo
 @twice
 def test_a_deletion_of_an_open_row_leaves_no_hole(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     """The slice has ended and its file is being written when the row dies."""
-    write = memberships.write_holes
+    write = lookups.write_holes
 
     def of_filed_rows(keys: Any, holes: Any) -> Any:
         return write(keys, [hole for hole in holes if hole[2] < site.owned.view.registered])
 
     if bug:
-        monkeypatch.setattr(intake, "write_holes", of_filed_rows)
+        monkeypatch.setattr(apply, "write_holes", of_filed_rows)
         without_net(monkeypatch)
     site = site_of()
     grow(site)
@@ -394,7 +395,7 @@ def test_the_plan_says_hidden_before_a_manifest_does(site_of: Open, monkeypatch:
     if bug:
         newest = lambda self, owned, *_: max(owned.manifest_offset, 0)  # noqa: E731
         monkeypatch.setattr(Publisher, "_hidden_by", newest)
-        monkeypatch.setattr(publish.Publisher, "send_receipts", _regardless(Publisher.send_receipts))
+        monkeypatch.setattr(publisher.Publisher, "send_receipts", _regardless(Publisher.send_receipts))
     site = site_of()
     play(site)
 

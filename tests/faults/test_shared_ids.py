@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from processor.membership import Entry, Pair, decode_entry, encode_entry
-from processor.routing import Digests, bucket_and_field, tag_of
-from processor.state import memberships
-from processor.state.redis import PartitionState, _pack
 from tests.integration.scene import SECRET, Scene
+from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
+from unlearn.state import lookups
+from unlearn.state.entries import Entry, Pair, decode_entry, encode_entry
+from unlearn.state.scripts import PartitionState, _pack
 
 SUBJECTS = 3000
 COUNT = 100
@@ -114,7 +114,7 @@ def test_an_entry_of_before_is_taken_apart_when_it_is_next_written(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr(memberships, "_MOST_PAIRS", SUBJECTS)
+        before.setattr(lookups, "_MOST_PAIRS", SUBJECTS)
         share(scene)
     assert len(stored(scene)) > 10 * SUBJECTS
 

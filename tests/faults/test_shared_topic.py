@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 import redis
 
-from processor.errors import LogUnavailable
-from processor.learners import learner_of
-from processor.log.memory import MemoryLog
-from processor.log.protocol import Header, Record
-from processor.pool import InlineTrainers
-from processor.routing import Origin, home, origin_header
-from processor.settings import Settings
-from processor.state.redis import connect
-from processor.store import open_store
-from processor.verify_log import subject_of, verify_log
-from processor.worker import Worker
+from unlearn.errors import LogUnavailable
+from unlearn.events.partitioner import Origin, home, origin_header
+from unlearn.learners import learner_of
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import Header, Record
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
+from unlearn.storage.artefacts import open_store
+from unlearn.training.pool import InlineTrainers
+from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.worker.loop import Worker
 
 PARTITIONS = 8
 
@@ -397,7 +397,7 @@ def test_a_log_that_can_not_be_read_back_loses_nothing(
     a_past(street)
     street.settle()
     street.neighbours.pop().worker.close()
-    monkeypatch.setattr("processor.sent_before._MOST_MARKS", 10)
+    monkeypatch.setattr("unlearn.ingest.sent_before._MOST_MARKS", 10)
     read = MemoryLog.read
 
     def failing(self: MemoryLog, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:

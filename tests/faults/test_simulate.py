@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 from click.testing import CliRunner
 
-from processor import training
-from processor.cli.main import cli
-from processor.simulate.run import Outcome, run_seed
+from unlearn.cli.main import cli
+from unlearn.simulate.run import Outcome, run_seed
+from unlearn.training import dispatch
 
 FIRST, LAST = 1, 1000
 """The long run is `make soak`."""
@@ -32,9 +32,10 @@ def test_seeds_hold_and_take_every_path() -> None:
 
 def test_a_seed_that_fails_fails_the_same_way_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bug: kills that came while a job ran are forgotten when its states are registered."""
-    honest = training._valid
+    honest = dispatch._valid
     monkeypatch.setattr(
-        "processor.training._valid", lambda trained, kills, forgets, applied: honest(trained, [], forgets, applied)
+        "unlearn.training.dispatch._valid",
+        lambda trained, kills, forgets, applied: honest(trained, [], forgets, applied),
     )
 
     seed = next(seed for seed in range(1, 200) if run_seed(seed, redis_url).wrong)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from processor.slice_files import read_slice
 from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
 from tests.faults.site import SEAL, Site, delete, insert
+from unlearn.storage.slice_files import read_slice
 
 SPOILT: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda data: data[:-9],

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from processor.log.kafka_reader import KafkaReader
-from processor.standstill import Standstill
 from tests.faults.broker import OnKafka
+from unlearn.log.kafka_reader import KafkaReader
+from unlearn.worker.standstill import Standstill
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from processor import topics
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import TopicSpec
-from processor.services import broker
-from processor.services.address import Address, free_port
-from processor.services.broker import NODE
-from processor.services.jars import find_java, kafka_jars
-from processor.services.process import LocalProcess
-from processor.services.protocol import wait_until
-from processor.settings import KafkaSettings, Settings
 from tests.conftest import SECRET
+from unlearn.admin import topics
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import TopicSpec
+from unlearn.services import broker
+from unlearn.services.address import Address, free_port
+from unlearn.services.broker import NODE
+from unlearn.services.jars import find_java, kafka_jars
+from unlearn.services.process import LocalProcess
+from unlearn.services.protocol import wait_until
+from unlearn.settings import KafkaSettings, Settings
 
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qg"
 

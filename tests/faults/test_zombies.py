@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from processor.manifest import Manifest
-from processor.simulate.members import Member
 from tests.faults.conftest import MakeScene
 from tests.faults.scene import Scene, in_flight
+from unlearn.results.manifest import Manifest
+from unlearn.simulate.members import Member
 
 LEARNERS = ("linear", "naive-bayes")
 

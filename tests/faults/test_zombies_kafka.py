@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from processor.state.redis import Token
-from processor.store import open_store
 from tests.conftest import MakeSettings
 from tests.faults.calls import Point
 from tests.faults.field import Field
 from tests.faults.halting import halting, is_halted, wait_halted
 from tests.integration.processes import Process, until
+from unlearn.state.scripts import Token
+from unlearn.storage.artefacts import open_store
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 

@@ -15,9 +15,15 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from processor.cli.main import COMMANDS, main
+from unlearn.cli.main import COMMANDS, main
 
-LOADED = ("processor.log.kafka", "processor.running", "processor.verify", "processor.verify_log", "processor.scorer")
+LOADED = (
+    "unlearn.log.kafka",
+    "unlearn.worker.lifecycle",
+    "unlearn.verification.from_store",
+    "unlearn.verification.from_log",
+    "unlearn.scoring.scorer",
+)
 
 
 def _closed(number: int, name: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
-from processor.settings import Settings
+from unlearn.settings import Settings
 
 T = TypeVar("T")
 UNLEARN = str(Path(sys.executable).with_name("unlearn"))

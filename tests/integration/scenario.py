@@ -16,26 +16,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from processor.errors import NotEnough
-from processor.learners import learner_of
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Record
-from processor.manifest import Manifest, Receipt, manifest_key, read_manifest
-from processor.pool import InlineTrainers
-from processor.reference import Replay, replay
-from processor.results import Results
-from processor.running import states
-from processor.scorer import Scorer
-from processor.settings import Settings
-from processor.state.redis import connect
-from processor.store import open_store
-from processor.topics import create
-from processor.verify_log import Subject, subject_of
-from processor.view import View
-from processor.worker import Worker
 from tests.conftest import SECRET
 from tests.integration.processes import Process, run, until
 from tests.integration.stream import CHUNKS, Message, Stream, make_stream
+from unlearn.admin.topics import create
+from unlearn.errors import NotEnough
+from unlearn.learners import learner_of
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Record
+from unlearn.partition.tables import View
+from unlearn.results.manifest import Manifest, Receipt, manifest_key, read_manifest
+from unlearn.results.results_topic import Results
+from unlearn.scoring.scorer import Scorer
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
+from unlearn.storage.artefacts import open_store
+from unlearn.training.pool import InlineTrainers
+from unlearn.verification.from_log import Subject, subject_of
+from unlearn.verification.reference import Replay, replay
+from unlearn.worker.lifecycle import states
+from unlearn.worker.loop import Worker
 
 PARTITIONS, ACTUAL, SHARDS = 3, 4, 2
 """Of the model, of its topic, and in each partition."""

@@ -11,18 +11,18 @@ from typing import Any
 
 import redis
 
-from processor.binding import guarded
-from processor.identity import identity_of
-from processor.learners import learner_of
-from processor.log.memory import MemoryLog
-from processor.lookup import Lookup
-from processor.pool import InlineTrainers
-from processor.routing import home
-from processor.settings import Settings
-from processor.state.redis import connect
-from processor.status import Status, StatusReader
-from processor.store import open_store
-from processor.worker import Worker
+from unlearn.admin.lookup import Lookup
+from unlearn.admin.status import Status, StatusReader
+from unlearn.events.partitioner import home
+from unlearn.identity import identity_of
+from unlearn.learners import learner_of
+from unlearn.log.memory import MemoryLog
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
+from unlearn.storage.artefacts import open_store
+from unlearn.storage.store_binding import guarded
+from unlearn.training.pool import InlineTrainers
+from unlearn.worker.loop import Worker
 
 SECRET = "a secret of the tests, 32 bytes.."
 

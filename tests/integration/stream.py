@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
-from processor.generator import deletions, tweets
-from processor.reference import murmur2
+from unlearn.verification.reference import murmur2
+from unlearn_study.generator.tweet_generator import deletions, tweets
 
 Event = Mapping[str, Any]
 Pair = tuple[str | None, str]

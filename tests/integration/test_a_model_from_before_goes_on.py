@@ -14,12 +14,12 @@ import pytest
 import redis
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
-from processor.log.kafka import KafkaLog
-from processor.settings import Settings
-from processor.topics import wanted
 from tests.conftest import MakeSettings
 from tests.from_before.keeping import forget_keys, put_keys, put_records, put_store, records_of, unpack
 from tests.integration.processes import run
+from unlearn.admin.topics import wanted
+from unlearn.log.kafka import KafkaLog
+from unlearn.settings import Settings
 
 HERE = Path(__file__).parents[1] / "from_before"
 LEARNERS = sorted(folder.parent.name for folder in HERE.glob("*/model.json"))

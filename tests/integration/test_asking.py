@@ -13,15 +13,15 @@ import pytest
 from click import UsageError
 from click.testing import CliRunner, Result
 
-from processor.cli.resolve import command as resolve
-from processor.cli.retry import command as retry
-from processor.errors import InputInvalid
-from processor.jobs import Job
-from processor.state.keys import Keys
-from processor.state.redis import PartitionState
-from processor.verify_log import subject_of, verify_log
-from processor.view import View
 from tests.integration.scene import Scene, at
+from unlearn.cli.resolve import command as resolve
+from unlearn.cli.retry import command as retry
+from unlearn.errors import InputInvalid
+from unlearn.partition.jobs import Job
+from unlearn.partition.tables import View
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import PartitionState
+from unlearn.verification.from_log import subject_of, verify_log
 
 ZERO, ONE = at(0), at(1)
 JUNK = b'{"type":"delete" junk'
@@ -39,10 +39,10 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
     def work(_: float) -> None:
         scene.worker.turn(0)
 
-    monkeypatch.setattr("processor.cli.resolve.open_log", open_log)
-    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: scene.settings)
-    monkeypatch.setattr("processor.cli.asking.time.sleep", work)
-    monkeypatch.setattr("processor.obey._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.cli.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
+    monkeypatch.setattr("unlearn.cli.asking.time.sleep", work)
+    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 
@@ -80,8 +80,8 @@ def give_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, in
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("processor.pool.run", broken)
-        patch.setattr("processor.training._RETRY", 0.0)
+        patch.setattr("unlearn.training.pool.run", broken)
+        patch.setattr("unlearn.training.dispatch._RETRY", 0.0)
         for who in (ZERO, ONE):
             for n in range(10):
                 scene.insert(f"r{n}", who)
@@ -125,8 +125,8 @@ def test_one_that_fails_again_is_given_up_after_three_more(
 ) -> None:
     given_up = give_up(scene, monkeypatch)
     failed = counted(scene)["jobs_failed"]
-    monkeypatch.setattr("processor.pool.run", lambda *_, **__: 1 / 0)
-    monkeypatch.setattr("processor.training._RETRY", 0.0)
+    monkeypatch.setattr("unlearn.training.pool.run", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("unlearn.training.dispatch._RETRY", 0.0)
 
     assert run(retry).return_value == 0
     for _ in range(20):
@@ -326,7 +326,7 @@ def test_a_range_that_is_none_or_holds_nothing_is_refused(scene: Scene, run: Run
 def test_a_range_is_one_request_and_goes_on_under_the_next_owner(
     scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("processor.asks._AT_ONCE", 2)
+    monkeypatch.setattr("unlearn.worker.requests._AT_ONCE", 2)
     offsets = flood(scene, 0, 9, JUNK)
     keys = Keys(scene.settings.model, 0)
     scene.worker.close()

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import pytest
 from kafka import KafkaAdminClient
 
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import TopicSpec
-from processor.services.address import free_port
-from processor.settings import Settings
-from processor.state.redis import connect
-from processor.topics import create, wanted
 from tests.conftest import MakeSettings
 from tests.integration.processes import Case, Process, run, run_each
+from unlearn.admin.topics import create, wanted
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import TopicSpec
+from unlearn.services.address import free_port
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
 
 pytestmark = pytest.mark.timeout(1800)
 

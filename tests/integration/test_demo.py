@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from processor.generator import tweets
-from processor.log.kafka import KafkaLog
-from processor.services.address import free_port
-from processor.services.process import LocalProcess
-from processor.settings import KafkaSettings
+from unlearn.log.kafka import KafkaLog
+from unlearn.services.address import free_port
+from unlearn.services.process import LocalProcess
+from unlearn.settings import KafkaSettings
+from unlearn_study.generator.tweet_generator import tweets
 
-COMMAND = [sys.executable, "-c", "from processor.cli.main import main; main()", "demo"]
+COMMAND = [sys.executable, "-c", "from unlearn.cli.main import main; main()", "demo"]
 FEW = ["--events", "600", "--rate", "0"]
 
 

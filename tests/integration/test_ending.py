@@ -13,19 +13,19 @@ import psutil
 import pytest
 from _pytest.mark import ParameterSet
 
-from processor import topics
-from processor.generator import tweets
-from processor.log.kafka import KafkaLog
-from processor.routing import home
-from processor.settings import Settings
 from tests.conftest import MakeSettings
 from tests.integration.processes import environment, until
+from unlearn.admin import topics
+from unlearn.events.partitioner import home
+from unlearn.log.kafka import KafkaLog
+from unlearn.settings import Settings
+from unlearn_study.generator.tweet_generator import tweets
 
 pytestmark = pytest.mark.timeout(1800)
 
 HANG = """
 import importlib, sys, time
-import processor.cli.ending, processor.cli.main
+import unlearn.cli.ending, unlearn.cli.main
 
 def hang(*_, **__):
     print("it hangs", file=sys.__stderr__, flush=True)
@@ -41,51 +41,51 @@ place = importlib.import_module(name)
 for owner in owners:
     place = getattr(place, owner)
 setattr(place, method, hang)
-processor.cli.ending.FORCED_AFTER = 1.0
-processor.cli.main.main(sys.argv[2:])
+unlearn.cli.ending.FORCED_AFTER = 1.0
+unlearn.cli.main.main(sys.argv[2:])
 """
-NOWHERE = "processor.cli.ending:nowhere"  # no such name: nothing hangs
+NOWHERE = "unlearn.cli.ending:nowhere"  # no such name: nothing hangs
 IN_THE_LOOP = (
-    "processor.log.kafka_reader:KafkaReader.poll",
-    "processor.log.kafka_interval:KafkaTail.poll",
-    "processor.claim:Claimer.claim",
-    "processor.state.redis:PartitionState._ask",
-    "processor.intake:Intake.apply",
-    "processor.outbox:Outbox.turn",
-    "processor.seal:Sealer.turn",
-    "processor.training:Training.turn",
-    "processor.publish:Publisher.turn",
-    "processor.obey:Obeyer.turn",
-    "processor.sweep:Sweeper.clean_up",
+    "unlearn.log.kafka_reader:KafkaReader.poll",
+    "unlearn.log.kafka_interval:KafkaTail.poll",
+    "unlearn.worker.claim:Claimer.claim",
+    "unlearn.state.scripts:PartitionState._ask",
+    "unlearn.ingest.apply:Intake.apply",
+    "unlearn.ingest.outbox:Outbox.turn",
+    "unlearn.storage.seal:Sealer.turn",
+    "unlearn.training.dispatch:Training.turn",
+    "unlearn.publishing.publisher:Publisher.turn",
+    "unlearn.worker.obey:Obeyer.turn",
+    "unlearn.storage.sweep:Sweeper.clean_up",
     "os:fsync",
 )
-AT_THE_START = ("processor.log.kafka:KafkaLog._described", "processor.preflight:check_redis")
+AT_THE_START = ("unlearn.log.kafka:KafkaLog._described", "unlearn.worker.preflight:check_redis")
 AT_THE_END = (
-    "processor.log.kafka_reader:KafkaReader.close",
-    "processor.log.kafka_producer:KafkaProducer.close",
-    "processor.worker:Worker.close",
+    "unlearn.log.kafka_reader:KafkaReader.close",
+    "unlearn.log.kafka_producer:KafkaProducer.close",
+    "unlearn.worker.loop:Worker.close",
 )
 OTHERS = {
-    ("verify", "--from-log"): "processor.results:Results.follow",
-    ("verify",): "processor.state.redis:PartitionState.load",
-    ("score", "-"): "processor.log.kafka:KafkaLog.tail",
-    ("status", "--watch"): "processor.status:StatusReader.read",
-    ("send", "-"): "processor.log.kafka:KafkaLog.producer",
-    ("topics", "check"): "processor.log.kafka:KafkaLog._described",
-    ("manifest",): "processor.log.kafka:KafkaLog.tail",
-    ("record", "a"): "processor.lookup:Lookup.records",
-    ("work", "--drain"): "processor.drain:Drain.step",
-    ("demo",): "processor.demo.run:start_services",
+    ("verify", "--from-log"): "unlearn.results.results_topic:Results.follow",
+    ("verify",): "unlearn.state.scripts:PartitionState.load",
+    ("score", "-"): "unlearn.log.kafka:KafkaLog.tail",
+    ("status", "--watch"): "unlearn.admin.status:StatusReader.read",
+    ("send", "-"): "unlearn.log.kafka:KafkaLog.producer",
+    ("topics", "check"): "unlearn.log.kafka:KafkaLog._described",
+    ("manifest",): "unlearn.log.kafka:KafkaLog.tail",
+    ("record", "a"): "unlearn.admin.lookup:Lookup.records",
+    ("work", "--drain"): "unlearn.worker.drain:Drain.step",
+    ("demo",): "unlearn.demo.run:start_services",
 }
 IN_EACH_RUN = {
-    "processor.log.kafka_reader:KafkaReader.poll",
-    "processor.state.redis:PartitionState._ask",
+    "unlearn.log.kafka_reader:KafkaReader.poll",
+    "unlearn.state.scripts:PartitionState._ask",
     "os:fsync",
-    "processor.preflight:check_redis",
-    "processor.log.kafka_producer:KafkaProducer.close",
-    "processor.results:Results.follow",
-    "processor.log.kafka:KafkaLog.producer",
-    "processor.drain:Drain.step",
+    "unlearn.worker.preflight:check_redis",
+    "unlearn.log.kafka_producer:KafkaProducer.close",
+    "unlearn.results.results_topic:Results.follow",
+    "unlearn.log.kafka:KafkaLog.producer",
+    "unlearn.worker.drain:Drain.step",
 }
 """One of each way to hang: in the client of Kafka, of Redis, in the disk, at the start, at the end, in a command.
 The others end by the same code; `make soak` runs them."""
@@ -229,7 +229,7 @@ def test_every_command_that_hangs_ends(start: Start, arguments: tuple[str, ...],
 
 
 def test_ctrl_c_ends_a_command_that_hangs(start: Start) -> None:
-    child = start("processor.status:StatusReader.read", "status")
+    child = start("unlearn.admin.status:StatusReader.read", "status")
     child.says("it hangs")
 
     assert child.told(signal.SIGINT) == 130

@@ -6,16 +6,16 @@ import json
 import time
 from contextlib import closing
 
-from processor import topics
-from processor.learners import learner_of
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import TopicSpec
-from processor.pool import InlineTrainers
-from processor.state.redis import connect
-from processor.store import open_store
-from processor.worker import Worker
 from tests.conftest import MakeSettings
 from tests.integration.scene import at
+from unlearn.admin import topics
+from unlearn.learners import learner_of
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import TopicSpec
+from unlearn.state.scripts import connect
+from unlearn.storage.artefacts import open_store
+from unlearn.training.pool import InlineTrainers
+from unlearn.worker.loop import Worker
 
 _LIMIT = 20_000
 _BATCH = 80

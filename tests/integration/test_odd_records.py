@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from processor.cli.manifest import command as manifest
-from processor.cli.record import command as record
-from processor.cli.resolve import command as resolve
-from processor.cli.status import command as status
-from processor.events import ORIGIN
-from processor.moments import dated, iso
-from processor.timestamps import DAY
-from processor.verify_log import subject_of, verify_log
 from tests.integration.scene import Scene, at
+from unlearn.cli.manifest import command as manifest
+from unlearn.cli.record import command as record
+from unlearn.cli.resolve import command as resolve
+from unlearn.cli.status import command as status
+from unlearn.events.event import ORIGIN
+from unlearn.moments import dated, iso
+from unlearn.timestamps import DAY
+from unlearn.verification.from_log import subject_of, verify_log
 
 ZERO, ONE = at(0), at(1)
 TIMESTAMPS = {
@@ -51,10 +51,10 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
         yield scene.log
 
     for name in ("resolve", "status", "manifest"):
-        monkeypatch.setattr(f"processor.cli.{name}.open_log", open_log)
-    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: scene.settings)
-    monkeypatch.setattr("processor.cli.asking.time.sleep", lambda _: scene.worker.turn(0))
-    monkeypatch.setattr("processor.obey._LOOK_EVERY", 0.0)
+        monkeypatch.setattr(f"unlearn.cli.{name}.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
+    monkeypatch.setattr("unlearn.cli.asking.time.sleep", lambda _: scene.worker.turn(0))
+    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 

@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import Rows, hash_texts
-from models.digest import decode_state
-from models.registry import LEARNERS
-from processor.cli.manifest import newest_results
-from processor.learners import learner_of
-from processor.log.kafka import KafkaLog
-from processor.pool import InlineTrainers
-from processor.routing import home
-from processor.scorer import Scorer
-from processor.settings import Settings
-from processor.state.redis import connect
-from processor.store import open_store
-from processor.topics import create
-from processor.worker import Worker
 from tests.conftest import SECRET
 from tests.integration.processes import Case, Ended, run_each, until
+from unlearn.admin.topics import create
+from unlearn.cli.manifest import newest_results
+from unlearn.events.partitioner import home
+from unlearn.learners import learner_of
+from unlearn.log.kafka import KafkaLog
+from unlearn.scoring.scorer import Scorer
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
+from unlearn.storage.artefacts import open_store
+from unlearn.training.pool import InlineTrainers
+from unlearn.worker.loop import Worker
+from unlearn_models import Rows, hash_texts
+from unlearn_models.base.encoding import decode_state
+from unlearn_models.registry import LEARNERS
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "naive-bayes": {"alpha": 0.25},

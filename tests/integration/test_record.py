@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from processor.errors import IdentityChanged, StateMissing, StateUnavailable
-from processor.lookup import Found
-from processor.routing import Digests, shard_of
-from processor.state.redis import connect
 from tests.integration.scene import SECRET, Scene, at
+from unlearn.admin.lookup import Found
+from unlearn.errors import IdentityChanged, StateMissing, StateUnavailable
+from unlearn.events.partitioner import Digests, shard_of
+from unlearn.state.scripts import connect
 
 ZERO, ONE = at(0), at(1)
 """A subject at home in each partition."""

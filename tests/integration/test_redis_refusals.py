@@ -18,18 +18,18 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from processor.cli import main as cli_main
-from processor.errors import Refused, StateDenied, StateUnavailable, StateUnsupported
-from processor.preflight import check_redis
-from processor.settings import RedisSettings
-from processor.state.fitness import look
-from processor.state.glance import glance
-from processor.state.keys import Keys
-from processor.state.redis import PartitionState, Token, connect
 from tests.conftest import SECRET
 from tests.integration.processes import until
 from tests.integration.scene import Scene
 from tests.servers import redis_server
+from unlearn.cli import main as cli_main
+from unlearn.errors import Refused, StateDenied, StateUnavailable, StateUnsupported
+from unlearn.settings import RedisSettings
+from unlearn.state.health import look
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import PartitionState, Token, connect
+from unlearn.state.snapshot import glance
+from unlearn.worker.preflight import check_redis
 
 PASSWORD = "correct horse/battery@staple"
 COMMANDS = ["work", "work --drain", "status", "status --json", "record r", "resolve", "retry", "verify"]
@@ -48,7 +48,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     monkeypatch.setenv("UNLEARN_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("UNLEARN_KAFKA__REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("UNLEARN_TRAINERS", "0")
-    monkeypatch.setattr("processor.cli.work.configure", lambda level: None)
+    monkeypatch.setattr("unlearn.cli.work.configure", lambda level: None)
     yield monkeypatch
     logging.getLogger().handlers[:] = root
     for number, handler in handlers.items():

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from processor.cli.status import command as status
-from processor.cli.work import _sum_up
-from processor.drain import Drain
-from processor.running import states
 from tests.faults.site import Site, insert
 from tests.integration.scene import Scene, at
+from unlearn.cli.status import command as status
+from unlearn.cli.work import _sum_up
+from unlearn.worker.drain import Drain
+from unlearn.worker.lifecycle import states
 
 ZERO, ONE = at(0), at(1)
 ODD_LABEL = "label: not one that the model learns from"
@@ -43,8 +43,8 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     def open_log(_: object) -> Iterator[Any]:
         yield scene.log
 
-    monkeypatch.setattr("processor.cli.status.open_log", open_log)
-    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: scene.settings)
+    monkeypatch.setattr("unlearn.cli.status.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
     return CliRunner()
 
 
@@ -119,7 +119,7 @@ def test_a_refused_update_off_its_home_counts_by_its_revision(scene: Scene, run:
 
 
 def test_reasons_never_become_many() -> None:
-    from processor.dues import counter_of, letters_by_reason
+    from unlearn.ingest.dues import counter_of, letters_by_reason
 
     counts: dict[str, int] = {}
     for number in range(1000):
@@ -156,7 +156,7 @@ def test_a_worker_logs_its_counters_every_minute(
     site = Site(redis_url, tmp_path, "naive-bayes")
     site.send(insert(0, "s"), bad_insert("r", "s"))
     site.settle()
-    caplog.set_level("INFO", logger="processor")
+    caplog.set_level("INFO", logger="unlearn")
     caplog.clear()
 
     for _ in range(3):
@@ -246,7 +246,7 @@ def test_an_answer_is_sent_by_the_next_owner_where_the_first_died(redis_url: str
 
 
 def test_an_answer_that_the_log_never_takes_holds_nothing_up(scene: Scene) -> None:
-    from processor.log.protocol import TopicSpec
+    from unlearn.log.protocol import TopicSpec
 
     scene.log.delete_topic(scene.settings.receipts_topic)
     scene.log.create(TopicSpec(scene.settings.receipts_topic, 1, {"max.message.bytes": "5"}))

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import Rows, State, hash_texts
-from processor.events import Insert
-from processor.membership import ALONE, FOREVER, NO_TOMB, Entry, Pair, Subject, decode_entry, decode_subject
-from processor.parsing import parse
-from processor.reference import Replay
-from processor.reference_fold import Row, Slice
-from processor.routing import Digests, bucket_and_field, read_origin, tag_of
-from processor.settings import Settings
-from processor.state.keys import Keys
-from processor.state.redis import connect
-from processor.verify_log import judge
 from tests.integration.processes import run
 from tests.integration.scenario import PARTITIONS, SHARDS, TEXTS, Finished, Stood
 from tests.integration.stream import BAD_INSERTS, CHUNKS, UNREADABLE, survivors
 from tests.integration.twin import states, twin_of
+from unlearn.events.event import Insert
+from unlearn.events.parsing import parse
+from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, tag_of
+from unlearn.settings import Settings
+from unlearn.state.entries import ALONE, FOREVER, NO_TOMB, Entry, Pair, Subject, decode_entry, decode_subject
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import connect
+from unlearn.verification.from_log import judge
+from unlearn.verification.reference import Replay
+from unlearn.verification.reference_fold import Row, Slice
+from unlearn_models import Rows, State, hash_texts
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 

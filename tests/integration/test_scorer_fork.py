@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Header, Producer
-from processor.topics import create
 from tests.conftest import MakeSettings
 from tests.integration.processes import environment
 from tests.unit.stage import HAM, PROBE, SPAM, Stage
+from unlearn.admin.topics import create
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Header, Producer
 
 SCRIPT = """
 import json, os, sys, time
-from processor.errors import NotEnough
-from processor.scorer import Scorer
-from processor.settings import load_settings
+from unlearn.errors import NotEnough
+from unlearn.scoring.scorer import Scorer
+from unlearn.settings import load_settings
 
 def now():
     try:

@@ -13,15 +13,15 @@ import redis
 from kafka import KafkaAdminClient
 from pydantic import SecretStr
 
-from processor.cli import main as cli_main
-from processor.errors import ServiceUnavailable
-from processor.local_password import with_local_password
-from processor.services import LocalKafka, LocalRedis
-from processor.services.address import free_port
-from processor.settings import RedisSettings, Settings, load_settings
 from tests.conftest import SECRET, MakeSettings
 from tests.integration.processes import until
 from tests.servers import redis_server
+from unlearn.cli import main as cli_main
+from unlearn.errors import ServiceUnavailable
+from unlearn.local_password import with_local_password
+from unlearn.services import LocalKafka, LocalRedis
+from unlearn.services.address import free_port
+from unlearn.settings import RedisSettings, Settings, load_settings
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_a_redis_that_runs_without_a_password_goes_on_until_it_is_started_again(
     # Given one that an earlier version started
     service, config = LocalRedis(bare), LocalRedis._config
     with monkeypatch.context() as earlier:
-        earlier.setattr("processor.services.redis.make_password", lambda _: None)
+        earlier.setattr("unlearn.services.redis.make_password", lambda _: None)
         earlier.setattr(LocalRedis, "_config", lambda self: config(self).replace('requirepass ""', ""))
         service.up(print)
     with redis.Redis.from_url(bare.redis.url.get_secret_value()) as client:

@@ -16,10 +16,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from processor import topics
-from processor.cli.record import command as record
-from processor.cli.status import command as status
-from processor.errors import (
+from tests.conftest import SECRET, MakeSettings
+from tests.integration.processes import Process, until
+from tests.integration.scene import Scene, at
+from unlearn.admin import topics
+from unlearn.admin.status import Status, StatusReader
+from unlearn.cli.record import command as record
+from unlearn.cli.status import command as status
+from unlearn.errors import (
     InputInvalid,
     LogUnavailable,
     Refused,
@@ -28,21 +32,17 @@ from processor.errors import (
     TopicMissing,
     UnlearnError,
 )
-from processor.learners import learner_of
-from processor.log.kafka import KafkaLog
-from processor.membership import FOREVER, NO_TOMB, decode_entry, decode_subject
-from processor.pool import InlineTrainers
-from processor.routing import home
-from processor.services.address import free_port
-from processor.state.keys import Keys
-from processor.state.redis import connect
-from processor.status import Status, StatusReader
-from processor.store import open_store
-from processor.view import Cleanup
-from processor.worker import Worker
-from tests.conftest import SECRET, MakeSettings
-from tests.integration.processes import Process, until
-from tests.integration.scene import Scene, at
+from unlearn.events.partitioner import home
+from unlearn.learners import learner_of
+from unlearn.log.kafka import KafkaLog
+from unlearn.partition.tables import Cleanup
+from unlearn.services.address import free_port
+from unlearn.state.entries import FOREVER, NO_TOMB, decode_entry, decode_subject
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import connect
+from unlearn.storage.artefacts import open_store
+from unlearn.training.pool import InlineTrainers
+from unlearn.worker.loop import Worker
 
 ZERO, ONE = at(0), at(1)
 
@@ -53,8 +53,8 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     def open_log(_: object) -> Iterator[Any]:
         yield scene.log
 
-    monkeypatch.setattr("processor.cli.status.open_log", open_log)
-    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: scene.settings)
+    monkeypatch.setattr("unlearn.cli.status.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
     return CliRunner()
 
 
@@ -102,7 +102,7 @@ def test_the_version_is_the_newest_manifests_offset_and_the_heartbeat_has_its_ag
 
 
 def test_a_reader_follows_the_topic_from_one_read_to_the_next(scene: Scene) -> None:
-    from processor.status import StatusReader
+    from unlearn.admin.status import StatusReader
 
     scene.insert("r", ZERO)
     scene.apply()
@@ -295,7 +295,7 @@ def test_watching_shows_it_again_until_interrupted(
         if len(pauses) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("processor.cli.status.time.sleep", sleep)
+    monkeypatch.setattr("unlearn.cli.status.time.sleep", sleep)
     found = run.invoke(status, [*given, "--json"], catch_exceptions=False)
     assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 1, 2]
     assert (pauses, found.exit_code) == ([pause] * 3, 0)
@@ -320,7 +320,7 @@ def test_watching_goes_on_after_an_error_and_says_it(
             raise error
         return read(reader)
 
-    monkeypatch.setattr("processor.cli.status.time.sleep", sleep)
+    monkeypatch.setattr("unlearn.cli.status.time.sleep", sleep)
     monkeypatch.setattr(StatusReader, "read", fails)
     found = run.invoke(status, ["--watch", "--json"], catch_exceptions=False)
     assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 0]
@@ -426,7 +426,7 @@ def test_both_commands_on_kafka_and_redis(make_settings: MakeSettings) -> None:
 
 def _unlearn(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("UNLEARN_")} | variables
-    command = [sys.executable, "-c", "from processor.cli.main import main; main()", *arguments]
+    command = [sys.executable, "-c", "from unlearn.cli.main import main; main()", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from processor.asks import resolve as wish
-from processor.cli.resolve import command as resolve
-from processor.errors import InputInvalid
-from processor.pool import InlineTrainers
-from processor.state.asked import ask
-from processor.state.keys import Keys
-from processor.state.redis import states
-from processor.store import open_store
-from processor.verify import verify_store
-from processor.verify_log import subject_of, verify_log
-from processor.worker import Worker
 from tests.integration.scene import Scene, at
+from unlearn.cli.resolve import command as resolve
+from unlearn.errors import InputInvalid
+from unlearn.state.asked import ask
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import states
+from unlearn.storage.artefacts import open_store
+from unlearn.training.pool import InlineTrainers
+from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_store import verify_store
+from unlearn.worker.loop import Worker
+from unlearn.worker.requests import resolve as wish
 
 ZERO, ONE = at(0), at(1)
 Run = Callable[..., Result]
@@ -35,10 +35,10 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
     def open_log(_: object) -> Iterator[Any]:
         yield scene.log
 
-    monkeypatch.setattr("processor.cli.resolve.open_log", open_log)
-    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: scene.settings)
-    monkeypatch.setattr("processor.cli.asking.time.sleep", lambda _: scene.worker.turn(0))
-    monkeypatch.setattr("processor.obey._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.cli.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
+    monkeypatch.setattr("unlearn.cli.asking.time.sleep", lambda _: scene.worker.turn(0))
+    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda *given: runner.invoke(resolve, [*given], catch_exceptions=False, standalone_mode=False)
 
@@ -56,7 +56,7 @@ def turn(scene: Scene, times: int = 60) -> None:
 @pytest.fixture
 def stuck(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Partition 0 has 25 inserts, of which 12 to 16 can't be read, 12 is where it stands; a deletion is at 11."""
-    monkeypatch.setattr("processor.obey._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
     insert(scene, 0, 10)
     scene.insert("kept", ZERO)
     scene.delete(subject=ZERO)
@@ -198,7 +198,7 @@ def test_a_model_built_anew_steps_over_by_itself_what_its_manifest_names(stuck: 
 
 def test_a_place_that_can_be_read_after_all_is_read(stuck: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck.log.partition(stuck.settings.events_topic, 0).spoilt.clear()
-    monkeypatch.setattr("processor.worker.LOOK_AGAIN", 0.0)
+    monkeypatch.setattr("unlearn.worker.loop.LOOK_AGAIN", 0.0)
 
     rest(stuck)
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from processor.binding import guarded
-from processor.errors import Refused, StoreUnavailable
-from processor.identity import identity_of
-from processor.marker import Guarded, read_marker
-from processor.pool import InlineTrainers
-from processor.preflight import bind_store
-from processor.running import states
-from processor.store import open_store
-from processor.topics import create
-from processor.verify import verify_store
-from processor.worker import Worker
 from tests.conftest import MakeSettings
 from tests.integration.processes import run
 from tests.integration.scene import Scene, at
+from unlearn.admin.topics import create
+from unlearn.errors import Refused, StoreUnavailable
+from unlearn.identity import identity_of
+from unlearn.storage.artefacts import open_store
+from unlearn.storage.marker import Guarded, read_marker
+from unlearn.storage.store_binding import guarded
+from unlearn.training.pool import InlineTrainers
+from unlearn.verification.from_store import verify_store
+from unlearn.worker.lifecycle import states
+from unlearn.worker.loop import Worker
+from unlearn.worker.preflight import bind_store
 
 MARKER = "marker.json"
 
@@ -31,8 +31,8 @@ MARKER = "marker.json"
 @pytest.fixture
 def scene(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """Two slices and open rows in each partition, all published."""
-    for name in ("worker._STORE_RETRY", "training._RETRY", "worker._CLAIM_RETRY"):
-        monkeypatch.setattr(f"processor.{name}", 0.01)
+    for name in ("worker.loop._STORE_RETRY", "training.dispatch._RETRY", "worker.loop._CLAIM_RETRY"):
+        monkeypatch.setattr(f"unlearn.{name}", 0.01)
     made = Scene(redis_url, tmp_path, garbage_grace=0.0, tail_every=0.05, erase_after=0.05, shards_per_partition=1)
     fill(made)
     yield made
@@ -329,8 +329,8 @@ def test_a_folder_that_vanishes_has_lost_nothing(
     before = files(mount) if mount.exists() else set()
 
     # Given rows whose slices end, somebody to be forgotten, looks at the files, and a claim
-    monkeypatch.setattr("processor.worker._INSPECT_EVERY", 0.0)
-    monkeypatch.setattr("processor.worker._COLLECT_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.worker.loop._INSPECT_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.worker.loop._COLLECT_EVERY", 0.0)
     scene.worker._inspect_at = scene.worker._collect_at = 0.0
     partition, offset = scene.delete(subject=at(0))
     scene.insert("new", at(1))
@@ -370,7 +370,7 @@ def turn_until_hidden(scene: Scene, partition: int, offset: int) -> None:
 
 
 def test_trainers_write_nothing_into_a_folder_without_the_marker(scene: Scene, tmp_path: Path) -> None:
-    from processor.pool import LearnerSpec
+    from unlearn.training.pool import LearnerSpec
 
     marker = read_marker(open_store(scene.settings.store.url, scene.settings.model))
     spec = LearnerSpec(scene.learner, (tmp_path / "empty").as_uri(), scene.settings.model, marker)
@@ -386,7 +386,7 @@ def test_trainers_write_nothing_into_a_folder_without_the_marker(scene: Scene, t
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_commands_say_so(make_settings: MakeSettings, tmp_path: Path) -> None:
-    from processor.log.kafka import KafkaLog
+    from unlearn.log.kafka import KafkaLog
 
     settings = make_settings(partitions=1, shards_per_partition=1, features=2**10, trainers=0, seal_after=0.5)
     log = KafkaLog(settings.kafka)

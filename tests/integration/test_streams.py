@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
-from processor.cli.exits import COMMON, OF_COMMANDS
-from processor.cli.main import COMMANDS
-from processor.services.address import free_port
-from processor.settings import Settings
 from tests.integration.processes import UNLEARN, Case, Ended, environment, run, run_each
 from tests.integration.scenario import settings_of
+from unlearn.cli.exits import COMMON, OF_COMMANDS
+from unlearn.cli.main import COMMANDS
+from unlearn.services.address import free_port
+from unlearn.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from processor.cli import main as cli_main
-from processor.generator import tweets
+from unlearn.cli import main as cli_main
+from unlearn_study.generator.tweet_generator import tweets
 
 QUICK = ("--quick", "--rows", "400", "--shards", "1,3", "--slices", "3")
 

@@ -8,17 +8,17 @@ from typing import Any, NoReturn
 
 import pytest
 
-from processor.errors import Refused
-from processor.log.memory import MemoryLog
-from processor.manifest import Manifest, manifest_key
-from processor.report import Report
-from processor.results import Results
-from processor.running import states
-from processor.scorer import Scorer
-from processor.store import FolderStore, open_store
-from processor.verify import verify_store
-from processor.verify_log import subject_of, verify_log
 from tests.integration.scene import Scene, at
+from unlearn.errors import Refused
+from unlearn.log.memory import MemoryLog
+from unlearn.results.manifest import Manifest, manifest_key
+from unlearn.results.results_topic import Results
+from unlearn.scoring.scorer import Scorer
+from unlearn.storage.artefacts import FolderStore, open_store
+from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_store import verify_store
+from unlearn.verification.report import Report
+from unlearn.worker.lifecycle import states
 
 
 @pytest.fixture

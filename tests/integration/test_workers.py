@@ -11,17 +11,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Record
-from processor.reference import replay
-from processor.running import states
-from processor.settings import Settings
-from processor.state.redis import Token, connect
-from processor.topics import create
-from processor.verify_log import judge, subject_of
 from tests.integration.processes import Process, until
 from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, settings_of, stood, views
 from tests.integration.stream import Message, make_stream
+from unlearn.admin.topics import create
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Record
+from unlearn.settings import Settings
+from unlearn.state.scripts import Token, connect
+from unlearn.verification.from_log import judge, subject_of
+from unlearn.verification.reference import replay
+from unlearn.worker.lifecycle import states
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 

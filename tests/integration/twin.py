@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Record
-from processor.manifest import Manifest
-from processor.settings import Settings
-from processor.topics import create
 from tests.integration.processes import Process
 from tests.integration.scenario import ACTUAL, Finished, newest, settings_of, stood
 from tests.integration.stream import BAD_INSERTS, UNREADABLE, Forgotten
+from unlearn.admin.topics import create
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Record
+from unlearn.results.manifest import Manifest
+from unlearn.settings import Settings
 
 
 def twin_of(finished: Finished, folder: Path) -> tuple[Counter[str], dict[int, Manifest]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from processor.simulate.history import Action, Shape, history_of
-from processor.simulate.script import Script, busy_script
 from tests.property.strategies import scripts
+from unlearn.simulate.history import Action, Shape, history_of
+from unlearn.simulate.script import Script, busy_script
 
 
 def shapes() -> st.SearchStrategy[Shape]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from processor.events import Delete, Event, Insert, Seal, encode
-from processor.reference import Model, murmur2
-from processor.simulate.script import CLASSES, GARBAGE, WORDS, Message, Script
+from unlearn.events.event import Delete, Event, Insert, Seal, encode
+from unlearn.simulate.script import CLASSES, GARBAGE, WORDS, Message, Script
+from unlearn.verification.reference import Model, murmur2
 
 RECORDS = ("r0", "r1", "r2", "r3", "r4", "\u00e9", "s1")
 SUBJECTS = ("s0", "s1", "s2", "s3", "\U0001f600")

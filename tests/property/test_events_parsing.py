@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.events import BadInsert, Delete, Empty, Insert, Seal, Unreadable, encode
-from processor.parsing import parse
+from unlearn.events.event import BadInsert, Delete, Empty, Insert, Seal, Unreadable, encode
+from unlearn.events.parsing import parse
 
 KEYS = st.sampled_from(
     [

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.forest import Forest, Settings
 from tests.unit.models.adult import adult, as_bytes
+from unlearn_models.forest import Forest, Settings
 
 KINDS = ("bit", "constant", "few", "many", "all", "rare", "seldom")
 

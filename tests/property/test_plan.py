@@ -10,22 +10,22 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from models import make_learner
-from processor.features import members_of
-from processor.ledger import Ledger
-from processor.lineage import sum_slots
-from processor.log.protocol import Entry as Logged
-from processor.membership import NO_ROW, Entry, Subject, decode_entry, encode_entry
-from processor.parsing import Parser
-from processor.plan import Frame, Lookups, Plan, Row, plan
-from processor.reference import Model, Replay, replay
-from processor.routing import Digests
-from processor.simulate.script import CLASSES, Script
-from processor.sweep import bury
-from processor.triage import Item, Triage
-from processor.view import Change, State, View, slice_start
 from tests.property.histories import busy_scripts, seeds
 from tests.property.strategies import model_of, scripts
+from unlearn.events.features import members_of
+from unlearn.events.parsing import Parser
+from unlearn.events.partitioner import Digests
+from unlearn.ingest.classify import Item, Triage
+from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
+from unlearn.log.protocol import Entry as Logged
+from unlearn.partition.ledger import Ledger
+from unlearn.partition.lineage import sum_slots
+from unlearn.partition.tables import Change, State, View, slice_start
+from unlearn.simulate.script import CLASSES, Script
+from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry
+from unlearn.storage.sweep import bury
+from unlearn.verification.reference import Model, Replay, replay
+from unlearn_models import make_learner
 
 SECRET, SHARDS, SPAN = b"a secret of tests", 2, 20
 MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))

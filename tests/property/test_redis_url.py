@@ -15,11 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from processor.cli import main as cli_main
-from processor.errors import UnlearnError
-from processor.services.address import redis_address
-from processor.settings import Settings
-from processor.state.redis import connect
+from unlearn.cli import main as cli_main
+from unlearn.errors import UnlearnError
+from unlearn.services.address import redis_address
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect
 
 SECRET = "0123456789abcdef"
 PIECE = 4

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import make_learner
-from processor.events import Delete, Insert, Parsed
-from processor.log.protocol import Entry
-from processor.parsing import Parser
-from processor.reference import Model, Replay, replay
-from processor.simulate.script import CLASSES, Script
 from tests.property.strategies import model_of, scripts
+from unlearn.events.event import Delete, Insert, Parsed
+from unlearn.events.parsing import Parser
+from unlearn.log.protocol import Entry
+from unlearn.simulate.script import CLASSES, Script
+from unlearn.verification.reference import Model, Replay, replay
+from unlearn_models import make_learner
 
 LEARNERS = [make_learner(name, CLASSES, 64) for name in ("naive-bayes", "linear")]
 untimed = settings(deadline=None, max_examples=50)

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from processor.errors import Fenced
-from processor.events import Delete, encode
-from processor.simulate.history import Action, Shape
-from processor.simulate.judging import Verdict, sent_on
-from processor.simulate.script import Message, Script, busy_script
-from processor.simulate.stillness import stillness
-from processor.simulate.world import World
 from tests.property.histories import busy_scripts, histories, long_scripts, shapes
 from tests.property.twin import copy_without_the_dead
+from unlearn.errors import Fenced
+from unlearn.events.event import Delete, encode
+from unlearn.simulate.cluster import World
+from unlearn.simulate.determinism import stillness
+from unlearn.simulate.history import Action, Shape
+from unlearn.simulate.oracle import Verdict, sent_on
+from unlearn.simulate.script import Message, Script, busy_script
 
 SOAK = int(os.environ.get("UNLEARN_TESTS_SOAK", "0"))
 """Examples of each test in a long run, other ones each time; 0: few, and always the same."""

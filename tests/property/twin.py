@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from processor.events import Delete, Insert
-from processor.parsing import Parser
-from processor.reference import Replay
-from processor.simulate.script import CLASSES
-from processor.simulate.world import World
+from unlearn.events.event import Delete, Insert
+from unlearn.events.parsing import Parser
+from unlearn.simulate.cluster import World
+from unlearn.simulate.script import CLASSES
+from unlearn.verification.reference import Replay
 
 
 def copy_without_the_dead(twin: World, world: World, found: Mapping[int, Replay]) -> int:

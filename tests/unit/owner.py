@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from processor.owned import Owned
-from processor.state.keys import Keys
-from processor.state.redis import Op, Token
-from processor.view import Change, View
+from unlearn.partition.claimed import Owned
+from unlearn.partition.tables import Change, View
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import Op, Token
 
 
 class HandState:

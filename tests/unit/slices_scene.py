@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models import Rows
-from processor.slices import NO_SUBJECT, Members
+from unlearn.partition.slices import NO_SUBJECT, Members
+from unlearn_models import Rows
 
 ANN, BOB = b"a" * 16, b"b" * 16
 

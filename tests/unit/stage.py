@@ -13,15 +13,15 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from models import Learner, Rows, State, digest, encode_state, hash_texts
-from processor.identity import identity_hash, identity_of
-from processor.learners import learner_of
-from processor.log.memory import MemoryLog
-from processor.log.protocol import Header
-from processor.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
-from processor.scorer import Scorer
-from processor.settings import LearnerName, Settings
-from processor.store import Artefact, FolderStore, artefact_name
+from unlearn.identity import identity_hash, identity_of
+from unlearn.learners import learner_of
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import Header
+from unlearn.results.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
+from unlearn.scoring.scorer import Scorer
+from unlearn.settings import LearnerName, Settings
+from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
+from unlearn_models import Learner, Rows, State, digest, encode_state, hash_texts
 
 FEATURES = 2**10
 LEASE = 20.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from processor.asks import VERDICTS, obey, resolve, retry
-from processor.plan import DEAD
-from processor.quarantine import quarantined
-from processor.view import Change, Crash, Unresolved, View
+from unlearn.ingest.plan import DEAD
+from unlearn.partition.tables import Change, Crash, Unresolved, View
+from unlearn.training.quarantine import quarantined
+from unlearn.worker.requests import VERDICTS, obey, resolve, retry
 
 
 def view() -> View:

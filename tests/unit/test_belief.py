@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from processor.belief import MOST_COUNTER, foreign, most_counter
-from processor.fingerprints import fingerprint_of, is_of, note_fingerprint
-from processor.log.protocol import Entry
-from processor.manifest import Fingerprint, Manifest, TokenField, read_manifest
-from processor.proof import Prover
-from processor.routing import Digests
-from processor.view import Change, View
+from unlearn.events.partitioner import Digests
+from unlearn.ingest.fingerprints import fingerprint_of, is_of, note_fingerprint
+from unlearn.log.protocol import Entry
+from unlearn.partition.tables import Change, View
+from unlearn.results.belief import MOST_COUNTER, foreign, most_counter
+from unlearn.results.manifest import Fingerprint, Manifest, TokenField, read_manifest
+from unlearn.results.proof import Prover
 
 SECRET = b"a secret of 16 bytes or more"
 DIGESTS = Digests(SECRET)

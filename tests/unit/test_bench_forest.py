@@ -16,8 +16,8 @@ from bench.forest_dare import Ended, environment, started
 from bench.forest_data import sample, substitute
 from bench.forest_sides import Ours, Took, rounds
 from bench.forest_table import losses, table
-from models.forest import Forest, Settings
-from processor.errors import UnlearnError
+from unlearn.errors import UnlearnError
+from unlearn_models.forest import Forest, Settings
 
 LINES = """\
 39, State-gov, 77516, Bachelors, 13, Never-married, Adm-clerical, Unmarried, White, Male, 2174, 0, 40, Peru, <=50K

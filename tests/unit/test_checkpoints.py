@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.checkpoints import Budget, surplus, to_drop, to_store
+from unlearn.training.checkpoints import Budget, surplus, to_drop, to_store
 
 SLICES = [(end, 10) for end in range(10, 1010, 10)]
 RECENT = [0, 0, 1, 1, 2, 3] * 50

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from processor.compose import Timing, Urgency, clean_at, due, entries
-from processor.lineage import EMPTY
-from processor.manifest import ShardEntry
-from processor.view import Change, Slice, State, View
+from unlearn.partition.lineage import EMPTY
+from unlearn.partition.tables import Change, Slice, State, View
+from unlearn.publishing.compose import Timing, Urgency, clean_at, due, entries
+from unlearn.results.manifest import ShardEntry
 
 NOTHING = "0" * 64
 USUAL = Urgency("auto", 0.3, 0.2, 60.0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from processor.events import (
+from unlearn.events.event import (
     MAX_FEATURES,
     MAX_FORGET_WITHIN,
     MAX_ID,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from processor.filing import register_file, write_slice
-from processor.owned import Filed, Owned
-from processor.slices import Members, decode_slice
-from processor.store import Artefact, FolderStore, read_name
-from processor.view import Change, Slice
 from tests.unit.owner import owner
 from tests.unit.slices_scene import ANN, members
+from unlearn.partition.claimed import Filed, Owned
+from unlearn.partition.slices import Members, decode_slice
+from unlearn.partition.tables import Change, Slice
+from unlearn.storage.artefacts import Artefact, FolderStore, read_name
+from unlearn.storage.slice_writer import register_file, write_slice
 
 ARTEFACT = Artefact(0, 1, "slice", 10, 30)
 HOLES = {b"2": b"21", b"4": b"14", b"6": b"26"}

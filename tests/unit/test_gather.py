@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 import pytest
 
-from processor import gather
-from processor.asks import obey, resolve, resolve_range
-from processor.dues import DEAD, Letter
-from processor.gather import gathered
-from processor.view import Change, Unresolved, View, encode_value
+from unlearn.ingest.dues import DEAD, Letter
+from unlearn.partition import open_ranges
+from unlearn.partition.open_ranges import gathered
+from unlearn.partition.tables import Change, Unresolved, View, encode_value
+from unlearn.worker.requests import obey, resolve, resolve_range
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "_APART", 10)
-    monkeypatch.setattr(gather, "_AT_ONCE", 10)
-    monkeypatch.setattr(gather, "_MOST_RUNS", 20)
+    monkeypatch.setattr(open_ranges, "_APART", 10)
+    monkeypatch.setattr(open_ranges, "_AT_ONCE", 10)
+    monkeypatch.setattr(open_ranges, "_MOST_RUNS", 20)
 
 
 def flooded(offsets: Iterable[int], reasons: tuple[str, ...] = ("junk",)) -> View:
@@ -177,7 +177,7 @@ def test_wishes_that_overlap_close_each_place_once() -> None:
 
 
 def test_a_range_is_closed_in_scripts_of_bounded_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.asks._AT_ONCE", 5)
+    monkeypatch.setattr("unlearn.worker.requests._AT_ONCE", 5)
     view = flooded(range(100), ("a", "b", "c"))
     before = len(view.unresolved) + len(view.open_ranges)
 

@@ -7,9 +7,9 @@ import json
 import re
 from collections import Counter
 
-from processor.events import Delete, Insert
-from processor.generator import MIX, deletions, tweets
-from processor.parsing import Parser, parse
+from unlearn.events.event import Delete, Insert
+from unlearn.events.parsing import Parser, parse
+from unlearn_study.generator.tweet_generator import MIX, deletions, tweets
 
 N = 4000
 

@@ -7,10 +7,10 @@ import unicodedata
 
 import pytest
 
-from processor.errors import IdentityChanged
-from processor.identity import check_identity, identity_of
-from processor.learners import learner_of
-from processor.settings import Settings
+from unlearn.errors import IdentityChanged
+from unlearn.identity import check_identity, identity_of
+from unlearn.learners import learner_of
+from unlearn.settings import Settings
 
 
 def _settings(model: str = "m") -> Settings:

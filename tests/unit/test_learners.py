@@ -7,11 +7,11 @@ from typing import Any, get_args
 
 import pytest
 
-from models.registry import LEARNERS
-from processor.errors import SettingsError
-from processor.events import BadInsert, Insert
-from processor.learners import learner_of, parser_of
-from processor.settings import LearnerName, Settings
+from unlearn.errors import SettingsError
+from unlearn.events.event import BadInsert, Insert
+from unlearn.learners import learner_of, parser_of
+from unlearn.settings import LearnerName, Settings
+from unlearn_models.registry import LEARNERS
 
 
 def settings(learner: str, **more: Any) -> Settings:
@@ -51,9 +51,9 @@ def test_what_a_learner_cannot_take_is_a_settings_error(learner: str, more: dict
 
 
 def test_nothing_else_of_the_stream_side_makes_a_learner() -> None:
-    import processor
+    import unlearn
 
-    sources = Path(processor.__file__).parent.rglob("*.py")
+    sources = Path(unlearn.__file__).parent.rglob("*.py")
     makers = {source.name for source in sources if "make_learner" in source.read_text()}
     assert makers == {"learners.py"}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from processor.ledger import Kill, Ledger
-from processor.lineage import sum_slots
-from processor.view import Change, State, View
+from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.lineage import sum_slots
+from unlearn.partition.tables import Change, State, View
 
 SPAN = 10
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from processor.logs import configure
+from unlearn.logging_setup import configure
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     kept, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in ("processor", "kafka")}
+    levels = {name: logging.getLogger(name).level for name in ("unlearn", "kafka")}
     stream = io.StringIO()
     configure("INFO", stream)
     yield stream
@@ -30,7 +30,7 @@ def test_a_json_line_keeps_the_traceback(lines: io.StringIO) -> None:
     try:
         raise ValueError("why")
     except ValueError:
-        logging.getLogger("processor.test").exception("it failed")
+        logging.getLogger("unlearn.test").exception("it failed")
 
     line = json.loads(lines.getvalue())
 
@@ -40,6 +40,6 @@ def test_a_json_line_keeps_the_traceback(lines: io.StringIO) -> None:
 
 
 def test_counters_are_numbers_by_name(lines: io.StringIO) -> None:
-    logging.getLogger("processor.test").info("so far", extra={"counters": {"b": 2, "a": 1}})
+    logging.getLogger("unlearn.test").info("so far", extra={"counters": {"b": 2, "a": 1}})
 
     assert json.loads(lines.getvalue())["counters"] == {"a": 1, "b": 2}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from processor.manifest import (
+from unlearn.results.manifest import (
     Heartbeat,
     Manifest,
     Receipt,

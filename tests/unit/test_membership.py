@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processor.errors import ArtefactInvalid
-from processor.membership import (
+from unlearn.errors import ArtefactInvalid
+from unlearn.state.entries import (
     ALONE,
     FOREVER,
     NO_TOMB,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from processor.events import BadInsert, Delete, Insert, Seal, Unreadable
-from processor.parsing import Parser, parse
+from unlearn.events.event import BadInsert, Delete, Insert, Seal, Unreadable
+from unlearn.events.parsing import Parser, parse
 
 INSERT = {"type": "insert", "event_id": "e", "record_id": "r", "text": "x"}
 DELETE = {"type": "delete", "event_id": "e", "requested_at": "2024-01-01T00:00:00Z"}

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from processor.log.memory import MemoryLog
-from processor.log.protocol import Header, Record
-from processor.origins import Origins
-from processor.reread import runs
-from processor.routing import Origin, origin_header, read_marks
-from processor.sent_before import SentBefore
+from unlearn.events.partitioner import Origin, origin_header, read_marks
+from unlearn.ingest.foreign_copies import Origins
+from unlearn.ingest.reread import runs
+from unlearn.ingest.sent_before import SentBefore
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import Header, Record
 
 TOPIC, SECRET = "t", b"our own secret"
 VALUE = b'{"type":"delete","event_id":"d","record_id":"r","requested_at":"2023-01-01"}'
@@ -167,7 +167,7 @@ def test_copies_of_an_original_that_is_gone_know_each_other(log: Looked) -> None
 
 
 def test_a_bound_on_what_is_remembered_only_forgets(log: Looked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.sent_before._MOST_MARKS", 1)
+    monkeypatch.setattr("unlearn.ingest.sent_before._MOST_MARKS", 1)
     original = log.put(0)
     for partition in (1, 2):
         log.put(partition, mark(0, 0))
@@ -197,7 +197,7 @@ class _Broken(Looked):
         return self._log.bounds(topic)
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
-        from processor.errors import LogUnavailable
+        from unlearn.errors import LogUnavailable
 
         if partition == 1:
             raise LogUnavailable("injected")

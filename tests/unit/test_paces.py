@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processor.paces import Pace, Paces, Spent
+from unlearn.partition.rates import Pace, Paces, Spent
 
 
 def test_the_first_measurement_stands_as_it_is() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from processor.events import BadInsert, Delete, Empty, Insert, Seal, Unreadable
-from processor.parsing import Parser, parse
-from processor.scanning import MAX_DEPTH
+from unlearn.events.event import BadInsert, Delete, Empty, Insert, Seal, Unreadable
+from unlearn.events.parsing import Parser, parse
+from unlearn.events.scanning import MAX_DEPTH
 
 INSERT = {"type": "insert", "event_id": "e", "record_id": "r", "text": "x"}
 DELETE = {"type": "delete", "event_id": "e", "record_id": "r", "requested_at": "2024-01-01T00:00:00Z"}
@@ -216,7 +216,7 @@ def test_a_hidden_repeat_is_found_whatever_evens_out_the_quotes() -> None:
     ],
 )
 def test_the_usual_message_is_decoded_once(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("processor.parsing.scan")
+    monkeypatch.delattr("unlearn.events.parsing.scan")
 
     assert isinstance(parse(raw), Insert | Delete)
 

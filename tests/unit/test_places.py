@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.places import Runs, count, joined, parted, read_runs, runs_of, write_runs
+from unlearn.partition.offset_runs import Runs, count, joined, parted, read_runs, runs_of, write_runs
 
 offsets = st.sets(st.integers(0, 60) | st.integers(2**62 - 5, 2**62), max_size=40)
 

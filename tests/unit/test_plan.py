@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from processor.events import Insert
-from processor.ledger import Kill
-from processor.membership import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
-from processor.plan import ACCEPTED, COPIES, DEAD, HOME, Frame, Lookups, Plan, plan
-from processor.routing import Digests, shard_of, tag_of
-from processor.triage import Addressed, Deletion, Insertion, Item, Sealing, Sending
-from processor.view import Cleanup, Pending, Unresolved, View
+from unlearn.events.event import Insert
+from unlearn.events.partitioner import Digests, shard_of, tag_of
+from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sealing, Sending
+from unlearn.ingest.plan import ACCEPTED, COPIES, DEAD, HOME, Frame, Lookups, Plan, plan
+from unlearn.partition.ledger import Kill
+from unlearn.partition.tables import Cleanup, Pending, Unresolved, View
+from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 DIGESTS = Digests(b"a secret of tests")
 RECORD, ANN, BOB = DIGESTS.record("r"), DIGESTS.subject("ann"), DIGESTS.subject("bob")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from processor.events import BadInsert, Delete, Empty, Insert, Seal, Unreadable
-from processor.parsing import Parser, parse
-from processor.wrapped import BEHIND_BYTES, BEHIND_ID, BEHIND_MARK, IN_ENVELOPE
+from unlearn.events.envelopes import BEHIND_BYTES, BEHIND_ID, BEHIND_MARK, IN_ENVELOPE
+from unlearn.events.event import BadInsert, Delete, Empty, Insert, Seal, Unreadable
+from unlearn.events.parsing import Parser, parse
 
 INSERT = {"type": "insert", "event_id": "e", "record_id": "r", "text": "please delete me"}
 DELETE = {"type": "delete", "event_id": "e", "record_id": "r", "requested_at": "2024-01-01T00:00:00Z"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.private_files import make_file, make_folder, tighten
-from processor.store import FolderStore
+from unlearn.environment.private_files import make_file, make_folder, tighten
+from unlearn.storage.artefacts import FolderStore
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from processor.ledger import Kill, Ledger
-from processor.quarantine import LIMIT, after_crash, in_quarantine
-from processor.view import Change, Crash, View
+from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.tables import Change, Crash, View
+from unlearn.training.quarantine import LIMIT, after_crash, in_quarantine
 
 
 def test_the_third_crash_alone_quarantines() -> None:

@@ -12,11 +12,11 @@ from types import ModuleType
 import click
 import pytest
 
-from processor import errors
-from processor.cli.exits import COMMON, OF_COMMANDS, codes_of
-from processor.cli.main import COMMANDS, cli
-from processor.settings_sources import fields, variable
-from processor.variables import NO_SETTINGS
+from unlearn import errors
+from unlearn.cli.exits import COMMON, OF_COMMANDS, codes_of
+from unlearn.cli.main import COMMANDS, cli
+from unlearn.environment.variables import NO_SETTINGS
+from unlearn.settings_sources import fields, variable
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, str] = {

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from kafka.partitioner.default import murmur2 as kafka_murmur2
 
-from models import Rows, digest, hash_texts, make_learner
-from processor.events import Delete, Event, Insert, Seal, encode
-from processor.log.protocol import Entry
-from processor.reference import Model, Replay, murmur2, replay
-from processor.routing import Digests, home, shard_of
+from unlearn.events.event import Delete, Event, Insert, Seal, encode
+from unlearn.events.partitioner import Digests, home, shard_of
+from unlearn.log.protocol import Entry
+from unlearn.verification.reference import Model, Replay, murmur2, replay
+from unlearn_models import Rows, digest, hash_texts, make_learner
 
 SECRET = b"a secret of tests"
 CLASSES = ("ham", "spam")

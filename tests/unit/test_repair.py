@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from processor.filing import write_slice
-from processor.ledger import Kill
-from processor.lineage import sum_slots
-from processor.membership import FOREVER, NO_TOMB, Entry, Pair, encode_entry
-from processor.owned import Owned
-from processor.repair import Repairer, _buckets_at_once, stray
-from processor.routing import bucket_and_field, tag_of
-from processor.settings import Settings
-from processor.state.keys import BUCKETS
-from processor.state.redis import Op, Token
-from processor.store import Artefact, FolderStore
-from processor.view import Change, Cleanup, Slice, View
 from tests.unit.owner import HandState, owner
 from tests.unit.slices_scene import ANN, BOB, members
+from unlearn.events.partitioner import bucket_and_field, tag_of
+from unlearn.partition.claimed import Owned
+from unlearn.partition.ledger import Kill
+from unlearn.partition.lineage import sum_slots
+from unlearn.partition.tables import Change, Cleanup, Slice, View
+from unlearn.settings import Settings
+from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair, encode_entry
+from unlearn.state.keys import BUCKETS
+from unlearn.state.scripts import Op, Token
+from unlearn.storage.artefacts import Artefact, FolderStore
+from unlearn.storage.repair import Repairer, _buckets_at_once, stray
+from unlearn.storage.slice_writer import write_slice
 
 COVERED = {tag_of(ANN): Cleanup(30, 0, 0)}
 RECORD = (4).to_bytes(16, "big")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processor.log.memory import MemoryLog
-from processor.log.protocol import Record
-from processor.reread import records_at
+from unlearn.ingest.reread import records_at
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import Record
 
 
 class CountingLog(MemoryLog):

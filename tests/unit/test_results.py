@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from processor.log.memory import MemoryLog
-from processor.log.protocol import Entry
-from processor.manifest import Heartbeat, Manifest, TokenField, heartbeat_key, manifest_key
-from processor.results import Results
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import Entry
+from unlearn.results.manifest import Heartbeat, Manifest, TokenField, heartbeat_key, manifest_key
+from unlearn.results.results_topic import Results
 
 NONCE, OTHER = "a" * 32, "b" * 32
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from kafka.partitioner.default import murmur2 as kafka_murmur2
 
-from processor.events import Delete, Insert, Seal
-from processor.routing import (
+from unlearn.events.event import Delete, Insert, Seal
+from unlearn.events.partitioner import (
     BUCKETS,
     Digests,
     Origin,

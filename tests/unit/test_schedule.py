@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from processor.paces import Pace, Paces
-from processor.schedule import Order, orders, predicted, window_closes
-from processor.view import Change, Cleanup, Slice, State, View
+from unlearn.partition.rates import Pace, Paces
+from unlearn.partition.tables import Change, Cleanup, Slice, State, View
+from unlearn.training.schedule import Order, orders, predicted, window_closes
 
 
 def view_of(
@@ -60,7 +60,7 @@ def test_slices_without_a_file_or_not_registered_are_passed_over(forgets: bool) 
 def test_a_job_ends_after_its_limit_of_rows_and_the_next_one_learns_the_rest(
     monkeypatch: pytest.MonkeyPatch, forgets: bool
 ) -> None:
-    monkeypatch.setattr("processor.schedule._JOB_ROWS", 20)
+    monkeypatch.setattr("unlearn.training.schedule._JOB_ROWS", 20)
     slices = {end: Slice(1, 10, -1, "file", 10) for end in (10, 20, 30, 40, 50)}
 
     assert orders(view_of(slices, {}), 1, forgets) == [Order(0, None, (10, 20), ())]
@@ -72,7 +72,7 @@ def test_a_job_ends_after_its_limit_of_rows_and_the_next_one_learns_the_rest(
 def test_a_slice_of_more_rows_than_a_jobs_limit_is_a_job_of_its_own(
     monkeypatch: pytest.MonkeyPatch, forgets: bool
 ) -> None:
-    monkeypatch.setattr("processor.schedule._JOB_ROWS", 20)
+    monkeypatch.setattr("unlearn.training.schedule._JOB_ROWS", 20)
     slices = {end: Slice(1, 50, -1, "file", 50) for end in (10, 20)}
 
     assert [order.learn for order in orders(view_of(slices, {}), 1, forgets)] == [(10,)]
@@ -164,7 +164,7 @@ def test_nothing_is_learned_anew_before_it_was_measured() -> None:
 
 
 def test_a_shard_too_large_for_one_job_is_never_learned_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.schedule._JOB_ROWS", 40)
+    monkeypatch.setattr("unlearn.training.schedule._JOB_ROWS", 40)
 
     (order,) = orders(crowded(1), 1, True, paced(learn=1.0, forget=1.0))
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import Rows, hash_texts
-from processor.errors import LogUnavailable, NotEnough, Refused, StoreUnavailable, TopicMissing
-from processor.log.memory import MemoryTail
-from processor.scorer import Scorer
-from processor.settings import LearnerName
-from processor.store import Artefact, artefact_name
 from tests.unit.stage import FEATURES, HAM, LEASE, NONCE, OTHERS, PROBE, SPAM, Bomb, CountingStore, Stage
+from unlearn.errors import LogUnavailable, NotEnough, Refused, StoreUnavailable, TopicMissing
+from unlearn.log.memory import MemoryTail
+from unlearn.scoring.scorer import Scorer
+from unlearn.settings import LearnerName
+from unlearn.storage.artefacts import Artefact, artefact_name
+from unlearn_models import Rows, hash_texts
 
 
 @pytest.fixture(params=["naive-bayes", "linear"])
@@ -224,7 +224,7 @@ def test_while_an_outage_lasts_the_leases_run(settled: tuple[Stage, Scorer], mon
     def down(*_: object) -> int:
         raise LogUnavailable("down")
 
-    monkeypatch.setattr("processor.log.memory.MemoryTail.end", down)
+    monkeypatch.setattr("unlearn.log.memory.MemoryTail.end", down)
     with pytest.raises(LogUnavailable):
         scorer.poll(0)
     assert out(scorer) == ()

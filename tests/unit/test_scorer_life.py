@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from processor.errors import LogUnavailable, NotEnough, ScorerStopped
-from processor.log.memory import MemoryLog, MemoryTail
-from processor.log.protocol import Log
-from processor.scorer import Scorer
 from tests.unit.stage import HAM, PROBE, SPAM, CountingStore, Stage
+from unlearn.errors import LogUnavailable, NotEnough, ScorerStopped
+from unlearn.log.memory import MemoryLog, MemoryTail
+from unlearn.log.protocol import Log
+from unlearn.scoring.scorer import Scorer
 
 
 @pytest.fixture
@@ -228,8 +228,8 @@ def test_a_scorer_that_opens_its_own_log_begins_anew_in_a_fork(
         opened.append(stage.log)
         return stage.log
 
-    monkeypatch.setattr("processor.log.kafka.KafkaLog", open_log)
-    monkeypatch.setattr("processor.scorer.open_store", lambda *_: stage.store)
+    monkeypatch.setattr("unlearn.log.kafka.KafkaLog", open_log)
+    monkeypatch.setattr("unlearn.scoring.scorer.open_store", lambda *_: stage.store)
     scorer = Scorer.connect(stage.settings)
     for partition in (0, 1):
         scorer.poll(0)

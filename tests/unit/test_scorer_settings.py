@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from processor.errors import NotEnough, Refused
-from processor.identity import identity_of
-from processor.learners import learner_of
-from processor.scorer import Scorer
-from processor.settings import LearnerName, Settings
 from tests.unit.stage import HAM, LEASE, PROBE, SPAM, Stage
+from unlearn.errors import NotEnough, Refused
+from unlearn.identity import identity_of
+from unlearn.learners import learner_of
+from unlearn.scoring.scorer import Scorer
+from unlearn.settings import LearnerName, Settings
 
 OTHERS: list[dict[str, Any]] = [
     {"learner": "linear"},

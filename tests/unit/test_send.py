@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from processor.cli import send as cli
-from processor.cli.main import cli as unlearn
-from processor.errors import LogUnavailable, SettingsError, UnlearnError
-from processor.events import Delete, Event
-from processor.log.memory import MemoryLog, MemoryProducer
-from processor.log.protocol import Record, TopicSpec
-from processor.parsing import Parser, parse
-from processor.routing import home
-from processor.send import MAX_LINE, LogSink, NoSink, Pace, read_lines, send_lines
+from unlearn.admin.send import MAX_LINE, LogSink, NoSink, Pace, read_lines, send_lines
+from unlearn.cli import send as cli
+from unlearn.cli.main import cli as unlearn
+from unlearn.errors import LogUnavailable, SettingsError, UnlearnError
+from unlearn.events.event import Delete, Event
+from unlearn.events.parsing import Parser, parse
+from unlearn.events.partitioner import home
+from unlearn.log.memory import MemoryLog, MemoryProducer
+from unlearn.log.protocol import Record, TopicSpec
 
 TOPIC = "demo.events"
 PARTITIONS = 4

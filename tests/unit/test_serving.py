@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import Rows
-from processor.errors import AnswerInvalid
-from processor.serving import Served
 from tests.unit.stage import FEATURES, HAM, SPAM, Stage
+from unlearn.errors import AnswerInvalid
+from unlearn.scoring.serving import Served
+from unlearn_models import Rows
 
 
 @dataclass

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from processor.errors import SettingsError
-from processor.settings import DEMO_SECRET, Settings, load_settings
-from processor.settings_sources import fields, load, variable
+from unlearn.errors import SettingsError
+from unlearn.settings import DEMO_SECRET, Settings, load_settings
+from unlearn.settings_sources import fields, load, variable
 
 SECRET = "sixteen bytes or more"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.digest import encode_arrays
-from processor.errors import ArtefactInvalid
-from processor.slices import NEVER, Members, OpenRows, deaths, decode_slice, encode_slice
 from tests.unit.slices_scene import ANN, BOB, members
+from unlearn.errors import ArtefactInvalid
+from unlearn.partition.slices import NEVER, Members, OpenRows, deaths, decode_slice, encode_slice
+from unlearn_models.base.encoding import encode_arrays
 
 
 def test_a_file_holds_the_rows_as_they_were() -> None:

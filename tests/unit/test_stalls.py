@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from models import make_learner
-from processor.jobs import Job, Part, Trained
-from processor.owned import Owned, Running
-from processor.pool import PoolTrainers
-from processor.settings import Settings
-from processor.slices import encode_slice
-from processor.store import open_store
-from processor.train import run
-from processor.training import Telling, Training
-from processor.view import Change
 from tests.unit.owner import owner
 from tests.unit.slices_scene import members
+from unlearn.partition.claimed import Owned, Running
+from unlearn.partition.jobs import Job, Part, Trained
+from unlearn.partition.slices import encode_slice
+from unlearn.partition.tables import Change
+from unlearn.settings import Settings
+from unlearn.storage.artefacts import open_store
+from unlearn.training.dispatch import Telling, Training
+from unlearn.training.pool import PoolTrainers
+from unlearn.training.trainer import run
+from unlearn_models import make_learner
 
 
 class Hand:

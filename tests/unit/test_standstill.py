@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from processor.errors import LogUnavailable
-from processor.standstill import Standstill
+from unlearn.errors import LogUnavailable
+from unlearn.worker.standstill import Standstill
 
 
 class Clock:

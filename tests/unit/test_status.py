@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from processor.cli.status import rendered
-from processor.status import Deletions, PartitionStatus, ShardStatus, Status, _deletions
-from processor.view import OpenRange, Pending, Unresolved, View, encode_value
+from unlearn.admin.status import Deletions, PartitionStatus, ShardStatus, Status, _deletions
+from unlearn.cli.status import rendered
+from unlearn.partition.tables import OpenRange, Pending, Unresolved, View, encode_value
 
 
 def partition(**changed: Any) -> PartitionStatus:

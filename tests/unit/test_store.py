@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.errors import ArtefactInvalid, SettingsError, StoreUnavailable
-from processor.store import Artefact, FolderStore, artefact_name, newest_files, open_store, read_name
+from unlearn.errors import ArtefactInvalid, SettingsError, StoreUnavailable
+from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name, newest_files, open_store, read_name
 
 NAME = "3/1/state/5-7-abc"
 
@@ -179,7 +179,7 @@ def test_what_memory_does_not_hold_is_a_store_that_cannot_read(tmp_path: Path, m
     def full(*_: object) -> bytes:
         raise MemoryError
 
-    monkeypatch.setattr("processor.store.read_file", full)
+    monkeypatch.setattr("unlearn.storage.artefacts.read_file", full)
 
     with pytest.raises(StoreUnavailable, match="not enough memory"):
         store.get(NAME)

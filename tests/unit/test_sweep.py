@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from processor.ledger import Kill, Ledger
-from processor.lineage import sum_slots
-from processor.membership import FOREVER, NO_TOMB, Entry, Pair
-from processor.routing import tag_of
-from processor.sweep import bury, group_of
-from processor.view import Change, Cleanup, Slice, View
 from tests.unit.slices_scene import ANN, BOB, members
+from unlearn.events.partitioner import tag_of
+from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.lineage import sum_slots
+from unlearn.partition.tables import Change, Cleanup, Slice, View
+from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair
+from unlearn.storage.sweep import bury, group_of
 
 TAG = tag_of(ANN)
 CLEANUP = Cleanup(30, 0, 0)

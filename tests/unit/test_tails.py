@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from processor.slices import encode_slice
-from processor.store import Artefact, FolderStore, artefact_name
-from processor.tails import read_tail
-from processor.view import Change, Cleanup, View
 from tests.unit.slices_scene import ANN, members
+from unlearn.partition.slices import encode_slice
+from unlearn.partition.tables import Change, Cleanup, View
+from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
+from unlearn.storage.tails import read_tail
 
 DATA = encode_slice(9, 9, members((3, ANN), (5, b"")))
 NAME = artefact_name(Artefact(0, 0, "tail", 9, 9), "1-ab-1", DATA)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from processor import topics
-from processor.log.memory import MemoryLog
-from processor.log.protocol import TopicSpec
-from processor.settings import Settings
+from unlearn.admin import topics
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import TopicSpec
+from unlearn.settings import Settings
 
 GOOD = "as it should be"
 

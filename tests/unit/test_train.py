@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from models import Learner, Rows, digest, make_learner
-from processor.errors import ArtefactInvalid
-from processor.jobs import Job, Part, Trained
-from processor.lineage import EMPTY, chain, sum_slots
-from processor.slices import encode_slice
-from processor.store import FolderStore
-from processor.train import run
-from processor.view import State
 from tests.unit.slices_scene import ANN, BOB, members
+from unlearn.errors import ArtefactInvalid
+from unlearn.partition.jobs import Job, Part, Trained
+from unlearn.partition.lineage import EMPTY, chain, sum_slots
+from unlearn.partition.slices import encode_slice
+from unlearn.partition.tables import State
+from unlearn.storage.artefacts import FolderStore
+from unlearn.training.trainer import run
+from unlearn_models import Learner, Rows, digest, make_learner
 
 FOLD = make_learner("linear", ("ham", "spam"), 64)
 COUNTS = make_learner("naive-bayes", ("ham", "spam"), 64)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from models import digest
-from processor.manifest import Manifest, ShardEntry
-from processor.store import Artefact, artefact_name
-from processor.trust import RULES, Expected, beyond, misnamed, misshapen, objection, unsigned
 from tests.unit.stage import HAM, SPAM, Stage
+from unlearn.results.manifest import Manifest, ShardEntry
+from unlearn.scoring.trust import RULES, Expected, beyond, misnamed, misshapen, objection, unsigned
+from unlearn.storage.artefacts import Artefact, artefact_name
+from unlearn_models import digest
 
 DATA = b"a state"
 

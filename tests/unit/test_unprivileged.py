@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from models.cache_folder import cache_folder
-from processor.cli.main import COMMANDS
 from tests.unit.unprivileged import NAMELESS, NOBODY, Installation, installed
+from unlearn.cli.main import COMMANDS
+from unlearn_models.base.cache_folder import cache_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 LEARN = """
 import sys
-import processor.running, processor.scorer, processor.verify_log
-from models import make_learner
+import unlearn.worker.lifecycle, unlearn.scoring.scorer, unlearn.verification.from_log
+from unlearn_models import make_learner
 from numba.core.dispatcher import Dispatcher
-from processor.events import Insert
-from processor.features import rows_of
-from processor.routing import home
+from unlearn.events.event import Insert
+from unlearn.events.features import rows_of
+from unlearn.events.partitioner import home
 
 home(b"ann", 4)
 texts = {"win cash now": "spam", "see you at noon": "ham"}
@@ -32,7 +32,7 @@ for name in ("naive-bayes", "linear", "forest"):
     learner = make_learner(name, ("ham", "spam"), 256)
     scores = learner.ensemble([learner.learn(learner.empty(), rows)]).scores(rows)
     print(name, scores.argmax(axis=1))
-ours = [module for name, module in sys.modules.items() if name.startswith(("models.", "processor."))]
+ours = [module for name, module in sys.modules.items() if name.startswith(("unlearn_models.", "unlearn."))]
 kernels = [f for module in ours for f in vars(module).values() if isinstance(f, Dispatcher)]
 print(len(kernels) > 50, sum(sum(f.stats.cache_misses.values()) for f in kernels), "compiled anew")
 """
@@ -69,7 +69,7 @@ def test_what_was_compiled_at_installation_is_used_from_the_place_that_can_be_wr
 
 
 TEXT = (
-    "import models.text_kernel as m; k = [f for f in vars(m).values() if hasattr(f, 'stats')];"
+    "import unlearn_models.text.kernels as m; k = [f for f in vars(m).values() if hasattr(f, 'stats')];"
     "print(len(k), sum(sum(f.stats.cache_misses.values()) for f in k))"
 )
 
@@ -86,14 +86,14 @@ def test_what_was_not_is_compiled_once_and_kept(bare: Installation) -> None:
 
 def test_where_nothing_can_be_kept_it_is_compiled_at_each_start(bare: Installation) -> None:
     for _ in range(2):
-        done = bare.run("-c", "from processor.routing import home; print(home(b'ann', 4))")
+        done = bare.run("-c", "from unlearn.events.partitioner import home; print(home(b'ann', 4))")
 
         assert (done.stdout, done.stderr) == ("2\n", "")
 
 
 HELP = """
 import contextlib, io
-from processor.cli.main import COMMANDS, main
+from unlearn.cli.main import COMMANDS, main
 for name in COMMANDS:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.cli.context import tell_earlier
-from processor.settings import Settings, load_settings
+from unlearn.cli.context import tell_earlier
+from unlearn.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from models import Learner
-from processor.cli.verify import show
-from processor.errors import LogUnavailable, Refused, TopicMissing
-from processor.events import Delete
-from processor.log.memory import MemoryLog
-from processor.reference import Model
-from processor.report import Report, ShardVerdict
-from processor.verify_log import Subject, judge, replay_log, verify_log
 from tests.unit.verify_scene import EVENTS, IDENTITY, RESULTS, SECRET, Scene, changed, scene
+from unlearn.cli.verify import show
+from unlearn.errors import LogUnavailable, Refused, TopicMissing
+from unlearn.events.event import Delete
+from unlearn.log.memory import MemoryLog
+from unlearn.verification.from_log import Subject, judge, replay_log, verify_log
+from unlearn.verification.reference import Model
+from unlearn.verification.report import Report, ShardVerdict
+from unlearn_models import Learner
 
 
 class Inexact:
@@ -297,7 +297,7 @@ def test_missing_topics_are_named() -> None:
 
 
 def test_results_that_dont_come_to_their_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.results.Results.follow", lambda *_: False)
+    monkeypatch.setattr("unlearn.results.results_topic.Results.follow", lambda *_: False)
 
     with pytest.raises(LogUnavailable, match=RESULTS):
         scene().verify()

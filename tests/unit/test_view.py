@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from processor.view import Change, Cleanup, Open, OpenRange, Pending, Slice, State, Unresolved, View, slice_start
+from unlearn.partition.tables import (
+    Change,
+    Cleanup,
+    Open,
+    OpenRange,
+    Pending,
+    Slice,
+    State,
+    Unresolved,
+    View,
+    slice_start,
+)
 
 
 def stored(change: Change) -> dict[str, dict[bytes, bytes]]:

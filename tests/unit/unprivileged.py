@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("processor", "models", "study")
+ROOTS = ("processor", "models", "study")
 NOBODY = 65534
 NO_OTHER_TEMPORARY = """
 import os, tempfile
@@ -46,7 +46,7 @@ class Installation:
                 "PATH": os.defpath,
                 "PYTHONHOME": f"/proc/self/fd/{prefix}",
                 "LD_LIBRARY_PATH": f"/proc/self/fd/{prefix}/lib",
-                "PYTHONPATH": os.pathsep.join((str(tree), f"/proc/self/fd/{site}")),
+                "PYTHONPATH": os.pathsep.join((_roots(tree), f"/proc/self/fd/{site}")),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "TMPDIR": "/nonexistent",
             }
@@ -67,7 +67,7 @@ class Installation:
     def unlearn(
         self, *arguments: str, user: int = NOBODY, variables: Mapping[str, str] = _NONE
     ) -> subprocess.CompletedProcess[str]:
-        return self.run("-m", "processor.cli.main", *arguments, user=user, variables=variables)
+        return self.run("-m", "unlearn.cli.main", *arguments, user=user, variables=variables)
 
 
 @contextmanager
@@ -84,18 +84,21 @@ def _opened() -> Iterator[tuple[int, int, int]]:
 
 @contextmanager
 def installed(*, compiled: bool) -> Iterator[Installation]:
-    """An installation with the machine code that `make setup` makes; or without, and each module of `models` then
+    """An installation with the machine code that `make setup` makes; or without, and each module of the models then
     loads no more than it needs."""
     with tempfile.TemporaryDirectory(prefix="unlearn-installed-") as name:
         folder = Path(name)
-        for package in PACKAGES:
+        for package in ROOTS:
             ignored = None if compiled else shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / package, folder / "tree" / package, ignore=ignored)
         (folder / "tree" / "sitecustomize.py").write_text(NO_OTHER_TEMPORARY)
         if not compiled:
-            (folder / "tree" / "models" / "__init__.py").write_text("")
+            (folder / "tree" / "models" / "unlearn_models" / "__init__.py").write_text("")
         else:
-            code = "import models.prime, processor.routing; models.prime.prime()"
+            code = (
+                "import unlearn_models.compile_kernels, unlearn.events.partitioner;"
+                "unlearn_models.compile_kernels.prime()"
+            )
             subprocess.run([sys.executable, "-c", code], cwd=folder / "tree", env=_own(folder), check=True, timeout=900)
         made = Installation(folder)
         made.home.mkdir()
@@ -110,9 +113,13 @@ def installed(*, compiled: bool) -> Iterator[Installation]:
             (folder / "tree").chmod(0o700)
 
 
+def _roots(tree: Path) -> str:
+    return os.pathsep.join(map(str, (tree, *(tree / root for root in ROOTS))))
+
+
 def _own(folder: Path) -> dict[str, str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA", "XDG"))}
-    return others | {"PYTHONPATH": str(folder / "tree")}
+    return others | {"PYTHONPATH": _roots(folder / "tree")}
 
 
 def _close(folder: Path) -> None:

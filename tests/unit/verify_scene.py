@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from models import make_learner
-from processor.events import Delete, Insert, Seal, encode
-from processor.log.memory import MemoryLog
-from processor.manifest import Manifest, ShardEntry, TokenField, manifest_key
-from processor.reference import Model
-from processor.report import Report
-from processor.verify_log import Subject, replay_log, verify_log
+from unlearn.events.event import Delete, Insert, Seal, encode
+from unlearn.log.memory import MemoryLog
+from unlearn.results.manifest import Manifest, ShardEntry, TokenField, manifest_key
+from unlearn.verification.from_log import Subject, replay_log, verify_log
+from unlearn.verification.reference import Model
+from unlearn.verification.report import Report
+from unlearn_models import make_learner
 
 IDENTITY = "1d" * 32
 SECRET = b"a secret of tests"

@@ -7,10 +7,10 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import UnknownTopicOrPartitionError
 
-from processor.errors import TopicMissing
-from processor.log.kafka import KafkaLog
-from processor.settings import KafkaSettings
 from tests.integration.processes import until
+from unlearn.errors import TopicMissing
+from unlearn.log.kafka import KafkaLog
+from unlearn.settings import KafkaSettings
 
 pytest.register_assert_rewrite("tests.log_suite")
 

@@ -10,11 +10,11 @@ import kafka.codec
 import pytest
 from kafka import KafkaProducer
 
-from processor.errors import LogUnreadable
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Reader
 from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import assert_contiguous, drain, fill, joined, new_topic, numbered, poll_until, reading, values
+from unlearn.errors import LogUnreadable
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Reader
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 LARGE = 3 * 1024 * 1024

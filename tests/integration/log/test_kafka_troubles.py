@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from processor.errors import LogDiverged, LogUnavailable
-from processor.log.kafka import KafkaLog
-from processor.log.protocol import Reader
-from processor.settings import KafkaSettings
 from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import drain, fill, joined, new_topic, numbered, poll_until, reading, values
+from unlearn.errors import LogDiverged, LogUnavailable
+from unlearn.log.kafka import KafkaLog
+from unlearn.log.protocol import Reader
+from unlearn.settings import KafkaSettings
 
 
 class NotUtf8(str):

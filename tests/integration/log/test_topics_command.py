@@ -24,7 +24,7 @@ def unlearn(kafka: str, model: str) -> Run:
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = {k: v for k, v in os.environ.items() if not k.startswith("UNLEARN_")}
         env |= {"UNLEARN_KAFKA__BOOTSTRAP_SERVERS": kafka, "UNLEARN_MODEL": model} | variables
-        script = "from processor.cli.main import main; main()"
+        script = "from unlearn.cli.main import main; main()"
         command = [sys.executable, "-c", script, *arguments]
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from models import Rows
+from unlearn_models import Rows
 
 FEATURES = 12
 CLASSES = ("a", "b", "c")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models import BadState, decode_arrays, encode_arrays
+from unlearn_models import BadState, decode_arrays, encode_arrays
 
 dtypes = st.sampled_from([np.dtype(name) for name in ("<i4", "<i8", "<f8", "|u1")])
 shapes = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import Learner, Rows, encode_state, make_learner
 from tests.property.models.strategies import CLASSES, FEATURES, counts, finite, rows
+from unlearn_models import Learner, Rows, encode_state, make_learner
 
 BAYES = make_learner("naive-bayes", CLASSES, FEATURES)
 LINEAR = make_learner("linear", CLASSES, FEATURES)

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import NotLearned, Rows, State, encode_state
-from models.pu import PositiveUnlabelled, pu
+from unlearn_models import NotLearned, Rows, State, encode_state
+from unlearn_models.positive_unlabelled.learner import PositiveUnlabelled, pu
 
 FEATURES = 5
 BAYES = pu("pu-naive-bayes", ("a", "b"), FEATURES, held_out=0.5)

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import Rows
 from tests.property.models.strategies import finite, rows
+from unlearn_models import Rows
 
 
 def plain(rows: Rows) -> list[tuple[int, list[int], list[float]]]:

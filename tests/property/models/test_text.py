@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from models import hash_texts
 from tests.unit.models.agreed import agreed
+from unlearn_models import hash_texts
 
 ODD = "ΣσςİıſKÅßŉǰΐﬁẞĲ_\u0301\u0307\u200d\u00ad\ufe0f👍🏽𝕏𝟘𐐀𐐨𞤀𠀀𪛖٣३Ⅷ①²ªaZ9 \t\n\0\u2028'-"  # noqa: RUF001
 characters = st.characters(exclude_categories=["Cs"])

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from processor.cli.exits import COMMON, OF_COMMANDS
-from processor.cli.main import COMMANDS, cli
-from processor.errors import DemoFailed, UnlearnError
+from unlearn.cli.exits import COMMON, OF_COMMANDS
+from unlearn.cli.main import COMMANDS, cli
+from unlearn.errors import DemoFailed, UnlearnError
 
 ROOT = click.Context(cli, info_name="unlearn")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from processor.cli.init import _write
-from processor.cli.main import cli
-from processor.errors import FileUnusable, SettingsError
-from processor.settings import load_settings
+from unlearn.cli.init import _write
+from unlearn.cli.main import cli
+from unlearn.errors import FileUnusable, SettingsError
+from unlearn.settings import load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from typing import Any
 import click
 import pytest
 
-from processor.cli import main as cli_main
-from processor.cli.exits import COMMON
-from processor.errors import LogUnavailable, UnlearnError
+from unlearn.cli import main as cli_main
+from unlearn.cli.exits import COMMON
+from unlearn.errors import LogUnavailable, UnlearnError
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +81,9 @@ def test_where_an_unforeseen_error_arose_is_shown_on_demand(
 
 
 def test_help_needs_none_of_the_heavy_libraries() -> None:
-    heavy = ("kafka", "models", "numba", "numpy", "redis", "sklearn")
+    heavy = ("kafka", "unlearn_models", "numba", "numpy", "redis", "sklearn")
     script = (
-        "import sys, processor.cli.main as m\n"
+        "import sys, unlearn.cli.main as m\n"
         "try: m.main(['--help'])\n"
         f"except SystemExit: sys.exit(str([name for name in {heavy} if name in sys.modules]))"
     )
@@ -146,7 +146,7 @@ def test_a_folder_of_results_that_can_not_be_made_is_told_before_anything_is_mea
     def measure(*_: object) -> None:
         raise AssertionError("it has begun to measure")
 
-    environment.setattr("processor.cli.study._measured", measure)
+    environment.setattr("unlearn.cli.study._measured", measure)
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "out"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from processor.cli.manifest import command
-from processor.log.memory import MemoryLog
 from tests.unit.stage import HAM, SPAM, Stage
+from unlearn.cli.manifest import command
+from unlearn.log.memory import MemoryLog
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     def open_log(_: object) -> Iterator[MemoryLog]:
         yield stage.log
 
-    monkeypatch.setattr("processor.cli.manifest.open_log", open_log)
-    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: stage.settings)
+    monkeypatch.setattr("unlearn.cli.manifest.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: stage.settings)
     return stage
 
 

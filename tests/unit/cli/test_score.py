@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from models import Rows
-from processor.cli.score import command
-from processor.errors import InputInvalid, NotEnough, SettingsError
-from processor.scorer import Scorer
-from processor.settings import Settings
 from tests.unit.stage import HAM, SPAM, Stage
+from unlearn.cli.score import command
+from unlearn.errors import InputInvalid, NotEnough, SettingsError
+from unlearn.scoring.scorer import Scorer
+from unlearn.settings import Settings
+from unlearn_models import Rows
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage.publish(0, 1, HAM)
     stage.publish(1, 1, SPAM)
     monkeypatch.setattr(Scorer, "connect", lambda _: stage.scorer())
-    monkeypatch.setattr("processor.cli.context.settings", lambda *_, **__: stage.settings)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: stage.settings)
     return stage
 
 
@@ -192,7 +192,7 @@ def test_an_input_without_probabilities_is_named(stage: Stage, monkeypatch: pyte
             return np.where(np.arange(len(rows)) == 1, np.nan, 0.5)[:, None].repeat(2, axis=1)
 
     monkeypatch.setattr(type(stage.learner), "ensemble", lambda *_: Odd())
-    monkeypatch.setattr("processor.cli.score._CHUNK", 2)
+    monkeypatch.setattr("unlearn.cli.score._CHUNK", 2)
 
     result = _run("-", "--json", given=b"one\ntwo\n")
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from processor.cli.main import main
-from processor.log.memory import MemoryLog
-from processor.settings import load_settings
-from processor.verify_log import subject_of
 from tests.unit.verify_scene import SECRET, Scene
+from unlearn.cli.main import main
+from unlearn.log.memory import MemoryLog
+from unlearn.settings import load_settings
+from unlearn.verification.from_log import subject_of
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Scene:
     made.fill()
     for partition in range(2):
         made.publish(made.truth(partition))
-    monkeypatch.setattr("processor.log.kafka.KafkaLog", lambda _: made.log)
+    monkeypatch.setattr("unlearn.log.kafka.KafkaLog", lambda _: made.log)
     return made
 
 

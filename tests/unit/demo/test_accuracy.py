@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models import make_learner
-from processor.demo.accuracy import labelled_rows, measure
-from processor.events import Insert
+from unlearn.demo.accuracy import labelled_rows, measure
+from unlearn.events.event import Insert
+from unlearn_models import make_learner
 
 LEARNER = make_learner("naive-bayes", ("ham", "spam"), 2**10)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from processor.demo.interrupt import Interrupt
+from unlearn.demo.interrupt import Interrupt
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM]
 

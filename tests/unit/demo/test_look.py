@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from processor.demo.outcome import Options
-from processor.demo.place import demo_settings, locked, settings_file
-from processor.demo.prepare import read_script
-from processor.demo.summary import look_command
-from processor.errors import InputInvalid
-from processor.settings_sources import load
+from unlearn.demo.outcome import Options
+from unlearn.demo.place import demo_settings, locked, settings_file
+from unlearn.demo.prepare import read_script
+from unlearn.demo.summary import look_command
+from unlearn.errors import InputInvalid
+from unlearn.settings_sources import load
 
 ODD = {
     "UNLEARN_MODEL": "other",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from processor.demo.outcome import Outcome
-from processor.report import Report, ShardVerdict
+from unlearn.demo.outcome import Outcome
+from unlearn.verification.report import Report, ShardVerdict
 
 EQUAL = Report((ShardVerdict(0, 0, "equal"),))
 PENDING = Report((ShardVerdict(0, 0, "equal"), ShardVerdict(0, 1, "pending")))

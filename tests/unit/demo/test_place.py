@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from processor.demo.place import demo_settings, locked, settings_file
-from processor.settings import Settings, load_settings
-from processor.settings_sources import Loaded, Origin
+from unlearn.demo.place import demo_settings, locked, settings_file
+from unlearn.settings import Settings, load_settings
+from unlearn.settings_sources import Loaded, Origin
 
 AWKWARD = ('ham "quoted"', "späm\x7f\n", "🦊")
 

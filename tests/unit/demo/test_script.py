@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from processor.demo.script import Script, Step, Stream, is_held_out, make_script, read_events
-from processor.errors import InputInvalid
-from processor.events import Delete, Insert, encode
-from processor.generator import tweets
-from processor.parsing import Parser
+from unlearn.demo.script import Script, Step, Stream, is_held_out, make_script, read_events
+from unlearn.errors import InputInvalid
+from unlearn.events.event import Delete, Insert, encode
+from unlearn.events.parsing import Parser
+from unlearn_study.generator.tweet_generator import tweets
 
 
 def stream(n: int) -> Stream:

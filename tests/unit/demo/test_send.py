@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from processor.demo.script import Step
-from processor.demo.send import HoldBack, Sender
-from processor.events import Insert, Seal, encode
-from processor.log.memory import MemoryLog
-from processor.routing import home
+from unlearn.demo.script import Step
+from unlearn.demo.send import HoldBack, Sender
+from unlearn.events.event import Insert, Seal, encode
+from unlearn.events.partitioner import home
+from unlearn.log.memory import MemoryLog
 
 
 def steps(*events: Insert | Seal) -> list[Step]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from processor.demo.story import Seen, hiding_times, timeline
-from processor.demo.summary import percentile
-from processor.log.protocol import Entry
-from processor.manifest import Manifest, Receipt, ShardEntry, TokenField
+from unlearn.demo.story import Seen, hiding_times, timeline
+from unlearn.demo.summary import percentile
+from unlearn.log.protocol import Entry
+from unlearn.results.manifest import Manifest, Receipt, ShardEntry, TokenField
 
 HEX = "0" * 64
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from processor.demo.survivors import survivors
-from processor.events import Delete, Event, Insert
+from unlearn.demo.survivors import survivors
+from unlearn.events.event import Delete, Event, Insert
 
 
 def put(record: str, subject: str | None = None, revision: int = 0, text: str = "t") -> Insert:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import Rows
-from models.forest import Forest, Settings
+from unlearn_models import Rows
+from unlearn_models.forest import Forest, Settings
 
 ADULT = Path(__file__).parents[4] / "shared" / "data" / "adult.csv.gz"
 NUMERIC = (0, 2, 4, 10, 11, 12)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-from models.letters import APART_SIGN, runs
-from models.write_letters import kind
+from unlearn_models.text.letters import APART_SIGN, runs
+from unlearn_models.text.write_letters import kind
 
 
 @cache

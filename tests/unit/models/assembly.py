@@ -8,7 +8,7 @@ import sys
 
 from numba.core.dispatcher import Dispatcher
 
-from models.prime import prime
+from unlearn_models.compile_kernels import prime
 
 _FUSED = re.compile(r"\bv?fn?m(?:add|sub)\w*")
 
@@ -18,7 +18,7 @@ def main() -> None:
     found = {
         f"{name}.{kernel.py_func.__name__}": sorted(set(_FUSED.findall("".join(kernel.inspect_asm().values()))))
         for name, module in list(sys.modules.items())
-        if name.startswith("models.")
+        if name.startswith("unlearn_models.")
         for kernel in vars(module).values()
         if isinstance(kernel, Dispatcher)
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import Rows, hash_texts
+from unlearn_models import Rows, hash_texts
 
 FEATURES = 2**18
 MAILS = Path(__file__).parents[4] / "shared" / "data" / "spam-assassin.jsonl.gz"

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models import Rows
-from models.pu import PositiveUnlabelled
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models import Rows
+from unlearn_models.positive_unlabelled.learner import PositiveUnlabelled
 
 CLASSES = ("ham", "spam")
 FEATURES = 2**12

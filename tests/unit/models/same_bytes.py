@@ -13,14 +13,14 @@ import numpy as np
 from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
 from numpy.typing import NDArray
 
-from models import digest, make_learner
-from models.forest import PRESETS
-from models.forest.learner import forest
-from models.pu import PU_BASES, pu
-from models.pu_chances import chances_of
 from tests.unit.models import pu_rows
 from tests.unit.models.adult import adult_rows
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models import digest, make_learner
+from unlearn_models.forest import PRESETS
+from unlearn_models.forest.learner import forest
+from unlearn_models.positive_unlabelled.learner import PU_BASES, pu
+from unlearn_models.positive_unlabelled.posterior import chances_of
 
 CLASSES = ("a", "b", "c")
 

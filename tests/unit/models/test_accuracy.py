@@ -8,8 +8,8 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import normalize
 
-from models import Rows, make_learner
 from tests.unit.models.corpora import FEATURES, GET_MAILS, MAILS, as_rows, mails, tweets
+from unlearn_models import Rows, make_learner
 
 ALPHAS = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 Split = tuple[Rows, Rows]

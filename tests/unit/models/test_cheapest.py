@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cheapest import Rates, Way, Work, choose, seconds
+from unlearn_models.sisa.cost_model import Rates, Way, Work, choose, seconds
 
 rates = st.builds(Rates, *(st.floats(0.001, 10.0) for _ in range(3)))
 works = st.lists(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.checkpoint_policies import by_age, expected_rows, spaced, weights_of_ages
+from unlearn_models.sisa.checkpoint_policies import by_age, expected_rows, spaced, weights_of_ages
 
 
 def test_spaced_cuts_the_log_into_equal_runs() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import columns
+from unlearn_models.base import columns
 
 
 @pytest.mark.parametrize("seen", [0, 1, 300])

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
-from models import BadState, decode_arrays, decode_state, digest, encode_arrays, encode_state, make_learner
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models import BadState, decode_arrays, decode_state, digest, encode_arrays, encode_state, make_learner
 
 ARRAYS = {
     "b": np.array([[1, 2, 3], [4, 5, 6]], np.int64),

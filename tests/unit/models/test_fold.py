@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import BadRows, Learner, Rows, digest, make_learner
-from models.fold import Fold, Steps, begin
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models import BadRows, Learner, Rows, digest, make_learner
+from unlearn_models.folds.fold import Fold, Steps, begin
 
 ROWS = as_rows(*tweets(600, seed=6), 2**10)
 LEARNERS = {

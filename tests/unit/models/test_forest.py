@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import BadRows, BadSettings, BadState, NotLearned
-from models.digest import decode_arrays, encode_arrays
-from models.forest import Forest, Settings, load, save
 from tests.unit.models.adult import adult, as_bytes, fresh, made
+from unlearn_models import BadRows, BadSettings, BadState, NotLearned
+from unlearn_models.base.encoding import decode_arrays, encode_arrays
+from unlearn_models.forest import Forest, Settings, load, save
 
 SETTINGS = Settings(trees=5, depth=6, features=9, seed=3)
 KEYS, X, Y = adult(400)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import BadRows, BadSettings, BadState, NotLearned, Rows, decode_state, digest, encode_state
-from models.checks import check_learner
-from models.errors import RowsNeeded
-from models.forest import PRESETS
-from models.forest.keys import row_keys
-from models.forest.learner import dense, forest
-from models.learner import State
 from tests.unit.models.adult import adult_rows
+from unlearn_models import BadRows, BadSettings, BadState, NotLearned, Rows, decode_state, digest, encode_state
+from unlearn_models.base.errors import RowsNeeded
+from unlearn_models.base.learner import State
+from unlearn_models.forest import PRESETS
+from unlearn_models.forest.keys import row_keys
+from unlearn_models.forest.learner import dense, forest
+from unlearn_models.learner_checks import check_learner
 
 CLASSES = ("no", "yes", "maybe", "never")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.forest import Forest, Settings
+from unlearn_models.forest import Forest, Settings
 
 ALL = 2**64 - 1
 

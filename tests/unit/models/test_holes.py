@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.holes import without
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models.folds.holes import without
 
 ROWS = as_rows(*tweets(40, seed=1), 2**8)
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import BadSettings, BadState, Ensemble, Rows, State, make_learner
-from models.checks import check_learner
-from models.forest.settings import MAX_FEATURES
-from models.linear import Linear
-from models.naive_bayes import NaiveBayes
-from models.pu import PU_BASES
-from models.registry import LEARNERS
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models import BadSettings, BadState, Ensemble, Rows, State, make_learner
+from unlearn_models.forest.settings import MAX_FEATURES
+from unlearn_models.learner_checks import check_learner
+from unlearn_models.linear.logistic import Linear
+from unlearn_models.naive_bayes.multinomial import NaiveBayes
+from unlearn_models.positive_unlabelled.learner import PU_BASES
+from unlearn_models.registry import LEARNERS
 
 CLASSES = ("ham", "spam", "scam", "chat")
 

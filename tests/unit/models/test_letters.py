@@ -9,9 +9,10 @@ from importlib.resources import files
 
 import pytest
 
-from models import hash_texts, letters, write_letters
-from models.letters import UNICODE
 from tests.unit.models.agreed import agreed
+from unlearn_models import hash_texts
+from unlearn_models.text import letters, write_letters
+from unlearn_models.text.letters import UNICODE
 
 ALL_OF_UNICODE = "50efd7f27dc91fda0980f244a4f2fbd78d67a80445b894f254037435c7eae6b0"
 """SHA-256 of what `probes` gave under Python 3.11, whose own letters models were made with before there was a table."""
@@ -59,7 +60,7 @@ def test_python_is_never_asked_about_letters(monkeypatch: pytest.MonkeyPatch) ->
     reason=f"only a Python that knows Unicode {UNICODE} can make the table anew; this one knows another",
 )
 def test_the_table_is_what_its_script_makes() -> None:
-    assert files("models").joinpath(letters.FILE).read_bytes() == write_letters.made().encode()
+    assert files("unlearn_models.text").joinpath(letters.FILE).read_bytes() == write_letters.made().encode()
 
 
 def test_later_pythons_differ_only_where_unicode_does() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import BadState, Rows, encode_state, make_learner
-from models.linear_kernel import decay, sigmoid
+from unlearn_models import BadState, Rows, encode_state, make_learner
+from unlearn_models.linear.kernels import decay, sigmoid
 
 HUGE, TINY = 1.7e308, 5e-324
 

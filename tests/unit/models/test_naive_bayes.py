@@ -14,12 +14,12 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, clone
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 
-from models import BadRows, BadState, NotLearned, Rows, encode_state, make_learner
-from models.checks import check_learner
-from models.complement import ComplementNaiveBayes
-from models.counting import Counting
-from models.naive_bayes import NaiveBayes
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models import BadRows, BadState, NotLearned, Rows, encode_state, make_learner
+from unlearn_models.learner_checks import check_learner
+from unlearn_models.naive_bayes.base import Counting
+from unlearn_models.naive_bayes.complement import ComplementNaiveBayes
+from unlearn_models.naive_bayes.multinomial import NaiveBayes
 
 N = 5000
 

@@ -10,13 +10,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import BadRows, BadSettings, BadState, CannotForget, NotLearned, Rows, State, checks, encode_state
-from models.linear import Linear
-from models.naive_bayes import NaiveBayes
-from models.pu import PU_BASES, PositiveUnlabelled, pu
-from models.pu_chances import chances_of
-from models.pu_ensemble import label_frequency
 from tests.unit.models.pu_rows import CLASSES, FEATURES, Kind, labelled, of_kind, sample, without
+from unlearn_models import (
+    BadRows,
+    BadSettings,
+    BadState,
+    CannotForget,
+    NotLearned,
+    Rows,
+    State,
+    encode_state,
+    learner_checks,
+)
+from unlearn_models.linear.logistic import Linear
+from unlearn_models.naive_bayes.multinomial import NaiveBayes
+from unlearn_models.positive_unlabelled.ensemble import label_frequency
+from unlearn_models.positive_unlabelled.learner import PU_BASES, PositiveUnlabelled, pu
+from unlearn_models.positive_unlabelled.posterior import chances_of
 
 BOTH = sorted(PU_BASES)
 BAYES = pu("pu-naive-bayes", CLASSES, FEATURES)
@@ -236,7 +246,7 @@ def test_a_known_negative_is_not_accepted(learner_id: str) -> None:
 
 
 @pytest.mark.parametrize("learner_id", BOTH)
-@pytest.mark.parametrize("check", [c for c in checks._CHECKS if c is not checks.check_unlabelled])
+@pytest.mark.parametrize("check", [c for c in learner_checks._CHECKS if c is not learner_checks.check_unlabelled])
 def test_it_passes_the_suite_but_for_what_ignores_unlabelled_rows(learner_id: str, check: Any) -> None:
     for n_features in (1, 40, 2**31 - 1):
         check(pu(learner_id, CLASSES, n_features, held_out=0.4), sample(60, n_features=n_features))

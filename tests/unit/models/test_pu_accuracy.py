@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, recall_score
 
-from models import Rows, hash_texts
-from models.pu import PU_BASES, pu
-from processor.generator import tweets
 from tests.unit.models.pu_rows import CLASSES, labelled
+from unlearn_models import Rows, hash_texts
+from unlearn_models.positive_unlabelled.learner import PU_BASES, pu
+from unlearn_study.generator.tweet_generator import tweets
 
 FEATURES = 2**14
 

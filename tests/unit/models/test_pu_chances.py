@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import Rows
-from models.naive_bayes import NaiveBayes
-from models.pu_chances import by_ratios
 from tests.unit.models.pu_rows import CLASSES, FEATURES, labelled, sample
+from unlearn_models import Rows
+from unlearn_models.naive_bayes.multinomial import NaiveBayes
+from unlearn_models.positive_unlabelled.posterior import by_ratios
 
 
 def row(label: int, cells: dict[int, float]) -> Rows:

@@ -7,8 +7,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from models import NotLearned, Rows, pu_held
-from models.pu_held import settle, strike
+from unlearn_models import NotLearned, Rows
+from unlearn_models.positive_unlabelled import held_out_rows
+from unlearn_models.positive_unlabelled.held_out_rows import settle, strike
 
 # In the order of content: by length, then cell by cell, a feature before its value.
 ASCENDING = [[], [(1, 2.0)], [(1, 2.0)], [(1, 3.0)], [(4, -1.0)], [(4, 1.0)], [(1, 2.0), (2, 1.0)]]
@@ -70,15 +71,15 @@ def test_a_row_that_is_not_there_is_found_missing(gone: list[list[tuple[int, flo
 
 def test_the_multiset_stays_in_order_where_no_hash_tells_rows_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     # given
-    monkeypatch.setattr(pu_held, "hashes", lambda rows, _seed: np.full(len(rows), 7, np.uint64))
+    monkeypatch.setattr(held_out_rows, "hashes", lambda rows, _seed: np.full(len(rows), 7, np.uint64))
     backwards = rows_of(ASCENDING[::-1])
     # when
-    held = pu_held.with_rows(rows_of(ASCENDING[:3]), rows_of(ASCENDING[:2:-1]), seed=0)
-    left = pu_held.without(held, rows_of([ASCENDING[5], ASCENDING[1]]), seed=0)
+    held = held_out_rows.with_rows(rows_of(ASCENDING[:3]), rows_of(ASCENDING[:2:-1]), seed=0)
+    left = held_out_rows.without(held, rows_of([ASCENDING[5], ASCENDING[1]]), seed=0)
     # then
     assert cells_of(held) == ASCENDING
     assert cells_of(left) == [ASCENDING[i] for i in (0, 2, 3, 4, 6)]
-    assert pu_held.is_in_order(held, seed=0)
-    assert not pu_held.is_in_order(backwards, seed=0)
+    assert held_out_rows.is_in_order(held, seed=0)
+    assert not held_out_rows.is_in_order(backwards, seed=0)
     with pytest.raises(NotLearned):
-        pu_held.without(left, rows_of([ASCENDING[5]]), seed=0)
+        held_out_rows.without(left, rows_of([ASCENDING[5]]), seed=0)

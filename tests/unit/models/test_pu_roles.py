@@ -6,9 +6,9 @@ import struct
 
 import numpy as np
 
-from models import Rows
-from models.pu_roles import hashes, is_held_out
 from tests.unit.models.pu_rows import sample
+from unlearn_models import Rows
+from unlearn_models.positive_unlabelled.roles import hashes, is_held_out
 
 MASK = 2**64 - 1
 

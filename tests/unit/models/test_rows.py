@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import BadRows, Rows
+from unlearn_models import BadRows, Rows
 
 
 def rows() -> Rows:

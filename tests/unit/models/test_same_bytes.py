@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__  # type: ignore[import-not-found]
 
-from models import linear_kernel
+from unlearn_models.linear import kernels
 
 ROOT = Path(__file__).parents[3]
 # Both spellings: glibc 2.33 dropped "_Usable".
@@ -69,12 +69,14 @@ def test_a_cpu_without_avx_and_fma_gives_the_same_digests(here: dict[str, Any]) 
 @pytest.mark.soak
 def test_no_kernel_joins_a_product_and_a_sum(tmp_path: Path) -> None:
     found = run("assembly", NUMBA_CACHE_DIR=str(tmp_path))
-    assert {"models.linear_kernel.descend", "models.counting.log_scores", "models.forest.kernels.grow.grow"} <= set(
-        found
-    )
+    assert {
+        "unlearn_models.linear.kernels.descend",
+        "unlearn_models.naive_bayes.base.log_scores",
+        "unlearn_models.forest.kernels.grow.grow",
+    } <= set(found)
     assert {name: fused for name, fused in found.items() if fused} == {}
 
 
 @pytest.mark.parametrize("option", ["fastmath", "parallel"])
 def test_no_kernel_may_reorder_sums(option: str) -> None:
-    assert not linear_kernel.descend.targetoptions.get(option)  # type: ignore[attr-defined]
+    assert not kernels.descend.targetoptions.get(option)  # type: ignore[attr-defined]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models import BadRows, BadSettings, Learner, NotLearned, Rows, digest, make_learner
-from models.cheapest import Rates
-from models.sisa import Cost, Sisa, naive
 from tests.unit.models.corpora import as_rows, tweets
+from unlearn_models import BadRows, BadSettings, Learner, NotLearned, Rows, digest, make_learner
+from unlearn_models.sisa.cost_model import Rates
+from unlearn_models.sisa.sisa import Cost, Sisa, naive
 
 N, FEATURES = 300, 2**10
 ROWS = as_rows(*tweets(N, seed=8), FEATURES)

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from models.forest import kernels
-from models.forest.kernels.stamp import stamp
+from tests.source_roots import PYTHONPATH
+from unlearn_models.forest import kernels
+from unlearn_models.forest.kernels.cache_stamp import stamp
 
-ROOT = Path(__file__).parents[3]
 INNER = """
-from models.forest.kernels.declare import kernel
-from models.kernel import i64
+from unlearn_models.forest.kernels.signatures import kernel
+from unlearn_models.base.kernel import i64
 
 @kernel(i64, i64)
 def inner(x):
@@ -22,8 +22,8 @@ def inner(x):
 """
 OUTER = """
 from inner import inner
-from models.forest.kernels.declare import kernel
-from models.kernel import i64
+from unlearn_models.forest.kernels.signatures import kernel
+from unlearn_models.base.kernel import i64
 
 @kernel(i64, i64)
 def outer(x):
@@ -34,7 +34,7 @@ def outer(x):
 def outer_of_1(folder: Path) -> tuple[int, int]:
     """Its value, and how many times its machine code came from the cache."""
     script = "from outer import outer; print(outer(1), sum(outer.stats.cache_hits.values()))"
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
+    environment = {**os.environ, "PYTHONPATH": f"{PYTHONPATH}{os.pathsep}{folder}"}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, cwd=folder, capture_output=True, text=True, check=True
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from models import BadSettings, hash_texts, murmur3
 from tests.unit.models.agreed import agreed
+from unlearn_models import BadSettings, hash_texts, murmur3
 
 MIN_INT = "akqlrggi"  # its hash is -2**31, whose absolute value is no int32
 

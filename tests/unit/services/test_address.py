@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from processor.errors import SettingsError
-from processor.services.address import Address, kafka_address, redis_address
-from processor.services.broker import node_config
-from processor.services.jars import kafka_version
-from processor.settings import Settings
+from unlearn.errors import SettingsError
+from unlearn.services.address import Address, kafka_address, redis_address
+from unlearn.services.broker import node_config
+from unlearn.services.jars import kafka_version
+from unlearn.settings import Settings
 
 
 def _settings(**values: Any) -> Settings:

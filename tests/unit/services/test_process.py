@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from processor.services.process import LocalProcess
-from processor.services.protocol import wait_until
+from unlearn.services.process import LocalProcess
+from unlearn.services.protocol import wait_until
 
 STUBBORN = ["/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done"]
 

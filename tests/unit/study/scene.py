@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from study.deletions import Effort
-from study.problem import Problem, make_problem
-from study.sources.generated import generated
+from unlearn_study.deletions import Effort
+from unlearn_study.problem import Problem, make_problem
+from unlearn_study.sources.generated import generated
 
 BRIEF = Effort({1: 2, 20: 1}, paired=1)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import BadData
-from study.sources.names import Names
-from study.sources.spec import read
+from unlearn_study.errors import BadData
+from unlearn_study.sources.names import Names
+from unlearn_study.sources.spec import read
 
 ADULT = "39, State-gov, 2174, <=50K\n50, ?, 0, >50K\n38, Private, 0, <=50K\n"
 

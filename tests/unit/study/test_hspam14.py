@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import BadData
-from study.sources.hspam14 import read_hspam14
-from study.sources.names import Names
-from study.sources.records import Records
-from study.sources.spec import read
+from unlearn_study.errors import BadData
+from unlearn_study.sources.hspam14 import read_hspam14
+from unlearn_study.sources.names import Names
+from unlearn_study.sources.records import Records
+from unlearn_study.sources.spec import read
 
 LABELS = "11,0,5\n12,1,1\n13,-1,6\n14,1,2\n15,1,6\n"
 BIG = 335104363568345088

@@ -5,14 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models import Rows, hash_texts
-from study.errors import BadData
-from study.features import NARROW, WIDE, encode
-from study.keyed import draws
-from study.problem import make_problem
-from study.sources.generated import generated
-from study.sources.records import Records
 from tests.unit.study.scene import problem
+from unlearn_models import Rows, hash_texts
+from unlearn_study.errors import BadData
+from unlearn_study.features import NARROW, WIDE, encode
+from unlearn_study.keyed import draws
+from unlearn_study.problem import make_problem
+from unlearn_study.sources.generated import generated
+from unlearn_study.sources.records import Records
 
 
 def _table(*rows: str) -> Records:

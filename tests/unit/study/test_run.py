@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import BadRows, make_learner
-from study.cells import METHODS, Cell, grid
-from study.contender import Contender, contender
-from study.deletions import Effort, batch, recent
-from study.errors import StudyError
-from study.keeping import Kept, write_atomically
-from study.measure import measure
-from study.methods.naive import Naive
-from study.problem import Problem
-from study.run import Done, results, run, terms
-from study.show.findings import inexact
 from tests.unit.study.scene import BRIEF, problem
+from unlearn_models import BadRows, make_learner
+from unlearn_study.cells import METHODS, Cell, grid
+from unlearn_study.contender import Contender, contender
+from unlearn_study.deletions import Effort, batch, recent
+from unlearn_study.errors import StudyError
+from unlearn_study.keeping import Kept, write_atomically
+from unlearn_study.measure import measure
+from unlearn_study.methods.naive import Naive
+from unlearn_study.problem import Problem
+from unlearn_study.run import Done, results, run, terms
+from unlearn_study.show.findings import inexact
 
 CELLS = [Cell("naive", "naive-bayes"), Cell("sisa", "naive-bayes", 3), Cell("sisa", "linear", 2, 2)]
 

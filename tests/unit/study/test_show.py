@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from study.memory import array_bytes
-from study.show.findings import findings, inexact, verdict
-from study.show.plots import draw
-from study.show.report import report
-from study.show.series import accuracy_panel, cost_panels, cost_rows
-from study.show.tables import markdown, show, tables
+from unlearn_study.memory import array_bytes
+from unlearn_study.show.findings import findings, inexact, verdict
+from unlearn_study.show.plots import draw
+from unlearn_study.show.report import report
+from unlearn_study.show.series import accuracy_panel, cost_panels, cost_rows
+from unlearn_study.show.tables import markdown, show, tables
 
 
 def _cell(method: str, learner: str, shards: int, slices: int, ours: float, **more: Any) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from study.errors import BadData
-from study.problem import make_problem
-from study.sources.form import Form
-from study.sources.hspam14 import read_hspam14
-from study.sources.names import Names
-from study.sources.records import Records
-from study.sources.spec import read
+from unlearn_study.errors import BadData
+from unlearn_study.problem import make_problem
+from unlearn_study.sources.form import Form
+from unlearn_study.sources.hspam14 import read_hspam14
+from unlearn_study.sources.names import Names
+from unlearn_study.sources.records import Records
+from unlearn_study.sources.spec import read
 
 LONG = "what is said at length " * 10 + "ends here"
 CUT = LONG[:100] + "…"

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import zstandard
 
-from study.errors import BadData
-from study.features import encode
-from study.problem import make_problem
-from study.sources.form import Form
-from study.sources.names import Names
-from study.sources.records import Records
-from study.sources.spec import read
+from unlearn_study.errors import BadData
+from unlearn_study.features import encode
+from unlearn_study.problem import make_problem
+from unlearn_study.sources.form import Form
+from unlearn_study.sources.names import Names
+from unlearn_study.sources.records import Records
+from unlearn_study.sources.spec import read
 
 SPAM = 'v1,v2,,,\nham,"Hi, there",,,\nspam,WIN £100 now,,,\nham,late \x93caf\xe9\x94,,,\n'
 JSON = '{"text": "a", "label": "x"}\n{"text": "b", "label": "y"}\n'

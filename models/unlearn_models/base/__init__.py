@@ -1,0 +1,1 @@
+"""What all learners share: rows, canonical bytes, how kernels are compiled and kept."""

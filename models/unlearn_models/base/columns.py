@@ -1,0 +1,84 @@
+"""Sparse columns: the sorted features a state has seen, and where others stand among them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, u8, writes
+
+MAX_FEATURES = 2**31 - 1
+# A table over all features costs their number once, a sort or search costs log(m) for each cell.
+_TABLE_PAYS = 32
+
+
+class Joined(NamedTuple):
+    """features (m,) sorted; where the old features (m0,) and each of the cells (nnz,) stand in it, int32."""
+
+    features: NDArray[np.int32]
+    old: NDArray[np.int32]
+    cells: NDArray[np.int32]
+
+
+def join(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: int) -> Joined:
+    """The union of sorted features and a cell's feature each; both ways give the same arrays."""
+    if not len(indices):
+        return Joined(features, np.arange(len(features), dtype=np.int32), indices)
+    if _sparse(len(features) + len(indices), n_features):
+        both = np.union1d(features, indices)
+        return Joined(both, _positions(both, features), _positions(both, indices))
+    seen = np.zeros(n_features, np.uint8)
+    _mark(seen, features)
+    _mark(seen, indices)
+    both = np.flatnonzero(seen).astype(np.int32)
+    table = _table(both, n_features)
+    return Joined(both, table[features], table[indices])
+
+
+def find(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: int) -> NDArray[np.int32]:
+    """Where each cell stands among the sorted features, (nnz,) int32; len(features) where it doesn't."""
+    if _sparse(len(features) + len(indices), n_features):
+        at = _positions(features, indices)
+        at[np.append(features, -1)[at] != indices] = len(features)
+        return at
+    return _table(features, n_features)[indices]
+
+
+def _sparse(cells: int, n_features: int) -> bool:
+    return cells * _TABLE_PAYS < n_features
+
+
+def _positions(features: NDArray[np.int32], indices: NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.searchsorted(features, indices).astype(np.int32)
+
+
+def _table(features: NDArray[np.int32], n_features: int) -> NDArray[np.int32]:
+    table = np.full(n_features, len(features), np.int32)
+    table[features] = np.arange(len(features), dtype=np.int32)
+    return table
+
+
+@kernel(none, writes(u8), reads(i32))
+def _mark(seen: NDArray[np.uint8], indices: NDArray[np.int32]) -> None:
+    for i in range(len(indices)):
+        seen[indices[i]] = 1
+
+
+@kernel(none, reads(i64), reads(i32), reads(f64), i64, writes(flag))
+def row_in_order(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    n_features: int,
+    good: NDArray[np.bool_],
+) -> None:
+    """Whether each row's indices ascend in [0, n_features) and its values are finite and not zero."""
+    for row in range(len(good)):
+        fine, last = True, -1
+        for cell in range(indptr[row], indptr[row + 1]):
+            index, value = indices[cell], values[cell]
+            fine &= last < index < n_features and 0.0 < abs(value) < np.inf
+            last = index
+        good[row] = fine

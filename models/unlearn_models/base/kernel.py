@@ -1,0 +1,45 @@
+"""How a compiled kernel is declared: one thread, plain IEEE arithmetic, compiled once and cached.
+
+Without fastmath LLVM neither reorders sums nor joins a product and a sum into one rounding, so + - * / sqrt
+and comparisons give the same bytes on every CPU.  Signatures are explicit: importing a module compiles or
+loads its kernels, and an array of another type is an error, never a second version.
+A kernel calls only kernels of its own file: numba's cache doesn't see a change in another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import types
+
+from unlearn_models.base.kernel_cache import compiled
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+f64 = types.float64
+i32 = types.int32
+i64 = types.int64
+u8 = types.uint8
+u32 = types.uint32
+flag = types.boolean
+none = types.void
+
+
+def reads(element: Any, dimensions: int = 1) -> Any:
+    """The type of a C-contiguous array that a kernel only reads; writable ones fit too."""
+    return types.Array(element, dimensions, "C", readonly=True)
+
+
+def writes(element: Any, dimensions: int = 1) -> Any:
+    """The type of a C-contiguous array that a kernel fills."""
+    return types.Array(element, dimensions, "C")
+
+
+def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
+    """Compile the decorated function for exactly these types, or load it from the cache."""
+
+    def declared(function: F) -> F:
+        return compiled(function, returns(*arguments), error_model="numpy")
+
+    return declared

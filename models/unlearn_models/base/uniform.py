@@ -1,0 +1,19 @@
+"""What a model says that has learned nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn_models.base.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    n_classes: int
+
+    def scores(self, rows: Rows) -> NDArray[np.float64]:
+        """(n, classes), every class alike."""
+        return np.full((len(rows), self.n_classes), 1.0 / self.n_classes)

@@ -1,0 +1,1 @@
+"""A state as a fold over rows of which some are gone."""

@@ -1,0 +1,63 @@
+"""Parts of a cache: words of 64 bits, and which entries of a sketch are candidates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from unlearn_models.base.kernel import i64, none
+from unlearn_models.forest.kernels import layout as at
+from unlearn_models.forest.kernels.hashing import mix
+from unlearn_models.forest.kernels.signatures import (
+    HALF,
+    IMAGE,
+    NUMBERS,
+    ONE,
+    RAW,
+    S32,
+    WORDS,
+    ZERO,
+    Ints,
+    Longs,
+    Words,
+    kernel,
+    u64,
+)
+
+
+@kernel(u64, IMAGE, i64)
+def pair(image: Ints, start: Any) -> Any:
+    return (np.uint64(image[start]) & HALF) | (np.uint64(image[start + 1]) << S32)
+
+
+@kernel(none, IMAGE, i64, u64)
+def set_pair(image: Ints, start: Any, word: Any) -> None:
+    image[start] = np.int32(np.int64(word & HALF))
+    image[start + 1] = np.int32(np.int64(word >> S32))
+
+
+@kernel(none, NUMBERS, IMAGE, i64, i64, u64, RAW, i64, WORDS)
+def activate(numbers: Longs, image: Ints, sketch: Any, n: Any, salt: Any, raw: Words, start: Any, words: Words) -> None:
+    """Mark the candidates: the k smallest hashes of values that are not the node's largest."""
+    length, room = image[sketch + at.SKETCH_LENGTH], image[sketch + at.SKETCH_ROOM]
+    first = sketch + at.SKETCH_HEADER
+    lefts = first + 2 * room
+    active, count = ZERO, 0
+    for e in range(length):
+        words[e] = mix(raw[start + image[first + e]] ^ salt)
+        if image[lefts + e] < n:
+            active |= ONE << np.uint64(e)
+            count += 1
+    while count > numbers[at.N_THRESHOLDS]:
+        worst = -1
+        for e in range(length):
+            if (active >> np.uint64(e)) & ONE != ZERO and (worst < 0 or words[e] > words[worst]):
+                worst = e
+        active ^= ONE << np.uint64(worst)
+        count -= 1
+    set_pair(image, sketch + at.SKETCH_ACTIVE, active)
+    flags = image[sketch + at.SKETCH_FLAGS] & at.COMPLETE
+    if length > 0 and image[lefts + length - 1] == n:
+        flags |= at.TOPPED
+    image[sketch + at.SKETCH_FLAGS] = flags

@@ -1,0 +1,49 @@
+"""Pieces of the heap, taken and given back; what was given back is listed by its size class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unlearn_models.base.kernel import i64, none
+from unlearn_models.forest.kernels import layout as at
+from unlearn_models.forest.kernels.signatures import HEAP, NUMBERS, Ints, Longs, kernel
+
+
+@kernel(i64, i64)
+def size_class(size: Any) -> Any:
+    """Steps of 8 to 64, then 8 steps an octave."""
+    if size <= 64:
+        return (size + 7) // 8
+    octave = 0
+    while (size - 1) >> (octave + 7):
+        octave += 1
+    step = 8 << octave
+    return 8 + octave * 8 + (size - (64 << octave) + step - 1) // step
+
+
+@kernel(i64, i64)
+def class_size(kind: Any) -> Any:
+    if kind <= 8:
+        return kind * 8
+    octave = (kind - 9) // 8
+    return (64 << octave) + (kind - 8 - octave * 8) * (8 << octave)
+
+
+@kernel(i64, HEAP, NUMBERS, i64)
+def take(heap: Ints, numbers: Longs, size: Any) -> Any:
+    """A piece of the heap with room for `size` ints."""
+    kind = size_class(size)
+    found = numbers[at.N_FREE + kind]
+    if found:
+        numbers[at.N_FREE + kind] = heap[found]
+    else:
+        found = numbers[at.N_TOP]
+        numbers[at.N_TOP] = found + class_size(kind)
+    return found
+
+
+@kernel(none, HEAP, NUMBERS, i64, i64)
+def give(heap: Ints, numbers: Longs, start: Any, size: Any) -> None:
+    kind = size_class(size)
+    heap[start] = numbers[at.N_FREE + kind]
+    numbers[at.N_FREE + kind] = start

@@ -1,0 +1,1 @@
+"""Logistic regression by passes over rows in a fixed order."""

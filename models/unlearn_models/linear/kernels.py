@@ -1,0 +1,320 @@
+"""The compiled inner loops of the linear learner, and the exp they use."""
+
+from __future__ import annotations
+
+from math import factorial, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
+
+_PER_LOG2 = 1.4426950408889634
+_LOG2_HIGH = 0.6931471803691238  # 33 bits: k * _LOG2_HIGH is exact
+_LOG2_LOW = 1.9082149292705877e-10
+_EVEN = tuple(1.0 / factorial(n) for n in range(12, -1, -2))
+_ODD = tuple(1.0 / factorial(n) for n in range(13, 0, -2))
+_HALVES = tuple(0.5**n for n in range(59))
+_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbours fall far apart
+_FARTHEST = 40.0  # beyond, 1 + exp(-x) is 1
+
+# Sums of sizes are kept 2**-40 times too small, so that none is infinite; the longest row has length 8.
+_SHRINK = 2.0**-40
+_LONGEST = 8.0**2 * _SHRINK
+# What is smaller counts as absent, so that no square is ever subnormal.
+_FAINT = 1e-100
+
+
+@kernel(f64, f64)
+def decay(x: float) -> float:
+    """exp(-x) for x >= 0, held at x = 40; within 2 units in the last place.
+
+    -x = r - k log 2 with |r| <= log(2) / 2, then Taylor's polynomial of degree 13 in r.
+    """
+    x = min(x, _FARTHEST)
+    k = np.int64(x * _PER_LOG2 + 0.5)
+    r = k * _LOG2_LOW - (x - k * _LOG2_HIGH)
+    square, even, odd = r * r, 0.0, 0.0
+    # Two sums, so that neither waits for the other.
+    for n in range(7):
+        even = even * square + _EVEN[n]
+        odd = odd * square + _ODD[n]
+    return (even + r * odd) * _HALVES[k]
+
+
+@kernel(f64, f64)
+def sigmoid(z: float) -> float:
+    """1 / (1 + exp(-z)), as precise for small probabilities as for large ones."""
+    if z >= 0.0:
+        return 1.0 / (1.0 + decay(z))
+    e = decay(-z)
+    return e / (1.0 + e)
+
+
+@kernel(none, reads(f64), i64, i64, writes(f64))
+def dampen(values: NDArray[np.float64], start: int, stop: int, out: NDArray[np.float64]) -> None:
+    """The signed roots of values[start:stop] into out, scaled down where their length is over 8.
+
+    Roots tame counts; the bound keeps gradients, and with them states, finite.
+    """
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    cell = start
+    while cell + 4 <= stop:
+        a += abs(values[cell]) * _SHRINK
+        b += abs(values[cell + 1]) * _SHRINK
+        c += abs(values[cell + 2]) * _SHRINK
+        d += abs(values[cell + 3]) * _SHRINK
+        cell += 4
+    while cell < stop:
+        a += abs(values[cell]) * _SHRINK
+        cell += 1
+    total = (a + b) + (c + d)
+    scale = 1.0 if total <= _LONGEST else sqrt(_LONGEST / total)
+    for cell in range(start, stop):
+        size = sqrt(abs(values[cell])) * scale
+        if size < _FAINT:
+            size = 0.0
+        out[cell - start] = size if values[cell] > 0.0 else -size
+
+
+@kernel(f64, reads(f64), reads(f64), i64)
+def dot(w: NDArray[np.float64], x: NDArray[np.float64], size: int) -> float:
+    """The sum of the first products; four sums, so that none waits for another."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    i = 0
+    while i + 4 <= size:
+        a += w[i] * x[i]
+        b += w[i + 1] * x[i + 1]
+        c += w[i + 2] * x[i + 2]
+        d += w[i + 3] * x[i + 3]
+        i += 4
+    while i < size:
+        a += w[i] * x[i]
+        i += 1
+    return (a + b) + (c + d)
+
+
+@kernel(i64, reads(i64))
+def longest(indptr: NDArray[np.int64]) -> int:
+    """The most cells in a row."""
+    most = 0
+    for row in range(len(indptr) - 1):
+        most = max(most, indptr[row + 1] - indptr[row])
+    return most
+
+
+@kernel(none, reads(i32), writes(i64))
+def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None:
+    """The features, distinct, into an empty index.
+
+    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; features
+    that fall on one place stand behind each other (Knuth, The Art of Computer Programming 3, section 6.4).
+    """
+    mask = len(index) - 1
+    for slot in range(len(features)):
+        feature = np.int64(features[slot])
+        at = (feature * _SPREAD >> 15) & mask
+        while index[at]:
+            at = (at + 1) & mask
+        index[at] = (feature << 32) + slot + 1
+
+
+@kernel(
+    i64,
+    *(reads(i64), reads(i32), reads(f64), i64),
+    *(writes(i64), writes(i64), writes(i32), writes(i32), writes(f64)),
+)
+def enter(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    row: int,
+    used: NDArray[np.int64],
+    index: NDArray[np.int64],
+    features: NDArray[np.int32],
+    slots: NDArray[np.int32],
+    damped: NDArray[np.float64],
+) -> int:
+    """Each cell's slot and damped value, from this row on; returns the row that found no room, or how many there are.
+
+    used (1,): slots in use.  A feature not met before gets the next one.
+    """
+    mask = len(index) - 1
+    while row < len(indptr) - 1:
+        start, stop = indptr[row], indptr[row + 1]
+        if used[0] + stop - start > len(features):
+            break
+        dampen(values, start, stop, damped[start:stop])
+        for cell in range(start, stop):
+            feature = np.int64(indices[cell])
+            at = (feature * _SPREAD >> 15) & mask
+            entry = index[at]
+            while entry and entry >> 32 != feature:
+                at = (at + 1) & mask
+                entry = index[at]
+            if entry == 0:
+                features[used[0]] = feature
+                used[0] += 1
+                entry = (feature << 32) + used[0]
+                index[at] = entry
+            slots[cell] = (entry & 0xFFFFFFFF) - 1
+        row += 1
+    return row
+
+
+@kernel(i64, reads(i32), i32, writes(i32), writes(i32), writes(i32))
+def distinct(
+    slots: NDArray[np.int32],
+    leg: int,
+    stamps: NDArray[np.int32],
+    out: NDArray[np.int32],
+    earlier: NDArray[np.int32],
+) -> int:
+    """Those that this leg has not stamped yet go into out, once each, with the stamp they had; how many they are."""
+    found = 0
+    for slot in slots:
+        out[found], earlier[found] = slot, stamps[slot]
+        found += stamps[slot] != leg
+        stamps[slot] = leg
+    return found
+
+
+@kernel(flag, reads(i64), reads(i64), writes(i32), writes(i32), writes(f64))
+def strike(
+    at: NDArray[np.int64],
+    indptr: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    slots: NDArray[np.int32],
+    damped: NDArray[np.float64],
+) -> bool:
+    """The rows at these positions have no label any more, and their cells hold nothing; false if one is no position."""
+    for row in at:
+        if row < 0 or row >= len(labels):
+            return False
+    for row in at:
+        labels[row] = -1
+        slots[indptr[row] : indptr[row + 1]] = 0
+        damped[indptr[row] : indptr[row + 1]] = 0.0
+    return True
+
+
+@kernel(none, i64, i64, reads(i32), reads(i32), i64, writes(f64, 3), writes(f64, 3))
+def exchange(
+    start: int,
+    stop: int,
+    touched: NDArray[np.int32],
+    earlier: NDArray[np.int32],
+    owed: int,
+    before: NDArray[np.float64],
+    table: NDArray[np.float64],
+) -> None:
+    """What the slots touched[start:stop] hold is set down in before; where earlier, which ascends, is below owed, they
+    get back instead what stands there.
+    """
+    i = start
+    while i < stop and earlier[i] < owed:
+        for k in range(table.shape[1]):
+            table[touched[i], k, 0] = before[i, k, 0]
+            table[touched[i], k, 1] = before[i, k, 1]
+        i += 1
+    while i < stop:
+        for k in range(table.shape[1]):
+            before[i, k, 0] = table[touched[i], k, 0]
+            before[i, k, 1] = table[touched[i], k, 1]
+        i += 1
+
+
+@kernel(
+    none,
+    *(reads(i32), reads(i64), reads(i32), reads(f64), reads(i64), i64),
+    *(f64, f64),
+    *(writes(i64), writes(f64, 3), writes(f64, 2)),
+    *(reads(i32), reads(i32), i64, reads(i64), writes(f64, 3), writes(f64, 3), writes(i64, 2)),
+)
+def descend(
+    labels: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    slots: NDArray[np.int32],
+    damped: NDArray[np.float64],
+    edges: NDArray[np.int64],
+    room: int,
+    lr: float,
+    eps: float,
+    seen: NDArray[np.int64],
+    table: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    touched: NDArray[np.int32],
+    earlier: NDArray[np.int32],
+    owed: int,
+    ends: NDArray[np.int64],
+    before: NDArray[np.float64],
+    biases: NDArray[np.float64],
+    seens: NDArray[np.int64],
+) -> None:
+    """One pass over the rows that have a label, in legs: from edges[j] to edges[j + 1]; none has over `room` cells.
+
+    seen: rows by class.  table (slots, K, 2): weight, sum of squares.  bias (K, 3): weight, sum of squares, mean.
+    As they are before leg j: biases[j], seens[j], and in before[ends[j]:ends[j + 1]] the slots touched there, but those
+    that no leg from `owed` on has touched earlier: these get back what stands there.
+    """
+    vectors = len(bias)
+    w, squares = np.empty(room, np.float64), np.empty(room, np.float64)
+    total = np.sum(seen)
+    for leg in range(len(edges) - 1):
+        biases[leg], seens[leg] = bias, seen
+        exchange(ends[leg], ends[leg + 1], touched, earlier, owed, before, table)
+        for row in range(edges[leg], edges[leg + 1]):
+            label = labels[row]
+            if label < 0:
+                continue
+            first = indptr[row]
+            size = indptr[row + 1] - first
+            x, at = damped[first : first + size], slots[first : first + size]
+            seen[label] += 1
+            total += 1
+            for k in range(vectors):
+                for i in range(size):
+                    w[i] = table[at[i], k, 0]
+                    squares[i] = table[at[i], k, 1]
+                z = bias[k, 0] + dot(w, x, size)
+                slope = -sigmoid(-z) if label == (k if vectors > 1 else 1) else sigmoid(z)
+                bias[k, 1] += slope * slope
+                bias[k, 0] -= lr * slope / sqrt(bias[k, 1] + eps)
+                bias[k, 2] += (bias[k, 0] - bias[k, 2]) * (4.0 / (total + 3.0))
+                # Apart from what is scattered over the table, so that several cells are done at once.
+                for i in range(size):
+                    g = slope * x[i]
+                    squares[i] += g * g
+                    w[i] -= lr * g / sqrt(squares[i] + eps)
+                for i in range(size):
+                    table[at[i], k, 0] = w[i]
+                    table[at[i], k, 1] = squares[i]
+
+
+@kernel(none, reads(i64), reads(i32), reads(f64), reads(f64, 2), reads(f64), writes(f64, 2))
+def probabilities(
+    indptr: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    values: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """out (n, classes): the second class's probability, or each class's against the rest over their sum."""
+    vectors = len(bias)
+    damped = np.empty(longest(indptr), np.float64)
+    for row in range(len(out)):
+        start = indptr[row]
+        size = indptr[row + 1] - start
+        dampen(values, start, start + size, damped)
+        total = 0.0
+        for k in range(vectors):
+            z = bias[k]
+            for i in range(size):
+                z += weights[cells[start + i], k] * damped[i]
+            out[row, k] = sigmoid(z)
+            total += out[row, k]
+            if vectors == 1:
+                out[row, 0], out[row, 1] = sigmoid(-z), sigmoid(z)
+        for k in range(vectors if vectors > 1 else 0):
+            out[row, k] /= total

@@ -1,0 +1,1 @@
+"""Naive Bayes, multinomial and complement: counts, from which a row is subtracted."""

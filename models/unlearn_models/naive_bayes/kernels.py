@@ -1,0 +1,162 @@
+"""The compiled part of counting rows, and of taking them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
+
+_LARGEST = 2.0**31 - 1
+_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbours fall far apart
+
+
+@kernel(none, reads(i64), reads(f64), writes(flag))
+def whole(indptr: NDArray[np.int64], values: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
+    """Clears the mark of each row with a value that is no whole number in 1..2**31-1."""
+    for row in range(len(good)):
+        fine = good[row]
+        for cell in range(indptr[row], indptr[row + 1]):
+            value = values[cell]
+            fine &= value > 0.0 and value <= _LARGEST and value == np.floor(value)
+        good[row] = fine
+
+
+@kernel(none, reads(i32), writes(i64))
+def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None:
+    """The features, distinct, into an empty index.
+
+    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; features
+    that fall on one place stand behind each other (Knuth, The Art of Computer Programming 3, section 6.4).
+    """
+    mask = len(index) - 1
+    for slot in range(len(features)):
+        feature = np.int64(features[slot])
+        at = (feature * _SPREAD >> 15) & mask
+        while index[at]:
+            at = (at + 1) & mask
+        index[at] = (feature << 32) + slot + 1
+
+
+@kernel(i64, reads(i64), i64)
+def _entry(index: NDArray[np.int64], feature: int) -> int:
+    """Where in the index a feature stands, or would stand."""
+    mask = len(index) - 1
+    at = (feature * _SPREAD >> 15) & mask
+    while index[at] and index[at] >> 32 != feature:
+        at = (at + 1) & mask
+    return at
+
+
+@kernel(
+    i64,
+    *(reads(i32), reads(i64), reads(i32), reads(f64), i64),
+    *(writes(i64), writes(i64), writes(i32), writes(i64, 2), writes(i64)),
+)
+def add(
+    labels: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    row: int,
+    sizes: NDArray[np.int64],
+    index: NDArray[np.int64],
+    features: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    seen: NDArray[np.int64],
+) -> int:
+    """Count the rows from `row` on; returns the row that found no room, or how many rows there are.
+
+    sizes: (slots in use,).  counts (slots, classes); its row 0 holds each class's sum, so slots count from 1.
+    """
+    used = sizes[0]
+    while row < len(labels):
+        start, stop, label = indptr[row], indptr[row + 1], labels[row]
+        if used + stop - start > len(features):
+            break
+        row += 1
+        if label < 0:
+            continue
+        seen[label] += 1
+        total = 0
+        for cell in range(start, stop):
+            feature: Any = np.int64(indices[cell])
+            value: Any = np.int64(values[cell])
+            at = _entry(index, feature)
+            if index[at] == 0:
+                features[used] = feature
+                used += 1
+                index[at] = (feature << 32) + used
+            counts[index[at] & 0xFFFFFFFF, label] += value
+            total += value
+        counts[0, label] += total
+    sizes[0] = used
+    return row
+
+
+@kernel(none, reads(i32), reads(i64), reads(i32), reads(f64), i64, i64, reads(i64), writes(i64, 2), writes(i64))
+def _give_back(
+    labels: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    rows: int,
+    cells: int,
+    index: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    seen: NDArray[np.int64],
+) -> None:
+    """Undo `take` of the first rows, and of the first cells of the row behind them."""
+    for row in range(rows + (cells > 0)):
+        label = labels[row]
+        if label < 0:
+            continue
+        stop = indptr[row + 1] if row < rows else indptr[row] + cells
+        for cell in range(indptr[row], stop):
+            feature: Any = np.int64(indices[cell])
+            value: Any = np.int64(values[cell])
+            counts[index[_entry(index, feature)] & 0xFFFFFFFF, label] += value
+            counts[0, label] += value
+        seen[label] += row < rows
+
+
+@kernel(flag, reads(i32), reads(i64), reads(i32), reads(f64), i64, reads(i64), writes(i64, 2), writes(i64))
+def take(
+    labels: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    n_features: int,
+    index: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    seen: NDArray[np.int64],
+) -> bool:
+    """Take the rows back; False, nothing changed, if one was never learned or is no row of whole counts."""
+    for row in range(len(labels)):
+        start, stop, label = indptr[row], indptr[row + 1], labels[row]
+        good: Any = -1 <= label < len(seen)
+        last, cell = np.int64(-1), start
+        while good and cell < stop:
+            feature: Any = np.int64(indices[cell])
+            value = values[cell]
+            good = last < feature < n_features and 1.0 <= value <= _LARGEST and value == np.floor(value)
+            if good and label >= 0:
+                entry = index[_entry(index, feature)]
+                good = entry != 0 and counts[entry & 0xFFFFFFFF, label] >= np.int64(value)
+                if good:
+                    counts[entry & 0xFFFFFFFF, label] -= np.int64(value)
+                    counts[0, label] -= np.int64(value)
+            last, cell = feature, cell + good
+        if good and label >= 0:
+            good = seen[label] > 0
+            seen[label] -= good
+        if not good:
+            _give_back(labels, indptr, indices, values, row, cell - start, index, counts, seen)
+            return False
+    for label in range(len(seen)):
+        if seen[label] == 0 and counts[0, label] != 0:
+            _give_back(labels, indptr, indices, values, len(labels), 0, index, counts, seen)
+            return False
+    return True

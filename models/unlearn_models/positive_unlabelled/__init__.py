@@ -1,0 +1,1 @@
+"""Learning from rows of which some are known positives and the others unknown."""

@@ -1,0 +1,122 @@
+"""A multiset of rows in its one canonical order: by hash, then by length, then cell by cell."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from unlearn_models.base.errors import NotLearned
+from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
+from unlearn_models.base.rows import Rows
+from unlearn_models.positive_unlabelled.roles import hashes
+
+_u64 = types.uint64
+
+
+def in_order(rows: Rows, seed: int) -> Rows:
+    """The rows sorted; equal ones stay side by side."""
+    hashed = hashes(rows, seed)
+    order = np.argsort(hashed, kind="stable")
+    settle(hashed[order], order, rows.indptr, rows.indices, rows.values)
+    return rows.take(order)
+
+
+def is_in_order(rows: Rows, seed: int) -> bool:
+    hashed = hashes(rows, seed)
+    order = np.arange(len(rows))
+    settle(hashed, order, rows.indptr, rows.indices, rows.values)
+    return bool((hashed[1:] >= hashed[:-1]).all() and (order[1:] > order[:-1]).all())
+
+
+def with_rows(held: Rows, more: Rows, seed: int) -> Rows:
+    """Both together, in order."""
+    return in_order(Rows.concat([held, more]), seed) if len(more) else held
+
+
+def without(held: Rows, gone: Rows, seed: int) -> Rows:
+    """What is left, in order, once each of the rows to go has taken one like it.  Raises NotLearned."""
+    if not len(gone):
+        return held
+    gone = in_order(gone, seed)
+    left = np.ones(len(held), np.bool_)
+    mine = hashes(held, seed), held.indptr, held.indices, held.values
+    theirs = hashes(gone, seed), gone.indptr, gone.indices, gone.values
+    if not strike(*mine, *theirs, left):
+        raise NotLearned("a labelled row to forget is not among those held out")
+    return held.take(left)
+
+
+@kernel(i64, reads(i64), reads(i32), reads(f64), i64, reads(i64), reads(i32), reads(f64), i64)
+def _compare(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    row: int,
+    other_indptr: NDArray[np.int64],
+    other_indices: NDArray[np.int32],
+    other_values: NDArray[np.float64],
+    other: int,
+) -> int:
+    """-1, 0 or 1: the row stands before the other one, is equal to it, or stands behind it."""
+    start, at = indptr[row], other_indptr[other]
+    size, other_size = indptr[row + 1] - start, other_indptr[other + 1] - at
+    if size != other_size:
+        return -1 if size < other_size else 1
+    for i in range(size):
+        if indices[start + i] != other_indices[at + i]:
+            return -1 if indices[start + i] < other_indices[at + i] else 1
+        if values[start + i] != other_values[at + i]:
+            return -1 if values[start + i] < other_values[at + i] else 1
+    return 0
+
+
+@kernel(none, reads(_u64), writes(i64), reads(i64), reads(i32), reads(f64))
+def settle(
+    hashed: NDArray[np.uint64],
+    order: NDArray[np.int64],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+) -> None:
+    """Sort rows of equal hash by content: hashed[i] is that of row order[i], and ascends."""
+    for i in range(1, len(order)):
+        row, j = order[i], i
+        while j > 0 and hashed[j - 1] == hashed[i]:
+            if _compare(indptr, indices, values, row, indptr, indices, values, order[j - 1]) >= 0:
+                break
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = row
+
+
+@kernel(
+    flag,
+    *(reads(_u64), reads(i64), reads(i32), reads(f64)),
+    *(reads(_u64), reads(i64), reads(i32), reads(f64)),
+    writes(flag),
+)
+def strike(
+    hashed: NDArray[np.uint64],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    gone_hashed: NDArray[np.uint64],
+    gone_indptr: NDArray[np.int64],
+    gone_indices: NDArray[np.int32],
+    gone_values: NDArray[np.float64],
+    left: NDArray[np.bool_],
+) -> bool:
+    """Both in order: clear `left` for one row per row to go, and say whether each has found one."""
+    row = 0
+    for gone in range(len(gone_hashed)):
+        while row < len(hashed):
+            same = hashed[row] == gone_hashed[gone]
+            if same and not _compare(indptr, indices, values, row, gone_indptr, gone_indices, gone_values, gone):
+                break
+            row += 1
+        if row == len(hashed):
+            return False
+        left[row] = False
+        row += 1
+    return True

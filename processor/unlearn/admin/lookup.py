@@ -1,0 +1,175 @@
+"""Where a record or a subject stands, as far as its partition has applied the log.
+
+A record's home depends on its subject, so without one every partition is asked. Memberships keep six bytes
+of a subject's digest: enough to see that an open clean-up covers a row, too little to name the subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import redis
+
+from unlearn.errors import StateMissing
+from unlearn.events.partitioner import Digests, home, shard_of, tag_of
+from unlearn.identity import check_identity
+from unlearn.partition.tables import View
+from unlearn.settings import Settings
+from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Subject
+from unlearn.state.keys import Keys
+from unlearn.state.lookups import lookup_reads, pair_reads, parse_lookups, parse_pairs
+from unlearn.state.snapshot import glance
+
+__all__ = ["Found", "Lookup"]
+
+State = Literal["member", "forgotten", "unknown"]
+_TABLES = ("meta", "slices", "cleanups")
+
+
+class Found(NamedTuple):
+    """One place of an id. What isn't known, or says nothing in this state, is None.
+
+    offset    of a member: its slot (of a subject: its first slot, a lower bound); of what was forgotten with
+              its subject: that deletion's, as long as clean-up is under way or where the subject was named.
+              A record's own deletion leaves no offset
+    slice     the end of the slice that holds the slot; None while it is open
+    revision  of a member; of what was forgotten by its own deletion: the highest one deleted, None for all
+    """
+
+    state: State
+    partition: int | None = None
+    offset: int | None = None
+    shard: int | None = None
+    slice: int | None = None
+    revision: int | None = None
+
+
+class _Partition(NamedTuple):
+    """What one partition holds of the ids asked for, at one moment."""
+
+    view: View
+    entries: Mapping[bytes, Entry]
+    subjects: Mapping[bytes, Subject]
+
+
+class Lookup:
+    """Asks Redis, without a token. `identity` is that of the settings (unlearn.identity)."""
+
+    def __init__(self, settings: Settings, client: redis.Redis, identity: str) -> None:
+        self._settings = settings
+        self._client = client
+        self._identity = identity
+        self._digests = Digests(settings.secret_bytes)
+
+    def records(self, ids: Sequence[str]) -> list[list[Found]]:
+        """For each id its places under every subject, one or more; `unknown` where there is none.
+
+        Raises StateUnavailable, StateMissing, IdentityChanged.
+        """
+        digests = [self._digests.record(record_id) for record_id in ids]
+        found: list[list[Found]] = [[] for _ in ids]
+        buried: dict[int, int] = {}
+        for partition, wanted in self._by_home(ids):
+            held = self._read(partition, [digests[i] for i in wanted], [])
+            for i in wanted:
+                entry = held.entries.get(digests[i], Entry(NO_TOMB, {}))
+                found[i] += self._places(partition, held.view, digests[i], entry)
+                buried[i] = max(buried.get(i, NO_TOMB), entry.tomb)
+        return [places or [_nowhere(None, buried[i])] for i, places in enumerate(found)]
+
+    def records_of(self, ids: Sequence[str], subject_id: str) -> list[Found]:
+        """The place of each record id under one subject. Raises as `records` does."""
+        partition, subject = self._home(subject_id), self._digests.subject(subject_id)
+        digests = [self._digests.record(record_id) for record_id in ids]
+        held = self._read(partition, digests, [subject])
+        known, tag = held.subjects.get(subject), tag_of(subject)
+        if known is not None and known.dead:
+            return [Found("forgotten", partition, known.offset, self._shard(tag))] * len(ids)
+        return [self._under(partition, held, digest, tag) for digest in digests]
+
+    def subjects(self, ids: Sequence[str]) -> list[Found]:
+        """The place of each subject: a member from its first row until its own deletion. Raises as `records` does."""
+        found: dict[int, Found] = {}
+        for partition, wanted in _grouped(map(self._home, ids)):
+            digests = [self._digests.subject(ids[i]) for i in wanted]
+            held = self._read(partition, [], digests)
+            for i, digest in zip(wanted, digests, strict=True):
+                found[i] = self._subject(partition, held, digest)
+        return [found[i] for i in range(len(ids))]
+
+    def _home(self, key: str) -> int:
+        return home(key.encode(), self._settings.partitions)
+
+    def _by_home(self, ids: Sequence[str]) -> Iterable[tuple[int, Sequence[int]]]:
+        """Partition -> which of the ids may be there."""
+        if not self._settings.subjects:
+            return _grouped(map(self._home, ids))
+        return [(partition, range(len(ids))) for partition in range(self._settings.partitions)]
+
+    def _read(self, partition: int, records: Sequence[bytes], subjects: Sequence[bytes]) -> _Partition:
+        keys = Keys(self._settings.model, partition)
+        records, subjects = list(dict.fromkeys(records)), list(dict.fromkeys(subjects))
+        reads = [*(("HGETALL", keys.of(name)) for name in _TABLES), *lookup_reads(keys, records, subjects)]
+        replies = glance(self._client, reads)
+        entries, known = parse_lookups(records, subjects, replies[len(_TABLES) :])
+        apart = [digest for digest, entry in entries.items() if entry.apart]
+        if apart:
+            # All of it again, with the pairs that stand apart: at one moment.
+            replies = glance(self._client, [*reads, *pair_reads(keys, apart)])
+            entries, known = parse_lookups(records, subjects, replies[len(_TABLES) : len(reads)])
+            for digest, reply in zip(apart, replies[len(reads) :], strict=True):
+                entries[digest].pairs.update(parse_pairs(reply))
+        raw: dict[str, dict[bytes, bytes]] = dict(zip(_TABLES, replies, strict=False))
+        if not raw["meta"]:
+            raise StateMissing(
+                f"Redis holds nothing of partition {partition} of model {self._settings.model}: "
+                "no worker has claimed it yet, or this is another Redis"
+            )
+        view = View(raw)
+        check_identity(view.meta["identity"], self._identity, self._settings.events_topic)
+        return _Partition(view, entries, known)
+
+    def _places(self, partition: int, view: View, digest: bytes, entry: Entry) -> Iterator[Found]:
+        deaths = {tag_of(bytes.fromhex(subject)): cleanup.death for subject, cleanup in view.cleanups.items()}
+        for tag, pair in entry.pairs.items():
+            shard = self._shard(tag or digest)
+            if tag in deaths:
+                yield Found("forgotten", partition, deaths[tag], shard)
+            elif pair.slot != NO_ROW:
+                yield Found("member", partition, pair.slot, shard, view.end_of(pair.slot), pair.revision)
+            else:
+                yield _forgotten(partition, max(pair.tomb, entry.tomb), shard)
+
+    def _under(self, partition: int, held: _Partition, digest: bytes, tag: bytes) -> Found:
+        entry = held.entries.get(digest, Entry(NO_TOMB, {}))
+        only = entry._replace(pairs={tag: entry.pairs[tag]} if tag in entry.pairs else {})
+        return next(self._places(partition, held.view, digest, only), _nowhere(partition, entry.tomb))
+
+    def _subject(self, partition: int, held: _Partition, digest: bytes) -> Found:
+        known = held.subjects.get(digest)
+        if known is None:
+            return Found("unknown", partition)
+        shard = self._shard(digest)
+        if known.dead:
+            return Found("forgotten", partition, known.offset, shard)
+        return Found("member", partition, known.offset, shard, held.view.end_of(known.offset))
+
+    def _shard(self, owner: bytes) -> int:
+        return shard_of(owner, self._settings.shards_per_partition)
+
+
+def _forgotten(partition: int | None, tomb: int, shard: int | None = None) -> Found:
+    return Found("forgotten", partition, shard=shard, revision=None if tomb in (FOREVER, NO_TOMB) else tomb)
+
+
+def _nowhere(partition: int | None, tomb: int) -> Found:
+    """Of an id without any row, now or before; `tomb` is its deletion under every subject."""
+    return Found("unknown", partition) if tomb == NO_TOMB else _forgotten(partition, tomb)
+
+
+def _grouped(homes: Iterable[int]) -> Iterable[tuple[int, list[int]]]:
+    groups: dict[int, list[int]] = {}
+    for i, partition in enumerate(homes):
+        groups.setdefault(partition, []).append(i)
+    return groups.items()

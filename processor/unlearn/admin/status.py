@@ -1,0 +1,390 @@
+"""How the model stands: what each partition has applied, holds and still owes. Reads only, without a token."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import redis
+
+from unlearn.errors import LogUnavailable, StoreUnavailable
+from unlearn.identity import is_secret_of
+from unlearn.ingest.dues import letters_by_reason
+from unlearn.log.protocol import Log, Record
+from unlearn.partition.tables import View
+from unlearn.publishing.compose import entries
+from unlearn.results.belief import Refusal
+from unlearn.results.log_ends import ends_of
+from unlearn.results.manifest import Manifest
+from unlearn.results.proof import Prover
+from unlearn.results.results_topic import Published, Results
+from unlearn.settings import Settings
+from unlearn.state.health import look, redis_problems, redis_shortages
+from unlearn.state.keys import VIEW_HASHES, Keys
+from unlearn.state.snapshot import glance
+from unlearn.storage.artefacts import open_store
+from unlearn.storage.store_binding import stranger
+from unlearn.training.quarantine import quarantined
+from unlearn.worker.preflight import check_topics
+
+__all__ = ["Deletions", "PartitionStatus", "ShardStatus", "Status", "StatusReader"]
+
+ShardState = Literal["current", "behind", "withdrawn", "left-out", "empty"]
+DIRTY = ("withdrawn", "left-out")
+_PASSED_OVER = {
+    "dead_on_arrival": "deleted before it came",
+    "conflicts": "the same revision was there with other content",
+}
+"""Counters of readable inserts that changed nothing, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStatus:
+    """One shard as Redis holds it now; `status` is what a manifest of this moment would say.
+
+    rows         not dead, in ended slices and the open one
+    slices       ended ones that had rows
+    checkpoints  stored states; a learner that forgets keeps one
+    """
+
+    shard: int
+    status: ShardState
+    rows: int
+    slices: int
+    checkpoints: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """Deletions under way. Ages in s since they were appended to the log; None where there is none.
+
+    pending     applied, and not yet reported hidden; `overdue` of them are past their deadline
+    unresolved  may be deletions, and could not be read or sent on; `unresolved_overdue` past their deadline. Many
+                of one reason are kept as one range, whose deadline is that of its earliest
+    """
+
+    pending: int = 0
+    oldest_pending: float | None = None
+    overdue: int = 0
+    unresolved: int = 0
+    oldest_unresolved: float | None = None
+    unresolved_overdue: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One partition of the events topic.
+
+    applied      the next offset to apply; None before the first claim. `lag` is the log's end less that
+    owner        host and process that claimed it last, with its token
+    records      live; the rows of a deleted subject count until its clean-up has buried them
+    cleaning_up  deleted subjects whose rows are still being buried
+    heartbeat_age  s since the newest heartbeat was appended, by this machine's clock
+    stopped      why its owner stopped; None if it goes on
+    trouble      what its owner waited for in the last seconds, such as room in the store; None if nothing
+    forwards_only  it came after the model was made: its events are sent home
+    quarantined  shards whose training was given up
+    resolved     possible deletions that operators closed
+    dead_letters  how many by reason, since the model was made
+    passed_over  readable inserts that changed nothing, by reason
+    refused_updates  dead letters, as far as they can be read, whose records keep an older revision
+    """
+
+    partition: int
+    applied: int | None
+    end: int
+    lag: int
+    owner: str | None
+    counter: int | None
+    nonce: str | None
+    records: int
+    tombstones: int
+    holes: int
+    cleaning_up: int
+    dirty_shards: int
+    deletions: Deletions
+    heartbeat_age: float | None
+    stopped: str | None
+    trouble: str | None
+    forwards_only: bool
+    shards: tuple[ShardStatus, ...]
+    quarantined: tuple[int, ...] = ()
+    resolved: int = 0
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    refused_updates: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
+        return {
+            **{name: value for name, value in asdict(self).items() if name not in ("deletions", "counter", "nonce")},
+            "token": None if self.counter is None else token,
+            "pending_deletions": deletions.pending,
+            "oldest_pending_age": deletions.oldest_pending,
+            "overdue_deletions": deletions.overdue,
+            "unresolved_deletions": deletions.unresolved,
+            "oldest_unresolved_age": deletions.oldest_unresolved,
+            "overdue_unresolved": deletions.unresolved_overdue,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All partitions, and the ensemble's version: the results offset of the newest manifest, None before it."""
+
+    model: str
+    version: int | None
+    partitions: tuple[PartitionStatus, ...]
+    redis: tuple[str, ...] = ()
+    """Why Redis can't be used, or refuses writes, now."""
+    refused: tuple[Refusal, ...] = ()
+    """Records on the results topic that are not believed, the newest of them; `refused_count` counts all."""
+    refused_count: int = 0
+    store: tuple[str, ...] = ()
+    """Why a worker that starts here with these settings would refuse the store."""
+
+    @property
+    def records(self) -> int:
+        return sum(partition.records for partition in self.partitions)
+
+    @property
+    def lag(self) -> int:
+        """In offsets, over all partitions."""
+        return sum(partition.lag for partition in self.partitions)
+
+    @property
+    def pending(self) -> int:
+        return sum(partition.deletions.pending for partition in self.partitions)
+
+    @property
+    def unresolved(self) -> int:
+        return sum(partition.deletions.unresolved for partition in self.partitions)
+
+    @property
+    def resolved(self) -> int:
+        """Possible deletions that operators closed."""
+        return sum(partition.resolved for partition in self.partitions)
+
+    @property
+    def dead_letters(self) -> dict[str, int]:
+        """How many by reason; the most frequent first."""
+        return _summed(partition.dead_letters for partition in self.partitions)
+
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """Readable inserts that changed nothing, by reason."""
+        return _summed(partition.passed_over for partition in self.partitions)
+
+    @property
+    def refused_updates(self) -> int:
+        return sum(partition.refused_updates for partition in self.partitions)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "records": self.records,
+            "lag": self.lag,
+            "pending_deletions": self.pending,
+            "unresolved_deletions": self.unresolved,
+            "version": self.version,
+            "redis": list(self.redis),
+            "store": list(self.store),
+            "dead_letters": self.dead_letters,
+            "passed_over": self.passed_over,
+            "refused_updates": self.refused_updates,
+            "refused_results": [refusal._asdict() for refusal in self.refused],
+            "refused_results_count": self.refused_count,
+            "partitions": [partition.to_json() for partition in self.partitions],
+        }
+
+
+class StatusReader:
+    """Reads Redis, the log's ends and the results topic, which it follows from one read to the next.
+
+    `forgets` is the learner's; `clock` gives seconds since the epoch. Made only where the topics suit the
+    settings: raises TopicMissing, Refused, LogUnavailable.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        client: redis.Redis,
+        forgets: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        check_topics(settings, log)
+        self._settings = settings
+        self._log = log
+        self._client = client
+        self._forgets = forgets
+        self._clock = clock
+        self._tail = _StampedTail(log, settings.results_topic)
+        self._prover: Prover | None = None
+        self._results = Results(
+            settings.model,
+            date=self._tail.appended_at,
+            count=settings.partitions,
+            holds=self._holds,
+            ends=ends_of(log, settings.events_topic, settings.partitions),
+        )
+
+    def read(self) -> Status:
+        """Raises StateUnavailable, LogUnavailable, TopicMissing, LogDiverged."""
+        count = self._log.partitions(self._settings.events_topic)
+        held = [self._held(partition) for partition in range(count)]
+        identities = [view.meta["identity"] for view, *_ in held if "identity" in view.meta]
+        if any(is_secret_of(identity, self._settings.secret_bytes) for identity in identities):
+            self._prover = Prover(self._settings.secret_bytes)
+        # After Redis, so that no partition seems to be ahead of its log.
+        bounds = self._log.bounds(self._settings.events_topic)
+        if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
+            raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
+        partitions = (self._partition(p, *held[p], *bounds[p]) for p in range(count))
+        return Status(
+            self._settings.model,
+            self._results.version,
+            tuple(partitions),
+            self._redis(),
+            refused=tuple(self._results.refused.values()),
+            refused_count=self._results.refused_count,
+            store=self._store(),
+        )
+
+    def close(self) -> None:
+        self._tail.close()
+
+    def _holds(self, manifest: Manifest) -> bool | None:
+        """Whoever looks may have no secret, or another: then no proof tells anything."""
+        return self._prover.holds(manifest) if self._prover else None
+
+    def _store(self) -> tuple[str, ...]:
+        """As it is on this machine, which need not be one that works."""
+        settings = self._settings
+        named = glance(self._client, [("GET", Keys(settings.model, 0).of("store"))])[0]
+        try:
+            store = open_store(settings.store.url, settings.model)
+            strange = stranger(settings, store, named.decode() if named else None)
+        except StoreUnavailable as error:
+            strange = str(error)
+        return (strange,) if strange else ()
+
+    def _redis(self) -> tuple[str, ...]:
+        facts = look(self._client)
+        problems, _ = redis_problems(facts, unchecked=self._settings.redis.unchecked)
+        return (*problems, *redis_shortages(facts))
+
+    def _held(self, partition: int) -> tuple[View, str | None, str | None]:
+        """The partition's tables, why it stopped, what it waits for."""
+        keys = Keys(self._settings.model, partition)
+        reads = [("HGETALL", keys.of(name)) for name in VIEW_HASHES]
+        words = [("GET", keys.of("stopped")), ("GET", keys.of("trouble"))]
+        *tables, stopped, trouble = glance(self._client, [*reads, *words])
+        view = View(dict(zip(VIEW_HASHES, tables, strict=True)))
+        return view, stopped.decode() if stopped else None, trouble.decode() if trouble else None
+
+    def _partition(
+        self, partition: int, view: View, stopped: str | None, trouble: str | None, start: int, end: int
+    ) -> PartitionStatus:
+        claimed = "token" in view.meta
+        forwards_only = partition >= self._settings.partitions
+        count = 0 if forwards_only or not claimed else self._settings.shards_per_partition
+        shards = _shards(view, count, self._forgets)
+        counter, _, nonce = view.meta.get("token", "").partition(":")
+        return PartitionStatus(
+            partition=partition,
+            applied=view.applied if claimed else None,
+            end=end,
+            lag=max(0, end - (view.applied if claimed else start)),
+            owner=view.meta.get("owner"),
+            counter=int(counter) if claimed else None,
+            nonce=nonce or None,
+            records=view.number("live"),
+            tombstones=view.number("tombstones"),
+            holes=view.number("holes"),
+            cleaning_up=len(view.cleanups),
+            dirty_shards=sum(shard.status in DIRTY for shard in shards),
+            deletions=_deletions(view, self._clock()),
+            heartbeat_age=_heartbeat_age(self._results.of(partition), self._clock()),
+            stopped=stopped,
+            trouble=trouble,
+            forwards_only=forwards_only,
+            shards=shards,
+            quarantined=tuple(quarantined(view)),
+            resolved=view.number("resolved"),
+            dead_letters=letters_by_reason(view.meta),
+            passed_over={why: count for name, why in _PASSED_OVER.items() if (count := view.number(name))},
+            refused_updates=view.number("refused_updates"),
+        )
+
+
+class _StampedTail:
+    """A tail that remembers when each record was appended, in s since the epoch."""
+
+    def __init__(self, log: Log, topic: str) -> None:
+        self._tail = log.tail(topic)
+        self._stamps: dict[int, float] = {}
+
+    def poll(self, timeout: float) -> list[Record]:
+        records = self._tail.poll(timeout)
+        self._stamps = {record.offset: record.timestamp / 1000 for record in records}
+        return records
+
+    @property
+    def position(self) -> int:
+        return self._tail.position
+
+    def end(self) -> int:
+        return self._tail.end()
+
+    def close(self) -> None:
+        self._tail.close()
+
+    def appended_at(self, offset: int) -> float | None:
+        """Of a record of the last poll."""
+        return self._stamps.get(offset)
+
+
+def _shards(view: View, count: int, forgets: bool) -> tuple[ShardStatus, ...]:
+    statuses = (entry.status for entry in entries(view, count, forgets, "0" * 64))
+    return tuple(_shard(view, shard, status) for shard, status in enumerate(statuses))
+
+
+def _shard(view: View, shard: int, status: ShardState) -> ShardStatus:
+    slices = view.shard_slices(shard)
+    waiting = view.open[shard].live if shard in view.open else 0
+    rows = waiting + sum(held.live for _, held in slices)
+    return ShardStatus(shard, status, rows, len(slices), len(view.shard_states(shard)))
+
+
+def _deletions(view: View, now: float) -> Deletions:
+    pending = [held for held in view.pending.values() if held.receipt]
+    unresolved = view.still_open()
+    return Deletions(
+        pending=len(pending),
+        oldest_pending=_oldest((held.since for held in pending), now),
+        overdue=sum(held.deadline < now * 1000 for held in pending),
+        unresolved=sum(held.total for held in unresolved),
+        oldest_unresolved=_oldest((held.since for held in unresolved if held.since), now),
+        unresolved_overdue=sum(held.total for held in unresolved if held.deadline < now * 1000),
+    )
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The most frequent first."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _oldest(times: Iterable[int], now: float) -> float | None:
+    """Age in s of the earliest of times in ms."""
+    first = min(times, default=None)
+    return None if first is None else max(0.0, now - first / 1000)
+
+
+def _heartbeat_age(held: Published, now: float) -> float | None:
+    return None if held.heartbeat_at is None else max(0.0, now - held.heartbeat_at)

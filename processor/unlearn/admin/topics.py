@@ -1,0 +1,159 @@
+"""The model's four topics: how they should be, making them, and what is wrong with those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import ceil
+from typing import NamedTuple
+
+from unlearn.log.protocol import Log, TopicSpec, delivery_timeout
+from unlearn.settings import Settings
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # ms
+LARGEST_EVENT = 2 * 1024 * 1024  # bytes; 100,000 characters of text are at most 600,000 in JSON
+LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes; 1,024 shards
+LARGEST_NOTE = 60_000  # bytes; receipts, dead letters
+SAME_EVERYWHERE = {"message.timestamp.type": "LogAppendTime", "unclean.leader.election.enable": "false"}
+AT_LEAST = {"max.message.bytes", "min.compaction.lag.ms", "retention.ms", "min.insync.replicas"}
+AT_MOST = {"segment.ms", "max.compaction.lag.ms"}
+MOST_REPLICAS = 3
+"""More are the owner's choice; fewer only where there are fewer brokers."""
+
+
+class Created(NamedTuple):
+    made: list[str]
+    there: list[str]
+
+
+def wanted(settings: Settings, brokers: int = 1) -> list[TopicSpec]:
+    """Events, results, receipts, dead letters, in this order, as they are made on so many brokers. Pure."""
+    replicas, insync = min(brokers, MOST_REPLICAS), {"min.insync.replicas": str(min(brokers, 2))}
+    told = _kept(_see_through(settings), LARGEST_NOTE) | insync
+    return [
+        TopicSpec(settings.events_topic, settings.partitions, _kept(-1, LARGEST_EVENT) | insync, replicas),
+        TopicSpec(settings.results_topic, 1, _compacted(settings) | insync, replicas),
+        TopicSpec(settings.receipts_topic, 1, told, replicas),
+        TopicSpec(settings.dead_letters_topic, 1, told, replicas),
+    ]
+
+
+def create(log: Log, settings: Settings) -> Created:
+    """Makes the topics that are missing; those that are there stay as they are (`check` judges them)."""
+    made: list[str] = []
+    there: list[str] = []
+    for spec in wanted(settings, log.brokers()):
+        (made if log.create(spec) else there).append(spec.name)
+    return Created(made, there)
+
+
+def check(log: Log, settings: Settings) -> list[str]:
+    """What is wrong, a sentence each with what to do; [] when all is well."""
+    needed = [_suffices(spec, settings) for spec in wanted(settings, log.brokers())]
+    return [problem for spec in needed for problem in problems(spec, log.topic(spec.name))]
+
+
+def _suffices(spec: TopicSpec, settings: Settings) -> TopicSpec:
+    """What must be, where it is made with more: how long is kept what is deleted by age is its owner's to say, but
+    a day of events must be there for workers that were away, and word of a deletion until its deadline."""
+    if spec.config["cleanup.policy"] != "delete":
+        return spec
+    kept = DAY if spec.name == settings.events_topic else ceil(1000 * settings.forget_within)
+    return replace(spec, config={**spec.config, "retention.ms": str(kept)})
+
+
+def problems(spec: TopicSpec, found: TopicSpec | None) -> list[str]:
+    """How a topic differs from what it should be. More partitions of events are fine: they only forward."""
+    if found is None:
+        return [f"topic {spec.name} is missing: `unlearn topics create` makes it"]
+    wrong = [name for name in spec.config if not _suits(name, spec.config[name], found.config.get(name))]
+    differing = [_config_problem(spec, found, name) for name in wrong]
+    return [*_partition_problems(spec, found), *_replica_problems(spec, found), *differing]
+
+
+def _replica_problems(spec: TopicSpec, found: TopicSpec) -> list[str]:
+    """Two replicas are enough to lose none; of three one may be away while events are taken."""
+    if found.replicas is None or spec.replicas is None:
+        return []
+    has = f"topic {spec.name} has replication factor {found.replicas}"
+    if found.replicas < min(spec.replicas, 2):
+        remedy = "add replicas to each partition by a plan for kafka-reassign-partitions.sh --execute"
+        return [f"{has}, should be {spec.replicas}: what one broker alone holds is lost with its disk; {remedy}"]
+    insync = found.config.get("min.insync.replicas", "1")
+    if int(insync) > found.replicas:
+        remedy = _alter(spec.name, "min.insync.replicas", str(min(found.replicas, 2)))
+        return [f"{has}, but min.insync.replicas={insync}, so nothing can be sent: {remedy}"]
+    return []
+
+
+def _partition_problems(spec: TopicSpec, found: TopicSpec) -> list[str]:
+    has = f"topic {spec.name} has {found.partitions} partitions"
+    if found.partitions < spec.partitions:
+        return [_too_few(spec, found, has)]
+    if found.partitions > spec.partitions and spec.config.get("cleanup.policy") == "compact":
+        remedy = "delete it and run `unlearn topics create`, or name another by UNLEARN_TOPICS__RESULTS"
+        return [f"{has}, but its order needs a single one: {remedy}"]
+    return []
+
+
+def _too_few(spec: TopicSpec, found: TopicSpec, has: str) -> str:
+    return (
+        f"{has}, fewer than the settings' {spec.partitions}: add partitions "
+        f"(kafka-topics.sh --alter --topic {spec.name} --partitions {spec.partitions}), "
+        f"or for a new model set UNLEARN_PARTITIONS={found.partitions}"
+    )
+
+
+def _config_problem(spec: TopicSpec, found: TopicSpec, name: str) -> str:
+    bound = "at least " if name in AT_LEAST else "at most " if name in AT_MOST else ""
+    value = spec.config[name]
+    return (
+        f"topic {spec.name} has {name}={found.config.get(name, 'unknown')}, should be {bound}{value}: "
+        f"{_alter(spec.name, name, value)}"
+    )
+
+
+def _alter(topic: str, name: str, value: str) -> str:
+    return f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {name}={value}"
+
+
+def _suits(name: str, value: str, found: str | None) -> bool:
+    if found is None:
+        return False
+    if name == "retention.ms" and int(found) < 0:
+        return True  # for ever
+    compare: Mapping[str, Callable[[], bool]] = {
+        **dict.fromkeys(AT_LEAST, lambda: int(found) >= int(value)),
+        **dict.fromkeys(AT_MOST, lambda: int(found) <= int(value)),
+    }
+    return compare.get(name, lambda: found == value)()
+
+
+def _kept(retention_ms: int, largest: int) -> dict[str, str]:
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention_ms),
+        "retention.bytes": "-1",  # by size it would take what nobody has applied yet
+        "max.message.bytes": str(largest),
+        **SAME_EVERYWHERE,
+    }
+
+
+def _compacted(settings: Settings) -> dict[str, str]:
+    """Compaction must not take a new owner's manifest's rival, and then leave a zombie's late one alone:
+    nothing is compacted that a send could still follow or a scorer still serve."""
+    late = delivery_timeout(settings.kafka.request_timeout) + settings.lease
+    lag = ceil(2 * late * 1000)
+    return {
+        "cleanup.policy": "compact",
+        "segment.ms": str(10 * MINUTE),
+        "min.compaction.lag.ms": str(lag),
+        "max.compaction.lag.ms": str(max(HOUR, 2 * lag)),
+        "max.message.bytes": str(LARGEST_MANIFEST),
+        **SAME_EVERYWHERE,
+    }
+
+
+def _see_through(settings: Settings) -> int:
+    """Twice a deletion's deadline, in ms."""
+    return ceil(2000 * settings.forget_within)

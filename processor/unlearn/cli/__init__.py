@@ -1,0 +1,1 @@
+"""The `unlearn` command: one file a subcommand, and what they share."""

@@ -1,0 +1,48 @@
+"""What commands that ask something of partitions' owners share: the tables to look at, the wish, the wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import redis
+
+    from unlearn.partition.tables import View
+
+NOT_YET = 75
+_LOOK_EVERY = 0.2
+
+wait_option = click.option(
+    "--wait", type=click.FloatRange(min=0), default=15.0, show_default=True, help="Seconds to wait until it is done."
+)
+
+
+def tables(client: redis.Redis, model: str, partitions: Iterable[int]) -> dict[int, View]:
+    """What Redis holds of each partition now. Raises StateUnavailable."""
+    from unlearn.partition.tables import View
+    from unlearn.state.keys import Keys
+    from unlearn.state.scripts import PartitionState
+
+    return {partition: View(PartitionState(client, Keys(model, partition)).load()) for partition in partitions}
+
+
+def ask_and_wait(client: redis.Redis, model: str, wishes: Mapping[int, Mapping[str, str]], wait: float) -> int:
+    """Leave the wishes, by partition, and wait for their owners. The exit code: 0, or 75 if some still stand."""
+    from unlearn.state.asked import ask, asked
+    from unlearn.state.keys import Keys
+
+    for partition, fields in wishes.items():
+        ask(client, Keys(model, partition), fields)
+    deadline = time.monotonic() + wait
+    while True:
+        late = [p for p, fields in wishes.items() if fields.keys() & asked(client, Keys(model, p))]
+        if not late or time.monotonic() >= deadline:
+            break
+        time.sleep(_LOOK_EVERY)
+    for partition in late:
+        click.echo(f"partition {partition}: asked, not done yet; its owner does it once there is one", err=True)
+    return NOT_YET if late else 0

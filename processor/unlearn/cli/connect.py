@@ -1,0 +1,46 @@
+"""How a command opens what the settings name: the log, Redis, the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from unlearn.log.protocol import Log
+from unlearn.settings import Settings
+
+if TYPE_CHECKING:
+    import redis
+
+    from unlearn.storage.artefacts import Store
+
+
+@contextmanager
+def open_log(settings: Settings) -> Iterator[Log]:
+    """The Kafka of the settings, closed at the end."""
+    from unlearn.log.kafka import KafkaLog
+
+    log = KafkaLog(settings.kafka)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+@contextmanager
+def open_redis(settings: Settings) -> Iterator[redis.Redis]:
+    """The Redis of the settings, once it has answered; closed at the end. Raises StateUnavailable, one of its
+    kinds where Redis refuses or is of an unsupported kind."""
+    from unlearn.state.health import require_single
+    from unlearn.state.scripts import connect
+
+    with closing(connect(settings.redis.url.get_secret_value())) as client:
+        require_single(client)
+        yield client
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of the settings. Raises SettingsError."""
+    from unlearn.storage import artefacts
+
+    return artefacts.open_store(settings.store.url, settings.model)

@@ -1,0 +1,53 @@
+"""What the subcommands share: the settings, and where to print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from unlearn.environment.user_folders import EARLIER, state_home
+from unlearn.settings import Settings
+
+
+def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
+    """The settings in force, with `--config` if it was given. Raises SettingsError.
+
+    `demo` is for the demo and for commands that use no secret.
+    """
+    from unlearn.settings import load_settings
+
+    return load_settings(config(ctx), demo=demo)
+
+
+def tell_earlier(settings: Settings) -> None:
+    """For commands that use the folder of services or the store: a word where that is one from before."""
+    earlier = EARLIER.absolute()
+    if settings.services_dir == earlier:
+        click.echo(
+            f"note: {earlier} is used, as it is there from before; keep it from every folder by "
+            f"UNLEARN_SERVICES_DIR={earlier} (the default is {state_home()} now)",
+            err=True,
+        )
+
+
+def config(ctx: click.Context) -> Path | None:
+    """The file of `--config`, else that of UNLEARN_CONFIG."""
+    from unlearn.settings_sources import named_file
+
+    found = ctx.find_root().obj
+    return found if isinstance(found, Path) else named_file()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console, which honours NO_COLOR; what it prints stays as it is, its numbers and :words: too."""
+    return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON text that the standard output can take as it is: only UTF-8 has all characters."""
+    return json.dumps(value, indent=indent, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))

@@ -1,0 +1,97 @@
+"""The `unlearn` command: subcommands by name, and errors as one line with an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from unlearn.cli import ending, failures, streams
+from unlearn.cli.command import Group
+from unlearn.cli.exits import COMMON
+from unlearn.environment.variables import TRACEBACK
+
+# Imported when used: a command starts without the others' dependencies.
+COMMANDS = {
+    "init": "unlearn.cli.init:command",
+    "services": "unlearn.cli.services:command",
+    "settings": "unlearn.cli.settings:command",
+    "topics": "unlearn.cli.topics:command",
+    "send": "unlearn.cli.send:command",
+    "work": "unlearn.cli.work:command",
+    "status": "unlearn.cli.status:command",
+    "record": "unlearn.cli.record:command",
+    "resolve": "unlearn.cli.resolve:command",
+    "retry": "unlearn.cli.retry:command",
+    "manifest": "unlearn.cli.manifest:command",
+    "score": "unlearn.cli.score:command",
+    "verify": "unlearn.cli.verify:command",
+    "schemas": "unlearn.cli.schemas:command",
+    "demo": "unlearn.cli.demo:command",
+    "simulate": "unlearn.cli.simulate:command",
+    "study": "unlearn.cli.study:command",
+}
+
+
+class LazyGroup(Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, target in COMMANDS.items() if importlib.util.find_spec(target.partition(":")[0])]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            rows = [(str(code), meaning) for code, meaning in COMMON.items()]
+            formatter.write_dl([*rows, ("else", "see the command's own help")])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file of settings, instead of the one that UNLEARN_CONFIG names; UNLEARN_* variables beat it.",
+)
+@click.option("--traceback", is_flag=True, help="Show where an unforeseen error arose, as with UNLEARN_TRACEBACK=1.")
+@click.version_option(package_name="unlearn-stream")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, traceback: bool) -> None:
+    """Keep models in step with a log of inserts and deletions.
+
+    \b
+    Examples:
+      unlearn --config m.toml init m   make a file of settings, with a secret
+      unlearn services up              start Kafka and Redis on this machine
+      unlearn demo                     run the whole path on generated events
+      unlearn settings                 show the settings and where each came from
+      unlearn --config spam.toml work  run a worker
+    """
+    ctx.obj = config
+    if traceback:
+        os.environ[TRACEBACK] = "1"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command and exits with a code of the table, having said why in one line."""
+    streams.take_over()
+    with ending.heeded():
+        try:
+            code = cli.main(arguments, prog_name="unlearn", standalone_mode=False)
+            streams.finish()
+        except BaseException as error:  # noqa: BLE001  nothing leaves here but by an exit code
+            code = failures.end(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

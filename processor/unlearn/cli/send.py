@@ -1,0 +1,194 @@
+"""`unlearn send`: JSON Lines of events, or one deletion by hand, to the events topic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
+
+import click
+
+from unlearn.cli import context
+from unlearn.cli.command import Command
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from unlearn.admin.send import Report, Sink
+    from unlearn.events.event import Delete
+    from unlearn.events.parsing import Parser
+    from unlearn.log.protocol import Log
+    from unlearn.settings import Settings
+
+_NAMED = 20
+_SHOWN_EVERY = 50
+
+
+@click.command(cls=Command)
+@click.argument("source", type=click.File("rb"), metavar="FILE|-", required=False)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second. Default: no limit.")
+@click.option("--check", is_flag=True, help="Check the lines, send nothing, ask no broker.")
+@click.option("--keep-going/--stop", default=True, help="Go on after a bad line (default), or stop at the first.")
+@click.option("--delete-record", metavar="ID", help="Send one deletion: of this record.")
+@click.option("--subject", metavar="ID", help="The subject of --delete-record; without it: under every subject.")
+@click.option("--delete-subject", metavar="ID", help="Send one deletion: of all of this subject's records.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: BinaryIO | None,
+    rate: float | None,
+    check: bool,
+    keep_going: bool,
+    delete_record: str | None,
+    subject: str | None,
+    delete_subject: str | None,
+) -> None:
+    """Send events to the events topic, each to its home partition.
+
+    The input is JSON Lines, plain or gzip. A line that is no event is named and not sent; the others are.
+    A seal goes to every partition. One deletion by hand prints its event id.
+
+    \b
+    Examples:
+      unlearn send events.jsonl.gz --rate 500
+      unlearn send --check events.jsonl
+      unlearn send --delete-record 42 --subject alice
+      unlearn send --delete-subject alice
+    """
+    deletion = _deletion(delete_record, subject, delete_subject)
+    if (source is None) == (deletion is None):
+        raise click.UsageError("give either a FILE (- for the standard input) or one deletion")
+    settings = context.settings(ctx, demo=True)
+    with _sink(settings, check) as sink:
+        if deletion is not None:
+            _send_one(deletion, sink)
+            return
+        assert source is not None
+        report, seconds = _send_all(source, _parser(settings), sink, rate, keep_going)
+    _summarise(report, seconds, "checked" if check else "sent")
+    ctx.exit(1 if report.refused else 0)
+
+
+def _deletion(record: str | None, subject: str | None, whole_subject: str | None) -> Delete | None:
+    if record is None and whole_subject is None and subject is None:
+        return None
+    if (record is None) == (whole_subject is None) or (subject is not None and record is None):
+        raise click.UsageError("give --delete-record, with or without --subject, or --delete-subject")
+    from pydantic import ValidationError
+
+    from unlearn.events.event import MAX_ID, Delete
+
+    try:
+        return Delete(
+            event_id=str(uuid4()),
+            record_id=record,
+            subject_id=whole_subject or subject,
+            requested_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+    except ValidationError:
+        raise click.UsageError(f"an id has 1 to {MAX_ID} characters of UTF-8") from None
+
+
+@contextmanager
+def _sink(settings: Settings, check: bool) -> Iterator[Sink]:
+    from unlearn.admin.send import LogSink, NoSink
+
+    if check:
+        yield NoSink()
+        return
+    # The client itself gives up after two request timeouts, and then says why.
+    patience = 3 * settings.kafka.request_timeout
+    with closing(_log(settings)) as log, closing(log.producer()) as producer:
+        _require_partitions(log, settings)
+        yield LogSink(producer, settings.events_topic, settings.partitions, patience)
+
+
+def _log(settings: Settings) -> Log:
+    from unlearn.log.kafka import KafkaLog
+
+    return KafkaLog(settings.kafka)
+
+
+def _require_partitions(log: Log, settings: Settings) -> None:
+    from unlearn.errors import SettingsError
+
+    found = log.partitions(settings.events_topic)
+    if found < settings.partitions:
+        raise SettingsError(
+            f"the topic {settings.events_topic} has {found} partitions and the model {settings.partitions}: "
+            "set UNLEARN_PARTITIONS to the model's count, or add partitions"
+        )
+
+
+def _parser(settings: Settings) -> Parser:
+    from unlearn.learners import learner_of, parser_of
+
+    return parser_of(learner_of(settings))
+
+
+def _send_one(deletion: Delete, sink: Sink) -> None:
+    from unlearn.events.event import encode
+
+    sink.take(deletion, encode(deletion))
+    sink.finish()
+    click.echo(deletion.event_id)
+
+
+def _send_all(
+    source: BinaryIO, parser: Parser, sink: Sink, rate: float | None, keep_going: bool
+) -> tuple[Report, float]:
+    from unlearn.admin.send import Pace, read_lines, send_lines
+
+    def refuse(number: int, reason: str) -> bool:
+        bar.console.print(f"line {number}: {reason}", style="red", markup=False)
+        return keep_going
+
+    bar, total = _progress(), _size(source)
+    task = bar.add_task("sending", total=total)
+    start = time.monotonic()
+
+    def progress(number: int) -> None:
+        if not bar.disable and number % _SHOWN_EVERY == 0:
+            bar.update(task, completed=number if total is None else source.tell())
+
+    with bar:
+        report = send_lines(read_lines(source), parser, sink, Pace(rate), refuse, progress)
+    return report, time.monotonic() - start
+
+
+def _size(source: BinaryIO) -> int | None:
+    """Bytes of a file; None of a pipe, whose lines are counted instead."""
+    if not source.seekable():
+        return None
+    end = source.seek(0, 2)
+    source.seek(0)
+    return end
+
+
+def _progress() -> Progress:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    console = context.console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _summarise(report: Report, seconds: float, verb: str) -> None:
+    total = report.sent.total()
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.sent.items()))
+    rate = total / seconds if seconds > 0 else 0.0
+    click.echo(f"{verb} {total} events ({kinds or 'none'}), {report.bytes} bytes, {rate:.0f} a second")
+    if report.refused:
+        numbers = ", ".join(str(number) for number, _ in report.refused[:_NAMED])
+        more = ", ..." if len(report.refused) > _NAMED else ""
+        click.echo(f"refused {len(report.refused)} lines: {numbers}{more}", err=True)

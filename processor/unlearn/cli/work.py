@@ -1,0 +1,67 @@
+"""`unlearn work`: a worker, until stopped or drained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from unlearn.cli import connect, context
+from unlearn.cli.command import Command
+from unlearn.cli.ending import Gently
+from unlearn.logging_setup import configure
+
+if TYPE_CHECKING:
+    from unlearn.worker.drain import Drain
+
+
+@click.command(cls=Command)
+@click.option("--drain", "drains", is_flag=True, help="Stop once all that the log holds now is published.")
+@click.option("--rebuild", is_flag=True, help="Apply the log again where Redis lost a model that has published.")
+@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@click.pass_context
+def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> int:
+    """Apply events, train and publish, as one of the model's workers.
+
+    SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN; what hangs is ended by force 10 seconds later.
+    --drain ends once every partition's manifest
+    covers the log's end as it was at the start, whichever worker has the partition.
+
+    \b
+    Examples:
+      unlearn work                start a worker; start more of them to share the partitions
+      unlearn work --drain        catch up with the log, publish, and leave
+    """
+    from unlearn.state.scripts import connect as connect_redis
+    from unlearn.worker.drain import Drain
+    from unlearn.worker.lifecycle import drain, make_worker, run, states
+
+    settings = context.settings(ctx)
+    context.tell_earlier(settings)
+    configure(log_level)
+    stop = Gently()
+    with connect.open_log(settings) as log, make_worker(settings, log, rebuild=rebuild) as worker:
+        stop.begin(settings.drain_within)
+        if not drains:
+            run(worker, settings, stop)
+            return 0
+        client = connect_redis(settings.redis.url.get_secret_value())
+        plan = Drain(settings, log, log.producer(), states(client, settings.model), worker.results)
+        done = drain(worker, plan, stop)
+    return _sum_up(plan, done)
+
+
+def _sum_up(plan: Drain, done: bool) -> int:
+    for partition, letters in plan.dead_letters.items():
+        for reason, count in letters.items():
+            click.echo(f"partition {partition}: {count} events were refused so far: {reason}", err=True)
+    for partition, count in plan.unresolved.items():
+        click.echo(f"partition {partition}: {count} possible deletions could not be read and stay open", err=True)
+    for partition, why in plan.stopped.items():
+        click.echo(f"partition {partition} is stopped: {why}", err=True)
+    for partition, shards in plan.quarantined.items():
+        click.echo(f"partition {partition}: shards {shards} are in quarantine, training them fails", err=True)
+    if not done:
+        for partition, why in plan.waiting.items():
+            click.echo(f"partition {partition}: {why}", err=True)
+    return 0 if done and not plan.stopped and not plan.quarantined else 1

@@ -1,0 +1,107 @@
+"""From what was seen on the topics: how long deletions took, and one record's way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from unlearn.events.event import Insert
+from unlearn.events.partitioner import Digests, shard_of
+from unlearn.log.protocol import Record
+from unlearn.results.manifest import Manifest, Receipt, ShardEntry, read_manifest
+from unlearn.settings import Settings
+
+__all__ = ["NEVER", "Place", "Seen", "Standing", "Timeline", "hiding_times", "shard_in", "timeline"]
+
+Place = tuple[int, int]
+"""(partition, offset)."""
+
+
+NEVER = 2**62
+"""An offset that no log reaches."""
+
+
+class Standing(NamedTuple):
+    """A manifest on the results topic; its offset is the version it makes. Timestamps in ms."""
+
+    version: int
+    timestamp: int
+    manifest: Manifest
+
+
+class Told(NamedTuple):
+    """A receipt as it stands on its topic."""
+
+    timestamp: int
+    version: int | None
+
+
+@dataclass(slots=True)
+class Seen:
+    """Everything on the results and receipts topics."""
+
+    standings: list[Standing] = field(default_factory=list)
+    accepted: dict[Place, Told] = field(default_factory=dict)
+    hidden: dict[Place, Told] = field(default_factory=dict)
+
+    def add_results(self, records: Iterable[Record]) -> None:
+        for record in records:
+            manifest = read_manifest(record.value or b"")
+            if manifest is not None:
+                self.standings.append(Standing(record.offset, record.timestamp, manifest))
+
+    def add_receipts(self, records: Iterable[Record]) -> None:
+        """Of one sent twice, the first counts."""
+        for record in records:
+            receipt = Receipt.model_validate_json(record.value or b"")
+            told = {"accepted": self.accepted, "hidden": self.hidden}.get(receipt.state)
+            if told is not None:
+                told.setdefault((receipt.partition, receipt.offset), Told(record.timestamp, receipt.version))
+
+
+def hiding_times(seen: Seen, deleted_at: Mapping[Place, int]) -> list[float]:
+    """Seconds from each deletion's arrival in the log to the version its receipt names; sorted."""
+    stood = {standing.version: standing.timestamp for standing in seen.standings}
+    times = [
+        (stood[told.version] - deleted_at[place]) / 1000
+        for place, told in seen.hidden.items()
+        if place in deleted_at and told.version in stood
+    ]
+    return sorted(max(0.0, time) for time in times)
+
+
+def shard_in(settings: Settings, insert: Insert) -> int:
+    """The record's shard within its partition."""
+    digests = Digests(settings.secret_bytes)
+    owner = digests.subject(insert.subject_id) if insert.subject_id else digests.record(insert.record_id)
+    return shard_of(owner, settings.shards_per_partition)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What a followed record's shard said of it; None where it did not happen."""
+
+    holding: tuple[Standing, ShardEntry] | None
+    """The first version that held it."""
+    last: tuple[Standing, ShardEntry] | None
+    """The last one that did."""
+    clean: tuple[Standing, ShardEntry] | None
+    """The first one after its deletion: by the promise it holds no deleted row."""
+    whole: tuple[Standing, ShardEntry] | None
+    """The first one after it that is past the record's place again: retrained without it."""
+
+
+def timeline(standings: Sequence[Standing], inserted: Place, deleted: Place, shard: int) -> Timeline:
+    """A version holds the record iff its shard's `through` > its slot and `applied` <= its death."""
+    partition, slot = inserted
+    mine = [(s, s.manifest.shards[shard]) for s in standings if s.manifest.partition == partition]
+    holding = [(s, entry) for s, entry in mine if entry.through > slot and s.manifest.applied <= deleted[1]]
+    clean = [(s, entry) for s, entry in mine if s.manifest.applied > deleted[1]]
+    whole = [(s, entry) for s, entry in clean if entry.through > slot]
+    return Timeline(
+        holding[0] if holding else None,
+        holding[-1] if holding else None,
+        clean[0] if clean else None,
+        whole[0] if whole else None,
+    )

@@ -1,0 +1,1 @@
+"""What the program finds around it: folders, private files, addresses. Knows nothing of the stream."""

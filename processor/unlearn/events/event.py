@@ -1,0 +1,205 @@
+"""The events that people send, and what else a message may turn out to be.
+
+The models are strict and frozen, ignore fields they don't know, and bound every size and number; their
+error texts hold no input. Ids are exact strings: no case folding, no normal form. How bytes become one of
+them stands in `parsing`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from unlearn.durations import parse_duration
+
+ORIGIN: Final = "unlearn-origin"
+"""The header that what was sent on bears; see `partitioner`."""
+MAX_ID = 256
+MAX_TIME = 64
+MAX_TEXT = 100_000
+MAX_FEATURES = 100_000
+MAX_INDEX = 2**31 - 1
+MAX_REVISION = 2**53 - 1
+MAX_VALUE = 2.0**31
+# The square of a smaller value is lost in a learner's sums, or becomes a subnormal number there.
+MIN_VALUE = 2.0**-100
+MAX_FORGET_WITHIN = 3650 * 86400.0
+
+_INDEX = re.compile(r"(0|[1-9][0-9]{0,9})")
+
+
+def _seconds(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _indexed(values: object) -> object:
+    """Indices as integers: in JSON they are strings. One spelling is taken, else two would be one index."""
+    if not isinstance(values, dict):
+        return values
+    return {(int(index) if _spells_index(index) else index): value for index, value in values.items()}
+
+
+def _spells_index(index: object) -> bool:
+    return isinstance(index, str) and _INDEX.fullmatch(index) is not None
+
+
+def _require_type(schema: dict[str, Any]) -> None:
+    schema["required"] = ["type", *schema.get("required", [])]
+
+
+def _given(**types: list[str]) -> list[dict[str, Any]]:
+    return [{"required": [name], "properties": {name: {"type": kinds}}} for name, kinds in types.items()]
+
+
+def _require_content(schema: dict[str, Any]) -> None:
+    _require_type(schema)
+    schema["oneOf"] = _given(text=["string"], features=["array", "object"])
+
+
+def _require_target(schema: dict[str, Any]) -> None:
+    _require_type(schema)
+    schema["anyOf"] = _given(subject_id=["string"], record_id=["string"])
+
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+Time = Annotated[str, Field(min_length=1, max_length=MAX_TIME, description="RFC 3339; kept, never interpreted")]
+Asked = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_TIME,
+        description="RFC 3339, or a date; refused if more than a day after the record's own time",
+        json_schema_extra={"anyOf": [{"format": "date-time"}, {"format": "date"}]},
+    ),
+]
+Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
+Value = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE, allow_inf_nan=False)]
+Index = Annotated[int, Field(ge=0, le=MAX_INDEX)]
+Dense = Annotated[tuple[Value, ...], Field(max_length=MAX_FEATURES)]
+Sparse = Annotated[
+    dict[Index, Value],
+    Field(max_length=MAX_FEATURES, json_schema_extra={"propertyNames": {"pattern": f"^{_INDEX.pattern}$"}}),
+    BeforeValidator(_indexed),
+]
+Seconds = Annotated[
+    float,
+    Field(ge=0.0, le=MAX_FORGET_WITHIN, allow_inf_nan=False),
+    BeforeValidator(_seconds, json_schema_input_type=float | Annotated[str, Field(pattern="^P")]),
+]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        json_schema_extra=_require_type,
+    )
+
+
+class Insert(_Event):
+    """One training example, with exactly one of `text` and `features`. Without a label it is a member too.
+
+    `features` is a dense vector, or a mapping from index (in JSON a string of digits) to value.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_require_content)
+
+    type: Literal["insert"] = "insert"
+    event_id: Id
+    record_id: Id
+    subject_id: Id | None = None
+    revision: Revision = 0
+    occurred_at: Time | None = None
+    label: Id | None = None
+    text: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
+    features: Dense | Sparse | None = None
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        if (self.text is None) == (self.features is None):
+            raise PydanticCustomError("content", "exactly one of text and features is needed")
+        if self.features is not None and any(0.0 < abs(value) < MIN_VALUE for value in _values(self.features)):
+            raise PydanticCustomError("value_too_small", "a feature's value is too near to zero")
+        return self
+
+
+class Delete(_Event):
+    """Forget a record of a subject, a record id under every subject, or a subject; at least one is named.
+
+    Without `revision` all revisions are meant, for ever; a whole subject has none. `forget_within` is seconds, or an
+    ISO 8601 duration. Whether `requested_at` is a date, and what else depends on more than form, is the parser's.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_require_target)
+
+    type: Literal["delete"] = "delete"
+    event_id: Id
+    subject_id: Id | None = None
+    record_id: Id | None = None
+    revision: Revision | None = None
+    requested_at: Asked
+    forget_within: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.subject_id is None and self.record_id is None:
+            raise PydanticCustomError("target", "a subject_id or a record_id is needed")
+        return self
+
+
+class Seal(_Event):
+    """Ends the slice after itself."""
+
+    type: Literal["seal"] = "seal"
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A null value: an offset that is counted, nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadInsert:
+    """An insert or a seal by its own word that can't be taken. The reason holds nothing of the input."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What may be a deletion and can't be read. The reason holds nothing of the input."""
+
+    reason: str
+
+
+Event = Insert | Delete | Seal
+Parsed = Insert | Delete | Seal | Empty | BadInsert | Unreadable
+
+
+def encode(event: Event) -> bytes:
+    """The event as JSON in UTF-8, as producers send it; fields without a value are left out."""
+    return event.model_dump_json(exclude_none=True).encode()
+
+
+def features_of(insert: Insert) -> tuple[list[int], list[float]]:
+    """Indices, strictly increasing, and values of an insert's features; zeros of either sign are dropped.
+
+    Both are empty for an insert with a text.
+    """
+    features = insert.features
+    if features is None:
+        return [], []
+    items = sorted(features.items()) if isinstance(features, Mapping) else enumerate(features)
+    kept = [(index, value) for index, value in items if value != 0.0]
+    return [index for index, _ in kept], [value for _, value in kept]
+
+
+def _values(features: tuple[float, ...] | Mapping[int, float]) -> tuple[float, ...] | list[float]:
+    return list(features.values()) if isinstance(features, Mapping) else features

@@ -1,0 +1,79 @@
+"""Deletions said in other words, beside or outside of the event: in a field of an insert, or in a header.
+
+Change data capture sends a row's last image when the row goes, and says so in `op`, `__deleted`, `deleted_at`;
+CloudEvents carry their type in a header. An event says by its own `type` what it is; where another field or a
+header contradicts an insert or a seal, it stays open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final, Literal
+
+from unlearn.events.envelopes import WRAPPED
+from unlearn.events.event import ORIGIN, BadInsert, Delete, Empty, Parsed, Unreadable
+from unlearn.events.near_misses import plain
+from unlearn.log.protocol import Header
+
+__all__ = ["IN_A_FIELD", "IN_A_HEADER", "NAMELESS", "is_deletion", "says_deletion", "with_headers"]
+
+IN_A_FIELD: Final = "an insert that says deletion in another field"
+IN_A_HEADER: Final = "a header says deletion"
+NAMELESS: Final = "no value, and a header that names a type"
+
+_STEMS = re.compile("delet|eras[eiu]|remov|purg|forg[eo]t|redact|withdr[ae]w|revok|destr[ou]y")
+_LETTERS = frozenset(("d", "del", "drop", "rm"))
+_FLAG = re.compile(
+    "(is|was)?(deleted?|deletion|erased?|removed?|purged|forgotten|tombstone(d)?)(flag|at|on|date|time)?"
+)
+_WORD = re.compile("(x|ce|cloudevents:)?(type|op|optype|operation(type)?|action(type)?|event(type|name)?|changetype)")
+_TYPE = re.compile("(ce|cloudevents:)type")
+_SILENT: set[str] = set()
+"""Names that were seen to be neither: most messages hold no other."""
+_REMEMBERED = 10_000
+_NO = frozenset(("", "0", "0.0", "false", "f", "no", "n", "null", "none"))
+
+
+def says_deletion(pairs: Iterable[tuple[str, object]]) -> bool:
+    """Whether one of the pairs is a mark of what was deleted, or a word for what was done that says so."""
+    return any(_says(_sort_of(name), value) for name, value in pairs if name not in _SILENT)
+
+
+def with_headers(found: Parsed, headers: Sequence[Header]) -> Parsed:
+    """What a message turned out to be, given its headers too. A deletion is one, whatever they say."""
+    said = [(name, "" if value is None else value.decode("latin-1")) for name, value in headers if name != ORIGIN]
+    if isinstance(found, Delete) or (isinstance(found, Unreadable) and found.reason not in WRAPPED):
+        return found
+    if says_deletion(said):
+        return Unreadable(IN_A_HEADER)
+    if isinstance(found, Empty) and any(value and _TYPE.fullmatch(plain(name)) for name, value in said):
+        return Unreadable(NAMELESS)
+    if isinstance(found, BadInsert) and any("delete" in f"{name} {value}".lower() for name, value in said):
+        return Unreadable(found.reason)
+    return found
+
+
+@lru_cache(4096)
+def _sort_of(name: str) -> Literal["flag", "word", ""]:
+    spelled = plain(name)
+    if _FLAG.fullmatch(spelled):
+        return "flag"
+    if _WORD.fullmatch(spelled):
+        return "word"
+    if spelled and len(_SILENT) < _REMEMBERED:
+        _SILENT.add(name)
+    return ""
+
+
+def _says(sort: Literal["flag", "word", ""], value: object) -> bool:
+    if sort == "flag":
+        return value.lower() not in _NO if isinstance(value, str) else bool(value)
+    return sort == "word" and isinstance(value, str) and is_deletion(value)
+
+
+def is_deletion(word: str) -> bool:
+    """Whether a word for what was done, or a text around it, says deletion."""
+    small = word.lower()
+    return small in _LETTERS or _STEMS.search(small) is not None

@@ -1,0 +1,228 @@
+"""Bytes become an event, an empty offset, a bad insert, or what may be a deletion and can't be read.
+
+The usual message costs one validation and a count of its quotes. Only one that fails there, or may repeat
+a key or hold an unknown one, is decoded a second time and judged by what it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from unlearn.events.envelopes import enveloped, framed
+from unlearn.events.event import BadInsert, Delete, Empty, Event, Insert, Parsed, Seal, Unreadable, features_of
+from unlearn.events.near_misses import near_miss
+from unlearn.events.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
+from unlearn.events.scanning import Scan, scan
+from unlearn.log.protocol import Header, Record
+from unlearn.timestamps import DAY, parse_timestamp
+
+__all__ = ["NOT_JSON", "NO_TYPE", "Parser", "parse"]
+
+NOT_JSON: Final = "not JSON in UTF-8, or nested too deeply"
+NO_TYPE: Final = "type: missing or unknown"
+
+_MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "seal": Seal}
+_READS = {name: model.__pydantic_validator__.validate_json for name, model in _MODELS.items()}
+_read_insert, _read_delete = _READS["insert"], _READS["delete"]
+_OTHER_FORM = ("tuple_type", "dict_type")
+_RULES = {
+    "content": "exactly one of text and features is needed",
+    "target": "a subject_id or a record_id is needed",
+    "value_too_small": "features: a value is too near to zero",
+    "finite_number": "must be a finite number",
+    "missing": "is missing",
+    **dict.fromkeys(_OTHER_FORM, "must be a list of numbers, or an object of numbers by feature"),
+    "json_invalid": "half a surrogate pair, or a number too long",
+}
+_BOUNDS = ("greater_than_equal", "less_than_equal", "string_too_short", "string_too_long")
+_TYPES = ("string_type", "int_type", "float_type", "bool_type", "list_type", "value_error")
+_SAID = frozenset((*_BOUNDS, *_TYPES))
+"""Rules whose message is known to hold nothing of the input."""
+_OPENING = re.compile("^(Input|String) should |^Value error, ")
+_NO_JSON = (ValueError, TypeError, AttributeError, RecursionError)
+"""What `scan` raises."""
+
+
+class Parser:
+    """Reads the events of one model; what its learner couldn't take is refused here.
+
+    `classes`: the labels allowed; None allows any.
+    `n_features`: indices of features stay below it; None allows any.
+    `counts`: values of features are non-negative integers (naive Bayes).
+    """
+
+    def __init__(
+        self, classes: Collection[str] | None = None, n_features: int | None = None, counts: bool = False
+    ) -> None:
+        self._labels = None if classes is None else frozenset([None, *classes])
+        self._n_features = n_features
+        self._counts = counts
+
+    def read(self, record: Record) -> Parsed:
+        """What a record of the log is. Total."""
+        return self.parse(record.value, record.headers, record.timestamp)
+
+    def parse(self, value: bytes | None, headers: Sequence[Header] = (), at: int | None = None) -> Parsed:
+        """What a message is, whatever the bytes: never raises.
+
+        `at`: the message's own time in ms since 1970 UTC, from the log or of its sending; None, or not above 0,
+        where there is none.
+        """
+        found = Empty() if value is None else self._parse(value, at)
+        return with_headers(found, headers) if headers else found
+
+    def taken(self, value: bytes | None) -> Parsed:
+        """What a message was taken for when it was applied: an event, too, that only the rules of today refuse."""
+        found = self.parse(value)
+        if value is None or isinstance(found, Event):
+            return found
+        try:
+            held = scan(value)
+        except _NO_JSON:
+            return found
+        kind, _ = _kind(held)
+        event = _validated(value, kind)[0] if kind and not held.repeats else None
+        misfits = type(event) is Insert and self._misfit_insert(event)
+        return found if event is None or misfits else event
+
+    def _parse(self, value: bytes, at: int | None) -> Parsed:
+        try:
+            event: Event = (_read_insert if b'"insert"' in value else _read_delete)(value)
+        except (ValidationError, TypeError):
+            return self._judge(value, at)
+        return self._judge(value, at) if _quotes_beyond(event, value) or self._misfit(event, at) else event
+
+    def _judge(self, value: bytes, at: int | None) -> Parsed:
+        """The slow path: what the message holds decides what it may be."""
+        try:
+            held = scan(value)
+        except _NO_JSON:
+            return Unreadable(framed(value, self._is_insert) or NOT_JSON)
+        kind, reason = _kind(held)
+        if not kind:
+            wrapped = "" if held.repeats else enveloped(held.text, self._is_insert, _says_deletion)
+            return Unreadable(wrapped or reason)
+        event, reason = self._event(value, kind, held, at)
+        if event is not None:
+            return event
+        return Unreadable(reason) if kind == "delete" or _may_delete(kind, held) else BadInsert(reason)
+
+    def _event(self, value: bytes, kind: str, held: Scan, at: int | None) -> tuple[Event | None, str]:
+        """The event, or why it is none."""
+        if held.repeats:
+            return None, "a key is there twice"
+        if (field := near_miss(kind, held.top)) is not None:
+            return None, f"unknown field that looks like {field}"
+        event, reason = _validated(value, kind)
+        if event is not None:
+            reason = self._misfit(event, at)
+        if not reason and kind == "insert" and says_deletion(held.top):
+            reason = IN_A_FIELD
+        return (None, reason) if reason else (event, "")
+
+    def _is_insert(self, value: bytes) -> bool:
+        return isinstance(self._parse(value, None), Insert | BadInsert)
+
+    def _misfit(self, event: Event, at: int | None) -> str:
+        """Why an event of the right form can't be taken; empty if it can."""
+        if type(event) is Insert:
+            return self._misfit_insert(event)
+        return _misfit_delete(event, at) if type(event) is Delete else ""
+
+    def _misfit_insert(self, insert: Insert) -> str:
+        if self._labels is not None and insert.label not in self._labels:
+            return "label: not one that the model learns from"
+        if insert.features is None:
+            return ""
+        return self._misfit_features(insert.features, insert)
+
+    def _misfit_features(self, features: tuple[float, ...] | dict[int, float], insert: Insert) -> str:
+        width = len(features) if isinstance(features, tuple) else max(features, default=-1) + 1
+        if self._n_features is not None and width > self._n_features:
+            return "features: more than the model has"
+        if self._counts and not all(value > 0.0 and value.is_integer() for value in features_of(insert)[1]):
+            return "features: not counts, and the model's learner takes nothing else"
+        return ""
+
+
+def parse(value: bytes | None, headers: Sequence[Header] = (), at: int | None = None) -> Parsed:
+    """As `Parser.parse`, with any label and any number of features allowed."""
+    return _UNBOUND.parse(value, headers, at)
+
+
+def _misfit_delete(delete: Delete, at: int | None) -> str:
+    if delete.record_id is None and delete.revision is not None:
+        return "revision: means nothing for a whole subject; name its record, or leave it out"
+    asked = parse_timestamp(delete.requested_at)
+    if asked is None:
+        return "requested_at: must be a date: RFC 3339, such as 2024-05-01T12:00:00Z or 2024-05-01"
+    if at is not None and at > 0 and asked > at + DAY:
+        return "requested_at: more than a day after the record's own time"
+    return ""
+
+
+def _quotes_beyond(event: Event, value: bytes) -> bool:
+    """Whether the message holds quotes that the event doesn't need.
+
+    Keys and strings need two each. Without a quote beyond them no key is there twice, none is unknown, and
+    the type was said, not assumed.
+    """
+    need = 2 * len(event.__pydantic_fields_set__) + 2 * _strings(event)
+    if type(event) is Insert and type(event.features) is dict:
+        need += 2 * len(event.features)
+    beyond = value.count(b'"') - need
+    # Escaped quotes need no key, but behind a backslash that is escaped itself a quote may be a real one.
+    return beyond != 0 and (beyond != value.count(b'\\"') or b"\\\\" in value)
+
+
+def _strings(event: Event) -> int:
+    if type(event) is Insert:
+        given = (event.subject_id is not None) + (event.occurred_at is not None) + (event.label is not None)
+        return 3 + given + (event.text is not None)
+    return [*map(type, event.__dict__.values())].count(str)
+
+
+def _kind(held: Scan) -> tuple[str, str]:
+    """What a message says that it is, once and at its top; or "", and why it is nothing."""
+    types = held.types()
+    if not held.is_object:
+        return "", "not an object"
+    if len(types) > 1:
+        return "", "a key is there twice"
+    kind = types[0] if types else None
+    return (kind, "") if isinstance(kind, str) and kind in _READS else ("", NO_TYPE)
+
+
+def _may_delete(kind: str, held: Scan) -> bool:
+    return held.holds_delete() or says_deletion(held.top) or near_miss(kind, held.top) == "type"
+
+
+def _says_deletion(members: dict[str, Any]) -> bool:
+    """Whether what stands around an insert says deletion anywhere."""
+    return says_deletion(members.items()) or is_deletion(json.dumps(members))
+
+
+def _validated(value: bytes, kind: str) -> tuple[Event | None, str]:
+    """The event, or why it is none."""
+    try:
+        return _READS[kind](value), ""
+    except ValidationError as error:
+        return None, _reason(error)
+
+
+def _reason(error: ValidationError) -> str:
+    """Names the field and the rule; never the input: keys of a mapping are input too."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    # Each form of the features has its say; the form that was meant has more than its name to say.
+    told = next((one for one in errors if one["type"] not in _OTHER_FORM), errors[0])
+    said = _OPENING.sub(lambda opening: "must " if opening[1] else "", told["msg"])
+    rule = _RULES.get(told["type"]) or (said if told["type"] in _SAID else told["type"])
+    return f"{told['loc'][0]}: {rule}" if told["loc"] else rule
+
+
+_UNBOUND = Parser()

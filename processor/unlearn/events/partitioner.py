@@ -1,0 +1,220 @@
+"""Where an event belongs: its home partition, shard and bucket in Redis, and the mark of what was sent on.
+
+Ids never leave here in the clear: what is stored are digests under the model's secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from hmac import compare_digest
+from itertools import islice
+from typing import Final, NamedTuple, overload
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from unlearn.events.event import ORIGIN, Delete, Event, Insert, Seal, features_of
+from unlearn_models.base.kernel import i32, i64, kernel, reads, u8, u32, writes
+
+BUCKETS: Final = 1 << 14
+
+_NONE = b"\xff\xff\xff\xff"
+_MARK = re.compile(rb"([^/]{1,256})/([0-9]{1,6})/([0-9]{1,16})/([0-9]{1,16})/[0-9a-f]{32}")
+_MOST_MARKS = 8
+_TAG = slice(8, 14)
+_TAG_SIZE = 6
+BYTES = types.Bytes(u8, 1, "C", readonly=True)
+
+
+# From Apache Kafka, org.apache.kafka.common.utils.Utils.murmur2: Austin Appleby's MurmurHash2.
+@kernel(u32, BYTES, i64, i64)
+def _murmur2(data: bytes, start: int, stop: int) -> int:
+    m = np.uint32(0x5BD1E995)
+    length = stop - start
+    h = np.uint32(np.uint32(0x9747B28C) ^ np.uint32(length))
+    at = start
+    while at + 4 <= stop:
+        k = np.uint32(
+            np.uint32(data[at])
+            | np.uint32(np.uint32(data[at + 1]) << np.uint32(8))
+            | np.uint32(np.uint32(data[at + 2]) << np.uint32(16))
+            | np.uint32(np.uint32(data[at + 3]) << np.uint32(24))
+        )
+        k = np.uint32(k * m)
+        k = np.uint32(k ^ (k >> np.uint32(24)))
+        h = np.uint32(np.uint32(h * m) ^ np.uint32(k * m))
+        at += 4
+    rest = stop - at
+    if rest == 3:
+        h = np.uint32(h ^ np.uint32(np.uint32(data[at + 2]) << np.uint32(16)))
+    if rest >= 2:
+        h = np.uint32(h ^ np.uint32(np.uint32(data[at + 1]) << np.uint32(8)))
+    if rest >= 1:
+        h = np.uint32(np.uint32(h ^ np.uint32(data[at])) * m)
+    h = np.uint32(np.uint32(h ^ (h >> np.uint32(13))) * m)
+    return int(np.uint32(h ^ (h >> np.uint32(15))))
+
+
+@kernel(writes(i32), BYTES, reads(i64), i64)
+def _homes(data: bytes, ends: NDArray[np.int64], partitions: int) -> NDArray[np.int32]:
+    homes = np.empty(len(ends), np.int32)
+    start = 0
+    for i in range(len(ends)):
+        homes[i] = (_murmur2(data, start, ends[i]) & 0x7FFFFFFF) % partitions
+        start = ends[i]
+    return homes
+
+
+def murmur2(key: bytes) -> int:
+    """Kafka's hash of a key, unsigned, 0 .. 2**32 - 1."""
+    return int(_murmur2(key, 0, len(key)))
+
+
+def home(key: bytes, partitions: int) -> int:
+    """The partition where the default partitioner of Kafka's Java client puts the key."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def homes(keys: Sequence[bytes], partitions: int) -> list[int]:
+    """`home` of many keys at once."""
+    ends = np.cumsum(np.fromiter(map(len, keys), np.int64, len(keys)))
+    found: list[int] = _homes(b"".join(keys), ends, partitions).tolist()
+    return found
+
+
+@overload
+def event_key(event: Insert | Delete) -> bytes: ...
+@overload
+def event_key(event: Seal) -> None: ...
+def event_key(event: Event) -> bytes | None:
+    """The Kafka key: the subject id, or the record id where there is none; None for a seal.
+
+    A deletion that names a record alone has a key too, though no home.
+    """
+    if isinstance(event, Seal):
+        return None
+    owner = event.subject_id if event.subject_id is not None else event.record_id
+    assert owner is not None
+    return owner.encode()
+
+
+class Digests:
+    """Keyed digests of ids and contents; equal secrets give equal digests on every machine.
+
+    `secret`: any length; blake2b takes 64 bytes, so a longer one is hashed first.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        key = digest_key(secret)
+        self._record = blake2b(key=key, person=b"record", digest_size=16).copy
+        self._subject = blake2b(key=key, person=b"subject", digest_size=16).copy
+        self._content = blake2b(key=key, person=b"content", digest_size=4).copy
+        self._log = blake2b(key=key, person=b"log", digest_size=16).copy
+
+    def record(self, record_id: str) -> bytes:
+        """16 bytes."""
+        digest = self._record()
+        digest.update(_prefixed(record_id.encode()))
+        return digest.digest()
+
+    def subject(self, subject_id: str) -> bytes:
+        """16 bytes."""
+        digest = self._subject()
+        digest.update(_prefixed(subject_id.encode()))
+        return digest.digest()
+
+    def content(self, insert: Insert) -> bytes:
+        """4 bytes over label and text or features; dense and sparse features of equal values are equal."""
+        digest = self._content()
+        label, text = insert.label, insert.text
+        content = _packed_features(insert) if text is None else b"t" + _prefixed(text.encode())
+        digest.update((_NONE if label is None else _prefixed(label.encode())) + content)
+        return digest.digest()
+
+    def log_record(self, key: bytes | None, value: bytes | None) -> str:
+        """32 hex digits that tell a record of the log from any other at its offset."""
+        digest = self._log()
+        for part in (key, value):
+            digest.update(_NONE if part is None else _prefixed(part))
+        return digest.hexdigest()
+
+
+def tag_of(owner_digest: bytes) -> bytes:
+    """The 6 bytes of a subject's digest that stand in a membership, and decide its shard."""
+    return owner_digest[_TAG]
+
+
+def shard_of(owner: bytes, shards: int) -> int:
+    """The shard within a partition.
+
+    The owner is the digest of the subject, or of the record where there is none; its tag gives the same.
+    """
+    tag = owner if len(owner) <= _TAG_SIZE else tag_of(owner)
+    return int.from_bytes(tag, "little") % shards
+
+
+def bucket_and_field(digest: bytes) -> tuple[int, bytes]:
+    """The hash in Redis, 0 .. BUCKETS - 1, and the field in it (10 bytes)."""
+    return (digest[0] << 8 | digest[1]) & (BUCKETS - 1), digest[2:12]
+
+
+class Origin(NamedTuple):
+    """Where an event that was sent on stood first; timestamp in ms."""
+
+    model: str
+    partition: int
+    offset: int
+    timestamp: int
+
+
+def origin_header(secret: bytes, origin: Origin) -> tuple[str, bytes]:
+    """Name and value of the header that what is sent on bears."""
+    text = f"{origin.model}/{origin.partition}/{origin.offset}/{origin.timestamp}".encode()
+    return ORIGIN, text + b"/" + _mac(secret, text)
+
+
+def read_origin(secret: bytes, model: str, headers: Iterable[tuple[str, bytes | None]]) -> Origin | None:
+    """The origin under this model's name and secret; None where there is none, or no valid one."""
+    for name, value in headers:
+        if name == ORIGIN and value and (origin := _origin(secret, value)) and origin.model == model:
+            return origin
+    return None
+
+
+def read_marks(headers: Iterable[tuple[str, bytes | None]]) -> list[Origin]:
+    """What any model's marks say, whoever made them: only the log can bear them out. At most the first few."""
+    values = (value for name, value in headers if name == ORIGIN and value)
+    found = [_MARK.fullmatch(value) for value in islice(values, _MOST_MARKS)]
+    return [Origin(m[1].decode(errors="replace"), int(m[2]), int(m[3]), int(m[4])) for m in found if m]
+
+
+def _origin(secret: bytes, value: bytes) -> Origin | None:
+    text, _, mac = value.rpartition(b"/")
+    if not compare_digest(mac, _mac(secret, text)):
+        return None
+    try:
+        model, partition, offset, timestamp = text.decode().split("/")
+        return Origin(model, int(partition), int(offset), int(timestamp))
+    except ValueError:
+        return None
+
+
+def _mac(secret: bytes, text: bytes) -> bytes:
+    return blake2b(text, key=digest_key(secret), person=b"origin", digest_size=16).hexdigest().encode()
+
+
+def digest_key(secret: bytes) -> bytes:
+    """The secret as blake2b takes it: at most 64 bytes."""
+    return secret if len(secret) <= blake2b.MAX_KEY_SIZE else blake2b(secret).digest()
+
+
+def _prefixed(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "little") + part
+
+
+def _packed_features(insert: Insert) -> bytes:
+    indices, values = features_of(insert)
+    return b"f" + _prefixed(np.asarray(indices, "<i4").tobytes()) + np.asarray(values, "<f8").tobytes()

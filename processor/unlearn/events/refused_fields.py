@@ -1,0 +1,74 @@
+"""What a message that is refused tells of itself: whom to answer, and which record it meant to change.
+
+Nothing is decided by it but whom to tell: what it says may be wrong in every other way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from unlearn.events.event import MAX_ID, MAX_REVISION
+
+__all__ = ["Told", "told_of"]
+
+_DIGITS = 16
+_SAID = ("type", "event_id", "record_id", "subject_id", "revision")
+
+
+class Told(NamedTuple):
+    """None where the message doesn't tell, or tells two things. `event_id` only of what isn't an insert or a
+    seal by its own word."""
+
+    event_id: str | None = None
+    record_id: str | None = None
+    subject_id: str | None = None
+    revision: int | None = None
+
+
+def told_of(value: bytes | None) -> Told:
+    """Total: whatever the bytes."""
+    try:
+        pairs = json.loads((value or b"").decode(), object_pairs_hook=_Pairs, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return Told()
+    if not isinstance(pairs, _Pairs):
+        return Told()
+    said = {name: _only([v for key, v in pairs.found if key == name]) for name in _SAID}
+    other_kind = said["type"] not in ("insert", "seal")
+    return Told(
+        _id(said["event_id"]) if other_kind else None,
+        _id(said["record_id"]),
+        _id(said["subject_id"]),
+        _revision(said["revision"]),
+    )
+
+
+class _Pairs:
+    """An object's names and values, as often as they are there."""
+
+    def __init__(self, found: list[tuple[str, Any]]) -> None:
+        self.found = found
+
+
+def _integer(digits: str) -> int | None:
+    """Long ones are errors, and no revision."""
+    return int(digits) if len(digits) <= _DIGITS else None
+
+
+def _only(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else None
+
+
+def _id(value: Any) -> str | None:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID:
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value
+
+
+def _revision(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= MAX_REVISION else None

@@ -1,0 +1,78 @@
+"""What a model is, frozen when it is made: a change of any of it makes another model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from unlearn.errors import IdentityChanged
+from unlearn.settings import Settings
+from unlearn_models.base.learner import Learner
+from unlearn_models.text.letters import UNICODE
+
+__all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of", "new_model"]
+
+_SCHEMA = 1
+
+
+def identity_of(settings: Settings, learner: Learner) -> str:
+    """Canonical JSON of everything that decides which states a log gives."""
+    parts = {
+        "schema": _SCHEMA,
+        "model": settings.model,
+        "partitions": settings.partitions,
+        "shards_per_partition": settings.shards_per_partition,
+        "slice_span": settings.slice_span,
+        "subjects": settings.subjects,
+        "learner": learner.id,
+        "learner_settings": learner.settings(),
+        "classes": list(learner.classes),
+        "features": learner.n_features,
+        "unicode": UNICODE,
+        "secret_check": _secret_check(settings.secret_bytes),
+    }
+    return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+
+def is_secret_of(identity: str, secret: bytes) -> bool:
+    """Whether a model of this identity was made with the secret."""
+    return bool(json.loads(identity)["secret_check"] == _secret_check(secret))
+
+
+def _secret_check(secret: bytes) -> str:
+    return blake2b(b"identity", key=hashlib.sha256(secret).digest(), digest_size=8).hexdigest()
+
+
+def identity_hash(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()
+
+
+def new_model(events_topic: str) -> str:
+    """How to build another model from the same events: a model's topics are called after it, unless named."""
+    return f"set UNLEARN_MODEL to a new name and UNLEARN_TOPICS__EVENTS={events_topic}, and run `unlearn topics create`"
+
+
+def check_identity(stored: str, ours: str, events_topic: str) -> None:
+    """Raises IdentityChanged, naming what differs, unless both are the same."""
+    if stored == ours:
+        return
+    before: Mapping[str, object] = json.loads(stored)
+    now: Mapping[str, object] = json.loads(ours)
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if changed == ["unicode"]:
+        raise IdentityChanged(_other_letters(before["unicode"], events_topic))
+    raise IdentityChanged(
+        f"the model was made with other settings: {', '.join(changed)} changed. "
+        f"Put them back, or build a new model from the same events: {new_model(events_topic)}"
+    )
+
+
+def _other_letters(unicode: object, events_topic: str) -> str:
+    """Releases before the table took letters from the Python that ran them: 3.12 and later gave other ones."""
+    return (
+        f"the model was made by an earlier release, which took letters from its Python (Unicode {unicode}); texts are "
+        f"now read by a table of Unicode {UNICODE}, under any Python, and these models can't go on. Keep to that "
+        f"release and Python, or build a new model from the same events: {new_model(events_topic)}"
+    )

@@ -1,0 +1,1 @@
+"""From events of the log to rows, deaths and messages that are to be sent."""

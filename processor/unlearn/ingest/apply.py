@@ -1,0 +1,206 @@
+"""Steps 2-6 of the loop: a batch of records becomes memberships, holes and open rows, by one script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn.events.features import members_of
+from unlearn.events.partitioner import Digests, shard_of, tag_of
+from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending, Triage, wanders
+from unlearn.ingest.fingerprints import note_fingerprint
+from unlearn.ingest.foreign_copies import Origins
+from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
+from unlearn.learners import parser_of
+from unlearn.log.protocol import Batch, Log, Record
+from unlearn.partition.claimed import Owned
+from unlearn.partition.slices import NO_SUBJECT, Members
+from unlearn.partition.tables import Change, slice_start
+from unlearn.settings import Settings
+from unlearn.state.entries import FOREVER
+from unlearn.state.lookups import Asked, asked_of, read_members, write_holes, write_members
+from unlearn_models.base.learner import Learner
+
+__all__ = ["Intake"]
+
+_AT_ONCE = 1000
+"""Records that one script applies, so that none is long: deletions write four fields each."""
+
+
+class Intake:
+    """Applies batches to owned partitions. Holds nothing of them itself."""
+
+    def __init__(
+        self, settings: Settings, learner: Learner, log: Log, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._learner = learner
+        self._parser = parser_of(learner)
+        self._digests = Digests(settings.secret_bytes)
+        self._origins = Origins(log, settings.events_topic, settings.model, settings.secret_bytes)
+        self._clock = clock
+
+    def apply(self, owned: Owned, batch: Batch) -> None:
+        """Apply what the batch holds beyond `applied`. Raises Fenced, RolledBack, StateUnavailable."""
+        applied = owned.view.applied
+        records = [record for record in batch.records if record.offset >= applied]
+        for at in range(0, len(records) or 1, _AT_ONCE):
+            behind = records[at + _AT_ONCE : at + _AT_ONCE + 1]
+            self._apply(owned, records[at : at + _AT_ONCE], behind[0].offset if behind else batch.stop)
+
+    def _apply(self, owned: Owned, records: Sequence[Record], stop: int) -> None:
+        items = self._spared(owned, self.items(owned.partition, records), records)
+        lookups = self._look_up(owned, items)
+        planned = plan(items, lookups, owned.view, self._frame(owned, stop))
+        self._write(owned, planned, lookups, records)
+        self._remember(owned, planned, records)
+
+    def pass_over(self, owned: Owned, stop: int, more: Change) -> None:
+        """Apply up to `stop` as if nothing lay there, and change this beside it. Raises as `apply` does."""
+        nobody = Lookups({}, {})
+        planned = plan((), nobody, owned.view, self._frame(owned, stop))
+        for table, rows in more.tables.items():
+            for key, value in rows.items():
+                planned.change.put(table, key, value)
+        planned.change.ops += more.ops
+        self._write(owned, planned, nobody, ())
+        self._remember(owned, planned, ())
+
+    def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
+        """Steps 2 and 3: parse and route, one record at a time; none stops another."""
+        return self._triage(partition).sort_all(records, [self._parser.read(record) for record in records])
+
+    def _spared(self, owned: Owned, items: list[Item], records: Sequence[Record]) -> list[Item]:
+        """The items without copies that other models have sent on, of events that stand elsewhere in the log."""
+        wandering = {item.offset for item in items if wanders(item)}
+        if not wandering:
+            return items
+        copies = self._origins.copies([record for record in records if record.offset in wandering])
+        triage = self._triage(owned.partition)
+        owned.counters["others_copies"] += len(copies)
+        spared = (triage.spare(item) if item.offset in copies else item for item in items)
+        return [item for item in spared if item is not None]
+
+    def restore(self, owned: Owned, tail: Members, records: Iterable[Record]) -> None:
+        """Take back the open rows: those of the tail and of the log behind it that the membership names.
+
+        A row that a clean-up covers is still named, until its hole is recorded.
+        """
+        for at in range(0, len(tail), self._settings.batch_records):
+            self._restore_tail(owned, tail.take(_between(len(tail), at, at + self._settings.batch_records)))
+        for part in _parts(records, self._settings.batch_records):
+            events = [self._parser.taken(record.value) for record in part]
+            items = [i for i in self._triage(owned.partition).sort_all(part, events) if isinstance(i, Insertion)]
+            lookups = self._look_up(owned, items)
+            self._open(owned, [self._row(item) for item in items if _names(lookups, item.who, item.offset)])
+
+    def _restore_tail(self, owned: Owned, tail: Members) -> None:
+        whos = [
+            Addressed(record.tobytes(), b"" if subject.tobytes() == NO_SUBJECT else subject.tobytes())
+            for record, subject in zip(tail.records, tail.subjects, strict=True)
+        ]
+        lookups = self._entries(owned, asked_of(whos), whos)
+        slots = tail.slots.tolist()
+        kept = np.array([_names(lookups, who, slot) for who, slot in zip(whos, slots, strict=True)], np.bool_)
+        kept &= tail.slots >= owned.view.registered
+        shards = np.array([shard_of(who.subject or who.record, self._settings.shards_per_partition) for who in whos])
+        owned.open_rows.add(shards[kept].astype(np.int32), tail.take(kept))
+
+    def _row(self, item: Insertion) -> Row:
+        shard = shard_of(item.who.subject or item.who.record, self._settings.shards_per_partition)
+        return Row(item.offset, shard, item)
+
+    def _look_up(self, owned: Owned, items: Sequence[Item]) -> Lookups:
+        named = [item for item in items if isinstance(item, Insertion | Deletion)]
+        refused = [who for item in items if (who := _refused_at_home(item)) is not None]
+        asked = asked_of([*(item.who for item in named if item.who.record), *refused])
+        for item in named:
+            if isinstance(item, Deletion) and item.who.record and not item.who.subject:
+                before = asked[item.who.record]
+                tomb = FOREVER if item.revision is None else item.revision
+                asked[item.who.record] = before._replace(tomb=max(before.tomb, tomb))
+        return self._entries(owned, asked, [*(item.who for item in named), *refused])
+
+    def _entries(self, owned: Owned, asked: Mapping[bytes, Asked], whos: Sequence[Addressed]) -> Lookups:
+        subjects = list({who.subject: None for who in whos if who.subject})
+        return Lookups(*read_members(owned.read, owned.state.keys, asked, subjects))
+
+    def _write(self, owned: Owned, planned: Plan, lookups: Lookups, records: Sequence[Record]) -> None:
+        keys, view, change = owned.state.keys, owned.view, planned.change
+        if records:
+            note_fingerprint(change, self._digests, records[-1])
+        ends = view.ends + planned.ends
+        holes = ((kill.shard, slice_start(ends, kill.slot), kill.slot, kill.death) for kill in planned.kills)
+        change.ops += write_holes(keys, holes)
+        change.ops += write_members(keys, planned.records, planned.subjects, lookups.records)
+        owned.commit(change, planned.stop)
+
+    def _remember(self, owned: Owned, planned: Plan, records: Sequence[Record]) -> None:
+        now = self._clock()
+        outbox = owned.view.outbox
+        owned.records.update({r.offset: r for r in records if r.offset in outbox} if outbox else {})
+        self._open(owned, planned.rows)
+        owned.open_rows.kill([kill.slot for kill in planned.kills])
+        owned.note_kills([*planned.kills, *planned.covered], now)
+        publishes = owned.partition < self._settings.partitions
+        if publishes and (planned.kills or planned.counts["deletes"]) and owned.unhidden_since is None:
+            owned.unhidden_since = now
+        if planned.ends or owned.rows_since is None:
+            owned.rows_since = now if any(held.live for held in owned.view.open.values()) else None
+        owned.counters.update(planned.counts)
+
+    def _open(self, owned: Owned, rows: Sequence[Row]) -> None:
+        if rows:
+            owned.open_rows.add(*members_of(rows, self._settings.classes, self._settings.features))
+
+    def _frame(self, owned: Owned, stop: int) -> Frame:
+        settings = self._settings
+        return Frame(
+            owned.view.applied,
+            max(stop, owned.view.applied),
+            settings.shards_per_partition,
+            settings.slice_span,
+            settings.forget_within,
+            settings.update_within,
+            folds=not self._learner.forgets,
+            now=round(time.time() * 1000),
+        )
+
+    def _triage(self, partition: int) -> Triage:
+        settings = self._settings
+        return Triage(
+            settings.model,
+            partition,
+            settings.partitions,
+            settings.subjects,
+            settings.secret_bytes,
+            self._digests,
+        )
+
+
+def _refused_at_home(item: Item) -> Addressed | None:
+    """The record that a refused insert would have changed here."""
+    refused = item.refused if isinstance(item, Sending) else None
+    return refused.who if refused is not None and refused.at_home else None
+
+
+def _names(lookups: Lookups, who: Addressed, slot: int) -> bool:
+    """Whether the membership names exactly this slot for the pair."""
+    entry = lookups.records.get(who.record)
+    pair = entry.pairs.get(tag_of(who.subject)) if entry else None
+    return pair is not None and pair.slot == slot
+
+
+def _between(length: int, start: int, stop: int) -> NDArray[np.bool_]:
+    at = np.arange(length)
+    return (at >= start) & (at < stop)
+
+
+def _parts(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    source = iter(records)
+    while part := list(islice(source, size)):
+        yield part

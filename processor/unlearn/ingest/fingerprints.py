@@ -1,0 +1,45 @@
+"""The last record applied, so that a log that was cut and has grown again is told from the one that was applied.
+
+Redis keeps it with the partition's `meta`, manifests carry it.
+"""
+
+from __future__ import annotations
+
+from unlearn.events.partitioner import Digests
+from unlearn.log.protocol import Record
+from unlearn.partition.tables import Change, View
+from unlearn.results.manifest import Fingerprint
+
+__all__ = ["fingerprint_of", "is_of", "note_fingerprint"]
+
+
+def note_fingerprint(change: Change, digests: Digests, last: Record) -> None:
+    """Have Redis keep the fingerprint of the last record of a batch."""
+    change.put("meta", "fp_offset", last.offset)
+    change.put("meta", "fp_epoch", last.leader_epoch)
+    change.put("meta", "fp_digest", digests.log_record(last.key, last.value))
+    # With its offset: a worker of before writes the others alone.
+    change.put("meta", "fp_time", f"{last.offset}:{last.timestamp}")
+
+
+def fingerprint_of(view: View) -> Fingerprint | None:
+    """What Redis keeps; None before the first record."""
+    if "fp_offset" not in view.meta:
+        return None
+    offset, _, timestamp = view.meta.get("fp_time", ":").partition(":")
+    return Fingerprint(
+        offset=view.number("fp_offset"),
+        epoch=view.number("fp_epoch"),
+        digest=view.meta["fp_digest"],
+        timestamp=int(timestamp) if offset == view.meta["fp_offset"] else None,
+    )
+
+
+def is_of(mark: Fingerprint, record: Record, digests: Digests) -> bool:
+    """Whether the record at the fingerprint's offset is the one that was applied."""
+    known_epochs = -1 not in (mark.epoch, record.leader_epoch)
+    return (
+        mark.digest == digests.log_record(record.key, record.value)
+        and (mark.epoch == record.leader_epoch or not known_epochs)
+        and mark.timestamp in (None, record.timestamp)
+    )

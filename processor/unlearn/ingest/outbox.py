@@ -1,0 +1,243 @@
+"""Step 7 of the loop: what a batch asks to be sent - forwards, copies, dead letters, first receipts.
+
+The outbox in Redis holds offsets and what is due, never bytes: those come from the batch in hand, or are
+read from the log again. An entry goes when all it asks for is acknowledged, so a crash sends some of it
+twice; all of it may be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from itertools import islice
+
+from unlearn.errors import LogRefused, LogUnavailable
+from unlearn.events.event import Delete, Insert, encode
+from unlearn.events.parsing import Parser
+from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
+from unlearn.events.refused_fields import told_of
+from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
+from unlearn.ingest.given_up import Clock, leave_open, put_letter
+from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
+from unlearn.ingest.sent_before import SentBefore
+from unlearn.log.protocol import Header, Log, Producer, Record
+from unlearn.moments import dated
+from unlearn.partition.answers import addressee_of, receipt_to
+from unlearn.partition.claimed import Owned
+from unlearn.partition.open_ranges import gathered
+from unlearn.partition.tables import Change
+from unlearn.settings import Settings
+
+__all__ = ["Outbox"]
+
+_AT_ONCE = 1000
+"""Entries that one script closes, so that none is long."""
+_READ_AT_ONCE = 10_000
+"""Records that one turn reads to see what was sent before."""
+_MANY = 10_000
+"""Entries that wait for it: then reading goes before."""
+_REFUSED = "the log refuses to take it where it belongs"
+_CHANGED = "it can't be sent on: it isn't read as it was when it was applied"
+
+_Message = tuple[bytes | None, bytes | None, Sequence[Header]]
+"""Key, value and headers as they are sent on, without our mark."""
+
+Sends = dict[str, Future[int]]
+"""What was sent for one event, by name; a copy's name is its partition."""
+
+
+class Outbox:
+    """Sends what the outboxes of owned partitions hold. One turn starts sends and settles those that ended."""
+
+    def __init__(self, settings: Settings, log: Log, producer: Producer, parser: Parser) -> None:
+        self._settings = settings
+        self._log = log
+        self._producer = producer
+        self._parser = parser
+        self._digests = Digests(settings.secret_bytes)
+        self._sent_before: SentBefore | None = None
+        self._building: set[int] = set()
+        """Partitions with events from before the model was made that are still to be applied, or to be sent on."""
+
+    def turn(self, owned: Owned) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
+        fresh = self._ready(owned, [offset for offset in owned.view.outbox if offset not in owned.sending])
+        records = self._records(owned, fresh)
+        owned.records.update(records)
+        for offset, record in records.items():
+            owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
+        self._let_go(owned, [offset for offset in fresh if offset not in records])
+        # Acknowledgements may come faster than turns.
+        while self._settle(owned) == _AT_ONCE:
+            continue
+        while (change := gathered(owned.view)) is not None:
+            owned.commit(change)
+
+    def _ready(self, owned: Owned, fresh: list[int]) -> list[int]:
+        """Those that can be sent now. What may have been sent before the model was made waits until the log tells."""
+        made_at = owned.view.number("made_at")
+        old = {
+            offset for offset in fresh if offset < made_at and not {HOME, COPIES}.isdisjoint(owned.view.outbox[offset])
+        }
+        if old or owned.view.applied < made_at:
+            self._building.add(owned.partition)
+        else:
+            self._building.discard(owned.partition)
+        if not self._building:
+            self._sent_before = None
+        if not old:
+            return fresh
+        self._sent_before = self._sent_before or SentBefore(self._log, self._settings.events_topic)
+        if self._sent_before.look(_READ_AT_ONCE * (10 if len(old) > _MANY else 1)):
+            return fresh
+        return [offset for offset in fresh if offset not in old]
+
+    def _records(self, owned: Owned, offsets: list[int]) -> dict[int, Record]:
+        held = {offset: owned.records[offset] for offset in offsets if offset in owned.records}
+        lacking = [offset for offset in offsets if offset not in held]
+        return held | records_at(self._log, self._settings.events_topic, owned.partition, lacking)
+
+    def _let_go(self, owned: Owned, offsets: list[int]) -> None:
+        """What retention took, or can't be decoded, can't be sent: a dead letter says so, without its digest."""
+        place = self._log, self._settings.events_topic, owned.partition
+        lost = lost_at(*place, offsets)
+        spoilt = unreadable_at(*place, [offset for offset in offsets if offset not in lost])
+        change, now = Change(), _now()
+        for offset in islice(lost | spoilt, _AT_ONCE):
+            due = owned.view.outbox[offset]
+            if due[0] == DEAD:
+                owned.sending[offset] = {DEAD: self._dead_letter(owned.partition, offset, Letter.of(due), None)}
+            else:
+                letter = Letter(GONE if offset in lost else SPOILT)
+                leave_open(owned.view, change, offset, letter, Clock(now, now), nameless=True)
+        if change.tables:
+            owned.commit(change)
+            owned.counters["retention_lost"] += len(change.tables["unresolved"])
+
+    def _sends(self, owned: Owned, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
+        if due[0] == DEAD:
+            yield from self._letter(owned.partition, record, Letter.of(due))
+            return
+        event = self._parser.taken(record.value)
+        there = self._places(owned, record)
+        message = record.key, record.value, record.headers
+        if record.offset in owned.shortened and isinstance(event, Insert | Delete):
+            message = _shortest(event)
+        if HOME in due and isinstance(event, Insert | Delete):
+            where = home(event_key(event), self._settings.partitions)
+            yield HOME, there.get(where) or self._forward(record, where, message)
+        if ACCEPTED in due and isinstance(event, Delete):
+            owned.addressees[record.offset] = to = addressee_of(self._settings, event.event_id, record)
+            yield ACCEPTED, self._receipt(receipt_to(to, "accepted"))
+        if COPIES in due and isinstance(event, Delete):
+            for partition in range(self._settings.partitions):
+                if partition != owned.partition:
+                    yield str(partition), there.get(partition) or self._forward(record, partition, message)
+
+    def _places(self, owned: Owned, record: Record) -> dict[int, Future[int]]:
+        """Partitions where the record was sent to before the model was made, as if it had been sent now."""
+        if self._sent_before is None or record.offset >= owned.view.number("made_at"):
+            return {}
+        there: dict[int, Future[int]] = {}
+        for partition, offset in self._sent_before.places(record).items():
+            there[partition] = Future()
+            there[partition].set_result(offset)
+        owned.counters["sent_before"] += bool(there)
+        return there
+
+    def _letter(self, partition: int, record: Record, letter: Letter) -> Iterator[tuple[str, Future[int]]]:
+        """The letter, and the answer to who sent the event."""
+        digest = None if letter.last is not None else self._digests.log_record(record.key, record.value)
+        yield DEAD, self._dead_letter(partition, record.offset, letter, digest)
+        event_id = told_of(record.value).event_id if letter.answers else None
+        if event_id is not None:
+            to = addressee_of(self._settings, event_id, record)
+            yield REFUSED, self._receipt(receipt_to(to, "refused", reason=letter.reason))
+
+    def _settle(self, owned: Owned) -> int:
+        """Closes entries whose sends have ended. Returns how many sends had."""
+        change = Change()
+        done = (offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values()))
+        ended = list(islice(done, _AT_ONCE))
+        for offset in ended:
+            self._close(owned, change, offset, owned.sending.pop(offset))
+        if change.tables:
+            owned.commit(change)
+        for offset in ended:
+            owned.records.pop(offset, None)
+        return len(ended)
+
+    def _close(self, owned: Owned, change: Change, offset: int, sends: Sends) -> None:
+        errors = [error for error in (future.exception() for future in sends.values()) if error is not None]
+        due = owned.view.outbox[offset]
+        if not sends:
+            self._give_up(owned, change, offset, _CHANGED)
+        elif not errors or _letter_is_out(sends):
+            change.drop("outbox", offset)
+            owned.shortened.discard(offset)
+            pending = owned.view.pending.get(offset)
+            if COPIES in due and pending is not None:
+                copies = {name: sent.result() for name, sent in sends.items() if name.isdecimal()}
+                change.put("pending", offset, pending._replace(copies=copies))
+            owned.counters["accepted"] += ACCEPTED in due
+        elif due[0] != DEAD and any(map(_refuses, errors)):
+            if offset not in owned.shortened and self._is_long(owned.records[offset]):
+                owned.shortened.add(offset)
+            else:
+                self._give_up(owned, change, offset, _REFUSED)
+
+    def _is_long(self, record: Record) -> bool:
+        """Whether it says more than its event."""
+        event = self._parser.taken(record.value)
+        said = record.key, record.value, tuple(record.headers)
+        return isinstance(event, Insert | Delete) and said != _shortest(event)
+
+    def _give_up(self, owned: Owned, change: Change, offset: int, reason: str) -> None:
+        owned.shortened.discard(offset)
+        owned.counters["given_up"] += 1
+        record = owned.records[offset]
+        event = self._parser.taken(record.value)
+        if isinstance(event, Insert):
+            put_letter(owned.view, change, offset, Letter(reason))
+            return
+        within = event.forget_within if isinstance(event, Delete) else None
+        since = dated(record.timestamp, _now())
+        deadline = since + round((self._settings.forget_within if within is None else within) * 1000)
+        leave_open(owned.view, change, offset, Letter(reason, answers=True), Clock(since, deadline))
+
+    def _forward(self, record: Record, partition: int, message: _Message) -> Future[int]:
+        key, value, headers = message
+        origin = Origin(self._settings.model, record.partition, record.offset, record.timestamp)
+        marked = [*headers, origin_header(self._settings.secret_bytes, origin)]
+        return self._producer.send(self._settings.events_topic, partition, key, value, marked)
+
+    def _receipt(self, receipt: tuple[bytes, bytes]) -> Future[int]:
+        return self._producer.send(self._settings.receipts_topic, 0, *receipt)
+
+    def _dead_letter(self, partition: int, offset: int, letter: Letter, digest: str | None) -> Future[int]:
+        told: dict[str, object] = {"partition": partition, "offset": offset, "digest": digest, "reason": letter.reason}
+        if letter.last is not None:
+            told |= {"last": letter.last, "count": letter.total}
+        return self._producer.send(self._settings.dead_letters_topic, 0, None, json.dumps(told).encode())
+
+
+def _shortest(event: Insert | Delete) -> _Message:
+    return event_key(event), encode(event), ()
+
+
+def _refuses(error: BaseException) -> bool:
+    """For good: who has no right today may have it tomorrow."""
+    return isinstance(error, LogRefused) and not isinstance(error, LogUnavailable)
+
+
+def _letter_is_out(sends: Sends) -> bool:
+    """Whether all that is missing is an answer that the log will never take."""
+    answer = sends.get(REFUSED)
+    error = None if answer is None else answer.exception()
+    return error is not None and _refuses(error) and sends[DEAD].exception() is None
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

@@ -1,0 +1,248 @@
+"""(events, look-ups) -> Plan: the rules of DESIGN 3, pure and total.
+
+The rules commute with batch boundaries, repetition and background work: what an event does to a record
+depends only on the record's entry, its subject's entry and the events' offsets. A plan never says that
+a deletion is hidden; only a manifest does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from unlearn.events.partitioner import shard_of, tag_of
+from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
+from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counter_of
+from unlearn.moments import dated
+from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.tables import Change, Cleanup, Pending, Unresolved, View
+from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
+
+__all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
+
+_NO_ENTRY = Entry(NO_TOMB, {})
+_NO_PAIR = Pair()
+
+
+class Lookups(NamedTuple):
+    """What Redis holds of everyone a batch is about, by digest. A missing digest is unknown.
+
+    Of an entry whose pairs stand apart those that the batch names are there; all, where a deletion under every
+    subject reaches higher than its tomb: below that nothing lives.
+    """
+
+    records: dict[bytes, Entry]
+    subjects: dict[bytes, Subject]
+
+
+class Frame(NamedTuple):
+    """The interval of fetch positions that a batch covers, and the settings a plan needs. Times in s."""
+
+    start: int
+    stop: int
+    shards: int
+    slice_span: int
+    forget_within: float
+    update_within: float
+    folds: bool
+    """The learner can't forget: a kill drops the states that hold the row."""
+    now: int | None = None
+    """ms since the epoch, to date what has no date that can be; None takes every date as it is."""
+
+
+class Row(NamedTuple):
+    """An accepted insert: it became its record's row when it was applied."""
+
+    slot: int
+    shard: int
+    insertion: Insertion
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything a batch changes; the memberships are `records` and `subjects`, to be written last."""
+
+    stop: int
+    rows: list[Row] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
+    records: dict[bytes, Entry] = field(default_factory=dict)
+    subjects: dict[bytes, Subject] = field(default_factory=dict)
+    covered: list[Kill] = field(default_factory=list)
+    """Subjects deleted here: first slot, death, shard. Every row of theirs from that slot on is dead."""
+    ends: list[int] = field(default_factory=list)
+    change: Change = field(default_factory=Change)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def plan(items: Iterable[Item], lookups: Lookups, view: View, frame: Frame) -> Plan:
+    """What the items of [frame.start, frame.stop) change, given what is known of those they name."""
+    return _Planner(lookups, view, frame).run(items)
+
+
+class _Planner:
+    def __init__(self, lookups: Lookups, view: View, frame: Frame) -> None:
+        self.records, self.subjects = dict(lookups.records), dict(lookups.subjects)
+        self.view, self.frame = view, frame
+        self.plan = Plan(frame.stop)
+        self.ledger = Ledger(view, frame.start, frame.slice_span)
+        self.covered_tags = {tag_of(bytes.fromhex(digest)) for digest in view.cleanups}
+
+    def run(self, items: Iterable[Item]) -> Plan:
+        for item in items:
+            self.ledger.reach(item.offset)
+            if isinstance(item, Insertion):
+                self._insert(item)
+            elif isinstance(item, Deletion):
+                self._delete(item)
+            elif isinstance(item, Sealing):
+                self.plan.counts["seals"] += 1
+                self.ledger.end_slice(item.offset + 1)
+            else:
+                self._send(item)
+        self._finish()
+        return self.plan
+
+    # -- inserts
+
+    def _insert(self, item: Insertion) -> None:
+        record, subject = item.who
+        self.plan.counts["inserts"] += 1
+        known = self.subjects.get(subject)
+        entry = self.records.get(record, _NO_ENTRY)
+        tag = tag_of(subject)
+        pair = entry.pairs.get(tag, _NO_PAIR)
+        buried = item.revision <= max(entry.tomb, pair.tomb)
+        if buried or (known is not None and known.dead):
+            self.plan.counts["dead_on_arrival"] += 1
+            if not buried and tag not in entry.pairs:
+                # As if it had come before its subject's deletion: whoever asks for it is told that it is forgotten.
+                self._changing(record).pairs[tag] = _NO_PAIR
+        elif pair.slot == NO_ROW or item.revision > pair.revision:
+            self._accept(item, tag, pair)
+        elif item.revision == pair.revision and item.content != pair.content:
+            self.plan.counts["conflicts"] += 1
+        else:
+            self.plan.counts["repeated"] += 1
+
+    def _accept(self, item: Insertion, tag: bytes, pair: Pair) -> None:
+        record, subject = item.who
+        shard = shard_of(tag or record, self.frame.shards)
+        if pair.slot != NO_ROW:
+            self.plan.counts["updates"] += 1
+            since, deadline = self._clock(item.since, self.frame.update_within)
+            self.plan.change.put("pending", item.offset, Pending(since, deadline, receipt=False))
+            self.ledger.kill(Kill(pair.slot, item.offset, shard))
+        self._changing(record).pairs[tag] = Pair(item.offset, item.revision, item.content, pair.tomb)
+        if subject and subject not in self.subjects:
+            self._keep_subject(subject, Subject(False, item.offset))
+        self.plan.rows.append(Row(item.offset, shard, item))
+        self.ledger.add(item.offset, shard)
+
+    # -- deletions
+
+    def _delete(self, item: Deletion) -> None:
+        record, subject = item.who
+        self.plan.counts["deletes"] += 1
+        self._await(item)
+        if not record:
+            self._delete_subject(item, subject)
+        else:
+            tomb = FOREVER if item.revision is None else item.revision
+            bury = self._bury_pair if subject else self._bury_id
+            bury(item, self._changing(record), tomb)
+
+    def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> None:
+        tag = tag_of(item.who.subject)
+        pair = entry.pairs.get(tag, _NO_PAIR)
+        self.plan.counts["tombstones"] += pair.tomb == NO_TOMB
+        pair = pair._replace(tomb=max(pair.tomb, tomb))
+        entry.pairs[tag] = self._strike(item, tag, pair, pair.tomb)
+
+    def _bury_id(self, item: Deletion, entry: Entry, tomb: int) -> None:
+        self.plan.counts["tombstones"] += entry.tomb == NO_TOMB
+        tomb = max(entry.tomb, tomb)
+        for tag, pair in entry.pairs.items():
+            entry.pairs[tag] = self._strike(item, tag, pair, tomb)
+        self.records[item.who.record] = self.plan.records[item.who.record] = entry._replace(tomb=tomb)
+
+    def _strike(self, item: Deletion, tag: bytes, pair: Pair, tomb: int) -> Pair:
+        # A covered row died with its subject, at the tombstone's offset; its clean-up records that.
+        if pair.slot == NO_ROW or pair.revision > tomb or tag in self.covered_tags:
+            return pair
+        shard = shard_of(tag or item.who.record, self.frame.shards)
+        self.ledger.kill(Kill(pair.slot, item.offset, shard))
+        return Pair(tomb=pair.tomb)
+
+    def _delete_subject(self, item: Deletion, subject: bytes) -> None:
+        known = self.subjects.get(subject)
+        if known is not None and known.dead:
+            return
+        self._keep_subject(subject, Subject(True, item.offset))
+        self.plan.counts["subjects_deleted"] += 1
+        self.plan.counts["tombstones"] += 1
+        if known is not None:
+            self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
+
+    def _cover(self, subject: bytes, kill: Kill) -> None:
+        self.covered_tags.add(tag_of(subject))
+        self.plan.covered.append(kill)
+        self.plan.change.put("cleanups", subject.hex(), Cleanup(kill.death, kill.shard, kill.slot))
+        self.ledger.hit(kill)
+
+    # -- what waits, and what is sent on
+
+    def _await(self, item: Deletion) -> None:
+        if item.receipt:
+            since, deadline = self._clock(item.since, item.forget_within)
+            self.plan.change.put("pending", item.offset, Pending(since, deadline, {} if item.copies else None))
+            self.plan.change.put("outbox", item.offset, [ACCEPTED, COPIES] if item.copies else [ACCEPTED])
+
+    def _send(self, item: Sending) -> None:
+        self.plan.counts[item.kind] += 1
+        if item.kind == HOME:
+            self.plan.change.put("outbox", item.offset, [HOME])
+            return
+        self.plan.counts[counter_of(item.reason, self.view.meta, self.plan.counts)] += 1
+        self.plan.change.put("outbox", item.offset, Letter(item.reason, item.answers).due())
+        if item.kind == "unresolved":
+            since, deadline = self._clock(item.since, item.forget_within)
+            self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline, since))
+        elif item.refused is not None and self._was_update(item.refused):
+            self.plan.counts["refused_updates"] += 1
+
+    def _was_update(self, refused: Refused) -> bool:
+        """Whether an older revision stays a row. Off its home its revision alone tells: it is taken for one."""
+        if not refused.at_home:
+            return refused.revision > 0
+        tag = tag_of(refused.who.subject)
+        pair = self.records.get(refused.who.record, _NO_ENTRY).pairs.get(tag, _NO_PAIR)
+        return pair.slot != NO_ROW and refused.revision > pair.revision and tag not in self.covered_tags
+
+    def _clock(self, since: int, within: float | None) -> tuple[int, int]:
+        """Since when a deletion waits, and its deadline; `within` is in s, None means as long as any."""
+        start = since if self.frame.now is None else dated(since, self.frame.now)
+        return start, start + round((self.frame.forget_within if within is None else within) * 1000)
+
+    # -- memory of the batch
+
+    def _changing(self, record: bytes) -> Entry:
+        """The record's entry, its pairs copied once: what was looked up stays as it was."""
+        if record not in self.plan.records:
+            entry = self.records.get(record, _NO_ENTRY)
+            self.records[record] = self.plan.records[record] = entry._replace(pairs=dict(entry.pairs))
+        return self.plan.records[record]
+
+    def _keep_subject(self, subject: bytes, value: Subject) -> None:
+        self.subjects[subject] = self.plan.subjects[subject] = value
+
+    def _finish(self) -> None:
+        self.ledger.settle(self.plan.change, self.frame.stop, self.frame.folds)
+        self.plan.kills, self.plan.ends = self.ledger.kills, self.ledger.ends
+        counts = self.plan.counts
+        counts["live"] = len(self.plan.rows) - len(self.plan.kills)
+        counts["holes"] = len(self.plan.kills)
+        for name, more in counts.items():
+            if more:
+                self.plan.change.put("meta", name, self.view.number(name) + more)

@@ -1,0 +1,99 @@
+"""What the log shows was sent on already, for a model that is built from a log with a past.
+
+A new model, or one that is built anew, reads events that were sent home or copied before: by its former self, or by
+another model on the topic. Their marks stand in the log, so the log is read once, and nothing is sent again
+that stands where it belongs. What isn't found is sent: twice does no harm, never does.
+"""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn.errors import UnlearnError
+from unlearn.events.partitioner import read_marks
+from unlearn.ingest.reread import content_of
+from unlearn.log.protocol import Log, Record
+
+__all__ = ["SentBefore"]
+
+_log = logging.getLogger(__name__)
+_MOST_MARKS = 2_000_000
+"""Marks that are remembered, at 32 bytes each; events of further ones are sent again."""
+_TRIES = 3
+_OFFSET_BITS = 48
+
+
+class SentBefore:
+    """Reads the events topic from its start to its end as of the first look, a piece at a time."""
+
+    def __init__(self, log: Log, topic: str) -> None:
+        self._log = log
+        self._topic = topic
+        self._marks = [array("q") for _ in range(4)]
+        self._reading: Iterator[None] | None = None
+        self._index: list[NDArray[np.int64]] | None = None
+
+    def look(self, most: int) -> bool:
+        """Reads at most so many records further. Whether all is read."""
+        if self._index is None:
+            self._reading = self._reading or self._read()
+            for _ in range(most):
+                if next(self._reading, self) is self:
+                    self._finish()
+                    break
+        return self._index is not None
+
+    def places(self, record: Record) -> dict[int, int]:
+        """Partition -> offset of what stands there of the same bytes, sent on from the record's place, or, where that
+        is a copy whose original is gone, from the same place as it."""
+        if self._index is None:
+            return {}
+        keys, partitions, offsets, contents = self._index
+        marks = read_marks(record.headers) if record.headers else []
+        found: dict[int, int] = {}
+        for partition, offset in [(m.partition, m.offset) for m in marks] + [(record.partition, record.offset)]:
+            first, last = np.searchsorted(keys, [_key(partition, offset), _key(partition, offset) + 1])
+            same = [i for i in range(int(first), int(last)) if contents[i] == content_of(record)]
+            found |= {int(partitions[i]): int(offsets[i]) for i in same}
+        return found
+
+    def _read(self) -> Iterator[None]:
+        """Goes on from one record to the next."""
+        for partition, (start, end) in sorted(self._log.bounds(self._topic).items()):
+            yield from self._read_partition(partition, start, end)
+
+    def _read_partition(self, partition: int, start: int, end: int) -> Iterator[None]:
+        """A partition that can't be read has sent nothing, as far as we know."""
+        for _ in range(_TRIES):
+            try:
+                for record in self._log.read(self._topic, partition, start, end):
+                    start = record.offset + 1
+                    self._remember(record)
+                    yield
+                return
+            except UnlearnError as error:
+                _log.warning("looking for what partition %d was sent: %s", partition, error)
+                yield
+
+    def _remember(self, record: Record) -> None:
+        for mark in read_marks(record.headers) if record.headers else ():
+            if len(self._marks[0]) < _MOST_MARKS and mark.offset < 1 << _OFFSET_BITS:
+                row = _key(mark.partition, mark.offset), record.partition, record.offset, content_of(record)
+                for column, value in zip(self._marks, row, strict=True):
+                    column.append(value)
+
+    def _finish(self) -> None:
+        columns = [np.frombuffer(column, np.int64) for column in self._marks]
+        order = np.argsort(columns[0], kind="stable")
+        self._index = [column[order] for column in columns]
+        self._marks, self._reading = [], None
+        _log.info("the log shows %d records that were sent on before", len(order))
+
+
+def _key(partition: int, offset: int) -> int:
+    return partition << _OFFSET_BITS | offset

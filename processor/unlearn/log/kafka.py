@@ -1,0 +1,121 @@
+"""The log on a Kafka cluster, by kafka-python."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kafka.errors as kafka_errors
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from unlearn.errors import LogUnavailable, TopicMissing
+from unlearn.log.kafka_connect import connected
+from unlearn.log.kafka_consumer import consumer
+from unlearn.log.kafka_errors import MISSING, translate, translated
+from unlearn.log.kafka_interval import KafkaTail, bounds_of, read_interval
+from unlearn.log.kafka_producer import KafkaProducer
+from unlearn.log.kafka_reader import KafkaReader
+from unlearn.log.protocol import Record, TopicSpec
+from unlearn.settings import KafkaSettings
+
+
+class KafkaLog:
+    """Connects at the first call that asks the cluster something."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._timeout_ms = round(settings.request_timeout * 1000)
+        self._lock = threading.Lock()  # the client's control objects are not thread-safe
+        self._admin: KafkaAdminClient | None = None
+        self._reader: KafkaConsumer | None = None
+
+    def cluster_id(self) -> str:
+        with self._lock, translated("asking for the cluster's id"):
+            return str(self._ask().describe_cluster()["cluster_id"])
+
+    def brokers(self) -> int:
+        with self._lock, translated("asking for the cluster's brokers"):
+            return len(self._ask().describe_cluster()["brokers"])
+
+    def topic_id(self, topic: str) -> str:
+        return str(self._described(topic)["topic_id"])
+
+    def partitions(self, topic: str) -> int:
+        return len(self._described(topic)["partitions"])
+
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        tps = [TopicPartition(topic, number) for number in range(self.partitions(topic))]
+        with self._lock:
+            if self._reader is None:
+                self._reader = consumer(self._settings)
+            try:
+                return bounds_of(self._reader, tps, self._timeout_ms)
+            except LogUnavailable:
+                # Its picture of the cluster may be old: the next call gets a new one.
+                self._reader.close(autocommit=False)
+                self._reader = None
+                raise
+
+    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
+        self._described(topic)
+        return read_interval(self._settings, TopicPartition(topic, partition), start, stop)
+
+    def reader(self, topic: str, group: str) -> KafkaReader:
+        self._described(topic)
+        return KafkaReader(self._settings, topic, group)
+
+    def tail(self, topic: str) -> KafkaTail:
+        self._described(topic)
+        return KafkaTail(self._settings, topic)
+
+    def producer(self) -> KafkaProducer:
+        return KafkaProducer(self._settings)
+
+    def topic(self, name: str) -> TopicSpec | None:
+        try:
+            found = self._described(name)
+        except TopicMissing:
+            return None
+        resource = ConfigResource(ConfigResourceType.TOPIC, name)
+        with self._lock, translated(f"asking for the settings of {name}"):
+            answer = self._ask().describe_configs([resource], config_filter="all")
+        config = {key: str(entry["value"]) for key, entry in answer["topic"][name].items()}
+        replicas = min((len(partition["replica_nodes"]) for partition in found["partitions"]), default=0)
+        return TopicSpec(name, len(found["partitions"]), config, replicas)
+
+    def create(self, spec: TopicSpec) -> bool:
+        replicas = {} if spec.replicas is None else {"replication_factor": spec.replicas}
+        wanted = {spec.name: {"num_partitions": spec.partitions, "configs": dict(spec.config), **replicas}}
+        with self._lock, translated(f"creating {spec.name}"):
+            try:
+                self._ask().create_topics(wanted, wait_for_metadata=True)
+            except kafka_errors.TopicAlreadyExistsError:
+                return False
+        return True
+
+    def close(self) -> None:
+        with self._lock:
+            if self._admin is not None:
+                self._admin.close()
+            if self._reader is not None:
+                self._reader.close(autocommit=False)
+            self._admin = self._reader = None
+
+    def _ask(self) -> KafkaAdminClient:
+        if self._admin is None:
+            self._admin = connected(KafkaAdminClient, self._settings, **self._settings.client_options())
+        # The client keeps a refused login for good; without it, it logs in again.
+        self._admin._manager._auth_failures.clear()  # noqa: SLF001
+        return self._admin
+
+    def _described(self, topic: str) -> Mapping[str, Any]:
+        with self._lock, translated(f"asking about {topic}"):
+            found: Mapping[str, Any] = self._ask().describe_topics([topic])[0]
+        error = kafka_errors.for_code(found["error_code"])
+        if issubclass(error, MISSING):
+            raise TopicMissing(f"there is no topic {topic}; `unlearn topics create` makes it")
+        if error is not kafka_errors.NoError:
+            raise translate(error(), f"asking about {topic}")
+        return found

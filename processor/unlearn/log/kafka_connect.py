@@ -1,0 +1,108 @@
+"""Connecting: a client is made within the request timeout, or the error says what the mistake was."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import kafka.errors as kafka_errors
+from kafka.net.compat import KafkaNetClient
+
+from unlearn.errors import LogDenied, LogUnavailable, UnlearnError
+from unlearn.log.kafka_diagnosis import diagnose
+from unlearn.log.kafka_errors import DENIED, translate
+from unlearn.settings import KafkaSettings
+
+__all__ = ["connected"]
+
+LOG = logging.getLogger(__name__)
+_AT_LEAST = 0.5
+_AT_A_TIME = 3.0
+"""Seconds of an attempt, after which it is said what is waited for."""
+_NOTED = 100
+_FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError)
+
+
+def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float | None = None, **options: Any) -> Any:
+    """A client of this kind. `within`: seconds; the request timeout unless given.
+
+    Can be interrupted. Raises LogUnavailable and LogDenied, which name the mistake where it can be found out.
+    """
+    patience = settings.request_timeout if within is None else within
+    deadline, waited = time.monotonic() + patience, False
+    while True:
+        attempt = min(_AT_A_TIME, max(0.001, deadline - time.monotonic()))
+        try:
+            return _interruptible(lambda a=attempt: _made(kind, a, **options))  # type: ignore[misc]
+        except _FAILURES as error:
+            failure, final = _failure(error, settings, attempt)
+        if final or time.monotonic() >= deadline:
+            raise failure
+        if not waited:
+            LOG.warning("waiting for Kafka at %s: %s", settings.bootstrap_servers, failure)
+            waited = True
+        time.sleep(min(0.2, max(0.0, deadline - time.monotonic())))
+
+
+def _failure(error: BaseException, settings: KafkaSettings, patience: float) -> tuple[UnlearnError, bool]:
+    """What to raise, and whether waiting can't help."""
+    told = translate(error, "connecting")
+    if isinstance(told, LogUnavailable):
+        found = diagnose(settings, max(patience, _AT_LEAST))
+        if found.final or not isinstance(told, LogDenied):
+            return found.error, found.final
+    return told, not isinstance(told, LogUnavailable) or told.exit_code != LogUnavailable.exit_code
+
+
+def _made(kind: Callable[..., Any], within: float, **options: Any) -> Any:
+    """An attempt that fails leaves nothing running; the client's own would. A refused login is told as that: the
+    client tries it again until its time is over."""
+    made: list[Any] = []
+    failures: list[BaseException] = []
+
+    def net_client(**more: Any) -> Any:
+        client = KafkaNetClient(**more)
+        manager = client._manager  # noqa: SLF001
+        manager.get_connection = _noting(manager.get_connection, failures)
+        made.append(client)
+        return client
+
+    try:
+        return kind(**options, kafka_client=net_client, bootstrap_timeout_ms=round(within * 1000))
+    except BaseException:
+        for client in made:
+            with contextlib.suppress(Exception):
+                client.close()
+        refused = next((error for error in failures if isinstance(error, DENIED)), None)
+        if refused is not None:
+            raise refused from None
+        raise
+
+
+def _noting(connect: Callable[..., Any], failures: list[BaseException]) -> Callable[..., Any]:
+    def noted(*arguments: Any, **options: Any) -> Any:
+        connection = connect(*arguments, **options)
+        # Those of a connected client are of no interest, and would pile up.
+        connection.init_future.add_errback(lambda error: failures.append(error) if len(failures) < _NOTED else None)
+        return connection
+
+    return noted
+
+
+def _interruptible(make: Callable[[], Any]) -> Any:
+    """On a thread of its own: the client may swallow what a signal's handler raises."""
+    answer: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(make())
+        except BaseException as error:  # noqa: BLE001  handed to who waits
+            answer.set_exception(error)
+
+    threading.Thread(target=run, name="connecting", daemon=True).start()
+    return answer.result()

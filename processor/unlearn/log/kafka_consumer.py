@@ -1,0 +1,55 @@
+"""Consumers with the settings that every reading of ours needs, and how one that can't go on is told."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import kafka.errors as kafka_errors
+from kafka import KafkaConsumer, TopicPartition
+
+from unlearn.log.kafka_connect import connected
+from unlearn.log.kafka_errors import DENIED
+from unlearn.log.kafka_records import CantRead, read_all_or_say_where
+from unlearn.settings import KafkaSettings
+
+LOG = logging.getLogger(__name__)
+OUT_OF_RANGE = "position {} is outside of the log"
+TRUNCATED = "records before position {} were taken back by the cluster"
+
+SAFE: dict[str, Any] = {
+    "auto_offset_reset": "none",
+    "enable_auto_commit": False,
+    "isolation_level": "read_committed",
+    "allow_auto_create_topics": False,
+    "check_crcs": True,
+    "metrics_enabled": False,
+    "max_partition_fetch_bytes": 4 * 1024 * 1024,
+    "reconnect_backoff_max_ms": 1000,
+    # Partitions that were added hold deletions too: 5 minutes would be long for them.
+    "metadata_max_age_ms": 30_000,
+}
+
+
+def consumer(settings: KafkaSettings, **more: Any) -> KafkaConsumer:
+    """A consumer that never resets, commits or creates anything by itself."""
+    reader = connected(KafkaConsumer, settings, **SAFE, **settings.client_options(), **more)
+    read_all_or_say_where(reader, settings.batch_bytes)
+    return reader
+
+
+def why_stopped(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition, str]:
+    """The partitions that `error`, raised by a poll, says can't go on, and why; {} when none is to blame."""
+    if isinstance(error, kafka_errors.OffsetOutOfRangeError):
+        return {tp: OUT_OF_RANGE.format(at) for tp, at in error.args[0].items()}
+    if isinstance(error, kafka_errors.LogTruncationError):
+        return {tp: TRUNCATED.format(reader.position(tp, timeout_ms=0)) for tp in error.divergent_offsets}
+    return {error.tp: error.found.reason} if isinstance(error, CantRead) else {}
+
+
+def try_again(error: Exception, reader: KafkaConsumer) -> str:
+    """What to say of an error that is to be waited out. The client keeps a refused login for good; here it is
+    taken from it, so that it logs in again."""
+    if isinstance(error, DENIED):
+        reader._client._manager._auth_failures.clear()  # noqa: SLF001
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,72 @@
+"""What the client raises, as errors of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import kafka.errors as kafka_errors
+
+from unlearn.errors import LogDenied, LogRefused, LogUnavailable, TopicMissing, UnlearnError
+
+MISSING = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
+DENIED = (
+    kafka_errors.AuthorizationError,
+    kafka_errors.SaslAuthenticationFailedError,
+    kafka_errors.UnsupportedSaslMechanismError,
+    kafka_errors.IllegalSaslStateError,
+    kafka_errors.SecurityDisabledError,
+)
+"""Rights and logins: they may be given back."""
+ABOUT_THE_RECORD = (
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.RecordListTooLargeError,
+    kafka_errors.InvalidRecordError,
+    AssertionError,
+    TypeError,
+    ValueError,
+)
+"""What is refused of a record sent again and again."""
+REFUSED = (
+    *ABOUT_THE_RECORD,
+    kafka_errors.KafkaConfigurationError,
+    kafka_errors.InvalidTopicError,
+    kafka_errors.InvalidConfigurationError,
+    kafka_errors.InvalidPartitionsError,
+    kafka_errors.InvalidReplicationFactorError,
+    kafka_errors.PolicyViolationError,
+)
+
+
+def translate(error: BaseException, doing: str) -> UnlearnError:
+    """`doing` completes the sentence "Kafka ... while ..."; no payload gets into the text."""
+    if isinstance(error, UnlearnError):
+        return error
+    if isinstance(error, MISSING):
+        return TopicMissing(f"Kafka has no such topic or partition ({doing})")
+    if isinstance(error, DENIED):
+        return LogDenied(f"Kafka refuses rights or the login ({doing}): {_reason(error)}")
+    if isinstance(error, REFUSED):
+        return LogRefused(f"Kafka refused ({doing}): {_reason(error)}")
+    return LogUnavailable(f"Kafka gives no answer ({doing}): {_reason(error)}")
+
+
+def why_not_sent(error: BaseException, doing: str) -> UnlearnError:
+    """Of a record that was not acknowledged: LogRefused only where it is the record's own fault."""
+    told = translate(error, doing)
+    if isinstance(error, ABOUT_THE_RECORD) or not isinstance(told, LogRefused) or isinstance(told, LogDenied):
+        return told
+    return LogUnavailable(str(told))
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError) as error:
+        raise translate(error, doing) from error
+
+
+def _reason(error: BaseException) -> str:
+    name, text = type(error).__name__, str(error)
+    return text if text.startswith(name) else f"{name}: {text}".removesuffix(": ")

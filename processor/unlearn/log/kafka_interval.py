@@ -1,0 +1,164 @@
+"""Reading without a group: an explicit interval, and the tail of a one-partition topic."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import kafka.errors as kafka_errors
+from kafka import KafkaConsumer, TopicPartition
+
+from unlearn.errors import LogDiverged, LogUnavailable, LogUnreadable
+from unlearn.log.kafka_consumer import consumer, try_again, why_stopped
+from unlearn.log.kafka_errors import DENIED, translated
+from unlearn.log.kafka_records import CantFetch, CantRead, take_back_what_was_parked
+from unlearn.log.protocol import Record, Unreadable
+from unlearn.settings import KafkaSettings
+
+LOG = logging.getLogger(__name__)
+Lost = Callable[[str, Unreadable | None], None]
+"""What is done about a position that is outside of the log, or can't be read: told why."""
+READ_RECORDS = 2000
+OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
+LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
+
+
+def bounds_of(reader: KafkaConsumer, tps: list[TopicPartition], timeout_ms: int) -> dict[int, tuple[int, int]]:
+    """Partition -> (log start, last stable offset)."""
+    with translated("asking for the log's bounds"):
+        try:
+            starts = reader.beginning_offsets(tps, timeout_ms=timeout_ms)
+            ends = reader.end_offsets(tps, timeout_ms=timeout_ms)
+        except KeyError as error:  # the client's word for a partition that it has not heard of
+            raise LogUnavailable("the cluster has not told of all partitions yet") from error
+    return {tp.partition: (starts[tp], ends[tp]) for tp in tps}
+
+
+def read_interval(settings: KafkaSettings, tp: TopicPartition, start: int, stop: int) -> Iterator[Record]:
+    """The records in [start, stop) that the log has now; see `Log.read`."""
+    timeout_ms = round(settings.request_timeout * 1000)
+    reader = consumer(settings)
+    try:
+        reader.assign([tp])
+        first, end = bounds_of(reader, [tp], timeout_ms)[tp.partition]
+        if max(start, first) < min(stop, end):
+            reader.seek(tp, max(start, first))
+            yield from _until(reader, tp, min(stop, end), timeout_ms / 1000)
+    finally:
+        reader.close(autocommit=False)
+
+
+def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Iterator[Record]:
+    position, moved = -1, time.monotonic()
+    while True:
+        records = _poll(reader, tp, LOOK_EVERY, _skip_lost(reader, tp, stop, patience))
+        for record in records:
+            if record.offset >= stop:
+                return
+            yield record
+        now = _position(reader, tp)
+        if now >= stop:
+            return
+        if now != position:
+            position, moved = now, time.monotonic()
+        elif time.monotonic() - moved > patience:
+            raise LogUnavailable(f"Kafka sends nothing of {tp.topic}/{tp.partition} from offset {now} on")
+
+
+def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Lost:
+    """What to do about a position outside of the log: retention overtook us, so go on at the log's start."""
+
+    def skip(reason: str, unreadable: Unreadable | None) -> None:
+        if unreadable is not None:
+            # Nothing may be said of what is not asked for: the client reads ahead.
+            if unreadable.start < stop:
+                raise LogUnreadable(f"{tp.topic}/{tp.partition}: {reason}", unreadable.start)
+            reader.seek(tp, stop)
+            return
+        first, end = bounds_of(reader, [tp], round(patience * 1000))[tp.partition]
+        if not _position(reader, tp) < first <= end:
+            raise LogDiverged(f"{tp.topic}/{tp.partition}: {reason}")
+        reader.seek(tp, first)
+
+    return skip
+
+
+def _poll(
+    reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost, note: Callable[[str], None] = lambda _: None
+) -> list[Record]:
+    """`note` is told why nothing can be read for now, with "" where that isn't so."""
+    take_back_what_was_parked(reader)
+    try:
+        found: list[Record] = reader.poll(timeout_ms, READ_RECORDS).get(tp, [])
+    except Exception as error:  # noqa: BLE001  decoding raises anything
+        reason = why_stopped(error, reader).get(tp)
+        if reason is not None:
+            lost(reason, error.found if isinstance(error, CantRead) else None)
+            return []
+        told = try_again(error, reader)
+        LOG.info("polling Kafka failed, trying again: %s", told)
+        note(told if isinstance(error, (*DENIED, CantFetch)) else "")
+        time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
+        return []
+    note("")
+    return found
+
+
+def _position(reader: KafkaConsumer, tp: TopicPartition) -> int:
+    with translated("asking for the position"):
+        position: int = reader.position(tp, timeout_ms=0)
+    return position
+
+
+class KafkaTail:
+    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+        self._tp = TopicPartition(topic, 0)
+        self._timeout_ms = round(settings.request_timeout * 1000)
+        self.trouble = ""
+        """Why the last poll could read nothing, such as a right that was taken away."""
+        self._consumer = consumer(settings)
+        self._consumer.assign([self._tp])
+        self._position = self._bounds()[0]
+        self._consumer.seek(self._tp, self._position)
+
+    def poll(self, timeout: float) -> list[Record]:
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(0, round((deadline - time.monotonic()) * 1000))
+            found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged, self._note)
+            # Where it can't be told, the next poll tells.
+            with suppress(LogUnavailable):
+                self._position = _position(self._consumer, self._tp)
+            if found or left <= LOOK_EVERY:
+                return found
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def end(self) -> int:
+        return self._bounds()[1]
+
+    def close(self) -> None:
+        try:
+            self._consumer.close(autocommit=False)
+        except (kafka_errors.KafkaError, OSError) as error:
+            LOG.warning("closing the tail failed: %s", error)
+
+    def _bounds(self) -> tuple[int, int]:
+        return bounds_of(self._consumer, [self._tp], self._timeout_ms)[0]
+
+    def _note(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            LOG.warning("topic %s can't be read for now: %s", self._tp.topic, trouble)
+        self.trouble = trouble
+
+    def _diverged(self, reason: str, unreadable: Unreadable | None) -> None:
+        if unreadable is not None and unreadable.intact:
+            # Ours are never sent so that the client couldn't read them.
+            LOG.error("topic %s: %s; not ours, passed over up to %d", self._tp.topic, reason, unreadable.stop)
+            self._consumer.seek(self._tp, unreadable.stop)
+            return
+        raise LogDiverged(f"topic {self._tp.topic}: {reason}; is it another one than before?")

@@ -1,0 +1,172 @@
+"""Sending to given partitions, on kafka-python's idempotent producer.
+
+A client serves until its first failed record. After one that was refused it refuses all; after one that
+expired in an outage it can stay silent for ever, without an error and without letting others expire. So a
+failure ends the client, all that it had in flight fails with it, and the next send makes another.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from typing import Any
+
+import kafka.errors as kafka_errors
+from kafka import KafkaProducer as Client
+
+from unlearn.errors import LogUnavailable, UnlearnError
+from unlearn.log.kafka_connect import connected
+from unlearn.log.kafka_errors import why_not_sent
+from unlearn.log.protocol import Header, delivery_timeout
+from unlearn.settings import KafkaSettings
+
+LOG = logging.getLogger(__name__)
+LARGEST_REQUEST = 8 * 1024 * 1024  # bytes: the topic's max.message.bytes is the limit that counts
+RENEW_WITHIN = 1.0  # s: the poll thread waits for it
+RENEW_EVERY = 2.0  # s: between attempts sends fail at once
+FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError)
+
+
+class KafkaProducer:
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._timeout = settings.request_timeout
+        self._lock = threading.Lock()
+        self._renewing = threading.Lock()
+        self._renew_at = 0.0
+        self._closed = False
+        self._pending: dict[Future[int], Client] = {}
+        self._failed: UnlearnError | None = None
+        self.trouble = ""
+        """Why the last record that failed did, until one is acknowledged."""
+        self._ended: list[Client] = []  # the client's finalizer fails noisily before its thread is done
+        self._client: Client | None = self._connect(self._timeout)
+
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[Header] = (),
+    ) -> Future[int]:
+        answer: Future[int] = Future()
+        doing = f"sending to {topic}"
+        try:
+            client = self._living()
+            with self._lock:
+                self._pending[answer] = client
+            # The client can't send a header without a value.
+            sent = client.send(topic, value, key, [(name, content or b"") for name, content in headers], partition)
+        except FAILURES as error:
+            self._fail(answer, why_not_sent(error, doing))
+            return answer
+        sent.add_callback(self._succeed, answer)
+        sent.add_errback(self._fail_all, client, answer, doing)
+        return answer
+
+    def flush(self, timeout: float) -> None:
+        with self._lock:
+            waiting = set(self._pending)
+        _, late = wait(waiting, timeout)
+        with self._lock:
+            failed, self._failed = self._failed, None
+        if failed:
+            raise failed
+        if late:
+            raise LogUnavailable(f"Kafka has not acknowledged {len(late)} records in {timeout:g} s")
+
+    def close(self) -> None:
+        with self._renewing:
+            client, self._client, self._closed = self._client, None, True
+            ended, self._ended = self._ended, []
+        for old in ended:
+            _close(old, self._timeout)
+        if client is not None:
+            _close(client, self._timeout)
+            self._fail_pending(client, LogUnavailable("the producer is closed"))
+
+    def _living(self) -> Client:
+        with self._renewing:
+            if self._client is None:
+                self._client = self._renewed()
+            return self._client
+
+    def _renewed(self) -> Client:
+        if self._closed:
+            raise LogUnavailable("the producer is closed")
+        if time.monotonic() < self._renew_at:
+            raise LogUnavailable(self.trouble or "Kafka gave no answer a moment ago")
+        self._renew_at = time.monotonic() + RENEW_EVERY
+        return self._connect(min(RENEW_WITHIN, self._timeout))
+
+    def _connect(self, within: float) -> Client:
+        options = {**self._settings.client_options(), **_options(self._timeout)}
+        made: Client = connected(Client, self._settings, within, **options)
+        return made
+
+    def _succeed(self, answer: Future[int], metadata: Any) -> None:
+        with self._lock:
+            known = self._pending.pop(answer, None)
+        self.trouble = ""
+        if known is not None:
+            answer.set_result(metadata.offset)
+
+    def _fail_all(self, client: Client, answer: Future[int], doing: str, error: BaseException) -> None:
+        """On the client's thread, for each of its failed records; the first one ends the client.
+
+        What is refused of one record says nothing of those beside it.
+        """
+        failure = why_not_sent(error, doing)
+        with self._renewing:
+            if self._client is client:
+                self._client = None
+                self._ended.append(client)
+                _abandon(client)
+        self._fail(answer, failure)
+        self._fail_pending(client, LogUnavailable(f"it was on its way when another record failed: {failure}"))
+
+    def _fail_pending(self, client: Client, failure: UnlearnError) -> None:
+        with self._lock:
+            lost = [answer for answer, sender in self._pending.items() if sender is client]
+        for answer in lost:
+            self._fail(answer, failure)
+
+    def _fail(self, answer: Future[int], failure: UnlearnError) -> None:
+        with self._lock:
+            self._pending.pop(answer, None)
+            self._failed = self._failed or failure
+            self.trouble = str(failure)
+        if not answer.done():
+            answer.set_exception(failure)
+
+
+def _close(client: Client, timeout: float) -> None:
+    try:
+        client.close(timeout=timeout)
+    except (kafka_errors.KafkaError, OSError) as error:
+        LOG.warning("records were left unsent: %s", error)
+        _abandon(client)
+
+
+def _abandon(client: Client) -> None:
+    """Nothing of it may be sent later. Closing it in public ways waits for what never comes."""
+    client._sender.force_close()  # noqa: SLF001
+
+
+def _options(request_timeout: float) -> dict[str, Any]:
+    return {
+        "acks": "all",
+        "enable_idempotence": True,
+        "allow_auto_create_topics": False,
+        "delivery_timeout_ms": round(delivery_timeout(request_timeout) * 1000),
+        "max_block_ms": round(request_timeout * 1000),
+        "linger_ms": 5,
+        "batch_size": 128 * 1024,
+        "max_request_size": LARGEST_REQUEST,
+        "metrics_enabled": False,
+        "reconnect_backoff_max_ms": 1000,
+    }

@@ -1,0 +1,261 @@
+"""One member of a consumer group, on kafka-python."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import kafka.errors as kafka_errors
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.structs import OffsetAndMetadata
+
+from unlearn.log.kafka_consumer import consumer, try_again, why_stopped
+from unlearn.log.kafka_errors import DENIED
+from unlearn.log.kafka_join import joined
+from unlearn.log.kafka_records import CantFetch, CantRead, take_back_what_was_parked
+from unlearn.log.protocol import Batch, Polled, Record, Unreadable
+from unlearn.settings import KafkaSettings
+
+LOG = logging.getLogger(__name__)
+LOOK_EVERY = 0.1  # s: a rebalance and a position moved by markers alone wake no poll of the client's
+HEARTBEAT = 500  # ms: how soon a member hears of a rebalance
+OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
+
+
+class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Numbers the assignments and parks their partitions. Runs on the client's thread: records, never waits.
+
+    A parked partition is paused at position 0: without a position the client would start at the committed
+    offset, or fail every poll for want of one.
+    """
+
+    def __init__(self) -> None:
+        self.reader: KafkaConsumer | None = None
+        self._lock = threading.Lock()
+        self._last = 0
+        self._numbers: dict[int, int] = {}
+
+    def now(self) -> dict[int, int]:
+        with self._lock:
+            return dict(self._numbers)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        with self._lock:
+            for tp in assigned:
+                park(self.reader, tp)
+                self._last += 1
+                self._numbers[tp.partition] = self._last
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        with self._lock:
+            for tp in revoked:
+                self._numbers.pop(tp.partition, None)
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        """The same here; overridden because nothing of ours may take a lost partition for one given up."""
+        with self._lock:
+            for tp in lost:
+                self._numbers.pop(tp.partition, None)
+
+
+def park(reader: KafkaConsumer, tp: TopicPartition) -> None:
+    try:
+        reader.pause(tp)
+        reader.seek(tp, 0)
+    except (ValueError, KeyError, kafka_errors.KafkaError):
+        LOG.debug("partition %d is gone before it was parked", tp.partition)
+
+
+class KafkaReader:
+    def __init__(self, settings: KafkaSettings, topic: str, group: str) -> None:
+        self._topic = topic
+        self._assignments = Assignments()
+        self._told: dict[int, int] = {}
+        self._sought: dict[int, int] = {}  # partition -> number of the assignment it was sought for
+        self._positions: dict[int, int] = {}  # partition -> where its next batch starts
+        self._paused: dict[int, int] = {}
+        self._lost: dict[int, str] = {}
+        self.unreadable: dict[int, Unreadable] = {}
+        self.trouble = ""
+        self._consumer = consumer(settings, **_membership(settings.session_timeout, group))
+        self._assignments.reader = self._consumer
+        self._consumer.subscribe([topic], listener=self._assignments)
+
+    def poll(self, timeout: float, max_records: int) -> Polled:
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            fetched = self._fetch(max(0.0, min(left, LOOK_EVERY)), max_records)
+            polled = self._settle(fetched)
+            news = polled.batches or polled.lost or self.trouble or polled.assigned != self._told
+            if news or left <= LOOK_EVERY:
+                self._told = dict(polled.assigned)
+                return polled
+
+    def seek(self, partition: int, offset: int) -> None:
+        number = self._known(partition)
+        if number is None:
+            return
+        tp = self._tp(partition)
+        try:
+            self._consumer.pause(tp)
+            self._consumer.seek(tp, offset)
+        except (ValueError, KeyError, kafka_errors.KafkaError):
+            return  # revoked meanwhile
+        self._lost.pop(partition, None)
+        self.unreadable.pop(partition, None)
+        self._sought[partition] = number
+        self._positions[partition] = offset
+        self._run(partition)
+
+    def pause(self, partition: int) -> None:
+        number = self._known(partition)
+        if number is not None:
+            self._paused[partition] = number
+            self._halt(partition)
+
+    def resume(self, partition: int) -> None:
+        self._paused.pop(partition, None)
+        self._run(partition)
+
+    def commit(self, positions: Mapping[int, int]) -> None:
+        known = {
+            self._tp(p): OffsetAndMetadata(at, "", -1) for p, at in positions.items() if self._known(p) is not None
+        }
+        if not known:
+            return
+        try:
+            self._consumer.commit_async(known, callback=_note_commit)
+        except (kafka_errors.KafkaError, OSError) as error:
+            LOG.info("the commit to Kafka was not sent: %s", error)
+
+    def close(self) -> None:
+        try:
+            self._consumer.close(autocommit=False)
+        except (kafka_errors.KafkaError, OSError) as error:
+            LOG.warning("leaving the group failed: %s", error)
+
+    def _fetch(self, timeout: float, most: int) -> dict[TopicPartition, list[Record]]:
+        take_back_what_was_parked(self._consumer)
+        try:
+            if not joined(self._consumer, timeout):
+                return {}
+            found: dict[TopicPartition, list[Record]] = self._consumer.poll(round(timeout * 1000), most)
+        except kafka_errors.NoOffsetForPartitionError:
+            self._park_unsought()
+        except Exception as error:  # noqa: BLE001  decoding raises anything
+            self._stop(error)
+            time.sleep(min(timeout, OUTAGE_PAUSE))
+        else:
+            self.trouble = ""
+            return found
+        return {}
+
+    def _stop(self, error: Exception) -> None:
+        stopped = why_stopped(error, self._consumer)
+        if not stopped:
+            trouble = try_again(error, self._consumer)
+            self.trouble = trouble if isinstance(error, (*DENIED, CantFetch)) else ""
+            LOG.info("polling Kafka failed, trying again: %s", trouble)
+        if isinstance(error, CantRead):
+            self._stand_at(error.tp, error.found)
+        for tp, reason in stopped.items():
+            self._lose(tp.partition, reason)
+
+    def _stand_at(self, tp: TopicPartition, found: Unreadable) -> None:
+        """What lies before it (markers, aborted records) has been read."""
+        if tp.partition in self._sought:
+            self.unreadable[tp.partition] = found
+            with suppress(ValueError, KeyError, kafka_errors.KafkaError):
+                self._consumer.seek(tp, found.start)
+
+    def _settle(self, fetched: Mapping[TopicPartition, list[Record]]) -> Polled:
+        """What belongs to assignments sought; one look at the assignments, so that it agrees."""
+        assigned = self._assignments.now()
+        self._forget_all_but(assigned)
+        records = {tp.partition: found for tp, found in fetched.items()}
+        batches = {}
+        for partition in self._sought:
+            batch = self._batch(partition, records.get(partition, []))
+            if batch is not None:
+                batches[partition] = batch
+                self._positions[partition] = batch.stop
+        return Polled(batches, assigned, dict(self._lost))
+
+    def _batch(self, partition: int, records: list[Record]) -> Batch | None:
+        start = self._positions[partition]
+        stop = self._position(partition, records[-1].offset + 1 if records else start)
+        if records and not start <= records[0].offset <= records[-1].offset < stop:
+            self._lose(partition, f"the client jumped from position {start} to {records[0].offset}")
+        if partition in self._lost.keys() - self.unreadable.keys() or stop <= start:
+            return None
+        return Batch(records, start, stop)
+
+    def _position(self, partition: int, at_least: int) -> int:
+        """Behind markers too, so it may be beyond the last record; a failure just leaves them to the next."""
+        try:
+            return self._consumer.position(self._tp(partition), timeout_ms=0) or at_least
+        except (kafka_errors.KafkaError, KeyError, OSError):
+            return at_least
+
+    def _forget_all_but(self, assigned: Mapping[int, int]) -> None:
+        for partition in [p for p, number in self._sought.items() if assigned.get(p) != number]:
+            del self._sought[partition], self._positions[partition]
+            self._lost.pop(partition, None)
+            self.unreadable.pop(partition, None)
+        for partition in [p for p, number in self._paused.items() if assigned.get(p) != number]:
+            del self._paused[partition]
+
+    def _lose(self, partition: int, reason: str) -> None:
+        if partition in self._sought:
+            self._lost[partition] = reason
+        self._halt(partition)
+
+    def _park_unsought(self) -> None:
+        for partition in self._assignments.now().keys() - self._sought.keys():
+            park(self._consumer, self._tp(partition))
+
+    def _known(self, partition: int) -> int | None:
+        """The assignment's number if it is still the one that the last poll told of."""
+        number = self._told.get(partition)
+        return number if number == self._assignments.now().get(partition) else None
+
+    def _run(self, partition: int) -> None:
+        sought = self._sought.get(partition)
+        if sought is None or sought != self._known(partition):
+            return
+        if partition in self._paused or partition in self._lost:
+            return
+        try:
+            self._consumer.resume(self._tp(partition))
+        except KeyError:
+            LOG.debug("partition %d is gone before it was started", partition)
+
+    def _halt(self, partition: int) -> None:
+        try:
+            self._consumer.pause(self._tp(partition))
+        except KeyError:
+            LOG.debug("partition %d is gone before it was paused", partition)
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._topic, partition)
+
+
+def _membership(session_timeout: float, group: str) -> dict[str, Any]:
+    milliseconds = round(session_timeout * 1000)
+    return {
+        "group_id": group,
+        "session_timeout_ms": milliseconds,
+        "heartbeat_interval_ms": min(HEARTBEAT, max(1, milliseconds // 4)),
+        "partition_assignment_strategy": [CooperativeStickyAssignor],
+    }
+
+
+def _note_commit(_offsets: Any, answer: Any) -> None:
+    if isinstance(answer, Exception):
+        LOG.info("a commit to Kafka failed; the next one makes up for it: %s", answer)

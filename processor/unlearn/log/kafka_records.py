@@ -1,0 +1,135 @@
+"""Reading what the client fetched (kafka-python 3.0.12), so that what can't be read is named and nothing hangs.
+
+Left to itself, the client looks for the next record behind one that it failed on, for ever, and doesn't say
+where that was.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import Fetcher
+from kafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
+
+from unlearn.log import kafka_codecs
+from unlearn.log.protocol import Unreadable
+
+__all__ = ["CantFetch", "CantRead", "read_all_or_say_where", "take_back_what_was_parked"]
+
+_BASE_OFFSET = struct.Struct(">q")
+_FORMAT = 2
+"""Of batches since Kafka 0.11; a broker may still hold older ones."""
+_TELLS_ENOUGH = (OffsetOutOfRangeError, TopicAuthorizationFailedError)
+
+
+class CantRead(Exception):
+    """The records of a partition from `found.start` on can't be decoded. The client has dropped what it held."""
+
+    def __init__(self, tp: TopicPartition, found: Unreadable) -> None:
+        super().__init__(found.reason)
+        self.tp = tp
+        self.found = found
+
+
+class CantFetch(Exception):
+    """The broker answers for a partition with an error that the client doesn't know what to do about."""
+
+    def __init__(self, tp: TopicPartition, offset: int, error: Exception) -> None:
+        super().__init__(f"the records of {tp.topic}/{tp.partition} from {offset} on: {type(error).__name__}: {error}")
+
+
+def read_all_or_say_where(reader: KafkaConsumer, largest_batch: int) -> None:
+    """Have the consumer raise CantRead and CantFetch, and unpack at most `largest_batch` bytes a batch."""
+    kafka_codecs.install()
+    fetcher = reader._fetcher  # noqa: SLF001
+    fetcher.PartitionRecords = partial(_Records, largest_batch)
+    fetcher._parse_fetched_data = partial(_parse, fetcher._parse_fetched_data)  # noqa: SLF001
+
+
+def take_back_what_was_parked(reader: KafkaConsumer) -> None:
+    """To be called before every poll.
+
+    Records fetched for a partition that was paused meanwhile are parked. The client takes them back only where
+    it has none in hand, and what it has read to the end counts as being in hand.
+    """
+    fetcher = reader._fetcher  # noqa: SLF001
+    if fetcher._next_partition_records is not None and not fetcher._next_partition_records:  # noqa: SLF001
+        fetcher._next_partition_records = None  # noqa: SLF001
+
+
+def _parse(parse: Any, fetch: Any) -> Any:
+    try:
+        return parse(fetch)
+    except _TELLS_ENOUGH:
+        raise
+    except Exception as error:
+        raise CantFetch(fetch.topic_partition, fetch.fetched_offset, error) from error
+
+
+class _Batches:
+    """The batches of one fetch; remembers the one in hand, and where the next starts (None: not fetched)."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+        self.batch: Any = None
+        self.next_start: int | None = None
+
+    def next_batch(self) -> Any:
+        self.batch = None
+        self.batch = self._records.next_batch()
+        following = self._records._next_slice  # noqa: SLF001
+        self.next_start = _BASE_OFFSET.unpack_from(following)[0] if following is not None else None
+        return self.batch
+
+
+class _Records(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """What was fetched of one partition; read on the thread that polls."""
+
+    def __init__(self, largest_batch: int, start: int, tp: TopicPartition, records: Any, **more: Any) -> None:
+        self._largest_batch = largest_batch
+        self._batches = _Batches(records)
+        super().__init__(start, tp, self._batches, **more)
+
+    def take(self, n: int | None = None) -> list[Any]:
+        try:
+            with kafka_codecs.unpacking_at_most(self._largest_batch):
+                records: list[Any] = super().take(n)
+        except Exception as error:
+            found = _unreadable(self.next_fetch_offset, self._batches, error)
+            self.drain()
+            raise CantRead(self.topic_partition, found) from error
+        return records
+
+
+def _unreadable(position: int, batches: _Batches, error: Exception) -> Unreadable:
+    batch = batches.batch
+    if batch is None:
+        return Unreadable(position, position + 1, _said(position, error))
+    intact = bool(batch._decompressed or batch.validate_crc())  # noqa: SLF001
+    since = batch.max_timestamp if intact and batch.magic >= _FORMAT else 0
+    return Unreadable(position, _stop(position, batches, intact), _said(position, error), max(0, since), intact)
+
+
+def _stop(position: int, batches: _Batches, intact: bool) -> int:
+    """Where the batch in hand ends. Its own word counts where its checksum is right or two fields of it agree;
+    never is a record behind it passed over."""
+    batch = batches.batch
+    stop: int
+    if batch.magic < _FORMAT:
+        stop = batch.base_offset + 1
+    elif intact or batch.records_count == batch.last_offset_delta + 1:
+        stop = batch.next_offset
+    else:
+        stop = batches.next_start or 0
+    if not intact and batches.next_start is not None:
+        stop = min(stop, batches.next_start)
+    return max(stop, position + 1)
+
+
+def _said(position: int, error: Exception) -> str:
+    """No payload gets into the text: the client's own errors may hold some."""
+    why = str(error) if isinstance(error, kafka_codecs.UnpacksTooFar) else type(error).__name__
+    return f"the records at position {position} can't be decoded ({why})"

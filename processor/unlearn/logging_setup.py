@@ -1,0 +1,58 @@
+"""Log lines: text on a terminal, one JSON object a line otherwise. No id of anyone is ever in them.
+
+A line logged with `extra={"counters": ...}` bears them as numbers by name, in JSON only.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from unlearn.environment.private_files import make_file
+
+__all__ = ["configure", "log_file"]
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+            line["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        if counters := getattr(record, "counters", None):
+            line["counters"] = dict(sorted(counters.items()))
+        return json.dumps(line)
+
+
+def configure(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
+    """Send the processor's log to a stream; the clients' libraries speak from warnings on."""
+    handler = logging.StreamHandler(stream)
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    handler.setFormatter(text if stream.isatty() else _JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("unlearn").setLevel(level)
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Logs to a new file. Afterwards nothing is logged: the clients' threads may still have something to say."""
+    with make_file(path).open("w", encoding="utf-8") as stream:
+        configure("INFO", stream)
+        try:
+            yield
+        finally:
+            logging.basicConfig(handlers=[logging.NullHandler()], force=True)

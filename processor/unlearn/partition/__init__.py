@@ -1,0 +1,1 @@
+"""What the owner of a partition knows of it, in memory."""

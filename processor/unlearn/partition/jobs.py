@@ -1,0 +1,76 @@
+"""What trainers are asked, and what they answer.
+
+A job sees its shard at one `applied`. It names slices, the holes in them, and the subjects whose rows are
+still being cleaned up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from unlearn.partition.rates import Spent, Step
+from unlearn.partition.tables import State
+
+__all__ = ["Built", "Job", "Part", "Trained"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One slice of a job: its end, its file (empty: no rows), its holes, and its sum in the membership."""
+
+    end: int
+    file: str
+    holes: Mapping[int, int]
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """From `base` (through, state), or from empty, learn `learn` as of `applied`.
+
+    A learner that forgets first forgets, in `forget`, the rows that died since the base's `applied`.
+    """
+
+    partition: int
+    shard: int
+    applied: int
+    base: tuple[int, State] | None
+    learn: tuple[Part, ...]
+    forget: tuple[Part, ...]
+    covers: Mapping[bytes, int]
+    keep: frozenset[int]
+    """Ends after which to store a state; the last end always is."""
+    total: int | None
+    """For a learner that forgets: the sum over every slice up to the last, in the membership."""
+    writer: str
+    base_lineage: str | None = None
+    """Of a fold: what the membership says that the base holds; None: not compared."""
+    whole: tuple[Part, ...] = ()
+    """All that the base has learned, for a learner that can't go on from a stored state."""
+    seat: int = 0
+    """Which of a pool's counters follows it."""
+
+    @property
+    def through(self) -> int:
+        """The end that it brings the shard to."""
+        return self.learn[-1].end if self.learn else self.base[0] if self.base else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A stored state, and the slice end it goes through."""
+
+    through: int
+    state: State
+
+
+@dataclass(slots=True)
+class Trained:
+    """What a job brought. `agrees` is false if its rows were not those of the membership; `spent` by step."""
+
+    built: list[Built] = field(default_factory=list)
+    agrees: bool = True
+    rows: int = 0
+    forgotten: int = 0
+    spent: dict[Step, Spent] = field(default_factory=dict)

@@ -1,0 +1,76 @@
+"""A flood of possible deletions costs little: beyond a bound those of one reason are kept as ranges. Pure.
+
+Each stays open at its own offset. A range has the clock of its earliest, so none is overdue too late.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+
+from unlearn.partition.offset_runs import Runs, count, joined, read_runs, runs_of, write_runs
+from unlearn.partition.tables import Change, OpenRange, Unresolved, View
+
+__all__ = ["gathered", "put_range"]
+
+_APART = 1000
+"""The newest are entries of their own."""
+_AT_ONCE = 1000
+"""Entries that one script gathers, so that none is long."""
+_MOST_RUNS = 1000
+"""Runs of one range, some 4 kB: that much is written anew when it grows."""
+
+
+def gathered(view: View) -> Change | None:
+    """Moves the oldest into ranges once there are too many. None where there is nothing to do."""
+    if len(view.unresolved) < _APART + _AT_ONCE:
+        return None
+    by_reason: defaultdict[str, dict[int, Unresolved]] = defaultdict(dict)
+    for offset in islice(_settled(view), _AT_ONCE):
+        held = view.unresolved[offset]
+        by_reason[held.reason][offset] = held
+    change = Change()
+    for reason, members in by_reason.items():
+        _gather(view, change, reason, members)
+    return change if change.tables else None
+
+
+def put_range(change: Change, like: OpenRange, runs: Runs) -> None:
+    """A range of these offsets, with the reason and the clock of another."""
+    value = like._replace(last=runs[-1][1], total=count(runs), runs=write_runs(runs))
+    change.put("open_ranges", runs[0][0], value)
+
+
+def _settled(view: View) -> Iterator[int]:
+    """Those that nothing more is sent for, so that nothing else is ever said of their offset."""
+    return (
+        offset
+        for offset in view.unresolved
+        if offset not in view.outbox and offset not in view.pending and offset not in view.open_ranges
+    )
+
+
+def _gather(view: View, change: Change, reason: str, members: dict[int, Unresolved]) -> None:
+    runs = runs_of(members)
+    for offset in members:
+        change.drop("unresolved", offset)
+    grown = _room(view, reason)
+    clocks: list[Unresolved | OpenRange] = list(members.values())
+    if grown is not None:
+        clocks.append(view.open_ranges[grown])
+        change.drop("open_ranges", grown)
+        runs = joined(runs, read_runs(view.open_ranges[grown].runs))
+    since = min((held.since for held in clocks if held.since), default=0)
+    earliest = OpenRange(reason, min(held.deadline for held in clocks), since, 0, 0, "")
+    for at in range(0, len(runs), _MOST_RUNS):
+        put_range(change, earliest, runs[at : at + _MOST_RUNS])
+
+
+def _room(view: View, reason: str) -> int | None:
+    """The newest range of the reason, if it can take more."""
+    mine = [first for first, held in view.open_ranges.items() if held.reason == reason]
+    if not mine:
+        return None
+    newest = view.open_ranges[max(mine)]
+    return max(mine) if newest.runs.count(" ") < 2 * _MOST_RUNS - 1 else None

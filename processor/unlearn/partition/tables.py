@@ -1,0 +1,315 @@
+"""The owner's exact mirror of a partition's small tables in Redis, and changes to them.
+
+Redis decides. The mirror is read whole at a claim and changed only after a script has made the same
+change there; every script checks that the owner's `applied` and `writes` are still Redis' own, so a
+mirror that differs is found out at the next step and dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from unlearn.partition.lineage import EMPTY
+from unlearn.partition.offset_runs import read_runs
+
+__all__ = [
+    "Change",
+    "Cleanup",
+    "Crash",
+    "Open",
+    "OpenRange",
+    "Pending",
+    "Slice",
+    "State",
+    "StillOpen",
+    "Unresolved",
+    "View",
+    "slice_start",
+]
+
+
+class Slice(NamedTuple):
+    """A shard's rows in an ended slice."""
+
+    sum: int = 0
+    live: int = 0
+    last_death: int = -1
+    file: str | None = None
+    """None until registered; empty if no row was left to keep."""
+    rows: int = 0
+    """Rows in the file, the dead ones too."""
+    first_death: int = -1
+    """The first death that Redis still has a hole for."""
+
+
+class Open(NamedTuple):
+    """A shard's rows since the last slice end; `accepted` counts the dead ones too."""
+
+    sum: int = 0
+    live: int = 0
+    last_death: int = -1
+    accepted: int = 0
+    first_death: int = -1
+
+
+class State(NamedTuple):
+    """A stored learner state: it holds the rows with slot < its `through` not dead before `applied`."""
+
+    applied: int
+    file: str
+    digest: str
+    lineage: str = EMPTY
+    rows: int = 0
+    size: int = 0
+    profile: str = ""
+    summary: Mapping[str, float] = {}
+    """What the learner says of it in the manifest."""
+
+
+class Cleanup(NamedTuple):
+    """A deleted subject whose rows are still being walked, from slot `cursor` on."""
+
+    death: int
+    shard: int
+    cursor: int
+
+
+class Pending(NamedTuple):
+    """A deletion, or an update's kill, that no manifest has hidden yet. Times in ms since the epoch."""
+
+    since: int
+    deadline: int
+    copies: Mapping[str, int] | None = None
+    """For a delete that was copied: partition -> offset of the copy."""
+    receipt: bool = True
+    """An update owes nobody a receipt; it has a deadline all the same."""
+
+
+class Crash(NamedTuple):
+    """How often a shard's training failed alone, going up to the slice end `end`."""
+
+    times: int
+    end: int
+
+
+class Unresolved(NamedTuple):
+    """What may be a deletion and could not be read. Times in ms since the epoch; 0 was written where none was
+    known, and is overdue."""
+
+    reason: str
+    deadline: int
+    since: int = 0
+
+
+class StillOpen(NamedTuple):
+    """What is unresolved at one offset, or at `total` of those from the first to the last."""
+
+    first: int
+    last: int
+    total: int
+    reason: str
+    since: int
+    deadline: int
+
+
+class OpenRange(NamedTuple):
+    """Many that are unresolved for one reason; its key is the first one's offset. Times are the earliest's."""
+
+    reason: str
+    deadline: int
+    since: int
+    last: int
+    total: int
+    runs: str
+    """Which offsets from the first to the last; see `unlearn.partition.offset_runs`."""
+
+
+Command = Sequence[str | bytes]
+"""A Redis command: name, key, arguments."""
+
+Key = str | int | tuple[int, int]
+
+
+def _number_list(text: str) -> tuple[int, int]:
+    first, second = text.split(":")
+    return int(first), int(second)
+
+
+class _Table(NamedTuple):
+    key: Callable[[str], Any]
+    value: Callable[[str], Any]
+
+
+def _listed(kind: Callable[..., Any]) -> Callable[[str], Any]:
+    return lambda text: kind(*json.loads(text))
+
+
+TABLES: Mapping[str, _Table] = {
+    "meta": _Table(str, str),
+    "slices": _Table(_number_list, _listed(Slice)),
+    "hits": _Table(int, int),
+    "open": _Table(int, _listed(Open)),
+    "states": _Table(_number_list, _listed(State)),
+    "cleanups": _Table(str, _listed(Cleanup)),
+    "outbox": _Table(int, json.loads),
+    "pending": _Table(int, _listed(Pending)),
+    "unresolved": _Table(int, _listed(Unresolved)),
+    "open_ranges": _Table(int, _listed(OpenRange)),
+    "crashes": _Table(int, _listed(Crash)),
+}
+
+
+def encode_key(key: Key) -> str:
+    return f"{key[0]}:{key[1]}" if isinstance(key, tuple) else str(key)
+
+
+def encode_value(value: object) -> str:
+    return str(value) if isinstance(value, str | int) else json.dumps(value, separators=(",", ":"))
+
+
+@dataclass(slots=True)
+class Change:
+    """Absolute writes to the mirrored tables, and further Redis commands that belong to the same script."""
+
+    tables: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    ops: list[Command] = field(default_factory=list)
+
+    def put(self, table: str, key: Key, value: object) -> None:
+        self.tables.setdefault(table, {})[key] = value
+
+    def drop(self, table: str, key: Key) -> None:
+        self.tables.setdefault(table, {})[key] = None
+
+    def commands(self, key_of: Callable[[str], str]) -> list[Command]:
+        """Everything as Redis commands of at most 1,000 pairs, the record memberships last."""
+        out: list[Command] = []
+        for table, rows in self.tables.items():
+            kept = [(encode_key(k), encode_value(v)) for k, v in rows.items() if v is not None]
+            gone = [encode_key(k) for k, v in rows.items() if v is None]
+            out += [("HSET", key_of(table), *(x for pair in part for x in pair)) for part in _chunks(kept)]
+            out += [("HDEL", key_of(table), *part) for part in _chunks(gone)]
+        return out + self.ops
+
+
+def _chunks(items: list[Any], size: int = 1000) -> Iterable[list[Any]]:
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def _sort(table: dict[Any, Any]) -> None:
+    """By offset, as it has grown before a claim: the oldest comes first."""
+    ordered = sorted(table.items(), key=lambda item: item[1].death if isinstance(item[1], Cleanup) else item[0])
+    table.clear()
+    table.update(ordered)
+
+
+def slice_start(ends: Sequence[int], slot: int) -> int:
+    """Where a slot's slice starts, given the slice ends so far: fixed from the slot's first moment on."""
+    at = bisect_right(ends, slot)
+    return ends[at - 1] if at else 0
+
+
+class View:
+    """The tables of one partition, typed. Change it only through `apply`."""
+
+    def __init__(self, raw: Mapping[str, Mapping[bytes, bytes]]) -> None:
+        read = {
+            name: {table.key(k.decode()): table.value(v.decode()) for k, v in raw.get(name, {}).items()}
+            for name, table in TABLES.items()
+        }
+        self._tables: dict[str, dict[Any, Any]] = read
+        self.meta: dict[str, str] = read["meta"]
+        self.slices: dict[tuple[int, int], Slice] = read["slices"]
+        self.hits: dict[int, int] = read["hits"]
+        self.open: dict[int, Open] = read["open"]
+        self.states: dict[tuple[int, int], State] = read["states"]
+        self.cleanups: dict[str, Cleanup] = read["cleanups"]
+        self.outbox: dict[int, list[str]] = read["outbox"]
+        self.pending: dict[int, Pending] = read["pending"]
+        self.unresolved: dict[int, Unresolved] = read["unresolved"]
+        self.open_ranges: dict[int, OpenRange] = read["open_ranges"]
+        self.crashes: dict[int, Crash] = read["crashes"]
+        for table in (self.cleanups, self.outbox, self.pending, self.unresolved, self.open_ranges):
+            _sort(table)
+        self.ends: list[int] = sorted({end for _, end in self.slices})
+
+    def number(self, name: str) -> int:
+        """A counter of `meta`; 0 where it was never written."""
+        return int(self.meta.get(name, 0))
+
+    @property
+    def applied(self) -> int:
+        return self.number("applied")
+
+    @property
+    def writes(self) -> int:
+        return self.number("writes")
+
+    @property
+    def registered(self) -> int:
+        """The last slice end whose files stand in the tables; jobs see no further."""
+        return self.number("registered")
+
+    @property
+    def last_end(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    @property
+    def holed_before(self) -> int:
+        """Every row that was dead before this offset has its hole: an open clean-up still owes some."""
+        return min([self.applied, *(cleanup.death for cleanup in self.cleanups.values())])
+
+    def still_open(self) -> list[StillOpen]:
+        """Every possible deletion that is unresolved, alone or in its range, in the order of the log."""
+        apart = [StillOpen(at, at, 1, one.reason, one.since, one.deadline) for at, one in self.unresolved.items()]
+        ranges = [
+            StillOpen(first, held.last, held.total, held.reason, held.since, held.deadline)
+            for first, held in self.open_ranges.items()
+        ]
+        return sorted(apart + ranges)
+
+    def is_open(self, offset: int) -> bool:
+        """Whether a possible deletion at the offset is unresolved."""
+        near = (held for first, held in self.open_ranges.items() if first <= offset <= held.last)
+        return offset in self.unresolved or any(a <= offset <= b for held in near for a, b in read_runs(held.runs))
+
+    def start_of(self, slot: int) -> int:
+        return slice_start(self.ends, slot)
+
+    def end_of(self, slot: int) -> int | None:
+        """The end of the slot's slice; None while it is open."""
+        at = bisect_right(self.ends, slot)
+        return self.ends[at] if at < len(self.ends) else None
+
+    def ends_after(self, offset: int) -> list[int]:
+        """Slice ends beyond an offset, in order."""
+        return self.ends[bisect_right(self.ends, offset) :]
+
+    def ends_behind(self, offset: int) -> int:
+        """How many slice ends lie beyond an offset."""
+        return len(self.ends) - bisect_right(self.ends, offset)
+
+    def shard_slices(self, shard: int) -> list[tuple[int, Slice]]:
+        """(end, slice) of one shard, in order."""
+        return [(end, self.slices[shard, end]) for end in self.ends if (shard, end) in self.slices]
+
+    def shard_states(self, shard: int) -> list[tuple[int, State]]:
+        """(through, state) of one shard, in order."""
+        return sorted((through, state) for (owner, through), state in self.states.items() if owner == shard)
+
+    def apply(self, change: Change, applied: int) -> None:
+        """Follow a change that Redis has made, and count the write."""
+        for name, rows in change.tables.items():
+            table = self._tables[name]
+            for key, value in rows.items():
+                if value is None:
+                    table.pop(key, None)
+                else:
+                    table[key] = str(value) if name == "meta" else value
+        for end in sorted({end for _, end in change.tables.get("slices", {})}):
+            if end > self.last_end:
+                self.ends.append(end)
+        self.meta["applied"], self.meta["writes"] = str(applied), str(self.writes + 1)

@@ -1,0 +1,1 @@
+"""What an owner publishes of its partition: manifests, heartbeats, receipts."""

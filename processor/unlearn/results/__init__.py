@@ -1,0 +1,1 @@
+"""What stands on the results topic: manifests, and which of them are believed."""

@@ -1,0 +1,40 @@
+"""A manifest's proof: only a holder of the model's secret can write one.
+
+Workers tell by it what an owner has really applied from what somebody says on the results topic. Scorers have
+no secret: they can't check it. It covers what decides at a claim; files have digests.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from hmac import compare_digest
+
+from unlearn.events.partitioner import digest_key
+from unlearn.results.manifest import Manifest
+
+__all__ = ["Prover"]
+
+
+class Prover:
+    """Makes and checks proofs under one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._mac = blake2b(key=digest_key(secret), person=b"manifest", digest_size=16).copy
+
+    def proven(self, manifest: Manifest) -> Manifest:
+        """The same, with its proof."""
+        return manifest.model_copy(update={"proof": self._proof(manifest)})
+
+    def holds(self, manifest: Manifest) -> bool | None:
+        """Whether its proof is right; None if it has none, as those of before."""
+        return compare_digest(manifest.proof, self._proof(manifest)) if manifest.proof else None
+
+    def _proof(self, manifest: Manifest) -> str:
+        mark, token = manifest.fingerprint, manifest.token
+        owner = (manifest.model, manifest.partition, token.counter, token.nonce, manifest.sequence)
+        reach = (manifest.start, manifest.applied)
+        last = () if mark is None else (mark.offset, mark.epoch, mark.digest, mark.timestamp)
+        skipped = [f"{first}-{stop}" for first, stop in manifest.skipped]
+        mac = self._mac()
+        mac.update("/".join(map(str, (*owner, *reach, *last, *skipped))).encode())
+        return mac.hexdigest()

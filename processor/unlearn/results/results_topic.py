@@ -1,0 +1,218 @@
+"""The results topic as it stands: each partition's newest manifest, and the heartbeats that named it.
+
+What is not believed (see `unlearn.results.belief`) is passed over, and named in `refused`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from unlearn.log.protocol import Record, Tail
+from unlearn.results.belief import Refusal, foreign, most_counter
+from unlearn.results.manifest import Heartbeat, Manifest, heartbeat_key, manifest_key, read_heartbeat, read_manifest
+
+__all__ = ["Published", "Results"]
+
+_DIGITS = 9
+"""A partition number has no more; Python refuses to read very long ones."""
+_REFUSED = 100
+"""Refusals that are kept, the newest."""
+_DOUBTED = 8
+"""Manifests of a partition that wait until the log is known to reach them, the newest."""
+_DOUBT_FOR = 1.0
+"""Seconds after which the log is asked again."""
+
+
+@dataclass(slots=True)
+class Published:
+    """One partition: its newest manifest by (counter, sequence), where it stands, and what named it last."""
+
+    manifest: Manifest | None = None
+    offset: int = -1
+    last: Manifest | None = None
+    """What stands last on the topic, a zombie's included: compaction leaves only that. None if it is none."""
+    last_offset: int = -1
+    top: Manifest | None = None
+    """The highest by (counter, sequence), not believed ones included: who can't check them goes by it."""
+    named: Manifest | None = None
+    """The newest manifest that a heartbeat has named."""
+    heartbeat_at: float | None = None
+    """Monotonic seconds of the newest heartbeat; None before the first, and where its date is unknown."""
+    heartbeat: Heartbeat | None = None
+    """The newest one read whose counter was the highest then."""
+    highest_counter: int = -1
+    """The highest counter seen in manifests and heartbeats."""
+    furthest: Manifest | None = None
+    """The one with the highest `applied`, a zombie's included."""
+    proven: bool = False
+    """Whether any manifest had a proof that is right."""
+    doubted: dict[int, Manifest] = field(default_factory=dict)
+    """Results offset -> what has no proof, and has applied more than the log is known to hold."""
+
+    @property
+    def highest_applied(self) -> int:
+        """The highest `applied` of any manifest believed."""
+        return self.furthest.applied if self.furthest else 0
+
+
+@dataclass(slots=True)
+class Results:
+    """Merges what a tail brings. `version` is the results offset of the newest manifest merged.
+
+    `count` is how many partitions the model has. `date` says since when, in monotonic seconds, a record at an
+    offset may have been on the topic; without it a heartbeat is as old as its reading. `holds` says whether a
+    manifest's proof is right (None: it has none), `ends` where the events topic ends now, by partition (None:
+    there is no telling now); without them nothing is refused for its `applied`.
+    """
+
+    model: str
+    partitions: dict[int, Published] = field(default_factory=dict)
+    version: int | None = None
+    clock: Callable[[], float] = time.monotonic
+    date: Callable[[int], float | None] | None = None
+    count: int = 10**_DIGITS
+    holds: Callable[[Manifest], bool | None] | None = None
+    ends: Callable[[], Mapping[int, float] | None] | None = None
+    refused: dict[int, Refusal] = field(default_factory=dict)
+    """By results offset: the newest ones."""
+    refused_count: int = 0
+    _news: list[Refusal] = field(default_factory=list)
+    _ends: Mapping[int, float] = field(default_factory=dict)
+    _asked: bool = False
+    _ask_at: float = float("-inf")
+
+    def of(self, partition: int) -> Published:
+        return self.partitions.setdefault(partition, Published())
+
+    def merge(self, records: Iterable[Record]) -> None:
+        """Take records in offset order. Those under keys of other models are passed over."""
+        self._asked = False
+        for record in records:
+            found = _partition_of(self.model, record.key)
+            if found is None:
+                continue
+            partition, beats = found
+            if partition >= self.count:
+                self._refuse(partition, record.offset, f"the model has {self.count} partitions")
+            elif beats:
+                self._beat(partition, record)
+            else:
+                self._manifest(partition, record)
+        self._weigh_again()
+
+    def follow(self, tail: Tail, timeout: float = 5.0) -> bool:
+        """Read to the topic's end as it is now. False if that took longer than `timeout` seconds."""
+        end, deadline = tail.end(), time.monotonic() + timeout
+        while tail.position < end:
+            self.merge(tail.poll(min(0.5, timeout)))
+            if time.monotonic() > deadline and tail.position < end:
+                return False
+        return True
+
+    def newly_refused(self) -> list[Refusal]:
+        """What was refused since the last call, the newest of it."""
+        news, self._news = self._news, []
+        return news
+
+    def _refuse(self, partition: int, offset: int, reason: str) -> None:
+        self.refused_count += 1
+        self.refused[offset] = Refusal(offset, partition, reason)
+        if len(self.refused) > _REFUSED:
+            del self.refused[next(iter(self.refused))]
+        self._news = [*self._news[1 - _REFUSED :], self.refused[offset]]
+
+    def _manifest(self, partition: int, record: Record) -> None:
+        held, offset = self.of(partition), record.offset
+        manifest = None if record.value is None else read_manifest(record.value)
+        held.last, held.last_offset = None, offset
+        reason = "it is no manifest" if manifest is None else foreign(self.model, partition, offset, manifest)
+        if manifest is None or reason is not None:
+            self._refuse(partition, offset, reason or "")
+            return
+        held.last = manifest
+        held.highest_counter = max(held.highest_counter, manifest.token.counter)
+        if held.top is None or manifest.order > held.top.order:
+            held.top = manifest
+        proof = self.holds(manifest) if self.holds else None
+        held.proven = held.proven or proof is True
+        if proof is False:
+            self._refuse(partition, offset, "its proof is wrong: nobody with the model's secret wrote it")
+        elif proof or self._reaches(manifest):
+            self._admit(held, manifest, offset)
+        else:
+            self._doubt(held, manifest, offset)
+
+    def _admit(self, held: Published, manifest: Manifest, offset: int) -> None:
+        if held.furthest is None or manifest.applied > held.furthest.applied:
+            held.furthest = manifest
+        # The same one sent again counts at its new place: compaction leaves only that.
+        if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
+            held.manifest, held.offset = manifest, offset
+            self.version = max(offset, self.version if self.version is not None else -1)
+
+    def _doubt(self, held: Published, manifest: Manifest, offset: int) -> None:
+        held.doubted[offset] = manifest
+        if len(held.doubted) > _DOUBTED:
+            del held.doubted[next(iter(held.doubted))]
+        self._refuse(manifest.partition, offset, f"the log is not known to reach the {manifest.applied} it has applied")
+
+    def _reaches(self, manifest: Manifest) -> bool:
+        """Whether the events topic holds what a manifest has applied; asked at most once for a batch of records."""
+        if self.ends is None:
+            return True
+        within = manifest.applied <= self._ends.get(manifest.partition, -1)
+        if within or self._asked:
+            return within
+        self._asked, self._ask_at = True, self.clock()
+        ends = self.ends()
+        self._ends = self._ends if ends is None else ends
+        return manifest.applied <= self._ends.get(manifest.partition, -1)
+
+    def _weigh_again(self) -> None:
+        doubting = [held for held in self.partitions.values() if held.doubted]
+        if not doubting or (not self._asked and self.clock() < self._ask_at + _DOUBT_FOR):
+            return
+        for held in doubting:
+            for offset, manifest in list(held.doubted.items()):
+                if self._reaches(manifest):
+                    del held.doubted[offset]
+                    self.refused.pop(offset, None)
+                    self._admit(held, manifest, offset)
+                    self._name(held)
+
+    def _beat(self, partition: int, record: Record) -> None:
+        held, offset = self.of(partition), record.offset
+        beat = None if record.value is None else read_heartbeat(record.value)
+        if beat is None:
+            self._refuse(partition, offset, "it is no heartbeat")
+        elif beat.counter > most_counter(offset):
+            self._refuse(partition, offset, f"no claim gave the counter {beat.counter}")
+        # A late one of an earlier owner must not stand in for its successor's.
+        elif beat.counter >= held.highest_counter:
+            held.highest_counter = beat.counter
+            held.heartbeat = beat
+            held.heartbeat_at = self.date(offset) if self.date else self.clock()
+            self._name(held)
+
+    @staticmethod
+    def _name(held: Published) -> None:
+        beat, newest = held.heartbeat, held.manifest
+        if newest and beat and (beat.counter, beat.nonce, beat.sequence) == (*_token(newest), newest.sequence):
+            held.named = newest
+
+
+def _token(manifest: Manifest) -> tuple[int, str]:
+    return manifest.token.counter, manifest.token.nonce
+
+
+def _partition_of(model: str, key: bytes | None) -> tuple[int, bool] | None:
+    """(partition, whether it is a heartbeat's key); None for keys of others."""
+    parts = (key or b"").decode("utf-8", "replace").split("/")
+    if len(parts) not in (2, 3) or not (parts[1].isdecimal() and len(parts[1]) <= _DIGITS):
+        return None
+    partition = int(parts[1])
+    if key == manifest_key(model, partition):
+        return partition, False
+    return (partition, True) if key == heartbeat_key(model, partition) else None

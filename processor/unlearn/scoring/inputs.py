@@ -1,0 +1,77 @@
+"""Lines to score: plain text, or JSON with a text or features, as in the events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Literal
+
+from pydantic import ValidationError
+
+from unlearn.errors import InputInvalid
+from unlearn.events.event import Id, Insert, features_of
+from unlearn.events.features import rows_of
+from unlearn_models.base.rows import Rows
+
+__all__ = ["Form", "Input", "chunks", "parse_lines", "to_rows"]
+
+Form = Literal["json", "text", "any text"]
+"""What each line is. A text that begins as a JSON object does is any text only: taken for one, its label would be
+scored with it."""
+
+_OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*(?:"|\}\s*$)')
+
+
+class Input(Insert):
+    """An insert whose ids don't matter; so a file of inserts can be scored as it is."""
+
+    event_id: Id = "-"
+    record_id: Id = "-"
+
+
+def parse_lines(lines: Iterable[bytes], *, form: Form, n_features: int, longest: int) -> Iterator[Input]:
+    """Each line is an input, an empty one an empty text; in JSON blank lines are passed over.
+
+    Raises InputInvalid, naming the line, which it doesn't quote.
+    """
+    for number, line in enumerate(lines, 1):
+        if len(line) > longest:
+            raise InputInvalid(f"line {number}: more than {longest} bytes")
+        if form == "text" and _OBJECT.match(line):
+            raise InputInvalid(
+                f"line {number}: a JSON object: give --jsonl to score what is in it, or --text to score the line itself"
+            )
+        if form != "json":
+            yield _text(number, line)
+        elif line.strip():
+            yield _json(number, line, n_features)
+
+
+def to_rows(inputs: list[Input], classes: tuple[str, ...], n_features: int) -> Rows:
+    return rows_of(inputs, classes, n_features)
+
+
+def chunks(inputs: Iterator[Input], size: int) -> Iterator[list[Input]]:
+    while chunk := list(islice(inputs, size)):
+        yield chunk
+
+
+def _text(number: int, line: bytes) -> Input:
+    try:
+        # Not held to an event's length: nothing is kept of it.
+        return Input.model_construct(text=line.decode().rstrip("\r\n"))
+    except UnicodeDecodeError:
+        raise InputInvalid(f"line {number}: not UTF-8") from None
+
+
+def _json(number: int, line: bytes, n_features: int) -> Input:
+    try:
+        found = Input.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = f"{first['loc'][0]}: " if first["loc"] else ""
+        raise InputInvalid(f"line {number}: {where}{first['msg']}") from None
+    if max(features_of(found)[0], default=-1) >= n_features:
+        raise InputInvalid(f"line {number}: features: the model has {n_features}")
+    return found.model_copy(update={"label": None})

@@ -1,0 +1,53 @@
+"""From a manifest to the states it names: each file is checked before any of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from unlearn.errors import ArtefactInvalid
+from unlearn.results.manifest import Manifest, ShardEntry
+from unlearn.scoring.trust import takes_part
+from unlearn.storage.artefacts import Store
+from unlearn.storage.state_files import read_state
+from unlearn_models.base.encoding import decode_state
+from unlearn_models.base.errors import ModelError
+from unlearn_models.base.learner import Learner, State
+
+__all__ = ["Digested", "Loader"]
+
+Digested = tuple[str, State]
+"""A state under its digest; two shards may well hold equal ones."""
+
+
+class Loader:
+    """Fetches states by digest, each once while it is in use. One thread."""
+
+    def __init__(self, learner: Learner, store: Store) -> None:
+        self._learner = learner
+        self._store = store
+        self._known: dict[str, State] = {}
+
+    def states(self, manifest: Manifest) -> tuple[Digested, ...]:
+        """The states of the manifest's shards with rows, in shard order.
+
+        Raises ArtefactInvalid if a file isn't what the manifest says, StoreUnavailable if it can't be read.
+        """
+        entries = sorted((e for e in manifest.shards if takes_part(e)), key=lambda entry: entry.shard)
+        return tuple((entry.digest, self._state(entry)) for entry in entries)
+
+    def keep(self, manifests: Iterable[Manifest]) -> None:
+        """Drop the states that none of these names."""
+        named = {entry.digest for manifest in manifests for entry in manifest.shards}
+        self._known = {digest: state for digest, state in self._known.items() if digest in named}
+
+    def _state(self, entry: ShardEntry) -> State:
+        if entry.digest not in self._known:
+            self._known[entry.digest] = self._fetched(entry)
+        return self._known[entry.digest]
+
+    def _fetched(self, entry: ShardEntry) -> State:
+        data = read_state(self._store, entry.file, entry.digest, entry.size)
+        try:
+            return decode_state(self._learner, data)
+        except ModelError as error:
+            raise ArtefactInvalid(f"{entry.file} can't be used: {error}") from error

@@ -1,0 +1,97 @@
+"""Each partition's newest manifest takes the place of the one served, if nothing speaks against it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from unlearn.errors import ArtefactInvalid, StoreUnavailable
+from unlearn.results.manifest import Manifest
+from unlearn.results.results_topic import Published, Results
+from unlearn.scoring.lease import is_newest_owner, vouched_at
+from unlearn.scoring.loader import Loader
+from unlearn.scoring.serving import Merged
+from unlearn.scoring.trust import Expected, Verify, beyond, objection
+from unlearn.settings import Settings
+from unlearn.storage.artefacts import Store
+from unlearn_models.base.encoding import digest
+from unlearn_models.base.learner import Learner
+
+__all__ = ["Merger", "dated"]
+
+LOG = logging.getLogger(__name__)
+
+
+class Merger:
+    """`problems`: partition -> why its newest manifest isn't merged. `identity` is the model's hash. One thread."""
+
+    def __init__(self, settings: Settings, store: Store, learner: Learner, identity: str, verify: Verify) -> None:
+        self._partitions = range(settings.partitions)
+        self._expected = Expected(
+            identity,
+            learner.id,
+            settings.partitions,
+            settings.shards_per_partition,
+            digest(learner, learner.empty()),
+            verify,
+        )
+        self._loader = Loader(learner, store)
+        self.problems: Mapping[int, str] = {}
+        self.beyond: tuple[int, ...] = ()
+        """The partitions beyond the settings' that have manifests of this model: no answer is all of it."""
+
+    def merge(self, results: Results, before: Mapping[int, Merged]) -> dict[int, Merged]:
+        """What to serve from now on. A partition whose newest manifest is refused stays as it was."""
+        merged, problems = dict(before), self._not_believed(results)
+        for partition in self._partitions:
+            held = results.of(partition)
+            if held.manifest is None:
+                continue
+            try:
+                merged[partition] = self._merged(held, held.manifest, before.get(partition))
+            except (ArtefactInvalid, StoreUnavailable) as error:
+                problems[partition] = f"the manifest at {held.offset} is refused: {error}"
+        newest = [held.manifest for held in results.partitions.values() if held.manifest]
+        self.beyond = beyond(newest, self._expected)
+        self._report(problems | self._too_many(newest))
+        self._loader.keep([*newest, *(one.manifest for one in merged.values())])
+        return merged
+
+    def _merged(self, held: Published, newest: Manifest, before: Merged | None) -> Merged:
+        """Raises ArtefactInvalid, StoreUnavailable: nothing of the newest manifest may be used."""
+        if before and before.manifest == newest:
+            return replace(before, offset=held.offset)
+        reason = objection(newest, self._expected, before.manifest if before else None)
+        if reason is not None:
+            raise ArtefactInvalid(reason)
+        states = self._loader.states(newest)
+        return dated(Merged(newest, held.offset, states, vouched_at=None, newest_owner=False), held)
+
+    def _not_believed(self, results: Results) -> dict[int, str]:
+        """Why there is nothing at all of a partition, though something stands on the topic: the newest of it."""
+        return {
+            refusal.partition: f"what stands at {refusal.offset} is not believed: {refusal.reason}"
+            for refusal in results.refused.values()
+            if refusal.partition in self._partitions and results.of(refusal.partition).manifest is None
+        }
+
+    def _too_many(self, manifests: list[Manifest]) -> dict[int, str]:
+        count = len(self._partitions)
+        return {
+            one.partition: f"it has a manifest, and UNLEARN_PARTITIONS is {count}"
+            for one in manifests
+            if one.partition >= count
+        }
+
+    def _report(self, problems: Mapping[int, str]) -> None:
+        for partition, problem in problems.items():
+            if self.problems.get(partition) != problem:
+                LOG.warning("partition %d: %s", partition, problem)
+        self.problems = problems
+
+
+def dated(one: Merged, held: Published) -> Merged:
+    """With what is known now of its owner."""
+    at = vouched_at(held, one.manifest, one.vouched_at)
+    return replace(one, vouched_at=at, newest_owner=is_newest_owner(held, one.manifest))

@@ -1,0 +1,277 @@
+"""The scorer: follows the results topic, and serves what the partitions' owners stand by.
+
+A partition is served while its newest manifest is merged, no higher counter was seen on it, and a heartbeat
+of its owner is younger than the lease (see `unlearn.scoring.lease`); a one-shot reading asks instead whether the
+manifest covers the events topic. A manifest that can't be merged (`unlearn.scoring.trust` has the rules) leaves what
+was served before, for as long as that is leased. Below the quorum there is no answer. Wall clocks decide nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Self
+
+from unlearn.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, UnlearnError
+from unlearn.identity import identity_hash, identity_of
+from unlearn.learners import learner_of
+from unlearn.log.protocol import Log
+from unlearn.scoring.follower import Follower
+from unlearn.scoring.loader import Digested
+from unlearn.scoring.merger import Merger, dated
+from unlearn.scoring.polling import Polling
+from unlearn.scoring.serving import Answer, Ensembles, Merged, Served, check_answerable, check_quorum, version_of
+from unlearn.scoring.trust import Verify, unsigned
+from unlearn.settings import Settings
+from unlearn.storage.artefacts import Store, open_store
+from unlearn_models.base.learner import Learner
+from unlearn_models.base.rows import Rows
+
+__all__ = ["Answer", "Scorer", "Served"]
+
+_TURN = 0.25
+
+
+class Scorer:
+    """Poll it from one thread (or `start` one); score from any.
+
+    `identity` is the hash that the model's manifests bear; None computes it from the settings. In a forked process
+    a scorer that `connect` made begins anew at its first use there, with connections and a thread of its own; one
+    made on a given log raises ScorerStopped. Raises TopicMissing, LogUnavailable.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        store: Store,
+        learner: Learner,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        identity: str | None = None,
+        verify: Verify = unsigned,
+    ) -> None:
+        self._settings, self._store, self._learner, self._clock = settings, store, learner, clock
+        self._identity = identity or identity_hash(identity_of(settings, learner))
+        self._verify = verify
+        self._partitions = range(settings.partitions)
+        self._open_log: Callable[[], Log] | None = None
+        self._inherited: list[object] = []  # of the parent process: never closed, nor finalized, here
+        self._forks: dict[int, threading.Lock] = {}
+        self._begin(log)
+
+    def _begin(self, log: Log) -> None:
+        """Everything that belongs to one process. Nothing is known of the results yet."""
+        self._log, self._follower = log, Follower(self._settings, log, self._clock)
+        self._merger = Merger(self._settings, self._store, self._learner, self._identity, self._verify)
+        self._ensembles = Ensembles(self._learner)
+        self._merged: Mapping[int, Merged] = {}  # replaced whole, never changed: readers need no lock
+        self._turning = threading.Lock()
+        self._polling = Polling(self._turn)
+        self._pid = os.getpid()
+
+    @classmethod
+    def connect(cls, settings: Settings, *, identity: str | None = None) -> Self:
+        """A scorer on the settings' Kafka and store. Raises TopicMissing, LogUnavailable, SettingsError."""
+        from unlearn.log.kafka import KafkaLog
+
+        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
+        log = KafkaLog(settings.kafka)
+        try:
+            scorer = cls(settings, log, store, learner, identity=identity)
+        except UnlearnError:
+            log.close()
+            raise
+        scorer._open_log = lambda: KafkaLog(settings.kafka)
+        return scorer
+
+    def start(self) -> Self:
+        """Poll in a thread until `close`. An outage is waited out: meanwhile the leases run.
+
+        Whatever else ends the thread ends the answers: from then on they are ScorerStopped, with the reason.
+        """
+        self._check()
+        if not self._polling.started:
+            self._polling.start()
+        return self
+
+    def close(self) -> None:
+        """No answers from now on; what `served` gave stays good. Waits for a poll under way.
+
+        Safe to repeat, and from any thread.
+        """
+        if self._pid != os.getpid():
+            self._inherited.append(self._polling)
+            self._polling = Polling(self._turn)
+        self._polling.stop()
+        if self._pid != os.getpid():
+            return
+        with self._turning:
+            self._follower.close()
+            if self._open_log:
+                self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def poll(self, timeout: float) -> bool:
+        """One turn: read, merge, fetch, swap. Waits up to `timeout` seconds for news.
+
+        False while the topic's end, as it stood at the call, is not reached; nothing is fetched before.
+        Raises LogUnavailable, TopicMissing, ScorerStopped.
+        """
+        self._check()
+        with self._turning:
+            self._check()
+            caught_up = self._follower.read(timeout)
+            results = self._follower.results
+            # At once: a higher counter stops a partition before anything is fetched.
+            self._swap({p: dated(one, results.of(p)) for p, one in self._merged.items()})
+            if caught_up:
+                self._swap(self._merger.merge(results, self._merged))
+            return caught_up
+
+    def wait(self, timeout: float) -> bool:
+        """With a thread running: wait until every partition is served. False after `timeout` seconds.
+
+        Raises ScorerStopped.
+        """
+        deadline = time.monotonic() + timeout
+        self._check()
+        while self.left_out and time.monotonic() < deadline:
+            time.sleep(0.02)
+            self._check()
+        return not self.left_out
+
+    @property
+    def version(self) -> int | None:
+        """Results offset of the newest manifest merged; None before the first."""
+        return version_of(self._merged) if self._pid == os.getpid() else None
+
+    @property
+    def left_out(self) -> tuple[int, ...]:
+        """The partitions that aren't served now: all of them, once nothing is followed any more."""
+        try:
+            self._check()
+        except UnlearnError:
+            return tuple(self._partitions)
+        leased = self._leased(self._merged)
+        return tuple(p for p in self._partitions if p not in leased)
+
+    @property
+    def problems(self) -> Mapping[int, str]:
+        """Partition -> why its newest manifest isn't merged; partitions beyond the settings' are named too."""
+        return self._merger.problems
+
+    def served(self) -> Served:
+        """What may be served now. Raises NotEnough if that is less than the quorum; ScorerStopped."""
+        self._check()
+        merged = self._merged
+        return self._served(merged, self._leased(merged), Merged.why_not_leased)
+
+    def scores(self, inputs: Sequence[str] | Rows) -> Answer:
+        """Of texts, or of rows of features. Raises NotEnough, ScorerStopped, AnswerInvalid, unlearn_models.BadRows."""
+        return self.served().scores(inputs)
+
+    def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
+        """The likeliest label of each input. Raises as `scores` does."""
+        return self.served().predict(inputs)
+
+    def once(self, wait: float) -> Served:
+        """For one-shot commands, without heartbeats: a partition counts if its manifest covers the log.
+
+        Polls up to `wait` seconds for all partitions to do so, then serves those that do. Raises NotEnough,
+        LogUnavailable, TopicMissing, and Refused if the events topic has fewer partitions than the model.
+        """
+        start = self._clock()
+        patience = max(wait, self._settings.kafka.request_timeout)
+        while True:
+            waited = self._clock() - start
+            if self.poll(min(_TURN, max(0.01, wait - waited))):
+                covering = self._covering()
+                if len(covering) == len(self._partitions) or waited >= wait:
+                    return self._served(self._merged, covering, Merged.why_not_covering)
+            elif waited > patience:
+                raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
+
+    def _turn(self) -> None:
+        self.poll(min(_TURN, self._settings.lease / 10))
+
+    def _check(self) -> None:
+        """That the answers follow the model: in this process, by a thread that runs if one was started."""
+        if self._pid != os.getpid():
+            self._begin_anew()
+        self._polling.check()
+
+    def _begin_anew(self) -> None:
+        """In a forked process: the parent's thread isn't here, and its connections are the parent's.
+
+        Locks may be held for ever by threads that aren't here either, so this process has one of its own.
+        """
+        with self._forks.setdefault(os.getpid(), threading.Lock()):
+            if self._pid == os.getpid() or self._polling.stopped:
+                return
+            if self._open_log is None:
+                raise ScorerStopped(
+                    f"the scorer is of process {self._pid}, and this is {os.getpid()}, forked from it: make one here"
+                )
+            started = self._polling.started
+            self._inherited += [self._log, self._follower, self._polling, self._merger, self._ensembles]
+            log = self._open_log()
+            try:
+                self._begin(log)
+            except UnlearnError:
+                log.close()
+                raise
+            if started:
+                self._polling.start()
+
+    def _swap(self, merged: Mapping[int, Merged]) -> None:
+        # Made before it is needed: no caller waits for it.
+        self._ensembles.of(_states(merged, self._leased(merged)))
+        self._merged = merged
+
+    def _leased(self, merged: Mapping[int, Merged]) -> set[int]:
+        now = self._clock()
+        return {p for p, one in merged.items() if one.leased(now, self._settings.lease)}
+
+    def _covering(self) -> set[int]:
+        """The partitions whose merged manifests reach the end of the events topic, read after the merging."""
+        topic = self._settings.events_topic
+        bounds = self._log.bounds(topic)
+        if any(p not in bounds for p in self._partitions):
+            raise Refused(
+                f"{topic} has {len(bounds)} partitions and the model {len(self._partitions)}; "
+                "set UNLEARN_PARTITIONS to what the model was made with"
+            )
+        return {p for p, one in self._merged.items() if one.covers(bounds[p][1])}
+
+    def _served(self, merged: Mapping[int, Merged], live: Collection[int], why_not: Callable[[Merged], str]) -> Served:
+        left_out = tuple(p for p in self._partitions if p not in live)
+        if self._merger.beyond:
+            beyond = ", ".join(map(str, self._merger.beyond))
+            raise NotEnough(
+                f"the model has manifests of partitions {beyond} too, and UNLEARN_PARTITIONS is "
+                f"{len(self._partitions)}: what could be served is a part of it",
+                tuple(self._partitions),
+            )
+        reasons = {p: self._reason(merged, p, why_not) for p in left_out}
+        check_quorum(len(self._partitions), reasons, self._settings.quorum)
+        check_answerable((merged[p] for p in live), left_out)
+        ensemble = self._ensembles.of(_states(merged, live))
+        return Served(self._learner, ensemble, version_of(merged), left_out)
+
+    def _reason(self, merged: Mapping[int, Merged], partition: int, why_not: Callable[[Merged], str]) -> str:
+        """Why a partition is left out."""
+        if partition in self.problems:
+            return self.problems[partition]
+        return why_not(merged[partition]) if partition in merged else "no manifest of it is there"
+
+
+def _states(merged: Mapping[int, Merged], live: Collection[int]) -> list[Digested]:
+    return [state for partition in sorted(live) for state in merged[partition].states]

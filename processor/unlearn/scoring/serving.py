@@ -1,0 +1,164 @@
+"""What is served at a moment: the merged partitions that may be, and answers that say which those were."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn.errors import AnswerInvalid, NotEnough
+from unlearn.results.manifest import Manifest
+from unlearn.scoring.loader import Digested
+from unlearn_models.base.learner import Ensemble, Learner, State
+from unlearn_models.base.rows import Rows
+from unlearn_models.text.hashing import hash_texts
+
+__all__ = ["Answer", "Ensembles", "Merged", "Served", "check_answerable", "check_quorum", "version_of"]
+
+_APART = 1e-6
+"""How far from 1 the probabilities of a row may add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Probabilities (n, classes), by which version, and the partitions that had no part in them."""
+
+    scores: NDArray[np.float64]
+    classes: tuple[str, ...]
+    version: int | None
+    left_out: tuple[int, ...]
+
+    def labels(self) -> list[str]:
+        """The likeliest class of each row; of equal ones the first."""
+        return [self.classes[best] for best in self.scores.argmax(axis=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One version, whatever comes after it. Safe to use from several threads."""
+
+    learner: Learner
+    ensemble: Ensemble
+    version: int | None
+    """Results offset of the newest manifest merged; None before the first."""
+    left_out: tuple[int, ...]
+
+    def scores(self, inputs: Sequence[str] | Rows) -> Answer:
+        """Of texts, or of rows of features. Raises AnswerInvalid, unlearn_models.BadRows."""
+        rows = inputs if isinstance(inputs, Rows) else _rows(inputs, self.learner.n_features)
+        with np.errstate(all="ignore"):  # what comes of it is looked at
+            scores = self.ensemble.scores(rows)
+        _check_probabilities(scores, len(rows), len(self.learner.classes))
+        return Answer(scores, self.learner.classes, self.version, self.left_out)
+
+    def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
+        """The likeliest label of each input. Raises as `scores` does."""
+        return self.scores(inputs).labels()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A partition's manifest with its states loaded, and what is known of its owner."""
+
+    manifest: Manifest
+    offset: int
+    states: tuple[Digested, ...]
+    vouched_at: float | None
+    """Monotonic seconds at which its owner is known to have held its token; None if that isn't known."""
+    newest_owner: bool
+    """Whether no higher counter has been seen."""
+
+    def leased(self, now: float, lease: float) -> bool:
+        return self.newest_owner and self.vouched_at is not None and now < self.vouched_at + lease
+
+    def covers(self, end: int) -> bool:
+        """Whether it holds all of a log that ends at `end`."""
+        return self.newest_owner and self.manifest.applied >= end
+
+    def why_not_leased(self) -> str:
+        return "no heartbeat within the lease" if self.newest_owner else "its owner was replaced"
+
+    def why_not_covering(self) -> str:
+        return "its manifest does not cover the log's end" if self.newest_owner else "its owner was replaced"
+
+
+def version_of(merged: Mapping[int, Merged]) -> int | None:
+    return max((one.offset for one in merged.values()), default=None)
+
+
+def check_quorum(partitions: int, left_out: Mapping[int, str], share: float) -> None:
+    """Raises NotEnough if fewer partitions are served than this share of all, or none at all.
+
+    `left_out` says of each partition that isn't why not.
+    """
+    served = partitions - len(left_out)
+    needed = max(1, math.ceil(share * partitions - 1e-9))
+    if served < needed:
+        raise NotEnough(
+            f"{served} of {partitions} partitions can be served, the quorum is {needed}; "
+            f"left out: {_by_reason(left_out)}",
+            tuple(sorted(left_out)),
+        )
+
+
+def check_answerable(served: Iterable[Merged], left_out: tuple[int, ...]) -> None:
+    """Raises NotEnough where no shard has a state, unless all of the model is known to have no rows.
+
+    Then its uniform answer is one.
+    """
+    served = list(served)
+    if any(one.states for one in served):
+        return
+    if left_out or any(entry.status not in ("empty", "current") for one in served for entry in one.manifest.shards):
+        raise NotEnough("no shard that can be served has a state: all are left out, or not trained yet", left_out)
+
+
+def _by_reason(left_out: Mapping[int, str]) -> str:
+    found: dict[str, list[str]] = {}
+    for partition, reason in sorted(left_out.items()):
+        found.setdefault(reason, []).append(str(partition))
+    return "; ".join(f"{', '.join(partitions)} ({reason})" for reason, partitions in found.items())
+
+
+def _check_probabilities(scores: NDArray[np.float64], rows: int, classes: int) -> None:
+    """Raises AnswerInvalid unless they are (rows, classes) numbers in 0..1, each row's adding up to 1."""
+    if scores.shape != (rows, classes):
+        raise AnswerInvalid(f"the model's answer has the shape {scores.shape}, not {(rows, classes)}", 0)
+    good = ((scores >= 0) & (scores <= 1)).all(axis=1) & (np.abs(scores.sum(axis=1) - 1) <= _APART)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise AnswerInvalid(f"what the model says of input {row + 1} of {rows} is no probability", row)
+
+
+class Ensembles:
+    """The ensembles of the last few sets of states: each is made once. Safe to use from several threads."""
+
+    _KEPT = 2
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, ...], Ensemble] = {}
+
+    def of(self, states: Sequence[Digested]) -> Ensemble:
+        key = tuple(digest for digest, _ in states)
+        with self._lock:
+            found = self._made.get(key)
+        # Made outside of the lock: others go on scoring by what is there.
+        return found if found is not None else self._add(key, [state for _, state in states])
+
+    def _add(self, key: tuple[str, ...], states: list[State]) -> Ensemble:
+        ensemble = self._learner.ensemble(states)
+        with self._lock:
+            self._made[key] = ensemble
+            while len(self._made) > self._KEPT:
+                del self._made[next(iter(self._made))]
+        return ensemble
+
+
+def _rows(texts: Sequence[str], n_features: int) -> Rows:
+    return Rows(np.full(len(texts), -1, np.int32), *hash_texts(texts, n_features))

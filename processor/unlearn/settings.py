@@ -1,0 +1,327 @@
+"""The settings: frozen values, read from `UNLEARN_*` variables and a TOML file.
+
+A variable beats the file, the file beats the default. An unknown name is an error, never silence.
+`Settings(...)` itself reads nothing but its arguments.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from unlearn.durations import parse_duration
+from unlearn.environment.redis_url import RedisAddress, read_redis_url
+from unlearn.environment.user_folders import default_services_dir
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""Seconds; reads ISO 8601 too."""
+
+LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
+"""Those that `models` can make; its names stand here too, because importing it takes a second."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+_DAYS = 86400.0
+_TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+
+DEMO_SECRET = "demo-only-secret-never-for-real-data"  # noqa: S105  it is public on purpose
+
+
+def _json_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('not a JSON list such as ["ham", "spam"]') from None
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('not a JSON object such as {"alpha": 0.5}') from None
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class KafkaSettings(_Frozen):
+    """How to reach Kafka."""
+
+    bootstrap_servers: str = Field(
+        "127.0.0.1:9092",
+        pattern=r"^[^\s,@]+:\d{1,5}(,[^\s,@]+:\d{1,5})*$",
+        description="host:port of the brokers to start from, separated by commas",
+    )
+    group_id: str | None = Field(
+        None, min_length=1, description="consumer group of the workers; unset: unlearn-<model>"
+    )
+    session_timeout: Duration = Field(
+        10.0, gt=0, description="seconds without a sign of life after which the group drops a worker"
+    )
+    request_timeout: Duration = Field(30.0, gt=0, description="seconds to wait for a broker's answer")
+    batch_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="bytes that one batch of records may unpack to, at most; its partition stops at a larger one, "
+        "and `unlearn resolve` steps over it",
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how the connection is secured"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"] | None = Field(
+        None, description="how to log in, for the SASL protocols; unset: no login"
+    )
+    sasl_username: str | None = Field(None, description="user of PLAIN and SCRAM; unset: none")
+    sasl_password: SecretStr | None = Field(None, description="password of PLAIN and SCRAM; unset: none")
+    ssl_cafile: Path | None = Field(None, description="PEM file of the trusted authorities; unset: the system's")
+    ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate; unset: none")
+    ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key; unset: none")
+
+    def client_options(self) -> dict[str, Any]:
+        """The connection's keyword arguments for every kafka-python client."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers.split(","),
+            "request_timeout_ms": round(self.request_timeout * 1000),
+            "security_protocol": self.security_protocol,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password and self.sasl_password.get_secret_value(),
+        }
+        for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            path = getattr(self, name)
+            options[name] = path and str(path)
+        return {name: value for name, value in options.items() if value is not None}
+
+
+class RedisSettings(_Frozen):
+    """How to reach Redis."""
+
+    url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="redis://[user:password@]host:port/database, rediss:// for TLS, unix:///path for a socket",
+    )
+    unchecked: bool = Field(
+        False,
+        description="true: use a Redis that tells neither by INFO nor by CONFIG whether it is a master and never "
+        "evicts; whoever runs it answers for both",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr) -> SecretStr:
+        read_redis_url(url.get_secret_value())
+        return url
+
+    @property
+    def address(self) -> RedisAddress:
+        return read_redis_url(self.url.get_secret_value())
+
+    def shown_url(self) -> str:
+        """Host and port, or the socket: all of it that is ever shown."""
+        return str(self.address)
+
+
+class StoreSettings(_Frozen):
+    """Where slice files, checkpoints and published states are."""
+
+    url: str = Field(
+        pattern=r"^[a-z][a-z0-9+]*://([^@/]+|[^@/]*/.*)$",
+        description="URL of the folder of slice files and states; unset: a folder in services_dir",
+    )
+
+
+class TopicSettings(_Frozen):
+    """Other names for the topics."""
+
+    events: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.events")
+    results: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.results")
+    receipts: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.receipts")
+    dead_letters: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.dead-letters")
+
+
+def _store_beside_services(data: dict[str, Any]) -> StoreSettings:
+    return StoreSettings(url=(data["services_dir"] / "store").absolute().as_uri())
+
+
+class Settings(BaseSettings):
+    """All settings of one model; durations are float seconds. Raises pydantic's ValidationError."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="UNLEARN_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+    model: str = Field(
+        "demo",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="name of the model: a-z, 0-9 and -, in topic names and keys",
+    )
+    learner: LearnerName = Field("naive-bayes", description="what is trained")
+    learner_options: Annotated[dict[str, bool | int | float | str], NoDecode, BeforeValidator(_json_object)] = Field(
+        {}, description="settings of the learner's own, a JSON object"
+    )
+    classes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_list)] = Field(
+        ("ham", "spam"), description="the labels, a JSON list of two or more"
+    )
+    secret: SecretStr = Field(
+        description="key of the digests that stand for ids: 16 bytes or more, the same for all of the "
+        "model's processes; make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+    )
+    features: int = Field(2**18, ge=2, le=2**30, description="number of hashed features")
+    subjects: bool = Field(
+        True, description="whether records belong to subjects; false: a record id alone names a record"
+    )
+    partitions: int = Field(4, ge=1, le=10_000, description="partitions of the events topic when the model is made")
+    shards_per_partition: int = Field(3, ge=1, le=1024, description="models trained apart in each partition")
+    slice_span: int = Field(2000, ge=1, le=10_000_000, description="offsets a slice covers at most")
+    seal_after: Duration = Field(
+        10.0, gt=0, description="seconds a record waits in an idle partition before its slice is ended"
+    )
+    forget_within: Duration = Field(
+        30 * _DAYS, gt=0, description="seconds from a deletion to its deadline, where the event names none"
+    )
+    update_within: Duration = Field(30 * _DAYS, gt=0, description="seconds from an update to its deadline")
+    withdraw: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="whether a shard that holds a deleted record is withdrawn while it retrains; "
+        "auto: where that takes longer than publish_wait",
+    )
+    window: Duration = Field(0.5, description="seconds to gather deletions before retraining; 0: none")
+    publish_wait: Duration = Field(
+        0.3, description="seconds from a deletion that publishing waits for a retrained shard; 0: never"
+    )
+    publish_every: Duration = Field(0.2, description="seconds between a partition's manifests, at least")
+    max_stale: Duration = Field(
+        60.0, gt=0, description="seconds a shard may be dirty before its best valid prefix is published"
+    )
+    stall_after: Duration = Field(
+        600.0, gt=0, description="seconds without a finished slice after which training counts as crashed"
+    )
+    heartbeat_every: Duration = Field(5.0, gt=0, description="seconds between a partition's heartbeats")
+    lease: Duration = Field(20.0, gt=0, description="seconds a scorer serves a partition without a new heartbeat")
+    quorum: float = Field(
+        1.0, ge=0, le=1, description="share of the partitions that a scorer must serve to answer at all; 0: any one"
+    )
+    checkpoints: int = Field(8, ge=1, le=1000, description="checkpoints kept for each shard at most")
+    checkpoint_bytes: int | None = Field(
+        None, ge=1, description="bytes of checkpoints kept for each shard at most, instead of a number; unset: any"
+    )
+    checkpoint_policy: Literal["ages", "equal"] = Field(
+        "ages",
+        description="which checkpoints are kept; ages: where past deletions show that they pay most; "
+        "equal: at equal steps",
+    )
+    trainers: int = Field(1, ge=0, le=1024, description="training processes; 0: train in the worker")
+    batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")
+    drain_within: Duration = Field(30.0, gt=0, description="seconds from SIGTERM to the end at most")
+    tail_every: Duration = Field(
+        60.0, gt=0, description="seconds between copies of the open slice's rows in the store, at most"
+    )
+    erase_after: Duration = Field(
+        3600.0, description="seconds a dead row stays in a slice file once nothing needs it, at most"
+    )
+    garbage_grace: Duration = Field(600.0, description="seconds a file stays after the last use of it")
+    aof_rewrite_every: Duration = Field(
+        3600.0,
+        ge=0,
+        description="seconds between rewrites of Redis' append-only file, at least, "
+        "so that what was erased leaves it too; 0: never",
+    )
+    services_dir: Path = Field(
+        default_factory=default_services_dir,
+        description="folder of the local services' data and logs; unset: ~/.local/state/unlearn, or "
+        "that of XDG_STATE_HOME, or .services where the current folder has one from before",
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    store: StoreSettings = Field(default_factory=_store_beside_services)
+    topics: TopicSettings = TopicSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_differ(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(classes) < 2 or len(set(classes)) != len(classes):
+            raise ValueError("needs two or more different labels")
+        if not all(1 <= len(label) <= 256 for label in classes):
+            raise ValueError("a label has 1 to 256 characters")
+        return classes
+
+    @field_validator("secret")
+    @classmethod
+    def _secret_is_long(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value().encode()) < 16:
+            raise ValueError("is shorter than 16 bytes")
+        return secret
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> Self:
+        if self.lease <= self.heartbeat_every:
+            raise ValueError("lease must be longer than heartbeat_every")
+        return self
+
+    @property
+    def secret_bytes(self) -> bytes:
+        """The key of every digest. Never to be shown."""
+        return self.secret.get_secret_value().encode()
+
+    @property
+    def group_id(self) -> str:
+        return self.kafka.group_id or f"unlearn-{self.model}"
+
+    @property
+    def events_topic(self) -> str:
+        return self.topics.events or f"{self.model}.events"
+
+    @property
+    def results_topic(self) -> str:
+        return self.topics.results or f"{self.model}.results"
+
+    @property
+    def receipts_topic(self) -> str:
+        return self.topics.receipts or f"{self.model}.receipts"
+
+    @property
+    def dead_letters_topic(self) -> str:
+        return self.topics.dead_letters or f"{self.model}.dead-letters"
+
+
+def load_settings(config: Path | None = None, *, demo: bool = False) -> Settings:
+    """The settings in force, from the environment and the TOML file `config`.
+
+    In the demo a missing secret is replaced by a public one. Raises SettingsError.
+    """
+    from unlearn.settings_sources import load
+
+    return load(config, demo=demo).settings

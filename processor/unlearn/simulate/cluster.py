@@ -1,0 +1,260 @@
+"""Any history of a model: workers on one log, one Redis and one store, turned, stopped and killed at will."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import redis
+from pydantic import SecretStr
+
+from unlearn.learners import learner_of
+from unlearn.log.memory import MemoryLog
+from unlearn.partition.claimed import Owned
+from unlearn.settings import Settings
+from unlearn.simulate.determinism import EPOCH
+from unlearn.simulate.fault_injection import Crash, Fuse, MemoryStore
+from unlearn.simulate.history import Action, Shape
+from unlearn.simulate.members import Member, Place
+from unlearn.simulate.script import CLASSES, Script
+from unlearn.simulate.snapshots import Snapshots
+from unlearn.simulate.violations import Wrong
+
+__all__ = ["World"]
+
+_SECRET = "a secret of simulations, 32 bytes"  # noqa: S105  it protects nothing
+_MOST = 50
+
+
+class World:
+    """Every method that `Action` may name is one thing that can happen. Use it within `stillness`.
+
+    The model's keys in Redis are the world's own, and are gone after `close`.
+    """
+
+    def __init__(self, script: Script, shape: Shape, learner_id: str, redis_url: str, name: str = "") -> None:
+        self.script = script
+        self.settings = _settings(script, shape, learner_id, name or f"t{uuid.uuid4().hex[:12]}")
+        self.redis = redis.Redis.from_url(redis_url)
+        self.counts: Counter[str] = Counter()
+        fuse = Fuse()
+        self.log = MemoryLog(clock=lambda: round((EPOCH + self.place.now) * 1000))
+        self.store = MemoryStore(lambda: self.place.now, fuse)
+        self.place = Place(self.settings, self.log, redis_url, self.store, learner_of(self.settings), fuse)
+        self.log.create_topic(self.settings.events_topic, script.topic_partitions)
+        for topic in ("results_topic", "receipts_topic", "dead_letters_topic"):
+            self.log.create_topic(getattr(self.settings, topic), 1)
+        self.zombies: list[Member] = []
+        self.members = [Member(self.place) for _ in range(shape.workers)]
+        self.fed = 0
+        self._acting: Member | None = None
+        self._snapshots = Snapshots(self.redis, self.settings.model)
+
+    def close(self) -> None:
+        for member in (*self.members, *self.zombies):
+            self._bury(member)
+        self._snapshots.wipe()
+        self.redis.close()
+
+    # -- actions
+
+    def act(self, action: Action) -> None:
+        getattr(self, action[0])(*action[1:])
+
+    def feed(self, count: int) -> None:
+        self.script.send(self.log, self.settings.events_topic, self.fed, self.fed + count)
+        self.fed += count
+
+    def again(self, share: float) -> None:
+        """A message that was sent before comes once more."""
+        at = int(share * min(self.fed, len(self.script.messages)))
+        for message in self.script.messages[at : at + 1]:
+            self.log.append(self.settings.events_topic, message.partition, message.key, message.value, ())
+
+    def turn(self, who: int, most: int) -> None:
+        self._guarded(self._member(who), lambda member: member.turn(most))
+
+    def work(self, who: int) -> None:
+        self._guarded(self._member(who), Member.work)
+
+    def wait(self, seconds: float) -> None:
+        self.place.now += seconds
+
+    def fuse(self, calls: int, after: bool, outage: int) -> None:
+        self.place.fuse.arm(calls, after, outage)
+
+    def slow(self, calls: int, after: bool, seconds: float) -> None:
+        """An external call takes its time."""
+        self.place.fuse.arm(calls, after, meanwhile=lambda: self.wait(seconds))
+
+    def stall(self, calls: int, after: bool, turns: int) -> None:
+        """A worker hangs in an external call until the group thinks it dead, and others have gone on."""
+        self.place.fuse.arm(calls, after, meanwhile=lambda: self._hang(turns))
+
+    def crash(self, who: int) -> None:
+        """What its producer had in hand is lost; the group sees it leave."""
+        self._replace(self._member(who), dead=True)
+
+    def zombie(self, who: int) -> None:
+        """The group thinks it dead, but it isn't."""
+        self._replace(self._member(who), dead=False)
+
+    def haunt(self, turns: int) -> None:
+        """A zombie goes on; what it had in hand reaches the log."""
+        if self.zombies:
+            member = self.zombies.pop()
+            self._guarded(member, partial(_go_on, turns))
+            self._bury(member)
+
+    def set_late(self, jobs: bool, sends: bool) -> None:
+        self.place.late_jobs, self.place.late_sends = jobs, sends
+
+    def sweep(self, on: bool) -> None:
+        self.place.sweeping = on
+
+    def rebalance(self) -> None:
+        self.log.rebalance(self.settings.events_topic, self.settings.group_id)
+
+    def collect(self) -> None:
+        """Long enough for garbage to be collected; nobody has anything in hand meanwhile."""
+        for who in range(len(self.members)):
+            for _ in range(2):
+                self.work(who)
+                self.turn(who, _MOST)
+        if not any(member.in_hand for member in self.members):
+            self.place.now += 200.0
+
+    def snapshot(self) -> None:
+        self._snapshots.take()
+
+    def roll_back(self, age: int) -> None:
+        """Redis is as it was some snapshots ago; before the first it held nothing, and workers may rebuild it."""
+        self._snapshots.restore(age)
+        self.place.rebuild = True
+        self.counts["roll backs"] += 1
+
+    # -- the end
+
+    def drain(self) -> None:
+        """No more faults: all that was sent is applied and published. Raises Wrong if that never comes."""
+        self.place.fuse.disarm()
+        self.place.late_jobs, self.place.late_sends, self.place.sweeping = False, False, True
+        self.feed(len(self.script.messages))
+        while self.zombies:
+            self.haunt(2)
+        # An idle owner looks at Redis with its heartbeats: only then it sees a rollback.
+        self.place.now += self.settings.heartbeat_every
+        for _ in range(300):
+            for member in list(self.members):
+                member.work()
+                member.turn(_MOST)
+                self._restart_if_told(member)
+            if self.settled():
+                return
+            self.place.now += 0.6
+        raise Wrong(f"not settled: {self.unsettled()}")
+
+    def _restart_if_told(self, member: Member) -> None:
+        """As an operator does where Redis lost everything: the reason names the way out."""
+        if self.place.rebuild and any("--rebuild" in why for why in member.worker.stopped.values()):
+            self._replace(member, dead=True)
+            self.counts["rebuilds"] += 1
+
+    def settled(self) -> bool:
+        return not self.unsettled()
+
+    def unsettled(self) -> list[str]:
+        """What is still open, by partition."""
+        found: list[str] = []
+        for partition, (_, end) in self.log.bounds(self.settings.events_topic).items():
+            owners = [m.worker.owned[partition] for m in self.members if partition in m.worker.owned]
+            if len(owners) != 1:
+                found.append(f"{partition}: {len(owners)} owners, {[m.worker.stopped for m in self.members]}")
+            else:
+                found += (f"{partition}: {name} {value}" for name, value in self._open(owners[0], end) if value)
+        return found
+
+    def _open(self, owned: Owned, end: int) -> Iterator[tuple[str, object]]:
+        view = owned.view
+        yield "applied", view.applied != end
+        yield "outbox", view.outbox
+        yield "pending", view.pending
+        yield "cleanups", view.cleanups
+        yield "registered", view.registered != view.last_end
+        yield "live open rows", any(held.live for held in view.open.values())
+        yield "busy", owned.running or owned.sealing or owned.publishing or owned.sending or owned.receipts
+        if owned.partition < self.settings.partitions:
+            shards = owned.manifest.shards if owned.manifest else ()
+            yield "manifest", owned.manifest is None or owned.manifest.applied != view.applied
+            yield "through", any(entry.through != view.last_end for entry in shards)
+
+    # -- members
+
+    def _member(self, who: int) -> Member:
+        return self.members[who % len(self.members)]
+
+    def _guarded(self, member: Member, act: Callable[[Member], object]) -> None:
+        self._acting = member
+        try:
+            act(member)
+        except Crash:
+            self.counts["crashes"] += 1
+            self._replace(member, dead=True)
+
+    def _hang(self, turns: int) -> None:
+        hung = self._acting
+        if hung is None or hung not in self.members:
+            return
+        self.counts["stalls"] += 1
+        self._replace(hung, dead=False)
+        for _ in range(turns):
+            self.wait(1.1)
+            for member in list(self.members):
+                self._guarded(member, partial(_go_on, 1))
+        self._acting = hung
+
+    def _replace(self, member: Member, *, dead: bool) -> None:
+        if member in self.members:
+            if dead:
+                self._bury(member)
+            else:
+                member.leave(self.log.leave)
+                self.zombies.append(member)
+            self.members[self.members.index(member)] = Member(self.place)
+
+    def _bury(self, member: Member) -> None:
+        member.leave(self.log.leave)
+        self.counts.update(member.bury())
+
+
+def _go_on(turns: int, member: Member) -> None:
+    for _ in range(turns):
+        member.work()
+        member.turn(_MOST)
+
+
+def _settings(script: Script, shape: Shape, learner_id: str, model: str) -> Settings:
+    values: dict[str, Any] = {
+        "model": model,
+        "secret": SecretStr(_SECRET),
+        "learner": learner_id,
+        "classes": CLASSES,
+        "features": 64,
+        "subjects": script.subjects,
+        "partitions": script.partitions,
+        "shards_per_partition": shape.shards,
+        "slice_span": shape.slice_span,
+        "seal_after": 2.0,
+        "withdraw": shape.withdraw,
+        "window": shape.window,
+        "publish_every": shape.publish_every,
+        "checkpoints": shape.checkpoints,
+        "erase_after": shape.erase_after,
+        "tail_every": shape.tail_every,
+        "garbage_grace": 100.0,
+        "trainers": 0,
+    }
+    return Settings(**values)

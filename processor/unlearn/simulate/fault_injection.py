@@ -1,0 +1,279 @@
+"""A worker's collaborators with faults between: each call may crash it, or lose its effect or its answer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+import redis
+
+from unlearn.errors import ArtefactInvalid, LogRefused, LogUnavailable, StoreUnavailable
+from unlearn.log.memory import MemoryLog, MemoryReader, MemoryTail
+from unlearn.log.protocol import Header, Polled, Record, TopicSpec
+from unlearn.partition.jobs import Job, Trained
+from unlearn.simulate.violations import Wrong
+from unlearn.training.trainer import run
+from unlearn_models import Learner
+
+__all__ = ["Crash", "FaultyRedis", "Fuse", "Later", "MemoryStore", "Producer", "SlowTrainers", "Wire"]
+
+T = TypeVar("T")
+
+
+class Crash(BaseException):  # no handler of errors may catch it
+    """The process dies here."""
+
+
+@dataclass
+class Fuse:
+    """Blows at the next call but `calls`, before or after its effect.
+
+    With something to do `meanwhile` the call only takes its time. Else, with an outage of 0, it is a crash, and
+    with one so many calls in a row fail with the service's own error.
+    """
+
+    calls: int = -1
+    after: bool = False
+    outage: int = 0
+    meanwhile: Callable[[], None] | None = None
+
+    def arm(self, calls: int, after: bool, outage: int = 0, meanwhile: Callable[[], None] | None = None) -> None:
+        self.calls, self.after, self.outage, self.meanwhile = calls, after, outage, meanwhile
+
+    def disarm(self) -> None:
+        self.calls = -1
+
+    def call(self, act: Callable[[], T], error: Exception) -> T:
+        if self.calls != 0:
+            self.calls -= self.calls > 0
+            return act()
+        return self._wait(act, self.meanwhile) if self.meanwhile else self._fail(act, error)
+
+    def _wait(self, act: Callable[[], T], meanwhile: Callable[[], None]) -> T:
+        self.disarm()
+        if self.after:
+            result = act()
+            meanwhile()
+            return result
+        meanwhile()
+        return act()
+
+    def _fail(self, act: Callable[[], object], error: Exception) -> NoReturn:
+        crash = self.outage == 0
+        self.outage -= not crash
+        self.calls = 0 if self.outage else -1
+        if self.after:
+            act()
+        raise Crash if crash else error
+
+
+class Later(Executor):
+    """Runs at once, or keeps for `work`."""
+
+    def __init__(self) -> None:
+        self.late = False
+        self._kept: deque[Callable[[], None]] = deque()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+
+        def act() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001  whatever it raises is its result, as in a pool
+                future.set_exception(error)
+
+        self._kept.append(act)
+        if not self.late:
+            self.work()
+        return future
+
+    def work(self) -> None:
+        while self._kept:
+            self._kept.popleft()()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+class SlowTrainers:
+    """Two trainers. Counts jobs that begin anew from a state of rows that were learned before."""
+
+    def __init__(self, learner: Learner, store: MemoryStore, later: Later) -> None:
+        self._learner, self._store, self._later = learner, store, later
+        self._reached: dict[tuple[int, int], int] = {}
+        self.restarts = 0
+
+    def submit(self, job: Job) -> Future[Trained]:
+        shard = job.partition, job.shard
+        if job.base and job.learn and job.learn[0].end <= self._reached.get(shard, 0):
+            self.restarts += 1
+        self._reached[shard] = max(self._reached.get(shard, 0), *(part.end for part in job.learn), 0)
+        return self._later.submit(run, job, self._learner, self._store)
+
+    @property
+    def free(self) -> int:
+        return 2 - len(self._later)
+
+    @property
+    def idle(self) -> bool:
+        return not self._later
+
+    def restart(self) -> None:
+        """Nothing runs that could be ended."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class MemoryStore:
+    """Files in a dict, with the time of their writing by the simulation's clock."""
+
+    def __init__(self, clock: Callable[[], float], fuse: Fuse) -> None:
+        self.files: dict[str, tuple[bytes, float]] = {}
+        self._clock, self._fuse = clock, fuse
+        self._marker: bytes | None = None
+
+    def marker(self) -> bytes | None:
+        return self._marker
+
+    def mark(self, data: bytes) -> bytes:
+        self._marker = self._marker or data
+        return self._marker
+
+    def put(self, name: str, data: bytes) -> None:
+        if self.files.get(name, (data,))[0] != data:
+            raise Wrong(f"{name} is written twice")
+        self._fuse.call(lambda: self._put(name, data), StoreUnavailable("injected"))
+
+    def get(self, name: str, size: int | None = None) -> bytes:
+        if name not in self.files:
+            raise StoreUnavailable(f"{name} is not there")
+        data = self.files[name][0]
+        if size not in (None, len(data)):
+            raise ArtefactInvalid(f"{name} has {len(data)} bytes, not {size}")
+        return data
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        for name, (_, at) in list(self.files.items()):
+            if name.startswith(prefix):
+                yield name, self._clock() - at
+
+    def delete(self, name: str) -> None:
+        self._fuse.call(lambda: self.files.pop(name, None), StoreUnavailable("injected"))
+
+    def _put(self, name: str, data: bytes) -> None:
+        self.files[name] = data, self._clock()
+
+
+class FaultyRedis(redis.Redis):
+    """Made by `from_url`; set `fuse` before use."""
+
+    fuse = Fuse()
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        plainly = super().execute_command
+        return self.fuse.call(lambda: plainly(*args, **options), _LOST)  # type: ignore[no-untyped-call]
+
+
+_LOST = redis.ConnectionError("injected")
+
+
+class PolledReader(MemoryReader):
+    """Takes as many records a poll as its wire says."""
+
+    wire: Wire
+
+    def poll(self, timeout: float, max_records: int) -> Polled:
+        return super().poll(0.0, self.wire.most)
+
+
+@dataclass
+class Producer:
+    """Sends at once, or keeps what is sent: written when `land` is called, even after its worker's end."""
+
+    log: MemoryLog
+    fuse: Fuse
+    late: bool = False
+    refused: set[tuple[str, int]] = field(default_factory=set)
+    """(topic, partition) that the cluster says no to."""
+    kept: deque[tuple[Future[int], tuple[Any, ...]]] = field(default_factory=deque)
+
+    def send(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()
+    ) -> Future[int]:
+        answer: Future[int] = Future()
+        self.kept.append((answer, (topic, partition, key, value, tuple(headers))))
+        if not self.late:
+            self.land()
+        return answer
+
+    def land(self) -> None:
+        while self.kept:
+            answer, message = self.kept.popleft()
+            if message[:2] in self.refused:
+                answer.set_exception(LogRefused("injected"))
+                continue
+            try:
+                offset = self.fuse.call(lambda m=message: self.log.append(*m), LogUnavailable("injected"))  # type: ignore[misc]
+            except LogUnavailable as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(offset)
+
+    def flush(self, timeout: float) -> None:
+        self.land()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Wire:
+    """One worker's way to the log."""
+
+    def __init__(self, log: MemoryLog, fuse: Fuse) -> None:
+        self._log = log
+        self.sends = Producer(log, fuse)
+        self.most = 50
+        self.member: PolledReader | None = None
+
+    def cluster_id(self) -> str:
+        return self._log.cluster_id()
+
+    def brokers(self) -> int:
+        return self._log.brokers()
+
+    def topic_id(self, topic: str) -> str:
+        return self._log.topic_id(topic)
+
+    def partitions(self, topic: str) -> int:
+        return self._log.partitions(topic)
+
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        return self._log.bounds(topic)
+
+    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
+        return self._log.read(topic, partition, start, stop)
+
+    def reader(self, topic: str, group: str) -> PolledReader:
+        self.member = PolledReader(self._log, topic, group)
+        self.member.wire = self
+        return self.member
+
+    def tail(self, topic: str) -> MemoryTail:
+        return self._log.tail(topic)
+
+    def producer(self) -> Producer:
+        return self.sends
+
+    def topic(self, name: str) -> TopicSpec | None:
+        return self._log.topic(name)
+
+    def create(self, spec: TopicSpec) -> bool:
+        return self._log.create(spec)
+
+    def close(self) -> None:
+        """Nothing to give back."""

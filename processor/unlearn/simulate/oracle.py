@@ -1,0 +1,344 @@
+"""What must hold of a world at its end: everything it ever said and everything it keeps is the reference's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from unlearn.events.event import ORIGIN, Delete, Insert, Unreadable
+from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, tag_of
+from unlearn.events.refused_fields import told_of
+from unlearn.learners import parser_of
+from unlearn.log.protocol import Record
+from unlearn.partition.slices import NEVER, deaths, decode_slice
+from unlearn.partition.tables import View
+from unlearn.results.manifest import Manifest, Receipt, read_manifest
+from unlearn.results.results_topic import Results
+from unlearn.simulate.cluster import World
+from unlearn.simulate.determinism import EPOCH
+from unlearn.simulate.violations import Wrong, equal
+from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
+from unlearn.state.keys import Keys
+from unlearn.state.lookups import parse_pairs
+from unlearn.state.scripts import PartitionState
+from unlearn.verification.from_log import judge, replay_log, subject_of
+from unlearn.verification.reference import Replay
+
+__all__ = ["Verdict", "sent_on"]
+
+Pairs = dict[tuple[bytes, bytes], tuple[int, int]]
+"""(record field, subject tag) -> (slot, revision)."""
+
+
+@dataclass
+class Verdict:
+    """The world beside what the reference makes of its log."""
+
+    world: World
+
+    def __post_init__(self) -> None:
+        world, settings = self.world, self.world.settings
+        self.topic = settings.events_topic
+        self.ends = {p: end for p, (_, end) in world.log.bounds(self.topic).items()}
+        self.subject = subject_of(settings)
+        self.found: dict[int, Replay] = {
+            p: replay_log(world.log, self.subject, p, self.ends[p]) for p in range(settings.partitions)
+        }
+        self.digests = Digests(settings.secret_bytes)
+        self.parser = parser_of(world.place.learner)
+        self.views = {p: self._view(p) for p in range(settings.partitions)}
+
+    def check(self) -> None:
+        self.check_manifests()
+        self.check_memberships()
+        self.check_rows()
+        self.check_input()
+        self.check_receipts()
+        equal("states that were not what Redis says", self.world.counts["lineage_mismatches"], 0)
+
+    # -- what was published
+
+    def records(self, topic: str, partition: int = 0) -> Iterator[Record]:
+        return self.world.log.read(topic, partition, 0, 1 << 60)
+
+    def check_manifests(self) -> None:
+        """Each that ever stood on the topic equals the fold; the newest hold all there is."""
+        results = Results(self.world.settings.model)
+        for record in self.records(self.world.settings.results_topic):
+            results.merge([record])
+            manifest = read_manifest(record.value or b"")
+            if manifest is not None:
+                self._judge(manifest, "different")
+        for partition in self.found:
+            newest = results.of(partition).manifest
+            if newest is None:
+                raise Wrong(f"partition {partition} has no manifest")
+            equal(f"applied of {partition}'s manifest", newest.applied, self.ends[partition])
+            self._judge(newest, "pending")
+            for entry in filter(lambda entry: entry.file, newest.shards):
+                digest = hashlib.sha256(self.world.store.get(entry.file)).hexdigest()
+                equal(f"digest of {entry.file}", digest, entry.digest)
+
+    def states(self) -> dict[tuple[int, int], tuple[str, str, int]]:
+        """(partition, shard) -> (digest, lineage, rows) last published."""
+        results = Results(self.world.settings.model)
+        results.merge(self.records(self.world.settings.results_topic))
+        newest = {p: results.of(p).manifest for p in self.found}
+        return {
+            (p, entry.shard): (entry.digest, entry.lineage, entry.rows)
+            for p, manifest in newest.items()
+            if manifest is not None
+            for entry in manifest.shards
+        }
+
+    def _judge(self, manifest: Manifest, bad: str) -> None:
+        verdicts = judge(self.subject, self.found[manifest.partition], manifest, self.ends[manifest.partition])
+        wrong = [v for v in verdicts if v.verdict in ("different", "incomparable", bad)]
+        if wrong:
+            raise Wrong(f"{wrong} in {manifest}")
+
+    # -- what Redis and the store keep
+
+    def _view(self, partition: int) -> View:
+        state = PartitionState(self.world.redis, Keys(self.world.settings.model, partition))
+        return View(state.load())
+
+    def _entries(self, partition: int) -> dict[bytes, Entry]:
+        client: Any = self.world.redis
+        keys = Keys(self.world.settings.model, partition)
+        entries = {(b, f): decode_entry(v) for b, f, v in self._records(partition)}
+        for (bucket, field), entry in entries.items():
+            apart = parse_pairs(client.hgetall(keys.pairs(bucket, field)))
+            if apart and not entry.apart:
+                raise Wrong(f"pairs stand apart of {entry}")
+            entry.pairs.update(apart)
+        return {field: entry for (_, field), entry in entries.items()}
+
+    def _hashes(self, partition: int, pattern: str) -> Iterator[tuple[bytes, bytes]]:
+        """Every field of the partition's hashes with such names."""
+        for _, held in self._keys(partition, pattern):
+            yield from held.items()
+
+    def _records(self, partition: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """(bucket, field, entry) of each record."""
+        for key, held in self._keys(partition, "r:*"):
+            for field, data in held.items():
+                yield int(key.rpartition(b":")[2]), field, data
+
+    def _keys(self, partition: int, pattern: str) -> Iterator[tuple[bytes, Mapping[bytes, bytes]]]:
+        client: Any = self.world.redis
+        prefix = Keys(self.world.settings.model, partition).prefix
+        for key in client.scan_iter(match=prefix + pattern, count=1000):
+            yield key, client.hgetall(key)
+
+    def field(self, record: str) -> bytes:
+        return bucket_and_field(self.digests.record(record))[1]
+
+    def tag(self, subject: str | None) -> bytes:
+        return b"" if subject is None else tag_of(self.digests.subject(subject))
+
+    def check_memberships(self) -> None:
+        for partition, found in self.found.items():
+            entries = self._entries(partition)
+            rows = {
+                (field, tag): (pair.slot, pair.revision)
+                for field, entry in entries.items()
+                for tag, pair in entry.pairs.items()
+                if pair.slot != NO_ROW
+            }
+            equal(f"rows of {partition}", rows, self._live(found))
+            tombs = {(f, t): p.tomb for f, e in entries.items() for t, p in e.pairs.items() if p.tomb != NO_TOMB}
+            must = {(self.field(r), self.tag(s)): _tomb(v) for (s, r), v in found.tombs.items()}
+            equal(f"tombstones of {partition}", tombs, must)
+            everywhere = {f: e.tomb for f, e in entries.items() if e.tomb != NO_TOMB}
+            alone = {self.field(r): _tomb(v) for r, v in found.everywhere.items()}
+            equal(f"tombstones under any subject of {partition}", everywhere, alone)
+            self._check_subjects(partition, found)
+            equal(f"live rows counted in {partition}", self.views[partition].number("live"), len(rows))
+
+    def _live(self, found: Replay) -> Pairs:
+        return {
+            (self.field(r), self.tag(s)): (row.slot, row.insert.revision)
+            for s, rows in found.live.items()
+            for r, row in rows.items()
+        }
+
+    def _check_subjects(self, partition: int, found: Replay) -> None:
+        held = {f: decode_subject(v) for f, v in self._hashes(partition, "s:*")}
+        names = {bucket_and_field(self.digests.subject(s))[1]: s for s in {*found.gone, *found.live} if s}
+        dead = {names[f]: s.offset for f, s in held.items() if s and s.dead}
+        equal(f"deleted subjects of {partition}", dead, found.gone)
+        for field, subject in held.items():
+            slots = [row.slot for row in found.live.get(names[field], {}).values()]
+            if subject is None or not (subject.dead or all(subject.offset <= slot for slot in slots)):
+                raise Wrong(f"{subject} of {partition} has the rows {slots}")
+
+    def check_rows(self) -> None:
+        """Files less holes are the live rows; each hole's death is the reference's; sums and counts agree."""
+        for partition, found in self.found.items():
+            view = self.views[partition]
+            kept: set[int] = set()
+            for (shard, end), held in view.slices.items():
+                holes = {int(s): int(d) for s, d in self._hashes(partition, f"holes:{shard}:{view.start_of(end - 1)}")}
+                equal(f"holes of {partition}", holes, {slot: found.rows[slot].death for slot in holes})
+                if held.file is None:
+                    raise Wrong(f"slice {end} of {partition}/{shard} has no file")
+                members = decode_slice(self.world.store.get(held.file)) if held.file else None
+                rows = [] if members is None else members.slots.tolist()
+                died = [] if members is None else deaths(members, holes, {})[0].tolist()
+                live = [slot for slot, death in zip(rows, died, strict=True) if death == NEVER]
+                equal(f"live rows of slice {end} of {partition}/{shard}", held.live, len(live))
+                kept.update(live)
+            equal(f"rows kept of {partition}", kept, {row.slot for row in found.rows.values() if row.death is None})
+
+    # -- what went in, and what came out
+
+    def check_input(self) -> None:
+        """Who lives follows from the messages alone, whatever way and in whatever order they came."""
+        inserts, deletes = [], []
+        for message in self.world.script.messages:
+            event = self.parser.parse(message.value, at=EPOCH * 1000)
+            if not self.world.settings.subjects and isinstance(event, Insert | Delete) and event.subject_id:
+                continue
+            inserts += [event] if isinstance(event, Insert) else []
+            deletes += [event] if isinstance(event, Delete) else []
+        top: dict[tuple[str | None, str], int] = {}
+        for insert in inserts:
+            name = insert.subject_id, insert.record_id
+            top[name] = max(top.get(name, -1), insert.revision)
+        must = {name: r for name, r in top.items() if r > max((_reach(d, name) for d in deletes), default=-1)}
+        lives = {
+            (s, r): row.insert.revision
+            for f in self.found.values()
+            for s, rows in f.live.items()
+            for r, row in rows.items()
+        }
+        equal("who lives", lives, must)
+
+    def check_receipts(self) -> None:
+        """Each deletion is accepted and hidden, or refused, and what is hidden is in no version from then on."""
+        said: Counter[tuple[str, int, int]] = Counter()
+        hidden: list[Receipt] = []
+        for record in self.records(self.world.settings.receipts_topic):
+            receipt = Receipt.model_validate_json(record.value or b"")
+            said[receipt.state, receipt.partition, receipt.offset] += 1
+            hidden += [receipt] if receipt.state == "hidden" else []
+        owed = {(s, p, o) for p, o in self._owed() for s in ("accepted", "hidden")}
+        equal("receipts", set(said), owed | {("refused", p, o) for p, o in self._refused()})
+        for receipt in hidden:
+            self._check_hidden(receipt)
+
+    def _owed(self) -> Iterator[tuple[int, int]]:
+        """Where deletions were sent that are applied, or copied, where they were read."""
+        settings = self.world.settings
+        for partition in self.ends:
+            for record in self.records(self.topic, partition):
+                event = self.parser.read(record)
+                if not isinstance(event, Delete):
+                    continue
+                sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
+                homeless = settings.subjects and event.subject_id is None and settings.partitions > 1
+                if (homeless and sent_on is None) or (not homeless and self.subject.model.counts_in(partition, event)):
+                    yield (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
+
+    def _refused(self) -> Iterator[tuple[int, int]]:
+        """Where possible deletions stand that can't be applied, and tell whom to answer."""
+        for partition in self.ends:
+            for record in self.records(self.topic, partition):
+                event = self.parser.read(record)
+                subjects = self.world.settings.subjects
+                alien = isinstance(event, Delete) and event.subject_id is not None and not subjects
+                if alien or (isinstance(event, Unreadable) and told_of(record.value).event_id is not None):
+                    yield partition, record.offset
+
+    def _check_hidden(self, receipt: Receipt) -> None:
+        event = self._event(receipt.partition, receipt.offset)
+        equal("event of a receipt", event.event_id, receipt.event_id)
+        places = {p: c for p, c in self._copies(receipt).items() if p in self.found}
+        if receipt.version is None:
+            raise Wrong(f"{receipt} names no version")
+        gone = {p: self._killed(p, event, first) for p, (first, _) in places.items()}
+        for newest in self._newest_from(receipt.version):
+            for partition, slots in gone.items():
+                if partition not in newest or self._holds_any(newest[partition], slots):
+                    raise Wrong(f"{receipt}, but {newest.get(partition)}")
+
+    def _newest_from(self, version: int) -> Iterator[Mapping[int, Manifest]]:
+        """What stood as each partition's newest at the version, and after each manifest behind it."""
+        for offset, newest in reversed(self._stood):
+            yield newest
+            if offset <= version:
+                return
+
+    @cached_property
+    def _stood(self) -> list[tuple[int, Mapping[int, Manifest]]]:
+        results = Results(self.world.settings.model)
+        stood: list[tuple[int, Mapping[int, Manifest]]] = []
+        for record in self.records(self.world.settings.results_topic):
+            results.merge([record])
+            newest = {p: held.manifest for p, held in results.partitions.items() if held.manifest}
+            if not stood or newest != stood[-1][1]:
+                stood.append((record.offset, newest))
+        return stood
+
+    def _holds_any(self, manifest: Manifest, slots: set[int]) -> bool:
+        found = self.found[manifest.partition]
+        return any(slots & found.holds(entry.shard, entry.through, manifest.applied) for entry in manifest.shards)
+
+    def _killed(self, partition: int, event: Delete, before: int) -> set[int]:
+        return {
+            row.slot
+            for row in self.found[partition].rows.values()
+            if row.slot < before and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
+        }
+
+    def _event(self, partition: int, offset: int) -> Delete:
+        (record,) = self.world.log.read(self.topic, partition, offset, offset + 1)
+        event = self.parser.read(record)
+        if not isinstance(event, Delete):
+            raise Wrong(f"a receipt names {partition}/{offset}: {event}")
+        return event
+
+    def _copies(self, receipt: Receipt) -> dict[int, tuple[int, int]]:
+        """Partition -> (first, last) offset at which the deletion counts there."""
+        settings = self.world.settings
+        places = {receipt.partition: [receipt.offset]}
+        for partition in self.found:
+            for record in self.records(self.topic, partition):
+                origin = read_origin(settings.secret_bytes, settings.model, record.headers)
+                if origin and (origin.partition, origin.offset) == (receipt.partition, receipt.offset):
+                    places.setdefault(partition, []).append(record.offset)
+        return {p: (min(offsets), max(offsets)) for p, offsets in places.items()}
+
+
+def sent_on(world: World) -> Counter[str]:
+    """How many records of the log bear a header of ours."""
+    counts: Counter[str] = Counter()
+    for partition in world.log.bounds(world.settings.events_topic):
+        for record in world.log.read(world.settings.events_topic, partition, 0, 1 << 60):
+            if any(name == ORIGIN for name, _ in record.headers):
+                event = json.loads(record.value or b"{}")
+                counts[
+                    "sent copies" if event.get("subject_id") is None and event["type"] == "delete" else "sent home"
+                ] += 1
+    return counts
+
+
+def _tomb(revision: float) -> int:
+    return FOREVER if revision == math.inf else int(revision)
+
+
+def _reach(event: Delete, name: tuple[str | None, str]) -> float:
+    """The highest revision of the pair that the delete kills; -1 if none."""
+    subject, record = name
+    if event.record_id is None:
+        return math.inf if event.subject_id == subject else -1
+    if event.record_id != record or event.subject_id not in (None, subject):
+        return -1
+    return math.inf if event.revision is None else event.revision

@@ -1,0 +1,153 @@
+"""What a simulated topic holds, in the order it was sent, drawn by a seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from unlearn.events.event import Delete, Event, Insert, Seal, encode
+from unlearn.log.memory import MemoryLog
+from unlearn.log.protocol import Entry
+from unlearn.verification.reference import murmur2
+
+__all__ = ["CLASSES", "GARBAGE", "WORDS", "Message", "Script", "busy_script", "script_of", "unruly_script"]
+
+CLASSES: Final = ("ham", "spam")
+WORDS: Final = ("free", "money", "hello", "tea", "caf\u00e9", "lunch", "win", "now")
+GARBAGE: Final = (
+    b"",
+    b"\xff\xfe",
+    b"{",
+    b"[]",
+    b"null",
+    b'{"type":"insert"}',
+    b'{"type":"delete"}',
+    b'{"type":"DELETE","event_id":"e","record_id":"r0","requested_at":"2023-01-01"}',
+    b'{"type":"delete","event_id":"e","subject_id":"s0","revision":0,"requested_at":"2023-01-01"}',
+    b'{"type":"delete","event_id":"e","subject_id":"s0","requested_at":"2024-01-01"}',
+    b'{"type":"delete","event_id":"e","record_id":"r0","userId":"s0","requested_at":"2023-01-01"}',
+    b'{"type":"insert","event_id":"e","record_id":"r0","userId":"s0","text":"free"}',
+    b'{"before":{"record_id":"r0"},"after":null,"op":"d"}',
+    b'{"type":"insert","event_id":"e","record_id":"r0","label":"eggs","text":"free"}',
+    b'{"type":"insert","event_id":"e","record_id":"r0","text":"free","text":"tea"}',
+    b'{"type":"insert","event_id":"e","record_id":"r0","revision":-1,"text":"free"}',
+)
+_GAPS = (0, 0, 0, 0, 0, 1, 3)
+
+
+@dataclass(frozen=True)
+class Message:
+    """To be sent to `partition`, after `gap` offsets without records."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    gap: int = 0
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a topic with `topic_partitions` >= `partitions` (the model's) holds, in the order it was sent."""
+
+    partitions: int
+    topic_partitions: int
+    subjects: bool
+    messages: tuple[Message, ...]
+
+    def entries(self, partition: int) -> list[Entry]:
+        """The partition's messages with their offsets."""
+        found: list[Entry] = []
+        offset = 0
+        for message in self.messages:
+            if message.partition == partition:
+                offset += message.gap
+                found.append(Entry(partition, offset, 0, message.key, message.value))
+                offset += 1
+        return found
+
+    def end(self, partition: int) -> int:
+        entries = self.entries(partition)
+        return entries[-1].offset + 1 if entries else 0
+
+    def send(self, log: MemoryLog, topic: str, start: int = 0, stop: int | None = None) -> None:
+        """Messages [start, stop) of the script into a topic of the in-process log."""
+        for message in self.messages[start:stop]:
+            if message.gap:
+                log.gap(topic, message.partition, message.gap)
+            log.append(topic, message.partition, message.key, message.value, ())
+
+
+def script_of(seed: int) -> Script:
+    """Half of them busy, half unruly."""
+    return busy_script(seed) if random.Random(f"kind {seed}").random() < 0.5 else unruly_script(seed)
+
+
+def busy_script(seed: int) -> Script:
+    """Many records of few subjects, most of which live for some time; everything at home."""
+    chance = random.Random(seed)
+    partitions = chance.randint(1, 2)
+    events = [_event(chance, at) for at in range(chance.randint(20, 100))]
+    gaps = [chance.choice(_GAPS) for _ in events]
+    messages = tuple(_at_home(event, partitions, gap) for event, gap in zip(events, gaps, strict=True))
+    return Script(partitions, partitions, True, messages)
+
+
+def unruly_script(seed: int) -> Script:
+    """Events off their home, on partitions that the model lacks, repeated, of another kind; nulls and garbage."""
+    chance = random.Random(f"unruly {seed}")
+    partitions = chance.randint(1, 3)
+    count = partitions + chance.randint(0, 1)
+    subjects = chance.random() < 0.8
+    messages: list[Message] = []
+    for at in range(chance.randint(20, 100)):
+        messages.append(_unruly(chance, messages, at, partitions, count, subjects))
+    return Script(partitions, count, subjects, tuple(messages))
+
+
+def _unruly(
+    chance: random.Random, before: list[Message], at: int, partitions: int, count: int, subjects: bool
+) -> Message:
+    kind, gap, anywhere = chance.randrange(20), chance.choice(_GAPS), chance.randrange(count)
+    if kind == 0:
+        return Message(anywhere, b"k", chance.choice((None, *GARBAGE)), gap)
+    if kind < 4 and before:
+        again = chance.choice(before)
+        return Message(anywhere if kind == 1 else again.partition, again.key, again.value, gap)
+    event = _event(chance, at, subjects or chance.random() < 0.1)
+    if isinstance(event, Seal) or kind == 4:
+        return Message(anywhere, _key(event), encode(event), gap)
+    return _at_home(event, partitions, gap)
+
+
+def _event(chance: random.Random, at: int, subjects: bool = True) -> Event:
+    kind, record = chance.random(), f"r{chance.randrange(25)}"
+    subject = chance.choice(("s0", "s1", "s2", "s3", None)) if subjects else None
+    if kind < 0.04:
+        return Seal()
+    if kind < 0.24:
+        alone = subject is not None and kind < 0.09
+        revision = chance.choice((None, 0))
+        name, revision = (None, None) if alone else (record, revision)
+        return Delete(
+            event_id=f"d{at}", record_id=name, subject_id=subject, revision=revision, requested_at="2023-01-01"
+        )
+    return Insert(
+        event_id=f"e{at}",
+        record_id=record,
+        subject_id=subject,
+        revision=chance.choice((0, 0, 0, 1, 2)),
+        label=chance.choice((*CLASSES, *CLASSES, None)),
+        text=f"{chance.choice(WORDS)} {at}",
+    )
+
+
+def _at_home(event: Event, partitions: int, gap: int) -> Message:
+    key = _key(event)
+    place = gap % partitions if key is None else (murmur2(key) & 0x7FFFFFFF) % partitions
+    return Message(place, key, encode(event), gap)
+
+
+def _key(event: Event) -> bytes | None:
+    name = None if isinstance(event, Seal) else event.subject_id or event.record_id
+    return name.encode() if name else None

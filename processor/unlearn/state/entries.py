@@ -1,0 +1,182 @@
+"""What Redis remembers of a record id: tombstones and the rows that live under it.
+
+One entry per record id and partition, a few bytes long; several subjects may use one id, so an entry
+holds a pair per subject. The layout, little by little:
+
+    entry    flags, [tomb of every subject], pair*
+    pair     flags, [subject tag, 6 bytes], [slot, content tag of 4 bytes, [revision]], [tomb]
+
+Integers are unsigned LEB128; a tomb is 0 for ever, else its revision + 1. An entry without anything to
+say is empty bytes, and is removed. Where many subjects use one id, the pairs stand apart, each in a field of
+its own that its tag names, without the tag; the entry's flags say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from unlearn.errors import ArtefactInvalid
+
+__all__ = [
+    "ALONE",
+    "FOREVER",
+    "NO_ROW",
+    "NO_TOMB",
+    "Entry",
+    "Pair",
+    "Subject",
+    "decode_entry",
+    "decode_pair",
+    "decode_subject",
+    "encode_entry",
+    "encode_pair",
+    "encode_subject",
+]
+
+FOREVER = 1 << 62
+"""The tomb of a delete without revision: above every revision."""
+NO_TOMB = -1
+NO_ROW = -1
+ALONE = b""
+"""The tag of a record without a subject."""
+
+_ANY_TOMB, _APART = 1, 2
+_HAS_TAG, _HAS_ROW, _HAS_REVISION, _HAS_TOMB = 1, 2, 4, 8
+_TAG, _CONTENT = 6, 4
+_BYTES = [bytes([byte]) for byte in range(256)]
+_HEADS = _BYTES[_ANY_TOMB], _BYTES[_ANY_TOMB | _APART]
+
+
+class Pair(NamedTuple):
+    """One (subject, record id): its live row, if any, and its tomb.
+
+    A subject's pair with neither was buried with its subject, or came after its deletion.
+    """
+
+    slot: int = NO_ROW
+    revision: int = 0
+    content: bytes = b""
+    tomb: int = NO_TOMB
+
+
+class Entry(NamedTuple):
+    """A record id: the tomb that holds under every subject, and a pair for each subject's tag."""
+
+    tomb: int
+    pairs: dict[bytes, Pair]
+    apart: bool = False
+    """The pairs stand apart; `pairs` are those that were asked for."""
+
+
+class Subject(NamedTuple):
+    """A subject: dead since an offset, or alive with its first row at a slot."""
+
+    dead: bool
+    offset: int
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Bytes of an entry, without pairs that stand apart; empty if it says nothing."""
+    if entry.tomb != NO_TOMB:
+        head = _HEADS[entry.apart] + _number(_tomb_code(entry.tomb))
+    else:
+        head = _BYTES[_APART * entry.apart]
+    if entry.apart:
+        return head
+    out = head + b"".join([_encode_pair(tag, pair) for tag, pair in entry.pairs.items()])
+    return b"" if out == b"\0" else out
+
+
+def decode_entry(data: bytes | None) -> Entry:
+    """The entry of these bytes, without pairs that stand apart; none at all is an entry that says nothing.
+
+    Raises:
+        ArtefactInvalid: the bytes are not an entry.
+    """
+    if not data:
+        return Entry(NO_TOMB, {})
+    try:
+        tomb, at = _get_tomb(data, 1) if data[0] & _ANY_TOMB else (NO_TOMB, 1)
+        return Entry(tomb, dict(_pairs(data, at)), bool(data[0] & _APART))
+    except IndexError:
+        raise ArtefactInvalid("a membership entry in Redis is cut short") from None
+
+
+def encode_pair(tag: bytes, pair: Pair) -> bytes:
+    """Bytes of a pair that stands apart, under its tag; empty if it says nothing."""
+    data = _encode_pair(tag, pair)
+    return data[:1] + data[1 + len(tag) :]
+
+
+def decode_pair(tag: bytes, data: bytes) -> Pair:
+    """The pair of these bytes. Raises ArtefactInvalid."""
+    try:
+        return dict(_pairs(data[:1] + tag + data[1:], 0))[tag]
+    except (IndexError, KeyError):
+        raise ArtefactInvalid("a membership entry in Redis is cut short") from None
+
+
+def encode_subject(subject: Subject) -> bytes:
+    return (b"T" if subject.dead else b"L") + _number(subject.offset)
+
+
+def decode_subject(data: bytes | None) -> Subject | None:
+    if not data:
+        return None
+    return Subject(data[:1] == b"T", _get(data, 1)[0])
+
+
+def _encode_pair(tag: bytes, pair: Pair) -> bytes:
+    slot, revision, content, tomb = pair
+    flags, row, end = _HAS_TAG if tag else 0, b"", b""
+    if slot != NO_ROW:
+        flags, row = flags | _HAS_ROW, _number(slot) + content
+        if revision:
+            flags, row = flags | _HAS_REVISION, row + _number(revision)
+    if tomb != NO_TOMB:
+        flags, end = flags | _HAS_TOMB, _number(_tomb_code(tomb))
+    return _BYTES[flags] + tag + row + end if flags else b""
+
+
+def _pairs(data: bytes, at: int) -> Iterable[tuple[bytes, Pair]]:
+    while at < len(data):
+        flags, at = data[at], at + 1
+        tag, at = (data[at : at + _TAG], at + _TAG) if flags & _HAS_TAG else (ALONE, at)
+        slot, revision, content, tomb = NO_ROW, 0, b"", NO_TOMB
+        if flags & _HAS_ROW:
+            slot, at = _get(data, at)
+            content, at = data[at : at + _CONTENT], at + _CONTENT
+            if flags & _HAS_REVISION:
+                revision, at = _get(data, at)
+        if flags & _HAS_TOMB:
+            tomb, at = _get_tomb(data, at)
+        yield tag, Pair(slot, revision, content, tomb)
+
+
+def _tomb_code(tomb: int) -> int:
+    return 0 if tomb == FOREVER else tomb + 1
+
+
+def _get_tomb(data: bytes, at: int) -> tuple[int, int]:
+    code, at = _get(data, at)
+    return (code - 1 if code else FOREVER), at
+
+
+def _number(number: int) -> bytes:
+    out = b""
+    while number > 0x7F:
+        out += _BYTES[number & 0x7F | 0x80]
+        number >>= 7
+    return out + _BYTES[number]
+
+
+def _get(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, at
+        shift += 7

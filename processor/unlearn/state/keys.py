@@ -1,0 +1,64 @@
+"""Every key name in Redis.
+
+All keys of a partition share one hash tag, so that each script stays within one slot of a cluster:
+
+    {model:partition}:meta         hash: identity, token, applied, writes, counts, what was published
+    {model:partition}:redo         the writes of a script that has begun; replayed by the next if it didn't end
+    {model:partition}:stopped      why its owner stopped; for those who look
+    {model:partition}:unreadable   the offset at which it stands since nothing can be read there, if that is why
+    {model:partition}:trouble      what its owner waits for, such as room in the store; expires by itself
+    {model:partition}:store        the id of the model's store; partition 0 keeps it for all
+    {model:partition}:asked        hash: what operators ask of the owner; see `unlearn.worker.requests`
+    {model:partition}:register     the newest manifest's bytes, as they go to the results topic
+    {model:partition}:slices       hash `shard:end`: lineage sum, live rows, last death, file
+    {model:partition}:hits         hash shard: 1 + the newest kill of a row whose slice has ended
+    {model:partition}:open         hash shard: the open slice's lineage sum, live and accepted rows
+    {model:partition}:states       hash `shard:through`: checkpoints and published states
+    {model:partition}:cleanups     hash digest: subjects whose rows are still being walked
+    {model:partition}:outbox       hash offset: what must still be sent for the event there
+    {model:partition}:pending      hash offset: deletions that are not hidden yet
+    {model:partition}:unresolved   hash offset: possible deletions that could not be read
+    {model:partition}:open_ranges  hash offset: as many of those as lie together, by their first
+    {model:partition}:crashes      hash shard: how often its training failed
+    {model:partition}:r:BUCKET     hash: record digest -> membership entry (small hashes stay compact)
+    {model:partition}:p:BUCKET:FIELD   hash: subject tag -> pair, for a record id of many subjects
+    {model:partition}:s:BUCKET     hash: subject digest -> tombstone or first slot
+    {model:partition}:holes:SHARD:START   hash: slot -> death, for the slice that starts there
+"""
+
+from __future__ import annotations
+
+__all__ = ["BUCKETS", "VIEW_HASHES", "Keys"]
+
+BUCKETS = 1 << 14
+"""Hashes that share out the records: about 61 fields each at a million, below the compact limit of 128."""
+
+VIEW_HASHES = (
+    *("meta", "slices", "hits", "open", "states", "cleanups"),
+    *("outbox", "pending", "unresolved", "open_ranges", "crashes"),
+)
+"""The hashes whose whole content the owner mirrors in memory."""
+
+
+class Keys:
+    """Key names of one partition of one model."""
+
+    def __init__(self, model: str, partition: int) -> None:
+        self.prefix = f"{{{model}:{partition}}}:"
+        self.meta = self.prefix + "meta"
+
+    def of(self, name: str) -> str:
+        return self.prefix + name
+
+    def record(self, bucket: int) -> str:
+        return f"{self.prefix}r:{bucket}"
+
+    def pairs(self, bucket: int, field: bytes) -> str:
+        """`field` is the record's in its bucket."""
+        return f"{self.prefix}p:{bucket}:{field.hex()}"
+
+    def subject(self, bucket: int) -> str:
+        return f"{self.prefix}s:{bucket}"
+
+    def holes(self, shard: int, start: int) -> str:
+        return f"{self.prefix}holes:{shard}:{start}"

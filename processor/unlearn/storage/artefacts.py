@@ -1,0 +1,229 @@
+"""Artefacts behind one URL: slice files and states, each name written once and never shared.
+
+Names are `partition/shard/kind/token-sequence.end.applied-digest`: what a file holds can be told without
+reading it. A file is there whole or not at all: written under
+a temporary name, synced, renamed, its folder synced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
+
+from unlearn.environment.private_files import FOLDER_MODE, tighten
+from unlearn.environment.regular_file import NotThatFile, create_file, read_file
+from unlearn.errors import ArtefactInvalid, ArtefactMissing, SettingsError, StoreUnavailable
+
+__all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "is_whole", "newest_files", "open_store", "read_name"]
+
+_TEMPORARY = ".part"
+_MARKER = "marker.json"
+_NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-9a-f]{16}")
+
+
+class Store(Protocol):
+    """Raises StoreUnavailable from every call that the medium refuses.
+
+    `get` raises ArtefactMissing, one kind of it, only where the store is there and the name isn't; and
+    ArtefactInvalid, before anything is read, for what is no file of `size` bytes (any number where it is None)."""
+
+    def __hash__(self) -> int: ...
+
+    def marker(self) -> bytes | None:
+        """What `mark` wrote; None where there is none, because there is no store either."""
+        ...
+
+    def mark(self, data: bytes) -> bytes:
+        """Make the store, and mark it unless it is marked. Returns the mark that stands; no other name leads to it."""
+        ...
+
+    def put(self, name: str, data: bytes) -> None: ...
+
+    def get(self, name: str, size: int | None = None) -> bytes: ...
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """(name, age in seconds) of everything below a folder, but for the marker."""
+        ...
+
+    def delete(self, name: str) -> None: ...
+
+
+class Artefact(NamedTuple):
+    """What a name says: rows with slot < `end` that were not dead before `applied`."""
+
+    partition: int
+    shard: int
+    kind: Literal["slice", "state", "tail"]
+    end: int
+    applied: int
+
+
+def artefact_name(artefact: Artefact, writer: str, data: bytes) -> str:
+    """`writer` is unique to who writes: token and sequence."""
+    partition, shard, kind, end, applied = artefact
+    return f"{partition}/{shard}/{kind}/{writer}.{end}.{applied}-{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def is_whole(name: str, data: bytes) -> bool:
+    """Whether a file's content is what `artefact_name` named; other names say nothing of it."""
+    return read_name(name) is None or name.endswith("-" + hashlib.sha256(data).hexdigest()[:16])
+
+
+def read_name(name: str) -> Artefact | None:
+    """What a name says; None for one that `artefact_name` doesn't make."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    partition, shard, kind, end, applied = found.groups()
+    return Artefact(int(partition), int(shard), kind, int(end), int(applied))  # type: ignore[arg-type]
+
+
+def newest_files(names: Iterable[str]) -> dict[tuple[int, int], tuple[Artefact, str]]:
+    """(shard, end) -> the slice file made at the highest `applied`; the first of equals."""
+    newest: dict[tuple[int, int], tuple[Artefact, str]] = {}
+    for name in names:
+        artefact = read_name(name)
+        if artefact is not None and artefact.kind == "slice":
+            held = newest.get((artefact.shard, artefact.end))
+            if held is None or artefact.applied > held[0].applied:
+                newest[artefact.shard, artefact.end] = artefact, name
+    return newest
+
+
+def open_store(url: str, model: str) -> Store:
+    """One model's part of the store: models may share a URL, and collect no file of each other's.
+
+    Raises SettingsError for a URL that no store answers to."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("file", ""):
+        raise SettingsError(f"UNLEARN_STORE__URL: {parts.scheme}:// is not known; use file:///a/folder")
+    if parts.netloc not in ("", "localhost") or not parts.path:
+        raise SettingsError("UNLEARN_STORE__URL: names no folder of this machine; use file:///a/folder")
+    return FolderStore(Path(unquote(parts.path)) / model)
+
+
+class FolderStore:
+    """A store in a local (or mounted) folder. A name that leads out of it is not there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._tightened = False
+
+    def marker(self) -> bytes | None:
+        try:
+            return read_file(self._root, (_MARKER,))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except NotThatFile as error:
+            raise StoreUnavailable(f"the store's marker {error}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't read its marker: {error.strerror}") from error
+
+    def mark(self, data: bytes) -> bytes:
+        path = self._root / _MARKER
+        # Of several that mark it at once one succeeds, and its marker is whole.
+        temporary = path.with_name(f"{_MARKER}.{secrets.token_hex(8)}{_TEMPORARY}")
+        try:
+            _make_folder(self._root)
+            self._tighten()
+            try:
+                _write_synced(temporary, data)
+                with contextlib.suppress(FileExistsError):
+                    path.hardlink_to(temporary)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(self._root)
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't be marked: {error.strerror}") from error
+        return self.marker() or b""
+
+    def put(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        temporary = path.with_name(path.name + _TEMPORARY)
+        try:
+            _make_folder(path.parent)
+            self._tighten()
+            try:
+                _write_synced(temporary, data)
+                temporary.rename(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't write: {error.strerror}") from error
+
+    def get(self, name: str, size: int | None = None) -> bytes:
+        path = self._path(name)
+        try:
+            return read_file(self._root, path.relative_to(self._root).parts, size)
+        except NotThatFile as error:
+            raise ArtefactInvalid(f"{name} {error}") from error
+        except OSError as error:
+            # A folder that isn't mounted lacks all files: that says nothing of this one.
+            gone = isinstance(error, FileNotFoundError) and self._root.is_dir()
+            kind = ArtefactMissing if gone else StoreUnavailable
+            raise kind(f"the store can't read {name}: {error.strerror}") from error
+        except MemoryError as error:
+            raise StoreUnavailable(f"the store can't read {name}: there is not enough memory for it") from error
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        for path in sorted((self._root / prefix).rglob("*")):
+            try:
+                if path.is_file() and path.name != _MARKER:
+                    yield str(path.relative_to(self._root)), time.time() - path.stat().st_mtime
+            except FileNotFoundError:
+                continue
+
+    def delete(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            path.unlink()
+            _sync_folder(path.parent)  # what was erased must not come back after a crash
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreUnavailable(f"the store can't delete {name}: {error.strerror}") from error
+
+    def _tighten(self) -> None:
+        """A store made before may be open to others: looked at once, at the first file that is written."""
+        if not self._tightened:
+            self._tightened = True
+            tighten(self._root)
+
+    def _path(self, name: str) -> Path:
+        parts = name.split("/")
+        if "\0" in name or any(part in ("", ".", "..") for part in parts):
+            raise StoreUnavailable(f"the store has no name {name!r}")
+        return self._root.joinpath(*parts)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with create_file(path) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    """With its parents, each of them there after a crash too."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

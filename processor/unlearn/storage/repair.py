@@ -1,0 +1,161 @@
+"""After a claim: pointers that lead nowhere, because Redis was rolled back across a rewriting.
+
+The newest file of a slice is never garbage, so it is taken instead, once the log is applied as far as the
+file was. Rows of deleted subjects that it lacks, and that the membership still names, are buried: their
+clean-up could not find them any more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from unlearn.events.partitioner import tag_of
+from unlearn.partition.claimed import Filed, Owned
+from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.tables import Change, Cleanup, View
+from unlearn.settings import Settings
+from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
+from unlearn.state.keys import BUCKETS
+from unlearn.state.lookups import read_pairs, write_entry, write_holes
+from unlearn.storage.artefacts import Artefact, Store, newest_files
+from unlearn.storage.slice_files import read_slice
+from unlearn.storage.slice_writer import register_file
+
+__all__ = ["Repairer", "stray"]
+
+_log = logging.getLogger(__name__)
+_MOST_BUCKETS = 256
+_ENTRIES_AT_ONCE = 4000
+"""About so many a script looks at."""
+
+Slots = Mapping[tuple[int, int], frozenset[int]]
+"""(shard, slice end) -> the slots in the slice's file."""
+
+
+class Found(NamedTuple):
+    """What there is of a slice whose pointer leads nowhere: the newest file made, or no name."""
+
+    shard: int
+    end: int
+    name: str
+    applied: int
+    slots: frozenset[int]
+
+
+def stray(entry: Entry, view: View, files: Slots, covers: Mapping[bytes, Cleanup]) -> Iterator[tuple[bytes, Kill]]:
+    """(tag, its row's death) of covered subjects' rows that should be in one of the files and aren't."""
+    for tag, pair in entry.pairs.items():
+        cover = covers.get(tag)
+        if cover is None or pair.slot == NO_ROW:
+            continue
+        end = view.end_of(pair.slot)
+        if end is not None and pair.slot not in files.get((cover.shard, end), (pair.slot,)):
+            yield tag, Kill(pair.slot, cover.death, cover.shard)
+
+
+class Repairer:
+    """Looks once after each claim, when Redis has caught up."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+
+    def turn(self, owned: Owned) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid."""
+        if owned.files_seen or owned.catching_up:
+            return
+        names = {name for name, _ in self._store.names(f"{owned.partition}/")}
+        newest = newest_files(names)
+        lost = [key for key, held in owned.view.slices.items() if held.file and held.file not in names]
+        found = [self._found(shard, end, newest.get((shard, end))) for shard, end in lost]
+        self._bury_strays(owned, {(f.shard, f.end): f.slots for f in found if f.applied <= owned.view.applied})
+        for each in found:
+            self._take(owned, each)
+        self._drop_states(owned, names)
+        owned.files_seen = True
+
+    def _found(self, shard: int, end: int, newest: tuple[Artefact, str] | None) -> Found:
+        if newest is None:
+            # A file that is rewritten without any row is not written at all.
+            return Found(shard, end, "", 0, frozenset())
+        artefact, name = newest
+        return Found(shard, end, name, artefact.applied, frozenset(read_slice(self._store, name).slots.tolist()))
+
+    @staticmethod
+    def _drop_states(owned: Owned, names: set[str]) -> None:
+        """States of before the rollback that were collected since: they are learned anew."""
+        change = Change()
+        for key, state in owned.view.states.items():
+            if state.file not in names:
+                change.drop("states", key)
+        if change.tables:
+            owned.commit(change)
+            owned.counters["states_lost"] += len(change.tables["states"])
+
+    def _take(self, owned: Owned, found: Found) -> None:
+        shard, end, name, applied, slots = found
+        if applied > owned.view.applied or (not name and owned.view.slices[shard, end].live):
+            owned.counters["slices_lost"] += 1
+            _log.error("partition %d: the file of shard %d up to %d is gone", owned.partition, shard, end)
+            return
+        change = Change()
+        register_file(owned, change, end, Filed(shard, name, slots))
+        owned.commit(change)
+        owned.counters["slices_repaired"] += 1
+
+    def _bury_strays(self, owned: Owned, files: Slots) -> None:
+        """The membership is walked once, whatever number of files was found."""
+        shards = {shard for shard, _ in files}
+        covers = {tag_of(bytes.fromhex(d)): c for d, c in owned.view.cleanups.items() if c.shard in shards}
+        if not covers:
+            return
+        step = _buckets_at_once(owned.view)
+        for first in range(0, BUCKETS, step):
+            buckets = range(first, min(first + step, BUCKETS))
+            self._bury(owned, self._entries(owned, buckets, covers), files, covers)
+
+    def _bury(
+        self,
+        owned: Owned,
+        entries: Mapping[tuple[int, bytes], Entry],
+        files: Slots,
+        covers: Mapping[bytes, Cleanup],
+    ) -> None:
+        view = owned.view
+        change, ledger = Change(), Ledger(view, view.applied, self._settings.slice_span)
+        for (bucket, field), entry in entries.items():
+            pairs = dict(entry.pairs)
+            for tag, kill in stray(entry, view, files, covers):
+                ledger.bury(kill)
+                pairs[tag] = Pair(tomb=pairs[tag].tomb)
+            if pairs != entry.pairs:
+                change.ops += write_entry(owned.state.keys, bucket, field, entry._replace(pairs=pairs), entry)
+        if ledger.kills:
+            ledger.settle(change, view.applied, drop_states=False)
+            holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
+            change.ops += write_holes(owned.state.keys, holes)
+            change.put("meta", "live", view.number("live") - len(ledger.kills))
+            change.put("meta", "holes", view.number("holes") + len(ledger.kills))
+            owned.commit(change)
+
+    def _entries(
+        self, owned: Owned, buckets: Sequence[int], covers: Mapping[bytes, Cleanup]
+    ) -> dict[tuple[int, bytes], Entry]:
+        """By bucket and field; of pairs that stand apart those of covered subjects."""
+        keys = owned.state.keys
+        replies = owned.read([("HGETALL", keys.record(bucket)) for bucket in buckets])
+        entries = {
+            (bucket, field): decode_entry(data)
+            for bucket, reply in zip(buckets, replies, strict=True)
+            for field, data in zip(reply[::2], reply[1::2], strict=True)
+        }
+        read_pairs(owned.read, keys, {at: (entry, covers.keys()) for at, entry in entries.items() if entry.apart})
+        return entries
+
+
+def _buckets_at_once(view: View) -> int:
+    """Records share out evenly over the buckets."""
+    each = 1 + (view.number("live") + view.number("tombstones") + view.number("holes")) // BUCKETS
+    return max(1, min(_MOST_BUCKETS, _ENTRIES_AT_ONCE // each))

@@ -1,0 +1,117 @@
+"""Erasing: slice files are written again without their dead rows, one at a time, in the background.
+
+A row may go once nothing needs it any more: no job that runs, no state that must still forget it, and no
+manifest from before its death. One script then swaps the pointer and drops the holes that the new file makes
+needless; the old file is garbage.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+
+import numpy as np
+
+from unlearn.partition.claimed import Filed, Owned, Sealing
+from unlearn.partition.tables import Change, Slice, View
+from unlearn.settings import Settings
+from unlearn.state.lookups import hole_reads, parse_holes
+from unlearn.storage.artefacts import Artefact, Store
+from unlearn.storage.slice_files import read_slice
+from unlearn.storage.slice_writer import register_file, write_slice
+
+__all__ = ["Rewriter", "rewritable", "safe_before", "worth_it"]
+
+_LOOK_EVERY = 1.0
+_MANY = 0.1
+"""The share of dead rows at which a file is written again at once."""
+
+
+def safe_before(view: View, shard: int, published: int, forgets: bool) -> int:
+    """Deaths before this offset concern neither the newest manifest nor a state that must still forget."""
+    bases = [state.applied for _, state in view.shard_states(shard)] if forgets else []
+    return min([published, *bases])
+
+
+def rewritable(view: View, shard: int, end: int, safe: int) -> bool:
+    """Whether every dead row of a slice's file may go.
+
+    An open clean-up's rows have no holes yet, so a file made now would keep them under too high an `applied`.
+    """
+    held = view.slices[shard, end]
+    walked = all(cleanup.shard != shard for cleanup in view.cleanups.values())
+    return bool(held.file) and held.first_death >= 0 and held.last_death < safe and walked
+
+
+def worth_it(held: Slice, age: float, erase_after: float) -> bool:
+    """Whether a file is due: a tenth of its rows is dead, or some have been for `erase_after` seconds."""
+    return age >= erase_after or held.rows - held.live >= _MANY * held.rows
+
+
+class Rewriter:
+    """Rewrites the slice files of owned partitions on the I/O thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        io: Executor,
+        forgets: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._io = io
+        self._forgets = forgets
+        self._clock = clock
+        self._look_at: dict[int, float] = {}
+
+    def turn(self, owned: Owned) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid."""
+        if owned.rewriting is not None and owned.rewriting.future.done():
+            rewriting, owned.rewriting = owned.rewriting, None
+            self._register(owned, rewriting.end, rewriting.future.result()[0])
+        now = self._clock()
+        if owned.rewriting is None and not owned.catching_up and now >= self._look_at.get(owned.partition, 0.0):
+            due = next(self._due(owned, now), None)
+            if due is None:
+                self._look_at[owned.partition] = now + _LOOK_EVERY
+            else:
+                self._begin(owned, *due)
+
+    def _due(self, owned: Owned, now: float) -> Iterator[tuple[int, int]]:
+        if owned.manifest is None or owned.publishing is not None:
+            return
+        shards = range(self._settings.shards_per_partition)
+        safe = {s: safe_before(owned.view, s, owned.manifest.applied, self._forgets) for s in shards}
+        for (shard, end), held in owned.view.slices.items():
+            if shard not in owned.running and rewritable(owned.view, shard, end, safe[shard]):
+                age = now - owned.dead_since.setdefault((shard, end), now)
+                if worth_it(held, age, self._settings.erase_after):
+                    yield shard, end
+
+    def _begin(self, owned: Owned, shard: int, end: int) -> None:
+        view = owned.view
+        holes = parse_holes(owned.read(hole_reads(owned.state.keys, shard, [view.start_of(end - 1)]))[0])
+        held = view.slices[shard, end]
+        # What the file lacks died before this offset, and the newest manifest is not behind it.
+        artefact = Artefact(owned.partition, shard, "slice", end, held.last_death + 1)
+        writer = owned.writer()
+        future = self._io.submit(self._write, artefact, held.file or "", holes, writer)
+        owned.rewriting = Sealing(end, future, writer)
+
+    def _write(self, artefact: Artefact, old: str, holes: Mapping[int, int], writer: str) -> list[Filed]:
+        members = read_slice(self._store, old)
+        alive = ~np.isin(members.slots, np.fromiter(holes, np.int64, len(holes)))
+        return [write_slice(self._store, artefact, writer, members.take(alive))]
+
+    def _register(self, owned: Owned, end: int, filed: Filed) -> None:
+        if filed.shard in owned.running:
+            # A job that began meanwhile reads the old file, and may ask for holes that would go.
+            return
+        change = Change()
+        register_file(owned, change, end, filed)
+        owned.commit(change)
+        owned.dead_since.pop((filed.shard, end), None)
+        owned.counters["rewritten"] += 1

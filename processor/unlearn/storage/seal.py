@@ -1,0 +1,117 @@
+"""Step 8 of the loop: ended slices become files, idle open rows get a seal event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from unlearn.log.protocol import Log, Producer
+from unlearn.partition.claimed import Filed, Owned, Sealing
+from unlearn.partition.slices import Members
+from unlearn.partition.tables import Change
+from unlearn.settings import Settings
+from unlearn.storage.artefacts import Artefact, Store
+from unlearn.storage.slice_writer import register_file, write_slice
+
+__all__ = ["SEAL_EVENT", "Sealer", "seal_due"]
+
+_LOOK_EVERY = 1.0
+"""Seconds between looks at the log's end, which asks the broker."""
+
+SEAL_EVENT = b'{"type":"seal"}'
+
+
+def seal_due(waited: float | None, seal_after: float, own_seal_applied: bool) -> bool:
+    """Whether the owner should append a seal, once it stands at the log's end. Times in s."""
+    return waited is not None and waited >= seal_after and own_seal_applied
+
+
+def _waited(owned: Owned, now: float) -> float | None:
+    """Seconds for which open rows wait for their slice's end; None where there are none.
+
+    Dead ones count where none lives: their holes go, and `erased_through` passes them, only with the slice.
+    """
+    if owned.rows_since is not None:
+        owned.holes_since = None
+        return now - owned.rows_since
+    if all(held.first_death < 0 for held in owned.view.open.values()):
+        owned.holes_since = None
+        return None
+    if owned.holes_since is None:
+        owned.holes_since = now
+    return now - owned.holes_since
+
+
+class Sealer:
+    """Writes slice files on the I/O thread and registers them by one script a slice."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        producer: Producer,
+        store: Store,
+        io: Executor,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._producer = producer
+        self._store = store
+        self._io = io
+        self._clock = clock
+
+    def turn(self, owned: Owned) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        if owned.sealing is not None and owned.sealing.future.done():
+            sealing, owned.sealing = owned.sealing, None
+            self._register(owned, sealing.end, sealing.future.result())
+        if owned.sealing is None:
+            self._begin(owned)
+
+    def append_seal(self, owned: Owned) -> None:
+        """Append a seal event where one is due. Raises LogUnavailable."""
+        if owned.catching_up or owned.partition >= self._settings.partitions:
+            return
+        now = self._clock()
+        waited = _waited(owned, now)
+        if now < owned.seal_look_at or not seal_due(waited, self._settings.seal_after, self._seal_applied(owned)):
+            return
+        owned.seal_look_at = now + _LOOK_EVERY
+        if self._at_end(owned):
+            owned.own_seal = self._producer.send(self._settings.events_topic, owned.partition, None, SEAL_EVENT)
+
+    def _seal_applied(self, owned: Owned) -> bool:
+        sent = owned.own_seal
+        if sent is None or (sent.done() and sent.exception() is not None):
+            return True
+        return sent.done() and owned.view.applied > sent.result()
+
+    def _at_end(self, owned: Owned) -> bool:
+        return owned.view.applied >= self._log.bounds(self._settings.events_topic)[owned.partition][1]
+
+    def _begin(self, owned: Owned) -> None:
+        end = next(iter(owned.view.ends_after(owned.view.registered)), None)
+        if end is None:
+            return
+        members = owned.open_rows.select(end)
+        before, writer = owned.view.holed_before, owned.writer()
+        future = self._io.submit(self._write, owned.partition, end, before, members, writer)
+        owned.sealing = Sealing(end, future, writer)
+
+    def _write(self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str) -> list[Filed]:
+        return [
+            write_slice(self._store, Artefact(partition, shard, "slice", end, applied), writer, rows)
+            for shard, rows in members.items()
+        ]
+
+    def _register(self, owned: Owned, end: int, files: list[Filed]) -> None:
+        change = Change()
+        written = {filed.shard: filed for filed in files}
+        for shard in [shard for shard, e in owned.view.slices if e == end]:
+            register_file(owned, change, end, written.get(shard, Filed(shard, "", frozenset())))
+        change.put("meta", "registered", end)
+        owned.commit(change)
+        owned.open_rows.drop(end)
+        owned.counters["slices"] += 1

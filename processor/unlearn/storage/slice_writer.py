@@ -1,0 +1,38 @@
+"""Writing slice files, and pointing the tables at them.
+
+A new pointer and the holes it makes needless change in one script: only holes of rows that the new file
+lacks go, since nothing will ever ask who killed those.
+"""
+
+from __future__ import annotations
+
+from unlearn.partition.claimed import Filed, Owned
+from unlearn.partition.slices import Members, encode_slice
+from unlearn.partition.tables import Change
+from unlearn.state.lookups import drop_holes, hole_reads, parse_holes
+from unlearn.storage.artefacts import Artefact, Store, artefact_name
+
+__all__ = ["register_file", "write_slice"]
+
+
+def write_slice(store: Store, artefact: Artefact, writer: str, members: Members) -> Filed:
+    """Write one shard's rows of a slice; no rows, no file. Raises StoreUnavailable."""
+    if not len(members):
+        return Filed(artefact.shard, "", frozenset())
+    data = encode_slice(artefact.end, artefact.applied, members)
+    name = artefact_name(artefact, writer, data)
+    store.put(name, data)
+    return Filed(artefact.shard, name, frozenset(members.slots.tolist()))
+
+
+def register_file(owned: Owned, change: Change, end: int, filed: Filed) -> None:
+    """Point (shard, end) at a file, and drop the holes of rows that aren't in it."""
+    keys, view, start = owned.state.keys, owned.view, owned.view.start_of(end - 1)
+    holes = parse_holes(owned.read(hole_reads(keys, filed.shard, [start]))[0])
+    gone = [slot for slot in holes if slot not in filed.slots]
+    left = min((death for slot, death in holes.items() if slot in filed.slots), default=-1)
+    held = view.slices[filed.shard, end]
+    change.put("slices", (filed.shard, end), held._replace(file=filed.name, rows=len(filed.slots), first_death=left))
+    change.ops += drop_holes(keys, filed.shard, start, gone)
+    before = int(change.tables.get("meta", {}).get("holes", view.number("holes")))
+    change.put("meta", "holes", before - len(gone))

@@ -1,0 +1,143 @@
+"""The store that a model was made with, and no other: asked before anything is done with it (DESIGN 5)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+
+from unlearn.errors import IdentityChanged, Refused
+from unlearn.identity import check_identity
+from unlearn.log.protocol import Log
+from unlearn.partition.tables import View
+from unlearn.results.results_topic import Results
+from unlearn.settings import Settings
+from unlearn.state.scripts import PartitionState
+from unlearn.storage.artefacts import Store
+from unlearn.storage.marker import Guarded, Marker, read_marker, write_marker
+
+__all__ = ["Binding", "guarded", "stranger"]
+
+
+def guarded(store: Store) -> Guarded:
+    """The store behind its guard, if it isn't yet."""
+    return store if isinstance(store, Guarded) else Guarded(store)
+
+
+def stranger(settings: Settings, store: Store, stored_id: str | None) -> str | None:
+    """What is wrong with the store of a model whose Redis names `stored_id`; None if nothing is, or nobody can tell.
+
+    Raises StoreUnavailable.
+    """
+    if stored_id is None:
+        return None
+    marker = read_marker(store)
+    if marker is not None and marker.id == stored_id:
+        return None
+    return f"{settings.store.url} {_what(marker, settings.model)}"
+
+
+def _what(marker: Marker | None, model: str) -> str:
+    if marker is None:
+        return f"has no marker of the model {model}: its folder is not mounted, or is another one"
+    if marker.model == model:
+        return f"is marked as the store of another model {model}, or of one made before it"
+    return f"is marked as the store of the model {marker.model or '?'}, not of {model}"
+
+
+class Binding:
+    """Ties the store to the model when the model is made, and sees to it that they stay together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        store: Guarded,
+        state_of: Callable[[int], PartitionState],
+        identity: str,
+        *,
+        rebuild: bool,
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._store = store
+        self._state_of = state_of
+        self._identity = identity
+        self._rebuild = rebuild
+
+    def bind(self, results: Callable[[], Results]) -> None:
+        """`results` gives the results topic up to its end. Safe to repeat; later only Redis is asked again.
+
+        Raises Refused, saying how to go on; StateUnavailable, StoreUnavailable, LogUnavailable.
+        """
+        stored, marker = self._state_of(0).store(), self._store.bound
+        if marker is None:
+            marker = read_marker(self._store)
+            if stored is None:
+                marker = self._unnamed(marker, results)
+        if stored is None and marker is not None:
+            stored = self._state_of(0).name_store(marker.id)
+        if marker is None or marker.id != stored:
+            raise self._refused(_what(marker, self._settings.model))
+        self._store.bind(marker)
+
+    def _unnamed(self, marker: Marker | None, results: Callable[[], Results]) -> Marker:
+        """The marker where Redis names no store: the model is new, is built again, or was made before markers."""
+        if marker is None:
+            self._may_mark(results())
+            marker = write_marker(self._store, self._marker())
+        if not self._is_ours(marker):
+            raise self._refused(_what(marker, self._settings.model))
+        return marker
+
+    def _is_ours(self, marker: Marker) -> bool:
+        ours = self._marker()
+        try:
+            check_identity(marker.identity, ours.identity, self._settings.events_topic)
+        except (IdentityChanged, ValueError):
+            return False
+        return (marker.model, marker.cluster, marker.topic) == (ours.model, ours.cluster, ours.topic)
+
+    def _marker(self) -> Marker:
+        settings = self._settings
+        topic = self._log.topic_id(settings.events_topic)
+        return Marker(secrets.token_hex(16), settings.model, self._identity, self._log.cluster_id(), topic)
+
+    def _may_mark(self, results: Results) -> None:
+        views = {p: View(self._state_of(p).load()) for p in range(self._settings.partitions)}
+        made = {p: view for p, view in views.items() if view.meta}
+        if not made:
+            if any(_heard_of(results)) and not self._rebuild:
+                raise self._refused(
+                    "has no marker, and Redis holds nothing of a model that has published: restore both"
+                )
+            return
+        lacks = _lacks(made, results, {name for name, _ in self._store.store.names("")})
+        if lacks:
+            raise self._refused(f"lacks files of the model {self._settings.model}, such as {lacks}")
+
+    def _refused(self, what: str) -> Refused:
+        model = self._settings.model
+        return Refused(
+            f"the store {self._settings.store.url} {what}. Mount its folder, or set UNLEARN_STORE__URL to the folder "
+            "that the model was made with. Where its files are lost for good: delete the model's keys from Redis "
+            f"(all that begin with {{{model}:) and start with --rebuild, which applies the log again. A new model "
+            "needs a folder that no other model of its name has used"
+        )
+
+
+def _heard_of(results: Results) -> Iterator[bool]:
+    return (held.last_offset >= 0 or held.highest_counter >= 0 for held in results.partitions.values())
+
+
+def _lacks(views: Mapping[int, View], results: Results, there: set[str]) -> str | None:
+    """A file that speaks against the store being the model's; None if it is its own.
+
+    States are a cache: where all slices are there, those that are gone are learned anew.
+    """
+    slices = {held.file for view in views.values() for held in view.slices.values() if held.file}
+    states = {state.file for view in views.values() for state in view.states.values() if state.file}
+    newest = [held.manifest for held in results.partitions.values() if held.manifest]
+    states |= {entry.file for manifest in newest for entry in manifest.shards if entry.file}
+    if slices and slices <= there:
+        return None
+    return min((slices | states) - there, default=None)

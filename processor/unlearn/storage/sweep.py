@@ -1,0 +1,220 @@
+"""Background work: rows of deleted subjects are buried in chunks, files that nobody needs are collected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from unlearn.events.partitioner import tag_of
+from unlearn.partition.claimed import Owned
+from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.slices import Members
+from unlearn.partition.tables import Change, Cleanup, View
+from unlearn.settings import Settings
+from unlearn.state.entries import Entry, Pair
+from unlearn.state.lookups import asked_of, read_members, write_holes, write_members
+from unlearn.storage.artefacts import Store, newest_files, read_name
+from unlearn.storage.slice_files import read_slice
+
+__all__ = ["Sweeper", "bury", "erased_through"]
+
+_CHUNK = 500
+_SUBJECTS = 1000
+"""Clean-ups in hand at once."""
+_WALK_FOR = 0.02
+"""Seconds of looking for rows in a turn."""
+
+
+def bury(
+    members: Members, entries: Mapping[bytes, Entry], cleanups: Mapping[bytes, Cleanup], ledger: Ledger
+) -> dict[bytes, Entry]:
+    """Bury rows of deleted subjects: those whose membership still names their slot. Returns changed entries.
+
+    `cleanups` are by the subjects' digests, and hold each row's."""
+    changed: dict[bytes, Entry] = {}
+    for slot, record, owner in zip(members.slots.tolist(), members.records, members.subjects, strict=True):
+        digest, subject = record.tobytes(), owner.tobytes()
+        entry, tag = changed.get(digest) or entries.get(digest), tag_of(subject)
+        pair = entry.pairs.get(tag) if entry else None
+        if entry and pair and pair.slot == slot:
+            ledger.bury(Kill(slot, cleanups[subject].death, cleanups[subject].shard))
+            changed[digest] = entry._replace(pairs={**entry.pairs, tag: Pair(tomb=pair.tomb)})
+    return changed
+
+
+class Group(NamedTuple):
+    """Open clean-ups of one shard, by their subjects' digests: its files are walked once for all of them."""
+
+    shard: int
+    cursor: int
+    cleanups: Mapping[bytes, Cleanup]
+
+
+class Found(NamedTuple):
+    """A walk's rows, and where it goes on; None at the end."""
+
+    rows: Members
+    cursor: int | None
+
+
+def group_of(cleanups: Mapping[str, Cleanup]) -> Group:
+    """The oldest clean-up, and those of its shard that lie in its way: none of them can hold it up."""
+    first = min(cleanups.values(), key=lambda cleanup: cleanup.death)
+    mine = ((d, c) for d, c in cleanups.items() if c.shard == first.shard and c.cursor >= first.cursor)
+    oldest = sorted(mine, key=lambda item: item[1].death)[:_SUBJECTS]
+    return Group(first.shard, first.cursor, {bytes.fromhex(digest): cleanup for digest, cleanup in oldest})
+
+
+class Sweeper:
+    """One chunk a turn and partition, so that the loop never waits for it."""
+
+    def __init__(
+        self, settings: Settings, store: Store, forgets: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._forgets = forgets
+        self._store = store
+        self._clock = clock
+        self._aof_due = False
+        self._aof_at = float("-inf")
+
+    def clean_up(self, owned: Owned) -> None:
+        """Bury the next rows of the oldest open clean-ups. Raises Fenced, RolledBack, StateUnavailable,
+        StoreUnavailable."""
+        if not owned.view.cleanups or owned.catching_up:
+            return
+        group = group_of(owned.view.cleanups)
+        found = self._walk(owned, group)
+        change = Change()
+        slots = self._bury(owned, group, found.rows, change)
+        for subject, cleanup in group.cleanups.items():
+            if found.cursor is None:
+                change.drop("cleanups", subject.hex())
+            elif cleanup.cursor < found.cursor:
+                change.put("cleanups", subject.hex(), cleanup._replace(cursor=found.cursor))
+        owned.commit(change)
+        owned.open_rows.kill(slots)
+        owned.counters["sweeps"] += 1
+
+    def _walk(self, owned: Owned, group: Group) -> Found:
+        """The group's rows from its cursor on: a chunk of them, or what the time allows of at least one file."""
+        started, rows, cursor = self._clock(), Members.empty(), group.cursor
+        for end, held in owned.view.shard_slices(group.shard):
+            if end <= group.cursor or end > owned.view.registered:
+                continue
+            rows = Members.concat([rows, _of_group(read_slice(self._store, held.file or ""), group)])
+            cursor = end
+            if len(rows) > _CHUNK or self._clock() - started > _WALK_FOR:
+                return _cut(rows, cursor)
+        return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), None)
+
+    def _bury(self, owned: Owned, group: Group, members: Members, change: Change) -> list[int]:
+        view, keys = owned.view, owned.state.keys
+        named = zip(members.records, members.subjects, strict=True)
+        asked = asked_of((record.tobytes(), subject.tobytes()) for record, subject in named)
+        entries, _ = read_members(owned.read, keys, asked, [])
+        ledger = Ledger(view, view.applied, self._settings.slice_span)
+        changed = bury(members, entries, group.cleanups, ledger)
+        ledger.settle(change, view.applied, drop_states=False)
+        holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
+        change.ops += [*write_holes(keys, holes), *write_members(keys, changed, {}, entries)]
+        change.put("meta", "live", view.number("live") - len(ledger.kills))
+        change.put("meta", "holes", view.number("holes") + len(ledger.kills))
+        return [kill.slot for kill in ledger.kills]
+
+    def collect(self, owned: Owned) -> None:
+        """Delete files of the partition that nothing has referred to for the grace, and see what is left.
+
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        if owned.manifest is None or owned.tailing:
+            # An earlier owner's manifest is in force, or a tail may bring back what has no hole any more.
+            return
+        needed, now = set(_needed(owned)), self._clock()
+        found = dict(self._store.names(f"{owned.partition}/"))
+        used = owned.used_at
+        owned.used_at = {name: now if name in needed else used.get(name, owned.claimed_at) for name in found}
+        ordered = sorted(found, key=lambda name: name not in needed)
+        # A slice that lost all its rows has no file to fall back on, and needs none.
+        empty = {key for key, held in owned.view.slices.items() if held.file == ""}
+        newest = {name for key, (_, name) in newest_files(ordered).items() if key not in empty}
+        writers = tuple(f"/{writer}." for writer in _writing(owned))
+        garbage = {n for n in found if n not in needed and not any(writer in n for writer in writers)}
+        old = {name for name in garbage if min(found[name], now - owned.used_at[name]) > self._settings.garbage_grace}
+        gone = sorted(old - newest)
+        if gone:
+            # Asked after the list was made: to an owner of before, its successor's files look like garbage.
+            owned.read([("EXISTS", owned.state.keys.meta)])
+        for name in gone:
+            self._store.delete(name)
+        owned.counters["collected"] += len(gone)
+        before, owned.erased_through = (
+            owned.erased_through,
+            max(owned.erased_through, erased_through(owned.view, garbage - set(gone), self._forgets)),
+        )
+        self._rewrite_aof(owned, owned.erased_through > before)
+
+    def _rewrite_aof(self, owned: Owned, erased: bool) -> None:
+        """What is erased here is still in the append-only file, which all partitions share."""
+        self._aof_due |= erased
+        every, now = self._settings.aof_rewrite_every, self._clock()
+        if self._aof_due and every and now - self._aof_at >= every and owned.state.rewrite_aof():
+            self._aof_at, self._aof_due = now, False
+            owned.counters["aof_rewrites"] += 1
+
+
+def erased_through(view: View, garbage: Iterable[str], forgets: bool) -> int:
+    """No byte of what was deleted before this offset is left in files or Redis.
+
+    `garbage` are the files in the store that nothing refers to. A file holds no row that was dead before the
+    `applied` in its name; what died in one that is referred to since then has a hole in Redis, and what a
+    state must still forget died after its `applied`. Stays true as time goes on.
+    """
+    deaths = [held.first_death for held in view.slices.values() if held.first_death >= 0]
+    deaths += [held.first_death for held in view.open.values() if held.first_death >= 0]
+    deaths += [cleanup.death for cleanup in view.cleanups.values()]
+    if forgets:
+        states = ((shard, state.applied) for (shard, _), state in view.states.items())
+        deaths += [applied for shard, applied in states if applied < view.hits.get(shard, 0)]
+    files = [read_name(name) for name in (*garbage, *filter(None, [view.meta.get("tail")]))]
+    return min([view.applied, *deaths, *(artefact.applied if artefact else 0 for artefact in files)])
+
+
+def _of_group(members: Members, group: Group) -> Members:
+    """The rows of the group's subjects, each from its own cursor on."""
+    flat = members.subjects.tobytes()
+    held = (group.cleanups.get(flat[at : at + 16]) for at in range(0, len(flat), 16))
+    mine = [c is not None and slot >= c.cursor for c, slot in zip(held, members.slots.tolist(), strict=True)]
+    return members.take(np.array(mine, np.bool_))
+
+
+def _cut(rows: Members, cursor: int | None) -> Found:
+    """At most a chunk; what it leaves is found again from the new cursor on."""
+    if len(rows) <= _CHUNK:
+        return Found(rows, cursor)
+    cursor = int(rows.slots[_CHUNK])
+    return Found(rows.take(rows.slots < cursor), cursor)
+
+
+def _needed(owned: Owned) -> Iterator[str]:
+    yield from _named(owned.view)
+    for running in owned.running.values():
+        yield from (part.file for part in (*running.job.learn, *running.job.forget))
+        if running.job.base is not None:
+            yield running.job.base[1].file
+    for manifest in (owned.manifest, owned.publishing and owned.publishing.manifest):
+        yield from (entry.file for entry in manifest.shards) if manifest else ()
+
+
+def _writing(owned: Owned) -> Iterator[str]:
+    """Who writes files that no table names yet."""
+    yield from (running.job.writer for running in owned.running.values())
+    yield from (work.writer for work in (owned.sealing, owned.rewriting) if work is not None)
+
+
+def _named(view: View) -> Iterator[str]:
+    yield from (held.file for held in view.slices.values() if held.file)
+    yield from (state.file for state in view.states.values())
+    yield from filter(None, [view.meta.get("tail")])

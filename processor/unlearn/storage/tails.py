@@ -1,0 +1,78 @@
+"""Tail files: the open slice's rows in the store, so that a claim needs only the log behind them.
+
+Written at least every `tail_every` seconds while rows are open, and before a worker leaves. A missing tail
+counts as none: the log from the slice's start is read instead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from unlearn.errors import ArtefactInvalid, StoreUnavailable
+from unlearn.partition.claimed import Owned, Tailing
+from unlearn.partition.slices import Members, encode_slice
+from unlearn.partition.tables import Change
+from unlearn.settings import Settings
+from unlearn.storage.artefacts import Artefact, Store, artefact_name
+from unlearn.storage.slice_files import read_slice
+
+__all__ = ["Tailer", "read_tail"]
+
+
+class Tailer:
+    """Writes tails on the I/O thread; one script registers a tail's name and how far it reaches."""
+
+    def __init__(
+        self, settings: Settings, store: Store, io: Executor, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._io = io
+        self._clock = clock
+
+    def turn(self, owned: Owned, *, leaving: bool = False) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        if owned.tailing is not None and owned.tailing.future.done():
+            tailing, owned.tailing = owned.tailing, None
+            self._register(owned, tailing.applied, tailing.future.result())
+        waited = self._clock() - owned.tailed_at
+        if owned.tailing is None and (leaving or waited >= self._settings.tail_every):
+            self._begin(owned)
+
+    def _begin(self, owned: Owned) -> None:
+        owned.tailed_at = self._clock()
+        if owned.view.number("tail_to") == owned.view.applied:
+            return
+        if not len(owned.open_rows):
+            self._register(owned, 0, "")
+            return
+        artefact = Artefact(owned.partition, 0, "tail", owned.view.applied, owned.view.holed_before)
+        future = self._io.submit(self._write, artefact, owned.open_rows.all(), owned.writer())
+        owned.tailing = Tailing(owned.view.applied, future)
+
+    def _write(self, artefact: Artefact, members: Members, writer: str) -> str:
+        data = encode_slice(artefact.end, artefact.applied, members)
+        name = artefact_name(artefact, writer, data)
+        self._store.put(name, data)
+        return name
+
+    def _register(self, owned: Owned, applied: int, name: str) -> None:
+        if owned.view.meta.get("tail", "") == name:
+            return
+        change = Change()
+        change.put("meta", "tail", name)
+        change.put("meta", "tail_to", applied)
+        owned.commit(change)
+        owned.counters["tails"] += bool(name)
+
+
+def read_tail(store: Store, name: str, reach: int) -> tuple[Members, int]:
+    """(the tail's rows, the offset where the log goes on); no rows and 0 if there is no such tail."""
+    if not name:
+        return Members.empty(), 0
+    try:
+        return read_slice(store, name), reach
+    except (StoreUnavailable, ArtefactInvalid):
+        return Members.empty(), 0

@@ -1,0 +1,97 @@
+"""Which states of a shard to keep. They are a cache: the choice changes the cost, never the result.
+
+The newest always stays. While no deletion was seen, states at equal steps are kept; then those that would have
+spared the most rows of relearning, had they been there for the deletions seen
+(`unlearn_models.sisa.checkpoint_policies`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from unlearn_models.sisa.checkpoint_policies import by_age, spaced, weights_of_ages
+
+__all__ = ["Budget", "surplus", "to_drop", "to_store"]
+
+_CANDIDATES = 12
+"""So many of the newest ends, and as many of all: choosing by age among n takes n**2 steps."""
+
+
+class Budget(NamedTuple):
+    """At most `states` of them, or `size` bytes where that is not None; `by_age` off: always at equal steps."""
+
+    states: int
+    size: int | None = None
+    by_age: bool = True
+
+
+def to_store(
+    slices: Sequence[tuple[int, int]],
+    held: Mapping[int, int],
+    learn: Sequence[int],
+    ages: Sequence[int],
+    budget: Budget,
+) -> set[int]:
+    """After which of the slice ends in `learn` a job stores a state; arguments as in `to_drop`."""
+    size = max(held.values(), default=1)
+    candidates = dict(held) | dict.fromkeys(spaced(learn, _CANDIDATES) | set(learn[-_CANDIDATES:]), size)
+    if not budget.by_age or not ages:
+        most = budget.states if budget.size is None else budget.size // size
+        return {learn[-1], *spaced(sorted(candidates), max(0, most - 1))} & set(learn) if learn else set()
+    return _by_age(slices, candidates, ages, budget) & set(learn)
+
+
+def to_drop(
+    slices: Sequence[tuple[int, int]], held: Mapping[int, int], ages: Sequence[int], budget: Budget
+) -> set[int]:
+    """Which of the held states are over the budget.
+
+    slices: (end, rows) of the shard, in order.  held: end -> bytes.  ages: of past deletions, in slices, 0 for
+    the newest.
+    """
+    if not held:
+        return set()
+    if budget.by_age and ages:
+        return set(held) - _by_age(slices, held, ages, budget)
+    most = budget.states if budget.size is None else _as_many(held, budget.size)
+    return surplus(held, most)
+
+
+def surplus(held: Iterable[int], limit: int) -> set[int]:
+    """Again and again the one whose neighbours are closest together, until `limit` are left.
+
+    Spacing counts from 0, the empty state, which costs nothing to keep.
+    """
+    kept = [0, *sorted(held)]
+    gone: set[int] = set()
+    while len(kept) - 1 > limit and len(kept) > 2:
+        gaps = [(kept[i + 1] - kept[i - 1], i) for i in range(1, len(kept) - 1)]
+        gone.add(kept.pop(min(gaps)[1]))
+    return gone
+
+
+def _by_age(
+    slices: Sequence[tuple[int, int]], held: Mapping[int, int], ages: Sequence[int], budget: Budget
+) -> set[int]:
+    *older, newest = sorted(held)
+    weights = weights_of_ages(ages, len(slices))
+    rows, expected = [0] * (len(older) + 1), [0.0] * (len(older) + 1)
+    for (end, count), weight in zip(slices, weights, strict=True):
+        rows[bisect_left(older, end)] += count
+        expected[bisect_left(older, end)] += weight
+    if budget.size is None:
+        sizes, room = [1] * len(older), budget.states - 1
+    else:
+        sizes, room = [held[end] for end in older], max(0, budget.size - held[newest])
+    return by_age(older, sizes, rows, expected, room) | {newest}
+
+
+def _as_many(held: Mapping[int, int], size: int) -> int:
+    """How many of the newest fit, one at least."""
+    fit, left = 0, size
+    for end in sorted(held, reverse=True):
+        left -= held[end]
+        fit += left >= 0
+    return max(1, fit)

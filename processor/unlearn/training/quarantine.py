@@ -1,0 +1,28 @@
+"""When a shard's training is given up for now: pure decisions (DESIGN 7).
+
+A job that breaks its trainer may take others down with it, so only one that ran alone counts. The third
+quarantines the shard: it is left out, the others go on. It is tried again when a row at or before the slice
+where it fails changes, or by command.
+"""
+
+from __future__ import annotations
+
+from unlearn.partition.tables import Crash, View
+
+__all__ = ["LIMIT", "after_crash", "in_quarantine", "quarantined"]
+
+LIMIT = 3
+
+
+def after_crash(before: Crash | None, end: int) -> Crash:
+    """The shard's count after a job up to slice `end` crashed alone."""
+    return Crash((before.times if before else 0) + 1, end)
+
+
+def in_quarantine(crash: Crash | None) -> bool:
+    return crash is not None and crash.times >= LIMIT
+
+
+def quarantined(view: View) -> list[int]:
+    """The shards that training gave up for now."""
+    return [shard for shard, crash in sorted(view.crashes.items()) if in_quarantine(crash)]

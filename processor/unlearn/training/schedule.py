@@ -1,0 +1,111 @@
+"""Which shards to train now, from where: pure decisions (DESIGN 4 and 8)."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+from unlearn.partition.rates import Paces
+from unlearn.partition.tables import State, View
+
+__all__ = ["Order", "filed", "orders", "predicted", "window_closes"]
+
+
+_JOB_ROWS = 200_000
+"""A job ends after about so many rows, and another goes on from its state: a kill in between costs less."""
+
+
+class Order(NamedTuple):
+    """One shard's next job: fold `learn` onto `base`; a learner that forgets first goes through `forget`."""
+
+    shard: int
+    base: tuple[int, State] | None
+    learn: tuple[int, ...]
+    """Slice ends, in order."""
+    forget: tuple[int, ...]
+
+
+def orders(view: View, shards: int, forgets: bool, paces: Paces | None = None) -> list[Order]:
+    """The shards behind the last registered slice end, or dirty, each in the cheapest exact way."""
+    paces = paces or Paces()
+    wanted = (_forgetting(view, shard, paces) if forgets else _folding(view, shard) for shard in range(shards))
+    return [order for order in wanted if order is not None]
+
+
+def predicted(view: View, order: Order, paces: Paces) -> float:
+    """Seconds that a job takes, were its slices to be learned."""
+    ends = {*order.learn, *order.forget}
+    held = [view.slices[order.shard, end] for end in ends if (order.shard, end) in view.slices]
+    return paces.anew(sum(one.rows for one in held), sum(one.live for one in held))
+
+
+def _folding(view: View, shard: int) -> Order | None:
+    base = _newest(view, shard)
+    learn = _behind(view, shard, base[0] if base else 0)
+    return Order(shard, base, learn, ()) if learn else None
+
+
+def _forgetting(view: View, shard: int, paces: Paces) -> Order | None:
+    base = _newest(view, shard)
+    learn = _behind(view, shard, base[0] if base else 0)
+    if base is None:
+        return Order(shard, None, learn, ()) if learn else None
+    through, state = base
+    if not learn and state.applied >= view.hits.get(shard, 0):
+        return None
+    forget = _to_forget(view, shard, through, state.applied)
+    return _anew(view, shard, base, forget, paces) or Order(shard, base, learn, forget)
+
+
+def _anew(view: View, shard: int, base: tuple[int, State], forget: tuple[int, ...], paces: Paces) -> Order | None:
+    """All slices from empty where that is cheaper than to forget, and where one job reaches beyond the base."""
+    through, state = base
+    inside = [(end, view.slices[shard, end]) for end in filed(view, shard, through)]
+    live = sum(held.live for _, held in inside)
+    touched = sum(held.rows for end, held in inside if end in forget)
+    stored = sum(held.rows for _, held in inside)
+    if paces.forgetting(touched, state.rows - live) <= paces.anew(stored, live):
+        return None
+    learn = _behind(view, shard, 0)
+    return Order(shard, None, learn, ()) if learn and learn[-1] >= through else None
+
+
+def _to_forget(view: View, shard: int, through: int, since: int) -> tuple[int, ...]:
+    """Ended slices below `through` with deaths since then, or rows that an open clean-up may still cover."""
+    walked = min((c.cursor for c in view.cleanups.values() if c.shard == shard), default=through)
+    return tuple(
+        end for end, held in view.shard_slices(shard) if end <= through and (held.last_death >= since or end > walked)
+    )
+
+
+def filed(view: View, shard: int, through: int) -> list[int]:
+    """The ends up to `through` of slices with rows in a file."""
+    return [end for end, held in view.shard_slices(shard) if end <= through and held.file]
+
+
+def _newest(view: View, shard: int) -> tuple[int, State] | None:
+    states = view.shard_states(shard)
+    return states[-1] if states else None
+
+
+def _behind(view: View, shard: int, through: int) -> tuple[int, ...]:
+    """Registered slices of the shard beyond `through` that have rows in a file, as many as one job takes."""
+    found: list[int] = []
+    rows = 0
+    for end in view.ends_after(through):
+        held = view.slices.get((shard, end))
+        if end > view.registered or rows >= _JOB_ROWS:
+            break
+        if held is not None and held.file:
+            found.append(end)
+            rows += held.rows
+    return tuple(found)
+
+
+def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool, left: float = inf) -> bool:
+    """Whether to retrain now the shards that deletions hit `age` seconds ago.
+
+    When the window has passed, when nearly every shard is hit anyway (about two kills a shard), when idle, and
+    when the oldest deadline, less what the retraining takes, is `left` seconds away and the window would miss it.
+    """
+    return idle or age >= window or pending >= 2 * max(1, hit_shards) or age + left <= window

@@ -1,0 +1,144 @@
+"""Trainers: a job is a fold (or a forget) over slice files, run in this process or in a pool.
+
+What a job learned is summed from the rows themselves, and compared with the sums that the membership kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn.partition.jobs import Built, Job, Part, Trained
+from unlearn.partition.lineage import EMPTY, MODULUS, chain, sum_slots
+from unlearn.partition.rates import Spent, Step
+from unlearn.partition.slices import Members, deaths
+from unlearn.partition.tables import State
+from unlearn.storage.artefacts import Artefact, Store, artefact_name
+from unlearn.storage.slice_files import read_slice
+from unlearn.storage.state_files import read_state
+from unlearn.training.live_states import Grown, Start, start_of
+from unlearn_models.base.encoding import decode_state, encode_state
+from unlearn_models.base.learner import Learner
+from unlearn_models.base.learner import State as Arrays
+
+__all__ = ["run"]
+
+
+def run(
+    job: Job,
+    learner: Learner,
+    store: Store,
+    finished: Callable[[], None] = lambda: None,
+    grown: Grown | None = None,
+) -> Trained:
+    """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here.
+
+    StateInvalid if its base is gone from the store, or spoilt. `finished` is called after each slice; `grown`
+    holds what this process has trained before.
+    """
+    work = _Run(job, learner, store, finished, grown or Grown())
+    return work.forget_and_fold() if learner.forgets else work.fold()
+
+
+class _Run:
+    def __init__(self, job: Job, learner: Learner, store: Store, finished: Callable[[], None], grown: Grown) -> None:
+        self.learner, self.store, self.finished, self.grown = learner, store, finished, grown
+        self.through = job.through
+        self.job, held = Start(job, None) if learner.resumes else start_of(job, grown)
+        self.result = Trained()
+        base = self.job.base[1] if self.job.base else None
+        if held is None:
+            held = _load(base, learner, store) if base else learner.empty()
+        self.state: Arrays = held
+        self.lineage, self.rows = (base.lineage, base.rows) if base else (EMPTY, 0)
+
+    def fold(self) -> Trained:
+        self.result.agrees = self.job.base_lineage in (None, self.lineage)
+        for part in self.job.learn:
+            live, total = self._learn(part)
+            if live:
+                self.lineage = chain(self.lineage, part.end, total)
+            if part.end in self.job.keep or part is self.job.learn[-1]:
+                self._store(part.end)
+        return self.result
+
+    def forget_and_fold(self) -> Trained:
+        total = int(self.lineage, 16)
+        covered = 0
+        for part in self.job.forget:
+            gone, hidden = self._forget(part)
+            total, covered = (total - gone) % MODULUS, covered + hidden
+        for part in self.job.learn:
+            _, learned = self._learn(part)
+            total += learned
+            covered += self._covered
+        self.lineage = f"{total % MODULUS:032x}"
+        self.result.agrees &= (total + covered - (self.job.total or 0)) % MODULUS == 0
+        self._store(self.through)
+        return self.result
+
+    def _learn(self, part: Part) -> tuple[int, int]:
+        """Learn a slice's living rows; (how many, their sum)."""
+        members, death, covered = self._read(part)
+        alive = death >= self.job.applied
+        rows = members.take(alive)
+        if len(rows):
+            began = time.perf_counter()
+            self.state = self.learner.learn(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+            self._spend("learn", len(rows), began)
+        total = _sum(members.slots[alive])
+        self._covered = _sum(members.slots[covered & ~alive])
+        self.result.agrees &= (total + self._covered - part.expected) % MODULUS == 0
+        self.result.rows += len(rows)
+        self.rows += len(rows)
+        self.finished()
+        return len(rows), total
+
+    def _forget(self, part: Part) -> tuple[int, int]:
+        """Forget what died in [base.applied, applied); (its sum, the sum of rows only a clean-up covers)."""
+        assert self.job.base is not None
+        members, death, covered = self._read(part)
+        gone = (death >= self.job.base[1].applied) & (death < self.job.applied)
+        rows = members.take(gone)
+        if len(rows):
+            began = time.perf_counter()
+            self.state = self.learner.forget(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+            self._spend("forget", len(rows), began)
+        self.result.forgotten += len(rows)
+        self.rows -= len(rows)
+        self.finished()
+        return _sum(rows.slots), _sum(members.slots[covered & (death < self.job.applied)])
+
+    def _read(self, part: Part) -> tuple[Members, NDArray[np.int64], NDArray[np.bool_]]:
+        began = time.perf_counter()
+        members = read_slice(self.store, part.file)
+        found = deaths(members, part.holes, self.job.covers)
+        self._spend("read", len(members), began)
+        return members, *found
+
+    def _spend(self, step: Step, rows: int, began: float) -> None:
+        self.result.spent.setdefault(step, Spent()).add(rows, time.perf_counter() - began)
+
+    def _store(self, through: int) -> None:
+        data = encode_state(self.learner, self.state)
+        artefact = Artefact(self.job.partition, self.job.shard, "state", through, self.job.applied)
+        name = artefact_name(artefact, self.job.writer, data)
+        self.store.put(name, data)
+        digest = hashlib.sha256(data).hexdigest()
+        summary = self.learner.summary(self.state)
+        if not self.learner.resumes:
+            self.grown.put(digest, self.state)
+        state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data), summary=summary)
+        self.result.built.append(Built(through, state))
+
+
+def _load(state: State, learner: Learner, store: Store) -> Arrays:
+    return decode_state(learner, read_state(store, state.file, state.digest, state.size or None))
+
+
+def _sum(slots: NDArray[np.int64]) -> int:
+    return sum_slots(slots.tolist())

@@ -1,0 +1,136 @@
+"""What state and lineage a shard's rows must give at (through, applied): the fold once more, for `reference`.
+
+States are kept by what led to them, so that thousands of manifests of one log are checked in one sitting.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn.events.event import Insert, features_of
+from unlearn_models import Learner, Rows, State, digest, hash_texts
+
+_KEPT = 256  # states held at once
+
+
+class Folded(NamedTuple):
+    """A state's sha256 (64 hex digits), its lineage (32), and how many live rows it has, learned or not."""
+
+    digest: str
+    lineage: str
+    rows: int
+
+
+@dataclass(slots=True)
+class Row:
+    """An accepted insert.
+
+    `end` is its slice's, beyond the log's end where the slice is open; `death` the offset of what killed it.
+    """
+
+    slot: int
+    shard: int
+    insert: Insert
+    end: int = 0
+    death: int | None = None
+
+    def alive(self, applied: int) -> bool:
+        return self.death is None or self.death >= applied
+
+
+class Slice:
+    """A shard's rows of one slice in slot order, dead ones too."""
+
+    def __init__(self, learner: Learner, rows: Sequence[Row]) -> None:
+        self.end, self.rows = rows[0].end, rows
+        self._learner = learner
+        self._deaths = sorted(row.death for row in rows if row.death is not None)
+        self._sums: dict[int, int] = {}
+
+    def dead(self, applied: int) -> int:
+        """How many are dead before `applied`: that tells which, as deaths are never taken back."""
+        return bisect_left(self._deaths, applied)
+
+    def live(self, applied: int) -> NDArray[np.bool_]:
+        return np.array([row.alive(applied) for row in self.rows], np.bool_)
+
+    def sum(self, applied: int) -> int:
+        """The sum of the live slots' hashes, modulo 2^128."""
+        if (dead := self.dead(applied)) not in self._sums:
+            self._sums[dead] = sum(_hash(row.slot) for row in self.rows if row.alive(applied)) % 2**128
+        return self._sums[dead]
+
+    def learned(self, applied: int) -> Rows:
+        return self._batch.take(self.live(applied) & self._learner.accepts(self._batch))
+
+    @cached_property
+    def _batch(self) -> Rows:
+        inserts = [row.insert for row in self.rows]
+        labels = {None: -1} | {name: place for place, name in enumerate(self._learner.classes)}
+        at, index, value = hash_texts([insert.text or "" for insert in inserts], self._learner.n_features)
+        texts = [(index[a:b], value[a:b]) for a, b in pairwise(at)]
+        cells = [features_of(i) if i.text is None else cell for i, cell in zip(inserts, texts, strict=True)]
+        return Rows(
+            np.array([labels[insert.label] for insert in inserts], np.int32),
+            np.cumsum([0, *(len(indices) for indices, _ in cells)], dtype=np.int64),
+            np.concatenate([np.asarray(indices, np.int32) for indices, _ in cells]),
+            np.concatenate([np.asarray(values, np.float64) for _, values in cells]),
+        )
+
+
+@dataclass
+class Fold:
+    """One shard's states; `slices` in the order of their ends."""
+
+    learner: Learner
+    slices: Sequence[Slice]
+    _names: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    _states: dict[int, State] = field(default_factory=dict)
+    _found: dict[int, Folded] = field(default_factory=dict)
+
+    def state(self, through: int, applied: int) -> Folded:
+        path = [cut for cut in self.slices if cut.end <= through and cut.dead(applied) < len(cut.rows)]
+        names = [0]
+        for cut in path:
+            step = names[-1], cut.end, cut.dead(applied)
+            names.append(self._names.setdefault(step, len(self._names) + 1))
+        if names[-1] not in self._found:
+            sums = [(cut.end, cut.sum(applied)) for cut in path]
+            count = sum(len(cut.rows) - cut.dead(applied) for cut in path)
+            state = self._learn(names, path, applied)
+            self._found[names[-1]] = Folded(digest(self.learner, state), self._lineage(sums), count)
+        return self._found[names[-1]]
+
+    def _learn(self, names: list[int], path: list[Slice], applied: int) -> State:
+        """names[k] tells the state before path[k]; the longest one at hand is where learning goes on."""
+        done = max((k for k, name in enumerate(names) if name in self._states), default=0)
+        state = self._states.get(names[done], self.learner.empty())
+        for name, cut in zip(names[done + 1 :], path[done:], strict=True):
+            state = self.learner.learn(state, cut.learned(applied))
+            self._states[name] = state
+            if len(self._states) > _KEPT:
+                del self._states[next(iter(self._states))]
+        return state
+
+    def _lineage(self, sums: Sequence[tuple[int, int]]) -> str:
+        if self.learner.forgets:
+            return f"{sum(total for _, total in sums) % 2**128:032x}"
+        lineage = "0" * 32
+        for end, total in sums:
+            link = bytes.fromhex(lineage) + end.to_bytes(8, "little") + total.to_bytes(16, "little")
+            lineage = blake2b(link, digest_size=16, person=b"lineage").hexdigest()
+        return lineage
+
+
+def _hash(slot: int) -> int:
+    hashed = blake2b(slot.to_bytes(8, "little"), digest_size=16, person=b"slot")
+    return int.from_bytes(hashed.digest(), "little")

@@ -1,0 +1,79 @@
+"""The steps of a worker's loop, made from its settings and its ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+from unlearn.identity import identity_hash, identity_of
+from unlearn.ingest.apply import Intake
+from unlearn.ingest.outbox import Outbox
+from unlearn.learners import parser_of
+from unlearn.log.protocol import Log, Producer
+from unlearn.publishing.publisher import Publisher
+from unlearn.settings import Settings
+from unlearn.state.scripts import PartitionState
+from unlearn.storage.artefacts import Store
+from unlearn.storage.repair import Repairer
+from unlearn.storage.rewrite import Rewriter
+from unlearn.storage.seal import Sealer
+from unlearn.storage.tails import Tailer
+from unlearn.training.dispatch import Trainers, Training
+from unlearn.worker.claim import Claimer
+from unlearn.worker.obey import Obeyer
+from unlearn_models import digest
+from unlearn_models.base.learner import Learner
+
+__all__ = ["Steps", "make_steps"]
+
+
+class Steps(NamedTuple):
+    claimer: Claimer
+    intake: Intake
+    outbox: Outbox
+    obeyer: Obeyer
+    repairer: Repairer
+    sealer: Sealer
+    training: Training
+    publisher: Publisher
+    rewriter: Rewriter
+    tailer: Tailer
+
+
+def make_steps(
+    settings: Settings,
+    learner: Learner,
+    log: Log,
+    producer: Producer,
+    state_of: Callable[[int], PartitionState],
+    store: Store,
+    io: Executor,
+    trainers: Trainers,
+    rebuild: bool,
+    clock: Callable[[], float],
+) -> Steps:
+    """All but the sweeper, whose housekeeping the worker times itself."""
+    identity, parser, forgets = identity_of(settings, learner), parser_of(learner), learner.forgets
+    intake = Intake(settings, learner, log, clock)
+    return Steps(
+        Claimer(settings, log, store, state_of, identity, intake.restore, rebuild=rebuild),
+        intake,
+        Outbox(settings, log, producer, parser),
+        Obeyer(intake.pass_over, settings.forget_within, clock),
+        Repairer(settings, store),
+        Sealer(settings, log, producer, store, io, clock),
+        Training(settings, trainers, forgets, clock, resumes=learner.resumes),
+        Publisher(
+            settings,
+            log,
+            producer,
+            parser,
+            identity_hash(identity),
+            (learner.id, "" if learner.exact_everywhere else "unknown", forgets),
+            digest(learner, learner.empty()),
+            clock,
+        ),
+        Rewriter(settings, store, io, forgets, clock),
+        Tailer(settings, store, io, clock),
+    )

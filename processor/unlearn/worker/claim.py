@@ -1,0 +1,129 @@
+"""Claiming a partition (DESIGN 6): take the token, see that Redis and the log are ours, take up the open slice.
+
+Steps as numbered there; 2 (the results tail has passed the topic's end) is the caller's, 7 is the publisher's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+
+from unlearn.errors import LogDiverged, Refused, StateUnavailable
+from unlearn.events.partitioner import Digests
+from unlearn.identity import check_identity
+from unlearn.ingest.reread import read_but
+from unlearn.log.protocol import Log, Record
+from unlearn.partition.claimed import Owned
+from unlearn.partition.skipped import runs_of
+from unlearn.partition.slices import Members
+from unlearn.partition.tables import View
+from unlearn.results.belief import MOST_COUNTER
+from unlearn.results.results_topic import Published
+from unlearn.settings import Settings
+from unlearn.state.scripts import PartitionState, Token
+from unlearn.storage.artefacts import Store
+from unlearn.storage.tails import read_tail
+from unlearn.worker.continuity import Continuity
+
+__all__ = ["Claimer"]
+
+_TRIES = 10
+"""Claims of others that one may meet before it gives up for now."""
+
+Restore = Callable[[Owned, Members, Iterable[Record]], None]
+
+
+class Claimer:
+    """Claims partitions. Raises Refused where one must stop: never a silent reset.
+
+    `restore` takes open rows back from a tail and the log's records behind it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        store: Store,
+        state_of: Callable[[int], PartitionState],
+        identity: str,
+        restore: Restore,
+        *,
+        rebuild: bool = False,
+    ) -> None:
+        self._topic = settings.events_topic
+        self._log = log
+        self._store = store
+        self._state_of = state_of
+        self._identity = identity
+        self._restore = restore
+        self._continuity = Continuity(log, self._topic, Digests(settings.secret_bytes))
+        self._rebuild = rebuild
+
+    def claim(self, partition: int, published: Published) -> Owned:
+        """The partition, ours; `published` is what the results topic holds of it.
+
+        Raises Refused, LogUnavailable, StateUnavailable.
+        """
+        start, end = self._log.bounds(self._topic)[partition]
+        state = self._state_of(partition)
+        token = self._take(state, published, start, end)  # 1
+        view = View(state.load())
+        self._check(partition, view, published)  # 3
+        owned = Owned(partition, token, state, view)
+        self._take_up_open_slice(owned, start)  # 5
+        owned.catch_up_to = published.highest_applied  # 6
+        # Nobody but an owner says what may be stepped over.
+        owned.skips = published.manifest.skipped if published.manifest and published.manifest.proof else ()
+        if owned.catching_up:
+            owned.counters["rolled_back"] += 1
+        return owned
+
+    def _take(self, state: PartitionState, published: Published, start: int, end: int) -> Token:
+        highest, newest = published.highest_counter, published.manifest
+        token = Token(max(highest, 0) + 1, secrets.token_hex(16))
+        unheard_of = highest < 0 and published.last_offset < 0
+        first = self._first(start, end) if unheard_of or self._rebuild else None
+        if first and newest and start > newest.start and not state.load()["meta"]:
+            raise LogDiverged(
+                f"the model can't be built again: it was made at offset {newest.start}, and the log begins at {start}"
+            )
+        for _ in range(_TRIES):
+            if token.counter > MOST_COUNTER:
+                raise Refused(f"the counter {highest} is on the results topic: there is none above it")
+            higher = state.claim(token, first)
+            if higher is None:
+                return token
+            token = token._replace(counter=higher + 1)
+        raise StateUnavailable("others claimed it at the same time")
+
+    def _first(self, start: int, end: int) -> dict[str, str | int]:
+        return {
+            "identity": self._identity,
+            "cluster_id": self._log.cluster_id(),
+            "topic_id": self._log.topic_id(self._topic),
+            "start": start,
+            # Events before it may have been sent on already: by another model, or by this one if it is built anew.
+            "made_at": end,
+            "applied": start,
+            "registered": 0,
+        }
+
+    def _check(self, partition: int, view: View, published: Published) -> None:
+        check_identity(view.meta["identity"], self._identity, self._topic)
+        self._continuity.check(partition, view, published)
+
+    def _take_up_open_slice(self, owned: Owned, start: int) -> None:
+        view = owned.view
+        begin = max(view.registered, view.number("start"))
+        unregistered = view.open or any(end > view.registered for end in view.ends)
+        if unregistered:
+            tail, goes_on = read_tail(self._store, view.meta.get("tail", ""), view.number("tail_to"))
+            begin = max(begin, goes_on)
+            if start > begin:
+                raise Refused(
+                    f"partition {owned.partition}: rows from offset {begin} on are in no file yet, "
+                    f"and the log starts at {start}: its retention is too short"
+                )
+            skipped = runs_of(view.meta)
+            records = read_but(self._log, self._topic, owned.partition, begin, view.applied, skipped)
+            self._restore(owned, tail, records)

@@ -1,0 +1,90 @@
+"""A worker's life: made from settings, turned until told to stop or until a drain is done."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from unlearn.identity import identity_of
+from unlearn.learners import learner_of
+from unlearn.log.protocol import Log
+from unlearn.settings import Settings
+from unlearn.state.scripts import connect, states
+from unlearn.storage.artefacts import open_store
+from unlearn.storage.marker import Guarded
+from unlearn.storage.store_binding import guarded
+from unlearn.training.pool import InlineTrainers, PoolTrainers
+from unlearn.worker.drain import Drain
+from unlearn.worker.loop import Worker
+from unlearn.worker.preflight import bind_store, check_all
+from unlearn.worker.standstill import Standstill
+from unlearn_models.base.learner import Learner
+
+__all__ = ["drain", "make_worker", "run", "states"]
+
+_log = logging.getLogger(__name__)
+_LOOK_EVERY = 0.3
+
+
+@contextmanager
+def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Iterator[Worker]:
+    """A worker on the services that the settings name, checked before it consumes anything.
+
+    Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable, StoreUnavailable.
+    """
+    client = connect(settings.redis.url.get_secret_value())
+    learner, store = learner_of(settings), guarded(open_store(settings.store.url, settings.model))
+    state_of, identity = states(client, settings.model), identity_of(settings, learner)
+    check_all(settings, log, client, state_of, identity)
+    bind_store(settings, log, store, state_of, identity, rebuild=rebuild)
+    worker = Worker(settings, log, client, store, learner, _trainers(settings, learner, store), rebuild=rebuild)
+    # Long-lived objects out of the collector's way: its passes cost several us an event otherwise.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield worker
+    finally:
+        worker.close()
+        client.close()
+
+
+def run(worker: Worker, settings: Settings, stopping: Callable[[], bool]) -> None:
+    """Turn until told to stop, then finish what is under way within `drain_within`."""
+    still = Standstill(worker.bounds)
+    while not stopping():
+        worker.turn()
+        _watch(worker, still)
+    worker.stop_taking()
+    deadline = time.monotonic() + settings.drain_within
+    while worker.busy and time.monotonic() < deadline:
+        worker.turn()
+    _log.info("stopped%s", "" if not worker.busy else ", with work under way: the next owner does it again")
+
+
+def drain(
+    worker: Worker, plan: Drain, stopping: Callable[[], bool], watch: Callable[[Drain], None] = lambda _: None
+) -> bool:
+    """Turn until all partitions are drained, whoever owns them. False if told to stop before."""
+    look_at, still = 0.0, Standstill(worker.bounds)
+    while not stopping():
+        worker.turn()
+        _watch(worker, still)
+        if time.monotonic() >= look_at:
+            if plan.step():
+                return True
+            watch(plan)
+            look_at = time.monotonic() + _LOOK_EVERY
+    return False
+
+
+def _watch(worker: Worker, still: Standstill) -> None:
+    stuck = still.look(worker.reading)
+    if stuck:
+        worker.read_anew(stuck)
+
+
+def _trainers(settings: Settings, learner: Learner, store: Guarded) -> InlineTrainers | PoolTrainers:
+    return PoolTrainers(settings, learner, store.bound) if settings.trainers else InlineTrainers(learner, store)

@@ -1,0 +1,462 @@
+"""The loop (DESIGN 7). The only place where the steps meet.
+
+ 1 poll            5 plan                9 train
+ 2 parse           6 apply              10 compose, gate
+ 3 route           7 send               11 publish, receipts
+ 4 look up         8 end slices, seal   12 commit, housekeeping, heartbeat
+
+Whoever is fenced, rolled back or without an answer of Redis drops all memory of the partition, and claims it
+again at the next poll if it is still assigned.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import redis
+
+from unlearn.errors import (
+    ArtefactInvalid,
+    Fenced,
+    LogUnavailable,
+    Refused,
+    RolledBack,
+    StateUnavailable,
+    StoreUnavailable,
+)
+from unlearn.identity import identity_of
+from unlearn.ingest.dues import letters_by_reason
+from unlearn.log.protocol import Batch, Log, Polled, Unreadable
+from unlearn.partition.claimed import Owned
+from unlearn.publishing.fencing import overtaken, rivalled
+from unlearn.results.log_ends import ends_of
+from unlearn.results.proof import Prover
+from unlearn.results.results_topic import Results
+from unlearn.settings import Settings
+from unlearn.state.health import look, redis_problems
+from unlearn.state.scripts import states
+from unlearn.storage.artefacts import Store
+from unlearn.storage.scrub import Inspector
+from unlearn.storage.store_binding import Binding, guarded
+from unlearn.storage.sweep import Sweeper
+from unlearn.training.dispatch import Trainers
+from unlearn.worker.assembly import make_steps
+from unlearn.worker.continuity import diverged
+from unlearn.worker.waiting import LOOK_AGAIN, Troubles, block
+from unlearn_models.base.learner import Learner
+
+__all__ = ["Worker"]
+
+_log = logging.getLogger(__name__)
+_BUSY, _IDLE = 0.01, 0.1
+_COLLECT_EVERY = _INSPECT_EVERY = 60.0
+_COMMIT_EVERY = 1.0
+_TELL_EVERY = 60.0
+_CLAIM_RETRY = 1.0
+_STORE_RETRY = 1.0
+_FITNESS_EVERY = 5.0
+_MOST_OPEN_ROWS = 100_000
+"""Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
+
+
+class Worker:
+    """One member of the consumer group. `turn` is one pass of the loop; call it from one thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        client: redis.Redis,
+        store: Store,
+        learner: Learner,
+        trainers: Trainers,
+        *,
+        rebuild: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._log = log
+        self._reader = log.reader(settings.events_topic, settings.group_id)
+        self._tail = log.tail(settings.results_topic)
+        self._producer = log.producer()
+        self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
+        self._trainers, self._client = trainers, client
+        self._state_of = states(client, settings.model)
+        self.results = Results(
+            settings.model,
+            clock=clock,
+            count=settings.partitions,
+            holds=Prover(settings.secret_bytes).holds,
+            ends=ends_of(log, settings.events_topic, settings.partitions),
+        )
+        store = guarded(store)
+        self._binding = Binding(settings, log, store, self._state_of, identity_of(settings, learner), rebuild=rebuild)
+        steps = make_steps(
+            settings, learner, log, self._producer, self._state_of, store, self._io, trainers, rebuild, clock
+        )
+        self._claimer, self._intake, self._outbox = steps.claimer, steps.intake, steps.outbox
+        self._obeyer, self._repairer, self._sealer = steps.obeyer, steps.repairer, steps.sealer
+        self._training, self._publisher = steps.training, steps.publisher
+        self._rewriter, self._tailer = steps.rewriter, steps.tailer
+        self._sweeper = Sweeper(settings, store, learner.forgets, clock)
+        self._inspector = Inspector(store)
+        self.owned: dict[int, Owned] = {}
+        self.stopped: dict[int, str] = {}
+        self.counters: Counter[str] = Counter()
+        self._numbers: dict[int, int] = {}
+        self._claim_at: dict[int, float] = {}
+        self._leaving = False
+        self._troubles = Troubles(self._state_of, clock)
+        self._collect_at = self._commit_at = clock()
+        self._fit_at = clock() + _FITNESS_EVERY
+        self._inspect_at = clock() + _INSPECT_EVERY
+        self._unheard = ""
+        self._tell_at = clock() + _TELL_EVERY
+        self.unfit = ""
+        """Why Redis can't be used, though it answers; looked at again and again."""
+
+    def turn(self, timeout: float | None = None) -> int:
+        """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
+        polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
+        ways = (self._reader, self._tail, self._producer)
+        self._troubles.show(ways, self.owned or self._numbers, self.counters)
+        self._follow_results()
+        sought = self._take_assignment(polled)
+        # What was fetched before a seek is not what follows it.
+        batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
+        applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
+        for owned in list(self.owned.values()):
+            self._steps(owned, idle=owned.partition not in batches)
+            self._bound_memory(owned)
+        self._keep_house()  # 12
+        self._look_at_redis()
+        return applied
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way that the next turns pick up."""
+        return any(owned.busy for owned in self.owned.values())
+
+    @property
+    def reading(self) -> dict[int, int]:
+        """Partition -> the next offset, of those that are to be read on."""
+        if self._leaving or self._reader.trouble:
+            return {}
+        waiting = (owned for owned in self.owned.values() if not owned.paused and owned.blocked is None)
+        return {owned.partition: owned.view.applied for owned in waiting}
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Partition -> (start, end) of the events topic. From any thread; raises as `Log.bounds` does."""
+        return self._log.bounds(self._settings.events_topic)
+
+    def read_anew(self, stuck: Mapping[int, str]) -> None:
+        """Join the group by a new reader, since the one there is doesn't read these partitions, for these reasons."""
+        for partition, why in stuck.items():
+            _log.error("partition %d: %s; its reader is started anew", partition, why)
+            self._state_of(partition).mark_trouble(f"{why}; its reader is started anew")
+        self.counters["read_anew"] += 1
+        try:
+            fresh = self._log.reader(self._settings.events_topic, self._settings.group_id)
+        except LogUnavailable as error:
+            _log.warning("no new reader can be had yet: %s", error)
+            return
+        # It may hang in what keeps it from reading.
+        threading.Thread(target=self._reader.close, name="leaving", daemon=True).start()
+        self._reader = fresh
+        self._numbers.clear()
+
+    def stop_taking(self) -> None:
+        """Take no more events and partitions: what is under way is finished by further turns."""
+        self._leaving = True
+        for partition in self.owned:
+            self._reader.pause(partition)
+
+    def close(self) -> None:
+        """Leave the group and let go of everything; what is under way is done again by the next owner."""
+        self._tell("leaving with %d partitions owned")
+        self._commit_at = 0.0
+        self._keep_house()
+        self._reader.close()
+        self._producer.close()
+        self._tail.close()
+        self._trainers.close()
+        self._io.shutdown(wait=True)
+
+    def _tell(self, what: str) -> None:
+        """All that was counted since the start; `what` takes the number of partitions."""
+        totals = sum((owned.counters for owned in self.owned.values()), self.counters)
+        refused = "; ".join(f"{count} x {reason}" for reason, count in letters_by_reason(totals).items())
+        _log.info(f"{what}, dead letters: %s", len(self.owned), refused or "none", extra={"counters": totals})
+
+    # -- assignment and claims
+
+    def _take_assignment(self, polled: Polled) -> set[int]:
+        """Claims what is to be claimed. Returns the partitions that were sought."""
+        for partition in self.owned.keys() - polled.assigned.keys():
+            self._drop(partition, "no longer assigned")
+        self.stopped = {p: why for p, why in self.stopped.items() if p in polled.assigned}
+        for partition, why in polled.lost.items():
+            run = self._reader.unreadable.get(partition)
+            if run is None:
+                self._stop(partition, str(diverged(self._settings.events_topic, partition, why)))
+            elif partition in self.owned:
+                self._block(self.owned[partition], run)
+        sought: set[int] = set()
+        for partition, number in () if self._leaving or self.unfit else polled.assigned.items():
+            anew = self._numbers.get(partition) != number
+            if (anew or (partition not in self.owned and partition not in self.stopped)) and self._claim(
+                partition, number
+            ):
+                sought.add(partition)
+        return sought
+
+    def _claim(self, partition: int, number: int) -> bool:
+        """Whether it is ours now, and sought."""
+        if partition not in self.owned or not self._still_ours(self.owned[partition]):
+            if self._clock() < self._claim_at.get(partition, 0.0):
+                return False
+            try:
+                if not self.results.follow(self._tail):
+                    return False
+                self._binding.bind(lambda: self.results)
+                self.owned[partition] = self._claimer.claim(partition, self.results.of(partition))
+            except Refused as error:
+                self._numbers[partition] = number
+                self._stop(partition, str(error))
+                return False
+            except (StateUnavailable, LogUnavailable, StoreUnavailable, Fenced, RolledBack) as error:
+                _log.warning("partition %d can't be claimed yet: %s", partition, error)
+                self._claim_at[partition] = self._clock() + _CLAIM_RETRY
+                return False
+            self.stopped.pop(partition, None)
+            self._claimed(self.owned[partition])
+        self._numbers[partition] = number
+        self._reader.seek(partition, self.owned[partition].view.applied)
+        return True
+
+    def _claimed(self, owned: Owned) -> None:
+        self.counters["claims"] += 1
+        owned.claimed_at = self._clock()
+        owned.state.mark_stopped("")
+        if owned.view.pending and owned.partition < self._settings.partitions:
+            owned.unhidden_since = self._clock()
+        if any(held.live for held in owned.view.open.values()):
+            owned.rows_since = self._clock()
+        _log.info(
+            "partition %d claimed at %d with token %d%s",
+            owned.partition,
+            owned.view.applied,
+            owned.token.counter,
+            f", catching up to {owned.catch_up_to}" if owned.catching_up else "",
+        )
+
+    def _still_ours(self, owned: Owned) -> bool:
+        try:
+            owned.read([("EXISTS", owned.state.keys.meta)])
+        except (Fenced, RolledBack, StateUnavailable) as error:
+            self._drop(owned.partition, str(error))
+            return False
+        return True
+
+    def _follow_results(self) -> None:
+        self.results.merge(self._tail.poll(0))
+        for refusal in self.results.newly_refused():
+            self.counters["refused_results"] += 1
+            _log.error("record %d of the results topic, of partition %d, is not believed: %s", *refusal)
+        for partition, owned in list(self.owned.items()):
+            published = self.results.of(partition)
+            if rivalled(owned, published):
+                self.counters["fenced"] += 1
+                self._drop(partition, "the results topic shows another owner")
+            elif published.highest_applied > max(owned.view.applied, owned.catch_up_to):
+                # A claim asks whether the log is the one that it was applied from.
+                self._drop(partition, "the results topic shows more applied than Redis holds")
+            elif overtaken(owned, published):
+                owned.manifest = None
+
+    def _drop(self, partition: int, why: str) -> None:
+        owned = self.owned.pop(partition)
+        if owned.blocked is not None:
+            self.stopped.pop(partition, None)
+        self._training.forget_partition(partition)
+        self.counters.update(owned.counters)
+        _log.info("partition %d dropped: %s", partition, why)
+
+    def _stop(self, partition: int, why: str) -> None:
+        if self.stopped.get(partition) != why:
+            _log.error("partition %d is stopped: %s", partition, why)
+            self._state_of(partition).mark_stopped(why)
+        if partition in self.owned:
+            self._drop(partition, why)
+        self.stopped[partition] = why
+
+    def _block(self, owned: Owned, run: Unreadable) -> None:
+        if block(owned, run, self.stopped, self._clock(), LOOK_AGAIN):
+            self._reader.seek(owned.partition, owned.view.applied)
+
+    def _unblock(self, owned: Owned) -> None:
+        """Once its place was read after all, or stepped over."""
+        if owned.blocked is None or owned.view.applied <= owned.blocked.start:
+            return
+        owned.blocked = None
+        owned.state.mark_stopped("")
+        self.stopped.pop(owned.partition, None)
+        self._reader.seek(owned.partition, owned.view.applied)
+
+    # -- the steps
+
+    def _applied(self, partition: int, batch: Batch) -> int:
+        owned = self.owned.get(partition)
+        if owned is None or batch.stop <= owned.view.applied:
+            return 0
+        self._guarded(owned, self._apply, batch)
+        return len(batch.records)
+
+    def _apply(self, owned: Owned, batch: Batch) -> None:
+        if batch.start > owned.view.applied:
+            raise Fenced(f"a batch starts at {batch.start}, beyond what was applied")
+        self._intake.apply(owned, batch)  # 2-6
+
+    def _steps(self, owned: Owned, *, idle: bool) -> None:
+        """A store that is away holds up only the steps that need it: deletions go on being hidden."""
+        if not owned.catching_up:
+            self._guarded(owned, self._outbox.turn)  # 7
+        if owned.partition < self._settings.partitions:
+            self._with_store(owned, self._end_slices)  # 8
+            self._guarded(owned, self._train_and_publish, idle)  # 9-11
+            self._with_store(owned, self._rewrite)  # 12
+        self._guarded(owned, self._publisher.send_receipts, self.results)
+        self._guarded(owned, self._obeyer.turn)
+        self._unblock(owned)
+        self._with_store(owned, self._sweeper.clean_up)
+        self._guarded(owned, self._publisher.heartbeat)
+
+    def _end_slices(self, owned: Owned) -> None:
+        self._repairer.turn(owned)
+        self._sealer.turn(owned)
+
+    def _train_and_publish(self, owned: Owned, idle: bool) -> None:
+        self._sealer.append_seal(owned)
+        self._training.turn(owned, idle)
+        self._publisher.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))
+
+    def _rewrite(self, owned: Owned) -> None:
+        self._rewriter.turn(owned)
+        if not owned.catching_up:
+            self._tailer.turn(owned, leaving=self._leaving)
+
+    def _with_store(self, owned: Owned, step: Callable[[Owned], None]) -> None:
+        if self._clock() >= owned.store_at:
+            self._guarded(owned, _waiting(step))
+
+    def _bound_memory(self, owned: Owned) -> None:
+        """Too many rows that are in no file yet pause a partition; there are always ended slices among them."""
+        full = len(owned.open_rows) > _MOST_OPEN_ROWS + 2 * self._settings.slice_span
+        if full:
+            self._reader.pause(owned.partition)
+            self.counters["pauses"] += not owned.paused
+        elif owned.paused and not self._leaving:
+            self._reader.resume(owned.partition)
+        owned.paused = full
+
+    def _hit(self, owned: Owned) -> set[int]:
+        shards = range(self._settings.shards_per_partition)
+        return {shard for shard in shards if shard in owned.view.hits}
+
+    def _guarded(self, owned: Owned, step: Callable[..., object], *args: object) -> None:
+        if self.owned.get(owned.partition) is not owned:
+            return
+        try:
+            step(owned, *args)
+        except (Fenced, RolledBack, *_OUTAGES) as error:
+            self.counters[_counter_of(error)] += 1
+            self._claim_at[owned.partition] = self._clock() + _CLAIM_RETRY * isinstance(error, _OUTAGES)
+            self._drop(owned.partition, str(error))
+        except StoreUnavailable as error:
+            # What the step had in hand is still there: it is done again.
+            owned.counters["store_lost"] += 1
+            owned.store_at = self._clock() + _STORE_RETRY
+            owned.state.mark_trouble(str(error))
+            _log.error("partition %d waits: %s", owned.partition, error)
+        except LogUnavailable as error:
+            _log.warning("partition %d: %s", owned.partition, error)
+        except Refused as error:
+            self._stop(owned.partition, str(error))
+
+    def _keep_house(self) -> None:
+        now = self._clock()
+        if now >= self._commit_at:
+            self._commit_at = now + _COMMIT_EVERY
+            self._reader.commit({p: owned.view.applied for p, owned in self.owned.items() if not owned.view.outbox})
+        if now >= self._collect_at:
+            self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
+            for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
+                self._guarded(owned, self._sweeper.collect)
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_EVERY
+            self._tell("%d partitions owned")
+        if now >= self._inspect_at:
+            self._inspect_at = now + _INSPECT_EVERY
+            for owned in list(self.owned.values()):
+                self._guarded(owned, self._inspector.look)
+
+    def _look_at_redis(self) -> None:
+        """One that evicts, or is no master any more, would forget deletions: nothing is done with it."""
+        now = self._clock()
+        if now < self._fit_at:
+            return
+        self._fit_at = now + (_CLAIM_RETRY if self.unfit else _FITNESS_EVERY)
+        try:
+            problems, _ = redis_problems(look(self._client), unchecked=self._settings.redis.unchecked)
+        except StateUnavailable as error:
+            self._say_once(str(error))
+            return
+        self._say_once("")
+        unfit = "; ".join(problems)
+        if unfit and unfit != self.unfit:
+            self.counters["unfit"] += 1
+            _log.error("nothing is done while Redis can't be used: %s", unfit)
+            for partition in list(self.owned):
+                self._drop(partition, "Redis can't be used")
+        self.unfit = unfit
+
+    def _say_once(self, unheard: str) -> None:
+        """A member without partitions asks Redis nothing else: what it says is told here."""
+        if unheard and unheard != self._unheard:
+            _log.warning("%s", unheard)
+        self._unheard = unheard
+
+    @property
+    def _patience(self) -> float:
+        return _BUSY if self.busy else _IDLE
+
+
+_OUTAGES = (StateUnavailable, ArtefactInvalid)
+_NAMES = {
+    Fenced: "fenced",
+    RolledBack: "rolled_back",
+    StateUnavailable: "state_lost",
+    ArtefactInvalid: "artefacts_invalid",
+}
+
+
+def _counter_of(error: Exception) -> str:
+    return next(name for kind, name in _NAMES.items() if isinstance(error, kind))
+
+
+def _waiting(step: Callable[[Owned], None]) -> Callable[[Owned], None]:
+    """A spoilt file is as good as one that is away: ending the claim would end it again and again."""
+
+    def waiting(owned: Owned) -> None:
+        try:
+            step(owned)
+        except ArtefactInvalid as error:
+            raise StoreUnavailable(f"a stored file can't be used: {error}") from error
+
+    return waiting

@@ -1,0 +1,89 @@
+"""Operators' wishes are obeyed by the partition's owner, as part of its turn; see `requests`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from itertools import islice
+
+from unlearn.log.protocol import Unreadable
+from unlearn.moments import dated
+from unlearn.partition.claimed import Owned
+from unlearn.partition.tables import Change
+from unlearn.worker.requests import obey, steps_over
+
+__all__ = ["Obeyer"]
+
+_log = logging.getLogger(__name__)
+_LOOK_EVERY = 2.0
+_AT_ONCE = 1000
+"""Wishes that one script fulfils, so that none is long."""
+_NAMED = 10
+
+
+PassOver = Callable[[Owned, int, Change], None]
+"""Applies up to an offset as if nothing lay there, with a change beside it."""
+
+
+class Obeyer:
+    """Looks every other second. `forget_within`: seconds to the deadline of what is stepped over."""
+
+    def __init__(self, pass_over: PassOver, forget_within: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pass_over = pass_over
+        self._forget_within = forget_within
+        self._clock = clock
+        self._look_at: dict[int, float] = {}
+
+    def turn(self, owned: Owned) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable."""
+        now = self._clock()
+        if (owned.catching_up and not owned.blocked) or now < self._look_at.get(owned.partition, 0.0):
+            return
+        self._look_at[owned.partition] = now + _LOOK_EVERY
+        key = owned.state.keys.of("asked")
+        reply = owned.read([("HGETALL", key)])[0]
+        pairs = islice(zip(reply[::2], reply[1::2], strict=True), _AT_ONCE)
+        # Whatever somebody wrote there has a reading, and is named again byte for byte.
+        asked = {field.decode("latin-1"): value.decode("latin-1") for field, value in pairs}
+        if owned.blocked is not None and self._step_over(owned, owned.blocked, asked):
+            return
+        if not owned.catching_up:
+            self._obey(owned, asked)
+
+    def _step_over(self, owned: Owned, run: Unreadable, asked: Mapping[str, str]) -> bool:
+        run = run._replace(since=dated(run.since, round(time.time() * 1000)))
+        change = steps_over(owned.view, run, asked, owned.skips, self._forget_within)
+        if change is None:
+            return False
+        change.ops.append(("HDEL", owned.state.keys.of("asked"), f"resolve:{run.start}"))
+        self._pass_over(owned, run.stop, change)
+        owned.counters["stepped_over"] += run.stop - run.start
+        _log.warning(
+            "partition %d: offsets %d to %d are stepped over, and stay unresolved: %s",
+            owned.partition,
+            run.start,
+            run.stop - 1,
+            run.reason,
+        )
+        return True
+
+    def _obey(self, owned: Owned, asked: Mapping[str, str]) -> None:
+        key = owned.state.keys.of("asked")
+        done = obey(owned.view, asked)
+        if done.more:
+            self._look_at[owned.partition] = self._clock()
+        if done.fields:
+            done.change.ops.append(("HDEL", key, *(field.encode("latin-1") for field in done.fields)))
+        if not done.change.tables and not done.change.ops:
+            return
+        owned.commit(done.change)
+        owned.counters["retried"] += len(done.retried)
+        owned.counters["resolved"] += done.closed
+        _log.info(
+            "partition %d, as asked: shards %s are tried again, %d possible deletions are resolved, from offsets %s",
+            owned.partition,
+            done.retried,
+            done.closed,
+            done.resolved[:_NAMED],
+        )

@@ -1,0 +1,106 @@
+"""What must hold before a worker consumes anything: topics, Redis' policies, the model's identity."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+
+import redis
+
+from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
+from unlearn.identity import check_identity
+from unlearn.log.protocol import Log
+from unlearn.partition.tables import View
+from unlearn.results.proof import Prover
+from unlearn.results.results_topic import Results
+from unlearn.settings import Settings
+from unlearn.state.health import look, redis_problems
+from unlearn.state.refusals import place_of
+from unlearn.state.scripts import PartitionState
+from unlearn.storage.marker import Guarded
+from unlearn.storage.store_binding import Binding
+
+__all__ = ["bind_store", "check_all", "check_kept", "check_redis", "check_topics"]
+
+_log = logging.getLogger(__name__)
+
+
+def check_all(
+    settings: Settings, log: Log, client: redis.Redis, state_of: Callable[[int], PartitionState], identity: str
+) -> None:
+    """Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable; nothing was consumed."""
+    check_redis(client, unchecked=settings.redis.unchecked)
+    check_topics(settings, log)
+    for partition in range(settings.partitions):
+        stored = View(state_of(partition).load()).meta.get("identity")
+        if stored is not None:
+            check_identity(stored, identity, settings.events_topic)
+
+
+def bind_store(
+    settings: Settings,
+    log: Log,
+    store: Guarded,
+    state_of: Callable[[int], PartitionState],
+    identity: str,
+    *,
+    rebuild: bool,
+) -> None:
+    """See that the store is the model's own, or becomes it if the model is new. Raises as `Binding.bind` does."""
+
+    def results() -> Results:
+        found = Results(settings.model, count=settings.partitions, holds=Prover(settings.secret_bytes).holds)
+        with closing(log.tail(settings.results_topic)) as tail:
+            if not found.follow(tail, settings.kafka.request_timeout):
+                raise LogUnavailable(f"{settings.results_topic} can't be read to its end")
+        return found
+
+    Binding(settings, log, store, state_of, identity, rebuild=rebuild).bind(results)
+
+
+def check_topics(settings: Settings, log: Log) -> None:
+    topics = {
+        settings.events_topic: settings.partitions,
+        settings.results_topic: 1,
+        settings.receipts_topic: 1,
+        settings.dead_letters_topic: 1,
+    }
+    for topic, needed in topics.items():
+        try:
+            found = log.partitions(topic)
+        except TopicMissing:
+            raise TopicMissing(f"the topic {topic} isn't there; make it with: unlearn topics create") from None
+        if found < needed:
+            raise Refused(
+                f"the topic {topic} has {found} partitions, the model needs {needed}: "
+                "add partitions, or set UNLEARN_PARTITIONS to the count the model was made with"
+            )
+    check_kept(settings.events_topic, log)
+
+
+def check_kept(topic: str, log: Log) -> None:
+    """Raises Refused where compaction takes events out of the log: what was deleted could not be told from it."""
+    try:
+        found = log.topic(topic)
+    except LogRefused as error:
+        _log.warning("whether events stay in %s can't be seen, it must not be compacted: %s", topic, error)
+        return
+    policy = found.config.get("cleanup.policy", "") if found else ""
+    if "compact" in policy:
+        raise Refused(
+            f"the topic {topic} has cleanup.policy={policy}: compaction takes events out of it, deletions too, and a "
+            "model must be made of all. Send all events to a new topic that `unlearn topics create` makes; if nothing "
+            "was compacted yet: kafka-configs.sh --alter --entity-type topics "
+            f"--entity-name {topic} --add-config cleanup.policy=delete"
+        )
+
+
+def check_redis(client: redis.Redis, *, unchecked: bool = False) -> None:
+    """Raises Refused where Redis could lose or drop what it holds, StateUnavailable; warns where it isn't
+    persistent, and, if it may be used `unchecked`, where it doesn't tell."""
+    problems, warnings = redis_problems(look(client), unchecked=unchecked)
+    for warning in warnings:
+        _log.warning("%s", warning)
+    if problems:
+        raise Refused(f"Redis at {place_of(client)} can't be used: {'; '.join(problems)}")

@@ -1,0 +1,61 @@
+"""What a worker waits for on Kafka's side, said where others look: rights and logins, and places that can't be read."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from unlearn.log.protocol import Unreadable
+from unlearn.partition.claimed import Owned
+from unlearn.state.scripts import PartitionState
+
+__all__ = ["LOOK_AGAIN", "Troubles", "block"]
+
+_log = logging.getLogger(__name__)
+LOOK_AGAIN = 60.0
+"""Seconds between attempts to read a place that couldn't be read."""
+_TROUBLE_EVERY = 5.0
+
+
+class Troubles:
+    """Why Kafka refuses us for now, such as a right that was taken away: logged once, and shown while it lasts."""
+
+    def __init__(self, state_of: Callable[[int], PartitionState], clock: Callable[[], float]) -> None:
+        self._state_of = state_of
+        self._clock = clock
+        self._said = ""
+        self._say_at = float("-inf")
+
+    def show(self, ways: Iterable[object], partitions: Iterable[int], counters: Counter[str]) -> None:
+        """`ways` to Kafka tell their `trouble`, if they have any; it is said of the partitions."""
+        trouble = next((words for way in ways if (words := getattr(way, "trouble", ""))), "")
+        if trouble and trouble != self._said:
+            counters["kafka_trouble"] += 1
+            _log.warning("waiting for Kafka: %s", trouble)
+        if trouble and self._clock() >= self._say_at:
+            self._say_at = self._clock() + _TROUBLE_EVERY
+            for partition in partitions:
+                self._state_of(partition).mark_trouble(f"Kafka: {trouble}")
+        self._said = trouble
+
+
+def block(owned: Owned, run: Unreadable, stopped: dict[int, str], now: float, again: float) -> bool:
+    """Notes that the log can't be read on. What was applied goes on being trained, hidden and published.
+
+    Whether it is time to read it again, which is every `again` seconds.
+    """
+    partition = owned.partition
+    why = (
+        f"{run.reason}; what lies behind waits. To step over offsets {run.start} to {run.stop - 1}: "
+        f"unlearn resolve {partition}/{run.start} --none, or --sent"
+    )
+    if stopped.get(partition) != why:
+        _log.error("partition %d is stopped: %s", partition, why)
+        owned.state.mark_stopped(why, run.start)
+        stopped[partition] = why
+    again_now = owned.blocked is not None and now - owned.blocked_at >= again
+    if owned.blocked is None or again_now:
+        owned.blocked_at = now
+    owned.blocked = run
+    return again_now

@@ -1,0 +1,1 @@
+"""Generated tweets that look like HSpam14."""

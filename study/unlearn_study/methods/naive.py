@@ -1,0 +1,74 @@
+"""Naive retraining: learn all rows that are left.  As the others must equal it, and as fast as it can be made."""
+
+from __future__ import annotations
+
+from copy import copy, deepcopy
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn_models import Learner, Rows, State, encode_state
+from unlearn_models.folds.holes import without
+from unlearn_models.sisa.refit import Refit
+from unlearn_models.sisa.sisa import naive
+from unlearn_study.memory import array_bytes
+
+__all__ = ["Fastest", "Naive"]
+
+
+class Naive:
+    """With more than one shard it is what SISA must equal: each shard trained from scratch, without slices."""
+
+    def __init__(self, learner: Learner, shards: int = 1) -> None:
+        self._learner, self._shards = learner, shards
+        self._rows, self._shard = Rows.empty(), np.empty(0, np.int32)
+        self._states: list[State] = []
+
+    def build(self, rows: Rows, shard: NDArray[np.int32]) -> None:
+        self._rows, self._shard = rows, shard
+        parts = [rows] if self._shards == 1 else [rows.take(shard == s) for s in range(self._shards)]
+        self._states = [naive(self._learner, part) for part in parts]
+
+    def delete(self, positions: NDArray[np.int64]) -> None:
+        self.build(without(self._rows, positions), np.delete(self._shard, positions))
+
+    def publish(self) -> list[bytes]:
+        return [encode_state(self._learner, state) for state in self._states]
+
+    def scores(self, rows: Rows) -> NDArray[np.float64]:
+        return self._learner.ensemble(self._states).scores(rows)
+
+    def copy(self) -> Self:
+        return copy(self)
+
+    def bytes(self) -> int:
+        return array_bytes(self)
+
+
+class Fastest:
+    """The baseline of costs: one model whose rows stay in the form that its fold learns the fastest."""
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+        self._refit = Refit(learner, Rows.empty())
+
+    def build(self, rows: Rows, shard: NDArray[np.int32]) -> None:
+        self._refit = Refit(self._learner, rows)
+        self._refit.fit()
+
+    def delete(self, positions: NDArray[np.int64]) -> None:
+        self._refit.strike(positions)
+        self._refit.fit()
+
+    def publish(self) -> list[bytes]:
+        return [encode_state(self._learner, self._refit.state())]
+
+    def scores(self, rows: Rows) -> NDArray[np.float64]:
+        return self._learner.ensemble([self._refit.state()]).scores(rows)
+
+    def copy(self) -> Self:
+        return deepcopy(self)
+
+    def bytes(self) -> int:
+        return array_bytes(self)
