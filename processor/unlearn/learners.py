@@ -1,14 +1,13 @@
-"""The learner that the settings name, and the parser of the events that it can take."""
+"""The learner that the settings name."""
 
 from __future__ import annotations
 
 from unlearn.errors import SettingsError
-from unlearn.events.parsing import Parser
 from unlearn.settings import Settings
 from unlearn_models import Learner, make_learner
 from unlearn_models.base.errors import BadSettings
 
-__all__ = ["learner_of", "parser_of"]
+__all__ = ["learner_of"]
 
 
 def learner_of(settings: Settings) -> Learner:
@@ -17,8 +16,3 @@ def learner_of(settings: Settings) -> Learner:
         return make_learner(settings.learner, settings.classes, settings.features, **settings.learner_options)
     except BadSettings as error:
         raise SettingsError(f"the learner {settings.learner} can't be made: {error}") from None
-
-
-def parser_of(learner: Learner) -> Parser:
-    """An insert that the learner couldn't take is a bad insert."""
-    return Parser(learner.labels, learner.n_features, counts=learner.counts)

@@ -6,8 +6,7 @@ import json
 
 from tests.faults.site import Site
 from unlearn.events.event import Delete, Unreadable
-from unlearn.events.parsing import Parser
-from unlearn.learners import parser_of
+from unlearn.events.parsing import Parser, parser_of
 from unlearn.results.manifest import Manifest, Receipt
 from unlearn.verification.from_log import judge, replay_log, subject_of
 from unlearn.verification.reference import Replay

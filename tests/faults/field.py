@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.integration.processes import until
 from unlearn.admin.topics import create
+from unlearn.environment.redis_client import connect
 from unlearn.errors import NotEnough
 from unlearn.events.partitioner import home
 from unlearn.log.kafka import KafkaLog
@@ -18,7 +19,7 @@ from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.serving import Merged
 from unlearn.settings import Settings
-from unlearn.state.scripts import Token, connect
+from unlearn.state.scripts import Token
 from unlearn.verification.from_log import subject_of, verify_log
 from unlearn.worker.lifecycle import states
 

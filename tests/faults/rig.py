@@ -14,13 +14,13 @@ import psutil
 
 from tests.integration.processes import until
 from tests.integration.scene import SECRET, Scene
+from unlearn.environment.redis_client import connect
 from unlearn.local_password import with_local_password
 from unlearn.log.protocol import Record
 from unlearn.results.manifest import Receipt
 from unlearn.services import LocalKafka, LocalRedis
 from unlearn.services.address import free_port
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect
 from unlearn.verification.from_log import subject_of, verify_log
 from unlearn_study.generator.tweet_generator import tweets
 

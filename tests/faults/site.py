@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from pydantic import SecretStr
 
+from unlearn.environment.redis_client import connect
 from unlearn.events.event import Delete, Event, Insert, Seal, encode
 from unlearn.events.partitioner import event_key, home
 from unlearn.learners import learner_of
@@ -20,7 +21,6 @@ from unlearn.log.memory import MemoryLog
 from unlearn.partition.claimed import Owned
 from unlearn.results.manifest import Manifest, read_manifest
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect
 from unlearn.storage.artefacts import FolderStore
 from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_log import subject_of, verify_log

@@ -11,7 +11,7 @@ from tests.faults.conftest import MakeScene
 from tests.faults.scene import Past, Scene
 from unlearn.admin.lost_deletions import lost_deletions, stopped_for_loss
 from unlearn.admin.status import StatusReader
-from unlearn.learners import parser_of
+from unlearn.events.parsing import parser_of
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Entry
 from unlearn.results.manifest import read_manifest

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 
+from unlearn.environment.redis_client import connect
 from unlearn.errors import Fenced, RolledBack, StateMissing, StateUnavailable
 from unlearn.partition.tables import View
 from unlearn.simulate.cluster import World
@@ -22,7 +23,7 @@ from unlearn.simulate.script import busy_script
 from unlearn.state.entries import NO_ROW, decode_entry
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import parse_pairs
-from unlearn.state.scripts import DirtyShard, Op, PartitionState, Token, connect
+from unlearn.state.scripts import DirtyShard, Op, PartitionState, Token
 
 PROBE = "probe"
 INSTRUMENT = f"""

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import redis
 
+from unlearn.environment.redis_client import connect
 from unlearn.errors import LogUnavailable
 from unlearn.events.partitioner import Origin, home, origin_header
 from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Header, Record
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_log import subject_of, verify_log

@@ -20,6 +20,7 @@ from tests.conftest import SECRET
 from tests.integration.processes import Process, run, until
 from tests.integration.stream import CHUNKS, Message, Stream, make_stream
 from unlearn.admin.topics import create
+from unlearn.environment.redis_client import connect
 from unlearn.errors import NotEnough
 from unlearn.learners import learner_of
 from unlearn.log.kafka import KafkaLog
@@ -29,7 +30,6 @@ from unlearn.results.manifest import Manifest, Receipt, manifest_key, read_manif
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_log import Subject, subject_of

@@ -13,12 +13,12 @@ import redis
 
 from unlearn.admin.lookup import Lookup
 from unlearn.admin.status import Status, StatusReader
+from unlearn.environment.redis_client import connect
 from unlearn.events.partitioner import home
 from unlearn.identity import identity_of
 from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.store_binding import guarded
 from unlearn.training.pool import InlineTrainers

@@ -9,10 +9,10 @@ from contextlib import closing
 from tests.conftest import MakeSettings
 from tests.integration.scene import at
 from unlearn.admin import topics
+from unlearn.environment.redis_client import connect
 from unlearn.learners import learner_of
 from unlearn.log.kafka import KafkaLog
 from unlearn.log.protocol import TopicSpec
-from unlearn.state.scripts import connect
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers
 from unlearn.worker.loop import Worker

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from tests.integration.scene import SECRET, Scene, at
 from unlearn.admin.lookup import Found
+from unlearn.environment.redis_client import connect
 from unlearn.errors import IdentityChanged, StateMissing, StateUnavailable
 from unlearn.events.partitioner import Digests, shard_of
-from unlearn.state.scripts import connect
 
 ZERO, ONE = at(0), at(1)
 """A subject at home in each partition."""

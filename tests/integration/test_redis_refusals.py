@@ -23,11 +23,12 @@ from tests.integration.processes import until
 from tests.integration.scene import Scene
 from tests.servers import redis_server
 from unlearn.cli import main as cli_main
+from unlearn.environment.redis_client import connect
 from unlearn.errors import Refused, StateDenied, StateUnavailable, StateUnsupported
 from unlearn.settings import RedisSettings
 from unlearn.state.health import look
 from unlearn.state.keys import Keys
-from unlearn.state.scripts import PartitionState, Token, connect
+from unlearn.state.scripts import PartitionState, Token
 from unlearn.state.snapshot import glance
 from unlearn.worker.preflight import check_redis
 

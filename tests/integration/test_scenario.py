@@ -14,13 +14,13 @@ from tests.integration.processes import run
 from tests.integration.scenario import PARTITIONS, SHARDS, TEXTS, Finished, Stood
 from tests.integration.stream import BAD_INSERTS, CHUNKS, UNREADABLE, survivors
 from tests.integration.twin import states, twin_of
+from unlearn.environment.redis_client import connect
 from unlearn.events.event import Insert
 from unlearn.events.parsing import parse
 from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, tag_of
 from unlearn.settings import Settings
 from unlearn.state.entries import ALONE, FOREVER, NO_TOMB, Entry, Pair, Subject, decode_entry, decode_subject
 from unlearn.state.keys import Keys
-from unlearn.state.scripts import connect
 from unlearn.verification.from_log import judge
 from unlearn.verification.reference import Replay
 from unlearn.verification.reference_fold import Row, Slice

@@ -23,6 +23,7 @@ from unlearn.admin import topics
 from unlearn.admin.status import Status, StatusReader
 from unlearn.cli.record import command as record
 from unlearn.cli.status import command as status
+from unlearn.environment.redis_client import connect
 from unlearn.errors import (
     InputInvalid,
     LogUnavailable,
@@ -39,7 +40,6 @@ from unlearn.partition.tables import Cleanup
 from unlearn.services.address import free_port
 from unlearn.state.entries import FOREVER, NO_TOMB, decode_entry, decode_subject
 from unlearn.state.keys import Keys
-from unlearn.state.scripts import connect
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers
 from unlearn.worker.loop import Worker

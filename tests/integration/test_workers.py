@@ -15,10 +15,11 @@ from tests.integration.processes import Process, until
 from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, settings_of, stood, views
 from tests.integration.stream import Message, make_stream
 from unlearn.admin.topics import create
+from unlearn.environment.redis_client import connect
 from unlearn.log.kafka import KafkaLog
 from unlearn.log.protocol import Record
 from unlearn.settings import Settings
-from unlearn.state.scripts import Token, connect
+from unlearn.state.scripts import Token
 from unlearn.verification.from_log import judge, subject_of
 from unlearn.verification.reference import replay
 from unlearn.worker.lifecycle import states

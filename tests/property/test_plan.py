@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.property.histories import busy_scripts, seeds
 from tests.property.strategies import model_of, scripts
-from unlearn.events.features import members_of
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests
+from unlearn.ingest.apply import members_of
 from unlearn.ingest.classify import Item, Triage
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Entry as Logged

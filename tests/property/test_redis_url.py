@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from unlearn.cli import main as cli_main
+from unlearn.environment.redis_client import connect
 from unlearn.errors import UnlearnError
 from unlearn.services.address import redis_address
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect
 
 SECRET = "0123456789abcdef"
 PIECE = 4

@@ -17,8 +17,8 @@ from bench.deletions import gaps_of
 from bench.figures import Figure, Report, Table, percentile
 from bench.memory import fill, held
 from bench.steps import Stopwatch, watch_steps
+from unlearn.environment.redis_client import connect
 from unlearn.events.parsing import Parser
-from unlearn.state.scripts import connect
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,8 @@ import pytest
 
 from unlearn.errors import SettingsError
 from unlearn.events.event import BadInsert, Insert
-from unlearn.learners import learner_of, parser_of
+from unlearn.events.parsing import parser_of
+from unlearn.learners import learner_of
 from unlearn.settings import LearnerName, Settings
 from unlearn_models.registry import LEARNERS
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from unlearn.environment.redis_client import connect
 from unlearn.environment.redis_url import read_redis_url
 from unlearn.errors import SettingsError
 from unlearn.settings import load_settings
-from unlearn.state.scripts import connect
 
 SECRET = "0123456789abcdef"
 

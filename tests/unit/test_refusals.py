@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import redis
 
+from unlearn.environment.redis_client import connect
 from unlearn.errors import StateDenied, StateUnavailable, StateUnsupported
 from unlearn.state.health import redis_problems
 from unlearn.state.refusals import translate
-from unlearn.state.scripts import connect
 
 FIT = {"role": "master", "redis_mode": "standalone", "maxmemory_policy": "noeviction", "aof_enabled": 1}
 

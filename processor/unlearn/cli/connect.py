@@ -31,8 +31,8 @@ def open_log(settings: Settings) -> Iterator[Log]:
 def open_redis(settings: Settings) -> Iterator[redis.Redis]:
     """The Redis of the settings, once it has answered; closed at the end. Raises StateUnavailable, one of its
     kinds where Redis refuses or is of an unsupported kind."""
+    from unlearn.environment.redis_client import connect
     from unlearn.state.health import require_single
-    from unlearn.state.scripts import connect
 
     with closing(connect(settings.redis.url.get_secret_value())) as client:
         require_single(client)

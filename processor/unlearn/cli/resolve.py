@@ -92,7 +92,8 @@ def _lost(client: redis.Redis, settings: Settings, log: Log) -> Iterator[Row]:
     """Deletions that the log lost after they were applied, in partitions that are stopped for it."""
     from unlearn.admin.lost_deletions import lost_deletions, stopped_for_loss
     from unlearn.errors import SettingsError
-    from unlearn.learners import learner_of, parser_of
+    from unlearn.events.parsing import parser_of
+    from unlearn.learners import learner_of
     from unlearn.state.scripts import states
 
     state_of = states(client, settings.model)

@@ -124,7 +124,8 @@ def _require_partitions(log: Log, settings: Settings) -> None:
 
 
 def _parser(settings: Settings) -> Parser:
-    from unlearn.learners import learner_of, parser_of
+    from unlearn.events.parsing import parser_of
+    from unlearn.learners import learner_of
 
     return parser_of(learner_of(settings))
 

@@ -32,7 +32,7 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> 
       unlearn work                start a worker; start more of them to share the partitions
       unlearn work --drain        catch up with the log, publish, and leave
     """
-    from unlearn.state.scripts import connect as connect_redis
+    from unlearn.environment.redis_client import connect as connect_redis
     from unlearn.worker.drain import Drain
     from unlearn.worker.lifecycle import drain, make_worker, run, states
 

@@ -25,6 +25,7 @@ from unlearn.demo.send import HoldBack, Sender
 from unlearn.demo.story import Place, Seen, hiding_times
 from unlearn.demo.survivors import survivors
 from unlearn.demo.watch import Watch
+from unlearn.environment.redis_client import connect
 from unlearn.events.event import Delete, Insert
 from unlearn.learners import learner_of
 from unlearn.local_password import with_local_password
@@ -34,7 +35,6 @@ from unlearn.partition.tables import View
 from unlearn.scoring.serving import Answer
 from unlearn.settings import Settings
 from unlearn.settings_sources import Loaded
-from unlearn.state.scripts import connect
 from unlearn.storage.artefacts import open_store
 from unlearn.verification.from_log import subject_of, verify_log
 from unlearn.verification.from_store import verify_store

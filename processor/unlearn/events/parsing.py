@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -21,7 +21,10 @@ from unlearn.events.scanning import Scan, scan
 from unlearn.log.protocol import Header, Record
 from unlearn.timestamps import DAY, parse_timestamp
 
-__all__ = ["NOT_JSON", "NO_TYPE", "Parser", "parse"]
+if TYPE_CHECKING:
+    from unlearn_models.base.learner import Learner
+
+__all__ = ["NOT_JSON", "NO_TYPE", "Parser", "parse", "parser_of"]
 
 NOT_JSON: Final = "not JSON in UTF-8, or nested too deeply"
 NO_TYPE: Final = "type: missing or unknown"
@@ -226,3 +229,8 @@ def _reason(error: ValidationError) -> str:
 
 
 _UNBOUND = Parser()
+
+
+def parser_of(learner: Learner) -> Parser:
+    """An insert that the learner couldn't take is a bad insert."""
+    return Parser(learner.labels, learner.n_features, counts=learner.counts)

@@ -9,13 +9,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn.events.features import members_of
+from unlearn.events.features import rows_of
+from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, shard_of, tag_of
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending, Triage, wanders
 from unlearn.ingest.fingerprints import note_fingerprint
 from unlearn.ingest.foreign_copies import Origins
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
-from unlearn.learners import parser_of
 from unlearn.log.protocol import Batch, Log, Record
 from unlearn.partition.claimed import Owned
 from unlearn.partition.slices import NO_SUBJECT, Members
@@ -25,7 +25,7 @@ from unlearn.state.entries import FOREVER
 from unlearn.state.lookups import Asked, asked_of, read_members, write_holes, write_members
 from unlearn_models.base.learner import Learner
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "members_of"]
 
 _AT_ONCE = 1000
 """Records that one script applies, so that none is long: deletions write four fields each."""
@@ -204,3 +204,20 @@ def _parts(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
     source = iter(records)
     while part := list(islice(source, size)):
         yield part
+
+
+def members_of(rows: Sequence[Row], classes: Sequence[str], n_features: int) -> tuple[NDArray[np.int32], Members]:
+    """(shards, members) of accepted rows."""
+    insertions = [row.insertion for row in rows]
+    members = Members(
+        np.array([row.slot for row in rows], np.int64),
+        _flat([insertion.who.record for insertion in insertions]),
+        _flat([insertion.who.subject or NO_SUBJECT for insertion in insertions]),
+        np.array([insertion.revision for insertion in insertions], np.int64),
+        rows_of([insertion.event for insertion in insertions], classes, n_features),
+    )
+    return np.array([row.shard for row in rows], np.int32), members
+
+
+def _flat(digests: Sequence[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), 16)

@@ -15,13 +15,13 @@ from pathlib import Path
 import redis
 
 from unlearn.environment.private_files import make_file
+from unlearn.environment.redis_client import connect
 from unlearn.errors import ServiceUnavailable
 from unlearn.local_password import make_password, with_local_password
 from unlearn.services.address import redis_address
 from unlearn.services.process import LocalProcess
 from unlearn.services.protocol import Say, wait_until
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect
 
 START_WITHIN = 180.0
 STOP_WITHIN = 10.0

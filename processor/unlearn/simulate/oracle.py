@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from unlearn.events.event import ORIGIN, Delete, Insert, Unreadable
+from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, tag_of
 from unlearn.events.refused_fields import told_of
-from unlearn.learners import parser_of
 from unlearn.log.protocol import Record
 from unlearn.partition.slices import NEVER, deaths, decode_slice
 from unlearn.partition.tables import View

@@ -17,16 +17,13 @@ from typing import Any, NamedTuple
 
 import msgpack  # type: ignore[import-untyped]
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from unlearn.environment.redis_url import read_redis_url
 from unlearn.errors import Fenced, RolledBack, StateMissing
 from unlearn.results.belief import MOST_COUNTER
 from unlearn.state.keys import VIEW_HASHES, Keys
 from unlearn.state.refusals import told, translate
 
-__all__ = ["DirtyShard", "Op", "PartitionState", "Token", "connect", "states"]
+__all__ = ["DirtyShard", "Op", "PartitionState", "Token", "states"]
 
 Op = Sequence[str | bytes]
 """One Redis command: its name, its key, its arguments."""
@@ -48,12 +45,6 @@ _TROUBLE_LASTS = 15
 
 class DirtyShard(Exception):
     """The gate found a kill newer than the state that was to be published."""
-
-
-def connect(url: str, timeout: float = 5.0) -> redis.Redis:
-    """A client without retries of its own (its default would apply a script twice unseen)."""
-    patience = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-    return redis.Redis(**patience | read_redis_url(url).client_options(), retry=Retry(NoBackoff(), 0))
 
 
 class PartitionState:

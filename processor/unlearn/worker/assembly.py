@@ -6,10 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import NamedTuple
 
+from unlearn.events.parsing import parser_of
 from unlearn.identity import identity_hash, identity_of
 from unlearn.ingest.apply import Intake
 from unlearn.ingest.outbox import Outbox
-from unlearn.learners import parser_of
 from unlearn.log.protocol import Log, Producer
 from unlearn.publishing.publisher import Publisher
 from unlearn.settings import Settings

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from unlearn.environment.redis_client import connect
 from unlearn.identity import identity_of
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log
 from unlearn.settings import Settings
-from unlearn.state.scripts import connect, states
+from unlearn.state.scripts import states
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.marker import Guarded
 from unlearn.storage.store_binding import guarded
