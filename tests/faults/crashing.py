@@ -33,7 +33,7 @@ def fork(case: dict[str, Any], number: int, point: Point | None, arguments: list
         environment = case["environment"] | ({"UNLEARN_KAFKA__GROUP_ID": f"again{number}"} if number else {})
         Calls(point, signal.SIGKILL, f"{case['journal']}.{number}").watch_all()
         err = f"{case['err']}.{number}"
-        out = {"input": os.devnull, "out": err + ".out", "err": err, "streams": ""}
+        out = {"input": os.devnull, "out": err + ".out", "err": err, "streams": "", "folder": "."}
         run({"arguments": arguments, "environment": environment, **out})
     return pid
 

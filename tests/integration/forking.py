@@ -1,8 +1,11 @@
 """Runs `unlearn` commands in forks of one process that has loaded everything: a fresh start costs seconds of CPU.
 
 Its argument is how many run at once. Reads from standard input a JSON object,
-name -> {arguments, environment, input, out, err, streams}, and answers name -> exit code. `streams` says what is odd
-about the standard streams, see `processes.Case`.
+name -> {arguments, environment, input, out, err, streams, folder}, and answers name -> exit code. `streams` says what
+is odd about the standard streams, see `processes.Case`; `folder` is where the command is started.
+
+With the argument `serve` it reads such a command from each line, one after the other, and answers each with two lines:
+its process id when it was started, its exit code when it has ended.
 """
 
 from __future__ import annotations
@@ -63,6 +66,7 @@ def fork(case: dict[str, Any]) -> int:
 def run(case: dict[str, Any]) -> NoReturn:
     code: Any = 1
     try:
+        os.chdir(case["folder"])
         os.dup2(os.open(case["input"], os.O_RDONLY), 0)
         for number, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(case[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -94,7 +98,17 @@ def codes_of(cases: dict[str, Any], at_once: int) -> dict[str, int]:
     return codes
 
 
+def serve() -> None:
+    for line in sys.stdin:
+        pid = fork(json.loads(line))
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
 if __name__ == "__main__":
     for module in (*LOADED, *(target.partition(":")[0] for target in COMMANDS.values())):
         importlib.import_module(module)
-    print(json.dumps(codes_of(json.load(sys.stdin), int(sys.argv[1]))))
+    if sys.argv[1] == "serve":
+        serve()
+    else:
+        print(json.dumps(codes_of(json.load(sys.stdin), int(sys.argv[1]))))

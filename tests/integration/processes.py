@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -112,17 +116,56 @@ class Process:
         return Counter(next((line["counters"] for line in self.lines() if "counters" in line), {}))
 
 
+class _CommandServer:
+    """A process that has loaded everything, and forks for each command: Python's start costs seconds of CPU."""
+
+    def __init__(self) -> None:
+        self._popen = _forking("serve", os.environ)
+
+    def run(self, case: Mapping[str, Any], seconds: float) -> int:
+        """The exit code. Raises subprocess.TimeoutExpired."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(json.dumps(case) + "\n")
+        self._popen.stdin.flush()
+        pid, late = self._answer(), threading.Event()
+
+        def end() -> None:
+            late.set()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+        timer = threading.Timer(seconds, end)
+        timer.start()
+        code = self._answer()
+        timer.cancel()
+        if late.is_set():
+            raise subprocess.TimeoutExpired(case["arguments"], seconds)
+        return code
+
+    def close(self) -> None:
+        self._popen.kill()
+        self._popen.communicate()
+
+    def _answer(self) -> int:
+        assert self._popen.stdout is not None
+        return int(self._popen.stdout.readline())
+
+
+@cache
+def _command_server() -> _CommandServer:
+    server = _CommandServer()
+    atexit.register(server.close)
+    return server
+
+
 def run(settings: Settings, *arguments: str, given: str = "", seconds: float = 60.0, **changed: str) -> Ended:
-    """Run a command to its end."""
-    return subprocess.run(
-        [UNLEARN, *arguments],
-        env=environment(settings, **changed),
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    """Run a command to its end, with the input that is given."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in").write_text(given)
+        case = Case(arguments, changed, input=str(folder / "in"))
+        code = _command_server().run(_asked(settings, folder, "", case), seconds)
+        return _ended(folder, "", case, code)
 
 
 class Case(NamedTuple):
@@ -142,26 +185,8 @@ def run_each(
     settings: Settings, folder: Path, cases: Mapping[str, Case], seconds: float = 60.0, at_once: int = 1000
 ) -> dict[str, Ended]:
     """Run the cases, each to its end in a process of its own; Python is started only once for them."""
-    asked = {
-        name: {
-            "arguments": case.arguments,
-            "environment": environment(settings, **case.changed),
-            "out": str(folder / f"{name}.out"),
-            "err": str(folder / f"{name}.err"),
-            "streams": case.streams,
-            "input": case.input,
-        }
-        for name, case in cases.items()
-    }
-    runner = Path(__file__).with_name("forking.py")
-    popen = subprocess.Popen(
-        [sys.executable, str(runner), str(at_once)],
-        env=environment(settings),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    asked = {name: _asked(settings, folder, name, case) for name, case in cases.items()}
+    popen = _forking(str(at_once), environment(settings))
     try:
         answer, _ = popen.communicate(json.dumps(asked), timeout=seconds)
     finally:
@@ -169,15 +194,35 @@ def run_each(
             os.killpg(popen.pid, signal.SIGKILL)
         popen.wait(10)
     codes: dict[str, int] = json.loads(answer)
+    return {name: _ended(folder, name, case, codes[name]) for name, case in cases.items()}
+
+
+def _forking(argument: str, variables: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("forking.py")), argument],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _asked(settings: Settings, folder: Path, name: str, case: Case) -> dict[str, Any]:
     return {
-        name: Ended(
-            list(case.arguments),
-            codes[name],
-            (folder / f"{name}.out").read_text(),
-            (folder / f"{name}.err").read_text(),
-        )
-        for name, case in cases.items()
+        "arguments": case.arguments,
+        "environment": environment(settings, **case.changed),
+        "out": str(folder / f"{name}.out"),
+        "err": str(folder / f"{name}.err"),
+        "streams": case.streams,
+        "input": case.input,
+        "folder": str(Path.cwd()),
     }
+
+
+def _ended(folder: Path, name: str, case: Case, code: int) -> Ended:
+    out, err = ((folder / f"{name}.{end}").read_text() for end in ("out", "err"))
+    return Ended(list(case.arguments), code, out, err)
 
 
 Ended = subprocess.CompletedProcess[str]
