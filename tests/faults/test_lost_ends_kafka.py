@@ -46,7 +46,10 @@ def go_back(scene: OnKafka, past: dict[bytes, bytes]) -> None:
         client.restore(key, 0, data)
 
 
-@pytest.mark.parametrize("grown", [False, True], ids=["short", "grown again"])
+# A log that is only short is also a case of `test_lost_ends.py`.
+@pytest.mark.parametrize(
+    "grown", [pytest.param(False, id="short", marks=pytest.mark.soak), pytest.param(True, id="grown again")]
+)
 def test_the_ends_of_a_partition_and_of_redis_are_gone(alone: OnKafka, own_kafka: OwnKafka, grown: bool) -> None:
     # Given somebody who was forgotten after what is left of Redis
     who = at(0, prefix="somebody")

@@ -76,6 +76,8 @@ MISTAKES: dict[str, tuple[Where, int, str]] = {
     "no such host": (lambda _: clear("no-such-host.invalid:9092"), 69, "no-such-host.invalid doesn't resolve"),
     "nothing listens": (lambda _: clear("127.0.0.1:9"), 69, "nothing listens on 127.0.0.1:9.*services up"),
 }
+IN_EACH_RUN = {"in the clear to tls", "the system's authorities", "wrong password by scram", "no user", "no such host"}
+"""Mistakes of each kind: the protocol, the certificate, the login, what is missing, the address. Each takes seconds."""
 
 
 @pytest.mark.parametrize("where", RIGHT.values(), ids=RIGHT)
@@ -86,7 +88,13 @@ def test_right_settings_connect(guarded: GuardedKafka, where: Where) -> None:
     log.close()
 
 
-@pytest.mark.parametrize(("where", "code", "words"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize(
+    ("where", "code", "words"),
+    [
+        pytest.param(*case, id=name, marks=() if name in IN_EACH_RUN else pytest.mark.soak)
+        for name, case in MISTAKES.items()
+    ],
+)
 def test_a_mistake_is_named_in_the_error(guarded: GuardedKafka, where: Where, code: int, words: str) -> None:
     log = KafkaLog(KafkaSettings(request_timeout=4, **where(guarded)))
     with pytest.raises(LogUnavailable, match=words) as raised:

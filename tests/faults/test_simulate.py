@@ -13,7 +13,7 @@ from unlearn.cli.main import cli
 from unlearn.simulate.run import Outcome, run_seed
 from unlearn.training import dispatch
 
-FIRST, LAST = 1, 1000
+FIRST, LAST = 1, 300
 """The long run is `make soak`."""
 
 

@@ -60,7 +60,7 @@ def _script(java: list[str]) -> list[str]:
     return ["/bin/sh", "-c", f"{formats} && exec {quoted} kafka.Kafka server.properties"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_cluster_of_three_gets_three_replicas_and_one_replica_is_a_problem(tmp_path: Path) -> None:
     with three_brokers(tmp_path) as servers:
         kafka = {"bootstrap_servers": servers}
