@@ -1,4 +1,7 @@
-"""One suite that every learner passes: `check_learner(learner, rows)`; a failing check says what it found."""
+"""One suite that every learner must pass: `check_learner(learner, rows)`.
+
+Each check takes a learner and ten or more rows that it accepts, and raises AssertionError with what it found.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ def check_learner(learner: Learner, rows: Rows) -> None:
 
 
 def check_accepts(learner: Learner, rows: Rows) -> None:
+    """Good rows are accepted; malformed rows are not, and `learn` refuses them with BadRows."""
     assert learner.accepts(rows).all(), "the rows of the checks are not accepted"
     for bad in _bad_rows(learner):
         assert learner.accepts(bad).tolist() == [False], "a bad row is accepted"
@@ -34,6 +38,7 @@ def check_accepts(learner: Learner, rows: Rows) -> None:
 
 
 def check_empty(learner: Learner, rows: Rows) -> None:
+    """Empty states are equal, learning no rows changes nothing, and learning rows changes something."""
     state = _learn(learner, rows)
     assert _same(learner, learner.empty(), learner.empty()), "empty states differ"
     assert _same(learner, learner.learn(state, Rows.empty()), state), "learning nothing changes a state"
@@ -41,6 +46,7 @@ def check_empty(learner: Learner, rows: Rows) -> None:
 
 
 def check_purity(learner: Learner, rows: Rows) -> None:
+    """`learn`, `forget` and scoring change no argument, and the same call gives the same state."""
     first, second = _halves(rows)
     state = _learn(learner, first)
     before = encode_state(learner, state), _bytes(second)
@@ -56,6 +62,7 @@ def check_purity(learner: Learner, rows: Rows) -> None:
 
 
 def check_calls(learner: Learner, rows: Rows) -> None:
+    """The state does not depend on how the rows are divided among calls of `learn`."""
     whole = _learn(learner, rows)
     for size in (1, 3, len(rows) - 1):
         state = learner.empty()
@@ -65,6 +72,7 @@ def check_calls(learner: Learner, rows: Rows) -> None:
 
 
 def check_unlabelled(learner: Learner, rows: Rows) -> None:
+    """Rows without a label leave the state as it is, unless the learner learns from unlabelled rows."""
     if learner.learns_unlabelled:
         return
     nameless = Rows(np.full(len(rows), -1, np.int32), rows.indptr, rows.indices, rows.values)
@@ -75,6 +83,7 @@ def check_unlabelled(learner: Learner, rows: Rows) -> None:
 
 
 def check_canonical(learner: Learner, rows: Rows) -> None:
+    """Arrays are C-contiguous with a canonical dtype; a state that lacks one of them is refused with BadState."""
     state = _learn(learner, rows)
     learner.check(state)
     for name, array in state.items():
@@ -85,6 +94,11 @@ def check_canonical(learner: Learner, rows: Rows) -> None:
 
 
 def check_bytes(learner: Learner, rows: Rows) -> None:
+    """A state survives encoding and decoding with equal bytes and scores.
+
+    A decoded state learns as the original does, or raises RowsNeeded if the learner does not resume.  Bytes that are
+    cut short or too long raise BadState.
+    """
     first, second = _halves(rows)
     state = _learn(learner, first)
     data = encode_state(learner, state)
@@ -102,12 +116,17 @@ def check_bytes(learner: Learner, rows: Rows) -> None:
 
 
 def check_pickle(learner: Learner, rows: Rows) -> None:
+    """A pickled and restored learner learns the same state."""
     twin: Learner = pickle.loads(pickle.dumps(learner))  # noqa: S301  our own bytes
     same = digest(twin, _learn(twin, rows)) == digest(learner, _learn(learner, rows))
     assert same, "a pickled learner differs"
 
 
 def check_forget(learner: Learner, rows: Rows) -> None:
+    """Forgetting rows, in any order, gives the state of the rows left.
+
+    NotLearned is raised for rows that were not learned, CannotForget by a learner that does not forget.
+    """
     state = _learn(learner, rows)
     if not learner.forgets:
         _raises(CannotForget, learner.forget, state, rows)
@@ -120,6 +139,7 @@ def check_forget(learner: Learner, rows: Rows) -> None:
 
 
 def check_scores(learner: Learner, rows: Rows) -> None:
+    """Scores (n, classes) are probabilities: not negative, and each row sums to 1 within 1e-12."""
     first, second = _halves(rows)
     shards = [_learn(learner, first), _learn(learner, second)]
     for states in ([], [learner.empty()], shards[:1], shards):
@@ -131,6 +151,7 @@ def check_scores(learner: Learner, rows: Rows) -> None:
 
 
 def check_nothing_learned(learner: Learner, rows: Rows) -> None:
+    """Without learned rows scores are exactly uniform; a shard without rows does not change an ensemble's scores."""
     even, state = 1.0 / len(learner.classes), _learn(learner, rows)
     for states in ([], [learner.empty()] * 2):
         assert (learner.ensemble(states).scores(rows) == even).all(), "a model of nothing is not uniform"

@@ -16,7 +16,7 @@ from unlearn_models.positive_unlabelled.learner import PU_BASES, pu
 
 
 def _forest(classes: tuple[str, ...], n_features: int, **hyper: Any) -> Learner:
-    # Its kernels take a third of the package's time to load.
+    # Imported on demand: its kernels take a third of the package's time to load.
     from unlearn_models.forest.learner import forest
 
     return forest(classes, n_features, **hyper)
@@ -34,7 +34,10 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = MappingProxyType(
 
 
 def make_learner(learner_id: str, classes: tuple[str, ...], n_features: int, **hyper: Any) -> Learner:
-    """The learner of this name; hyper are its own settings.  Raises BadSettings."""
+    """The learner registered under this id in `LEARNERS`; `hyper` are its own settings.
+
+    Raises BadSettings for an unknown id, an unknown setting, or a value that a setting can't take.
+    """
     make = LEARNERS.get(learner_id)
     if make is None:
         raise BadSettings(f"there is no learner {learner_id!r}; there are {', '.join(sorted(LEARNERS))}")

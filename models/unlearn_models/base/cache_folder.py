@@ -1,4 +1,4 @@
-"""Where what can be made again is kept: a folder of the user's own, whoever that is and whatever can be written to."""
+"""The folder for files that can be made again, such as compiled kernels: one that this user owns and can write to."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PRIVATE = 0o700
 
 
 def cache_folder(name: str) -> Path | None:
-    """The folder of that name, made if need be; None where there is no place to write to.
+    """The cache folder of this name, created if need be with mode 0700; None where no place can be written to.
 
-    It is under XDG_CACHE_HOME or ~/.cache, else in a folder among the temporary files that nobody else can read.
-    What belongs to another user is passed over: code is loaded from here.
+    Tried in order: XDG_CACHE_HOME, ~/.cache, a private folder of this user among the temporary files.  A folder that
+    belongs to another user is skipped, because code is loaded from here.
     """
     return next((folder for root in _roots() if _is_ours(folder := root / name)), None)
 
@@ -48,7 +48,7 @@ def _has_home() -> bool:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether it is there now, is this user's, no link, and can be written to."""
+    """Whether the folder, created if it is missing, is a real folder of this user that can be written to."""
     try:
         folder.mkdir(_PRIVATE, parents=True, exist_ok=True)
         found = folder.lstat()

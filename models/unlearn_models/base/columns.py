@@ -1,4 +1,4 @@
-"""Sparse columns: the sorted features a state has seen, and where others stand among them."""
+"""Sparse columns: the sorted features that a state has seen, and the index of other features among them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, u8, writes
 
 MAX_FEATURES = 2**31 - 1
-# A table over all features costs their number once, a sort or search costs log(m) for each cell.
+# A table over all features costs n_features steps once, a sort or search costs log(m) steps for each cell.
 _TABLE_PAYS = 32
 
 
 class Joined(NamedTuple):
-    """features (m,) sorted; where the old features (m0,) and each of the cells (nnz,) stand in it, int32."""
+    """What `join` gives: features (m,) int32, sorted; old (m0,) int32, the index in it of each old feature; cells
+    (nnz,) int32, the index in it of each cell's feature.
+    """
 
     features: NDArray[np.int32]
     old: NDArray[np.int32]
@@ -23,7 +25,10 @@ class Joined(NamedTuple):
 
 
 def join(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: int) -> Joined:
-    """The union of sorted features and a cell's feature each; both ways give the same arrays."""
+    """The union of sorted, distinct features (m0,) int32 and the feature of each cell, indices (nnz,) int32.
+
+    Sorting and a table over all n_features give the same arrays; the cheaper one is used.
+    """
     if not len(indices):
         return Joined(features, np.arange(len(features), dtype=np.int32), indices)
     if _sparse(len(features) + len(indices), n_features):
@@ -38,7 +43,7 @@ def join(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: in
 
 
 def find(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: int) -> NDArray[np.int32]:
-    """Where each cell stands among the sorted features, (nnz,) int32; len(features) where it doesn't."""
+    """Each cell's index among the sorted features, (nnz,) int32; len(features) for a feature that is not among them."""
     if _sparse(len(features) + len(indices), n_features):
         at = _positions(features, indices)
         at[np.append(features, -1)[at] != indices] = len(features)
@@ -74,7 +79,7 @@ def row_in_order(
     n_features: int,
     good: NDArray[np.bool_],
 ) -> None:
-    """Whether each row's indices ascend in [0, n_features) and its values are finite and not zero."""
+    """Kernel: good (n,) says whether a row's indices ascend in [0, n_features) and its values are finite and not 0."""
     for row in range(len(good)):
         fine, last = True, -1
         for cell in range(indptr[row], indptr[row + 1]):

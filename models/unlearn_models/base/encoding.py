@@ -1,4 +1,4 @@
-"""Arrays to bytes and back, one canonical way; a state's name is the hash of its bytes.
+"""Arrays to bytes and back in one canonical form; a state's digest is the hash of its bytes.
 
     container = magic, version, header, arrays
     header    = u32 count, then per entry in key order: key, "s" text | "i" 64-bit number
@@ -37,7 +37,10 @@ Header = Mapping[str, str | int]
 
 
 def encode_arrays(header: Header, arrays: State) -> bytes:
-    """A container of int32, int64, float64 or uint8 arrays.  Raises BadState on anything else."""
+    """A header and int32, int64, float64 or uint8 arrays of at most 4 dimensions as one container.
+
+    Raises BadState on any other array or header value.
+    """
     parts = [_MAGIC, _number(len(header))]
     for key in sorted(header):
         parts += [_text(key), _entry(header[key])]
@@ -48,7 +51,7 @@ def encode_arrays(header: Header, arrays: State) -> bytes:
 
 
 def decode_arrays(data: bytes) -> tuple[dict[str, str | int], dict[str, NDArray[Any]]]:
-    """What `encode_arrays` was given, the arrays read-only.  Raises BadState on any other bytes."""
+    """The header and arrays that `encode_arrays` was given, arrays read-only.  Raises BadState on any other bytes."""
     source = _Source(data)
     if source.take(len(_MAGIC)) != _MAGIC:
         raise BadState("these bytes are no array container of this version")
@@ -60,13 +63,19 @@ def decode_arrays(data: bytes) -> tuple[dict[str, str | int], dict[str, NDArray[
 
 
 def encode_state(learner: Learner, state: State) -> bytes:
-    """A state's canonical bytes.  Raises BadState for what is no canonical state of this learner."""
+    """A state's canonical bytes: equal states give equal bytes.
+
+    Raises BadState unless it is a canonical state of this learner.
+    """
     _check(learner, state)
     return encode_arrays(_header(learner), state)
 
 
 def decode_state(learner: Learner, data: bytes) -> State:
-    """Raises BadState unless the bytes are a state of this very learner with these very settings."""
+    """The state with these bytes, its arrays read-only.
+
+    Raises BadState unless they are a canonical state of this learner with these settings.
+    """
     header, state = decode_arrays(data)
     if header != _header(learner):
         raise BadState("the state is of another learner, or of one with other settings")
@@ -75,7 +84,7 @@ def decode_state(learner: Learner, data: bytes) -> State:
 
 
 def digest(learner: Learner, state: State) -> str:
-    """sha256 of the state's bytes, in hex."""
+    """sha256 of the state's canonical bytes, in hex.  Raises BadState as `encode_state` does."""
     return hashlib.sha256(encode_state(learner, state)).hexdigest()
 
 

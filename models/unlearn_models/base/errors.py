@@ -2,10 +2,10 @@
 
 ModelError
 ├── BadSettings     no such learner, or a setting it can't take
-├── BadRows         rows that are no rows, or that the learner can't take
+├── BadRows         rows that are malformed, or that the learner can't take
 ├── BadState        bytes or arrays that are no state of this learner
 ├── NotLearned      rows to forget that the state doesn't hold
-├── RowsNeeded     a stored state only scores; to go on, the learner needs its rows again
+├── RowsNeeded      a stored state only scores; to go on, the learner needs its rows again
 └── CannotForget    the learner has no exact inverse
 """
 
@@ -17,24 +17,24 @@ class ModelError(Exception):
 
 
 class BadSettings(ModelError):
-    pass
+    """There is no learner of this name, or a setting has a value that it can't take."""
 
 
 class BadRows(ModelError):
-    pass
+    """Rows whose arrays are malformed, or that the learner does not accept."""
 
 
 class BadState(ModelError):
-    pass
+    """Bytes or arrays that are no canonical state of this learner with these settings."""
 
 
 class NotLearned(ModelError):
-    pass
+    """Rows to forget that the state does not hold."""
 
 
 class RowsNeeded(ModelError):
-    pass
+    """A stored state can only score; to learn or forget from it, the learner needs its rows again."""
 
 
 class CannotForget(ModelError):
-    pass
+    """The learner has no exact inverse of `learn`."""

@@ -27,17 +27,17 @@ none = types.void
 
 
 def reads(element: Any, dimensions: int = 1) -> Any:
-    """The type of a C-contiguous array that a kernel only reads; writable ones fit too."""
+    """The numba type of a C-contiguous array that a kernel only reads; writable arrays fit too."""
     return types.Array(element, dimensions, "C", readonly=True)
 
 
 def writes(element: Any, dimensions: int = 1) -> Any:
-    """The type of a C-contiguous array that a kernel fills."""
+    """The numba type of a C-contiguous array that a kernel writes to."""
     return types.Array(element, dimensions, "C")
 
 
 def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
-    """Compile the decorated function for exactly these types, or load it from the cache."""
+    """A decorator that compiles a function for exactly these return and argument types, or loads it from the cache."""
 
     def declared(function: F) -> F:
         return compiled(function, returns(*arguments), error_model="numpy")

@@ -1,7 +1,7 @@
 """Where compiled kernels are kept and found, also by a user who can't write beside the sources.
 
-Numba looks in one place only, which it must be able to write to. Here what was compiled beside the sources, when they
-were installed, is copied to the place that can be written to; where there is none, it is read as it is.
+Numba looks in one place only, and needs to write to it.  So machine code that was compiled beside the sources at
+installation is copied to a folder that can be written to; where there is none, it is read in its place.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["AsInstalled", "Beside", "InNamed", "InOwn", "compiled", "paths"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Beside = InTreeCacheLocator
-"""Beside the sources, if that can be written to."""
+"""Numba's own choice: beside the sources, if that can be written to."""
 
 
 class _Elsewhere(InTreeCacheLocator):
-    """In a folder for each version of each source, which starts with what is compiled beside the source."""
+    """A folder for each version of each source file; it starts with a copy of what is compiled beside the source."""
 
     def __init__(self, function: Any, source: str) -> None:
         super().__init__(function, source)  # type: ignore[no-untyped-call]
@@ -41,7 +41,7 @@ class _Elsewhere(InTreeCacheLocator):
 
     @staticmethod
     def folder() -> Path | None:
-        """The root of what is kept there; None where there is none."""
+        """The folder above those of the sources; None where there is none."""
         raise NotImplementedError
 
     @classmethod
@@ -52,13 +52,13 @@ class _Elsewhere(InTreeCacheLocator):
         return found
 
     def ensure_cache_path(self) -> None:
-        """Raises OSError where it can't be written to."""
+        """Create the folder and copy what is compiled beside the source.  Raises OSError where that can't be done."""
         super().ensure_cache_path()  # type: ignore[no-untyped-call]
         _copy_missing(self._beside, Path(self._cache_path), self._stem)
 
 
 class InNamed(_Elsewhere):
-    """In NUMBA_CACHE_DIR, if that is set and can be written to."""
+    """The folder that NUMBA_CACHE_DIR names, if that is set and can be written to."""
 
     @staticmethod
     def folder() -> Path | None:
@@ -66,7 +66,7 @@ class InNamed(_Elsewhere):
 
 
 class InOwn(_Elsewhere):
-    """In the user's folder of caches, or one among the temporary files."""
+    """The user's cache folder, or one among the temporary files; see `cache_folder`."""
 
     @staticmethod
     @cache
@@ -75,7 +75,7 @@ class InOwn(_Elsewhere):
 
 
 class AsInstalled(InTreeCacheLocator):
-    """Beside the sources, to be read only; saving raises OSError."""
+    """Beside the sources, read-only: saving raises OSError."""
 
     @classmethod
     def from_function(cls, function: Any, source: str) -> Self | None:
@@ -83,7 +83,7 @@ class AsInstalled(InTreeCacheLocator):
 
 
 def paths(*locators: type) -> str:
-    """The locators, to be tried in this order, as numba's setting has them."""
+    """The locators' full names in the order to try them, comma-separated as numba's CACHE_LOCATOR_CLASSES."""
     return ",".join(f"{each.__module__}.{each.__qualname__}" for each in locators)
 
 
@@ -91,9 +91,11 @@ _LOCATORS = paths(InNamed, Beside, InOwn, AsInstalled)
 
 
 def compiled(function: F, signature: Any, locators: str = _LOCATORS, **options: Any) -> F:
-    """The function compiled for exactly these types, or loaded; kept where the first locator that can, keeps it.
+    """The function compiled for exactly these types, or loaded from the cache.
 
-    Where it can't be kept (no place, no room), it is compiled at each start."""
+    The first of the locators (as `paths` gives them) that can keep it does so.  Where none can, for lack of a folder or
+    of space, it is compiled at each start.
+    """
     with _located(locators):
         try:
             done: F = numba.njit(signature, cache=True, nogil=True, **options)(function)
@@ -114,7 +116,7 @@ def _located(locators: str) -> Iterator[None]:
 
 @cache
 def _copy_missing(source: Path, target: Path, stem: str) -> None:
-    """Code before index (.nbc, .nbi), each whole or not at all: what an index names must be there."""
+    """Copy code (.nbc) before index (.nbi), each file whole or not at all: what an index names must be there."""
     for file in sorted(source.glob(f"{stem}.*.nb[ci]"), key=lambda file: file.suffix):
         copy = target / file.name
         if not copy.exists():

@@ -1,4 +1,4 @@
-"""What every learner gives, whichever algorithm is inside."""
+"""The interface of every learner, whichever algorithm is inside."""
 
 from __future__ import annotations
 
@@ -18,18 +18,25 @@ class Ensemble(Protocol):
     """Several shards' states, ready to score."""
 
     def scores(self, rows: Rows) -> NDArray[np.float64]:
-        """Probabilities (n, classes), each row sums to 1; labels are not looked at.  Raises BadRows."""
+        """Probabilities (n, classes) float64, each row sums to 1; labels are ignored.  Raises BadRows."""
         ...
 
 
 class Learner(Protocol):
-    """A pure fold over rows.  States are canonical (equal content, equal bytes), their arrays read-only."""
+    """A fold over rows without side effects.
+
+    States are canonical (equal content, equal bytes), their arrays read-only.
+    """
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The name under which `make_learner` finds it."""
+        ...
 
     @property
-    def classes(self) -> tuple[str, ...]: ...
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names; a label is an index into them, and scores have a column for each."""
+        ...
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -37,53 +44,62 @@ class Learner(Protocol):
         ...
 
     @property
-    def n_features(self) -> int: ...
+    def n_features(self) -> int:
+        """How many features there are; the indices of rows lie below it."""
+        ...
 
     @property
     def forgets(self) -> bool:
-        """Whether `forget` is there."""
+        """Whether `forget` works; if not, it raises CannotForget."""
         ...
 
     @property
     def exact_everywhere(self) -> bool:
-        """Whether states have the same bytes on every CPU; if not, they go with a numeric profile."""
+        """Whether states have the same bytes on every CPU; if not, they may differ from machine to machine."""
         ...
 
     @property
     def counts(self) -> bool:
-        """Whether values of features must be whole and not negative."""
+        """Whether the values of features must be positive whole numbers."""
         ...
 
     @property
     def learns_unlabelled(self) -> bool:
-        """Whether a row without a label teaches it something; if not, `learn` skips it."""
+        """Whether a row without a label can change the state; if not, `learn` skips it."""
         ...
 
     @property
     def resumes(self) -> bool:
-        """Whether learning goes on from a stored state; if not, a stored state only scores, and the rows are needed."""
+        """Whether learning can go on from a stored state.
+
+        If not, a stored state only scores; to go on, its rows must be learned again.
+        """
         ...
 
     def settings(self) -> dict[str, JSON]:
-        """All that states depend on beside the rows: part of the model's identity."""
+        """Everything beside the rows that states depend on, as JSON: part of the model's identity."""
         ...
 
     def accepts(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which rows `learn` takes, (n,); asked before rows enter, so that none stops a shard later."""
+        """Which rows `learn` takes, (n,) bool; asked before rows enter a shard, so that none stops training later."""
         ...
 
-    def empty(self) -> State: ...
+    def empty(self) -> State:
+        """The state before any row."""
+        ...
 
     def learn(self, state: State, rows: Rows) -> State:
-        """The state after these rows in this order.
+        """The state after these rows, in this order.
 
-        Changes no argument, and doesn't depend on how rows are cut into calls.
-        Raises BadRows, RowsNeeded.
+        Changes no argument, and doesn't depend on how rows are divided among calls. Raises BadRows, RowsNeeded.
         """
         ...
 
     def forget(self, state: State, rows: Rows) -> State:
-        """The exact inverse of `learn`, in any order.  Raises NotLearned, BadRows, RowsNeeded, CannotForget."""
+        """The state without these rows, in any order: the exact inverse of `learn`.
+
+        Raises NotLearned, BadRows, RowsNeeded, CannotForget.
+        """
         ...
 
     def check(self, state: State) -> None:
@@ -91,9 +107,12 @@ class Learner(Protocol):
         ...
 
     def summary(self, state: State) -> Mapping[str, float]:
-        """The few numbers of a state that its manifest tells; most learners have none."""
+        """The few numbers of a state that its manifest publishes; empty for most learners."""
         ...
 
     def ensemble(self, states: Sequence[State]) -> Ensemble:
-        """Shards without rows take no part; no rows at all score uniform."""
+        """The shards' states combined for scoring.
+
+        Shards without rows are ignored; without any rows, scores are uniform.
+        """
         ...

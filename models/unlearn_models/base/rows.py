@@ -25,7 +25,7 @@ class Rows:
 
     labels (n,) int32, index into the model's classes, -1 = no label;  indptr (n+1,) int64;
     indices (nnz,) int32, ascending within a row;  values (nnz,) float64, finite, never 0.0 or -0.0.
-    Raises BadRows where dtypes or shapes disagree; what stands in a row is the learner's to check.
+    Raises BadRows where dtypes or shapes disagree; the order of indices and the values are the learner's to check.
     """
 
     labels: NDArray[np.int32]
@@ -45,13 +45,13 @@ class Rows:
         return len(self.labels)
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
-        """The rows at these positions, or where the mask is true, in the order given."""
+        """The rows at these positions, in the order given, or those where the mask (n,) is true."""
         picked: NDArray[Any] = np.flatnonzero(which) if which.dtype == np.bool_ else which
         indptr, cells = cells_of(self.indptr, picked)
         return Rows(self.labels[picked], indptr, self.indices[cells], self.values[cells])
 
     def part(self, start: int, stop: int) -> Rows:
-        """The rows from start to stop, in the same memory."""
+        """Rows start..stop-1; labels, indices and values share memory with these rows."""
         a, b = self.indptr[start], self.indptr[stop]
         ends = self.indptr[start : stop + 1] - a
         return Rows(self.labels[start:stop], ends, self.indices[a:b], self.values[a:b])
@@ -72,11 +72,14 @@ class Rows:
 
     @staticmethod
     def empty() -> Rows:
+        """No rows at all."""
         return Rows(np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float64))
 
 
 def cells_of(indptr: NDArray[np.int64], at: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where the rows at these positions end when they stand one behind the other, and their cells' places."""
+    """The rows at these positions put one after the other: their indptr (k+1,), and the old index of each of their
+    cells.
+    """
     sizes = indptr[at + 1] - indptr[at]
     ends = _ends(sizes)
     return ends, np.arange(ends[-1]) + np.repeat(indptr[at] - ends[:-1], sizes)

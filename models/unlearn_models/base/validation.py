@@ -23,7 +23,7 @@ def check_shape(classes: tuple[str, ...], n_features: int) -> None:
 
 
 def well_formed(rows: Rows, n_classes: int, n_features: int) -> NDArray[np.bool_]:
-    """Which rows (n,) have a known label or none, ascending features in range, finite values other than 0."""
+    """Which rows have a known label or none, ascending features in range, and finite values other than 0: (n,) bool."""
     good = np.empty(len(rows), np.bool_)
     row_in_order(rows.indptr, rows.indices, rows.values, n_features, good)
     good &= (rows.labels >= -1) & (rows.labels < n_classes)
@@ -31,18 +31,19 @@ def well_formed(rows: Rows, n_classes: int, n_features: int) -> NDArray[np.bool_
 
 
 def labelled(rows: Rows) -> Rows:
+    """The rows with a label, in order."""
     known = rows.labels >= 0
     return rows if known.all() else rows.take(known)
 
 
 def demand(good: NDArray[np.bool_], what: str) -> None:
-    """Raises BadRows, naming the first bad row's position."""
+    """Raises BadRows with the first position where good (n,) is false; `what` goes on after "row 3 of 10"."""
     if not good.all():
         raise BadRows(f"row {int(np.argmin(good))} of {len(good)} {what}")
 
 
 def freeze(**arrays: NDArray[Any]) -> State:
-    """A state of read-only arrays, so that no caller can change what another one holds."""
+    """A state of these arrays, made read-only so that no caller can change what another one holds."""
     for array in arrays.values():
         array.flags.writeable = False
     return arrays
@@ -69,5 +70,6 @@ def count_features(state: State, n_features: int) -> int:
 
 
 def check_rows_seen(seen: NDArray[np.int64]) -> None:
+    """Raises BadState if a number of rows is negative."""
     if (seen < 0).any():
         raise BadState("a state holds a negative number of rows")

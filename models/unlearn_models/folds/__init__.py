@@ -1,1 +1,1 @@
-"""A state as a fold over rows of which some are gone."""
+"""Folds that change in place: they learn, return to a mark, and leave out deleted rows."""

@@ -1,7 +1,7 @@
-"""A fold under way: one state, changed in place, with marks to go back to.
+"""A fold in progress: one state, changed in place, with marks to return to.
 
-`Learner.learn` is pure and pays for a whole state with each call; a fold pays for the rows.  A learner may bring
-a fold of its own (`Folds`); for any other `Steps` does the same through `learn` and `forget`.
+`Learner.learn` is pure and costs a copy of the state at each call; a fold costs the rows alone.  A learner may bring a
+fold of its own (`Folds`); for any other one `Steps` does the same through `learn` and `forget`.
 """
 
 from __future__ import annotations
@@ -17,35 +17,38 @@ __all__ = ["Fold", "Folds", "Steps", "begin"]
 
 
 class Fold(Protocol):
-    """Marks are numbered by the caller, rising; the one of number 0 is where the fold began."""
+    """A state that is changed in place.  A mark is a saved point that `rewind` returns to.
+
+    The caller numbers the marks in ascending order; mark 0 is where the fold began.
+    """
 
     def learn(self, rows: Rows) -> None:
-        """As `Learner.learn`.  Raises BadRows, the fold unchanged."""
+        """As `Learner.learn`, in place.  Raises BadRows; the fold is unchanged then."""
         ...
 
     def forget(self, rows: Rows) -> None:
-        """As `Learner.forget`.  Raises NotLearned, BadRows, CannotForget, the fold unchanged."""
+        """As `Learner.forget`, in place.  Raises NotLearned, BadRows, CannotForget; the fold is unchanged then."""
         ...
 
     def prepare(self, rows: Rows) -> Prepared:
-        """Rows to learn from this fold's own form of them, again and again.  Raises BadRows."""
+        """The rows in the form that this fold learns from, to be learned any number of times.  Raises BadRows."""
         ...
 
     def mark(self, number: int) -> None:
-        """Remember this place.  Numbers rise: a smaller one than the newest is a ValueError."""
+        """Save this point under a number.  Raises ValueError unless it is above that of the newest mark."""
         ...
 
     def rewind(self, number: int) -> None:
-        """Back to this mark, which stays; all later ones are gone.  Raises KeyError without such a mark."""
+        """Return to this mark, which stays; all later ones are dropped.  Raises KeyError if there is no such mark."""
         ...
 
     @property
     def marks(self) -> list[int]:
-        """In order, 0 first."""
+        """The marks' numbers in ascending order, 0 first."""
         ...
 
     def state(self) -> State:
-        """The canonical state of what is learned now."""
+        """The canonical state of all that is learned now."""
         ...
 
 
@@ -53,17 +56,19 @@ class Fold(Protocol):
 class Folds(Protocol):
     """A learner with a fold of its own."""
 
-    def fold(self, state: State) -> Fold: ...
+    def fold(self, state: State) -> Fold:
+        """A fold that starts from this state."""
+        ...
 
 
 def begin(learner: Learner, state: State | None = None) -> Fold:
-    """A fold from this state, or from the empty one."""
+    """A fold that starts from this state, or from the learner's empty one."""
     state = learner.empty() if state is None else state
     return learner.fold(state) if isinstance(learner, Folds) else Steps(learner, state)
 
 
 class Steps:
-    """The fold of a learner that has none of its own: a mark keeps a whole state."""
+    """The fold of a learner that has none of its own: each mark keeps a whole state."""
 
     def __init__(self, learner: Learner, state: State) -> None:
         self._learner = learner
@@ -74,7 +79,7 @@ class Steps:
         self._state = self._learner.learn(self._state, rows)
 
     def forget(self, rows: Rows) -> None:
-        """What is marked keeps the rows: rewinding brings them back."""
+        """As `Fold.forget`; but marks keep these rows, and rewinding brings them back."""
         self._state = self._learner.forget(self._state, rows)
 
     def prepare(self, rows: Rows) -> Plain:

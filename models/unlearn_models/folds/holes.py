@@ -1,4 +1,4 @@
-"""Rows without some of them, at the speed of memory."""
+"""Rows copied without some of them, by a compiled loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["without"]
 
 
 def without(rows: Rows, gone: NDArray[np.int64]) -> Rows:
-    """The rows but those at these positions (ascending, distinct, in range), in order."""
+    """The rows except those at the positions gone (k,) int64: ascending, distinct and in range.  The order stays."""
     if not len(gone):
         return rows
     cells = len(rows.indices) - int((rows.indptr[gone + 1] - rows.indptr[gone]).sum())

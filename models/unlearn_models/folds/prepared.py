@@ -1,4 +1,4 @@
-"""Rows kept at hand for a fold: what can be worked out once is not worked out again whenever they are learned."""
+"""Rows in the form that a fold learns from: what can be computed once is not computed again at each learning."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ __all__ = ["Plain", "Prepared", "check_legs", "check_places", "no_place", "overw
 
 
 class Prepared(Protocol):
-    """Rows in the form that their fold learns from; positions stay, whatever is struck out."""
+    """Rows prepared for one fold.  A row keeps its position, also when others are removed by `strike`."""
 
     def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
-        """Learn the rows from start up to each stop that are not struck out.
+        """Learn the rows from `start` up to each stop in turn, without those removed by `strike`.
 
-        The fold marks each stop but the last, if the numbers of the marks are given.  Raises ValueError, the fold
-        unchanged, for stops that fall or lie outside, numbers that don't rise, and too many or too few of them.
+        If `numbers` are given, the fold sets a mark with the next number at each stop but the last.  Raises ValueError
+        if stops descend or lie outside, numbers don't ascend, or there are not len(stops) - 1 of them; the fold is
+        unchanged then.
         """
         ...
 
     def forget(self, at: NDArray[np.intp]) -> None:
-        """Have the fold forget these rows.  Raises CannotForget, NotLearned."""
+        """Make the fold forget the rows at these positions.  Raises CannotForget, NotLearned."""
         ...
 
     def strike(self, at: NDArray[np.intp]) -> None:
-        """From now on these rows are as if they had never been, and what they held is overwritten.
+        """Remove the rows at these positions: they are never learned again, and their content is overwritten.
 
-        Raises IndexError for a position that is none, and nothing has changed then.
+        Raises IndexError for a position out of range; nothing has changed then.
         """
         ...
 
@@ -50,7 +51,7 @@ class _Fold(Protocol):
 
 
 class Plain:
-    """For a fold with nothing to prepare."""
+    """Prepared rows of a fold that has nothing to prepare: a copy of them."""
 
     def __init__(self, fold: _Fold, rows: Rows) -> None:
         self._fold = fold
@@ -76,7 +77,10 @@ class Plain:
 
 
 def check_legs(size: int, start: int, stops: Sequence[int], newest: Sequence[int], numbers: Sequence[int]) -> None:
-    """Raises ValueError unless `Prepared.learn` of so many rows means something after this mark, if there is one."""
+    """Raises ValueError unless these are valid arguments of `Prepared.learn` for `size` rows.
+
+    newest: the number of the fold's newest mark, or nothing if it has none.
+    """
     edges = [0, start, *stops, size]
     if any(a > b for a, b in pairwise(edges)) or not stops or (numbers and len(numbers) != len(stops) - 1):
         raise ValueError("legs go from a start to stops that rise, within the rows; each but the last may be marked")
@@ -91,17 +95,20 @@ def rising(newest: int, number: int) -> None:
 
 
 def check_places(size: int, at: NDArray[np.intp]) -> None:
-    """Raises IndexError unless all are positions of so many rows."""
+    """Raises IndexError unless all positions lie in 0..size-1."""
     if len(at) and not 0 <= at.min() <= at.max() < size:
         raise no_place(size)
 
 
 def no_place(size: int) -> IndexError:
-    """The error for a position that none of so many rows has."""
+    """The error for a position outside 0..size-1."""
     return IndexError(f"positions lie in 0..{size - 1}")
 
 
 def overwrite(rows: Rows, at: NDArray[np.intp]) -> None:
-    """What the rows at these positions held is gone; the rows must be the caller's own, and be learned no more."""
+    """Set the cells of the rows at these positions to 0, so that their content is gone.
+
+    The arrays must be the caller's own, and these rows must not be learned again.
+    """
     _, cells = cells_of(rows.indptr, at)
     rows.indices[cells], rows.values[cells] = 0, 0.0

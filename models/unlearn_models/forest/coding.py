@@ -1,8 +1,9 @@
 # ruff: noqa: C901, PLR0912  a kernel: calls of many arguments cost more than branches
-"""Kernels that code rows: columns of at most two values as bits, others as places in a dictionary; and find rows.
+"""Kernels that code rows (columns of at most two values as bits, others as places in a dictionary) and find rows.
 
 low, high (features,): the two values of a column of bits, high is NaN while only one was seen.
-index: open addressing, a slot + 1 where a row's key leads; its length is a power of two.
+where (features,): numeric column, or -1 - bit.  slot: where a row's data are in all arrays of the table.
+index: a hash index with linear probing, slot + 1 of a row or 0 where it is free; its length is a power of two.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _SHIFT = np.uint64(29)
 
 @kernel(flag, reads(f64), writes(f64))
 def normalise(x: Floats, out: Floats) -> Any:
-    """x with 0.0 for -0.0;  false if a number is NaN, infinite or subnormal."""
+    """Kernel: x into out, with 0.0 for -0.0; false if a number is NaN, infinite or subnormal."""
     good = True
     for i in range(len(x)):
         v = x[i]
@@ -40,7 +41,7 @@ def normalise(x: Floats, out: Floats) -> Any:
 
 @kernel(none, reads(f64, 2), writes(f64), writes(f64), writes(u8))
 def survey(x: Floats, low: Floats, high: Floats, many: Any) -> None:
-    """Each column's two values, high is NaN if there is but one;  or many = 1, there are more."""
+    """Kernel: each column's two values into low and high, NaN if there is but one; many = 1 if there are more."""
     for f in range(x.shape[1]):
         low[f], high[f], many[f] = (x[0, f] if len(x) else 0.0), np.nan, 0
     for i in range(1, len(x)):
@@ -55,7 +56,7 @@ def survey(x: Floats, low: Floats, high: Floats, many: Any) -> None:
 
 @kernel(none, reads(f64, 2), reads(i32), reads(f64), writes(u64, 2))
 def set_bits(x: Floats, where: Ints, low: Floats, bits: Words) -> None:
-    """The bits of rows from 0 on, 0 before: whether a value is not its column's low one."""
+    """Kernel: fill bits[:n], 0 before, from rows x (n, features): whether a value is not its column's low one."""
     for i in range(len(x)):
         for f in range(len(where)):
             if where[f] < 0:
@@ -90,9 +91,10 @@ def code_rows(
     bits: Words,
     ids: Ints,
 ) -> Any:
-    """Code rows (n, features) into bits (n, words), zero before, and ids (n, numeric columns); dictionaries grow.
+    """Kernel: code rows x (n, features) into bits (n, words), 0 before, and ids (n, numeric columns).
 
-    FITS;  or NEW_SHAPE: a column of bits has a third value;  or the numeric column whose dictionary is full.
+    Dictionaries grow.  Returns FITS; or NEW_SHAPE if a value is none of the two values of its column of bits; or the
+    numeric column whose dictionary is full.
     """
     for i in range(len(x)):
         for f in range(len(where)):
@@ -134,13 +136,14 @@ def code_rows(
 
 @kernel(i64, u64, i64)
 def home(key: Any, size: Any) -> Any:
+    """Kernel: the place in an index of this size where the search for a key begins."""
     x = (key ^ (key >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64(x >> _SHIFT) & (size - 1)
 
 
 @kernel(i64, reads(u64), reads(u64), reads(i32), writes(u8), writes(i32))
 def mark(wanted: Words, keys: Words, index: Ints, gone: Any, slots: Ints) -> Any:
-    """Mark a row of each key as gone, into slots; how many were found before one was missing."""
+    """Kernel: mark one row for each wanted key as gone, its slot into slots; returns how many until one was missing."""
     size = len(index)
     for i in range(len(wanted)):
         h = home(wanted[i], size)
@@ -155,6 +158,7 @@ def mark(wanted: Words, keys: Words, index: Ints, gone: Any, slots: Ints) -> Any
 
 @kernel(flag, i64, i64, reads(i32), reads(u64, 2), reads(i32, 2))
 def same_row(a: Any, b: Any, labels: Ints, bits: Words, ids: Ints) -> Any:
+    """Kernel: whether the rows in slots a and b have the same label and content."""
     same = labels[a] == labels[b]
     for w in range(bits.shape[1]):
         same &= bits[a, w] == bits[b, w]
@@ -165,7 +169,7 @@ def same_row(a: Any, b: Any, labels: Ints, bits: Words, ids: Ints) -> Any:
 
 @kernel(i64, reads(i32), reads(u64), writes(i32), reads(u8), reads(i32), reads(u64, 2), reads(i32, 2))
 def enter(slots: Ints, keys: Words, index: Ints, gone: Any, labels: Ints, bits: Words, ids: Ints) -> Any:
-    """Enter rows into the index; how many went in before one's key stood for another content."""
+    """Kernel: enter rows into the index; returns how many until one had the key of a row with another content."""
     size = len(index)
     for i in range(len(slots)):
         slot = slots[i]
@@ -181,7 +185,10 @@ def enter(slots: Ints, keys: Words, index: Ints, gone: Any, labels: Ints, bits: 
 
 @kernel(none, reads(i32), reads(u64), writes(i32))
 def leave(slots: Ints, keys: Words, index: Ints) -> None:
-    """Take rows out of the index, closing the gaps."""
+    """Kernel: take rows out of the index and close the gaps.
+
+    Knuth, The Art of Computer Programming 3, section 6.4, algorithm R.
+    """
     size = len(index)
     for i in range(len(slots)):
         hole = home(keys[slots[i]], size)

@@ -1,4 +1,4 @@
-"""A DaRE forest made a function of its rows: after any adds and deletes it is what a fresh one would be.
+"""A DaRE forest that depends on its rows alone: after any additions and deletions it equals one grown from scratch.
 
 Brophy and Lowd, "Machine Unlearning for Random Forests" (ICML 2021), keep at every node the statistics of the
 candidate splits and rebuild a subtree only where its best split changes.  Here every random choice is a keyed hash
@@ -24,19 +24,20 @@ from unlearn_models.forest.publish import Trees, publish
 from unlearn_models.forest.settings import Settings, check_width
 from unlearn_models.forest.table import Table
 
-MAX_ROWS = 2**21  # beyond, the exact criterion would leave 64 bits
+MAX_ROWS = 2**21  # with more, the exact split criterion would overflow 64 bits
 _NOTHING: NDArray[np.uint64] = np.empty(0, np.uint64)
 _NO_SLOTS: NDArray[np.int32] = np.empty(0, np.int32)
 
 
 class Forest:
-    """Mutable, in memory.  Rows are dense float64 (n, n_features); classes are 0..n_classes-1."""
+    """A forest in memory, changed in place.  Rows are dense float64 (n, n_features); classes are 0..n_classes-1."""
 
     def __init__(
         self, settings: Settings, n_classes: int, n_features: int, *, bucket: int = 144, reserve: int = 2
     ) -> None:
-        """bucket: nodes of fewer rows keep no counts, they are counted when they are touched;  reserve: values that
-        a column's candidates can lose, 0..13, before it is scanned again.  Both change speed and memory alone.
+        """bucket: nodes of fewer rows keep no counts, they are counted when they are changed;  reserve: how many of a
+        column's values can go, 0..13, before its candidates are scanned again.  Both change speed and memory alone.
+
         Raises BadSettings.
         """
         check_width(n_features, n_classes)
@@ -92,13 +93,13 @@ class Forest:
             self._table.remove(slots)
 
     def flush(self) -> None:
-        """Rebuild all that lazy changes put off."""
+        """Rebuild all subtrees whose rebuilding was put off by lazy changes."""
         if self._dirty.any():
             self._trees = None
             self._run(at.FLUSH, _NO_SLOTS, _NO_SLOTS)
 
     def trees(self) -> Trees:
-        """The canonical arrays, without rows."""
+        """The canonical arrays of all trees, without rows, read-only; rebuilds what lazy changes put off."""
         self.flush()
         if self._trees is None:
             self._trees = publish(self._heap, self._roots, self._table, self.n_classes)
@@ -116,17 +117,17 @@ class Forest:
         return table.keys[slots], table.content(slots), table.labels[slots]
 
     def class_counts(self) -> NDArray[np.int64]:
-        """Rows of each class, (n_classes,)."""
+        """Rows of each class, (n_classes,) int64."""
         return np.bincount(self._table.labels[self._table.slots()], minlength=self.n_classes)
 
     def copy(self) -> Forest:
-        """A forest of its own; what is not in use isn't copied."""
+        """An independent copy; memory that is not in use isn't copied."""
         twin = copy(self)
         twin._detach()  # noqa: SLF001
         return twin
 
     def nbytes(self) -> int:
-        """Memory in use, rows and working space included."""
+        """Bytes of memory in use, rows and working space included."""
         work = sum(array.nbytes for array in self._scratch) if self._scratch else 0
         return 4 * int(self._numbers[at.N_TOP]) + self._table.nbytes() + work
 
@@ -180,7 +181,7 @@ class Forest:
             coded = table.code(x)
             if coded is not None:
                 return table.add(keys, y, coded)
-        elif table.deleted <= 2 * table.n + 1000:  # else most of the dictionaries may be dead
+        elif table.deleted <= 2 * table.n + 1000:  # else most values in the dictionaries may be of deleted rows
             return _NO_SLOTS
         self._start(self._recoded(keys, x, y))
         return None
@@ -235,7 +236,7 @@ class Forest:
                 self._widen(tree if task == at.GROW else 0)
 
     def _widen(self, grown: int) -> None:
-        """Room for one tree more at least, for all if some have grown; pages that nobody touches cost no memory."""
+        """Enlarge the heap for one tree more at least, for all if some have grown; untouched pages cost no memory."""
         n, top = self._tree_rows, int(self._numbers[at.N_TOP])
         leaves = min(n + 1, 1 << self.settings.depth)
         tree = 2 * n + leaves * (64 + 4 * self.n_classes)
@@ -246,7 +247,7 @@ class Forest:
         self._heap = heap
 
     def _room(self) -> tuple[NDArray[Any], ...]:
-        """Working arrays, for the rows of the largest tree."""
+        """The working arrays, long enough for the rows of the largest tree."""
         if self._scratch is None:
             words, s = self._table.bits.shape[1], self._numbers
             room = self._tree_rows + self._tree_rows // 32 + 64

@@ -18,7 +18,7 @@ _M2 = np.uint64(0xA0761D6478BD642F)
 
 
 def row_keys(rows: Rows, seed: int) -> NDArray[np.uint64]:
-    """(n,) uint64 of label, indices and values, keyed by the seed; equal content has equal keys."""
+    """Hashes (n,) uint64 of each row's label, indices and values, keyed by the seed; equal rows have equal keys."""
     out = np.empty(len(rows), np.uint64)
     _hash(rows.labels, rows.indptr, rows.indices, rows.values.view(np.uint64), np.uint64(seed), out)
     return out

@@ -1,4 +1,4 @@
-"""The forest as a learner: sparse rows in, published arrays out, the rows kept beside them."""
+"""The forest as a `Learner`: sparse rows in, the trees' arrays as its state, the rows kept beside them in memory."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def forest(classes: tuple[str, ...], n_features: int, preset: str = "fast", **settings: Any) -> ForestLearner:
-    """A preset's forest, with any of its settings changed.  Raises BadSettings."""
+    """A forest with a preset's settings, any of which `settings` may replace.  Raises BadSettings, TypeError."""
     if preset not in PRESETS:
         raise BadSettings(f"the forest has no preset {preset!r}; it has {', '.join(PRESETS)}")
     return ForestLearner(classes, n_features, Settings(**(PRESETS[preset] | settings)))
 
 
 class GrownState(Mapping[str, NDArray[Any]]):
-    """A state that still has its rows, so that learning goes on from it.  Its arrays are made when asked for.
+    """A state that still has its forest with the rows, so that learning can go on from it.
 
-    What is pickled are the arrays alone.
+    Its arrays are made when first asked for; pickling keeps the arrays alone.
     """
 
     def __init__(self, forest: Forest) -> None:
@@ -70,8 +70,8 @@ class GrownState(Mapping[str, NDArray[Any]]):
 class ForestLearner:
     """State: the arrays of `Trees`, and rows (classes,) int64.  Absent features are 0.0; at most 1,024 features.
 
-    A row's key is a hash of its content.  Learning and forgetting go on only from states that this process made,
-    for these hold the rows.  An ensemble averages its shards' probabilities.  Raises BadSettings.
+    A row's key is a hash of its content.  Learning and forgetting go on only from states made in this process, as these
+    hold the rows.  An ensemble averages its shards' probabilities.  Raises BadSettings.
     """
 
     classes: tuple[str, ...]
@@ -184,7 +184,7 @@ class _Vote:
 
 
 def dense(rows: Rows, n_features: int) -> NDArray[np.float64]:
-    """(n, n_features), absent features 0.0."""
+    """The rows as a dense array (n, n_features) float64, absent features 0.0."""
     x = np.zeros((len(rows), n_features))
     x[np.repeat(np.arange(len(rows)), np.diff(rows.indptr)), rows.indices] = rows.values
     return x

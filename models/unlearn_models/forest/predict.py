@@ -12,7 +12,10 @@ from unlearn_models.forest.publish import Trees
 
 
 def predict(trees: Trees, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, classes) for dense rows (n, features); trees without rows take no part, uniform if none has any."""
+    """Probabilities (n, classes) for dense rows (n, features): the mean over trees of the class shares in a row's leaf.
+
+    Trees without rows are ignored; uniform if none has rows.
+    """
     out = np.empty((len(x), trees.counts.shape[1]))
     _vote(*trees, x, out)
     return out

@@ -28,7 +28,7 @@ class Trees(NamedTuple):
 
 
 def publish(heap: NDArray[np.int32], roots: NDArray[np.int64], table: Table, n_classes: int) -> Trees:
-    """Read-only arrays.  Nothing in the heap may wait for a flush."""
+    """The trees' canonical arrays, read-only.  Lazy changes must have been flushed."""
     starts = np.zeros(len(roots) + 1, np.int64)
     nothing = Trees(
         starts, np.empty(0, np.int32), np.empty(0), np.empty(0, np.int32), np.empty((0, n_classes), np.int32)

@@ -1,4 +1,4 @@
-"""What a forest depends on beside its rows."""
+"""The settings that a forest depends on beside its rows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _WIDE = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """trees 1..10000;  depth 0..30;  thresholds: candidates a column, 1..50;  features: columns a node looks at;
-    share: of the rows that each tree sees, 0 < share <= 1;  random_layers: layers that split at random;
-    min_leaf: rows on each side of a split;  0 <= seed < 2**63.  Raises BadSettings.
+    """trees 1..10000;  depth 0..30;  thresholds: candidate thresholds of a column at a node, 1..50;  features: columns
+    sampled at a node, 1..1024;  share: of the rows that each tree sees, 0 < share <= 1;  random_layers: so many top
+    layers split at random, 0..depth;  min_leaf: least rows on each side of a split, 1..2**20;  0 <= seed < 2**63.
+    Raises BadSettings.
     """
 
     trees: int = 100
@@ -42,7 +43,7 @@ class Settings:
 
 
 def check_width(n_features: int, n_classes: int) -> None:
-    """Raises BadSettings for a shape that no forest has."""
+    """Raises BadSettings unless 1 <= n_features <= 1024 and 2 <= n_classes <= 256."""
     if n_features > MAX_FEATURES:
         raise BadSettings(_WIDE)
     _between("the number of features", n_features, 1, MAX_FEATURES)

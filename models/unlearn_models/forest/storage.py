@@ -16,7 +16,7 @@ _FORMAT = "forest-rows/1"
 
 
 def save(forest: Forest) -> bytes:
-    """Equal forests give equal bytes, whatever was done to get there."""
+    """The forest's settings and rows in canonical bytes: equal forests give equal bytes, however they came about."""
     keys, x, y = forest.rows()
     cells = x != 0
     header: dict[str, str | int] = {
@@ -40,7 +40,7 @@ def save(forest: Forest) -> bytes:
 
 
 def load(data: bytes) -> Forest:
-    """Grow the saved forest again.  Raises BadState."""
+    """The saved forest, its trees grown again.  Raises BadState unless the bytes are canonical."""
     header, arrays = decode_arrays(data)
     if header.get("format") != _FORMAT or set(arrays) != {"keys", "labels", "sizes", "features", "values"}:
         raise BadState("these bytes are no forest with its rows")

@@ -12,12 +12,16 @@ _CONFLICT = "two rows have the same key and another content"
 
 
 class Table:
-    """Rows in slots: keys, labels (slots,), bits (slots, words), ids (numeric columns, slots).  See
-    `kernels.declare`.
+    """A forest's rows in slots: keys, labels (slots,), bits (slots, words), ids (numeric columns, slots).
+
+    See `Columns` in forest/kernels/signatures.py.
     """
 
     def __init__(self, x: NDArray[np.float64], keys: NDArray[np.uint64], labels: NDArray[np.int32]) -> None:
-        """Rows x (n, features).  Raises BadRows."""
+        """Rows x (n, features) with keys (n,) uint64 and labels (n,) int32.
+
+        Raises BadRows where equal keys have unequal rows.
+        """
         n = len(keys)
         room = max(16, n + n // 8)
         self.n = self.used = n
@@ -57,7 +61,7 @@ class Table:
             self.ids[c, : self.n] = ids
 
     def content(self, slots: NDArray[np.int32]) -> NDArray[np.float64]:
-        """The rows' values, (len(slots), features)."""
+        """The values of the rows in these slots, (len(slots), features) float64."""
         x = np.empty((len(slots), len(self.where)))
         for f, c in enumerate(self.where.tolist()):
             if c >= 0:
@@ -68,7 +72,7 @@ class Table:
         return x
 
     def slots(self) -> NDArray[np.int32]:
-        """Where rows stand."""
+        """The slots that hold rows, ascending; those that `find` has marked are among them."""
         there = np.ones(self.used, np.bool_)
         there[self.free] = False
         return np.flatnonzero(there).astype(np.int32)
@@ -85,11 +89,11 @@ class Table:
         return slots
 
     def keep(self, slots: NDArray[np.int32]) -> None:
-        """Take back what `find` did."""
+        """Undo `find`: unmark these slots."""
         self.gone[slots] = 0
 
     def code(self, x: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.int32]] | None:
-        """The rows' bits and ids; None if the table has no place for their values."""
+        """The rows' bits (n, words) and ids (n, numeric columns); None if a column of bits would get a third value."""
         while True:
             bits = np.zeros((len(x), self.bits.shape[1]), np.uint64)
             ids = np.zeros((len(x), len(self.ids)), np.int32)
@@ -118,7 +122,10 @@ class Table:
         labels: NDArray[np.int32],
         coded: tuple[NDArray[np.uint64], NDArray[np.int32]],
     ) -> NDArray[np.int32]:
-        """Put rows into slots.  Raises BadRows and changes nothing."""
+        """Store coded rows; returns their slots (n,).
+
+        Raises BadRows where a key has another content; nothing has changed then.
+        """
         n = len(keys)
         reused = self.free[len(self.free) - n :] if n <= len(self.free) else self.free
         fresh = n - len(reused)
@@ -136,7 +143,7 @@ class Table:
         return slots
 
     def remove(self, slots: NDArray[np.int32]) -> None:
-        """Give up the slots that `find` marked."""
+        """Free the slots that `find` marked."""
         if not len(slots):
             return
         coding.leave(slots, self.keys, self.index)
@@ -146,9 +153,11 @@ class Table:
         self.deleted += len(slots)
 
     def nbytes(self) -> int:
+        """Bytes of all arrays and of the list of free slots."""
         return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray)) + 8 * len(self.free)
 
     def copy(self) -> Table:
+        """An independent copy."""
         twin = Table.__new__(Table)
         for name, value in vars(self).items():
             setattr(twin, name, value.copy() if isinstance(value, np.ndarray | list) else value)

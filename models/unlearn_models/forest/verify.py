@@ -1,5 +1,5 @@
 # ruff: noqa: C901, PLR0911, PLR0912  a kernel: calls of many arguments cost more than branches
-"""Whether arrays are a forest that could have been published."""
+"""Checks whether arrays are trees that could have been published."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unlearn_models.forest.settings import Settings
 
 
 def check_trees(trees: Trees, settings: Settings, rows: NDArray[np.int64], n_features: int) -> None:
-    """Raises BadState unless every tree is whole, in preorder, and holds no more rows than there are."""
+    """Raises BadState unless every tree is whole, in preorder, and has at most rows (classes,) of each class."""
     nodes, classes = len(trees.feature), len(rows)
     leaves = (nodes + settings.trees) // 2
     validation.check_arrays(

@@ -1,7 +1,7 @@
-"""The linear learner's fold: weights in a table over the features met, and what each mark needs to come back.
+"""The linear learner's fold: a table of weights over the features met, and what returning to each mark needs.
 
-A mark costs what is touched before the next one: what the slots of rows held is set down before they are learned,
-and put back when they are learned again.  So learning, marking and rewinding cost rows, whatever the state's size.
+Before rows are learned, what the table holds for their features is saved; after a rewind it is restored, at the latest
+when the state is asked for.  So learning, marking and rewinding cost rows, whatever the state's size.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _T = TypeVar("_T", np.int32, np.float64)
 _NONE = np.empty(0, np.int32)
 _NEVER = -1
 _FEW = 256
-"""Slots to begin with."""
+"""New features to make room for at first."""
 _PIECE = 2048
-"""Rows whose cells still lie in the cache when they are learned."""
+"""Rows prepared at a time, few enough that their cells are still in the CPU's cache when they are learned."""
 
 
 class _Learner(Protocol):
@@ -42,7 +42,7 @@ class _Learner(Protocol):
 
 
 class _Mark(NamedTuple):
-    """biases[at] (K, 3) and rows by class, seens[at], are as they were here, after this many legs."""
+    """What a mark restores: intercepts biases[at] (K, 3) and rows by class seens[at] (classes,), after `legs` legs."""
 
     biases: NDArray[np.float64]
     seens: NDArray[np.int64]
@@ -50,16 +50,16 @@ class _Mark(NamedTuple):
     legs: int
 
     def blank(self) -> bool:
-        """Nothing had been learned, so all slots were empty."""
+        """Whether nothing had been learned, so that the whole table was zero."""
         return not self.seens[self.at].any()
 
 
 class LinearFold:
-    """Slots are numbered as features are met, and keep their number: one without squares counts as not seen.
+    """Each feature met gets the next place in the table, its slot, and keeps it; without squares it counts as not seen.
 
-    What is learned before the first mark can't be rewound.  Legs that are gone back over are owed: until they are
-    learned again, or settled, the slots hold what they held after them.  Then nothing is left of rows struck out but
-    the numbers of their slots.
+    What is learned before the first mark can't be rewound.  `rewind` puts off restoring the table: the legs it undoes
+    (see `linear.rows.Log`) are listed in `_owed` until the same legs are learned again or `_settle` restores what was
+    before them.  After that, nothing is left of removed rows but the numbers of their slots.
     """
 
     def __init__(self, learner: _Learner, state: State) -> None:
@@ -107,7 +107,7 @@ class LinearFold:
                 log.clear()
             self._owed = []
         self._bias[:], self._seen[:] = mark.biases[mark.at], mark.seens[mark.at]
-        # What the marks that are gone knew shall not stay beside what the one that is left knows.
+        # Marks of one call share arrays: what the dropped marks held may come from deleted rows, and must not stay.
         mark.biases[mark.at + 1 :], mark.seens[mark.at + 1 :] = 0.0, 0
 
     @property
@@ -131,7 +131,10 @@ class LinearFold:
         )
 
     def descend(self, rows: Entered, start: int, stops: Sequence[int], numbers: Sequence[int]) -> None:
-        """Learn the rows from start up to each stop; remember each stop but the last by its number."""
+        """Learn prepared rows from `start` up to each stop; set a mark with the next number at each stop but the last.
+
+        Raises ValueError as `Prepared.learn` does.
+        """
         newest = self.marks[-1:]
         check_legs(len(rows.labels), start, stops, newest, numbers)
         edges = [start, *stops]
@@ -150,7 +153,10 @@ class LinearFold:
         biases: NDArray[np.float64],
         seens: NDArray[np.int64],
     ) -> None:
-        """Learn the legs between these edges; those set down in a log, if they shall be."""
+        """Learn the legs between these edges; `logged` says whether to save what they overwrite.
+
+        biases (legs, K, 3) and seens (legs, classes) get what was before each leg.
+        """
         touched, earlier, owed, ends = _NONE, _NONE, _NEVER, np.zeros(len(edges), np.int64)
         before = np.empty((0, *self._table.shape[1:]))
         if logged:
@@ -168,7 +174,7 @@ class LinearFold:
         descend(*cells, np.array(edges), *settings, *held, touched, earlier, owed, ends, before, biases, seens)
 
     def _settle(self) -> None:
-        """What is owed is put back, the newest first."""
+        """Restore what the table held before the rewound legs, the newest leg first."""
         for leg in reversed(self._owed):
             log, (a, b) = leg.log, leg.bounds()
             exchange(a, b, log.touched, log.earlier, leg.number, log.before, self._table)
@@ -193,7 +199,7 @@ class LinearFold:
 
 
 def _longer(array: NDArray[_T], room: int) -> NDArray[_T]:
-    """The array with zeros behind it."""
+    """A copy of the array with zeros behind it, `room` long."""
     longer = np.zeros((room, *array.shape[1:]), array.dtype)
     longer[: len(array)] = array
     return longer

@@ -15,19 +15,19 @@ _LOG2_LOW = 1.9082149292705877e-10
 _EVEN = tuple(1.0 / factorial(n) for n in range(12, -1, -2))
 _ODD = tuple(1.0 / factorial(n) for n in range(13, 0, -2))
 _HALVES = tuple(0.5**n for n in range(59))
-_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbours fall far apart
+_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbouring features get places far apart
 _FARTHEST = 40.0  # beyond, 1 + exp(-x) is 1
 
 # Sums of sizes are kept 2**-40 times too small, so that none is infinite; the longest row has length 8.
 _SHRINK = 2.0**-40
 _LONGEST = 8.0**2 * _SHRINK
-# What is smaller counts as absent, so that no square is ever subnormal.
+# A scaled value below this counts as absent, so that no squared gradient is ever subnormal.
 _FAINT = 1e-100
 
 
 @kernel(f64, f64)
 def decay(x: float) -> float:
-    """exp(-x) for x >= 0, held at x = 40; within 2 units in the last place.
+    """exp(-x) for x >= 0, with x cut off at 40; within 2 units in the last place.
 
     -x = r - k log 2 with |r| <= log(2) / 2, then Taylor's polynomial of degree 13 in r.
     """
@@ -53,9 +53,10 @@ def sigmoid(z: float) -> float:
 
 @kernel(none, reads(f64), i64, i64, writes(f64))
 def dampen(values: NDArray[np.float64], start: int, stop: int, out: NDArray[np.float64]) -> None:
-    """The signed roots of values[start:stop] into out, scaled down where their length is over 8.
+    """Kernel: the signed square roots of values[start:stop] into out, scaled down if their Euclidean length is over 8.
 
-    Roots tame counts; the bound keeps gradients, and with them states, finite.
+    Square roots reduce large counts; the bound keeps gradients, and with them states, finite.  Results below 1e-100
+    become 0.
     """
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     cell = start
@@ -79,7 +80,7 @@ def dampen(values: NDArray[np.float64], start: int, stop: int, out: NDArray[np.f
 
 @kernel(f64, reads(f64), reads(f64), i64)
 def dot(w: NDArray[np.float64], x: NDArray[np.float64], size: int) -> float:
-    """The sum of the first products; four sums, so that none waits for another."""
+    """The sum of the first `size` products; four partial sums, so that none waits for another."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     i = 0
     while i + 4 <= size:
@@ -96,7 +97,7 @@ def dot(w: NDArray[np.float64], x: NDArray[np.float64], size: int) -> float:
 
 @kernel(i64, reads(i64))
 def longest(indptr: NDArray[np.int64]) -> int:
-    """The most cells in a row."""
+    """The largest number of cells in a row; 0 if there are no rows."""
     most = 0
     for row in range(len(indptr) - 1):
         most = max(most, indptr[row + 1] - indptr[row])
@@ -105,10 +106,11 @@ def longest(indptr: NDArray[np.int64]) -> int:
 
 @kernel(none, reads(i32), writes(i64))
 def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None:
-    """The features, distinct, into an empty index.
+    """Kernel: insert distinct features into an empty hash index.
 
-    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; features
-    that fall on one place stand behind each other (Knuth, The Art of Computer Programming 3, section 6.4).
+    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; a slot is the
+    feature's position in `features`.  Collisions take the next free place: linear probing (Knuth, The Art of Computer
+    Programming 3, section 6.4).
     """
     mask = len(index) - 1
     for slot in range(len(features)):
@@ -135,9 +137,10 @@ def enter(
     slots: NDArray[np.int32],
     damped: NDArray[np.float64],
 ) -> int:
-    """Each cell's slot and damped value, from this row on; returns the row that found no room, or how many there are.
+    """Kernel: each cell's slot and scaled value into slots and damped (nnz,), from this row on.
 
-    used (1,): slots in use.  A feature not met before gets the next one.
+    Returns the row that found no room, or the number of rows.  used (1,): slots in use; a feature not met before gets
+    the next one.  index as in `file_features`.
     """
     mask = len(index) - 1
     while row < len(indptr) - 1:
@@ -170,7 +173,10 @@ def distinct(
     out: NDArray[np.int32],
     earlier: NDArray[np.int32],
 ) -> int:
-    """Those that this leg has not stamped yet go into out, once each, with the stamp they had; how many they are."""
+    """Kernel: a leg's distinct slots into out, the last leg before it with each slot into earlier; returns how many.
+
+    stamps (slots,) holds the last leg that had each slot, -1 for none.
+    """
     found = 0
     for slot in slots:
         out[found], earlier[found] = slot, stamps[slot]
@@ -187,7 +193,10 @@ def strike(
     slots: NDArray[np.int32],
     damped: NDArray[np.float64],
 ) -> bool:
-    """The rows at these positions have no label any more, and their cells hold nothing; false if one is no position."""
+    """Kernel: set the labels of the rows at these positions to -1, and their cells to 0.
+
+    False, with nothing changed, if a position is out of range.
+    """
     for row in at:
         if row < 0 or row >= len(labels):
             return False
@@ -208,8 +217,10 @@ def exchange(
     before: NDArray[np.float64],
     table: NDArray[np.float64],
 ) -> None:
-    """What the slots touched[start:stop] hold is set down in before; where earlier, which ascends, is below owed, they
-    get back instead what stands there.
+    """Kernel: restore the slots touched[start:stop] from `before` where earlier < owed; save the others' values in it.
+
+    earlier ascends between start and stop, so those to restore come first.  table (slots, K, 2); before has a line (K,
+    2) for each of touched.
     """
     i = start
     while i < stop and earlier[i] < owed:
@@ -251,11 +262,12 @@ def descend(
     biases: NDArray[np.float64],
     seens: NDArray[np.int64],
 ) -> None:
-    """One pass over the rows that have a label, in legs: from edges[j] to edges[j + 1]; none has over `room` cells.
+    """Kernel: one pass of AdaGrad over the labelled rows, leg by leg; leg j has the rows edges[j]..edges[j + 1]-1.
 
-    seen: rows by class.  table (slots, K, 2): weight, sum of squares.  bias (K, 3): weight, sum of squares, mean.
-    As they are before leg j: biases[j], seens[j], and in before[ends[j]:ends[j + 1]] the slots touched there, but those
-    that no leg from `owed` on has touched earlier: these get back what stands there.
+    No row has over `room` cells.  seen (classes,): rows by class.  table (slots, K, 2): weight, sum of squared
+    gradients. bias (K, 3): weight, sum of squared gradients, running mean.  What they are before leg j is saved in
+    biases[j], seens[j] and, for the slots that it touches, before[ends[j]:ends[j + 1]]; but slots that no leg from
+    number `owed` on has touched before it are restored from there instead: see `exchange`.
     """
     vectors = len(bias)
     w, squares = np.empty(room, np.float64), np.empty(room, np.float64)
@@ -281,7 +293,7 @@ def descend(
                 bias[k, 1] += slope * slope
                 bias[k, 0] -= lr * slope / sqrt(bias[k, 1] + eps)
                 bias[k, 2] += (bias[k, 0] - bias[k, 2]) * (4.0 / (total + 3.0))
-                # Apart from what is scattered over the table, so that several cells are done at once.
+                # On copies that lie together, not in the table, so that several cells are computed at once.
                 for i in range(size):
                     g = slope * x[i]
                     squares[i] += g * g
@@ -300,7 +312,10 @@ def probabilities(
     bias: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """out (n, classes): the second class's probability, or each class's against the rest over their sum."""
+    """Kernel: out (n, classes) from weights (m + 1, K), bias (K,) and each cell's place in weights.
+
+    The sigmoid of one score with two classes; with more, each class's sigmoid against the rest over the sum of them.
+    """
     vectors = len(bias)
     damped = np.empty(longest(indptr), np.float64)
     for row in range(len(out)):

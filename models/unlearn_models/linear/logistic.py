@@ -1,21 +1,21 @@
 """Logistic regression as a fold: one pass of AdaGrad over the rows in the order given.
 
 Duchi, Hazan and Singer, "Adaptive Subgradient Methods" (JMLR 2011), diagonal form:
-G += g * g, w -= lr * g / sqrt(G + eps).  Two classes have one weight vector, more have one against the rest
-each.  A row enters as the signed roots of its values, at most 8 long: better than raw counts on mails and as
-good on tweets, and no state can overflow.  More passes made it worse on both.
+G += g * g, w -= lr * g / sqrt(G + eps).  Two classes have one weight vector; more classes have one each, against
+the rest.  A row enters as the signed square roots of its values, scaled down to a length of 8 if that is exceeded:
+better than raw counts on mails and as good on tweets, and no state can overflow.  More passes were worse on both.
 
-The intercept that scores is the running mean of the one that learns, later values weighing more: Shamir and
-Zhang, "Stochastic Gradient Descent for Non-smooth Optimization" (ICML 2013), polynomial-decay averaging, eta = 3.
+Scores use a running mean of the intercept in which later values weigh more: Shamir and Zhang, "Stochastic
+Gradient Descent for Non-smooth Optimization" (ICML 2013), polynomial-decay averaging, eta = 3.
 
 Shards' weights are averaged by their sums of squares, which estimate the diagonal of the Fisher information:
-Matena and Raffel, "Merging Models with Fisher-Weighted Averaging" (NeurIPS 2022).  A shard that has seen little
-of a feature says little about it.
+Matena and Raffel, "Merging Models with Fisher-Weighted Averaging" (NeurIPS 2022).  So a shard that has seen a
+feature rarely has little influence on its weight.
 
-Shards of a few hundred rows overrate what all of them see, and have too small an intercept.  `rarity` makes up for
-that: a weight is divided, and the intercept multiplied, by that power of the effective number of shards that learned
-it, (sum of G)^2 / sum of G^2 (Kish, "Survey Sampling", 1965, on the effective size of a weighted sample).  It does
-harm where shards are large.
+Shards of a few hundred rows give too large weights to features that all of them see, and too small an intercept.
+`rarity` corrects that: a weight is divided, and the intercept multiplied, by that power of the effective number of
+shards that learned it, (sum of G)^2 / sum of G^2 (Kish, "Survey Sampling", 1965, on the effective size of a weighted
+sample).  With large shards it makes scores worse.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ _POWERS = (0.0, 0.25, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """State over m features seen and K weight vectors, K = 1 for two classes: features (m,) int32 sorted;
-    weights, squares (K, m) float64; bias, bias_squares, bias_means (K,) float64; rows (classes,) int64.
+    """State over m features seen and K weight vectors, K = 1 for two classes: features (m,) int32 sorted; weights,
+    squares (K, m) float64; bias, bias_squares, bias_means (K,) float64; rows (classes,) int64.
 
-    A feature is seen once it has a square: values below 1e-100 count as absent.  rarity: 0, .25 or .5, of the
+    Squares are sums of squared gradients; a feature is seen once its sum is above 0, and a scaled value below 1e-100
+    counts as absent.  lr: learning rate, eps: added to the sums, both in 1e-6..1e6; rarity: 0, .25 or .5, changes the
     ensemble alone.  Raises BadSettings.
     """
 
@@ -81,7 +82,7 @@ class Linear:
             "n_features": self.n_features,
             "lr": float(self.lr),
             "eps": float(self.eps),
-            # Models without it go by the same settings as before it was there.
+            # Left out when 0: models made before there was this setting keep their identity.
             **({"rarity": float(self.rarity)} if self.rarity else {}),
         }
 
@@ -109,7 +110,7 @@ class Linear:
         return fold.state()
 
     def fold(self, state: State) -> LinearFold:
-        """The same in place, with marks to rewind to: costs the rows, not the state."""
+        """A fold that starts from this state, with mark 0 set; it costs the rows learned or rewound, not the state."""
         fold = LinearFold(self, state)
         fold.mark(0)
         return fold
@@ -144,7 +145,7 @@ class Linear:
         if not states:
             return Uniform(len(self.classes))
         features = np.unique(np.concatenate([state["features"] for state in states]))
-        # The last row stays zero: a feature never seen has no weight.
+        # The last row stays zero: it is the weight of every feature never seen.
         weights = np.zeros((len(features) + 1, self._vectors()), np.float64)
         squares = np.zeros_like(weights)
         places = [np.searchsorted(features, state["features"]) for state in states]
@@ -163,8 +164,10 @@ class Linear:
         return _Average(self, features, weights, bias)
 
     def _power(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """To the power of rarity, by roots: these are the same on every CPU.  One over a sum of squared shares is the
-        effective number of shards."""
+        """The shares to the power of rarity, by square roots, which are the same on every CPU.
+
+        One over a sum of squared shares is the effective number of shards.
+        """
         root: NDArray[np.float64] = np.sqrt(shares)
         return root if self.rarity == _POWERS[-1] else np.sqrt(root)
 
@@ -174,7 +177,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Average:
-    """weights (m + 1, K) and bias (K,), averaged over the shards."""
+    """weights (m + 1, K), the last row zero for features never seen, and bias (K,), averaged over the shards."""
 
     learner: Linear
     features: NDArray[np.int32]

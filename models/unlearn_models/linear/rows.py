@@ -1,4 +1,4 @@
-"""Rows for the linear learner's fold: the slot and the damped value of each cell, and a log of what slots held."""
+"""Rows prepared for the linear learner's fold, and the log of the weights that learning them overwrites."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ __all__ = ["Entered", "Leg", "Log"]
 
 @dataclass(slots=True, eq=False)
 class Log:
-    """What the slots that a leg touches held before it: learning sets it down, rewinding brings it back.
+    """What the fold's table held before each leg, so that a rewind can restore it.
 
-    Leg j goes from row edges[j] to row edges[j + 1]; touched[ends[j]:ends[j + 1]] are its slots, once each, earlier
-    the last leg before it that touches the same slot, -1 for none; they ascend.  before (len(touched), K, 2).
+    A leg is a run of rows learned up to one stop; leg j has the rows edges[j]..edges[j + 1]-1.  Its distinct slots
+    (places of features in the table) are touched[ends[j]:ends[j + 1]]; earlier is the last leg before it with the same
+    slot, -1 for none, and ascends within a leg.  before (len(touched), K, 2): the slots' weights and sums of squares
+    before the leg.
     """
 
     edges: list[int]
@@ -31,31 +33,31 @@ class Log:
     ends: NDArray[np.int64]
     before: NDArray[np.float64]
     standing: int = 0
-    """Legs below may be gone back over, so what stands here for them must stay."""
+    """A fold may still rewind legs with a number below this, so their part of `before` must be kept."""
     legs: list[Leg] = field(init=False)
 
     def __post_init__(self) -> None:
         self.legs = [Leg(self, number) for number in range(len(self.edges) - 1)]
 
     def clear(self) -> None:
-        """No leg is gone back over any more."""
+        """Drop what is saved: none of the legs will be rewound."""
         self.before = np.empty((0, *self.before.shape[1:]))
 
     def room(self) -> None:
-        """For what is set down."""
+        """Allocate `before`, unless it is already long enough."""
         if len(self.before) < len(self.touched):
             self.before = np.empty((len(self.touched), *self.before.shape[1:]))
 
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """One leg of a log."""
+    """One leg of a log, by its number."""
 
     log: Log
     number: int
 
     def bounds(self) -> tuple[int, int]:
-        """Where its slots begin and end."""
+        """Where its slots begin and end in `log.touched`."""
         a, b = self.log.ends[self.number : self.number + 2].tolist()
         return a, b
 
@@ -66,7 +68,11 @@ class _Fold(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Entered:
-    """labels (n,), -1 where a row is struck out; slots and damped (nnz,); no row has more than `longest` cells."""
+    """Rows prepared for a fold: labels (n,) int32, -1 for removed rows; indptr (n + 1,) int64; slots (nnz,) int32, the
+    place of each cell's feature in the fold's table; damped (nnz,) float64, see `linear.kernels.dampen`.
+
+    No row has more than `longest` cells.
+    """
 
     fold: _Fold
     labels: NDArray[np.int32]
@@ -87,7 +93,10 @@ class Entered:
             raise no_place(len(self.labels))
 
     def log(self, edges: list[int], vectors: int) -> tuple[Log, int]:
-        """A log with these as its last edges, and the leg that they begin with; an earlier one if it is free there."""
+        """A log whose last edges are these, and the number of the leg that starts at the first of them; vectors is K.
+
+        The log of an earlier call is used again if its last edges are the same and none of their legs may be rewound.
+        """
         first = len(self._log.edges) - len(edges) if self._log else 0
         if self._log is None or first < self._log.standing or self._log.edges[first:] != edges:
             self._log, first = self._new_log(edges, vectors), 0

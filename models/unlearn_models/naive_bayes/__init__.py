@@ -1,1 +1,1 @@
-"""Naive Bayes, multinomial and complement: counts, from which a row is subtracted."""
+"""Naive Bayes, multinomial and complement: counts by class, from which a forgotten row is subtracted."""

@@ -23,14 +23,14 @@ from unlearn_models.naive_bayes.kernels import whole
 
 
 class Totals(NamedTuple):
-    """Of all shards: rows and sum of counts by class (classes,) int64; the states."""
+    """Over all shards: rows and sum of counts by class, (classes,) int64 each; and the shards' states."""
 
     rows: NDArray[np.int64]
     counts: NDArray[np.int64]
     states: Sequence[State]
 
     def columns(self, features: NDArray[np.int32]) -> NDArray[np.int64]:
-        """The counts (classes, w) of these sorted features."""
+        """The counts of these w sorted features over all shards, (classes, w) int64."""
         found = np.zeros((len(self.rows), len(features)), np.int64)
         for state in self.states:
             if held := len(state["features"]):
@@ -44,8 +44,8 @@ class Totals(NamedTuple):
 class Counting(ABC):
     """State: features (m,) int32 sorted; counts (classes, m) int64, no zero column; rows (classes,) int64.
 
-    Several shards' counts add up, and score as one model of all their rows.  Rows need whole values in
-    1..2**31-1.  Raises BadSettings.
+    The counts of several shards are added, and score as one model of all their rows.  Values of rows must be whole
+    numbers in 1..2**31-1.  alpha, above 0, is added to every count when scoring.  Raises BadSettings.
     """
 
     classes: tuple[str, ...]
@@ -63,7 +63,7 @@ class Counting(ABC):
         validation.check_shape(self.classes, self.n_features)
         if not (isfinite(self.alpha) and self.alpha > 0):
             raise BadSettings("alpha must be a positive number")
-        # 1 and 1.0 are one setting: whole numbers are counted with by other rules, and end at 2**63.
+        # 1 and 1.0 must be one setting: with an int, scoring would compute in int64, which can overflow.
         object.__setattr__(self, "alpha", float(self.alpha))
 
     @property
@@ -72,11 +72,11 @@ class Counting(ABC):
 
     @abstractmethod
     def weights(self, columns: NDArray[np.int64], totals: Totals) -> NDArray[np.float64]:
-        """What a count of each feature adds to each class's score, from the features' counts: (classes, w) both."""
+        """What a count of each feature adds to each class's log score, from the features' counts: (classes, w) both."""
 
     @abstractmethod
     def prior(self, totals: Totals) -> NDArray[np.float64]:
-        """What each class's score begins with, (classes,); -inf for a class without rows."""
+        """Each class's log score before any feature, (classes,) float64; -inf for a class without rows."""
 
     def settings(self) -> dict[str, JSON]:
         return {
@@ -93,7 +93,7 @@ class Counting(ABC):
         return good
 
     def demand(self, rows: Rows) -> None:
-        """Raises BadRows."""
+        """Raises BadRows with the position of the first row that is not accepted."""
         validation.demand(self.accepts(rows), "is not sorted whole counts of this model's features and classes")
 
     def empty(self) -> State:
@@ -113,7 +113,7 @@ class Counting(ABC):
         return fold.state()
 
     def fold(self, state: State) -> CountingFold:
-        """The same in place: costs the rows, not the state."""
+        """A fold that starts from this state; learning and forgetting then cost the rows, not the state."""
         return CountingFold(self, state)
 
     def check(self, state: State) -> None:
@@ -138,7 +138,7 @@ class Counting(ABC):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sum:
-    """No table over all features is made: a row is scored by its own columns."""
+    """Scores rows by the columns of their own features, so that no table over all features is made."""
 
     learner: Counting
     totals: Totals
@@ -160,7 +160,10 @@ class _Sum:
 
 
 def seen_only(rows: NDArray[np.int64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A class without rows is one that scikit-learn wouldn't know: it gets no probability at all."""
+    """The prior (classes,) with -inf for each class without rows: its probability is then 0.
+
+    scikit-learn, trained on the same rows, would not know such a class.
+    """
     return np.where(rows > 0, prior, -inf)
 
 
@@ -173,7 +176,10 @@ def log_scores(
     weights: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """out (n, classes): the prior and each cell's value times its feature's weight; weights (w, classes)."""
+    """Kernel: out (n, classes) is prior (classes,) plus the sum of each cell's value times its feature's weight.
+
+    cells (nnz,) are the features' places in weights (w, classes).
+    """
     for row in range(len(out)):
         for k in range(len(prior)):
             score = prior[k]

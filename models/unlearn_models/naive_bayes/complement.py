@@ -1,4 +1,4 @@
-"""Complement naive Bayes: a class is judged by what the others say.
+"""Complement naive Bayes: each class is scored by the counts of all other classes.
 
 Rennie, Shih, Teevan and Karger, "Tackling the Poor Assumptions of Naive Bayes Text Classifiers" (ICML 2003),
 sections 3.1 and 3.2 (`norm`), as scikit-learn's ComplementNB on the same rows.
@@ -19,7 +19,7 @@ from unlearn_models.naive_bayes.base import Counting, Totals, seen_only
 
 @dataclass(frozen=True, slots=True)
 class ComplementNaiveBayes(Counting):
-    """`alpha` smooths the counts; `norm` divides each class's weights by their sum."""
+    """`alpha` is added to every count; `norm` divides each class's weights by their sum.  Raises BadSettings."""
 
     norm: bool = False
 
@@ -41,14 +41,14 @@ class ComplementNaiveBayes(Counting):
         return seen_only(totals.rows, np.zeros(len(totals.rows)))
 
     def _logs(self, columns: NDArray[np.int64], totals: Totals) -> NDArray[np.float64]:
-        """How likely each feature is in all classes but one, (classes, w)."""
+        """Log of each feature's smoothed share of all counts outside a class, (classes, w)."""
         others = columns.sum(axis=0) + self.alpha - columns
         total = totals.counts.sum() - totals.counts + self.alpha * self.n_features
         logs: NDArray[np.float64] = np.log(others / total[:, None])
         return logs
 
     def _sums(self, totals: Totals) -> NDArray[np.float64]:
-        """The logs of all features, added up by class; all that were never seen have the same."""
+        """The sum of `_logs` over all features, (classes,); features never seen all have the same log."""
         features = np.unique(np.concatenate([state["features"] for state in totals.states]))
         unseen = self._logs(np.zeros((len(totals.rows), 1), np.int64), totals)[:, 0]
         sums: NDArray[np.float64] = self._logs(totals.columns(features), totals).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Counts in place: learning and forgetting cost the rows, whatever has been learned."""
+"""Class counts changed in place: learning and forgetting cost the rows, however much has been learned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unlearn_models.naive_bayes.kernels import add, file_features, take
 __all__ = ["CountingFold"]
 
 _FEW = 256
-"""Features to make room for at first."""
+"""New features to make room for at first."""
 
 
 class _Learner(Protocol):
@@ -27,7 +27,10 @@ class _Learner(Protocol):
 
 
 class CountingFold:
-    """A slot for each feature met; one without counts is as if never met.  A mark keeps a whole state."""
+    """Each feature met has a row of counts, its slot; one whose counts are all 0 is left out of the state.
+
+    Each mark keeps a whole state.
+    """
 
     def __init__(self, learner: _Learner, state: State) -> None:
         self._learner = learner

@@ -1,4 +1,4 @@
-"""The compiled part of counting rows, and of taking them back."""
+"""The compiled loops that count rows and subtract them again."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
 
 _LARGEST = 2.0**31 - 1
-_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbours fall far apart
+_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbouring features get places far apart
 
 
 @kernel(none, reads(i64), reads(f64), writes(flag))
 def whole(indptr: NDArray[np.int64], values: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
-    """Clears the mark of each row with a value that is no whole number in 1..2**31-1."""
+    """Kernel: clear good[row] where a value of the row is no whole number in 1..2**31-1."""
     for row in range(len(good)):
         fine = good[row]
         for cell in range(indptr[row], indptr[row + 1]):
@@ -26,10 +26,11 @@ def whole(indptr: NDArray[np.int64], values: NDArray[np.float64], good: NDArray[
 
 @kernel(none, reads(i32), writes(i64))
 def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None:
-    """The features, distinct, into an empty index.
+    """Kernel: insert distinct features into an empty hash index.
 
-    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; features
-    that fall on one place stand behind each other (Knuth, The Art of Computer Programming 3, section 6.4).
+    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; a slot is the
+    feature's position in `features`.  Collisions take the next free place: linear probing (Knuth, The Art of Computer
+    Programming 3, section 6.4).
     """
     mask = len(index) - 1
     for slot in range(len(features)):
@@ -42,7 +43,7 @@ def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None
 
 @kernel(i64, reads(i64), i64)
 def _entry(index: NDArray[np.int64], feature: int) -> int:
-    """Where in the index a feature stands, or would stand."""
+    """The feature's place in the index, or the free place where it would be inserted."""
     mask = len(index) - 1
     at = (feature * _SPREAD >> 15) & mask
     while index[at] and index[at] >> 32 != feature:
@@ -67,9 +68,10 @@ def add(
     counts: NDArray[np.int64],
     seen: NDArray[np.int64],
 ) -> int:
-    """Count the rows from `row` on; returns the row that found no room, or how many rows there are.
+    """Kernel: count the labelled rows from `row` on; returns the row that found no room, or the number of rows.
 
-    sizes: (slots in use,).  counts (slots, classes); its row 0 holds each class's sum, so slots count from 1.
+    sizes: (slots in use,).  counts (1 + slots, classes); its row 0 holds each class's sum, so that of slot s is s + 1.
+    seen (classes,): rows by class.
     """
     used = sizes[0]
     while row < len(labels):
@@ -108,7 +110,7 @@ def _give_back(
     counts: NDArray[np.int64],
     seen: NDArray[np.int64],
 ) -> None:
-    """Undo `take` of the first rows, and of the first cells of the row behind them."""
+    """Undo `take` for the first `rows` rows, and for the first `cells` cells of the row after them."""
     for row in range(rows + (cells > 0)):
         label = labels[row]
         if label < 0:
@@ -133,7 +135,10 @@ def take(
     counts: NDArray[np.int64],
     seen: NDArray[np.int64],
 ) -> bool:
-    """Take the rows back; False, nothing changed, if one was never learned or is no row of whole counts."""
+    """Kernel: subtract the rows; False, with nothing changed, if they can't all have been learned or one is malformed.
+
+    They can't where a count or a number of rows would be negative, or counts would be left in a class without rows.
+    """
     for row in range(len(labels)):
         start, stop, label = indptr[row], indptr[row + 1], labels[row]
         good: Any = -1 <= label < len(seen)

@@ -13,7 +13,7 @@ from unlearn_models.naive_bayes.base import Counting, Totals, seen_only
 
 @dataclass(frozen=True, slots=True)
 class NaiveBayes(Counting):
-    """`alpha` smooths the counts."""
+    """Weights: log((count + alpha) / (sum of the class's counts + alpha * n_features)); priors: log share of rows."""
 
     id: ClassVar[str] = "naive-bayes"
 

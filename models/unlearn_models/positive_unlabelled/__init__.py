@@ -1,1 +1,1 @@
-"""Learning from rows of which some are known positives and the others unknown."""
+"""Learning from rows of which some are known positives and the others are unlabelled."""

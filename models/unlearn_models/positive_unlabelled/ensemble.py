@@ -1,4 +1,4 @@
-"""Several shards' g and c together: P(positive | x) = g(x) / c."""
+"""Several shards' g and c together: P(positive | x) = g(x) / c (Elkan and Noto, KDD 2008, lemma 1)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from unlearn_models.base.rows import Rows
 
 
 def label_frequency(summaries: Sequence[Mapping[str, float]]) -> float | None:
-    """c of all these shards, in 0..1, from their `summary`, whatever their order; None where they don't tell."""
+    """c = P(labelled | positive), in 0..1, from the shards' `summary` in any order; None if their sums are 0."""
     total, count = fsum(one["sum"] for one in summaries), sum(one["count"] for one in summaries)
     return total / count if total > 0 else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PUEnsemble:
-    """g, and c = P(labelled | positive); c is None where no shard with rows of both kinds has a labelled one held out.
+    """g = P(labelled | x), and c = P(labelled | positive).
 
-    Without c the scores are g's own: P(labelled | x), which ranks rows as P(positive | x) does but is too small.
+    c is None if no shard that learned rows of both kinds holds out a labelled one.  Without c the scores are g itself,
+    which ranks rows as P(positive | x) does but is too small.
     """
 
     g: Ensemble

@@ -1,4 +1,4 @@
-"""Positive and unlabelled rows in place: the base's fold over what it trains on, and the rows held out beside it."""
+"""The fold of positive and unlabelled rows: the base's fold over the training rows, and the rows held out beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["PUFold", "Parts"]
 
 
 class Parts(NamedTuple):
-    """training: labelled rows as class 1, others as class 0; held: the labelled rows held out."""
+    """training: labelled rows as class 1, unlabelled ones as class 0; held: the labelled rows held out."""
 
     training: Rows
     held: Rows
@@ -40,7 +40,7 @@ class _Learner(Protocol):
 
 
 class PUFold:
-    """What is held out is kept as parts, in the order they came; a mark keeps which there were."""
+    """The base's fold, and the rows held out, a part for each call in that order; each mark keeps these parts."""
 
     def __init__(self, learner: _Learner, base: State, held: Rows) -> None:
         self._learner = learner
@@ -67,7 +67,7 @@ class PUFold:
         self.remember(number)
 
     def remember(self, number: int) -> None:
-        """The base has this mark; what is held out now belongs to it."""
+        """Save which rows are held out now under the number of a mark that the base's fold has set."""
         self._marks[number] = self.held
 
     def rewind(self, number: int) -> None:
@@ -83,7 +83,7 @@ class PUFold:
         return self._learner.state(self.base.state(), self._in_order())
 
     def held_without(self, gone: Rows) -> Rows:
-        """Raises NotLearned where one of these is not held out."""
+        """The rows held out, in canonical order, without these.  Raises NotLearned where one is not held out."""
         return held_out_rows.without(self._in_order(), gone, self._learner.seed)
 
     def _in_order(self) -> Rows:
@@ -92,7 +92,10 @@ class PUFold:
 
 
 class _Parted:
-    """Rows parted by their role once; places (n + 1,) and held_places (n + 1,) count those of either before a row."""
+    """Prepared rows, parted by their role once.
+
+    places (n + 1,) and held_places (n + 1,) count the training rows, and the labelled rows held out, before each row.
+    """
 
     def __init__(self, fold: PUFold, learner: _Learner, rows: Rows) -> None:
         parts = learner.parts(rows)

@@ -1,4 +1,4 @@
-"""A multiset of rows in its one canonical order: by hash, then by length, then cell by cell."""
+"""A multiset of rows in one canonical order: by hash, then by number of cells, then cell by cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _u64 = types.uint64
 
 
 def in_order(rows: Rows, seed: int) -> Rows:
-    """The rows sorted; equal ones stay side by side."""
+    """The rows sorted in the canonical order; equal rows are side by side."""
     hashed = hashes(rows, seed)
     order = np.argsort(hashed, kind="stable")
     settle(hashed[order], order, rows.indptr, rows.indices, rows.values)
@@ -23,6 +23,7 @@ def in_order(rows: Rows, seed: int) -> Rows:
 
 
 def is_in_order(rows: Rows, seed: int) -> bool:
+    """Whether the rows are in the canonical order."""
     hashed = hashes(rows, seed)
     order = np.arange(len(rows))
     settle(hashed, order, rows.indptr, rows.indices, rows.values)
@@ -30,12 +31,15 @@ def is_in_order(rows: Rows, seed: int) -> bool:
 
 
 def with_rows(held: Rows, more: Rows, seed: int) -> Rows:
-    """Both together, in order."""
+    """The held rows, which are in canonical order, and more rows together, in canonical order."""
     return in_order(Rows.concat([held, more]), seed) if len(more) else held
 
 
 def without(held: Rows, gone: Rows, seed: int) -> Rows:
-    """What is left, in order, once each of the rows to go has taken one like it.  Raises NotLearned."""
+    """The held rows without one equal row for each row of `gone`, in canonical order.
+
+    Raises NotLearned if a row of `gone` has no equal one.
+    """
     if not len(gone):
         return held
     gone = in_order(gone, seed)
@@ -58,7 +62,7 @@ def _compare(
     other_values: NDArray[np.float64],
     other: int,
 ) -> int:
-    """-1, 0 or 1: the row stands before the other one, is equal to it, or stands behind it."""
+    """-1, 0 or 1: the row comes before the other one, is equal to it, or comes after it."""
     start, at = indptr[row], other_indptr[other]
     size, other_size = indptr[row + 1] - start, other_indptr[other + 1] - at
     if size != other_size:
@@ -79,7 +83,7 @@ def settle(
     indices: NDArray[np.int32],
     values: NDArray[np.float64],
 ) -> None:
-    """Sort rows of equal hash by content: hashed[i] is that of row order[i], and ascends."""
+    """Kernel: sort rows of equal hash by content; hashed[i] is that of row order[i] and ascends, order is changed."""
     for i in range(1, len(order)):
         row, j = order[i], i
         while j > 0 and hashed[j - 1] == hashed[i]:
@@ -107,7 +111,10 @@ def strike(
     gone_values: NDArray[np.float64],
     left: NDArray[np.bool_],
 ) -> bool:
-    """Both in order: clear `left` for one row per row to go, and say whether each has found one."""
+    """Kernel: clear left[row] of one equal row for each row of `gone`, both sides in canonical order.
+
+    False as soon as one has no equal row; `left` is partly cleared then.
+    """
     row = 0
     for gone in range(len(gone_hashed)):
         while row < len(hashed):

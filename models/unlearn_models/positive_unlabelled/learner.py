@@ -4,8 +4,9 @@ Elkan and Noto, "Learning Classifiers from Only Positive and Unlabeled Data" (KD
 from unlabelled ones; c = P(labelled | positive) is the mean of g over labelled rows held out (their estimator
 e1, section 2); P(positive | x) = g(x) / c (lemma 1).  Two changes make it forget.  A hash of a row's content, not
 its place, says whether it is held out: a deletion changes no other row's role.  And each shard keeps c as a
-sum and a count over the rows that it holds out, by its own model alone.  Naive Bayes' shards add up to one model
-that is surer than each of them: with many small shards its c comes out too small, and scores lean to the positive.
+sum and a count over the rows that it holds out, by its own model alone.  The counts of naive Bayes' shards are added
+to one model, whose scores are nearer 0 and 1 than each shard's: with many small shards c is too small for it, and
+scores are too high.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ _FAINTEST = float(np.finfo(np.float64).tiny)
 
 
 def pu(learner_id: str, classes: tuple[str, ...], n_features: int, **settings: Any) -> PositiveUnlabelled:
-    """`pu-naive-bayes` or `pu-linear`; settings are `held_out`, `seed` and the base's own.
+    """The learner `pu-naive-bayes` or `pu-linear`; settings are `held_out`, `seed` and the base's own.
 
-    Naive Bayes has alpha = 0.01 if not told: with few labelled rows and many features, 1 smooths all away.
-    Raises BadSettings; TypeError for a setting that neither takes.
+    The default of naive Bayes' alpha is 0.01: with few labelled rows and many features, 1 would outweigh the counts.
+    Raises BadSettings; TypeError for an unknown setting.
     """
     own = {name: settings.pop(name) for name in ("held_out", "seed") if name in settings}
     kind = PU_BASES[learner_id]
@@ -52,17 +53,17 @@ PU_BASES: Mapping[str, type[NaiveBayes | Linear]] = {"pu-linear": Linear, "pu-na
 
 @dataclass(frozen=True, slots=True)
 class PositiveUnlabelled:
-    """Two classes, the second is the positive one.  Label 1 = known positive, -1 = unlabelled.
+    """Two classes, of which the second is the positive one.  Label 1 = known positive, -1 = unlabelled.
 
-    A row labelled 0 is not accepted: c has no place for known negatives, and to train on them as unlabelled
-    would make that part no sample of the population.  Send such a record without a label, or use the base alone.
+    A row labelled 0 is not accepted: estimating c needs no known negatives, and training on them as unlabelled would
+    make the unlabelled rows no sample of the population.  Send such a record without a label, or use the base alone.
 
-    State: the base's arrays, each name behind `base_`; held_indptr, held_indices, held_values: the labelled
-    rows held out, in order of their hash; sum (1,) float64 and count (1,) int64 as in `summary`.  A base that
-    has not learned both kinds of rows tells none apart: then sum and count are 0.
+    State: the base's arrays, each name behind `base_`; held_indptr, held_indices, held_values: the labelled rows held
+    out, in canonical order; sum (1,) float64 and count (1,) int64 as in `summary`, both 0 until the base has learned
+    rows of both kinds.
 
-    Unlabelled rows held out leave no trace: to forget one that was never learned goes unnoticed.
-    held_out is the share of rows held out, 0 < share < 1; 0 <= seed < 2**63.  Raises BadSettings.
+    Unlabelled rows held out are not kept: forgetting one that was never learned raises nothing.  held_out is the share
+    of rows held out, 0 < share < 1; 0 <= seed < 2**63.  Raises BadSettings.
     """
 
     base: Learner
@@ -130,13 +131,13 @@ class PositiveUnlabelled:
     def accepts(self, rows: Rows) -> NDArray[np.bool_]:
         good = self.base.accepts(rows)
         good &= rows.labels != 0
-        # What is held out is kept as it is, and a state has no subnormal numbers.
+        # Values of rows held out become part of the state, which must have no subnormal numbers.
         faint = np.flatnonzero(np.abs(rows.values) < _FAINTEST)
         good[np.searchsorted(rows.indptr, faint, side="right") - 1] = False
         return good
 
     def holds_out(self, rows: Rows) -> NDArray[np.bool_]:
-        """Which rows (n,) the base never sees, whatever their labels."""
+        """Which rows are held out, (n,) bool: the base never trains on them, whatever their labels."""
         return is_held_out(hashes(rows, self.seed), self.held_out)
 
     def empty(self) -> State:
@@ -160,7 +161,7 @@ class PositiveUnlabelled:
         return self.state(base, held)
 
     def fold(self, state: State) -> PUFold:
-        """The same in place: costs the rows, not the state."""
+        """A fold that starts from this state; learning then costs the rows, not the state."""
         return PUFold(self, _base(state), _held(state))
 
     def check(self, state: State) -> None:
@@ -184,11 +185,11 @@ class PositiveUnlabelled:
         return PUEnsemble(self.base.ensemble([_base(state) for state in states]), c)
 
     def summary(self, state: State) -> dict[str, float]:
-        """What a shard adds to c: the sum of its model's P(labelled | x) over `count` labelled rows held out."""
+        """A shard's part in the estimate of c: `count` labelled rows held out, and the sum of its P(labelled | x)."""
         return {"sum": float(state["sum"][0]), "count": int(state["count"][0])}
 
     def parts(self, rows: Rows) -> Parts:
-        """The rows by their role.  Raises BadRows."""
+        """The training rows and the labelled rows held out; unlabelled rows held out are dropped.  Raises BadRows."""
         validation.demand(self.accepts(rows), f"is not one that {self.id} takes, labelled positive or not at all")
         held = self.holds_out(rows)
         training = rows.take(~held)
@@ -204,7 +205,7 @@ class PositiveUnlabelled:
         return float(np.cumsum(chances_of(self.base)(self.base, base, held))[-1]), len(held)
 
     def state(self, base: State, held: Rows) -> State:
-        """The canonical state of a base's state and of the rows held out, in order."""
+        """The canonical state of a base's state and of the rows held out, which are in canonical order."""
         total, count = self._sum(base, held)
         return validation.freeze(
             **{_BASE + name: array for name, array in base.items()},

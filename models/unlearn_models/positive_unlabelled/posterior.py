@@ -29,9 +29,10 @@ _scaled = types.Tuple((f64, i64))  # type: ignore[no-untyped-call]
 
 
 def chances_of(base: Learner) -> Chances:
-    """How this base says P(labelled | x): (base, a state with rows of both kinds, rows) -> (n,).
+    """The function that gives P(labelled | x) by this base; its results have the same bytes on every CPU.
 
-    Raises BadSettings for a base that has no exact way.
+    It takes the base, a state with rows of both kinds, and rows, and gives (n,) float64.  Raises BadSettings for a base
+    that has none.
     """
     way = _WAYS.get(base.id)
     if way is None:
@@ -40,7 +41,7 @@ def chances_of(base: Learner) -> Chances:
 
 
 def by_ratios(base: NaiveBayes, state: State, rows: Rows) -> NDArray[np.float64]:
-    """Multinomial naive Bayes; beyond 2**-256 of 0 or 1 it is 0 or 1."""
+    """P(labelled | x) by multinomial naive Bayes, (n,) float64; odds outside 2**-256..2**256 give 0 or 1."""
     cells = find(state["features"], rows.indices, base.n_features)
     # The last column stands for features never seen.
     counts = np.zeros((2, len(state["features"]) + 1), np.float64)
@@ -54,7 +55,7 @@ def by_ratios(base: NaiveBayes, state: State, rows: Rows) -> NDArray[np.float64]
 
 
 def by_scores(base: Learner, state: State, rows: Rows) -> NDArray[np.float64]:
-    """A base whose own scores have the same bytes everywhere."""
+    """P(labelled | x), (n,) float64, by a base whose own scores have the same bytes on every CPU."""
     return base.ensemble([state]).scores(rows)[:, 1].copy()
 
 
@@ -72,7 +73,7 @@ def _scale(x: float, e: int) -> tuple[float, int]:
 
 @kernel(_scaled, f64, i64, f64, i64)
 def _times_power(x: float, e: int, ratio: float, n: int) -> tuple[float, int]:
-    """x * 2**(512 e) times ratio**n, by squaring."""
+    """x * 2**(512 e) times ratio**n, by repeated squaring, in the same form."""
     power, power_e = _scale(ratio, 0)
     while n > 0:
         if n & 1:
@@ -85,7 +86,7 @@ def _times_power(x: float, e: int, ratio: float, n: int) -> tuple[float, int]:
 
 @kernel(f64, f64, i64)
 def _share(x: float, e: int) -> float:
-    """odds / (1 + odds)."""
+    """odds / (1 + odds), for odds of x * 2**(512 e)."""
     if e != 0:
         return 1.0 if e > 0 else 0.0
     return x / (1.0 + x)

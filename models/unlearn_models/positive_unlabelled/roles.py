@@ -1,4 +1,4 @@
-"""Which rows are held out, by a keyed hash of what stands in them: the same on every machine and in any order."""
+"""Which rows are held out, by a keyed hash of their content: the same on every machine and in any order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def hashes(rows: Rows, seed: int) -> NDArray[np.uint64]:
 
 
 def is_held_out(hashed: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
-    """Which rows (n,) lie in the lowest `share` of all hashes, 0 < share < 1."""
+    """Which of the hashes (n,) lie in the lowest `share` of their range, (n,) bool; 0 < share < 1."""
     return (hashed >> np.uint64(64 - _BITS)) < np.uint64(int(share * 2.0**_BITS))
 
 

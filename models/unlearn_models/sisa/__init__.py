@@ -1,1 +1,1 @@
-"""Shards and slices: what is learned again when a row goes, and which states are kept for that."""
+"""SISA: shards, slices and checkpoints; a deletion trains a part of one shard again."""

@@ -19,11 +19,11 @@ __all__ = ["by_age", "expected_rows", "spaced", "weights_of_ages"]
 _UNITS = 256
 """A budget is counted in so many parts, sizes rounded up: never more bytes than allowed, maybe some less."""
 _RATE = 0.5
-"""An age never seen weighs as much as half a deletion: no slice is left without any hope."""
+"""What each slice weighs before any deletion is counted: half a deletion, so that none counts as never hit."""
 
 
 def spaced(ends: Iterable[int], limit: int) -> set[int]:
-    """At most `limit` of the ends: they and the empty state cut the ends into runs of equal length."""
+    """At most `limit` of the ends: with the empty state, they cut the ends into runs of about equal length."""
     ordered = sorted(ends)
     if len(ordered) <= limit:
         return set(ordered)
@@ -34,7 +34,7 @@ def spaced(ends: Iterable[int], limit: int) -> set[int]:
 def by_age(
     ends: Sequence[int], sizes: Sequence[int], rows: Sequence[int], weights: Sequence[float], budget: int
 ) -> set[int]:
-    """The ends (ascending) whose states, `sizes` in bytes, save the most rows of relearning within `budget` bytes.
+    """The ends whose states save the most rows of relearning within `budget` bytes.  Ends ascend; sizes are in bytes.
 
     rows     in the slice before each end, and in those behind the last: one more than ends
     weights  how many deletions to expect in each of these slices, on any scale
@@ -53,7 +53,7 @@ def by_age(
 
 
 def expected_rows(ends: Sequence[int], kept: set[int], rows: Sequence[int], weights: Sequence[float]) -> float:
-    """Rows to learn anew for one deletion, on average, if these ends are kept; arguments as in `by_age`."""
+    """Mean number of rows to learn again for one deletion if the ends in `kept` are kept.  Others as in `by_age`."""
     behind = np.append(np.cumsum(np.asarray(rows, np.float64)[::-1])[::-1], 0.0)
     starts = [0, *(at + 1 for at, end in enumerate(ends) if end in kept)]
     begun = [max(start for start in starts if start <= k) for k in range(len(rows))]
@@ -76,8 +76,8 @@ def _best(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """saved[at, r]: the most that ends before `at` save for r units spent, if the next one kept is `at`.
 
-    choice[at, r]: the newest of them, -1 for none.  A kept end e spares a deletion in one of the slices up to the
-    next kept end all rows before e: hits * rows.
+    choice[at, r]: the newest of these ends, -1 for none.  A kept end saves each deletion in one of the slices up to the
+    next kept end the learning of all rows before it.
     """
     n = len(costs)
     before = np.cumsum(rows)

@@ -1,6 +1,6 @@
-"""Which exact way is the cheapest for a batch of deletions: measured rates choose.
+"""Chooses the cheapest exact way for a batch of deletions, from measured rates.
 
-Marks are worth setting again, as the next batch starts from them; but no batch shall cost more than training
+Setting marks again is worth its time, as the next batch can start from them; but no batch shall cost more than training
 everything anew.
 """
 
@@ -14,7 +14,11 @@ __all__ = ["Rates", "Way", "Work", "choose", "seconds"]
 
 
 class Way(Enum):
-    """All give the same bytes.  A fold goes on from a mark and sets the later ones again; a retraining sets none."""
+    """How a shard deletes rows; all ways give the same bytes.
+
+    FORGET uses the learner's inverse; FOLD learns again from the last mark before the rows and sets the later marks
+    again; RETRAIN learns all rows again and sets no marks.
+    """
 
     FORGET = "forget"
     FOLD = "fold"
@@ -23,7 +27,7 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Seconds to learn a row, to forget one, to set a mark again."""
+    """Seconds to learn one row, to forget one row, to set one mark."""
 
     learn: float
     forget: float = 0.0
@@ -32,12 +36,12 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a batch means for one shard, in rows.
+    """What a batch of deletions takes in one shard; gone, before and after are numbers of rows.
 
     gone     rows to delete
-    before   rows before the newest usable mark
-    after    rows behind the newest usable mark
-    marks    marks to set again on the way from there
+    before   rows left before the newest mark that is before all rows to delete
+    after    rows left behind that mark
+    marks    marks to set again behind it
     forgets  whether the learner has an exact inverse
     """
 
@@ -49,10 +53,10 @@ class Work:
 
 
 def choose(rates: Rates, works: Sequence[Work], most: float) -> list[Way]:
-    """A way for each shard hit; marks are set again as long as the batch takes no more than to learn `most` rows.
+    """A way for each shard hit, in the order of `works`.
 
-    Shards forget where that is cheaper, else fold; where the sum is too much, those that retraining helps most
-    retrain.
+    A shard forgets where that is expected to be cheaper, else it folds.  As long as the batch would take longer than
+    learning `most` rows, the shard that saves the most time by it retrains instead.
     """
     ways = [_first(rates, work) for work in works]
     spent = sum(seconds(rates, work, way) for work, way in zip(works, ways, strict=True))
@@ -68,7 +72,7 @@ def choose(rates: Rates, works: Sequence[Work], most: float) -> list[Way]:
 
 
 def seconds(rates: Rates, work: Work, way: Way) -> float:
-    """What a way is expected to take."""
+    """The time that a way is expected to take, in seconds."""
     if way is Way.FORGET:
         return work.gone * rates.forget
     if way is Way.FOLD:

@@ -1,4 +1,4 @@
-"""Naive retraining at its fastest: rows that stay in the form which the learner's fold learns best."""
+"""Naive retraining at its fastest: rows stay prepared for the learner's fold."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ __all__ = ["Refit"]
 
 
 class Refit:
-    """The line to beat: each fit learns all rows left from an empty state.  Raises BadRows."""
+    """The baseline of costs: each `fit` learns all rows left from the empty state.  Raises BadRows."""
 
     def __init__(self, learner: Learner, rows: Rows) -> None:
         self._fold, self._size = begin(learner), len(rows)
         self._rows = self._fold.prepare(rows)
 
     def fit(self) -> None:
+        """Learn all rows left from the empty state."""
         self._fold.rewind(0)
         self._rows.learn(0, [self._size])
 
     def strike(self, positions: NDArray[np.int64]) -> None:
-        """From the next fit on these rows are as if they had never been."""
+        """Remove the rows at these positions from the next `fit` on.  Raises IndexError for a position out of range."""
         self._rows.strike(positions)
 
     def state(self) -> State:
-        """Of the last fit; the empty one before it."""
+        """The state of the last `fit`; the empty one before the first."""
         return self._fold.state()

@@ -20,12 +20,12 @@ from unlearn_models.sisa.cost_model import Rates, Way, Work
 __all__ = ["Shard", "Timed"]
 
 _TRIED, _TRIES = 2000, 5
-"""Rows that rates are found on, and how often."""
+"""How many rows rates are measured on, and how often."""
 
 
 @dataclass(slots=True)
 class Timed:
-    """Seconds, and rows forgotten in them."""
+    """Seconds that forgetting `rows` rows took."""
 
     seconds: float
     rows: int
@@ -33,9 +33,10 @@ class Timed:
 
 @dataclass(slots=True)
 class Shard:
-    """Rows and their positions in `Sisa.fit`'s, places.
+    """One shard's rows by slice; places (n,) int64 are their positions among the rows given to `Sisa.fit`, ascending.
 
-    Slice k holds those from edges[k] to edges[k + 1], which are rows ends[k] to ends[k + 1]; sizes[k] of them are left.
+    Slice k holds the positions edges[k]..edges[k+1]-1, which are the shard's rows ends[k]..ends[k+1]-1; sizes[k] of
+    them are left.
     """
 
     learner: Learner
@@ -48,7 +49,10 @@ class Shard:
 
     @staticmethod
     def cut(learner: Learner, rows: Rows, places: NDArray[np.int64], edges: list[int]) -> Shard:
-        """Nothing is learned yet.  places: the shard's positions in the rows, ascending.  Raises BadRows."""
+        """A shard of the rows at these places; nothing is learned yet.  edges: positions where slices begin and end.
+
+        Raises BadRows.
+        """
         fold = begin(learner)
         ends = places.searchsorted(edges)
         return Shard(
@@ -56,15 +60,18 @@ class Shard:
         )
 
     def learn_from(self, start: int, marks: Sequence[int]) -> int:
-        """Learn the slices from `start` on, where the fold stands; remember the ends in `marks`.  How many rows."""
+        """Learn the slices from number `start` on, where the fold stands; returns the number of rows learned.
+
+        Sets those of `marks`, numbers of slices in ascending order, that are above `start`.
+        """
         numbers = marks[bisect_right(marks, start) :]
         self.rows.learn(self.ends[start], [self.ends[end] for end in (*numbers, -1)], numbers)
         return sum(self.sizes[start:])
 
     def rates(self, marks: Sequence[int]) -> Rates:
-        """Seconds to learn a row and to set one of these marks: tried on the first rows, before anything is learned.
+        """Seconds to learn a row and to set one of these marks, measured on 2,000 rows before anything is learned.
 
-        With marks and without take turns, and medians count, as others use the machine too.
+        Runs with marks and without take turns, and medians count, as others use the machine too.
         """
         rows = min(_TRIED, self.ends[-1])
         numbers = marks[: bisect_left(marks, rows, key=self.ends.__getitem__)]
@@ -82,14 +89,14 @@ class Shard:
         return seconds
 
     def work(self, gone: NDArray[np.int64], marks: Sequence[int]) -> Work:
-        """What deleting these positions (ascending) means; marks ascend."""
+        """What deleting the rows at these positions (ascending) takes; marks ascend."""
         start = self._start(gone)
         again = len(marks) - bisect_right(marks, start)
         before, after = sum(self.sizes[:start]), sum(self.sizes[start:])
         return Work(len(gone), before, after - len(gone), again, self.learner.forgets)
 
     def forget(self, gone: NDArray[np.int64]) -> Timed:
-        """Delete these positions (ascending) by the learner's inverse."""
+        """Delete the rows at these positions (ascending) by the learner's inverse.  Raises CannotForget, NotLearned."""
         at = self.places.searchsorted(gone)
         began = time.perf_counter()
         self.rows.forget(at)
@@ -98,14 +105,17 @@ class Shard:
         return timed
 
     def relearn(self, gone: NDArray[np.int64], way: Way, marks: Sequence[int]) -> tuple[int, int]:
-        """Delete these positions (ascending); how many slices the starting point had learned, and rows learned."""
+        """Delete the rows at these positions (ascending) by learning again: from a mark if the way is FOLD, or all.
+
+        Returns the number of slices learned at the starting point, and of rows learned.
+        """
         start = self._start(gone) if way is Way.FOLD else 0
         self._strike(gone, self.places.searchsorted(gone))
         self.fold.rewind(start)
         return start, self.learn_from(start, marks if way is Way.FOLD else ())
 
     def _start(self, gone: NDArray[np.int64]) -> int:
-        """The newest mark before the first slice hit."""
+        """The newest mark before the first slice that holds one of these positions."""
         marks = self.fold.marks
         return marks[bisect_right(marks, self._slice_of(int(gone[0]))) - 1]
 

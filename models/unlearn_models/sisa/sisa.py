@@ -23,12 +23,12 @@ from unlearn_models.sisa.shard import Shard, Timed
 __all__ = ["Cost", "Sisa", "naive"]
 
 _BUDGET = 0.8
-"""Of learning all rows anew: what a batch may take with its marks; the rest is for what no rate tells."""
+"""The share of a full retraining's time that a batch may be expected to take; the rest is for unmeasured costs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a deletion took.
+    """What a fit or a deletion did.
 
     rows_learned    rows learned anew
     rows_forgotten  rows taken out by the learner's inverse
@@ -43,15 +43,16 @@ class Cost:
 
 
 def naive(learner: Learner, rows: Rows, alive: NDArray[np.bool_] | None = None) -> State:
-    """The baseline of every claim: train from scratch on the rows left, features cached, in storage order."""
+    """The baseline: the state trained from scratch on the rows left, those where alive (n,) is true, in their order."""
     return learner.learn(learner.empty(), rows if alive is None or alive.all() else rows.take(alive))
 
 
 class Sisa:
     """`shards` models of `slices` slices each.
 
-    `checkpoints` is how many states a shard keeps beside its newest, at equal steps; None keeps all.  A learner
-    that forgets needs none.  Clocks choose the cheapest way; every way gives the same bytes.  Raises BadSettings.
+    `checkpoints` is how many states a shard keeps beside its newest, at equal steps; None keeps all.  A learner that
+    forgets keeps none.  Measured times choose the cheapest way to delete; every way gives the same bytes.  Raises
+    BadSettings.
     """
 
     def __init__(self, learner: Learner, shards: int, slices: int, checkpoints: int | None = None) -> None:
@@ -68,7 +69,10 @@ class Sisa:
         self._shards: list[Shard] = []
 
     def fit(self, rows: Rows, shard: NDArray[np.integer]) -> Cost:
-        """Learn the rows (n,) anew, each in its shard (n,).  Raises BadRows and BadSettings, nothing changed."""
+        """Learn the rows (n,) anew, row i in shard[i], which is in 0..shards-1.
+
+        Raises BadRows and BadSettings; nothing has changed then.
+        """
         n = len(rows)
         if shard.shape != (n,) or (n and not 0 <= shard.min() <= shard.max() < self.shards):
             raise BadSettings(f"each row needs a shard in 0..{self.shards - 1}")
@@ -83,7 +87,7 @@ class Sisa:
         return Cost(n, 0, self.shards, dict.fromkeys(range(self.shards), 0))
 
     def delete(self, positions: Sequence[int] | NDArray[np.integer]) -> Cost:
-        """Delete the rows at these positions of `fit`'s, in one batch: each shard hit restarts at most once.
+        """Delete the rows at these positions among those of `fit`, in one batch: each shard hit restarts at most once.
 
         Raises NotLearned for a position named twice, deleted before or never there: nothing has changed then.
         """
@@ -112,6 +116,7 @@ class Sisa:
 
     @property
     def rows_left(self) -> int:
+        """How many rows of `fit` are not deleted."""
         return self._left
 
     def states(self) -> list[State]:
@@ -119,6 +124,7 @@ class Sisa:
         return [shard.fold.state() for shard in self._shards]
 
     def ensemble(self) -> Ensemble:
+        """All shards combined for scoring."""
         return self.learner.ensemble(self.states())
 
     def _checked(self, positions: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
@@ -132,6 +138,9 @@ class Sisa:
 
 
 def _with_forgotten(rates: Rates, timed: Sequence[Timed]) -> Rates:
-    """The best pace of forgetting seen: a small batch is slow by its calls, which no choice could spare."""
+    """The rates with the least time per forgotten row seen so far.
+
+    A small batch takes longer per row because of its calls, which no choice could avoid.
+    """
     pace = sum(t.seconds for t in timed) / sum(t.rows for t in timed)
     return replace(rates, forget=pace if not rates.forget else min(pace, rates.forget))

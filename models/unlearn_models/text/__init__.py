@@ -1,1 +1,1 @@
-"""Text as hashed counts of words, by letters of one fixed version of Unicode."""
+"""Texts as hashed counts of words, with the letters of one fixed version of Unicode."""

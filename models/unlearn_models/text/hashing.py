@@ -21,7 +21,8 @@ from unlearn_models.text.letters import letters
 def hash_texts(
     texts: Sequence[str], n_features: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-    """CSR counts of the texts: indptr (n+1,), indices (nnz,) ascending within a text, values (nnz,) whole.
+    """CSR counts of the n texts' tokens: indptr (n+1,) int64, indices (nnz,) int32 ascending within a text, values
+    (nnz,) float64, whole numbers.
 
     Raises BadSettings unless 1 <= n_features < 2**31.
     """

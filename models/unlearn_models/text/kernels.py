@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, i32, i64, kernel, none, reads, u8, u32, writes
 
-APART, HARD = 0, -1  # instead of a letter: between tokens; lower-cased by a rule of its own
+APART, HARD = 0, -1  # instead of a lower-case letter: no word character; lower-cased by a rule of its own
 CASED, IGNORABLE = 1, 2
 _SIGMA, _SMALL, _FINAL = 0x3A3, 0x3C3, 0x3C2
 _I = 0x69
@@ -38,6 +38,7 @@ def _finish(h: np.uint32, length: np.uint32) -> np.uint32:
 
 @kernel(u32, reads(u8), u32)
 def murmur3_32(data: NDArray[np.uint8], seed: int) -> np.uint32:
+    """Kernel: MurmurHash3_x86_32 of the bytes (Austin Appleby, public domain)."""
     h, block, n = np.uint32(seed), np.uint32(0), len(data)
     for i in range(n):
         block = np.uint32(block | (np.uint32(data[i]) << np.uint32(8 * (i & 3))))
@@ -49,7 +50,7 @@ def murmur3_32(data: NDArray[np.uint8], seed: int) -> np.uint32:
 
 @kernel(i64, reads(u8), i64)
 def _decode(data: NDArray[np.uint8], at: int) -> int:
-    """The character that starts at this byte above 127."""
+    """The code point of the character that starts at this byte, which is above 127."""
     lead: Any = np.int64(data[at])
     width = 2 + (lead >= 0xE0) + (lead >= 0xF0)
     code: Any = lead & (0x7F >> width)
@@ -66,7 +67,7 @@ def _width(code: int) -> int:
 
 @kernel(i64, i64)
 def _encode(code: int) -> int:
-    """The bytes in UTF-8 of a character above 127, the first one lowest."""
+    """The UTF-8 bytes of a code point above 127, as one number with the first byte lowest."""
     packed, width = 0, _width(code)
     for _ in range(width - 1):
         packed = packed << 8 | 0x80 | (code & 0x3F)
@@ -76,16 +77,16 @@ def _encode(code: int) -> int:
 
 @kernel(i64, reads(u8), i64)
 def _read(data: NDArray[np.uint8], at: int) -> int:
-    """The character that starts at this byte."""
+    """The code point of the character that starts at this byte."""
     code: Any = np.int64(data[at])
     return code if code < 0x80 else _decode(data, at)
 
 
 @kernel(i64, reads(u8), i64, i64, i64, reads(u8))
 def _sigma(data: NDArray[np.uint8], start: int, at: int, end: int, cases: NDArray[np.uint8]) -> int:
-    """The lower case of the capital sigma at this byte of the text data[start:end].
+    """The lower case of the capital sigma at this byte of the text data[start:end] (Unicode's condition Final_Sigma).
 
-    It is final behind a cased letter unless one follows; case-ignorable characters between are looked through.
+    It is final behind a cased letter unless one follows; case-ignorable characters between are skipped.
     """
     case: Any = IGNORABLE
     before = at
@@ -115,7 +116,7 @@ def _features(
     n_features: int,
     out: NDArray[np.int32],
 ) -> int:
-    """The features of data[start:end]'s tokens into out, in order; how many."""
+    """Write the features of data[start:end]'s tokens into out, in order; returns how many."""
     found, at = 0, start
     while at < end:
         h, block, size, characters = np.uint32(0), np.uint32(0), 0, 0
@@ -154,7 +155,7 @@ def _features(
 
 @kernel(none, writes(i32), i64)
 def _sort(array: NDArray[np.int32], n: int) -> None:
-    """Shell's sort with Knuth's gaps: quick on a few, and no text makes it quadratic."""
+    """Sort array[:n] by Shell's sort with Knuth's gaps: quick on a few, and no text makes it quadratic."""
     gap = 1
     while gap < n // 3:
         gap = gap * 3 + 1
@@ -179,10 +180,10 @@ def count_tokens(
     indices: NDArray[np.int32],
     counts: NDArray[np.float64],
 ) -> None:
-    """The texts that end at these bytes as CSR counts.
+    """Kernel: the CSR counts of the texts that end at these bytes, into indptr, indices and counts.
 
-    lower: of each character its lower case, or APART or HARD; cases: CASED, IGNORABLE or neither.  All beyond the
-    tables are APART and of no case.
+    lower (int32): of each character its lower case, or APART or HARD; cases (uint8): CASED, IGNORABLE or 0.  Characters
+    beyond the tables are APART and have no case.
     """
     start = filled = 0
     for text in range(len(ends)):

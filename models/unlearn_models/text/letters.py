@@ -1,10 +1,10 @@
 """What a letter is and what its lower case is: a table of our own, as Pythons differ by the Unicode they know.
 
 `letters.txt` holds the answers of one Unicode version for every character, a line a run of characters that share
-them: first..last in hexadecimal, then how far off the lower case is, `-` where that is no word character and `*` where
-it takes more than the character alone, then `c` for cased and `i` for case-ignorable ones, which decide how a
-capital sigma is lowered.  A character in no line is none of all that.  `python -m unlearn_models.text.write_letters`
-makes the file.
+them: first..last in hexadecimal, then the distance to the lower case, `-` where that is no word character and `*` where
+it has two characters or depends on its neighbours, then `c` for cased and `i` for case-ignorable ones, which decide how
+a capital sigma is lowered.  A character in no line is no word character and has no case.
+`python -m unlearn_models.text.write_letters` makes the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from unlearn_models.text.kernels import APART, CASED, HARD, IGNORABLE
 __all__ = ["APART_SIGN", "FILE", "HARD_SIGN", "UNICODE", "Letters", "Run", "letters", "runs"]
 
 UNICODE = "14.0.0"
-"""The version in every model's identity: another one makes other features of the same text."""
+"""The Unicode version, part of every model's identity: with another one the same text has other features."""
 FILE = "letters.txt"
 APART_SIGN, HARD_SIGN = "-", "*"
 _CASES = {"": 0, "c": CASED, "i": IGNORABLE}
@@ -37,7 +37,7 @@ class Run(NamedTuple):
 
 
 class Letters(NamedTuple):
-    """lower: of each character its lower case, or APART or HARD, int32; cases: 0, CASED or IGNORABLE, uint8."""
+    """For each character, lower int32: its lower case, or APART or HARD; cases uint8: 0, CASED or IGNORABLE."""
 
     lower: NDArray[np.int32]
     cases: NDArray[np.uint8]
@@ -45,7 +45,7 @@ class Letters(NamedTuple):
 
 @cache
 def letters() -> Letters:
-    """The table; all characters beyond its end are APART and have no case."""
+    """The table, read once; all characters beyond its end are APART and have no case."""
     found = runs()
     end = found[-1].last + 1
     lower, cases = np.full(end, APART, np.int32), np.zeros(end, np.uint8)
@@ -60,7 +60,7 @@ def letters() -> Letters:
 
 
 def runs() -> list[Run]:
-    """The file's lines, in the order of the characters."""
+    """The lines of `letters.txt`, in the order of the characters."""
     lines = files(__package__).joinpath(FILE).read_text("ascii").splitlines()
     return [_run(line) for line in lines if not line.startswith("#")]
 

@@ -1,7 +1,7 @@
-"""Writes `letters.txt` as this Python knows letters: `python -m unlearn_models.text.write_letters`, under one that
-knows `UNICODE`.
+"""Writes `letters.txt` from Python's Unicode data: `python -m unlearn_models.text.write_letters`.
 
-Another version changes what texts are to models that exist: it is another identity, and never a mere update.
+It needs a Python whose data are of the version `UNICODE`.  Another version would change the features of texts for
+models that exist: it needs another identity, not an update.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FINAL = "\N{GREEK SMALL LETTER FINAL SIGMA}"
 
 
 def made() -> str:
-    """The file's content.  Raises ValueError under a Python that knows another version of Unicode."""
+    """The content of `letters.txt`.  Raises ValueError under a Python that knows another version of Unicode."""
     if unicodedata.unidata_version != UNICODE:
         raise ValueError(f"this Python knows Unicode {unicodedata.unidata_version}, the table is of {UNICODE}")
     head = (
@@ -39,7 +39,7 @@ def _lines() -> Iterator[str]:
 
 
 def kind(letter: str) -> tuple[str, str]:
-    """What this Python says of the character: how far off its lower case is, and its case, in the file's signs."""
+    """The distance to the character's lower case, and its case, as this Python knows them, in the file's signs."""
     return _offset(letter), _case(letter)
 
 
@@ -51,7 +51,7 @@ def _offset(letter: str) -> str:
 
 
 def _case(letter: str) -> str:
-    """A sigma is final behind a cased letter, whatever case-ignorable ones stand between."""
+    """`c` if a capital sigma behind the character is final, `i` if case rules skip the character, else nothing."""
     if (letter + _SIGMA).lower().endswith(_FINAL):
         return "c"
     return "i" if ("a" + letter + _SIGMA).lower().endswith(_FINAL) else ""

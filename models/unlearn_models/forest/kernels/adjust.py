@@ -1,4 +1,4 @@
-"""A cache kept up to date, row by row, as long as that can tell what a scan would."""
+"""A node's cache kept up to date row by row, as long as it still holds what a scan of all rows would give."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from unlearn_models.forest.kernels.signatures import (
 
 @kernel(i64, IMAGE, i64, i64, i64, RANKS, i64)
 def find_value(image: Ints, first: Any, length: Any, rank: Any, ranks: Ints, start: Any) -> Any:
-    """How many of the entries, sorted by value, are below the value of this rank."""
+    """How many of the `length` entries from `first`, sorted by value, have a value below that of this rank."""
     if length == 0:
         return 0
     low = 0
@@ -64,7 +64,7 @@ def adjust(
     places: Longs,
     where: Ints,
 ) -> Any:
-    """Take rows into a cache (sign 1) or out of it (-1); false where only a new scan can tell."""
+    """Count rows[low:high] into a cache (sign 1) or out of it (-1); false if only a new scan can make it right."""
     classes, width = numbers[at.N_CLASSES], numbers[at.N_WORDS]
     binary, sketches = image[start + at.IMAGE_BITS], image[start + at.IMAGE_SKETCHES]
     constants = start + at.IMAGE_HEADER + 4 * width
@@ -134,7 +134,7 @@ def adjust(
 
 @kernel(flag, NUMBERS, u64, IMAGE, i64, i64, RAW, PLACES, WORDS)
 def settle(numbers: Longs, key: Any, image: Ints, start: Any, n: Any, raw: Words, places: Longs, words: Words) -> Any:
-    """After all adjusting: mark the candidates anew where they changed; false where only a new scan can tell."""
+    """After all calls of `adjust`: mark the candidates anew where they changed; false if a new scan is needed."""
     classes, width = numbers[at.N_CLASSES], numbers[at.N_WORDS]
     binary, sketches = image[start + at.IMAGE_BITS], image[start + at.IMAGE_SKETCHES]
     names = start + at.IMAGE_HEADER + 4 * width + 2 * image[start + at.IMAGE_CONSTANT]

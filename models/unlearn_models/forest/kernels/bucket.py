@@ -1,4 +1,4 @@
-"""Small nodes keep rows and no counts: they are counted when they are touched."""
+"""Buckets: small subtrees that keep rows and no counts of candidates; these are counted when the rows change."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def edit_block(
     ahigh: Any,
     gone: Any,
 ) -> None:
-    """Change the rows of a leaf that stays one; the node's counts are the new ones."""
+    """Change the stored rows of a leaf that stays one; the node's class counts are already the new ones."""
     block, room = heap[node + at.BLOCK], heap[node + at.ROOM]
     after = total(heap, node, numbers[at.N_CLASSES])
     n = after + (dhigh - dlow) - (ahigh - alow)
@@ -91,9 +91,9 @@ def revise(
     columns: Columns,
     room: Room,
 ) -> None:
-    """Change a bucket; its root's counts are the new ones.
+    """Change a bucket's rows, and its nodes where the best split changes; its root's counts are already the new ones.
 
-    Partitions are stable, so that a part no row enters or leaves keeps its order, and with it what lies below.
+    Partitions are stable, so rows that belong to an unchanged subtree keep their order, and the subtree stays valid.
     """
     bits, ids, labels, ranks, raw, _, places, where = columns
     rows, spare, image, _, _, scores, stack, keys = room

@@ -1,4 +1,4 @@
-"""Parts of a cache: words of 64 bits, and which entries of a sketch are candidates."""
+"""Parts of a cache: words of 64 bits in two ints, and which entries of a sketch are candidates."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ from unlearn_models.forest.kernels.signatures import (
 
 @kernel(u64, IMAGE, i64)
 def pair(image: Ints, start: Any) -> Any:
+    """The 64-bit word in two ints from `start` on, the low half first."""
     return (np.uint64(image[start]) & HALF) | (np.uint64(image[start + 1]) << S32)
 
 
 @kernel(none, IMAGE, i64, u64)
 def set_pair(image: Ints, start: Any, word: Any) -> None:
+    """Store a 64-bit word in two ints from `start` on, the low half first."""
     image[start] = np.int32(np.int64(word & HALF))
     image[start + 1] = np.int32(np.int64(word >> S32))
 
 
 @kernel(none, NUMBERS, IMAGE, i64, i64, u64, RAW, i64, WORDS)
 def activate(numbers: Longs, image: Ints, sketch: Any, n: Any, salt: Any, raw: Words, start: Any, words: Words) -> None:
-    """Mark the candidates: the k smallest hashes of values that are not the node's largest."""
+    """Mark a sketch's candidates: the N_THRESHOLDS smallest hashes, not counting the node's largest value."""
     length, room = image[sketch + at.SKETCH_LENGTH], image[sketch + at.SKETCH_ROOM]
     first = sketch + at.SKETCH_HEADER
     lefts = first + 2 * room

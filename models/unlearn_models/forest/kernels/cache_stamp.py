@@ -1,6 +1,6 @@
 """Machine code of kernels is cached under a stamp of all source files in their folder.
 
-Numba's own stamp is of a kernel's file alone, but its machine code holds that of the kernels it calls, too.
+Numba's own stamp covers a kernel's file alone, but its machine code includes that of the kernels it calls.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class _Together:
 
 
 class StampedInNamed(_Together, InNamed):
-    pass
+    """`InNamed`, under the folder's stamp."""
 
 
 class StampedBeside(_Together, Beside):
-    pass
+    """`Beside`, under the folder's stamp."""
 
 
 class StampedInOwn(_Together, InOwn):
-    pass
+    """`InOwn`, under the folder's stamp."""
 
 
 class StampedAsInstalled(_Together, AsInstalled):
-    pass
+    """`AsInstalled`, under the folder's stamp."""
 
 
 LOCATORS = paths(StampedInNamed, StampedBeside, StampedInOwn, StampedAsInstalled)

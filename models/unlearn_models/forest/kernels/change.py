@@ -1,4 +1,4 @@
-"""A tree changed by the rows that leave it and those that come."""
+"""Changes a tree by the rows that leave it and those that enter it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from unlearn_models.forest.kernels.signatures import (
 from unlearn_models.forest.kernels.walk import push
 
 BATCH = 16
-"""A node is rebuilt when more than one in so many of its rows change at once."""
+"""Where more than one in so many of a node's rows change at once, its whole subtree is rebuilt."""
 
 
 @kernel(i64, HEAP, i64, ROWS, ROWS, i64, i64, reads(u8), i64, STACK, WORDS)
@@ -52,7 +52,7 @@ def collect(
     stack: Longs,
     words: Words,
 ) -> Any:
-    """The rows that a node has now, into rows, in an order that is read fast; how many they are."""
+    """Write the rows that a node has now into rows, sorted where that is worth it; returns how many."""
     m = gather(heap, node, rows, 0, gone, classes, stack)
     for i in range(alow, ahigh):
         rows[m] = adds[i]
@@ -79,7 +79,11 @@ def change(
     dirty: Any,
     tree: Any,
 ) -> None:
-    """Take rows out of one tree and into it."""
+    """Take rows dels[dlow:dhigh] out of a tree and adds[alow:ahigh] into it; rebuilds where the best split changes.
+
+    After Brophy and Lowd, "Machine Unlearning for Random Forests" (ICML 2021).  If N_LAZY is set, a node to rebuild is
+    only marked DIRTY, and its tree in `dirty`.
+    """
     bits, ids, labels, ranks, raw, _, places, where = columns
     rows, spare, image, words, _, scores, stack, keys = room
     classes, lazy = numbers[at.N_CLASSES], numbers[at.N_LAZY]

@@ -1,4 +1,4 @@
-"""The best candidate, by whole numbers where floats come near each other."""
+"""The best candidate split; where floats come near each other, whole numbers decide."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ NEAR = 1.0 - 1e-12
 
 @kernel(f64, HEAP, i64, i64, i64, i64, IMAGE, i64, i64)
 def score(heap: Ints, node: Any, classes: Any, n: Any, least: Any, image: Ints, entry: Any, stride: Any) -> Any:
-    """How good a split is, in an order that two classes and more share; -1 where a side has too few rows."""
+    """A split's quality as a float, larger for a lower Gini impurity; -1 where a side has fewer than `least` rows.
+
+    entry: where the count of rows on the left is in the image; counts by class follow at steps of `stride`.
+    """
     left = np.int64(image[np.uint64(entry)])
     right = n - left
     if left < least or right < least:
@@ -57,7 +60,7 @@ def score(heap: Ints, node: Any, classes: Any, n: Any, least: Any, image: Ints, 
 
 @kernel(i64, HEAP, i64, i64, i64, IMAGE, i64, i64)
 def gain(heap: Ints, node: Any, classes: Any, n: Any, image: Ints, entry: Any, stride: Any) -> Any:
-    """The exact criterion over left * right: sum(cL^2) * right + sum(cR^2) * left, below n^3 / 2 <= 2^62."""
+    """The exact criterion times left * right: sum(cL^2) * right + sum(cR^2) * left, below n^3 / 2 <= 2^62."""
     left = np.int64(image[entry])
     a, b, first = np.int64(0), np.int64(0), left
     for c in range(1, classes):
@@ -102,9 +105,10 @@ def choose(
     places: Longs,
     scores: Floats,
 ) -> Any:
-    """The split, feature << 32 | place of the threshold in its dictionary; -1 if there is none.
+    """The best split, feature << 32 | place of the threshold in its dictionary; -1 if there is none.
 
-    Floats only sort out what is far from the best; the rest is settled by whole numbers, then by feature and value.
+    Floats only rule out what is far from the best; whole numbers compare the rest, ties go to the lower feature and
+    value. In random layers the smallest hashes of feature and value decide.  Sets IMAGE_BEST and IMAGE_STRIDE.
     """
     classes, least, width = numbers[at.N_CLASSES], numbers[at.N_LEAF], numbers[at.N_WORDS]
     n = total(heap, node, classes)
@@ -168,7 +172,7 @@ def choose(
                     sides = left * (n - left)
                     this = gain(heap, node, classes, n, image, first + e, room)
                     sign = 1 if found < 0 else compare(this, found_sides, found_gain, sides)
-                    # Entries stand by value: of two of the same feature the first one wins a tie.
+                    # Entries are sorted by value: of two of the same feature the first one wins a tie.
                     if sign > 0 or (sign == 0 and feature < (found >> 32)):
                         found, found_gain, found_sides = feature << 32 | identity, this, sides
                         entry, stride = first + e, np.int64(room)
@@ -180,7 +184,7 @@ def choose(
 
 @kernel(flag, HEAP, NUMBERS, i64, i64, i64, IMAGE, i64)
 def holds(heap: Ints, numbers: Longs, node: Any, depth: Any, n: Any, image: Ints, start: Any) -> Any:
-    """Whether the best candidate is sure to be the best still: of two classes, and no other one comes near it."""
+    """Whether the cache's best candidate is surely still the best: of two classes, and no other score is near it."""
     classes, least = numbers[at.N_CLASSES], numbers[at.N_LEAF]
     if classes != 2 or depth < numbers[at.N_RANDOM] or image[start + at.IMAGE_BEST] == 0:
         return False

@@ -1,4 +1,4 @@
-"""A tree made from rows."""
+"""Grows a tree from rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from unlearn_models.forest.kernels.signatures import (
 from unlearn_models.forest.kernels.walk import GROW_STACK
 
 INSIDE, SCANNED, DONE = 1, 2, 4
-"""How a node stands: in another one's bucket; with its image made; its bucket is done, the rows in final order."""
+"""Of a node to grow: it is inside another one's bucket; its image is made; its bucket is done, its rows in order."""
 
 
 @kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, i64, i64, COLUMNS, ROOM)
@@ -45,7 +45,7 @@ def grow(
     columns: Columns,
     room: Room,
 ) -> None:
-    """Make a node that hangs on nothing the tree of rows[low:high]; inside: 0, INSIDE, SCANNED or both."""
+    """Grow the subtree of rows[low:high] at a node that has none; inside: 0, INSIDE, SCANNED or both."""
     bits, ids, labels, ranks, raw, _, places, where = columns
     rows, spare, image, words, _, scores, stack, keys = room
     classes = numbers[at.N_CLASSES]

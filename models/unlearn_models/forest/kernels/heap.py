@@ -1,4 +1,4 @@
-"""Pieces of the heap, taken and given back; what was given back is listed by its size class."""
+"""Pieces of the heap, allocated and freed; freed pieces are in one list for each size class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unlearn_models.forest.kernels.signatures import HEAP, NUMBERS, Ints, Longs,
 
 @kernel(i64, i64)
 def size_class(size: Any) -> Any:
-    """Steps of 8 to 64, then 8 steps an octave."""
+    """The smallest size class with room for `size` ints: steps of 8 up to 64, then 8 classes for each doubling."""
     if size <= 64:
         return (size + 7) // 8
     octave = 0
@@ -23,6 +23,7 @@ def size_class(size: Any) -> Any:
 
 @kernel(i64, i64)
 def class_size(kind: Any) -> Any:
+    """The number of ints in a piece of this size class."""
     if kind <= 8:
         return kind * 8
     octave = (kind - 9) // 8
@@ -31,7 +32,7 @@ def class_size(kind: Any) -> Any:
 
 @kernel(i64, HEAP, NUMBERS, i64)
 def take(heap: Ints, numbers: Longs, size: Any) -> Any:
-    """A piece of the heap with room for `size` ints."""
+    """Allocate a piece of the heap with room for `size` ints; returns where it starts."""
     kind = size_class(size)
     found = numbers[at.N_FREE + kind]
     if found:
@@ -44,6 +45,7 @@ def take(heap: Ints, numbers: Longs, size: Any) -> Any:
 
 @kernel(none, HEAP, NUMBERS, i64, i64)
 def give(heap: Ints, numbers: Longs, start: Any, size: Any) -> None:
+    """Free the piece of `size` ints that starts here."""
     kind = size_class(size)
     heap[start] = numbers[at.N_FREE + kind]
     numbers[at.N_FREE + kind] = start

@@ -1,4 +1,4 @@
-"""What a node holds: its counts, and what hangs on it."""
+"""A node's class counts, and the subtree, cache and rows that belong to it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from unlearn_models.forest.kernels.walk import WALK_STACK
 
 @kernel(i64, HEAP, i64, i64)
 def total(heap: Ints, node: Any, classes: Any) -> Any:
+    """The number of a node's rows, from its class counts."""
     n = 0
     for c in range(classes):
         n += heap[node + at.COUNTS + c]
@@ -21,7 +22,7 @@ def total(heap: Ints, node: Any, classes: Any) -> Any:
 
 @kernel(flag, HEAP, NUMBERS, i64, i64)
 def is_end(heap: Ints, numbers: Longs, node: Any, depth: Any) -> Any:
-    """Whether the node is a leaf whatever its rows look like: deep, small or pure."""
+    """Whether the node is a leaf whatever its rows hold: at the greatest depth, too small to split, or of one class."""
     n, most = 0, 0
     for c in range(numbers[at.N_CLASSES]):
         count = heap[node + at.COUNTS + c]
@@ -34,6 +35,7 @@ def is_end(heap: Ints, numbers: Longs, node: Any, depth: Any) -> Any:
 def count(
     heap: Ints, node: Any, dels: Ints, dlow: Any, dhigh: Any, adds: Ints, alow: Any, ahigh: Any, labels: Ints
 ) -> None:
+    """Change a node's class counts: dels[dlow:dhigh] leave it, adds[alow:ahigh] enter it."""
     for i in range(dlow, dhigh):
         heap[node + at.COUNTS + labels[dels[i]]] -= 1
     for i in range(alow, ahigh):
@@ -42,7 +44,7 @@ def count(
 
 @kernel(i64, HEAP, i64, ROWS, i64, reads(u8), i64, STACK)
 def gather(heap: Ints, node: Any, rows: Ints, n: Any, gone: Any, classes: Any, stack: Longs) -> Any:
-    """Append the rows below a node to rows[:n], without those that are gone."""
+    """Append the rows of a node's subtree, without those that are gone, to rows[:n]; returns the new n."""
     top = WALK_STACK
     stack[top, 0] = node
     while top >= WALK_STACK:
@@ -64,7 +66,7 @@ def gather(heap: Ints, node: Any, rows: Ints, n: Any, gone: Any, classes: Any, s
 
 @kernel(none, HEAP, NUMBERS, i64, STACK)
 def drop(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
-    """Give back all that hangs on a node, and leave it a leaf without a block."""
+    """Free a node's subtree, cache and block, and leave it a leaf without a block."""
     width = at.COUNTS + numbers[at.N_CLASSES]
     top = WALK_STACK - 1
     siblings, many = node, 1
@@ -94,7 +96,7 @@ def drop(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
 
 @kernel(none, HEAP, NUMBERS, i64, STACK)
 def flatten(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
-    """Make a bucket one leaf: it only holds rows now, until its tree is rebuilt above it."""
+    """Make a bucket one leaf that only stores rows until a node above it, marked DIRTY, is rebuilt."""
     block, room = heap[node + at.BLOCK], heap[node + at.ROOM]
     heap[node + at.BLOCK] = 0
     drop(heap, numbers, node, stack)

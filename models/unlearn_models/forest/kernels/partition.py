@@ -26,7 +26,7 @@ from unlearn_models.forest.kernels.signatures import (
 )
 
 SPARSE = 16
-"""Rows of fewer than one slot in so many are left as they lie."""
+"""Rows that fill fewer than one slot in so many are not sorted."""
 
 
 @kernel(i64, i64, i64, ROWS, i64, i64, ROWS, BITS, IDS, RANKS, PLACES, WHERE)
@@ -43,7 +43,10 @@ def partition(
     places: Longs,
     where: Ints,
 ) -> Any:
-    """Rows that go left first, both sides in the order they had; where the right side starts."""
+    """Move the rows of rows[low:high] that go left to the front; returns where the right side starts.
+
+    Both sides keep the order they had.
+    """
     column = where[feature]
     left, right = low, np.int64(0)
     if column < 0:
@@ -73,7 +76,7 @@ def partition(
 
 @kernel(i64, i64, ROWS, i64, i64, ROWS, WORDS)
 def partition_bits(b: Any, rows: Ints, low: Any, high: Any, spare: Ints, words: Words) -> Any:
-    """As `partition`, by a column of bits of the rows that were scanned last: their words still lie together."""
+    """As `partition`, by a column of bits, for the rows that were scanned last: their bits are still in `words`."""
     left, right, shift = low, np.int64(0), np.uint64(b & 63)
     gathered = np.uint64(GATHERED + (b >> 6) * (high - low))
     for i in range(high - low):
@@ -90,7 +93,10 @@ def partition_bits(b: Any, rows: Ints, low: Any, high: Any, spare: Ints, words: 
 
 @kernel(none, ROWS, i64, WORDS, i64)
 def line_up(rows: Ints, n: Any, words: Words, slots: Any) -> None:
-    """Sort rows[:n] where they are many: what lies together is read faster. The place behind them may be written."""
+    """Sort rows[:n] by slot unless they are too few for it to pay: neighbours in memory are read faster.
+
+    rows[n] may be overwritten.
+    """
     marks = (slots >> 6) + 1
     if n * SPARSE < slots or marks > len(words):
         return

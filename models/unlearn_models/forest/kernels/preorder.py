@@ -1,4 +1,4 @@
-"""Trees read out in preorder."""
+"""Trees written out in preorder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def preorder(
     parents: Any,
     fill: bool,
 ) -> Any:
-    """Find where trees start, then fill the other arrays of `Trees`; the number of nodes."""
+    """Write where each tree starts and, if `fill` is true, the other arrays of `Trees`; returns the number of nodes."""
     classes = counts.shape[1]
     width = at.COUNTS + classes
     n, leaves = 0, 0

@@ -1,4 +1,4 @@
-"""A node's cache made from its rows: which features, and the counts of all their candidates."""
+"""Makes a node's cache from its rows: the features chosen, and the counts of all their candidates."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ def select(
     words: Words,
     tally: Longs,
 ) -> Any:
-    """Choose the node's features, those that vary with the smallest ranks, into tally[1:]; their number.
+    """Choose the node's features: the lowest ranks among those that vary, into tally[1:]; returns how many.
 
-    words gets the rows' bits at GATHERED, one word of all rows after the other, then which bits vary.
+    words gets the rows' bits from GATHERED on, the first word of all rows, then the second and so on; behind them,
+    which bits vary.
     """
     n, features, width, wanted = high - low, len(where), numbers[at.N_WORDS], numbers[at.N_FEATURES]
     constants = np.uint64(GATHERED + width * n)
@@ -119,7 +120,7 @@ def note_constants(
     tally: Longs,
     count: Any,
 ) -> None:
-    """Note in the image what could enter: constant columns with a smaller rank than the last one chosen."""
+    """List in the image the constant columns that would be chosen if they varied: their ranks are low enough."""
     n, width = high - low, numbers[at.N_WORDS]
     last = tally[count] if count == numbers[at.N_FEATURES] else np.int64(1) << 32
     for w in range(width):
@@ -162,7 +163,10 @@ def scan(
     room: Room,
     kept: Any,
 ) -> None:
-    """Count all candidates of a node with these rows into the image, kept = to be a cache.  Its own counts are set."""
+    """Count all candidates of the node with rows[low:high] into the image; the node's class counts are set.
+
+    kept: the image becomes a cache, so `note_constants` is needed too.
+    """
     bits, ids, labels, ranks, raw, order, places, where = columns
     rows, spare, image, words, tally, _, _, _ = room
     count = select(numbers, key, rows, low, high, bits, ids, where, image, words, tally)

@@ -31,8 +31,8 @@ one after the other, values as the bits of doubles;  order, their places by valu
 a dictionary starts, and its length;  where (features,): numeric column, or -1 - bit.
 """
 Room = tuple[Ints, Ints, Ints, Words, Longs, Floats, Longs, Words]
-"""rows, slots permuted in place;  spare;  image, a cache in the making;  words;  tally;  scores;  stack and keys,
-see walk.
+"""rows, slots permuted in place;  spare, working space for as many;  image, a cache in the making;  words, hashes and
+bits of the rows;  tally, counts;  scores, of candidates;  stack and keys, see walk.
 """
 
 HEAP, NUMBERS, BITS, IDS, LABELS = writes(i32), writes(i64), reads(u64, 2), reads(i32, 2), reads(i32)
@@ -54,8 +54,10 @@ _LEAN: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 
 
 def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
-    """As `unlearn_models.base.kernel.kernel`, for kernels that call those of the folder's other files, and without
-    counting references to arrays, for none is made here: that counting cost a tenth of a deletion."""
+    """As `unlearn_models.base.kernel.kernel`, for kernels that call those of the folder's other files.
+
+    They create no arrays, so references to arrays are not counted: that counting cost a tenth of a deletion.
+    """
 
     def declared(function: F) -> F:
         return compiled(function, returns(*arguments), LOCATORS, **_LEAN)

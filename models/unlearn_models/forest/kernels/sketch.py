@@ -1,4 +1,4 @@
-"""A numeric column's sketch: the values with the smallest hashes, with the rows of each class up to each."""
+"""A numeric column's sketch: the values with the smallest hashes, each with the rows by class that are not above it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from unlearn_models.forest.kernels.signatures import (
 )
 
 COARSE = 1024
-"""Steps of the table that leads a rank to the knots around it."""
+"""The most entries of the table that finds, for a range of ranks, the first chosen value in it or above."""
 
 
 @kernel(i64, WORDS, i64, i64, u64)
 def insert_small(words: Words, length: Any, most: Any, h: Any) -> Any:
-    """Put h among the sorted, at most `most` smallest; its place, or -1 if it was there, or -2 if it is too large."""
+    """Insert h into the `most` smallest hashes, sorted; returns its place, -1 if it was there, -2 if too large."""
     if length == most and h > words[length - 1]:
         return -2
     e = length
@@ -68,8 +68,10 @@ def sketch_dense(
     words: Words,
     tally: Longs,
 ) -> Any:
-    """Count every value of the dictionary; keep those with the smallest hashes.  The sketch's length, or -1 - it
-    if it is not complete."""
+    """Make a sketch by counting every value of the dictionary, then keeping those with the smallest hashes.
+
+    Returns its length, or -1 - length if it does not hold all values that occur.
+    """
     start, size, classes, most = places[column, 0], places[column, 1], numbers[at.N_CLASSES], numbers[at.N_SKETCH]
     n, half = high - low, size * classes
     if n >= 4 * size:  # two tables in turn: rows of one value need not wait for each other
@@ -145,7 +147,10 @@ def sketch_sparse(
     words: Words,
     tally: Longs,
 ) -> Any:
-    """Pick the values with the smallest hashes, then count around them: for few rows of a large dictionary."""
+    """Make a sketch by picking the values with the smallest hashes, then counting up to each.
+
+    For few rows of a large dictionary.  Returns its length, or -1 - length if it does not hold all values that occur.
+    """
     start, size, classes, most = places[column, 0], places[column, 1], numbers[at.N_CLASSES], numbers[at.N_SKETCH]
     n, first = high - low, sketch + at.SKETCH_HEADER
     knots = (most + 1) * classes

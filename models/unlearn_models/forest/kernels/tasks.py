@@ -1,4 +1,4 @@
-"""The one kernel that is called from outside: a task for all trees."""
+"""The kernel that changes a forest's trees: it runs one task for all of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from unlearn_models.forest.kernels.walk import push
 
 @kernel(i64, NUMBERS, i64)
 def strict_need(numbers: Longs, n: Any) -> Any:
-    """How many ints a tree of n rows may need beside its caches."""
+    """An upper bound of the ints that a tree of n rows needs beside its caches."""
     leaves = min(n + 1, np.int64(1) << min(numbers[at.N_DEPTH], 40))
     return n + n // 2 + leaves * (16 + class_size(size_class(2 * (at.COUNTS + numbers[at.N_CLASSES])))) + 64
 
@@ -91,9 +91,9 @@ def run(
     stack: Longs,
     keys: Words,
 ) -> Any:
-    """Do a task for each tree from this one on; the first one that has too little room, or the number of trees.
+    """Run a task for each tree from this one on; returns the first one without enough room, or the number of trees.
 
-    GROW: anew from the rows in adds;  CHANGE: by dels and adds;  FLUSH: what waits for it.
+    GROW: grow it from the rows in adds;  CHANGE: take dels out and adds in;  FLUSH: rebuild its nodes marked DIRTY.
     """
     columns = (bits, ids, labels, ranks, raw, order, places, where)
     room = (rows, spare, image, words, tally, scores, stack, keys)

@@ -26,6 +26,7 @@ def push(
     high: Any,
     held: Any,
 ) -> None:
+    """Set entry `top` of the stack and its key: a node, its depth, ranges of dels, adds and rows, and a flag."""
     keys[top] = key
     stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3] = node, depth, dlow, dhigh
     stack[top, 4], stack[top, 5], stack[top, 6], stack[top, 7], stack[top, 8] = alow, ahigh, low, high, held
