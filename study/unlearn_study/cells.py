@@ -16,6 +16,8 @@ FORESTS = {"forest": 1.0, "forest-q.1": 0.1}
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    """A method with one setting: a learner's id (or a key of FORESTS), and S shards of R slices for `sisa` and `pu`."""
+
     method: str
     learner: str
     shards: int = 1
@@ -23,16 +25,20 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Also that of its file."""
+        """The cell's name, which is also that of its file."""
         cut = f"-s{self.shards}-r{self.slices}" if self.method in ("sisa", "pu") else ""
         return f"{self.method}-{self.learner}{cut}"
 
     def as_json(self) -> dict[str, Any]:
+        """The cell's name and fields, as results.json has them."""
         return {"name": self.name, **asdict(self)}
 
 
 def grid(methods: Sequence[str], shards: Sequence[int], slices: Sequence[int]) -> list[Cell]:
-    """Naive first.  Slices are swept for what folds only: a learner that forgets keeps no checkpoint."""
+    """The cells of these methods, naive first.
+
+    Numbers of slices are varied for the linear learner alone: one that forgets keeps no checkpoints.
+    """
     cells = {
         "naive": [Cell("naive", learner) for learner in (_FORGETS, _FOLDS)],
         "sisa": [

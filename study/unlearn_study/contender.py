@@ -1,4 +1,4 @@
-"""A cell's method, its naive rival, and what it must equal."""
+"""What a cell measures: its method, naive retraining beside it, and the model that it must equal."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["Contender", "contender"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contender:
-    """method: the one under test, built from the split's rows in these shards (n,).
+    """method: makes the one under test, to be built from the split's training rows in these shards (n,).
 
-    rival: naive retraining of one model with the same learner.  retrained: what the method must equal, trained
-    from scratch on the rows left; None: that is the rival.
+    rival: makes naive retraining of one model with the same learner, the baseline of costs.  retrained: makes what the
+    method must equal, to be trained from scratch on the rows left; None where that is the rival.
     """
 
     split: Split
@@ -39,6 +39,7 @@ class Contender:
 
 
 def contender(cell: Cell, problem: Problem) -> Contender:
+    """The contender of this cell on this problem.  Raises BadSettings where the learner can't take the data."""
     if cell.method == "pu":
         learner: Learner = pu(cell.learner, (f"not {problem.positive}", problem.positive), problem.pu.n_features)
         return _sharded(cell, learner, problem.pu, problem.shards(cell.shards, pu=True))

@@ -1,8 +1,9 @@
 """Records to rows: wide for linear models and naive Bayes, narrow for trees.  Nothing is fitted to the data.
 
-Texts are hashed counts, over 2**18 columns or 256.  A table's column of words is one column a word; one of
-numbers enters trees as it is, and the others as one of fixed buckets, four to a power of two.  The words of a
-table are its schema, read before any training, as a model's classes are; so are the kinds of its columns.
+Texts become hashed counts, over 2**18 columns or 256.  In a table, a column of words becomes one column for each
+word.  A column of numbers stays one column for trees; the other learners get one column for each of fixed buckets,
+four to a power of two.  A table's words and the kinds of its columns are its schema, read before any training, as a
+model's classes are.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ NARROW = 256
 
 
 def nearly_numbers(records: Records) -> list[str]:
-    """Sentences on columns that are read as words although most of their cells are numbers."""
+    """Sentences on the columns that are read as words although most of their known cells are numbers."""
     found = []
     for title, cells in zip(records.titles, records.columns(), strict=False):
         known = [cell for cell in cells if cell not in MISSING]
@@ -38,6 +39,8 @@ def nearly_numbers(records: Records) -> list[str]:
 
 
 class Encoded(NamedTuple):
+    """Rows of one encoding, and its number of columns."""
+
     rows: Rows
     n_features: int
 
@@ -50,7 +53,7 @@ class _Column(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Of each row the place within the part and the value (n,); 0.0 is no cell."""
+    """For each row its column within the part and its value, (n,) each; with 0.0 the row has no cell here."""
 
     width: int
     at: NDArray[np.int64]
@@ -58,7 +61,7 @@ class _Part(NamedTuple):
 
 
 def encode(records: Records, labels: NDArray[np.int32]) -> tuple[Encoded, Encoded]:
-    """Wide and narrow, which holds the same records in the same order."""
+    """The records in the wide and in the narrow encoding, both in the same order; labels (n,) int32."""
     if records.texts is not None:
         return _hashed(records.texts, labels, WIDE), _hashed(records.texts, labels, NARROW)
     columns = [_column(cells) for cells in records.columns()]
@@ -88,7 +91,7 @@ def _bucket(number: float) -> str:
 
 
 def _laid_out(parts: list[_Part], labels: NDArray[np.int32]) -> Encoded:
-    """Each part has a cell or none in a row: parts stand side by side."""
+    """The parts' columns side by side; each part gives a row one cell or none."""
     starts = np.cumsum([0, *(part.width for part in parts)])
     at = np.stack([part.at + start for part, start in zip(parts, starts[:-1], strict=True)], axis=1)
     values = np.stack([part.values for part in parts], axis=1)

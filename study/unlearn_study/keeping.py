@@ -1,4 +1,4 @@
-"""Finished cells on disk, a file each: a second run measures only what is missing or was made otherwise."""
+"""Finished cells on disk, a file each: a second run measures only those that are missing or made on other terms."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Kept", "write_atomically"]
 
 
 class Kept:
-    """`terms` are all that a figure depends on beside its cell: data, settings, code, machine."""
+    """`terms` are everything beside its cell that a figure depends on: data, settings, code, machine."""
 
     def __init__(self, folder: Path, terms: Mapping[str, Any]) -> None:
         self._folder, self._terms = folder / "cells", terms
 
     def find(self, cell: Cell) -> dict[str, Any] | None:
-        """The cell's figures, if they were made on these terms."""
+        """The cell's figures, if they were made on the same terms; else None."""
         try:
             found = json.loads(self._path(cell).read_bytes())
         except (OSError, ValueError):
@@ -33,11 +33,12 @@ class Kept:
         return figures if isinstance(figures, dict) else None
 
     def keep(self, cell: Cell, figures: Mapping[str, Any]) -> None:
-        """Raises StudyError where it can't be written."""
+        """Write the cell's figures.  Raises StudyError where they can't be written."""
         content = {"key": self._key(cell), "cell": cell.as_json(), "figures": figures}
         write_atomically(self._path(cell), json.dumps(content, indent=1).encode())
 
     def drop_all(self) -> None:
+        """Delete all kept cells."""
         for file in self._folder.glob("*.json"):
             file.unlink()
 
@@ -50,7 +51,7 @@ class Kept:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """The whole file or none of it.  Raises StudyError."""
+    """Write the whole file or leave what was there.  Raises StudyError where it can't be written."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Who goes where is a keyed hash of the subject: no record's place depends on another record."""
+"""Draws by a keyed hash of the subject, so that no record's draw depends on another record."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ __all__ = ["draws"]
 
 
 def draws(names: Sequence[str], seed: int, purpose: str) -> NDArray[np.uint64]:
-    """A number (n,) uniform in 0..2**64-1 for each name; equal names draw alike, purposes (of 16 bytes or less)
-    apart.
+    """For each name a number uniform in 0..2**64-1, (n,) uint64.
+
+    Equal names get equal numbers; for another seed or purpose (of at most 16 bytes) they are independent.
     """
     key, person = str(seed).encode(), purpose.encode()
     found: dict[str, int] = {}

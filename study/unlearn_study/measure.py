@@ -1,7 +1,7 @@
-"""One cell: what building and deleting cost, beside naive retraining in the same runs, and whether it is exact.
+"""Measures one cell: what building and deleting cost, beside naive retraining, and whether deleting is exact.
 
-Cost is processor time of this process, so that other work on the machine counts little; the first round of each
-is a warm-up and not counted.
+Cost is processor time of this process, so that other work on the machine counts little; the first run of each
+measurement is a warm-up and not counted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BUILDS = 5
 
 
 def measure(contender: Contender, effort: Effort, seed: int) -> dict[str, Any]:
-    """The cell's figures; seconds are of the processor."""
+    """The cell's figures for results.json: seconds of processor time, bytes of memory, accuracies in 0..1."""
     method, builds = _built(contender)
     rival = contender.rival()
     rival.build(contender.split.train, contender.shard)
@@ -69,7 +69,7 @@ def _deletions(
         live, paired = method.copy(), run < effort.paired
         other = rival.copy()
         turns = [(ours, live), (naive, other)] if paired else [(ours, live)]
-        # Who goes second finds the processor's caches warm: they take turns.
+        # The second one finds the processor's caches warm, so they take turns at going first.
         for seconds, one in turns[:: 1 if run % 2 else -1]:
             seconds.append(_seconds(one.delete, gone))
         if paired:
@@ -78,7 +78,7 @@ def _deletions(
 
 
 def _retrained(contender: Contender, rival: Method, gone: Gone) -> Method:
-    """From scratch on the rows left."""
+    """A model that must equal the method's: trained from scratch on the rows left."""
     if contender.retrained is None:
         return rival
     alive = np.ones(len(contender.split.train), np.bool_)
@@ -100,7 +100,7 @@ def _consistency(contender: Contender, live: Method, fresh: Method) -> dict[str,
 
 
 def _worst(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Equal only if all runs are, the least agreement, mean accuracies."""
+    """Equal only if all runs are; the least agreement; the mean accuracies."""
     return {
         "compared": len(found),
         "equal": all(one["equal"] for one in found),

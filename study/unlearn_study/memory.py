@@ -13,7 +13,10 @@ __all__ = ["array_bytes"]
 
 
 def array_bytes(thing: object) -> int:
-    """Bytes of all arrays and byte strings within reach, each once; a view counts as what it looks at."""
+    """Bytes of all arrays and byte strings that the object refers to, directly or not, each counted once.
+
+    A view counts as the array that it is a view of.
+    """
     total, seen, left = 0, set(), [thing]
     while left:
         found: Any = left.pop()

@@ -19,7 +19,7 @@ __all__ = ["Problem", "Split", "make_problem"]
 _TESTED = 5
 """One subject in so many is kept for testing."""
 _HIDDEN = 2
-"""One positive in so many loses its label for PU, where no step says which."""
+"""One positive in so many loses its label for PU, unless the records' steps decide which."""
 _LABELLED_STEPS, _UNLABELLED_STEPS = (1, 2), (5, 6)
 _POSITIVE = ("spam", "1", "true", "yes", ">50k", "positive")
 
@@ -37,8 +37,9 @@ class Split:
 class Problem:
     """wide suits linear models and naive Bayes, narrow suits trees; both hold the same records in the same order.
 
-    subjects (n,): a draw for each training row's subject.  pu: the classes (rest, positive), training rows with
-    label 1 = known positive, -1 = unlabelled, and test rows with what is true.
+    subjects (n,) uint64: for each training row the draw of its subject, which decides its shard; pu_subjects: the same
+    for pu's rows.  pu: the classes (rest, positive), training rows with label 1 = known positive, -1 = unlabelled, and
+    test rows with their true labels.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Problem:
     notes: tuple[str, ...] = field(default=())
 
     def fingerprint(self) -> str:
-        """sha256 of all that methods see, in hex."""
+        """sha256 of all data that methods see, in hex."""
         found = hashlib.sha256(repr((self.classes, self.positive)).encode())
         for split in (self.wide, self.narrow, self.pu):
             found.update(str(split.n_features).encode())
@@ -63,12 +64,16 @@ class Problem:
         return found.hexdigest()
 
     def shards(self, count: int, *, pu: bool = False) -> NDArray[np.int32]:
-        """Each training row's shard: all rows of a subject share one."""
+        """Each training row's shard, (n,) int32 in 0..count-1; all rows of a subject are in the same one."""
         return ((self.pu_subjects if pu else self.subjects) % np.uint64(count)).astype(np.int32)
 
 
 def make_problem(records: Records, seed: int, positive: str | None = None) -> Problem:
-    """Raises BadData where a class has no rows to train or to test, or there is no such positive class."""
+    """Encode the records and split them by subject, a fifth of the subjects for testing.
+
+    positive: the class that PU looks for; None: one with a usual name such as spam, else the rarest.  Raises BadData
+    where a class has no rows to train or to test, or there is no class `positive`.
+    """
     classes = tuple(sorted(set(records.labels)))
     named = _positive(records, classes, positive)
     index = {name: at for at, name in enumerate(classes)}
@@ -117,7 +122,7 @@ def _demand_both(records: Records, labels: NDArray[np.int32], tested: NDArray[np
 
 
 def _pu_labels(records: Records, positive: NDArray[np.bool_], seed: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Labels for PU (n,), 1 or -1, and which rows take part."""
+    """Labels for PU (n,), 1 or -1, and which rows take part (n,)."""
     if records.steps is not None:
         steps = np.array(records.steps)
         known, unknown = positive & np.isin(steps, _LABELLED_STEPS), np.isin(steps, _UNLABELLED_STEPS)

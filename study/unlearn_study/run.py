@@ -23,7 +23,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A cell's figures, or {"refused": why} where the method can't take the data; `kept`: of an earlier run."""
+    """A cell's figures, or {"refused": why} where the method can't take the data; `kept`: taken from an earlier run."""
 
     cell: Cell
     figures: dict[str, Any]
@@ -31,7 +31,7 @@ class Done:
 
 
 def terms(problem: Problem, effort: Effort, seed: int) -> dict[str, Any]:
-    """What figures depend on beside their cell."""
+    """Everything beside the cell that figures depend on, for `Kept` and for results.json."""
     return {
         "data": problem.fingerprint(),
         "effort": {**asdict(effort), "runs": {str(count): runs for count, runs in effort.runs.items()}},
@@ -50,7 +50,10 @@ def run(
     tell: Callable[[Cell], object] = str,
     make: Callable[[Cell, Problem], Contender] = contender,
 ) -> Iterator[Done]:
-    """`tell` hears of each cell before it is measured.  Raises StudyError where a finished one can't be kept."""
+    """Measure each cell, or take it from `kept`; yields each when it is done.
+
+    `tell` is called with each cell before that.  Raises StudyError where a measured cell can't be written.
+    """
     for cell in cells:
         tell(cell)
         found = kept.find(cell)
@@ -63,7 +66,7 @@ def run(
 
 
 def results(done: Sequence[Done], problem: Problem, of: dict[str, Any]) -> dict[str, Any]:
-    """The content of results.json."""
+    """The content of results.json; `of` is what `terms` gave."""
     return {
         "format": _FORMAT,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""Which code and machine made a figure: cells of others are measured again."""
+"""Which code and machine made a figure: cells made by others are measured again."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["code_version", "machine"]
 _LIBRARIES = ("numba", "numpy")
 _SOURCES = (".py", ".txt")
 _SHOWS = "show"
-"""The part of the study that changes no figure."""
+"""The folder of the study whose code changes no figure."""
 
 
 @cache
 def code_version() -> str:
-    """A hash of the models' and the study's sources, as this process loaded them, and of what computes."""
+    """16 hex digits of a sha256 over the models' and the study's sources and the versions of Python, numba, numpy."""
     found = hashlib.sha256(platform.python_version().encode())
     for name in _LIBRARIES:
         found.update(f"{name} {version(name)}".encode())
@@ -36,6 +36,7 @@ def code_version() -> str:
 
 
 def machine() -> dict[str, Any]:
+    """The machine and the versions of Python and libraries, as results.json has them."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

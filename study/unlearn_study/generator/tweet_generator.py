@@ -28,8 +28,8 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 def tweets(n: int, seed: int, spam_share: float = SPAM_SHARE, noise: float = NOISE) -> Iterator[dict[str, str]]:
     """`n` insert events as JSON objects, in order of time.
 
-    `spam_share` of them are spam; `noise` of all labels say the opposite. Streams of different seeds below
-    2**22 share authors, and no record.
+    `spam_share` of them are spam; of all labels a share of `noise` is wrong.  Streams of different seeds below 2**22
+    share authors, but no record.
     """
     stream = _Stream(Random(seed), n, spam_share, noise)
     for i in range(n):
@@ -104,7 +104,7 @@ class _Stream:
 
     def _phrase(self, spam: bool) -> list[str]:
         rng = self._rng
-        # Some write about what spam writes about.
+        # Some tweets that are no spam have the words of spam, so that classes overlap.
         spammy = spam or rng.random() < 0.05
         return [self._word(spammy) for _ in range(10 + _below(rng, 9))]
 
@@ -199,7 +199,7 @@ class _Chooser:
         self._subjects = list(dict.fromkeys(e["subject_id"] for e in inserts if "subject_id" in e))
 
     def target(self, kind: Kind) -> dict[str, str]:
-        """The ids to delete; none where nothing fits."""
+        """The ids to delete; empty if there is nothing of this kind."""
         if kind == "subject" and self._subjects:
             return {"subject_id": self._subjects[self._place(len(self._subjects))]}
         if kind == "early" and self._later:

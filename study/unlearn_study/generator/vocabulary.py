@@ -1,4 +1,4 @@
-"""Words for the generated stream: what people, and those who spam them, write about."""
+"""Words for the generated stream: common ones, those of spam, and parts of rare ones."""
 
 from __future__ import annotations
 

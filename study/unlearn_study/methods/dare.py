@@ -1,6 +1,6 @@
 """The forest, changed in place; and its rival, grown anew from the rows left.
 
-Brophy and Lowd, "Machine Unlearning for Random Forests" (ICML 2021), as `unlearn_models.forest` makes it exact.
+After Brophy and Lowd, "Machine Unlearning for Random Forests" (ICML 2021); `unlearn_models.forest` makes it exact.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["Dare", "Regrown"]
 
 
 class Dare:
-    """Rows go by a hash of their content and label; equal ones are interchangeable."""
+    """The forest under test.  Rows are deleted by key, a hash of content and label; equal rows are interchangeable."""
 
     def __init__(self, settings: Settings, n_classes: int, n_features: int) -> None:
-        """Raises BadSettings where the rows are too wide."""
+        """Raises BadSettings where there are too many features."""
         self._forest = Forest(settings, n_classes, n_features)
         self._keys = np.empty(0, np.uint64)
 
@@ -31,7 +31,7 @@ class Dare:
         self.grow(row_keys(rows, 0), dense(rows, self._forest.n_features), rows.labels)
 
     def grow(self, keys: NDArray[np.uint64], x: NDArray[np.float64], y: NDArray[np.int32]) -> None:
-        """Into an empty forest."""
+        """Learn rows x (n, n_features) with labels y (n,) and keys (n,) uint64; the forest must be empty."""
         self._keys = keys
         self._forest.apply(added_keys=keys, x=x, y=y)
 
@@ -54,7 +54,7 @@ class Dare:
 
 
 class Regrown:
-    """Keeps its rows dense, as a forest wants them."""
+    """The forest's rival: each deletion grows a new forest from the rows left, which are kept as a dense array."""
 
     def __init__(self, settings: Settings, n_classes: int, n_features: int) -> None:
         self._settings, self._n_classes, self._n_features = settings, n_classes, n_features
@@ -89,7 +89,7 @@ class Regrown:
 
 
 def dense(rows: Rows, n_features: int) -> NDArray[np.float64]:
-    """(n, n_features), 0.0 where a row has no cell."""
+    """The rows as a dense array (n, n_features) float64, 0.0 where a row has no cell."""
     x = np.zeros((len(rows), n_features))
     x[np.repeat(np.arange(len(rows)), np.diff(rows.indptr)), rows.indices] = rows.values
     return x

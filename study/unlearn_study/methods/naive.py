@@ -1,4 +1,4 @@
-"""Naive retraining: learn all rows that are left.  As the others must equal it, and as fast as it can be made."""
+"""Naive retraining, which learns all rows that are left: in a plain form that others must equal, and in a fast form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Fastest", "Naive"]
 
 
 class Naive:
-    """With more than one shard it is what SISA must equal: each shard trained from scratch, without slices."""
+    """The plain form.  With several shards it is what SISA must equal: each trained from scratch, without slices."""
 
     def __init__(self, learner: Learner, shards: int = 1) -> None:
         self._learner, self._shards = learner, shards
@@ -47,7 +47,7 @@ class Naive:
 
 
 class Fastest:
-    """The baseline of costs: one model whose rows stay in the form that its fold learns the fastest."""
+    """The baseline of costs: one model, with its rows in the form that its fold learns the fastest."""
 
     def __init__(self, learner: Learner) -> None:
         self._learner = learner

@@ -1,4 +1,4 @@
-"""What every method of the study does."""
+"""The interface of every method of the study."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ __all__ = ["Method"]
 
 
 class Method(Protocol):
-    """Positions are those of the rows that were built from."""
+    """A model that can delete rows; positions are those among the rows given to `build`."""
 
     def build(self, rows: Rows, shard: NDArray[np.int32]) -> None:
-        """Learn all rows (n,); shard (n,) is each row's, for methods that have shards."""
+        """Learn all rows (n,); shard (n,) is each row's shard, for methods that have shards."""
         ...
 
     def delete(self, positions: NDArray[np.int64]) -> None:
-        """Make the model that never saw these rows (ascending, distinct)."""
+        """Make the model what it would be had it never learned the rows at these positions (ascending, distinct)."""
         ...
 
     def publish(self) -> list[bytes]:
-        """The model's canonical bytes, a part each shard: equal models, equal bytes."""
+        """The model's canonical bytes, one item for each shard: equal models give equal bytes."""
         ...
 
     def scores(self, rows: Rows) -> NDArray[np.float64]:
-        """Probabilities (n, classes)."""
+        """Probabilities (n, classes) float64."""
         ...
 
     def copy(self) -> Self:
-        """Another one, whose deletions change nothing here."""
+        """A copy whose deletions change nothing here."""
         ...
 
     def bytes(self) -> int:
-        """Memory held between deletions: training rows, states, checkpoints."""
+        """Bytes of memory held between deletions: training rows, states, checkpoints."""
         ...

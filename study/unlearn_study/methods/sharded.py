@@ -16,7 +16,7 @@ __all__ = ["Sharded"]
 
 
 class Sharded:
-    """All checkpoints are kept: one behind each slice."""
+    """SISA that keeps all checkpoints, one behind each slice."""
 
     def __init__(self, learner: Learner, shards: int, slices: int) -> None:
         self._learner = learner

@@ -11,7 +11,7 @@ __all__ = ["findings", "inexact", "verdict"]
 
 
 _EVEN = 1.1
-"""Costs this close are taken as equal: timings are no better."""
+"""Costs within this ratio count as equal: timings are no more precise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class _Bout:
 
 
 def inexact(results: Figures) -> list[str]:
-    """Names of the cells whose bytes were not those of a retrained model."""
+    """Names of the cells whose states, after some deletion, were not byte for byte those of a retrained model."""
     return [cell["name"] for cell in measured(results) if not all(one["equal"] for one in compared(cell))]
 
 
 def verdict(results: Figures) -> str:
-    """The claim judged in one sentence."""
+    """One sentence on whether the figures bear out the claim."""
     bouts = _bouts(results)
     if not bouts:
         return "Nothing was measured beside naive retraining."
@@ -46,7 +46,7 @@ def verdict(results: Figures) -> str:
 
 
 def findings(results: Figures) -> list[str]:
-    """Sentences: per method and learner what wins and what loses, accuracy, exactness."""
+    """Sentences: where each method and learner is cheaper or dearer than retraining; accuracy, memory, exactness."""
     bouts = _bouts(results)
     kinds = list(dict.fromkeys((bout.cell["method"], bout.cell["learner"]) for bout in bouts))
     lines = []
@@ -89,7 +89,7 @@ def _against(ratio: float) -> str:
 
 
 def _across(results: Figures) -> Iterator[str]:
-    """Learners differ more than methods do: said, lest a ratio within one learner mislead."""
+    """A sentence that compares learners: they differ more than methods, so a ratio within one learner may mislead."""
     cells = [cell for cell in measured(results) if cell["method"] != "naive"]
     if len({cell["learner"] for cell in cells}) > 1:
         least, refit = min(cells, key=_one), min(cells, key=refit_s)

@@ -21,15 +21,18 @@ __all__ = ["PLOTS", "draw"]
 
 PLOTS = ("cost", "accuracy", "methods")
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Okabe and Ito's, told apart by colour-blind people too."""
+"""Okabe and Ito's palette, which colour-blind people can tell apart too."""
 _MARKS = "osD^vP"
 _DPI = 130
 _NAIVE = "#222222"
 
 
 def draw(results: Figures, folder: Path) -> list[Path]:
-    """Write cost, accuracy and methods, those for which there are figures.  Returns the files written."""
-    # Else matplotlib makes a new folder at each run where there is no home, and complains.
+    """Write the plots cost, accuracy and methods into the folder, those for which there are figures.
+
+    Returns the files written, a PNG and an SVG each.
+    """
+    # Otherwise matplotlib, where there is no home folder, makes a new one at each run and warns.
     os.environ.setdefault("MPLCONFIGDIR", str(cache_folder("matplotlib") or folder / ".matplotlib"))
     figures: dict[str, Callable[[], Figure | None]] = {
         "cost": lambda: _cost(cost_panels(results), results["data"]["name"]),
@@ -40,7 +43,7 @@ def draw(results: Figures, folder: Path) -> list[Path]:
 
 
 def _save(figure: Figure | None, stem: Path) -> list[Path]:
-    """None: what an earlier run drew goes, as it belongs to other results."""
+    """Write both files; without a figure, delete those of an earlier run, as they belong to other results."""
     files = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
     if figure is None:
         for file in files:
@@ -92,7 +95,7 @@ def _accuracy(panel: Panel, data: str) -> Figure | None:
 
 
 def _room(axes: Axes, values: Sequence[float]) -> None:
-    """At least two points of accuracy high, lest noise look like a finding."""
+    """Make the axis span two points of accuracy at least, lest noise look like a finding."""
     middle, half = (min(values) + max(values)) / 2, max(0.01, 0.65 * (max(values) - min(values)))
     axes.set_ylim(middle - half, middle + half)
 
@@ -120,7 +123,7 @@ def _methods(rows: Sequence[Costs], data: str) -> Figure | None:
 
 
 def _plain_log(axis: Axis, values: Sequence[float], limit: Callable[[float, float], object]) -> None:
-    """Two decades or more, named in plain numbers."""
+    """Make a logarithmic axis span two decades at least, labelled with plain numbers."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     low, high = log10(min(values)), log10(max(values))
@@ -137,7 +140,7 @@ def _lines(axes: Axes, lines: Sequence[Line]) -> None:
         colour += not line.naive
         style: dict[str, Any] = {"color": _COLOURS[colour % len(_COLOURS)]}
         if line.naive:
-            # Wide and pale: a line that is as good as the one to beat stays in sight.
+            # Wide and pale, so that a line which coincides with the baseline stays visible.
             style = {"color": style["color"] if paired else _NAIVE, "linestyle": "--", "linewidth": 3.5, "alpha": 0.45}
         else:
             style |= {"marker": _MARKS[colour % len(_MARKS)], "markersize": 5}

@@ -34,6 +34,7 @@ _HOW = """\
 
 
 def report(results: Figures, plots: Sequence[Path]) -> str:
+    """The content of report.md; of the plots' files the PNGs are shown."""
     data, machine = results["data"], results["machine"]
     counts = f"{data['rows']:,} rows to train, {data['rows_tested']:,} to test, {len(data['classes'])} classes"
     parts = [

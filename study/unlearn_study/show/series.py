@@ -1,4 +1,4 @@
-"""What the plots draw, as plain numbers."""
+"""The data of the plots, as plain numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Costs", "Line", "Panel", "accuracy_panel", "cost_panels", "cost_rows
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """naive: the line to beat, drawn dashed."""
+    """A labelled line; `naive` marks the baseline, which is drawn dashed."""
 
     label: str
     x: list[float]
@@ -22,13 +22,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
+    """The title of one set of axes, and its lines."""
+
     title: str
     lines: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Milliseconds of each size of batch, and of the naive refit."""
+    """Milliseconds by size of batch, and of naive retraining."""
 
     label: str
     ms: dict[int, float]
@@ -46,7 +48,7 @@ def cost_panels(results: Figures) -> list[Panel]:
 
 
 def accuracy_panel(results: Figures) -> Panel:
-    """Accuracy against the number of shards, beside that of one model."""
+    """Accuracy against the number of shards, for each learner under SISA beside that of one model."""
     lines = []
     for cells in _by_learner(of_method(results, "sisa")):
         swept = sorted(_most_slices(cells), key=lambda cell: cell["shards"])
@@ -57,7 +59,7 @@ def accuracy_panel(results: Figures) -> Panel:
 
 
 def cost_rows(results: Figures) -> list[Costs]:
-    """Of each method and learner the setting that deletes one record at the least cost."""
+    """For each method and learner the costs of the setting that deletes one record at the least cost."""
     rows = []
     for method in ("sisa", "forest", "pu"):
         for cells in _by_learner(of_method(results, method)):

@@ -18,7 +18,7 @@ NOT_EQUAL = "NO"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The first column is words, the others are numbers."""
+    """A table of texts; the first column is words, the others are numbers."""
 
     title: str
     columns: tuple[str, ...]
@@ -26,16 +26,18 @@ class Table:
 
 
 def tables(results: Figures) -> list[Table]:
+    """The tables of costs of deletions, of other costs and memory, and of consistency."""
     cells = measured(results)
     return [_deleting(cells), _keeping(cells), _consistency(cells)]
 
 
 def refused(results: Figures) -> list[str]:
-    """Sentences about methods that could not take the data."""
+    """Sentences about the cells whose method could not take the data."""
     return [f"{cell['name']}: {cell['refused']}" for cell in results["cells"] if "refused" in cell]
 
 
 def show(table: Table, console: Console) -> None:
+    """Print a table; a row that says NOT_EQUAL is red."""
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     shown.show_edge, shown.pad_edge, shown.collapse_padding = False, False, True
     for at, column in enumerate(table.columns):
@@ -47,6 +49,7 @@ def show(table: Table, console: Console) -> None:
 
 
 def markdown(table: Table) -> str:
+    """The table in Markdown."""
     rules = ["---", *["---:"] * (len(table.columns) - 1)]
     lines: Sequence[Sequence[str]] = [table.columns, rules, *table.rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

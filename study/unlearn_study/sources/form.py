@@ -1,4 +1,4 @@
-"""How a file is written, where it doesn't say so itself."""
+"""How a data file is written: what is told about it, where the file doesn't say so itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space":
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """None: found in the file.
+    """What was told of a file's form; None: it is found out from the file.
 
     encoding: Python's name of it; separator: one character; header: whether line 1 names the columns; quotes: whether
-    they hold cells together; missing: cells that say nothing, beside the usual ones; skip_bad: lines that can't be read
+    quotes enclose cells; missing: cells that mean no value, beside the usual ones; skip_bad: lines that can't be read
     are left out and counted, instead of ending the run.
     """
 

@@ -9,6 +9,7 @@ DEFAULT_ROWS = 20_000
 
 
 def generated(rows: int, seed: int) -> Records:
+    """So many generated tweets as records; the same seed gives the same ones."""
     found = list(tweets(rows, seed))
     return Records(
         f"{rows:,} generated tweets, seed {seed}",

@@ -1,4 +1,4 @@
-"""Whether a file's first line names its columns."""
+"""Finds out whether a file's first line names its columns, and which column is which."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ __all__ = ["check_first", "is_header", "is_usual_spam", "place"]
 
 
 def is_header(source: Source, rows: Sequence[Sequence[str]], given: Sequence[str]) -> bool:
-    """A name is known there, or numbers start below it, and no cell of it comes again in its column."""
+    """Whether the first row names the columns: as the source's form says, else as it looks.
+
+    It looks so if it holds no number, none of its cells comes again in its column, and it has a known name or a column
+    with nothing but numbers below it.
+    """
     if source.form.header is not None:
         return source.form.header
     first, below = rows[0], [row for row in rows[1:] if list(row) != list(rows[0])]
@@ -29,7 +33,7 @@ def is_header(source: Source, rows: Sequence[Sequence[str]], given: Sequence[str
 
 
 def is_usual_spam(header: Sequence[str]) -> bool:
-    """The SMS spam collection as it goes round as CSV: label, text, and columns without names."""
+    """Whether these are the columns of the SMS spam collection's usual CSV: v1, v2 and columns without names."""
     return [name.lower() for name in header if name] == ["v1", "v2"]
 
 
@@ -39,7 +43,10 @@ def _numbers_start(first: Sequence[str], columns: Sequence[set[str]]) -> bool:
 
 
 def place(source: Source, given: str | None, header: Sequence[str], width: int, known: Sequence[str]) -> int | None:
-    """The column of this name or number, else of a known name.  Raises BadData where there is none, or several."""
+    """The index of the column with the name or number `given`, else of the first known name; None if no name is known.
+
+    Numbers count from 1, indexes from 0.  Raises BadData where there is no column `given`, or several have that name.
+    """
     if given is None:
         name = guess([name for name in header if name], known)
     elif given in header:
@@ -58,9 +65,9 @@ def place(source: Source, given: str | None, header: Sequence[str], width: int, 
 
 
 def check_first(source: Source, records: Records) -> None:
-    """For files that nothing tells of a line of names, with one or not.
+    """Check a file of which nothing tells whether line 1 names its columns.
 
-    Raises BadData where the first record's label is nobody else's, while all others come again.
+    Raises BadData if the first record's label is no other record's, while every other label comes at least twice.
     """
     counts = Counter(records.labels[1:])
     if counts and records.labels[0] not in counts and len(counts) > 1 and min(counts.values()) > 1:

@@ -43,7 +43,7 @@ class _Tweet(NamedTuple):
 
 
 class _Labels(NamedTuple):
-    """Sorted tweet ids (n,) int64 with their label and, where known, step (n,) int8: 14 million take 140 MB."""
+    """Sorted tweet ids (n,) int64 with their labels and, where known, steps (n,) int8: 14 million take 140 MB."""
 
     ids: NDArray[np.int64]
     labels: NDArray[np.int8]
@@ -60,7 +60,10 @@ class _Columns(NamedTuple):
 def read_hspam14(
     labels_file: Path, tweets_file: Path, most: int | None, names: Names | None = None, form: Form = AS_FOUND
 ) -> Records:
-    """The first `most` decided tweets that both files hold, in the order of the tweets.  Raises BadData."""
+    """The first `most` tweets (None: all) with a label 0 or 1 that both files hold, in the order of the tweets.
+
+    Raises BadData.
+    """
     records = Records(f"HSpam14 ({tweets_file.name})", texts=[])
     known = _read_labels(Source(labels_file, form, records.left_out))
     tweets = _Tweets(Source(tweets_file, form, records.left_out), names or Names())
@@ -101,7 +104,7 @@ def _read_labels(source: Source) -> _Labels:
 
 
 def _labels_columns(source: Source) -> tuple[Iterator[Line], tuple[int, ...]]:
-    """Rows behind the names, if there are any, and the columns of tweet, label and, unless only named others, step."""
+    """The rows behind the names, if there are any, and the columns of tweet, label and, unless they lack it, step."""
     rows = read_rows(source).lines
     first = next(rows, None)
     if first is None:
@@ -130,7 +133,7 @@ def _pair(order: NDArray[np.intp], at: int) -> str:
 
 
 class _Tweets:
-    """Hydrated tweets, in whichever form they lie in the file, and what is to be said of them."""
+    """The hydrated tweets of a file in any of its forms, and what there is to say about how they were read."""
 
     def __init__(self, source: Source, names: Names) -> None:
         self._source, self._names = source, names
@@ -138,7 +141,7 @@ class _Tweets:
         self._cut = 0
 
     def read(self) -> Iterator[_Tweet]:
-        """Raises BadData."""
+        """The tweets, one at a time.  Raises BadData."""
         if self._source.first_character() in ("{", "["):
             for tweet in tweets_in(self._source, read_objects(self._source)):
                 found = self._from_json(tweet)
@@ -223,7 +226,7 @@ class _Tweets:
 
 
 def _repeating(text: str, name: str) -> str:
-    """Hydrator writes of a retweet only what it repeats, and beside it whom."""
+    """A retweet's text with `RT @name: ` before it, which Hydrator leaves out; the name is in another column."""
     return f"RT @{name}: {text}" if name and not text.startswith("RT @") else text
 
 
@@ -248,7 +251,7 @@ def _no_id(cell: str) -> str:
 
 
 def _joined(tweets: Iterable[_Tweet], known: _Labels, records: Records) -> Iterator[tuple[_Tweet, int]]:
-    """Tweets that take part, each with its place among the labels."""
+    """The tweets that take part, each with its place among the labels; the others are counted in `left_out`."""
     seen = np.zeros(len(known.ids), np.bool_)
     tweets = iter(tweets)
     while chunk := list(islice(tweets, _AT_ONCE)):

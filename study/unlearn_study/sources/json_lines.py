@@ -1,4 +1,4 @@
-"""JSON objects of texts with labels; this project's own events among them."""
+"""JSON objects with a text and a label; this project's own events are among the known shapes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ _EVENTS = ("delete", "seal")
 
 
 class _Wrong(Exception):
-    """What a field holds can't be read; the text says which."""
+    """A field's content can't be read; the text says which field."""
 
 
 def read_json_lines(path: Path, names: Names, most: int | None, form: Form = AS_FOUND) -> Records:
-    """The first `most` records that have a label; an event other than an insert is none.  Raises BadData."""
+    """The first `most` records (None: all) that have a text and a label; delete and seal events are skipped.
+
+    Raises BadData.
+    """
     source = Source(path, form)
     records = Records(path.name, texts=[], left_out=source.left_out)
     objects = read_objects(source)
@@ -46,7 +49,7 @@ def read_json_lines(path: Path, names: Names, most: int | None, form: Form = AS_
 
 
 class _Reading:
-    """Which fields are read, and what was met meanwhile."""
+    """Which fields are read, and what there is to say about how they were read."""
 
     def __init__(self, path: Path, names: Names, items: list[dict[str, Any]]) -> None:
         fields = sorted({key for item in items for key in item})
@@ -71,7 +74,7 @@ class _Reading:
         return found or None
 
     def who(self, item: Mapping[str, Any]) -> str | None:
-        """Raises _Wrong."""
+        """The subject, or None where there is none.  Raises _Wrong."""
         if self.subject is not None:
             return _value(item, self.subject)
         field = next((name for name in SUBJECTS if field_at(item, name) not in (None, "")), None)
@@ -123,7 +126,7 @@ def _read(source: Source, objects: Iterable[Item], reading: _Reading) -> Iterato
 
 
 def _value(item: Mapping[str, Any], name: str) -> str | None:
-    """A text or number as text; of an object, a tweet's user, its id.  Raises _Wrong."""
+    """A text or number as text; of an object, such as a tweet's user, its id; None if missing.  Raises _Wrong."""
     found = field_at(item, name)
     if isinstance(found, Mapping):
         author, _ = author_of({"user": found})

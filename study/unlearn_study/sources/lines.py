@@ -21,11 +21,11 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _LOOKED_AT = 1024
 _NO_LETTERS = dict.fromkeys((0, *codecs.BOM_UTF8, *codecs.BOM_UTF16))
-"""Of byte order marks and of UTF-16, read as Latin-1."""
+"""The bytes of byte order marks and the zeros of UTF-16, to be dropped from a file's beginning read as Latin-1."""
 
 
 class Source:
-    """One file; bad lines end the reading, or are counted in `left_out` where the form asks for it."""
+    """One data file; a bad line raises BadData, or is counted in `left_out` if the form says skip_bad."""
 
     def __init__(self, path: Path, form: Form = AS_FOUND, left_out: Counter[str] | None = None) -> None:
         self.path, self.form = path, form
@@ -40,17 +40,17 @@ class Source:
                 ) from None
 
     def bad(self, number: int, what: str, kind: str | None = None) -> None:
-        """Raises BadData that names the line, unless such are left out; they are counted by kind."""
+        """Raises BadData that names the line; if the form says skip_bad, the line is counted by kind instead."""
         if not self.form.skip_bad:
             raise BadData(f"{self.path}, line {number}: {what}")
         self.left_out[f"bad line: {kind or what}"] += 1
 
     def refused(self, number: int, what: str) -> BadData:
-        """An error of the whole file, seen at this line."""
+        """The error to raise for the whole file, with the line where it was seen."""
         return BadData(f"{self.path}, line {number}: {what}")
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """Lines with their numbers from 1, line ends kept.  Raises BadData."""
+        """Lines with their numbers from 1, line ends kept.  Raises BadData, also while reading."""
         number = 0
         try:
             with opened(self.path) as file, self._decoded(file) as text:
@@ -69,7 +69,7 @@ class Source:
             raise BadData(f"{self.path}: {error.strerror or error}") from None
 
     def first_character(self) -> str:
-        """The first one that is no blank, or nothing.  Raises BadData."""
+        """The first character that is no blank, or an empty text.  Raises BadData."""
         try:
             with opened(self.path) as file:
                 head: bytes = file.peek(_LOOKED_AT)[:_LOOKED_AT]  # type: ignore[attr-defined]  # all that `opened` gives have it
@@ -97,5 +97,5 @@ class Source:
 
 
 def whole(lines: Iterator[tuple[int, str]], first: str) -> str:
-    """The first line and all that follow."""
+    """The first line and all that follow as one text."""
     return "".join(chain([first], (line for _, line in lines)))

@@ -1,4 +1,4 @@
-"""Which column holds the text, the label, the subject: as told, else by its name."""
+"""Which column holds the text, the label, the subject: as the user says, else by its name."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ STEPS = ("step", "steps")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Columns by name, or by number from 1 where cells are in rows; None: guess."""
+    """Columns by name, or by number from 1 where a row has cells; None: guess."""
 
     text: str | None = None
     label: str | None = None
     subject: str | None = None
 
     def given(self) -> tuple[str, ...]:
+        """The names that are not None."""
         return tuple(name for name in (self.text, self.label, self.subject) if name is not None)
 
 
 def guess(names: Iterable[str], known: Sequence[str]) -> str | None:
-    """The first of the known names, in their order, that is among the names in any case."""
+    """Of the known names the first that is among `names` in any case, as written there; None if there is none."""
     lower = {name.lower(): name for name in reversed(list(names))}
     return next((lower[name] for name in known if name in lower), None)

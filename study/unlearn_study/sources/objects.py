@@ -1,4 +1,4 @@
-"""Files as JSON objects: one a line, a list of them a line, or one document."""
+"""Files as JSON objects: one on each line, a list of them on each line, or one document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Item = tuple[int, dict[str, Any]]
 
 
 def read_objects(source: Source) -> Iterator[Item]:
-    """Objects with the number of their line; of a document, with their place in it.  Blank lines are passed over.
+    """Objects with the number of their line, or in a document with their place from 1.  Blank lines are skipped.
 
     Raises BadData.
     """
@@ -37,7 +37,7 @@ def read_objects(source: Source) -> Iterator[Item]:
 
 
 def field_at(item: Mapping[str, Any], path: str) -> Any:
-    """What the field of just that name holds, else what lies along the dots; None where there is nothing."""
+    """The content of the field with exactly this name, else of the nested field along the dots; None without one."""
     if path in item:
         return item[path]
     found: Any = item
@@ -54,7 +54,7 @@ def _parsed(text: str) -> tuple[Any, bool]:
 
 
 def _goes_on(line: str) -> bool:
-    """Whether a line that is no JSON looks like the first of a longer document."""
+    """Whether a line that is not JSON looks like the first of a longer document."""
     return line.lstrip().startswith(("[", "{")) and line.rstrip().endswith(("[", "{", ",", "}"))
 
 

@@ -1,4 +1,4 @@
-"""Files as bytes, whatever they were compressed with: their first bytes tell, not their names."""
+"""Files as bytes, decompressed; how they are compressed is told by their first bytes, not by their names."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ _CHUNK = 2**17
 
 
 def plain_name(path: Path) -> str:
-    """The file's name in lower case without what tells of its compression."""
+    """The file's name in lower case, without the ending of its compression."""
     name = path.name.lower()
     return next((name.removesuffix(end) for end in _PACKED if name.endswith(end)), name)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The unpacked bytes.  Raises BadData for what is no text, one of DAMAGED while reading, OSError."""
+    """The file's decompressed bytes.
+
+    Raises BadData for a known form of data that is no text; OSError and those in DAMAGED, also while reading.
+    """
     with path.open("rb") as file:
         head = file.read(8)
         file.seek(0)
@@ -67,7 +70,7 @@ def _only_member(path: Path, file: IO[bytes]) -> IO[bytes]:
 
 
 class _Zstandard(io.RawIOBase):
-    """The library's own reader takes a file that was cut short for a whole one."""
+    """Reads zstd; raises EOFError where the file was cut short, which the library's own reader takes for the end."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         try:
@@ -90,7 +93,7 @@ class _Zstandard(io.RawIOBase):
         return size
 
     def _more(self) -> bool:
-        """Unpacks the next bytes; False at the end.  Raises EOFError within a frame."""
+        """Decompress the next bytes; False at the end.  Raises EOFError at an end within a frame."""
         data = self._left or self._file.read(_CHUNK)
         self._left = b""
         if not data:

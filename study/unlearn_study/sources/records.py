@@ -1,4 +1,4 @@
-"""What a data set is before any feature is made of it."""
+"""A data set before any feature is made of it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 class Records:
     """Labelled records in the order of the source, either texts or the cells of a table's columns.
 
-    labels, subjects and, where known, steps (HSpam14's column) have one entry a record; a subject is None where
-    the source names none.  titles name a table's columns.  left_out counts what the source holds beside the records,
-    by reason; said are sentences on how the source was read.
+    labels, subjects and, where known, steps (HSpam14's column) have one entry a record; a subject is None where the
+    source names none.  titles name a table's columns.  left_out counts what the source holds beside the records, by
+    reason; said are sentences on how the source was read.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Records:
         return len(self.labels)
 
     def columns(self) -> Iterator[list[str]]:
-        """The table's columns, one at a time."""
+        """The cells of the table's columns, one column at a time."""
         for at in range(len(self.table[0]) if self.table else 0):
             yield [row[at] for row in self.table or ()]
 
     def say_of_subjects(self, where: str) -> None:
-        """Where subjects were read, and how many records name none: these stand alone."""
+        """Add a sentence on where subjects were read, and how many records name none: each is a subject of its own."""
         alone = sum(subject is None for subject in self.subjects)
         whole = f"{alone:,} of {len(self):,} records name none and stand alone" if alone else "every record names one"
         self.said.append(f"whose records they are: {where}; {whole}")

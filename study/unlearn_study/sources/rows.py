@@ -1,4 +1,4 @@
-"""Files as rows of cells, whatever stands between the cells."""
+"""Files as rows of cells, whatever separates the cells."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ Line = tuple[int, list[str]]
 _LOOKED_AT = 200
 _LONGEST_CELL = 10 * 2**20
 _FOUND = ("\t", ";", ",", "|")
-"""In this order where several fit: a file with commas in its numbers or texts has as many in some of its lines."""
+"""Where several fit equally, the earlier wins: commas come last but one, as numbers and texts hold them too."""
 _SAID = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # a spreadsheet's first line
 
 
 class Rows(NamedTuple):
-    """Rows with the number of their last line, and what stands between their cells."""
+    """Rows with the number of their last line, and the separator of their cells."""
 
     lines: Iterator[Line]
     separator: str
 
 
 def separator_name(separator: str) -> str:
+    """The separator's name for people, such as comma; of one without a name its repr."""
     return next((name for name, sign in SEPARATORS.items() if sign == separator), repr(separator))
 
 
 def read_rows(source: Source) -> Rows:
-    """Rows without blanks around cells; blank lines are passed over.  Raises BadData, also while reading."""
+    """Rows of cells without blanks around them; blank lines are skipped.  Raises BadData, also while reading."""
     lines = source.lines()
     first = list(islice(lines, _LOOKED_AT))
     said = _SAID.fullmatch(first[0][1]) if first else None
@@ -49,7 +50,7 @@ def read_rows(source: Source) -> Rows:
 
 
 def _found(lines: Sequence[str], source: Source) -> str:
-    """The separator that gives most lines the same number of cells, two at least."""
+    """The separator that gives most lines the same number of cells, two at least; a comma if none does."""
     best, most = ",", 0.0
     for separator in _FOUND:
         quotes = source.form.quotes if source.form.quotes is not None else separator != "\t"
@@ -62,7 +63,7 @@ def _found(lines: Sequence[str], source: Source) -> str:
 
 
 def _cells(lines: Sequence[str], separator: str) -> list[list[str]]:
-    """As far as the lines can be read so: the last row may go on behind them."""
+    """The rows as far as the lines can be read; the last one may go on behind them."""
     found: list[list[str]] = []
     try:
         found.extend(row for row in csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True) if row)
@@ -85,7 +86,7 @@ def _split(lines: Iterable[tuple[int, str]], separator: str) -> Iterator[Line]:
 
 
 def _bare(cell: str) -> str:
-    """A cell that is quoted as a whole loses its quotes."""
+    """A cell without the quotes that enclose the whole of it."""
     inner = cell[1:-1].replace('""', "")
     whole = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner
     return cell[1:-1].replace('""', '"') if whole else cell

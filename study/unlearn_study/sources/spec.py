@@ -1,4 +1,4 @@
-"""`--data SPEC` to records."""
+"""Reads the records that `--data SPEC` names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _OBJECTS = (".jsonl", ".ndjson", ".jl", ".json")
 
 
 def read(spec: str, names: Names, rows: int | None, seed: int, form: Form = AS_FOUND) -> Records:
-    """Raises BadData: for a spec of no known form, or what the files hold."""
+    """The records that the spec names, at most `rows` of them (None: all, of generated ones 20,000).
+
+    Raises BadData for a spec of no known form, for what the files hold, and where there are fewer than two classes.
+    """
     records = _read(spec, names, rows, seed, form)
     if len(set(records.labels)) < 2:
         raise BadData(f"{spec}: {len(set(records.labels))} classes; a classifier needs two or more")
@@ -45,7 +48,7 @@ def _read(spec: str, names: Names, rows: int | None, seed: int, form: Form) -> R
 
 
 def _holds_objects(path: Path) -> bool:
-    """By the file's name, else by what it begins with.  Raises BadData for a form that is none."""
+    """Whether a file holds JSON objects, by its name or first character.  Raises BadData for an unknown form."""
     name = plain_name(path)
     if name.endswith(_ROWS):
         return Source(path).first_character() == "{" if not name.endswith(".csv") else False

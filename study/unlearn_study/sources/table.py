@@ -1,4 +1,4 @@
-"""Rows of cells: texts with labels, or the columns of a table; with a line of names or without."""
+"""Files of rows of cells: texts with labels, or tables; with or without a line that names the columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _USUAL_SPAM = Names(text="v2", label="v1")
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """header: the names, where line 1 has them; text, label, subject: columns from 0."""
+    """header: the names, empty if line 1 has none; text, label, subject: indexes of columns from 0."""
 
     header: list[str]
     width: int
@@ -42,9 +42,10 @@ class _Layout:
 
 
 def read_table(path: Path, names: Names, most: int | None, form: Form = AS_FOUND) -> Records:
-    """The first `most` records that have a label.
+    """The first `most` records (None: all) that have a label and, if there is a text column, a text.
 
-    Without a text column the others are a table's; the label is the last column unless named.  Raises BadData.
+    The label is the last column unless one is named or known.  Without a text column, all other columns are the table.
+    Raises BadData.
     """
     source = Source(path, form)
     rows = read_rows(source)
@@ -103,7 +104,7 @@ def _labelled(source: Source, lines: Iterable[Line], layout: _Layout) -> Iterato
 
 
 def _fitted(cells: list[str], layout: _Layout) -> list[str] | None:
-    """Cells may be missing where columns have no name, and be too many where they are empty."""
+    """The row's cells made `width` long; None if named cells are missing, or there are more cells that aren't empty."""
     extra = cells[layout.width :]
     unnamed = bool(layout.header) and not any(layout.header[len(cells) :])
     if any(extra) or (len(cells) < layout.width and not unnamed):
@@ -142,7 +143,7 @@ def _say(records: Records, layout: _Layout) -> None:
 
 
 def _drop_empty(records: Records, layout: _Layout) -> None:
-    """A column without a name and without a cell is none."""
+    """Remove the columns that have neither a name nor a value."""
     unnamed = [at for at, title in enumerate(records.titles) if layout.header and "(" not in title]
     empty = {at for at in unnamed if all(row[at] in MISSING for row in records.table or ())}
     if empty and records.table:

@@ -2,7 +2,7 @@
 
 1.1: `{"id_str", "text" or "full_text", "user": {"id_str", "screen_name"}}`; where `truncated` is true the whole text is
 `extended_tweet.full_text`; a retweet holds the tweet that it repeats as `retweeted_status`, and its own text is cut.
-2: `{"id", "text", "author_id"}`, texts over 280 characters in `note_tweet.text`; tweets lie alone, under `data`, or as
+2: `{"id", "text", "author_id"}`, texts over 280 characters in `note_tweet.text`; tweets are alone, under `data`, or in
 pages `{"data": [...], "includes": {"users": [...], "tweets": [...]}, "errors": [...]}`, where a retweet names the tweet
 that it repeats in `referenced_tweets`; `twarc2 flatten` puts users and repeated tweets into the tweets themselves.
 
@@ -32,7 +32,7 @@ _NONE: Mapping[str, Any] = {}
 
 
 class Tweet(NamedTuple):
-    """A tweet as it lies in the file, and by their ids the tweets and users' names that came with it."""
+    """A tweet as the file has it, its line's number, and by their ids the tweets and users' names that came with it."""
 
     number: int
     item: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Tweet(NamedTuple):
 
 
 def tweets_in(source: Source, objects: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[Tweet]:
-    """Each object's tweets; what holds none is counted in the source's `left_out`."""
+    """The tweets of each object; objects without one are counted in the source's `left_out`.  Raises BadData."""
     for number, item in objects:
         if "data" in item or ("errors" in item and "text" not in item and "full_text" not in item):
             yield from _page(source, number, item)
@@ -68,7 +68,7 @@ def _page(source: Source, number: int, page: Mapping[str, Any]) -> Iterator[Twee
 
 
 def text_of(tweet: Tweet) -> tuple[str | None, bool]:
-    """The whole text, and whether it is known to be cut; None where there is none."""
+    """The whole text (None if there is none), and whether it is known to be cut short."""
     own = _own(tweet.item)
     original = repeated(tweet)
     if original is None:
@@ -83,7 +83,7 @@ def text_of(tweet: Tweet) -> tuple[str | None, bool]:
 
 
 def repeated(tweet: Tweet) -> Mapping[str, Any] | None:
-    """The tweet that a retweet repeats, if it is at hand."""
+    """The tweet that a retweet repeats; None if it is no retweet, or the file does not hold that tweet."""
     found = tweet.item.get("retweeted_status")
     if isinstance(found, Mapping):
         return found
@@ -94,7 +94,7 @@ def repeated(tweet: Tweet) -> Mapping[str, Any] | None:
 
 
 def author_of(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """(author, the field that says so): an id, else `@` and the name in lower case, else None."""
+    """(author, the field that names it): an id, else `@` and the user's name in lower case, else (None, None)."""
     for field in _AUTHORS:
         found = field_at(item, field)
         if found not in (None, "") and isinstance(found, str | int):
