@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from bench.stand import PARTITIONS, Stand, encode
 from unlearn.events.partitioner import home
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Log, Producer
 from unlearn.results.manifest import read_manifest
 from unlearn.results.results_topic import Results

@@ -19,7 +19,7 @@ from unlearn.admin.topics import create
 from unlearn.environment.redis_client import connect
 from unlearn.events.partitioner import home
 from unlearn.local_password import with_local_password
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.services import local_services
 from unlearn.settings import Settings, load_settings
 

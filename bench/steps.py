@@ -22,8 +22,8 @@ from unlearn.events.parsing import Parser
 from unlearn.ingest.apply import Intake
 from unlearn.ingest.classify import Triage
 from unlearn.ingest.outbox import Outbox
-from unlearn.log.kafka_interval import KafkaTail
-from unlearn.log.kafka_reader import KafkaReader
+from unlearn.log.kafka.interval import KafkaTail
+from unlearn.log.kafka.reader import KafkaReader
 from unlearn.partition.slices import OpenRows
 from unlearn.partition.tables import Change, View
 from unlearn.publishing.publisher import Publisher

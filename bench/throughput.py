@@ -18,8 +18,8 @@ from kafka import TopicPartition
 
 from bench.steps import Step, Stopwatch, watch_steps
 from unlearn.learners import learner_of
-from unlearn.log.kafka import KafkaLog
-from unlearn.log.kafka_consumer import consumer
+from unlearn.log.kafka.consumer import consumer
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 from unlearn.worker.lifecycle import make_worker
 from unlearn.worker.loop import Worker

@@ -16,7 +16,7 @@ from kafka import KafkaProducer as Client
 from tests.faults.rig import Sick
 from unlearn.admin.topics import SAME_EVERYWHERE
 from unlearn.errors import LogUnavailable
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Header, TopicSpec
 from unlearn.settings import KafkaSettings
 from unlearn.worker.loop import Worker

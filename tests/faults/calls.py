@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import redis
 
 import unlearn
-from unlearn.log.kafka import KafkaLog
-from unlearn.log.kafka_producer import KafkaProducer
-from unlearn.log.kafka_reader import KafkaReader
+from unlearn.log.kafka.log import KafkaLog
+from unlearn.log.kafka.producer import KafkaProducer
+from unlearn.log.kafka.reader import KafkaReader
 from unlearn.storage.artefacts import FolderStore
 
 ROOT = Path(unlearn.__file__).parent

@@ -56,7 +56,12 @@ def all_of(case: dict[str, Any]) -> list[int]:
 
 
 if __name__ == "__main__":
-    for module in (*LOADED, "unlearn.cli.work", "unlearn_models.naive_bayes.multinomial", "unlearn.training.pool"):
+    for module in (
+        *LOADED,
+        "unlearn.cli.commands.work",
+        "unlearn_models.naive_bayes.multinomial",
+        "unlearn.training.pool",
+    ):
         importlib.import_module(module)
     cases = json.load(sys.stdin)
     with ThreadPoolExecutor(AT_ONCE) as threads:

@@ -19,7 +19,7 @@ from tests.faults.calls import Point, kind_of
 from tests.integration.processes import environment
 from tests.source_roots import PYTHONPATH
 from unlearn.admin.topics import create
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 from unlearn.simulate.script import unruly_script
 from unlearn.verification.from_log import subject_of, verify_log

@@ -13,7 +13,7 @@ from unlearn.admin.topics import create
 from unlearn.environment.redis_client import connect
 from unlearn.errors import NotEnough
 from unlearn.events.partitioner import home
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.partition.tables import View
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.scoring.scorer import Scorer

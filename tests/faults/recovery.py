@@ -21,7 +21,7 @@ from tests.integration.processes import Process
 from tests.integration.scene import SECRET
 from unlearn.admin.topics import create
 from unlearn.errors import LogUnavailable
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Producer, Tail
 from unlearn.settings import Settings
 

@@ -14,7 +14,7 @@ from kafka.admin import ACLOperation, UserScramCredentialDeletion, UserScramCred
 from tests.faults.broker import OnKafka
 from tests.guarded import PASSWORD, USER, GuardedKafka
 from unlearn.errors import LogDenied, LogUnavailable
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import KafkaSettings
 
 pytestmark = pytest.mark.timeout(1800)

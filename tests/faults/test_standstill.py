@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.broker import OnKafka
-from unlearn.log.kafka_reader import KafkaReader
+from unlearn.log.kafka.reader import KafkaReader
 from unlearn.worker.standstill import Standstill
 
 pytestmark = pytest.mark.timeout(1800)

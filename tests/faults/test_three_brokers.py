@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import SECRET
 from unlearn.admin import topics
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import TopicSpec
 from unlearn.services import broker
 from unlearn.services.address import Address, free_port

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from unlearn.cli.main import COMMANDS, main
 
 LOADED = (
-    "unlearn.log.kafka",
+    "unlearn.log.kafka.log",
     "unlearn.worker.lifecycle",
     "unlearn.verification.from_store",
     "unlearn.verification.from_log",

@@ -23,7 +23,7 @@ from unlearn.admin.topics import create
 from unlearn.environment.redis_client import connect
 from unlearn.errors import NotEnough
 from unlearn.learners import learner_of
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Record
 from unlearn.partition.tables import View
 from unlearn.results.manifest import Manifest, Receipt, manifest_key, read_manifest

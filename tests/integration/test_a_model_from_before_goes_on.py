@@ -18,7 +18,7 @@ from tests.conftest import MakeSettings
 from tests.from_before.keeping import forget_keys, put_keys, put_records, put_store, records_of, unpack
 from tests.integration.processes import run
 from unlearn.admin.topics import wanted
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 
 HERE = Path(__file__).parents[1] / "from_before"

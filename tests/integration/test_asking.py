@@ -14,8 +14,8 @@ from click import UsageError
 from click.testing import CliRunner, Result
 
 from tests.integration.scene import Scene, at
-from unlearn.cli.resolve import command as resolve
-from unlearn.cli.retry import command as retry
+from unlearn.cli.commands.resolve import command as resolve
+from unlearn.cli.commands.retry import command as retry
 from unlearn.errors import InputInvalid
 from unlearn.partition.jobs import Job
 from unlearn.partition.tables import View
@@ -39,7 +39,7 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
     def work(_: float) -> None:
         scene.worker.turn(0)
 
-    monkeypatch.setattr("unlearn.cli.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
     monkeypatch.setattr("unlearn.cli.asking.time.sleep", work)
     monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)

@@ -16,7 +16,7 @@ from tests.conftest import MakeSettings
 from tests.integration.processes import Case, Process, run, run_each
 from unlearn.admin.topics import create, wanted
 from unlearn.environment.redis_client import connect
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import TopicSpec
 from unlearn.services.address import free_port
 from unlearn.settings import Settings

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.services.address import free_port
 from unlearn.services.process import LocalProcess
 from unlearn.settings import KafkaSettings

@@ -17,7 +17,7 @@ from tests.conftest import MakeSettings
 from tests.integration.processes import environment, until
 from unlearn.admin import topics
 from unlearn.events.partitioner import home
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 from unlearn_study.generator.tweet_generator import tweets
 
@@ -46,8 +46,8 @@ unlearn.cli.main.main(sys.argv[2:])
 """
 NOWHERE = "unlearn.cli.ending:nowhere"  # no such name: nothing hangs
 IN_THE_LOOP = (
-    "unlearn.log.kafka_reader:KafkaReader.poll",
-    "unlearn.log.kafka_interval:KafkaTail.poll",
+    "unlearn.log.kafka.reader:KafkaReader.poll",
+    "unlearn.log.kafka.interval:KafkaTail.poll",
     "unlearn.worker.claim:Claimer.claim",
     "unlearn.state.scripts:PartitionState._ask",
     "unlearn.ingest.apply:Intake.apply",
@@ -59,32 +59,32 @@ IN_THE_LOOP = (
     "unlearn.storage.sweep:Sweeper.clean_up",
     "os:fsync",
 )
-AT_THE_START = ("unlearn.log.kafka:KafkaLog._described", "unlearn.worker.preflight:check_redis")
+AT_THE_START = ("unlearn.log.kafka.log:KafkaLog._described", "unlearn.worker.preflight:check_redis")
 AT_THE_END = (
-    "unlearn.log.kafka_reader:KafkaReader.close",
-    "unlearn.log.kafka_producer:KafkaProducer.close",
+    "unlearn.log.kafka.reader:KafkaReader.close",
+    "unlearn.log.kafka.producer:KafkaProducer.close",
     "unlearn.worker.loop:Worker.close",
 )
 OTHERS = {
     ("verify", "--from-log"): "unlearn.results.results_topic:Results.follow",
     ("verify",): "unlearn.state.scripts:PartitionState.load",
-    ("score", "-"): "unlearn.log.kafka:KafkaLog.tail",
+    ("score", "-"): "unlearn.log.kafka.log:KafkaLog.tail",
     ("status", "--watch"): "unlearn.admin.status:StatusReader.read",
-    ("send", "-"): "unlearn.log.kafka:KafkaLog.producer",
-    ("topics", "check"): "unlearn.log.kafka:KafkaLog._described",
-    ("manifest",): "unlearn.log.kafka:KafkaLog.tail",
+    ("send", "-"): "unlearn.log.kafka.log:KafkaLog.producer",
+    ("topics", "check"): "unlearn.log.kafka.log:KafkaLog._described",
+    ("manifest",): "unlearn.log.kafka.log:KafkaLog.tail",
     ("record", "a"): "unlearn.admin.lookup:Lookup.records",
     ("work", "--drain"): "unlearn.worker.drain:Drain.step",
     ("demo",): "unlearn.demo.run:start_services",
 }
 IN_EACH_RUN = {
-    "unlearn.log.kafka_reader:KafkaReader.poll",
+    "unlearn.log.kafka.reader:KafkaReader.poll",
     "unlearn.state.scripts:PartitionState._ask",
     "os:fsync",
     "unlearn.worker.preflight:check_redis",
-    "unlearn.log.kafka_producer:KafkaProducer.close",
+    "unlearn.log.kafka.producer:KafkaProducer.close",
     "unlearn.results.results_topic:Results.follow",
-    "unlearn.log.kafka:KafkaLog.producer",
+    "unlearn.log.kafka.log:KafkaLog.producer",
     "unlearn.worker.drain:Drain.step",
 }
 """One of each way to hang: in the client of Kafka, of Redis, in the disk, at the start, at the end, in a command.

@@ -11,7 +11,7 @@ from tests.integration.scene import at
 from unlearn.admin import topics
 from unlearn.environment.redis_client import connect
 from unlearn.learners import learner_of
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import TopicSpec
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.integration.scene import Scene, at
-from unlearn.cli.manifest import command as manifest
-from unlearn.cli.record import command as record
-from unlearn.cli.resolve import command as resolve
-from unlearn.cli.status import command as status
+from unlearn.cli.commands.manifest import command as manifest
+from unlearn.cli.commands.record import command as record
+from unlearn.cli.commands.resolve import command as resolve
+from unlearn.cli.commands.status import command as status
 from unlearn.events.event import ORIGIN
 from unlearn.moments import dated, iso
 from unlearn.timestamps import DAY

@@ -16,11 +16,11 @@ import pytest
 from tests.conftest import SECRET
 from tests.integration.processes import Case, Ended, run_each, until
 from unlearn.admin.topics import create
-from unlearn.cli.manifest import newest_results
+from unlearn.cli.commands.manifest import newest_results
 from unlearn.environment.redis_client import connect
 from unlearn.events.partitioner import home
 from unlearn.learners import learner_of
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store

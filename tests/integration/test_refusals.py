@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from tests.faults.site import Site, insert
 from tests.integration.scene import Scene, at
-from unlearn.cli.status import command as status
-from unlearn.cli.work import _sum_up
+from unlearn.cli.commands.status import command as status
+from unlearn.cli.commands.work import _sum_up
 from unlearn.worker.drain import Drain
 from unlearn.worker.lifecycle import states
 
@@ -43,7 +43,7 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     def open_log(_: object) -> Iterator[Any]:
         yield scene.log
 
-    monkeypatch.setattr("unlearn.cli.status.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.status.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
     return CliRunner()
 

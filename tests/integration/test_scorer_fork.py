@@ -17,7 +17,7 @@ from tests.conftest import MakeSettings
 from tests.integration.processes import environment
 from tests.unit.stage import HAM, PROBE, SPAM, Stage
 from unlearn.admin.topics import create
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Header, Producer
 
 SCRIPT = """

@@ -21,8 +21,8 @@ from tests.integration.processes import Process, until
 from tests.integration.scene import Scene, at
 from unlearn.admin import topics
 from unlearn.admin.status import Status, StatusReader
-from unlearn.cli.record import command as record
-from unlearn.cli.status import command as status
+from unlearn.cli.commands.record import command as record
+from unlearn.cli.commands.status import command as status
 from unlearn.environment.redis_client import connect
 from unlearn.errors import (
     InputInvalid,
@@ -35,7 +35,7 @@ from unlearn.errors import (
 )
 from unlearn.events.partitioner import home
 from unlearn.learners import learner_of
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.partition.tables import Cleanup
 from unlearn.services.address import free_port
 from unlearn.state.entries import FOREVER, NO_TOMB, decode_entry, decode_subject
@@ -53,7 +53,7 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     def open_log(_: object) -> Iterator[Any]:
         yield scene.log
 
-    monkeypatch.setattr("unlearn.cli.status.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.status.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
     return CliRunner()
 
@@ -295,7 +295,7 @@ def test_watching_shows_it_again_until_interrupted(
         if len(pauses) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("unlearn.cli.status.time.sleep", sleep)
+    monkeypatch.setattr("unlearn.cli.commands.status.time.sleep", sleep)
     found = run.invoke(status, [*given, "--json"], catch_exceptions=False)
     assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 1, 2]
     assert (pauses, found.exit_code) == ([pause] * 3, 0)
@@ -320,7 +320,7 @@ def test_watching_goes_on_after_an_error_and_says_it(
             raise error
         return read(reader)
 
-    monkeypatch.setattr("unlearn.cli.status.time.sleep", sleep)
+    monkeypatch.setattr("unlearn.cli.commands.status.time.sleep", sleep)
     monkeypatch.setattr(StatusReader, "read", fails)
     found = run.invoke(status, ["--watch", "--json"], catch_exceptions=False)
     assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 0]

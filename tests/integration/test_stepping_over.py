@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.integration.scene import Scene, at
-from unlearn.cli.resolve import command as resolve
+from unlearn.cli.commands.resolve import command as resolve
 from unlearn.errors import InputInvalid
 from unlearn.state.asked import ask
 from unlearn.state.keys import Keys
@@ -35,7 +35,7 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
     def open_log(_: object) -> Iterator[Any]:
         yield scene.log
 
-    monkeypatch.setattr("unlearn.cli.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
     monkeypatch.setattr("unlearn.cli.asking.time.sleep", lambda _: scene.worker.turn(0))
     monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)

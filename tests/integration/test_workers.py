@@ -16,7 +16,7 @@ from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, s
 from tests.integration.stream import Message, make_stream
 from unlearn.admin.topics import create
 from unlearn.environment.redis_client import connect
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Record
 from unlearn.settings import Settings
 from unlearn.state.scripts import Token

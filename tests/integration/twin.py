@@ -11,7 +11,7 @@ from tests.integration.processes import Process
 from tests.integration.scenario import ACTUAL, Finished, newest, settings_of, stood
 from tests.integration.stream import BAD_INSERTS, UNREADABLE, Forgotten
 from unlearn.admin.topics import create
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Record
 from unlearn.results.manifest import Manifest
 from unlearn.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from unlearn.cli.schemas import SCHEMAS, command
+from unlearn.cli.commands.schemas import SCHEMAS, command
 
 
 def test_the_schemas_are_printed_as_one_object() -> None:

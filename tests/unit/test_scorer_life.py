@@ -228,7 +228,7 @@ def test_a_scorer_that_opens_its_own_log_begins_anew_in_a_fork(
         opened.append(stage.log)
         return stage.log
 
-    monkeypatch.setattr("unlearn.log.kafka.KafkaLog", open_log)
+    monkeypatch.setattr("unlearn.log.kafka.log.KafkaLog", open_log)
     monkeypatch.setattr("unlearn.scoring.scorer.open_store", lambda *_: stage.store)
     scorer = Scorer.connect(stage.settings)
     for partition in (0, 1):

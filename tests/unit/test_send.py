@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from unlearn.admin.send import MAX_LINE, LogSink, NoSink, Pace, read_lines, send_lines
-from unlearn.cli import send as cli
+from unlearn.cli.commands import send as cli
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import LogUnavailable, SettingsError, UnlearnError
 from unlearn.events.event import Delete, Event

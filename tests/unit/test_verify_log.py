@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.unit.verify_scene import EVENTS, IDENTITY, RESULTS, SECRET, Scene, changed, scene
-from unlearn.cli.verify import show
+from unlearn.cli.commands.verify import show
 from unlearn.errors import LogUnavailable, Refused, TopicMissing
 from unlearn.events.event import Delete
 from unlearn.log.memory import MemoryLog

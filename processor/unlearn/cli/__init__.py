@@ -1,1 +1,1 @@
-"""The `unlearn` command: one file a subcommand, and what they share."""
+"""The `unlearn` command: how it starts and ends, and what its subcommands share."""

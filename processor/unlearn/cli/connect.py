@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @contextmanager
 def open_log(settings: Settings) -> Iterator[Log]:
     """The Kafka of the settings, closed at the end."""
-    from unlearn.log.kafka import KafkaLog
+    from unlearn.log.kafka.log import KafkaLog
 
     log = KafkaLog(settings.kafka)
     try:

@@ -15,7 +15,7 @@ import redis
 from pydantic import SecretStr
 
 from unlearn.environment.private_files import FOLDER_MODE, make_file, make_folder
-from unlearn.log.kafka_errors import translated
+from unlearn.log.kafka.errors import translated
 from unlearn.services.process import LocalProcess
 from unlearn.settings import KafkaSettings, Settings, StoreSettings, TopicSettings
 from unlearn.settings_sources import Loaded

@@ -92,6 +92,6 @@ def _warn_without_kafka(console: Console, error: ServiceUnavailable) -> None:
 def open_log(settings: Settings, on_kafka: bool) -> Log:
     if not on_kafka:
         return MemoryLog()
-    from unlearn.log.kafka import KafkaLog
+    from unlearn.log.kafka.log import KafkaLog
 
     return KafkaLog(settings.kafka)

@@ -75,7 +75,7 @@ class Scorer:
     @classmethod
     def connect(cls, settings: Settings, *, identity: str | None = None) -> Self:
         """A scorer on the settings' Kafka and store. Raises TopicMissing, LogUnavailable, SettingsError."""
-        from unlearn.log.kafka import KafkaLog
+        from unlearn.log.kafka.log import KafkaLog
 
         learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
         log = KafkaLog(settings.kafka)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from unlearn_study.sources.lines import Source
+from unlearn_study.sources.files.lines import Source
 from unlearn_study.sources.names import LABELS, SUBJECTS, TEXTS, guess
 from unlearn_study.sources.numbers import MISSING, is_number
 from unlearn_study.sources.records import Records

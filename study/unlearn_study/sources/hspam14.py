@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_study.errors import BadData
-from unlearn_study.sources.form import AS_FOUND, Form
+from unlearn_study.sources.files.form import AS_FOUND, Form
+from unlearn_study.sources.files.lines import Source
+from unlearn_study.sources.files.objects import read_objects
+from unlearn_study.sources.files.rows import Line, read_rows
 from unlearn_study.sources.header import place
-from unlearn_study.sources.lines import Source
 from unlearn_study.sources.names import LABELS, STEPS, SUBJECT_IDS, SUBJECT_NAMES, TEXTS, TWEETS, Names, guess
-from unlearn_study.sources.objects import read_objects
 from unlearn_study.sources.records import Records
-from unlearn_study.sources.rows import Line, read_rows
 from unlearn_study.sources.tweets import CUT, Tweet, author_of, text_of, tweets_in
 
 _LABELS = {"0": 0, "1": 1, "-1": -1, "ham": 0, "spam": 1}

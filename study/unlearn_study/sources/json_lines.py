@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from unlearn_study.errors import BadData
-from unlearn_study.sources.form import AS_FOUND, Form
-from unlearn_study.sources.lines import Source
+from unlearn_study.sources.files.form import AS_FOUND, Form
+from unlearn_study.sources.files.lines import Source
+from unlearn_study.sources.files.objects import Item, field_at, read_objects
 from unlearn_study.sources.names import LABELS, SUBJECTS, TEXTS, Names, guess
 from unlearn_study.sources.numbers import UNKNOWN
-from unlearn_study.sources.objects import Item, field_at, read_objects
 from unlearn_study.sources.records import Records
 from unlearn_study.sources.tweets import CUT, Tweet, author_of, text_of
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from unlearn_study.errors import BadData
-from unlearn_study.sources.form import AS_FOUND, Form
+from unlearn_study.sources.files.form import AS_FOUND, Form
+from unlearn_study.sources.files.lines import Source
+from unlearn_study.sources.files.opened import plain_name
 from unlearn_study.sources.generated import DEFAULT_ROWS, generated
 from unlearn_study.sources.hspam14 import read_hspam14
 from unlearn_study.sources.json_lines import read_json_lines
-from unlearn_study.sources.lines import Source
 from unlearn_study.sources.names import Names
-from unlearn_study.sources.opened import plain_name
 from unlearn_study.sources.records import Records
 from unlearn_study.sources.table import read_table
 

@@ -8,13 +8,13 @@ from itertools import chain, islice
 from pathlib import Path
 
 from unlearn_study.errors import BadData
-from unlearn_study.sources.form import AS_FOUND, Form
+from unlearn_study.sources.files.form import AS_FOUND, Form
+from unlearn_study.sources.files.lines import Source
+from unlearn_study.sources.files.rows import Line, read_rows, separator_name
 from unlearn_study.sources.header import check_first, is_header, is_usual_spam, place
-from unlearn_study.sources.lines import Source
 from unlearn_study.sources.names import LABELS, SUBJECTS, TEXTS, Names
 from unlearn_study.sources.numbers import MISSING, UNKNOWN, is_number, plain_number
 from unlearn_study.sources.records import Records
-from unlearn_study.sources.rows import Line, read_rows, separator_name
 
 __all__ = ["read_table"]
 

@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from unlearn_study.sources.lines import Source
-from unlearn_study.sources.objects import field_at
+from unlearn_study.sources.files.lines import Source
+from unlearn_study.sources.files.objects import field_at
 
 __all__ = ["CUT", "Tweet", "author_of", "repeated", "text_of", "tweets_in"]
 

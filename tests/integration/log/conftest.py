@@ -9,7 +9,7 @@ from kafka.errors import UnknownTopicOrPartitionError
 
 from tests.integration.processes import until
 from unlearn.errors import TopicMissing
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import KafkaSettings
 
 pytest.register_assert_rewrite("tests.log_suite")

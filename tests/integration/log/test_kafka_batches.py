@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import assert_contiguous, drain, fill, joined, new_topic, numbered, poll_until, reading, values
 from unlearn.errors import LogUnreadable
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Reader
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")

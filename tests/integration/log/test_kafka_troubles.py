@@ -12,7 +12,7 @@ from kafka import TopicPartition
 from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import drain, fill, joined, new_topic, numbered, poll_until, reading, values
 from unlearn.errors import LogDiverged, LogUnavailable
-from unlearn.log.kafka import KafkaLog
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Reader
 from unlearn.settings import KafkaSettings
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.unit.stage import HAM, SPAM, Stage
-from unlearn.cli.manifest import command
+from unlearn.cli.commands.manifest import command
 from unlearn.log.memory import MemoryLog
 
 
@@ -21,7 +21,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     def open_log(_: object) -> Iterator[MemoryLog]:
         yield stage.log
 
-    monkeypatch.setattr("unlearn.cli.manifest.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.manifest.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: stage.settings)
     return stage
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from tests.unit.stage import HAM, SPAM, Stage
-from unlearn.cli.score import command
+from unlearn.cli.commands.score import command
 from unlearn.errors import InputInvalid, NotEnough, SettingsError
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
@@ -192,7 +192,7 @@ def test_an_input_without_probabilities_is_named(stage: Stage, monkeypatch: pyte
             return np.where(np.arange(len(rows)) == 1, np.nan, 0.5)[:, None].repeat(2, axis=1)
 
     monkeypatch.setattr(type(stage.learner), "ensemble", lambda *_: Odd())
-    monkeypatch.setattr("unlearn.cli.score._CHUNK", 2)
+    monkeypatch.setattr("unlearn.cli.commands.score._CHUNK", 2)
 
     result = _run("-", "--json", given=b"one\ntwo\n")
 

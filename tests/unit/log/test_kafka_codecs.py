@@ -12,7 +12,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record import default_records, legacy_records
 from kafka.record.memory_records import MemoryRecords
 
-from unlearn.log.kafka_codecs import DECODERS, UnpacksTooFar, install, unpacking_at_most
+from unlearn.log.kafka.codecs import DECODERS, UnpacksTooFar, install, unpacking_at_most
 
 MIB = 1024 * 1024
 CODECS = ("gzip", "snappy", "lz4", "zstd")

@@ -10,7 +10,7 @@ import pytest
 
 from unlearn_study.errors import BadData
 from unlearn_study.problem import make_problem
-from unlearn_study.sources.form import Form
+from unlearn_study.sources.files.form import Form
 from unlearn_study.sources.hspam14 import read_hspam14
 from unlearn_study.sources.names import Names
 from unlearn_study.sources.records import Records

@@ -18,7 +18,7 @@ import zstandard
 from unlearn_study.errors import BadData
 from unlearn_study.features import encode
 from unlearn_study.problem import make_problem
-from unlearn_study.sources.form import Form
+from unlearn_study.sources.files.form import Form
 from unlearn_study.sources.names import Names
 from unlearn_study.sources.records import Records
 from unlearn_study.sources.spec import read

@@ -18,8 +18,8 @@ import kafka.errors as kafka_errors
 from kafka import KafkaProducer as Client
 
 from unlearn.errors import LogUnavailable, UnlearnError
-from unlearn.log.kafka_connect import connected
-from unlearn.log.kafka_errors import why_not_sent
+from unlearn.log.kafka.connect import connected
+from unlearn.log.kafka.errors import why_not_sent
 from unlearn.log.protocol import Header, delivery_timeout
 from unlearn.settings import KafkaSettings
 

@@ -11,9 +11,9 @@ import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
 from unlearn.errors import LogDiverged, LogUnavailable, LogUnreadable
-from unlearn.log.kafka_consumer import consumer, try_again, why_stopped
-from unlearn.log.kafka_errors import DENIED, translated
-from unlearn.log.kafka_records import CantFetch, CantRead, take_back_what_was_parked
+from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
+from unlearn.log.kafka.errors import DENIED, translated
+from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
 from unlearn.log.protocol import Record, Unreadable
 from unlearn.settings import KafkaSettings
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from unlearn_study.errors import BadData
-from unlearn_study.sources.form import AS_FOUND, Form
-from unlearn_study.sources.opened import DAMAGED, opened, plain_name
+from unlearn_study.sources.files.form import AS_FOUND, Form
+from unlearn_study.sources.files.opened import DAMAGED, opened, plain_name
 
 __all__ = ["Source", "whole"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unlearn_study.keeping import Kept
     from unlearn_study.problem import Problem
     from unlearn_study.run import Done
-    from unlearn_study.sources.form import Form
+    from unlearn_study.sources.files.form import Form
     from unlearn_study.sources.names import Names
 
 _METHODS = ("naive", "sisa", "forest", "pu")
@@ -54,7 +54,7 @@ class Separator(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     name = "SIGN"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from unlearn_study.sources.form import SEPARATORS
+        from unlearn_study.sources.files.form import SEPARATORS
 
         found = SEPARATORS.get(str(value).lower(), str(value))
         if len(found) != 1 or found in '\r\n"':
@@ -151,7 +151,7 @@ def command(
 
 
 def _form(missing: tuple[str, ...] | None, **others: Any) -> Form:
-    from unlearn_study.sources.form import Form
+    from unlearn_study.sources.files.form import Form
 
     return Form(missing=missing or (), **others)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
-from unlearn_study.sources.form import SEPARATORS
-from unlearn_study.sources.lines import Source
+from unlearn_study.sources.files.form import SEPARATORS
+from unlearn_study.sources.files.lines import Source
 
 __all__ = ["Line", "Rows", "read_rows", "separator_name"]
 

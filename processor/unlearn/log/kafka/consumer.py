@@ -8,9 +8,9 @@ from typing import Any
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
-from unlearn.log.kafka_connect import connected
-from unlearn.log.kafka_errors import DENIED
-from unlearn.log.kafka_records import CantRead, read_all_or_say_where
+from unlearn.log.kafka.connect import connected
+from unlearn.log.kafka.errors import DENIED
+from unlearn.log.kafka.records import CantRead, read_all_or_say_where
 from unlearn.settings import KafkaSettings
 
 LOG = logging.getLogger(__name__)

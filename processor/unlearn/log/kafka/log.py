@@ -11,12 +11,12 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from unlearn.errors import LogUnavailable, TopicMissing
-from unlearn.log.kafka_connect import connected
-from unlearn.log.kafka_consumer import consumer
-from unlearn.log.kafka_errors import MISSING, translate, translated
-from unlearn.log.kafka_interval import KafkaTail, bounds_of, read_interval
-from unlearn.log.kafka_producer import KafkaProducer
-from unlearn.log.kafka_reader import KafkaReader
+from unlearn.log.kafka.connect import connected
+from unlearn.log.kafka.consumer import consumer
+from unlearn.log.kafka.errors import MISSING, translate, translated
+from unlearn.log.kafka.interval import KafkaTail, bounds_of, read_interval
+from unlearn.log.kafka.producer import KafkaProducer
+from unlearn.log.kafka.reader import KafkaReader
 from unlearn.log.protocol import Record, TopicSpec
 from unlearn.settings import KafkaSettings
 

@@ -14,8 +14,8 @@ import kafka.errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
 
 from unlearn.errors import LogDenied, LogUnavailable, UnlearnError
-from unlearn.log.kafka_diagnosis import diagnose
-from unlearn.log.kafka_errors import DENIED, translate
+from unlearn.log.kafka.diagnosis import diagnose
+from unlearn.log.kafka.errors import DENIED, translate
 from unlearn.settings import KafkaSettings
 
 __all__ = ["connected"]

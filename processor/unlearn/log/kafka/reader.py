@@ -14,10 +14,10 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import OffsetAndMetadata
 
-from unlearn.log.kafka_consumer import consumer, try_again, why_stopped
-from unlearn.log.kafka_errors import DENIED
-from unlearn.log.kafka_join import joined
-from unlearn.log.kafka_records import CantFetch, CantRead, take_back_what_was_parked
+from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
+from unlearn.log.kafka.errors import DENIED
+from unlearn.log.kafka.join import joined
+from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
 from unlearn.log.protocol import Batch, Polled, Record, Unreadable
 from unlearn.settings import KafkaSettings
 

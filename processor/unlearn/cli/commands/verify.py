@@ -67,7 +67,7 @@ def _cells(shard: ShardVerdict) -> list[str]:
 
 
 def _from_log(settings: Settings, progress: Progress) -> Report:
-    from unlearn.log.kafka import KafkaLog
+    from unlearn.log.kafka.log import KafkaLog
     from unlearn.verification.from_log import subject_of, verify_log
 
     log = KafkaLog(settings.kafka)

@@ -60,7 +60,7 @@ def _judge(ctx: click.Context, problems: list[str]) -> None:
 
 @contextmanager
 def _log(ctx: click.Context) -> Iterator[tuple[Log, Settings]]:
-    from unlearn.log.kafka import KafkaLog
+    from unlearn.log.kafka.log import KafkaLog
 
     settings = context.settings(ctx, demo=True)
     with closing(KafkaLog(settings.kafka)) as log:

@@ -14,7 +14,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
 
-from unlearn.log import kafka_codecs
+from unlearn.log.kafka import codecs
 from unlearn.log.protocol import Unreadable
 
 __all__ = ["CantFetch", "CantRead", "read_all_or_say_where", "take_back_what_was_parked"]
@@ -43,7 +43,7 @@ class CantFetch(Exception):
 
 def read_all_or_say_where(reader: KafkaConsumer, largest_batch: int) -> None:
     """Have the consumer raise CantRead and CantFetch, and unpack at most `largest_batch` bytes a batch."""
-    kafka_codecs.install()
+    codecs.install()
     fetcher = reader._fetcher  # noqa: SLF001
     fetcher.PartitionRecords = partial(_Records, largest_batch)
     fetcher._parse_fetched_data = partial(_parse, fetcher._parse_fetched_data)  # noqa: SLF001
@@ -95,7 +95,7 @@ class _Records(Fetcher.PartitionRecords):  # type: ignore[misc]
 
     def take(self, n: int | None = None) -> list[Any]:
         try:
-            with kafka_codecs.unpacking_at_most(self._largest_batch):
+            with codecs.unpacking_at_most(self._largest_batch):
                 records: list[Any] = super().take(n)
         except Exception as error:
             found = _unreadable(self.next_fetch_offset, self._batches, error)
@@ -131,5 +131,5 @@ def _stop(position: int, batches: _Batches, intact: bool) -> int:
 
 def _said(position: int, error: Exception) -> str:
     """No payload gets into the text: the client's own errors may hold some."""
-    why = str(error) if isinstance(error, kafka_codecs.UnpacksTooFar) else type(error).__name__
+    why = str(error) if isinstance(error, codecs.UnpacksTooFar) else type(error).__name__
     return f"the records at position {position} can't be decoded ({why})"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unlearn_study.sources.lines import Source, whole
+from unlearn_study.sources.files.lines import Source, whole
 
 __all__ = ["Item", "field_at", "read_objects"]
 

@@ -107,7 +107,7 @@ def _sink(settings: Settings, check: bool) -> Iterator[Sink]:
 
 
 def _log(settings: Settings) -> Log:
-    from unlearn.log.kafka import KafkaLog
+    from unlearn.log.kafka.log import KafkaLog
 
     return KafkaLog(settings.kafka)
 

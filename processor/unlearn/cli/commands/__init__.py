@@ -1,0 +1,1 @@
+"""The subcommands of `unlearn`: one module a command."""
