@@ -26,7 +26,9 @@ from unlearn.log.kafka.interval import KafkaTail
 from unlearn.log.kafka.reader import KafkaReader
 from unlearn.partition.slices import OpenRows
 from unlearn.partition.tables import Change, View
-from unlearn.publishing.publisher import Publisher
+from unlearn.publishing.heartbeats import Heartbeats
+from unlearn.publishing.manifests import Manifests
+from unlearn.publishing.receipts import Receipts
 from unlearn.state import scripts as state_redis
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import FolderStore
@@ -124,10 +126,10 @@ _WATCHED: tuple[tuple[Any, str, str], ...] = (
     (FolderStore, "put", "8/9 store writes"),
     (Training, "turn", "9 train, orders"),
     (unlearn.training.pool, "run", "9 train, jobs"),
-    (Publisher, "turn", "10-11 compose and publish"),
-    (Publisher, "send_receipts", "11 receipts"),
+    (Manifests, "turn", "10-11 compose and publish"),
+    (Receipts, "turn", "11 receipts"),
     (Sweeper, "clean_up", "12 housekeeping"),
-    (Publisher, "heartbeat", "12 housekeeping"),
+    (Heartbeats, "turn", "12 housekeeping"),
 )
 
 

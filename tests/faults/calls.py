@@ -1,7 +1,7 @@
 """A worker's calls to Redis, the log and the store, by name; at a chosen one its process is sent a signal.
 
 A call's kind is what it calls: `script commit`, `send results`, `fsync`. Its name says who calls, too:
-`script commit in Publisher._publish`. Names follow from the code, so a new step has its crash points at once.
+`script commit in Manifests._publish`. Names follow from the code, so a new step has its crash points at once.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.conftest import MakeScene
 from tests.faults.scene import Scene
-from unlearn.publishing.publisher import Publisher
+from unlearn.publishing.receipts import Receipts
 from unlearn.simulate.fault_injection import Later, SlowTrainers
 from unlearn.storage.slice_files import read_slice
 
@@ -395,8 +395,8 @@ def test_a_receipt_that_comes_too_early_is_caught_in_every_run(
     for name in ("a", "b", "c", "d", "e"):
         scene.insert(name, f"s{name}")
     scene.settle()
-    monkeypatch.setattr(Publisher, "_hidden_by", lambda *_: 0)
-    monkeypatch.setattr(Publisher, "send_receipts", _without_looking(Publisher.send_receipts))
+    monkeypatch.setattr(Receipts, "_hidden_by", lambda *_: 0)
+    monkeypatch.setattr(Receipts, "turn", _without_looking(Receipts.turn))
     scene.set_late(jobs=True, sends=False)
     kill(scene, kind, record, f"s{record}")
 
@@ -406,7 +406,7 @@ def test_a_receipt_that_comes_too_early_is_caught_in_every_run(
 
 
 def _without_looking(send: Any) -> Any:
-    def send_receipts(self: Publisher, owned: Any, results: Any) -> None:
+    def send_receipts(self: Receipts, owned: Any, results: Any) -> None:
         manifest, owned.manifest = owned.manifest, None
         try:
             send(self, owned, results)

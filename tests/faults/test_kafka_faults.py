@@ -55,14 +55,14 @@ def encoded(event: dict[str, Any]) -> bytes:
 def outage(scene: OnKafka, away: Callable[[], threading.Thread]) -> None:
     """Given a deletion whose manifest is on its way when the broker goes."""
     claims, before = scene.counts["claims"], scene.counts["manifests"]
-    publish, gone = scene.worker._publisher._send, list[threading.Thread]()
+    publish, gone = scene.worker._manifests._send, list[threading.Thread]()
 
     def send(*args: Any) -> None:
         if not gone:
             gone.append(away())
         publish(*args)
 
-    scene.worker._publisher._send = send  # type: ignore[method-assign,assignment]
+    scene.worker._manifests._send = send  # type: ignore[method-assign,assignment]
     scene.forget()
     scene.turn_until(lambda: gone)
     # When it is back, the same worker goes on

@@ -30,13 +30,13 @@ STEPS = {
     "script commit in Sealer._register",
     "rename in _Run._store",  # 9
     "script commit in Training._register",
-    "script commit in Publisher._publish",  # 10
-    "send results in Publisher._send",  # 11
-    "script commit in Publisher._acknowledge",
-    "send receipts in Publisher._receipt",
-    "script commit in Publisher._settle_receipts",
+    "script commit in Manifests._publish",  # 10
+    "send results in Manifests._send",  # 11
+    "script commit in Manifests._acknowledge",
+    "send receipts in Receipts._receipt",
+    "script commit in Receipts._settle",
     "log commit in Worker._keep_house",  # 12
-    "send results in Publisher._beat",
+    "send results in Heartbeats.beat",
     "script commit in Sweeper.clean_up",
     "script commit in Rewriter._register",
     "store delete in Sweeper.collect",

@@ -89,7 +89,7 @@ def test_it_says_so_once(site: Site) -> None:
 
 
 def test_a_hidden_deletion_whose_name_is_gone_is_unresolved(site: Site) -> None:
-    (offset,) = kept_back(site, "_publisher.send_receipts", delete("r1", who(0, 1)))
+    (offset,) = kept_back(site, "_receipts.turn", delete("r1", who(0, 1)))
     assert {receipt.state for receipt in receipts(site)} == {"accepted"}
     site.turn(30)
 

@@ -28,8 +28,8 @@ from unlearn.ingest import apply
 from unlearn.log.memory import MemoryReader
 from unlearn.partition.claimed import Owned
 from unlearn.partition.tables import Change
-from unlearn.publishing import publisher
-from unlearn.publishing.publisher import Publisher
+from unlearn.publishing.manifests import Manifests
+from unlearn.publishing.receipts import Receipts
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.serving import Merged
 from unlearn.state import lookups
@@ -161,7 +161,7 @@ def test_no_token_check(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
         old.state._commit = _unfenced(site)
     with suppress(Fenced, RolledBack):
         old.manifest = None
-        zombie._publisher.turn(old, recovering=False)
+        zombie._manifests.turn(old, recovering=False)
 
     assert bool(wrong_order(site)) == bug
 
@@ -199,14 +199,14 @@ def test_publish_before_the_rename(site_of: Open, monkeypatch: Patch, bug: bool)
 def test_publish_before_the_gate(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     """What the gate refuses to an owner of before is on the topic all the same."""
 
-    def sending_first(self: Publisher, owned: Owned, shards: Any) -> None:
+    def sending_first(self: Manifests, owned: Owned, shards: Any) -> None:
         manifest = self._manifest(owned, shards)
         self._send(owned, manifest, manifest.encode())
         publish_(self, owned, shards)
 
-    publish_ = Publisher._publish
+    publish_ = Manifests._publish
     if bug:
-        monkeypatch.setattr(Publisher, "_publish", sending_first)
+        monkeypatch.setattr(Manifests, "_publish", sending_first)
     site = site_of()
     grow(site)
     zombie, old = site.worker, site.owned
@@ -214,7 +214,7 @@ def test_publish_before_the_gate(site_of: Open, monkeypatch: Patch, bug: bool) -
     site.settle()
     old.manifest = None
     with pytest.raises(Fenced):
-        zombie._publisher.turn(old, recovering=False)
+        zombie._manifests.turn(old, recovering=False)
 
     assert bool(wrong_order(site)) == bug
 
@@ -222,9 +222,9 @@ def test_publish_before_the_gate(site_of: Open, monkeypatch: Patch, bug: bool) -
 @twice
 def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     """A deletion comes while a manifest that holds its row is on its way."""
-    acknowledge = Publisher._acknowledge
+    acknowledge = Manifests._acknowledge
 
-    def covering(self: Publisher, owned: Owned) -> None:
+    def covering(self: Manifests, owned: Owned) -> None:
         acknowledge(self, owned)
         if owned.manifest is not None and owned.publishing is None and owned.manifest.applied < owned.view.applied:
             owned.manifest = owned.manifest.model_copy(update={"applied": owned.view.applied})
@@ -241,7 +241,7 @@ def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch
         return held[-1][0]
 
     if bug:
-        monkeypatch.setattr(Publisher, "_acknowledge", covering)
+        monkeypatch.setattr(Manifests, "_acknowledge", covering)
     monkeypatch.setattr(site.worker._producer, "send", later)
     site.send(insert(60), SEAL)
     site.turn(20)
@@ -394,8 +394,8 @@ def test_a_deletion_of_an_open_row_leaves_no_hole(site_of: Open, monkeypatch: Pa
 def test_the_plan_says_hidden_before_a_manifest_does(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     if bug:
         newest = lambda self, owned, *_: max(owned.manifest_offset, 0)  # noqa: E731
-        monkeypatch.setattr(Publisher, "_hidden_by", newest)
-        monkeypatch.setattr(publisher.Publisher, "send_receipts", _regardless(Publisher.send_receipts))
+        monkeypatch.setattr(Receipts, "_hidden_by", newest)
+        monkeypatch.setattr(Receipts, "turn", _regardless(Receipts.turn))
     site = site_of()
     play(site)
 
@@ -406,7 +406,7 @@ def test_the_plan_says_hidden_before_a_manifest_does(site_of: Open, monkeypatch:
 def _regardless(send: Any) -> Any:
     """As soon as it is applied."""
 
-    def send_receipts(self: Publisher, owned: Owned, results: Any) -> None:
+    def send_receipts(self: Receipts, owned: Owned, results: Any) -> None:
         held, owned.manifest = owned.manifest, None
         send(self, owned, results)
         owned.manifest = held

@@ -49,7 +49,7 @@ def test_waking_at_the_gate_with_an_equal_counter(make_scene: MakeScene, learner
     assert scene.owned.token.nonce != late.token.nonce
     said = len(scene.manifests())
 
-    zombie.worker._guarded(held, zombie.worker._publisher.turn, False)
+    zombie.worker._guarded(held, zombie.worker._manifests.turn, False)
     zombie.work()
 
     assert zombie.worker.counters["fenced"] == 1
@@ -72,7 +72,7 @@ def test_nothing_but_the_nonce_tells_them_apart(make_scene: MakeScene) -> None:
     assert scene.owned.token.nonce != late.token.nonce
 
     held.publishing = None
-    zombie.worker._guarded(held, zombie.worker._publisher.turn, False)
+    zombie.worker._guarded(held, zombie.worker._manifests.turn, False)
 
     assert zombie.worker.counters["fenced"] == 1
     scene.set_late(jobs=False, sends=False)
@@ -303,11 +303,11 @@ def test_a_zombies_heartbeat_vouches_for_nothing(make_scene: MakeScene) -> None:
     held.manifest, held.heartbeat_at = in_flight(zombie).manifest, float("-inf")
     said = sum(1 for _ in scene.log.read(scene.settings.results_topic, 0, 0, 1 << 60))
 
-    zombie.worker._guarded(held, zombie.worker._publisher.heartbeat)
+    zombie.worker._guarded(held, zombie.worker._heartbeats.turn)
 
     assert zombie.worker.counters["fenced"] == 1
     assert sum(1 for _ in scene.log.read(scene.settings.results_topic, 0, 0, 1 << 60)) == said
-    zombie.worker._publisher._beat(held)  # as if it had been on its way already
+    zombie.worker._heartbeats.beat(held)  # as if it had been on its way already
     scene.watch.look()
     scene.settle()
     scene.check(late=True)

@@ -110,7 +110,7 @@ def tale(field: Field, tmp_path: Path) -> Iterator[Tale]:
 
 
 def test_waking_at_the_gate(tale: Tale) -> None:
-    tale.freeze(Point("script commit in Publisher._publish", 1, False))
+    tale.freeze(Point("script commit in Manifests._publish", 1, False))
     tale.field.roll_back(tale.late)
     tale.succeed()
 
@@ -125,7 +125,7 @@ def test_waking_at_the_gate(tale: Tale) -> None:
 def test_waking_with_a_manifest_in_hand_that_looks_newer(tale: Tale) -> None:
     """It was written after many files, so its sequence is above its successor's."""
     tale.field.roll_back(tale.early)
-    tale.freeze(Point("send results in Publisher._send", 1, False), **SLOWLY)
+    tale.freeze(Point("send results in Manifests._send", 1, False), **SLOWLY)
     tale.field.roll_back(tale.late)
     tale.succeed()
     assert tale.said_by(tale.zombies_token) == 0

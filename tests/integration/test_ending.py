@@ -54,7 +54,7 @@ IN_THE_LOOP = (
     "unlearn.ingest.outbox:Outbox.turn",
     "unlearn.storage.seal:Sealer.turn",
     "unlearn.training.dispatch:Training.turn",
-    "unlearn.publishing.publisher:Publisher.turn",
+    "unlearn.publishing.manifests:Manifests.turn",
     "unlearn.worker.obey:Obeyer.turn",
     "unlearn.storage.sweep:Sweeper.clean_up",
     "os:fsync",

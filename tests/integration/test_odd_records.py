@@ -107,7 +107,7 @@ def test_one_that_is_open_has_a_clock_and_becomes_overdue(scene: Scene, run: Run
 def test_a_deletion_that_is_applied_has_a_deadline_that_comes(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, timestamp: int
 ) -> None:
-    monkeypatch.setattr(scene.worker._publisher, "send_receipts", lambda *_: None)
+    monkeypatch.setattr(scene.worker._receipts, "turn", lambda *_: None)
     scene.insert("r", ZERO)
     odd(scene, timestamp, delete(ZERO, forget_within=3600))
     for _ in range(20):

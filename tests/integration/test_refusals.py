@@ -269,7 +269,7 @@ def test_receipts_name_the_place_where_the_sender_put_its_event(scene: Scene, su
 
 
 def test_the_next_owner_names_that_place_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene.worker._publisher, "send_receipts", lambda *_: None)
+    monkeypatch.setattr(scene.worker._receipts, "turn", lambda *_: None)
     event = {"type": "delete", "event_id": "d", "subject_id": ZERO, "requested_at": "2024-05-01"}
     offset = scene.raw(1, json.dumps(event).encode())
     for _ in range(20):

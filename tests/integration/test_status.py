@@ -120,7 +120,7 @@ def test_a_reader_follows_the_topic_from_one_read_to_the_next(scene: Scene) -> N
 def test_deletions_are_pending_until_a_manifest_hides_them(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.insert("r", ZERO)
     scene.apply()
-    monkeypatch.setattr(scene.worker._publisher, "turn", lambda *_: None)
+    monkeypatch.setattr(scene.worker._manifests, "turn", lambda *_: None)
     scene.delete("r", ZERO)
     scene.delete("s", ZERO, forget_within=1)
     for _ in range(5):

@@ -54,7 +54,9 @@ def stillness(seed: int = 0) -> Iterator[None]:
     with ExitStack() as stack:
         for module in (
             "state.scripts",
-            "publishing.publisher",
+            "publishing.heartbeats",
+            "publishing.manifests",
+            "publishing.receipts",
             "training.trainer",
             "training.dispatch",
             "results.results_topic",

@@ -11,7 +11,9 @@ from unlearn.identity import identity_hash, identity_of
 from unlearn.ingest.apply import Intake
 from unlearn.ingest.outbox import Outbox
 from unlearn.log.protocol import Log, Producer
-from unlearn.publishing.publisher import Publisher
+from unlearn.publishing.heartbeats import Heartbeats
+from unlearn.publishing.manifests import Manifests
+from unlearn.publishing.receipts import Receipts
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import Store
@@ -36,7 +38,9 @@ class Steps(NamedTuple):
     repairer: Repairer
     sealer: Sealer
     training: Training
-    publisher: Publisher
+    manifests: Manifests
+    receipts: Receipts
+    heartbeats: Heartbeats
     rewriter: Rewriter
     tailer: Tailer
 
@@ -55,6 +59,7 @@ def make_steps(
 ) -> Steps:
     """All but the sweeper, whose housekeeping the worker times itself."""
     identity, parser, forgets = identity_of(settings, learner), parser_of(learner), learner.forgets
+    heartbeats = Heartbeats(settings, producer, clock)
     intake = Intake(settings, learner, log, clock)
     return Steps(
         Claimer(settings, log, store, state_of, identity, intake.restore, rebuild=rebuild),
@@ -64,16 +69,17 @@ def make_steps(
         Repairer(settings, store),
         Sealer(settings, log, producer, store, io, clock),
         Training(settings, trainers, forgets, clock, resumes=learner.resumes),
-        Publisher(
+        Manifests(
             settings,
-            log,
             producer,
-            parser,
             identity_hash(identity),
             (learner.id, "" if learner.exact_everywhere else "unknown", forgets),
             digest(learner, learner.empty()),
+            heartbeats.beat,
             clock,
         ),
+        Receipts(settings, log, producer, parser),
+        heartbeats,
         Rewriter(settings, store, io, forgets, clock),
         Tailer(settings, store, io, clock),
     )

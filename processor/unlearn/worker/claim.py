@@ -1,6 +1,6 @@
 """Claiming a partition (DESIGN 6): take the token, see that Redis and the log are ours, take up the open slice.
 
-Steps as numbered there; 2 (the results tail has passed the topic's end) is the caller's, 7 is the publisher's.
+Steps as numbered there; 2 (the results tail has passed the topic's end) is the caller's, 7 is the manifests'.
 """
 
 from __future__ import annotations

@@ -102,7 +102,8 @@ class Worker:
         )
         self._claimer, self._intake, self._outbox = steps.claimer, steps.intake, steps.outbox
         self._obeyer, self._repairer, self._sealer = steps.obeyer, steps.repairer, steps.sealer
-        self._training, self._publisher = steps.training, steps.publisher
+        self._training, self._manifests = steps.training, steps.manifests
+        self._receipts, self._heartbeats = steps.receipts, steps.heartbeats
         self._rewriter, self._tailer = steps.rewriter, steps.tailer
         self._sweeper = Sweeper(settings, store, learner.forgets, clock)
         self._inspector = Inspector(store)
@@ -331,11 +332,11 @@ class Worker:
             self._with_store(owned, self._end_slices)  # 8
             self._guarded(owned, self._train_and_publish, idle)  # 9-11
             self._with_store(owned, self._rewrite)  # 12
-        self._guarded(owned, self._publisher.send_receipts, self.results)
+        self._guarded(owned, self._receipts.turn, self.results)
         self._guarded(owned, self._obeyer.turn)
         self._unblock(owned)
         self._with_store(owned, self._sweeper.clean_up)
-        self._guarded(owned, self._publisher.heartbeat)
+        self._guarded(owned, self._heartbeats.turn)
 
     def _end_slices(self, owned: Owned) -> None:
         self._repairer.turn(owned)
@@ -344,7 +345,7 @@ class Worker:
     def _train_and_publish(self, owned: Owned, idle: bool) -> None:
         self._sealer.append_seal(owned)
         self._training.turn(owned, idle)
-        self._publisher.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))
+        self._manifests.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))
 
     def _rewrite(self, owned: Owned) -> None:
         self._rewriter.turn(owned)

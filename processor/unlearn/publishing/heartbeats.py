@@ -1,0 +1,44 @@
+"""Step 12 of the loop: heartbeats say that the manifest in force is its owner's newest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from unlearn.log.protocol import Producer
+from unlearn.partition.claimed import Owned
+from unlearn.partition.tables import View
+from unlearn.results.manifest import Heartbeat, heartbeat_key
+from unlearn.settings import Settings
+
+__all__ = ["Heartbeats"]
+
+
+class Heartbeats:
+    """Sends the heartbeats of owned partitions."""
+
+    def __init__(self, settings: Settings, producer: Producer, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._producer = producer
+        self._clock = clock
+
+    def turn(self, owned: Owned) -> None:
+        """Name the manifest in force, if it is time and the token is still ours."""
+        if owned.manifest is not None and self._clock() - owned.heartbeat_at >= self._settings.heartbeat_every:
+            owned.read([("EXISTS", owned.state.keys.meta)])
+            self.beat(owned)
+
+    def beat(self, owned: Owned) -> None:
+        """Name the manifest in force, unless a deletion is past its deadline."""
+        if owned.manifest is None or any(_late(owned.view)):
+            return
+        owned.heartbeat_at = self._clock()
+        manifest = owned.manifest
+        beat = Heartbeat(counter=manifest.token.counter, nonce=manifest.token.nonce, sequence=manifest.sequence)
+        key = heartbeat_key(self._settings.model, owned.partition)
+        self._producer.send(self._settings.results_topic, 0, key, beat.encode())
+
+
+def _late(view: View) -> Iterator[bool]:
+    now = time.time() * 1000
+    return (pending.deadline < now for pending in view.pending.values())

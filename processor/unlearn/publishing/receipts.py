@@ -1,0 +1,115 @@
+"""Step 11 of the loop: whoever deleted is told `hidden` once no version in force holds the rows any more."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from itertools import islice
+
+from unlearn.errors import LogUnavailable
+from unlearn.events.event import Delete
+from unlearn.events.parsing import Parser
+from unlearn.ingest.dues import Letter
+from unlearn.ingest.given_up import Clock, leave_open
+from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
+from unlearn.log.protocol import Log, Producer
+from unlearn.partition.answers import addressee_of, receipt_to
+from unlearn.partition.claimed import Owned
+from unlearn.partition.tables import Change, Pending
+from unlearn.results.results_topic import Results
+from unlearn.settings import Settings
+
+__all__ = ["Receipts"]
+
+_AT_ONCE = 1000
+"""Receipts that one script settles, so that none is long."""
+_NOTHING_SENT: Future[int] = Future()
+_NOTHING_SENT.set_result(-1)
+
+
+class Receipts:
+    """Sends the receipts of pending deletions, and ends those that nobody can be told of any more."""
+
+    def __init__(self, settings: Settings, log: Log, producer: Producer, parser: Parser) -> None:
+        self._settings = settings
+        self._log = log
+        self._producer = producer
+        self._parser = parser
+
+    def turn(self, owned: Owned, results: Results) -> None:
+        """Send `hidden` for every deletion that no version in force holds.
+
+        Raises Fenced, RolledBack, StateUnavailable, LogUnavailable.
+        """
+        if owned.catching_up:
+            return
+        due: dict[int, int] = {}
+        for offset, pending in owned.view.pending.items():
+            if owned.manifest is not None and offset >= owned.manifest.applied:
+                continue
+            if offset not in owned.receipts and offset not in owned.view.outbox:
+                version = self._hidden_by(owned, offset, pending, results)
+                if version is not None:
+                    due[offset] = version
+        nameless = self._nameless(owned, [offset for offset in due if owned.view.pending[offset].receipt])
+        for offset in due.keys() - nameless:
+            to_send = owned.view.pending[offset].receipt
+            owned.receipts[offset] = self._receipt(owned, offset, due[offset]) if to_send else _NOTHING_SENT
+        self._settle(owned)
+        nameless -= self._let_go(owned, nameless)
+        if nameless:
+            raise LogUnavailable(f"the deletions at {owned.partition}/{sorted(nameless)} can't be read again")
+
+    def _nameless(self, owned: Owned, offsets: list[int]) -> set[int]:
+        """Looks up whom to answer of deletions that another owner applied. Returns where nobody is to be found."""
+        lacking = {offset for offset in offsets if offset not in owned.addressees}
+        for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
+            event = self._parser.taken(record.value)
+            if isinstance(event, Delete):
+                owned.addressees[offset] = addressee_of(self._settings, event.event_id, record)
+        return lacking - owned.addressees.keys()
+
+    def _let_go(self, owned: Owned, nameless: set[int]) -> set[int]:
+        """Nobody is ever told of those that retention took, or that can't be decoded any more; ops are."""
+        place = self._log, self._settings.events_topic, owned.partition
+        gone = lost_at(*place, nameless)
+        lost = gone | unreadable_at(*place, nameless - gone)
+        change, now = Change(), round(time.time() * 1000)
+        for offset in islice(lost, _AT_ONCE):
+            letter = Letter(GONE if offset in gone else SPOILT)
+            leave_open(owned.view, change, offset, letter, Clock(now, now), nameless=True)
+        if change.tables:
+            owned.commit(change)
+            owned.counters["retention_lost"] += len(change.tables["unresolved"])
+        return lost
+
+    def _hidden_by(self, owned: Owned, offset: int, pending: Pending, results: Results) -> int | None:
+        """The version that hides the deletion in every partition; None if there is none yet."""
+        versions: list[int] = []
+        if owned.partition < self._settings.partitions:
+            if owned.manifest is None or owned.manifest.applied <= offset:
+                return None
+            versions.append(owned.manifest_offset)
+        for partition, copy in (pending.copies or {}).items():
+            held = results.of(int(partition))
+            if held.named is None or held.named.applied <= copy:
+                return None
+            versions.append(held.offset)
+        return max(versions)
+
+    def _receipt(self, owned: Owned, offset: int, version: int) -> Future[int]:
+        return self._producer.send(
+            self._settings.receipts_topic, 0, *receipt_to(owned.addressees[offset], "hidden", version)
+        )
+
+    def _settle(self, owned: Owned) -> None:
+        change = Change()
+        for offset, future in list(islice(owned.receipts.items(), _AT_ONCE)):
+            if future.done():
+                del owned.receipts[offset]
+                if future.exception() is None:
+                    change.drop("pending", offset)
+                    owned.addressees.pop(offset, None)
+        if change.tables:
+            owned.counters["hidden"] += len(change.tables["pending"])
+            owned.commit(change)
