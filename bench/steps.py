@@ -33,7 +33,7 @@ from unlearn.state import scripts as state_redis
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import FolderStore
 from unlearn.storage.seal import Sealer
-from unlearn.storage.sweep import Sweeper
+from unlearn.storage.cleanup import Cleaner
 from unlearn.training.dispatch import Training
 
 __all__ = ["Step", "Stopwatch", "watch_steps"]
@@ -128,7 +128,7 @@ _WATCHED: tuple[tuple[Any, str, str], ...] = (
     (unlearn.training.pool, "run", "9 train, jobs"),
     (Manifests, "turn", "10-11 compose and publish"),
     (Receipts, "turn", "11 receipts"),
-    (Sweeper, "clean_up", "12 housekeeping"),
+    (Cleaner, "turn", "12 housekeeping"),
     (Heartbeats, "turn", "12 housekeeping"),
 )
 

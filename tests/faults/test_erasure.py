@@ -29,7 +29,8 @@ from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import read_name
 from unlearn.storage.rewrite import Rewriter
 from unlearn.storage.seal import Sealer
-from unlearn.storage.sweep import Sweeper, _needed
+from unlearn.storage.cleanup import Cleaner
+from unlearn.storage.garbage import Collector, _needed
 from unlearn.storage.tails import Tailer
 
 DELETIONS = {"record": DELETE_RECORD, "subject": DELETE_SUBJECT}
@@ -120,10 +121,10 @@ def dead_twice(site: Site, deletion: Delete) -> int:
     site.settle()
     at = site.send(deletion)
     site.send(*[delete(f"r{n}") for n in range(5)])
-    sweeper: Any = site.worker._sweeper
-    sweeper.clean_up = lambda owned: None
+    cleaner: Any = site.worker._cleaner
+    cleaner.turn = lambda owned: None
     site.wait(1.5)
-    del sweeper.clean_up
+    del cleaner.turn
     return at
 
 
@@ -209,8 +210,8 @@ CALLS = (
 )
 STEPS: dict[str, tuple[type, str]] = {
     "rewriting": (Rewriter, "turn"),
-    "collecting": (Sweeper, "collect"),
-    "cleaning up": (Sweeper, "clean_up"),
+    "collecting": (Collector, "turn"),
+    "cleaning up": (Cleaner, "turn"),
     "tails": (Tailer, "turn"),
     "registration": (Sealer, "turn"),
 }

@@ -37,9 +37,9 @@ STEPS = {
     "script commit in Receipts._settle",
     "log commit in Worker._keep_house",  # 12
     "send results in Heartbeats.beat",
-    "script commit in Sweeper.clean_up",
+    "script commit in Cleaner.turn",
     "script commit in Rewriter._register",
-    "store delete in Sweeper.collect",
+    "store delete in Collector.turn",
     "script commit in Tailer._register",
 }
 CLAIM = {

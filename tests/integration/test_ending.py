@@ -56,7 +56,7 @@ IN_THE_LOOP = (
     "unlearn.training.dispatch:Training.turn",
     "unlearn.publishing.manifests:Manifests.turn",
     "unlearn.worker.obey:Obeyer.turn",
-    "unlearn.storage.sweep:Sweeper.clean_up",
+    "unlearn.storage.cleanup:Cleaner.turn",
     "os:fsync",
 )
 AT_THE_START = ("unlearn.log.kafka.log:KafkaLog._described", "unlearn.worker.preflight:check_redis")

@@ -77,7 +77,7 @@ def test_an_id_deleted_under_every_subject_is_forgotten_under_each(scene: Scene)
 def test_a_deleted_subjects_record_is_forgotten_before_its_clean_up(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scene.worker._sweeper, "clean_up", lambda _: None)
+    monkeypatch.setattr(scene.worker._cleaner, "turn", lambda _: None)
     scene.insert("r", ZERO)
     _, bystander = scene.insert("r", at(0, prefix="other"))
     _, death = scene.delete(subject=ZERO)

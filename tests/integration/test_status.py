@@ -183,7 +183,7 @@ def test_tombstones_are_counted_exactly_once_each(scene: Scene) -> None:
 
 
 def test_a_subject_under_clean_up_is_named(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene.worker._sweeper, "clean_up", lambda _: None)
+    monkeypatch.setattr(scene.worker._cleaner, "turn", lambda _: None)
     scene.insert("r", ZERO)
     scene.delete(subject=ZERO)
     for _ in range(20):

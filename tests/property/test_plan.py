@@ -23,7 +23,7 @@ from unlearn.partition.lineage import sum_slots
 from unlearn.partition.tables import Change, State, View, slice_start
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry
-from unlearn.storage.sweep import bury
+from unlearn.storage.cleanup import bury
 from unlearn.verification.reference import Model, Replay, replay
 from unlearn_models import make_learner
 

@@ -144,7 +144,7 @@ def test_an_owner_of_before_deletes_none_of_its_successors_files(redis_url: str)
         files = set(world.store.files)
         for owned in old.owned.values():
             with pytest.raises(Fenced):
-                old._sweeper.collect(owned)
+                old._collector.turn(owned)
         assert len(old.owned) == script.partitions
         assert set(world.store.files) == files
     finally:

@@ -8,7 +8,7 @@ from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.lineage import sum_slots
 from unlearn.partition.tables import Change, Cleanup, Slice, View
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair
-from unlearn.storage.sweep import bury, group_of
+from unlearn.storage.cleanup import bury, group_of
 
 TAG = tag_of(ANN)
 CLEANUP = Cleanup(30, 0, 0)

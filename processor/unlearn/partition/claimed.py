@@ -107,7 +107,7 @@ class Owned:
     used_at: dict[str, float] = field(default_factory=dict)
     """When a look at the store last found a file in use (monotonic); before the claim others may have used it."""
     erased_through: int = 0
-    """What the last look at the store allows to say; see `sweep`."""
+    """What the last look at the store allows to say; see `garbage`."""
     publishing: Publishing | None = None
     manifest: Manifest | None = None
     """The newest of ours that the broker acknowledged."""

@@ -60,11 +60,12 @@ def stillness(seed: int = 0) -> Iterator[None]:
             "training.trainer",
             "training.dispatch",
             "results.results_topic",
-            "storage.sweep",
+            "storage.cleanup",
+            "storage.garbage",
         ):
             stack.enter_context(patch(f"unlearn.{module}.time", still))
         stack.enter_context(patch("unlearn.worker.claim.secrets", _Nonces(seed)))
         stack.enter_context(patch("unlearn.storage.store_binding.secrets", _Nonces(seed)))
-        stack.enter_context(patch("unlearn.storage.sweep._CHUNK", 2))
+        stack.enter_context(patch("unlearn.storage.cleanup._CHUNK", 2))
         stack.enter_context(patch("unlearn.state.lookups._MOST_PAIRS", 1))
         yield

@@ -13,7 +13,7 @@ from unlearn.log.memory import MemoryLog
 from unlearn.partition.claimed import Owned
 from unlearn.settings import Settings
 from unlearn.simulate.fault_injection import FaultyRedis, Fuse, Later, MemoryStore, SlowTrainers, Wire
-from unlearn.storage.sweep import Sweeper
+from unlearn.storage.cleanup import Cleaner
 from unlearn.worker.loop import Worker
 from unlearn_models import Learner
 
@@ -40,14 +40,14 @@ class Place:
         return self.now
 
 
-class _Sweeper(Sweeper):
+class _Cleaner(Cleaner):
     """Cleans up only while the world lets it."""
 
     place: Place
 
-    def clean_up(self, owned: Owned) -> None:
+    def turn(self, owned: Owned) -> None:
         if self.place.sweeping:
-            super().clean_up(owned)
+            super().turn(owned)
 
 
 class Member:
@@ -62,7 +62,7 @@ class Member:
         self.trainers = SlowTrainers(place.learner, place.store, self.later)
         with ExitStack() as stack:
             stack.enter_context(patch("unlearn.worker.loop.ThreadPoolExecutor", lambda *_, **__: self.later))
-            stack.enter_context(patch("unlearn.worker.loop.Sweeper", self._sweeper))
+            stack.enter_context(patch("unlearn.worker.assembly.Cleaner", self._cleaner))
             self.worker = self._worker()
 
     def _worker(self) -> Worker:
@@ -78,10 +78,10 @@ class Member:
             clock=place.time,
         )
 
-    def _sweeper(self, *args: Any) -> _Sweeper:
-        sweeper = _Sweeper(*args)
-        sweeper.place = self._place
-        return sweeper
+    def _cleaner(self, *args: Any) -> _Cleaner:
+        cleaner = _Cleaner(*args)
+        cleaner.place = self._place
+        return cleaner
 
     def turn(self, most: int) -> None:
         """One pass, with at most so many records polled."""

@@ -24,7 +24,7 @@ class Inspector:
         self._store = store
         self._looks: Counter[int] = Counter()
 
-    def look(self, owned: Owned) -> None:
+    def turn(self, owned: Owned) -> None:
         """Drop what is lost: a state is a cache, and its shard is learned anew and published again.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""

@@ -17,8 +17,11 @@ from unlearn.publishing.receipts import Receipts
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import Store
+from unlearn.storage.cleanup import Cleaner
+from unlearn.storage.garbage import Collector
 from unlearn.storage.repair import Repairer
 from unlearn.storage.rewrite import Rewriter
+from unlearn.storage.scrub import Inspector
 from unlearn.storage.seal import Sealer
 from unlearn.storage.tails import Tailer
 from unlearn.training.dispatch import Trainers, Training
@@ -43,6 +46,9 @@ class Steps(NamedTuple):
     heartbeats: Heartbeats
     rewriter: Rewriter
     tailer: Tailer
+    cleaner: Cleaner
+    collector: Collector
+    inspector: Inspector
 
 
 def make_steps(
@@ -57,7 +63,6 @@ def make_steps(
     rebuild: bool,
     clock: Callable[[], float],
 ) -> Steps:
-    """All but the sweeper, whose housekeeping the worker times itself."""
     identity, parser, forgets = identity_of(settings, learner), parser_of(learner), learner.forgets
     heartbeats = Heartbeats(settings, producer, clock)
     intake = Intake(settings, learner, log, clock)
@@ -82,4 +87,7 @@ def make_steps(
         heartbeats,
         Rewriter(settings, store, io, forgets, clock),
         Tailer(settings, store, io, clock),
+        Cleaner(settings, store, clock),
+        Collector(settings, store, forgets, clock),
+        Inspector(store),
     )

@@ -41,9 +41,7 @@ from unlearn.settings import Settings
 from unlearn.state.health import look, redis_problems
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import Store
-from unlearn.storage.scrub import Inspector
 from unlearn.storage.store_binding import Binding, guarded
-from unlearn.storage.sweep import Sweeper
 from unlearn.training.dispatch import Trainers
 from unlearn.worker.assembly import make_steps
 from unlearn.worker.continuity import diverged
@@ -105,8 +103,7 @@ class Worker:
         self._training, self._manifests = steps.training, steps.manifests
         self._receipts, self._heartbeats = steps.receipts, steps.heartbeats
         self._rewriter, self._tailer = steps.rewriter, steps.tailer
-        self._sweeper = Sweeper(settings, store, learner.forgets, clock)
-        self._inspector = Inspector(store)
+        self._cleaner, self._collector, self._inspector = steps.cleaner, steps.collector, steps.inspector
         self.owned: dict[int, Owned] = {}
         self.stopped: dict[int, str] = {}
         self.counters: Counter[str] = Counter()
@@ -335,7 +332,7 @@ class Worker:
         self._guarded(owned, self._receipts.turn, self.results)
         self._guarded(owned, self._obeyer.turn)
         self._unblock(owned)
-        self._with_store(owned, self._sweeper.clean_up)
+        self._with_store(owned, self._cleaner.turn)
         self._guarded(owned, self._heartbeats.turn)
 
     def _end_slices(self, owned: Owned) -> None:
@@ -398,14 +395,14 @@ class Worker:
         if now >= self._collect_at:
             self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
             for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
-                self._guarded(owned, self._sweeper.collect)
+                self._guarded(owned, self._collector.turn)
         if now >= self._tell_at:
             self._tell_at = now + _TELL_EVERY
             self._tell("%d partitions owned")
         if now >= self._inspect_at:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):
-                self._guarded(owned, self._inspector.look)
+                self._guarded(owned, self._inspector.turn)
 
     def _look_at_redis(self) -> None:
         """One that evicts, or is no master any more, would forget deletions: nothing is done with it."""
