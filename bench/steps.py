@@ -32,8 +32,8 @@ from unlearn.publishing.receipts import Receipts
 from unlearn.state import scripts as state_redis
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import FolderStore
-from unlearn.storage.seal import Sealer
 from unlearn.storage.cleanup import Cleaner
+from unlearn.storage.seal import Sealer
 from unlearn.training.dispatch import Training
 
 __all__ = ["Step", "Stopwatch", "watch_steps"]

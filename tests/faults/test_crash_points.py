@@ -25,7 +25,7 @@ POINTS = {
     "script commit in Intake._write": False,
     "script commit in Outbox._settle": True,
     "script commit in Sealer._register": False,
-    "script commit in Training._register": True,
+    "script commit in Outcomes.take": True,
     "script commit in Manifests._publish": False,
     "script commit in Manifests._acknowledge": True,
     "script commit in Receipts._settle": False,

@@ -20,7 +20,7 @@ Break = Callable[[pytest.MonkeyPatch], None]
 @pytest.fixture
 def sick(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sick]:
     monkeypatch.setattr("unlearn.worker.loop._STORE_RETRY", 0.1)
-    monkeypatch.setattr("unlearn.training.dispatch._RETRY", 0.1)
+    monkeypatch.setattr("unlearn.training.outcomes._RETRY", 0.1)
     monkeypatch.setattr("unlearn.state.scripts._TROUBLE_LASTS", 1)
     made = Sick(redis_url, tmp_path, slice_span=50, learner="linear", tail_every=0.05, erase_after=0.05)
     made.tweets(300)

@@ -27,10 +27,10 @@ from unlearn.services.address import free_port
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import read_name
-from unlearn.storage.rewrite import Rewriter
-from unlearn.storage.seal import Sealer
 from unlearn.storage.cleanup import Cleaner
 from unlearn.storage.garbage import Collector, _needed
+from unlearn.storage.rewrite import Rewriter
+from unlearn.storage.seal import Sealer
 from unlearn.storage.tails import Tailer
 
 DELETIONS = {"record": DELETE_RECORD, "subject": DELETE_SUBJECT}

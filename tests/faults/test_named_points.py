@@ -29,7 +29,7 @@ STEPS = {
     "rename in write_slice",  # 8
     "script commit in Sealer._register",
     "rename in _Run._store",  # 9
-    "script commit in Training._register",
+    "script commit in Outcomes.take",
     "script commit in Manifests._publish",  # 10
     "send results in Manifests._send",  # 11
     "script commit in Manifests._acknowledge",

@@ -41,7 +41,7 @@ class Pooled(Sick):
 @pytest.fixture
 def pooled(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pooled]:
     monkeypatch.setattr("unlearn.training.pool._run", poison.run)
-    monkeypatch.setattr("unlearn.training.dispatch._RETRY", 0.1)
+    monkeypatch.setattr("unlearn.training.outcomes._RETRY", 0.1)
     made = Pooled(redis_url, tmp_path, slice_span=1000)
     made.tweets(200)
     made.seal()

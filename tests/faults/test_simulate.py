@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from unlearn.cli.main import cli
 from unlearn.simulate.run import Outcome, run_seed
-from unlearn.training import dispatch
+from unlearn.training import outcomes
 
 FIRST, LAST = 1, 300
 """The long run is `make soak`."""
@@ -32,9 +32,9 @@ def test_seeds_hold_and_take_every_path() -> None:
 
 def test_a_seed_that_fails_fails_the_same_way_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bug: kills that came while a job ran are forgotten when its states are registered."""
-    honest = dispatch._valid
+    honest = outcomes._valid
     monkeypatch.setattr(
-        "unlearn.training.dispatch._valid",
+        "unlearn.training.outcomes._valid",
         lambda trained, kills, forgets, applied: honest(trained, [], forgets, applied),
     )
 

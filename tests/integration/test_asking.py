@@ -81,7 +81,7 @@ def give_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, in
 
     with monkeypatch.context() as patch:
         patch.setattr("unlearn.training.pool.run", broken)
-        patch.setattr("unlearn.training.dispatch._RETRY", 0.0)
+        patch.setattr("unlearn.training.outcomes._RETRY", 0.0)
         for who in (ZERO, ONE):
             for n in range(10):
                 scene.insert(f"r{n}", who)
@@ -126,7 +126,7 @@ def test_one_that_fails_again_is_given_up_after_three_more(
     given_up = give_up(scene, monkeypatch)
     failed = counted(scene)["jobs_failed"]
     monkeypatch.setattr("unlearn.training.pool.run", lambda *_, **__: 1 / 0)
-    monkeypatch.setattr("unlearn.training.dispatch._RETRY", 0.0)
+    monkeypatch.setattr("unlearn.training.outcomes._RETRY", 0.0)
 
     assert run(retry).return_value == 0
     for _ in range(20):

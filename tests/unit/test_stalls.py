@@ -19,8 +19,9 @@ from unlearn.partition.slices import encode_slice
 from unlearn.partition.tables import Change
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
-from unlearn.training.dispatch import Telling, Training
+from unlearn.training.dispatch import Training
 from unlearn.training.pool import PoolTrainers
+from unlearn.training.protocol import Telling
 from unlearn.training.trainer import run
 from unlearn_models import make_learner
 

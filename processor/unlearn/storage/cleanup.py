@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +12,11 @@ from unlearn.events.partitioner import tag_of
 from unlearn.partition.claimed import Owned
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.slices import Members
-from unlearn.partition.tables import Change, Cleanup, View
+from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair
 from unlearn.state.lookups import asked_of, read_members, write_holes, write_members
-from unlearn.storage.artefacts import Store, newest_files, read_name
+from unlearn.storage.artefacts import Store
 from unlearn.storage.slice_files import read_slice
 
 __all__ = ["Cleaner", "bury", "group_of"]

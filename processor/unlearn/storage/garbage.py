@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
-
-from unlearn.events.partitioner import tag_of
 from unlearn.partition.claimed import Owned
-from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.slices import Members
-from unlearn.partition.tables import Change, Cleanup, View
+from unlearn.partition.tables import View
 from unlearn.settings import Settings
-from unlearn.state.entries import Entry, Pair
-from unlearn.state.lookups import asked_of, read_members, write_holes, write_members
 from unlearn.storage.artefacts import Store, newest_files, read_name
-from unlearn.storage.slice_files import read_slice
 
 __all__ = ["Collector", "erased_through"]
 

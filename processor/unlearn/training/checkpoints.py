@@ -11,9 +11,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from unlearn.partition.tables import View
 from unlearn_models.sisa.checkpoint_policies import by_age, spaced, weights_of_ages
 
-__all__ = ["Budget", "surplus", "to_drop", "to_store"]
+__all__ = ["Budget", "slice_rows", "state_sizes", "surplus", "to_drop", "to_store"]
 
 _CANDIDATES = 12
 """So many of the newest ends, and as many of all: choosing by age among n takes n**2 steps."""
@@ -25,6 +26,16 @@ class Budget(NamedTuple):
     states: int
     size: int | None = None
     by_age: bool = True
+
+
+def slice_rows(view: View, shard: int) -> list[tuple[int, int]]:
+    """(end, rows) of the shard's slices, in order."""
+    return [(end, held.rows) for end, held in view.shard_slices(shard)]
+
+
+def state_sizes(view: View, shard: int) -> dict[int, int]:
+    """End -> bytes of the state that is held there."""
+    return {through: state.size for through, state in view.shard_states(shard)}
 
 
 def to_store(

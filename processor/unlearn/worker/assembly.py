@@ -24,7 +24,8 @@ from unlearn.storage.rewrite import Rewriter
 from unlearn.storage.scrub import Inspector
 from unlearn.storage.seal import Sealer
 from unlearn.storage.tails import Tailer
-from unlearn.training.dispatch import Trainers, Training
+from unlearn.training.dispatch import Training
+from unlearn.training.protocol import Trainers
 from unlearn.worker.claim import Claimer
 from unlearn.worker.obey import Obeyer
 from unlearn_models import digest

@@ -42,7 +42,7 @@ from unlearn.state.health import look, redis_problems
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import Store
 from unlearn.storage.store_binding import Binding, guarded
-from unlearn.training.dispatch import Trainers
+from unlearn.training.protocol import Trainers
 from unlearn.worker.assembly import make_steps
 from unlearn.worker.continuity import diverged
 from unlearn.worker.waiting import LOOK_AGAIN, Troubles, block

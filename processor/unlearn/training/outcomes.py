@@ -1,0 +1,155 @@
+"""What ended jobs brought: their states are registered, or it is decided what follows from their failure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+
+from unlearn.errors import ArtefactInvalid, StateInvalid, StoreUnavailable
+from unlearn.partition.claimed import Owned, Running
+from unlearn.partition.jobs import Built, Trained
+from unlearn.partition.ledger import Kill
+from unlearn.partition.rates import Paces
+from unlearn.partition.tables import Change
+from unlearn.training.checkpoints import Budget, slice_rows, state_sizes, to_drop
+from unlearn.training.quarantine import after_crash, in_quarantine
+from unlearn.training.suspects import Suspects
+
+__all__ = ["Outcomes"]
+
+_log = logging.getLogger(__name__)
+_RETRY = 5.0
+"""Seconds before a shard whose job failed is tried again."""
+
+
+class Outcomes:
+    """Takes ended jobs of owned partitions, and knows which shards are to wait after a failure."""
+
+    def __init__(
+        self, forgets: bool, budget: Budget, paces: Paces, suspects: Suspects, clock: Callable[[], float]
+    ) -> None:
+        self._forgets = forgets
+        self._budget = budget
+        self._paces = paces
+        self._suspects = suspects
+        self._clock = clock
+        self._retry_at: dict[tuple[int, int], float] = {}
+
+    def may_retry(self, partition: int, shard: int) -> bool:
+        """Whether the wait after the shard's last failure is over."""
+        return self._clock() >= self._retry_at.get((partition, shard), 0.0)
+
+    def take(self, owned: Owned, running: Running) -> None:
+        """Raises Fenced, RolledBack, StateUnavailable."""
+        shard = running.job.shard
+        error = running.future.exception()
+        if isinstance(error, StateInvalid):
+            self._drop_base(owned, running, str(error))
+            return
+        if isinstance(error, ArtefactInvalid):
+            self._distrust(owned, running, f"a stored file can't be used: {error}")
+            return
+        if error is not None:
+            self._crashed(owned, running, error)
+            return
+        trained = running.future.result()
+        if not trained.agrees:
+            owned.counters["lineage_mismatches"] += 1
+            self._distrust(owned, running, "what was learned is not what the membership holds")
+            return
+        change = Change()
+        for built in _valid(trained, running.kills, self._forgets, owned.view.applied):
+            change.put("states", (shard, built.through), built.state)
+        if change.tables:
+            self._thin(owned, shard, change)
+            owned.commit(change)
+        self._acquit(owned, shard)
+        self._paces.observe(trained.spent)
+        owned.counters["rows_learned"] += trained.rows
+        owned.counters["rows_forgotten"] += trained.forgotten
+        owned.counters["overtaken"] += bool(running.kills)
+
+    def _thin(self, owned: Owned, shard: int, change: Change) -> None:
+        held = state_sizes(owned.view, shard)
+        held |= {through: state.size for (_, through), state in change.tables["states"].items()}
+        for through in to_drop(slice_rows(owned.view, shard), held, list(owned.kill_ages), self._budget):
+            change.drop("states", (shard, through))
+
+    def _crashed(self, owned: Owned, running: Running, error: BaseException) -> None:
+        """A store that is away is nobody's fault; a broken pool is somebody's; else the job's own."""
+        shard = running.job.shard
+        # Only the store's errors name no row.
+        told = str(error) if isinstance(error, StoreUnavailable) else type(error).__name__
+        self._fail(owned, shard, f"training failed: {told}")
+        who = owned.partition, shard
+        if isinstance(error, StoreUnavailable):
+            return
+        if isinstance(error, BrokenExecutor) and not self._suspects.is_first(who):
+            self._suspects.add(who)
+            self._retry_at.pop(who, None)
+            return
+        self._blame(owned, running)
+
+    def _blame(self, owned: Owned, running: Running) -> None:
+        """The job failed by itself: the third time its shard goes into quarantine."""
+        shard = running.job.shard
+        ends = [part.end for part in (*running.job.forget, *running.job.learn)]
+        crash = after_crash(owned.view.crashes.get(shard), max(ends, default=owned.view.last_end))
+        change = Change()
+        change.put("crashes", shard, crash)
+        owned.commit(change)
+        if in_quarantine(crash):
+            self._suspects.clear((owned.partition, shard))
+            owned.counters["quarantined"] += 1
+            _log.error("shard %d of partition %d is in quarantine: it is left out", shard, owned.partition)
+
+    def _acquit(self, owned: Owned, shard: int) -> None:
+        self._suspects.clear((owned.partition, shard))
+        if shard in owned.view.crashes:
+            change = Change()
+            change.drop("crashes", shard)
+            owned.commit(change)
+
+    def _distrust(self, owned: Owned, running: Running, why: str) -> None:
+        """A safety net that should never catch. The shard is learned anew from empty; if that fails too, blamed."""
+        shard = running.job.shard
+        self._fail(owned, shard, f"{why}; learning anew")
+        if running.job.base is None:
+            self._blame(owned, running)
+        change = Change()
+        for through, _ in owned.view.shard_states(shard):
+            change.drop("states", (shard, through))
+        if change.tables:
+            owned.commit(change)
+
+    def _drop_base(self, owned: Owned, running: Running, why: str) -> None:
+        """A state is a cache: without it the shard goes on from an older one, or from empty, at once."""
+        assert running.job.base is not None
+        through, state = running.job.base
+        shard = running.job.shard
+        owned.counters["states_lost"] += 1
+        _log.error("shard %d of partition %d: %s; learning from an older one", shard, owned.partition, why)
+        if owned.view.states.get((shard, through)) == state:
+            change = Change()
+            change.drop("states", (shard, through))
+            owned.commit(change)
+
+    def _fail(self, owned: Owned, shard: int, why: str) -> None:
+        owned.counters["jobs_failed"] += 1
+        self._retry_at[owned.partition, shard] = self._clock() + _RETRY
+        owned.state.mark_trouble(f"shard {shard}: {why}")
+        _log.error("shard %d of partition %d: %s", shard, owned.partition, why)
+
+
+def _valid(trained: Trained, kills: list[Kill], forgets: bool, applied: int) -> list[Built]:
+    """The states that stay valid after the kills that came while they were made.
+
+    One that holds none of the killed slots is as of `applied` now. A fold's other states are void; a learner
+    that forgets starts from its state next time.
+    """
+    lowest = min((kill.slot for kill in kills), default=None)
+    clean = [b for b in trained.built if lowest is None or b.through <= lowest]
+    restamped = [Built(b.through, b.state._replace(applied=applied)) for b in clean]
+    rest = [b for b in trained.built if b not in clean] if forgets else []
+    return restamped + rest

@@ -1,0 +1,41 @@
+"""What the dispatch of training asks of whatever runs its jobs."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Protocol, runtime_checkable
+
+from unlearn.partition.jobs import Job, Trained
+
+__all__ = ["Telling", "Trainers"]
+
+
+class Trainers(Protocol):
+    """Where jobs run."""
+
+    def submit(self, job: Job) -> Future[Trained]: ...
+
+    @property
+    def free(self) -> int:
+        """How many more jobs can run at once."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job runs."""
+        ...
+
+    def restart(self) -> None:
+        """End all jobs under way: they fail."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Telling(Trainers, Protocol):
+    """Trainers that tell how far a job is."""
+
+    def finished(self, future: Future[Trained]) -> int:
+        """How many slices it has gone through."""
+        ...
