@@ -189,14 +189,14 @@ class Scene(World):
 
     def number_from(self, sequence: int) -> None:
         """What the worker's next claim writes bears sequences above this one."""
-        claim = self.worker._claimer.claim
+        claim = self.worker._assignment._claimer.claim
 
         def numbered(*args: Any) -> Owned:
             owned = claim(*args)
             owned.sequence = sequence
             return owned
 
-        self.worker._claimer.claim = numbered  # type: ignore[method-assign, assignment]
+        self.worker._assignment._claimer.claim = numbered  # type: ignore[method-assign, assignment]
 
     def freeze(self) -> Member:
         """The worker stops in mid-step; the group thinks it dead, and another takes over."""

@@ -48,7 +48,7 @@ CLAIM = {
     "log read in Claimer._check_fingerprint",
     "log read in Claimer._take_up_open_slice",
     "script read in Intake._entries",
-    "log seek in Worker._claim",
+    "log seek in Assignment._claim",
     "store names in Repairer.turn",
 }
 

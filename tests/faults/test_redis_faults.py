@@ -26,7 +26,8 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 def sick(own_redis: OwnRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sick]:
     """A worker at rest, that gives up on an answer after half a second, and looks at Redis ten times a second."""
     monkeypatch.setattr("unlearn.worker.loop._FITNESS_EVERY", 0.1)
-    monkeypatch.setattr("unlearn.worker.loop._CLAIM_RETRY", 0.2)
+    monkeypatch.setattr("unlearn.worker.loop._UNFIT_EVERY", 0.2)
+    monkeypatch.setattr("unlearn.worker.assignment._CLAIM_RETRY", 0.2)
     made = Sick(own_redis.url + "?socket_timeout=0.5", tmp_path, heartbeat_every=0.2)
     made.tweets(300)
     made.rest()

@@ -35,6 +35,7 @@ from unlearn.scoring.serving import Merged
 from unlearn.state import lookups
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import read_name
+from unlearn.worker.assignment import Assignment
 from unlearn.worker.loop import Worker
 
 Patch = pytest.MonkeyPatch
@@ -295,10 +296,10 @@ def _until_expired(site: Site, fields: dict[bytes, bool]) -> None:
 @twice
 def test_on_partitions_lost_saves(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     """A worker whose partition is another's writes nothing more of it, not even in vain."""
-    drop, ask = Worker._drop, PartitionState._ask
+    drop, ask = Assignment.drop, PartitionState._ask
     writers: list[str] = []
 
-    def saving(self: Worker, partition: int, why: str) -> None:
+    def saving(self: Assignment, partition: int, why: str) -> None:
         with suppress(Fenced, RolledBack):
             self.owned[partition].commit(Change())
         drop(self, partition, why)
@@ -309,7 +310,7 @@ def test_on_partitions_lost_saves(site_of: Open, monkeypatch: Patch, bug: bool) 
         return ask(self, script, keys, args)
 
     if bug:
-        monkeypatch.setattr(Worker, "_drop", saving)
+        monkeypatch.setattr(Assignment, "drop", saving)
     site = site_of()
     grow(site)
     before, token = site.worker, str(site.owned.token)

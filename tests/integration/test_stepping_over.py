@@ -198,7 +198,7 @@ def test_a_model_built_anew_steps_over_by_itself_what_its_manifest_names(stuck: 
 
 def test_a_place_that_can_be_read_after_all_is_read(stuck: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck.log.partition(stuck.settings.events_topic, 0).spoilt.clear()
-    monkeypatch.setattr("unlearn.worker.loop.LOOK_AGAIN", 0.0)
+    monkeypatch.setattr("unlearn.worker.assignment.LOOK_AGAIN", 0.0)
 
     rest(stuck)
 

@@ -31,7 +31,7 @@ MARKER = "marker.json"
 @pytest.fixture
 def scene(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """Two slices and open rows in each partition, all published."""
-    for name in ("worker.loop._STORE_RETRY", "training.outcomes._RETRY", "worker.loop._CLAIM_RETRY"):
+    for name in ("worker.loop._STORE_RETRY", "training.outcomes._RETRY", "worker.assignment._CLAIM_RETRY"):
         monkeypatch.setattr(f"unlearn.{name}", 0.01)
     made = Scene(redis_url, tmp_path, garbage_grace=0.0, tail_every=0.05, erase_after=0.05, shards_per_partition=1)
     fill(made)

@@ -12,7 +12,6 @@ again at the next poll if it is still assigned.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -31,9 +30,8 @@ from unlearn.errors import (
 )
 from unlearn.identity import identity_of
 from unlearn.ingest.dues import letters_by_reason
-from unlearn.log.protocol import Batch, Log, Polled, Unreadable
+from unlearn.log.protocol import Batch, Log, Reader
 from unlearn.partition.claimed import Owned
-from unlearn.publishing.fencing import overtaken, rivalled
 from unlearn.results.log_ends import ends_of
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results
@@ -44,8 +42,8 @@ from unlearn.storage.artefacts import Store
 from unlearn.storage.store_binding import Binding, guarded
 from unlearn.training.protocol import Trainers
 from unlearn.worker.assembly import make_steps
-from unlearn.worker.continuity import diverged
-from unlearn.worker.waiting import LOOK_AGAIN, Troubles, block
+from unlearn.worker.assignment import Assignment
+from unlearn.worker.waiting import Troubles
 from unlearn_models.base.learner import Learner
 
 __all__ = ["Worker"]
@@ -55,9 +53,9 @@ _BUSY, _IDLE = 0.01, 0.1
 _COLLECT_EVERY = _INSPECT_EVERY = 60.0
 _COMMIT_EVERY = 1.0
 _TELL_EVERY = 60.0
-_CLAIM_RETRY = 1.0
 _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
+_UNFIT_EVERY = 1.0
 _MOST_OPEN_ROWS = 100_000
 """Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -80,7 +78,7 @@ class Worker:
         self._settings = settings
         self._clock = clock
         self._log = log
-        self._reader = log.reader(settings.events_topic, settings.group_id)
+        reader = log.reader(settings.events_topic, settings.group_id)
         self._tail = log.tail(settings.results_topic)
         self._producer = log.producer()
         self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
@@ -94,22 +92,31 @@ class Worker:
             ends=ends_of(log, settings.events_topic, settings.partitions),
         )
         store = guarded(store)
-        self._binding = Binding(settings, log, store, self._state_of, identity_of(settings, learner), rebuild=rebuild)
+        binding = Binding(settings, log, store, self._state_of, identity_of(settings, learner), rebuild=rebuild)
         steps = make_steps(
             settings, learner, log, self._producer, self._state_of, store, self._io, trainers, rebuild, clock
         )
-        self._claimer, self._intake, self._outbox = steps.claimer, steps.intake, steps.outbox
+        self._intake, self._outbox = steps.intake, steps.outbox
         self._obeyer, self._repairer, self._sealer = steps.obeyer, steps.repairer, steps.sealer
         self._training, self._manifests = steps.training, steps.manifests
         self._receipts, self._heartbeats = steps.receipts, steps.heartbeats
         self._rewriter, self._tailer = steps.rewriter, steps.tailer
         self._cleaner, self._collector, self._inspector = steps.cleaner, steps.collector, steps.inspector
-        self.owned: dict[int, Owned] = {}
-        self.stopped: dict[int, str] = {}
         self.counters: Counter[str] = Counter()
-        self._numbers: dict[int, int] = {}
-        self._claim_at: dict[int, float] = {}
-        self._leaving = False
+        self._assignment = Assignment(
+            settings,
+            log,
+            reader,
+            self._tail,
+            self.results,
+            binding,
+            steps.claimer,
+            self._state_of,
+            self._training.forget_partition,
+            self.counters,
+            clock,
+        )
+        self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
         self._troubles = Troubles(self._state_of, clock)
         self._collect_at = self._commit_at = clock()
         self._fit_at = clock() + _FITNESS_EVERY
@@ -123,9 +130,9 @@ class Worker:
         """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
         ways = (self._reader, self._tail, self._producer)
-        self._troubles.show(ways, self.owned or self._numbers, self.counters)
+        self._troubles.show(ways, self._assignment.partitions, self.counters)
         self._follow_results()
-        sought = self._take_assignment(polled)
+        sought = self._assignment.take(polled, claims=not self.unfit)
         # What was fetched before a seek is not what follows it.
         batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
         applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
@@ -144,10 +151,7 @@ class Worker:
     @property
     def reading(self) -> dict[int, int]:
         """Partition -> the next offset, of those that are to be read on."""
-        if self._leaving or self._reader.trouble:
-            return {}
-        waiting = (owned for owned in self.owned.values() if not owned.paused and owned.blocked is None)
-        return {owned.partition: owned.view.applied for owned in waiting}
+        return self._assignment.reading
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         """Partition -> (start, end) of the events topic. From any thread; raises as `Log.bounds` does."""
@@ -155,25 +159,11 @@ class Worker:
 
     def read_anew(self, stuck: Mapping[int, str]) -> None:
         """Join the group by a new reader, since the one there is doesn't read these partitions, for these reasons."""
-        for partition, why in stuck.items():
-            _log.error("partition %d: %s; its reader is started anew", partition, why)
-            self._state_of(partition).mark_trouble(f"{why}; its reader is started anew")
-        self.counters["read_anew"] += 1
-        try:
-            fresh = self._log.reader(self._settings.events_topic, self._settings.group_id)
-        except LogUnavailable as error:
-            _log.warning("no new reader can be had yet: %s", error)
-            return
-        # It may hang in what keeps it from reading.
-        threading.Thread(target=self._reader.close, name="leaving", daemon=True).start()
-        self._reader = fresh
-        self._numbers.clear()
+        self._assignment.read_anew(stuck)
 
     def stop_taking(self) -> None:
         """Take no more events and partitions: what is under way is finished by further turns."""
-        self._leaving = True
-        for partition in self.owned:
-            self._reader.pause(partition)
+        self._assignment.leave()
 
     def close(self) -> None:
         """Leave the group and let go of everything; what is under way is done again by the next owner."""
@@ -192,120 +182,12 @@ class Worker:
         refused = "; ".join(f"{count} x {reason}" for reason, count in letters_by_reason(totals).items())
         _log.info(f"{what}, dead letters: %s", len(self.owned), refused or "none", extra={"counters": totals})
 
-    # -- assignment and claims
-
-    def _take_assignment(self, polled: Polled) -> set[int]:
-        """Claims what is to be claimed. Returns the partitions that were sought."""
-        for partition in self.owned.keys() - polled.assigned.keys():
-            self._drop(partition, "no longer assigned")
-        self.stopped = {p: why for p, why in self.stopped.items() if p in polled.assigned}
-        for partition, why in polled.lost.items():
-            run = self._reader.unreadable.get(partition)
-            if run is None:
-                self._stop(partition, str(diverged(self._settings.events_topic, partition, why)))
-            elif partition in self.owned:
-                self._block(self.owned[partition], run)
-        sought: set[int] = set()
-        for partition, number in () if self._leaving or self.unfit else polled.assigned.items():
-            anew = self._numbers.get(partition) != number
-            if (anew or (partition not in self.owned and partition not in self.stopped)) and self._claim(
-                partition, number
-            ):
-                sought.add(partition)
-        return sought
-
-    def _claim(self, partition: int, number: int) -> bool:
-        """Whether it is ours now, and sought."""
-        if partition not in self.owned or not self._still_ours(self.owned[partition]):
-            if self._clock() < self._claim_at.get(partition, 0.0):
-                return False
-            try:
-                if not self.results.follow(self._tail):
-                    return False
-                self._binding.bind(lambda: self.results)
-                self.owned[partition] = self._claimer.claim(partition, self.results.of(partition))
-            except Refused as error:
-                self._numbers[partition] = number
-                self._stop(partition, str(error))
-                return False
-            except (StateUnavailable, LogUnavailable, StoreUnavailable, Fenced, RolledBack) as error:
-                _log.warning("partition %d can't be claimed yet: %s", partition, error)
-                self._claim_at[partition] = self._clock() + _CLAIM_RETRY
-                return False
-            self.stopped.pop(partition, None)
-            self._claimed(self.owned[partition])
-        self._numbers[partition] = number
-        self._reader.seek(partition, self.owned[partition].view.applied)
-        return True
-
-    def _claimed(self, owned: Owned) -> None:
-        self.counters["claims"] += 1
-        owned.claimed_at = self._clock()
-        owned.state.mark_stopped("")
-        if owned.view.pending and owned.partition < self._settings.partitions:
-            owned.unhidden_since = self._clock()
-        if any(held.live for held in owned.view.open.values()):
-            owned.rows_since = self._clock()
-        _log.info(
-            "partition %d claimed at %d with token %d%s",
-            owned.partition,
-            owned.view.applied,
-            owned.token.counter,
-            f", catching up to {owned.catch_up_to}" if owned.catching_up else "",
-        )
-
-    def _still_ours(self, owned: Owned) -> bool:
-        try:
-            owned.read([("EXISTS", owned.state.keys.meta)])
-        except (Fenced, RolledBack, StateUnavailable) as error:
-            self._drop(owned.partition, str(error))
-            return False
-        return True
-
     def _follow_results(self) -> None:
         self.results.merge(self._tail.poll(0))
         for refusal in self.results.newly_refused():
             self.counters["refused_results"] += 1
             _log.error("record %d of the results topic, of partition %d, is not believed: %s", *refusal)
-        for partition, owned in list(self.owned.items()):
-            published = self.results.of(partition)
-            if rivalled(owned, published):
-                self.counters["fenced"] += 1
-                self._drop(partition, "the results topic shows another owner")
-            elif published.highest_applied > max(owned.view.applied, owned.catch_up_to):
-                # A claim asks whether the log is the one that it was applied from.
-                self._drop(partition, "the results topic shows more applied than Redis holds")
-            elif overtaken(owned, published):
-                owned.manifest = None
-
-    def _drop(self, partition: int, why: str) -> None:
-        owned = self.owned.pop(partition)
-        if owned.blocked is not None:
-            self.stopped.pop(partition, None)
-        self._training.forget_partition(partition)
-        self.counters.update(owned.counters)
-        _log.info("partition %d dropped: %s", partition, why)
-
-    def _stop(self, partition: int, why: str) -> None:
-        if self.stopped.get(partition) != why:
-            _log.error("partition %d is stopped: %s", partition, why)
-            self._state_of(partition).mark_stopped(why)
-        if partition in self.owned:
-            self._drop(partition, why)
-        self.stopped[partition] = why
-
-    def _block(self, owned: Owned, run: Unreadable) -> None:
-        if block(owned, run, self.stopped, self._clock(), LOOK_AGAIN):
-            self._reader.seek(owned.partition, owned.view.applied)
-
-    def _unblock(self, owned: Owned) -> None:
-        """Once its place was read after all, or stepped over."""
-        if owned.blocked is None or owned.view.applied <= owned.blocked.start:
-            return
-        owned.blocked = None
-        owned.state.mark_stopped("")
-        self.stopped.pop(owned.partition, None)
-        self._reader.seek(owned.partition, owned.view.applied)
+        self._assignment.compare_with_published()
 
     # -- the steps
 
@@ -331,7 +213,7 @@ class Worker:
             self._with_store(owned, self._rewrite)  # 12
         self._guarded(owned, self._receipts.turn, self.results)
         self._guarded(owned, self._obeyer.turn)
-        self._unblock(owned)
+        self._assignment.unblock(owned)
         self._with_store(owned, self._cleaner.turn)
         self._guarded(owned, self._heartbeats.turn)
 
@@ -347,7 +229,7 @@ class Worker:
     def _rewrite(self, owned: Owned) -> None:
         self._rewriter.turn(owned)
         if not owned.catching_up:
-            self._tailer.turn(owned, leaving=self._leaving)
+            self._tailer.turn(owned, leaving=self._assignment.leaving)
 
     def _with_store(self, owned: Owned, step: Callable[[Owned], None]) -> None:
         if self._clock() >= owned.store_at:
@@ -359,7 +241,7 @@ class Worker:
         if full:
             self._reader.pause(owned.partition)
             self.counters["pauses"] += not owned.paused
-        elif owned.paused and not self._leaving:
+        elif owned.paused and not self._assignment.leaving:
             self._reader.resume(owned.partition)
         owned.paused = full
 
@@ -374,8 +256,8 @@ class Worker:
             step(owned, *args)
         except (Fenced, RolledBack, *_OUTAGES) as error:
             self.counters[_counter_of(error)] += 1
-            self._claim_at[owned.partition] = self._clock() + _CLAIM_RETRY * isinstance(error, _OUTAGES)
-            self._drop(owned.partition, str(error))
+            self._assignment.claim_later(owned.partition, outage=isinstance(error, _OUTAGES))
+            self._assignment.drop(owned.partition, str(error))
         except StoreUnavailable as error:
             # What the step had in hand is still there: it is done again.
             owned.counters["store_lost"] += 1
@@ -385,7 +267,7 @@ class Worker:
         except LogUnavailable as error:
             _log.warning("partition %d: %s", owned.partition, error)
         except Refused as error:
-            self._stop(owned.partition, str(error))
+            self._assignment.stop(owned.partition, str(error))
 
     def _keep_house(self) -> None:
         now = self._clock()
@@ -409,7 +291,7 @@ class Worker:
         now = self._clock()
         if now < self._fit_at:
             return
-        self._fit_at = now + (_CLAIM_RETRY if self.unfit else _FITNESS_EVERY)
+        self._fit_at = now + (_UNFIT_EVERY if self.unfit else _FITNESS_EVERY)
         try:
             problems, _ = redis_problems(look(self._client), unchecked=self._settings.redis.unchecked)
         except StateUnavailable as error:
@@ -421,7 +303,7 @@ class Worker:
             self.counters["unfit"] += 1
             _log.error("nothing is done while Redis can't be used: %s", unfit)
             for partition in list(self.owned):
-                self._drop(partition, "Redis can't be used")
+                self._assignment.drop(partition, "Redis can't be used")
         self.unfit = unfit
 
     def _say_once(self, unheard: str) -> None:
@@ -429,6 +311,10 @@ class Worker:
         if unheard and unheard != self._unheard:
             _log.warning("%s", unheard)
         self._unheard = unheard
+
+    @property
+    def _reader(self) -> Reader:
+        return self._assignment.reader
 
     @property
     def _patience(self) -> float:

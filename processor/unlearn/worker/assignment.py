@@ -1,0 +1,218 @@
+"""Which partitions a worker has: taken, claimed and let go as the group assigns them, and stopped where it must be."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from unlearn.errors import (
+    Fenced,
+    LogUnavailable,
+    Refused,
+    RolledBack,
+    StateUnavailable,
+    StoreUnavailable,
+)
+from unlearn.log.protocol import Log, Polled, Reader, Tail, Unreadable
+from unlearn.partition.claimed import Owned
+from unlearn.publishing.fencing import overtaken, rivalled
+from unlearn.results.results_topic import Results
+from unlearn.settings import Settings
+from unlearn.state.scripts import PartitionState
+from unlearn.storage.store_binding import Binding
+from unlearn.worker.claim import Claimer
+from unlearn.worker.continuity import diverged
+from unlearn.worker.waiting import LOOK_AGAIN, block
+
+__all__ = ["Assignment"]
+
+_log = logging.getLogger(__name__)
+_CLAIM_RETRY = 1.0
+
+
+class Assignment:
+    """The partitions of one member of the consumer group: `owned`, and `stopped` with the reason."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        reader: Reader,
+        tail: Tail,
+        results: Results,
+        binding: Binding,
+        claimer: Claimer,
+        state_of: Callable[[int], PartitionState],
+        forget: Callable[[int], None],
+        counters: Counter[str],
+        clock: Callable[[], float],
+    ) -> None:
+        """`forget` is called with each partition that is let go."""
+        self._settings = settings
+        self._log = log
+        self.reader = reader
+        self._tail = tail
+        self._results = results
+        self._binding = binding
+        self._claimer = claimer
+        self._state_of = state_of
+        self._forget = forget
+        self.counters = counters
+        self._clock = clock
+        self.owned: dict[int, Owned] = {}
+        self.stopped: dict[int, str] = {}
+        self.leaving = False
+        self._numbers: dict[int, int] = {}
+        self._claim_at: dict[int, float] = {}
+
+    @property
+    def partitions(self) -> Iterable[int]:
+        """Those owned; those once assigned where none is."""
+        return self.owned or self._numbers
+
+    @property
+    def reading(self) -> dict[int, int]:
+        """Partition -> the next offset, of those that are to be read on."""
+        if self.leaving or self.reader.trouble:
+            return {}
+        waiting = (owned for owned in self.owned.values() if not owned.paused and owned.blocked is None)
+        return {owned.partition: owned.view.applied for owned in waiting}
+
+    def leave(self) -> None:
+        """Take no more events and partitions."""
+        self.leaving = True
+        for partition in self.owned:
+            self.reader.pause(partition)
+
+    def claim_later(self, partition: int, *, outage: bool) -> None:
+        """Claim it again: soon if there is an outage, else at once."""
+        self._claim_at[partition] = self._clock() + _CLAIM_RETRY * outage
+
+    def read_anew(self, stuck: Mapping[int, str]) -> None:
+        """Join the group by a new reader, since the one there is doesn't read these partitions, for these reasons."""
+        for partition, why in stuck.items():
+            _log.error("partition %d: %s; its reader is started anew", partition, why)
+            self._state_of(partition).mark_trouble(f"{why}; its reader is started anew")
+        self.counters["read_anew"] += 1
+        try:
+            fresh = self._log.reader(self._settings.events_topic, self._settings.group_id)
+        except LogUnavailable as error:
+            _log.warning("no new reader can be had yet: %s", error)
+            return
+        # It may hang in what keeps it from reading.
+        threading.Thread(target=self.reader.close, name="leaving", daemon=True).start()
+        self.reader = fresh
+        self._numbers.clear()
+
+    def take(self, polled: Polled, *, claims: bool) -> set[int]:
+        """Let go of what is no longer assigned, and claim the rest if `claims`. Returns where the reader was moved."""
+        for partition in self.owned.keys() - polled.assigned.keys():
+            self.drop(partition, "no longer assigned")
+        for partition in self.stopped.keys() - polled.assigned.keys():
+            del self.stopped[partition]
+        for partition, why in polled.lost.items():
+            run = self.reader.unreadable.get(partition)
+            if run is None:
+                self.stop(partition, str(diverged(self._settings.events_topic, partition, why)))
+            elif partition in self.owned:
+                self._block(self.owned[partition], run)
+        sought: set[int] = set()
+        for partition, number in polled.assigned.items() if claims and not self.leaving else ():
+            anew = self._numbers.get(partition) != number
+            if (anew or (partition not in self.owned and partition not in self.stopped)) and self._claim(
+                partition, number
+            ):
+                sought.add(partition)
+        return sought
+
+    def _claim(self, partition: int, number: int) -> bool:
+        """Whether the partition is ours, and its reader stands at what is applied."""
+        if partition not in self.owned or not self._still_ours(self.owned[partition]):
+            if self._clock() < self._claim_at.get(partition, 0.0):
+                return False
+            try:
+                if not self._results.follow(self._tail):
+                    return False
+                self._binding.bind(lambda: self._results)
+                self.owned[partition] = self._claimer.claim(partition, self._results.of(partition))
+            except Refused as error:
+                self._numbers[partition] = number
+                self.stop(partition, str(error))
+                return False
+            except (StateUnavailable, LogUnavailable, StoreUnavailable, Fenced, RolledBack) as error:
+                _log.warning("partition %d can't be claimed yet: %s", partition, error)
+                self._claim_at[partition] = self._clock() + _CLAIM_RETRY
+                return False
+            self.stopped.pop(partition, None)
+            self._claimed(self.owned[partition])
+        self._numbers[partition] = number
+        self.reader.seek(partition, self.owned[partition].view.applied)
+        return True
+
+    def _claimed(self, owned: Owned) -> None:
+        self.counters["claims"] += 1
+        owned.claimed_at = self._clock()
+        owned.state.mark_stopped("")
+        if owned.view.pending and owned.partition < self._settings.partitions:
+            owned.unhidden_since = self._clock()
+        if any(held.live for held in owned.view.open.values()):
+            owned.rows_since = self._clock()
+        _log.info(
+            "partition %d claimed at %d with token %d%s",
+            owned.partition,
+            owned.view.applied,
+            owned.token.counter,
+            f", catching up to {owned.catch_up_to}" if owned.catching_up else "",
+        )
+
+    def _still_ours(self, owned: Owned) -> bool:
+        try:
+            owned.read([("EXISTS", owned.state.keys.meta)])
+        except (Fenced, RolledBack, StateUnavailable) as error:
+            self.drop(owned.partition, str(error))
+            return False
+        return True
+
+    def compare_with_published(self) -> None:
+        """Drop the partitions of which the results topic shows more than their owner knows."""
+        for partition, owned in list(self.owned.items()):
+            published = self._results.of(partition)
+            if rivalled(owned, published):
+                self.counters["fenced"] += 1
+                self.drop(partition, "the results topic shows another owner")
+            elif published.highest_applied > max(owned.view.applied, owned.catch_up_to):
+                # A claim asks whether the log is the one that it was applied from.
+                self.drop(partition, "the results topic shows more applied than Redis holds")
+            elif overtaken(owned, published):
+                owned.manifest = None
+
+    def drop(self, partition: int, why: str) -> None:
+        owned = self.owned.pop(partition)
+        if owned.blocked is not None:
+            self.stopped.pop(partition, None)
+        self._forget(partition)
+        self.counters.update(owned.counters)
+        _log.info("partition %d dropped: %s", partition, why)
+
+    def stop(self, partition: int, why: str) -> None:
+        if self.stopped.get(partition) != why:
+            _log.error("partition %d is stopped: %s", partition, why)
+            self._state_of(partition).mark_stopped(why)
+        if partition in self.owned:
+            self.drop(partition, why)
+        self.stopped[partition] = why
+
+    def _block(self, owned: Owned, run: Unreadable) -> None:
+        if block(owned, run, self.stopped, self._clock(), LOOK_AGAIN):
+            self.reader.seek(owned.partition, owned.view.applied)
+
+    def unblock(self, owned: Owned) -> None:
+        """Once its place was read after all, or stepped over."""
+        if owned.blocked is None or owned.view.applied <= owned.blocked.start:
+            return
+        owned.blocked = None
+        owned.state.mark_stopped("")
+        self.stopped.pop(owned.partition, None)
+        self.reader.seek(owned.partition, owned.view.applied)
