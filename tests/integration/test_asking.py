@@ -41,8 +41,8 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
-    monkeypatch.setattr("unlearn.cli.asking.time.sleep", work)
-    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.cli.requests.time.sleep", work)
+    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 
@@ -326,7 +326,7 @@ def test_a_range_that_is_none_or_holds_nothing_is_refused(scene: Scene, run: Run
 def test_a_range_is_one_request_and_goes_on_under_the_next_owner(
     scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unlearn.worker.requests._AT_ONCE", 2)
+    monkeypatch.setattr("unlearn.worker.request_plan._AT_ONCE", 2)
     offsets = flood(scene, 0, 9, JUNK)
     keys = Keys(scene.settings.model, 0)
     scene.worker.close()
@@ -425,7 +425,7 @@ def test_an_owner_that_lost_the_partition_fulfils_nothing(scene: Scene, run: Run
     key = Keys(scene.settings.model, 1)
     scene.client.hset(key.of("asked"), f"resolve:{offset}", "none")
     scene.client.hset(key.meta, "token", "99:" + "f" * 32)
-    scene.worker._guarded(scene.worker.owned[1], scene.worker._obeyer.turn)
+    scene.worker._guarded(scene.worker.owned[1], scene.worker._requests.turn)
 
     assert counted(scene)["fenced"] == 1
     assert list(stored(scene, 1).unresolved) == [offset]

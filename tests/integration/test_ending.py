@@ -55,7 +55,7 @@ IN_THE_LOOP = (
     "unlearn.storage.seal:Sealer.turn",
     "unlearn.training.dispatch:Training.turn",
     "unlearn.publishing.manifests:Manifests.turn",
-    "unlearn.worker.obey:Obeyer.turn",
+    "unlearn.worker.request_runner:RequestRunner.turn",
     "unlearn.storage.cleanup:Cleaner.turn",
     "os:fsync",
 )

@@ -53,8 +53,8 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in ("resolve", "status", "manifest"):
         monkeypatch.setattr(f"unlearn.cli.{name}.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
-    monkeypatch.setattr("unlearn.cli.asking.time.sleep", lambda _: scene.worker.turn(0))
-    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: scene.worker.turn(0))
+    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from tests.integration.scene import Scene, at
 from unlearn.cli.commands.resolve import command as resolve
 from unlearn.errors import InputInvalid
-from unlearn.state.asked import ask
 from unlearn.state.keys import Keys
+from unlearn.state.requests import leave_requests
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers
@@ -37,8 +37,8 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
-    monkeypatch.setattr("unlearn.cli.asking.time.sleep", lambda _: scene.worker.turn(0))
-    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: scene.worker.turn(0))
+    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda *given: runner.invoke(resolve, [*given], catch_exceptions=False, standalone_mode=False)
 
@@ -56,7 +56,7 @@ def turn(scene: Scene, times: int = 60) -> None:
 @pytest.fixture
 def stuck(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Partition 0 has 25 inserts, of which 12 to 16 can't be read, 12 is where it stands; a deletion is at 11."""
-    monkeypatch.setattr("unlearn.worker.obey._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
     insert(scene, 0, 10)
     scene.insert("kept", ZERO)
     scene.delete(subject=ZERO)
@@ -158,14 +158,14 @@ def test_only_the_place_where_it_stands_can_be_stepped_over(stuck: Scene, run: R
         run(place, "--none")
 
     partition, _, offset = place.partition("/")
-    ask(stuck.client, Keys(stuck.settings.model, int(partition)), dict([wish(int(offset), "none")]))
+    leave_requests(stuck.client, Keys(stuck.settings.model, int(partition)), dict([wish(int(offset), "none")]))
     turn(stuck)
     assert applied(stuck) == 12
 
 
 def test_what_was_asked_while_nobody_was_there_is_done_by_the_next_owner(stuck: Scene) -> None:
     stuck.worker.close()
-    ask(stuck.client, Keys(stuck.settings.model, 0), dict([wish(12, "none")]))
+    leave_requests(stuck.client, Keys(stuck.settings.model, 0), dict([wish(12, "none")]))
 
     start_anew(stuck)
     rest(stuck)
@@ -211,7 +211,7 @@ def test_an_owner_that_was_fenced_steps_over_nothing(stuck: Scene) -> None:
     late = stuck.worker.owned[0]
     token = late.token._replace(counter=late.token.counter + 1)
     late.state.claim(token, None)
-    ask(stuck.client, Keys(stuck.settings.model, 0), dict([wish(12, "none")]))
+    leave_requests(stuck.client, Keys(stuck.settings.model, 0), dict([wish(12, "none")]))
 
     stuck.worker.turn(0)
 

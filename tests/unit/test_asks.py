@@ -7,7 +7,8 @@ import pytest
 from unlearn.ingest.plan import DEAD
 from unlearn.partition.tables import Change, Crash, Unresolved, View
 from unlearn.training.quarantine import quarantined
-from unlearn.worker.requests import VERDICTS, obey, resolve, retry
+from unlearn.worker.request_plan import plan_requests
+from unlearn.worker.requests import VERDICTS, resolve, retry
 
 
 def view() -> View:
@@ -26,7 +27,7 @@ def test_a_shard_is_tried_again_as_if_it_had_never_failed() -> None:
     held = view()
     assert quarantined(held) == [0]
 
-    done = obey(held, dict([retry(0)]))
+    done = plan_requests(held, dict([retry(0)]))
 
     held.apply(done.change, 20)
     assert (held.crashes, quarantined(held), done.retried) == ({1: Crash(1, 10)}, [], [0])
@@ -37,7 +38,7 @@ def test_a_shard_is_tried_again_as_if_it_had_never_failed() -> None:
 def test_a_resolved_one_is_closed_and_that_is_told(verdict: str) -> None:
     held = view()
 
-    done = obey(held, dict([resolve(7, verdict)]))
+    done = plan_requests(held, dict([resolve(7, verdict)]))
 
     held.apply(done.change, 20)
     assert list(held.unresolved) == [8]
@@ -48,13 +49,13 @@ def test_a_resolved_one_is_closed_and_that_is_told(verdict: str) -> None:
 def test_one_whose_dead_letter_is_not_sent_yet_waits_for_it() -> None:
     held = view()
 
-    done = obey(held, dict([resolve(8, "none")]))
+    done = plan_requests(held, dict([resolve(8, "none")]))
 
     assert (done.fields, done.resolved, done.change.tables) == ([], [], {})
 
 
 def test_what_is_done_already_is_done_with() -> None:
-    done = obey(view(), dict([retry(5), resolve(3, "sent")]))
+    done = plan_requests(view(), dict([retry(5), resolve(3, "sent")]))
 
     assert (done.fields, done.change.tables) == (["retry:5", "resolve:3"], {})
 
@@ -64,10 +65,10 @@ def test_what_is_done_already_is_done_with() -> None:
     ["", "retry", "retry:", "retry:-1", "retry:x", "retry:\u0661", "resolve:7:7", "retry:" + "9" * 5000, "else:7"],
 )
 def test_nonsense_is_done_with(field: str) -> None:
-    done = obey(view(), {field: "sent"})
+    done = plan_requests(view(), {field: "sent"})
 
     assert (done.fields, done.change.tables) == ([field], {})
 
 
 def test_a_verdict_that_is_none_closes_nothing() -> None:
-    assert obey(view(), {"resolve:7": "perhaps"}).change.tables == {}
+    assert plan_requests(view(), {"resolve:7": "perhaps"}).change.tables == {}

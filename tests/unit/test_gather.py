@@ -10,7 +10,8 @@ from unlearn.ingest.dues import DEAD, Letter
 from unlearn.partition import open_ranges
 from unlearn.partition.open_ranges import gathered
 from unlearn.partition.tables import Change, Unresolved, View, encode_value
-from unlearn.worker.requests import obey, resolve, resolve_range
+from unlearn.worker.request_plan import plan_requests
+from unlearn.worker.requests import resolve, resolve_range
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +120,7 @@ def close(view: View, *wishes: tuple[str, str]) -> int:
     """As the owner does, until nothing more is done. Returns the number of scripts."""
     left, scripts = dict(wishes), 0
     while left:
-        done = obey(view, left)
+        done = plan_requests(view, left)
         assert done.fields or done.change.tables, "nothing goes on"
         view.apply(done.change, view.applied)
         sent = Change()
@@ -177,7 +178,7 @@ def test_wishes_that_overlap_close_each_place_once() -> None:
 
 
 def test_a_range_is_closed_in_scripts_of_bounded_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unlearn.worker.requests._AT_ONCE", 5)
+    monkeypatch.setattr("unlearn.worker.request_plan._AT_ONCE", 5)
     view = flooded(range(100), ("a", "b", "c"))
     before = len(view.unresolved) + len(view.open_ranges)
 
@@ -192,7 +193,7 @@ def test_a_letter_tells_of_all_that_a_range_held() -> None:
     (first,) = view.open_ranges
     held = view.open_ranges[first]
 
-    done = obey(view, dict([resolve_range(0, 99, None, "none")]))
+    done = plan_requests(view, dict([resolve_range(0, 99, None, "none")]))
 
     assert done.change.tables["outbox"][first][0] == DEAD
     letter = Letter.of(done.change.tables["outbox"][first])
@@ -208,6 +209,6 @@ NESTED = "resolve:1-2:" + "[" * 9999
 def test_a_range_that_is_none_is_done_with(field: str) -> None:
     view = flooded(range(100))
 
-    done = obey(view, {field: "none"})
+    done = plan_requests(view, {field: "none"})
 
     assert (done.fields, done.closed) == ([field], 0)

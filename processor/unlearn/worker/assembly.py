@@ -27,7 +27,7 @@ from unlearn.storage.tails import Tailer
 from unlearn.training.dispatch import Training
 from unlearn.training.protocol import Trainers
 from unlearn.worker.claim import Claimer
-from unlearn.worker.obey import Obeyer
+from unlearn.worker.request_runner import RequestRunner
 from unlearn_models import digest
 from unlearn_models.base.learner import Learner
 
@@ -38,7 +38,7 @@ class Steps(NamedTuple):
     claimer: Claimer
     intake: Intake
     outbox: Outbox
-    obeyer: Obeyer
+    requests: RequestRunner
     repairer: Repairer
     sealer: Sealer
     training: Training
@@ -71,7 +71,7 @@ def make_steps(
         Claimer(settings, log, store, state_of, identity, intake.restore, rebuild=rebuild),
         intake,
         Outbox(settings, log, producer, parser),
-        Obeyer(intake.pass_over, settings.forget_within, clock),
+        RequestRunner(intake.pass_over, settings.forget_within, clock),
         Repairer(settings, store),
         Sealer(settings, log, producer, store, io, clock),
         Training(settings, trainers, forgets, clock, resumes=learner.resumes),

@@ -97,7 +97,7 @@ class Worker:
             settings, learner, log, self._producer, self._state_of, store, self._io, trainers, rebuild, clock
         )
         self._intake, self._outbox = steps.intake, steps.outbox
-        self._obeyer, self._repairer, self._sealer = steps.obeyer, steps.repairer, steps.sealer
+        self._requests, self._repairer, self._sealer = steps.requests, steps.repairer, steps.sealer
         self._training, self._manifests = steps.training, steps.manifests
         self._receipts, self._heartbeats = steps.receipts, steps.heartbeats
         self._rewriter, self._tailer = steps.rewriter, steps.tailer
@@ -212,7 +212,7 @@ class Worker:
             self._guarded(owned, self._train_and_publish, idle)  # 9-11
             self._with_store(owned, self._rewrite)  # 12
         self._guarded(owned, self._receipts.turn, self.results)
-        self._guarded(owned, self._obeyer.turn)
+        self._guarded(owned, self._requests.turn)
         self._assignment.unblock(owned)
         self._with_store(owned, self._cleaner.turn)
         self._guarded(owned, self._heartbeats.turn)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from unlearn.cli import context
-from unlearn.cli.asking import ask_and_wait, tables, wait_option
 from unlearn.cli.command import Command
 from unlearn.cli.connect import open_log, open_redis
 from unlearn.cli.open_deletions import Row, open_rows, show
+from unlearn.cli.requests import request_and_wait, tables, wait_option
 from unlearn.errors import InputInvalid
 
 if TYPE_CHECKING:
@@ -117,15 +117,15 @@ def _close(
     named = named or [Places(p, 0, max(0, view.applied - 1), f"partition {p}") for p, view in views.items()]
     meant = None if reason is None else _meant(views, reason)
     stands_at = _stands_at(client, settings, views)
-    wishes: dict[int, dict[str, str]] = {}
+    requests: dict[int, dict[str, str]] = {}
     for one in named:
         stands = reason is None and one.first == one.last == stands_at[one.partition]
         if stands or _holds(views[one.partition], one, meant):
-            wishes.setdefault(one.partition, {}).update([_wish(one, meant, verdict)])
+            requests.setdefault(one.partition, {}).update([_request(one, meant, verdict)])
         elif places:
             what = "unresolved" if meant is None else f"unresolved because of {meant!r}"
             raise InputInvalid(f"nothing is {what} at {one.given}; `unlearn resolve` lists what is")
-    return ask_and_wait(client, settings.model, wishes, wait)
+    return request_and_wait(client, settings.model, requests, wait)
 
 
 def _stands_at(client: redis.Redis, settings: Settings, partitions: Iterable[int]) -> dict[int, int | None]:
@@ -136,7 +136,7 @@ def _stands_at(client: redis.Redis, settings: Settings, partitions: Iterable[int
     return {partition: state_of(partition).unreadable() for partition in partitions}
 
 
-def _wish(places: Places, reason: str | None, verdict: str) -> tuple[str, str]:
+def _request(places: Places, reason: str | None, verdict: str) -> tuple[str, str]:
     from unlearn.worker.requests import resolve, resolve_range
 
     if places.first == places.last and reason is None:

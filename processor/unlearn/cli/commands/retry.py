@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from unlearn.cli import context
-from unlearn.cli.asking import ask_and_wait, tables, wait_option
 from unlearn.cli.command import Command
 from unlearn.cli.connect import open_redis
+from unlearn.cli.requests import request_and_wait, tables, wait_option
 from unlearn.errors import InputInvalid
 
 
@@ -46,4 +46,4 @@ def command(ctx: click.Context, partition: int | None, shard: int | None, wait: 
             return 0 if shard is None else 1
         for p, shards in found.items():
             click.echo(f"partition {p}: shards {shards} are to be tried again")
-        return ask_and_wait(client, settings.model, {p: dict(map(retry, s)) for p, s in found.items()}, wait)
+        return request_and_wait(client, settings.model, {p: dict(map(retry, s)) for p, s in found.items()}, wait)

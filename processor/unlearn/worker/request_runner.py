@@ -1,4 +1,4 @@
-"""Operators' wishes are obeyed by the partition's owner, as part of its turn; see `requests`."""
+"""Operator requests are carried out by the partition's owner, as part of its turn."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from unlearn.log.protocol import Unreadable
 from unlearn.moments import dated
 from unlearn.partition.claimed import Owned
 from unlearn.partition.tables import Change
-from unlearn.worker.requests import obey, steps_over
+from unlearn.worker.request_plan import plan_requests, steps_over
 
-__all__ = ["Obeyer"]
+__all__ = ["RequestRunner"]
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 2.0
 _AT_ONCE = 1000
-"""Wishes that one script fulfils, so that none is long."""
+"""Requests that one script carries out, so that none is long."""
 _NAMED = 10
 
 
@@ -26,7 +26,7 @@ PassOver = Callable[[Owned, int, Change], None]
 """Applies up to an offset as if nothing lay there, with a change beside it."""
 
 
-class Obeyer:
+class RequestRunner:
     """Looks every other second. `forget_within`: seconds to the deadline of what is stepped over."""
 
     def __init__(self, pass_over: PassOver, forget_within: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,15 +45,15 @@ class Obeyer:
         reply = owned.read([("HGETALL", key)])[0]
         pairs = islice(zip(reply[::2], reply[1::2], strict=True), _AT_ONCE)
         # Whatever somebody wrote there has a reading, and is named again byte for byte.
-        asked = {field.decode("latin-1"): value.decode("latin-1") for field, value in pairs}
-        if owned.blocked is not None and self._step_over(owned, owned.blocked, asked):
+        requests = {field.decode("latin-1"): value.decode("latin-1") for field, value in pairs}
+        if owned.blocked is not None and self._step_over(owned, owned.blocked, requests):
             return
         if not owned.catching_up:
-            self._obey(owned, asked)
+            self._carry_out(owned, requests)
 
-    def _step_over(self, owned: Owned, run: Unreadable, asked: Mapping[str, str]) -> bool:
+    def _step_over(self, owned: Owned, run: Unreadable, requests: Mapping[str, str]) -> bool:
         run = run._replace(since=dated(run.since, round(time.time() * 1000)))
-        change = steps_over(owned.view, run, asked, owned.skips, self._forget_within)
+        change = steps_over(owned.view, run, requests, owned.skips, self._forget_within)
         if change is None:
             return False
         change.ops.append(("HDEL", owned.state.keys.of("asked"), f"resolve:{run.start}"))
@@ -68,9 +68,9 @@ class Obeyer:
         )
         return True
 
-    def _obey(self, owned: Owned, asked: Mapping[str, str]) -> None:
+    def _carry_out(self, owned: Owned, requests: Mapping[str, str]) -> None:
         key = owned.state.keys.of("asked")
-        done = obey(owned.view, asked)
+        done = plan_requests(owned.view, requests)
         if done.more:
             self._look_at[owned.partition] = self._clock()
         if done.fields:

@@ -1,4 +1,4 @@
-"""What commands that ask something of partitions' owners share: the tables to look at, the wish, the wait."""
+"""What commands that make requests to partitions' owners share: the tables to look at, the request, the wait."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def tables(client: redis.Redis, model: str, partitions: Iterable[int]) -> dict[i
     return {partition: View(PartitionState(client, Keys(model, partition)).load()) for partition in partitions}
 
 
-def ask_and_wait(client: redis.Redis, model: str, wishes: Mapping[int, Mapping[str, str]], wait: float) -> int:
-    """Leave the wishes, by partition, and wait for their owners. The exit code: 0, or 75 if some still stand."""
-    from unlearn.state.asked import ask, asked
+def request_and_wait(client: redis.Redis, model: str, requests: Mapping[int, Mapping[str, str]], wait: float) -> int:
+    """Leave the requests, by partition, and wait for the owners. The exit code: 0, or 75 if some are still open."""
     from unlearn.state.keys import Keys
+    from unlearn.state.requests import leave_requests, open_requests
 
-    for partition, fields in wishes.items():
-        ask(client, Keys(model, partition), fields)
+    for partition, fields in requests.items():
+        leave_requests(client, Keys(model, partition), fields)
     deadline = time.monotonic() + wait
     while True:
-        late = [p for p, fields in wishes.items() if fields.keys() & asked(client, Keys(model, p))]
+        late = [p for p, fields in requests.items() if fields.keys() & open_requests(client, Keys(model, p))]
         if not late or time.monotonic() >= deadline:
             break
         time.sleep(_LOOK_EVERY)

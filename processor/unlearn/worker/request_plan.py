@@ -1,0 +1,150 @@
+"""What carrying out operator requests changes in a partition's tables: pure decisions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from unlearn.ingest.dues import Letter, counter_of
+from unlearn.log.protocol import Unreadable
+from unlearn.partition.offset_runs import count, parted, read_runs
+from unlearn.partition.open_ranges import put_range
+from unlearn.partition.skipped import Runs, holds, runs_of, with_run
+from unlearn.partition.tables import Change, OpenRange, Unresolved, View
+from unlearn.worker.requests import VERDICTS, Closing, closing
+
+__all__ = ["RequestPlan", "plan_requests", "steps_over"]
+
+_NUMBER = re.compile("[0-9]{1,18}")
+_AT_ONCE = 1000
+"""Entries that one script closes, so that none is long."""
+
+
+@dataclass(slots=True)
+class RequestPlan:
+    """The fields that are done with, what they change, and what was requested and found: shards, offsets.
+
+    Of a range that is closed `resolved` has the first offset alone; `closed` counts them all. `more`: there is
+    more to do than one script should.
+    """
+
+    fields: list[str] = field(default_factory=list)
+    change: Change = field(default_factory=Change)
+    retried: list[int] = field(default_factory=list)
+    resolved: list[int] = field(default_factory=list)
+    closed: int = 0
+    more: bool = False
+
+    @property
+    def touched(self) -> bool:
+        return any(name in self.change.tables for name in ("unresolved", "open_ranges"))
+
+    @property
+    def full(self) -> bool:
+        return len(self.resolved) >= _AT_ONCE
+
+    def tell(self, offset: int, letter: Letter) -> None:
+        self.change.put("outbox", offset, letter.due())
+        self.resolved.append(offset)
+        self.closed += letter.total
+
+
+def steps_over(
+    view: View, run: Unreadable, requests: Mapping[str, str], skips: Runs, forget_within: float
+) -> Change | None:
+    """What changes when the run at which the partition stands is stepped over; None where nobody requested it.
+
+    `skips`: what an earlier owner was to step over. What lay there may hold deletions: it stays unresolved,
+    `forget_within` seconds from when it came to its deadline.
+    """
+    field = f"resolve:{run.start}"
+    if run.start != view.applied or (requests.get(field) not in VERDICTS and not holds(skips, run.start)):
+        return None
+    reason = f"stepped over up to {run.stop}: {run.reason}"
+    counter = counter_of("records that can't be decoded, stepped over", view.meta)
+    change = Change()
+    change.put("meta", "skipped", with_run(runs_of(view.meta), run.start, run.stop))
+    change.put("meta", counter, view.number(counter) + 1)
+    change.put("unresolved", run.start, Unresolved(reason, run.since + round(forget_within * 1000), run.since))
+    change.put("outbox", run.start, Letter(reason).due())
+    return change
+
+
+def plan_requests(view: View, requests: Mapping[str, str]) -> RequestPlan:
+    """Total: a request that makes no sense, or that has been carried out, is done with."""
+    done = RequestPlan()
+    for name, value in requests.items():
+        kind, _, text = name.partition(":")
+        number = int(text) if _NUMBER.fullmatch(text) else -1
+        if kind == "retry" and number in view.crashes:
+            done.change.drop("crashes", number)
+            done.retried.append(number)
+        if kind == "resolve" and number == view.applied and value in VERDICTS:
+            # Whether nothing can be read there is known once it was tried; see `steps_over`.
+            continue
+        meant = closing(text, value) if kind == "resolve" else None
+        if meant is None or _close(view, done, meant):
+            done.fields.append(name)
+    if done.closed:
+        done.change.put("meta", "resolved", view.number("resolved") + done.closed)
+    return done
+
+
+def _close(view: View, done: RequestPlan, closing: Closing) -> bool:
+    """Whether nothing is left to close of what is meant."""
+    if closing.first == closing.last and closing.first in view.unresolved:
+        return _close_one(view, done, closing, closing.first)
+    if done.touched:
+        # Looked at once all that was done before stands in the view.
+        done.more = True
+        return False
+    all_closed = True
+    for offset in _apart(view, closing):
+        all_closed = _close_one(view, done, closing, offset) and all_closed
+    for first, held in _ranges(view, closing):
+        all_closed = _close_in(view, done, closing, first, held) and all_closed
+    return all_closed
+
+
+def _apart(view: View, closing: Closing) -> list[int]:
+    """The entries of their own that are meant."""
+    held = view.unresolved.items()
+    return [at for at, one in held if closing.first <= at <= closing.last and closing.means(one.reason)]
+
+
+def _ranges(view: View, closing: Closing) -> list[tuple[int, OpenRange]]:
+    """Those in which some may be meant."""
+    held = view.open_ranges.items()
+    return [(at, r) for at, r in held if at <= closing.last and r.last >= closing.first and closing.means(r.reason)]
+
+
+def _close_one(view: View, done: RequestPlan, closing: Closing, offset: int) -> bool:
+    if offset in done.change.tables.get("unresolved", ()) or not closing.means(view.unresolved[offset].reason):
+        return True
+    if offset in view.outbox:
+        # What it is still owed comes first: its dead letter.
+        return False
+    if done.full:
+        done.more = True
+        return False
+    done.change.drop("unresolved", offset)
+    done.tell(offset, Letter(closing.verdict))
+    return True
+
+
+def _close_in(view: View, done: RequestPlan, closing: Closing, first: int, held: OpenRange) -> bool:
+    if done.full:
+        done.more = True
+        return False
+    if closing.first <= first and held.last <= closing.last:
+        done.change.drop("open_ranges", first)
+        done.tell(first, Letter(closing.verdict, last=held.last, total=held.total))
+        return True
+    within, others = parted(read_runs(held.runs), closing.first, closing.last)
+    if within:
+        done.change.drop("open_ranges", first)
+        put_range(done.change, held, others)
+        many = count(within)
+        done.tell(within[0][0], Letter(closing.verdict, last=within[-1][1] if many > 1 else None, total=many))
+    return True
