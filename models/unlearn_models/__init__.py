@@ -1,4 +1,7 @@
-"""The learning side: rows, learners that forget, canonical bytes.  Knows nothing of Kafka, Redis or files."""
+"""The learning side: rows, learners that forget, canonical bytes. Knows nothing of Kafka, Redis or files.
+
+Public are the names in `__all__`. Everything else may move or change with any release.
+"""
 
 from unlearn_models.base.encoding import decode_arrays, decode_state, digest, encode_arrays, encode_state, settings_hash
 from unlearn_models.base.errors import BadRows, BadSettings, BadState, CannotForget, ModelError, NotLearned

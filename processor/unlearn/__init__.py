@@ -1,1 +1,68 @@
-"""The stream side: a processor that keeps models in step with a log of inserts and deletions."""
+"""The stream side: a processor that keeps models in step with a log of inserts and deletions.
+
+Public are the names in `__all__`, those of `unlearn_models.__all__`, the command `unlearn`, and the formats of topics
+and settings. Everything else may move or change with any release. A name is imported when it is first used:
+`import unlearn` itself loads neither Kafka's client nor compiled code.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unlearn.errors import (
+        AnswerInvalid,
+        LogDenied,
+        LogUnavailable,
+        NotEnough,
+        Refused,
+        ScorerStopped,
+        SettingsError,
+        TopicMissing,
+        Unavailable,
+        UnlearnError,
+    )
+    from unlearn.scoring.scorer import Answer, Scorer, Served
+    from unlearn.settings import Settings, load_settings
+
+# Settings.
+__all__ = ["Settings", "load_settings"]
+# Scoring: the scorer, one version of what it serves, and one answer.
+__all__ += ["Answer", "Scorer", "Served"]
+# Errors: the root of them all, and those that a caller of these can do something about.
+__all__ += [
+    "AnswerInvalid",
+    "LogDenied",
+    "LogUnavailable",
+    "NotEnough",
+    "Refused",
+    "ScorerStopped",
+    "SettingsError",
+    "TopicMissing",
+    "Unavailable",
+    "UnlearnError",
+]
+
+_ELSEWHERE = {
+    "Answer": "unlearn.scoring.scorer",
+    "Scorer": "unlearn.scoring.scorer",
+    "Served": "unlearn.scoring.scorer",
+    "Settings": "unlearn.settings",
+    "load_settings": "unlearn.settings",
+}
+"""Where a public name stands that is no error."""
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for a public one
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(_ELSEWHERE.get(name, "unlearn.errors")), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
