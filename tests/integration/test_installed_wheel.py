@@ -1,0 +1,166 @@
+"""The wheel holds the program and nothing else, and works from a fresh environment, beside modules of any name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.conftest import MakeSettings
+from tests.integration.processes import Ended, environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).parents[2]
+SOURCES = {"processor": "unlearn", "models": "unlearn_models", "study": "unlearn_study"}
+"""Source root -> the package in it."""
+MADE_HERE = ("__pycache__", "build", "dist", "out")
+OWN = ("models", "processor", "study", "tests")
+EVENTS = [
+    {"type": "insert", "event_id": "h", "record_id": "h", "label": "ham", "text": "see you at noon"},
+    {"type": "insert", "event_id": "s", "record_id": "s", "label": "spam", "text": "win cash now"},
+]
+PROGRAM = """
+import importlib, json, sys
+import models, processor, study, tests
+import unlearn, unlearn_models, unlearn_study
+from unlearn import Scorer, load_settings
+
+with Scorer.connect(load_settings()) as scorer:
+    served = scorer.once(60)
+print(json.dumps({
+    "own": [module.mine for module in (models, processor, study, tests)],
+    "files": [module.__file__ for module in (unlearn, unlearn_models, unlearn_study)],
+    "imported": sorted({module.__file__ for name, module in sys.modules.items()
+                        if name.startswith("unlearn") and module.__file__}),
+    "labels": served.predict(sys.argv[1:]),
+    "left out": served.left_out,
+}))
+"""
+
+
+class Installed(NamedTuple):
+    """A fresh environment with the wheel in it; the packages that it needs are those of this one."""
+
+    folder: Path
+
+    @property
+    def site(self) -> Path:
+        return Path(sysconfig.get_path("purelib", vars={"base": str(self.folder)}))
+
+    def run(self, program: str, *arguments: str, given: str = "", **how: Any) -> Ended:
+        return subprocess.run(
+            [self.folder / "bin" / program, *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+            **how,
+        )
+
+
+def plain(variables: dict[str, str]) -> dict[str, str]:
+    """Without what would lead Python to this tree, or to packages of the user's."""
+    return {name: value for name, value in variables.items() if not name.startswith("PYTHON")} | {
+        "PYTHONNOUSERSITE": "1"
+    }
+
+
+def pip(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *map(str, arguments)]
+    done = subprocess.run(
+        command, env=plain(dict(os.environ)), cwd=Path(sys.prefix), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that this tree stays as it is."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    shutil.copytree(ROOT, source, ignore=_made_here)
+    pip("wheel", "--no-index", "--no-deps", "--no-build-isolation", "-w", folder / "made", source)
+    (found,) = (folder / "made").iterdir()
+    return found
+
+
+def _made_here(folder: str, names: list[str]) -> set[str]:
+    """What is no part of a bare clone."""
+    hidden = {name for name in names if name.startswith(".") and Path(folder) == ROOT}
+    return hidden | {name for name in names if name in MADE_HERE or name.endswith(".egg-info")}
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], env=plain(dict(os.environ)), check=True)
+    made = Installed(folder)
+    # A path alone: the .pth files in that folder, which lead to this tree, are not read.
+    (made.site / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    pip("--python", folder / "bin" / "python", "install", "--no-index", "--no-deps", wheel)
+    return made
+
+
+def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+        (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
+        scripts = ConfigParser()
+        scripts.read_string(archive.read(entry_points).decode())
+
+    expected = {
+        path.relative_to(ROOT / root).as_posix()
+        for root, package in SOURCES.items()
+        for path in (ROOT / root / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    held = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
+    assert held == expected
+    assert {f"{package}/py.typed" for package in SOURCES.values()} <= held
+    assert {Path(name).suffix for name in held} == {".py", ".lua", ".txt", ".typed"}
+    assert list(scripts["console_scripts"]) == ["unlearn"]
+
+
+def test_a_program_with_modules_of_the_same_names_scores_with_the_installed_one(
+    installed: Installed, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    # Given a folder of a user's own, whose modules bear the names of our folders
+    app = tmp_path / "app"
+    app.mkdir()
+    for name in OWN:
+        (app / f"{name}.py").write_text(f'mine = "{name}"\n', encoding="utf-8")
+    (app / "program.py").write_text(PROGRAM, encoding="utf-8")
+    settings = make_settings(partitions=1, shards_per_partition=1, features=2**10)
+    how: dict[str, Any] = {"env": plain(environment(settings)), "cwd": app}
+
+    # When the installed command publishes a model from there, and the program scores by it
+    published(installed, how)
+    ended = installed.run("python", "program.py", "win cash now", "see you at noon", **how)
+
+    # Then the program has its own modules, and all of ours are the installed ones
+    assert ended.returncode == 0, ended.stderr
+    said = json.loads(ended.stdout)
+    assert (said["labels"], said["left out"]) == (["spam", "ham"], [])
+    assert said["own"] == list(OWN)
+    assert [Path(file) for file in said["files"]] == [
+        installed.site / package / "__init__.py" for package in SOURCES.values()
+    ]
+    assert [file for file in said["imported"] if not Path(file).is_relative_to(installed.site)] == []
+
+
+def published(installed: Installed, how: dict[str, Any]) -> None:
+    lines = "\n".join(json.dumps(event) for event in EVENTS)
+    for command, given in (("topics create", ""), ("send -", lines), ("work --drain", "")):
+        ended = installed.run("unlearn", *command.split(), given=given, **how)
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
