@@ -128,7 +128,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path
     held = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
     assert held == expected
     assert {f"{package}/py.typed" for package in SOURCES.values()} <= held
-    assert {Path(name).suffix for name in held} == {".py", ".lua", ".txt", ".typed"}
+    assert {Path(name).suffix for name in held} == {".py", ".lua", ".txt", ".typed", ".xml"}
     assert list(scripts["console_scripts"]) == ["unlearn"]
 
 

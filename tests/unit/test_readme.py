@@ -82,11 +82,16 @@ def command_at(name: str, sub: str) -> click.Command | None:
     return command
 
 
+CALL = r"(?<![\w/.:-])(?<!from )unlearn((?: --config \S+)?)(?: ([a-z]+))(?: ([a-z]+)\b(?!\.))?(.*)"
+
+
 def named_commands(page: str) -> Iterator[tuple[str, str, list[str]]]:
     """Command, subcommand where one stands behind it, and options of each call of `unlearn` in a page's code."""
     for code in code_of(page):
         for call in re.split(r"&&|;|(?<!\\)\||#", " ".join(code.split())):
-            found = re.search(r"(?<![\w/.:-])unlearn((?: --config \S+)?)(?: ([a-z]+))(?: ([a-z]+)\b(?!\.))?(.*)", call)
+            found = re.search(
+                r"(?<![\w/.:-])(?<!from )unlearn((?: --config \S+)?)(?: ([a-z]+))(?: ([a-z]+)\b(?!\.))?(.*)", call
+            )
             if found:
                 yield found[2], found[3] or "", re.findall(r"(?<!\S)(--[a-z-]+)", f"{found[3] or ''} {found[4]}")
 

@@ -14,7 +14,7 @@ from unlearn.environment.user_folders import cache_home
 from unlearn.errors import ServiceUnavailable
 from unlearn.services.protocol import Say
 
-POM = Path(__file__).parents[3] / "deploy" / "local" / "pom.xml"
+POM = Path(__file__).with_name("pom.xml")
 MIN_JAVA = 17
 # Nothing is left to fall through to, and a slow line may need minutes.
 FETCH_WITHIN = 300.0
@@ -37,7 +37,7 @@ def find_java() -> str:
 def kafka_jars(say: Say) -> Path:
     """The folder of Kafka's jars, fetched if need be. Raises ServiceUnavailable."""
     if not POM.is_file():
-        raise ServiceUnavailable("deploy/local/pom.xml is missing: a local Kafka needs a checkout of the project")
+        raise ServiceUnavailable(f"{POM} is missing: install unlearn-stream anew")
     folder = cache_home() / f"kafka-{kafka_version()}"
     if not folder.is_dir():
         _fetch(folder, say)
@@ -45,7 +45,7 @@ def kafka_jars(say: Say) -> Path:
 
 
 def kafka_version() -> str:
-    """The version in deploy/local/pom.xml."""
+    """The version that pom.xml names."""
     for dependency in ET.parse(POM).iter("dependency"):  # noqa: S314  our own file
         if dependency.findtext("groupId") == "org.apache.kafka":
             return dependency.findtext("version") or ""

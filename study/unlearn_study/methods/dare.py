@@ -15,6 +15,7 @@ from unlearn_models import Rows, encode_arrays
 from unlearn_models.forest.forest import Forest
 from unlearn_models.forest.keys import row_keys
 from unlearn_models.forest.settings import Settings
+from unlearn_study.methods.survivors import Survivors
 
 __all__ = ["Dare", "Regrown"]
 
@@ -60,15 +61,19 @@ class Regrown:
         self._settings, self._n_classes, self._n_features = settings, n_classes, n_features
         self._keys, self._x, self._y = np.empty(0, np.uint64), np.empty((0, n_features)), np.empty(0, np.int32)
         self._grown = Dare(settings, n_classes, n_features)
+        self._survivors = Survivors()
 
     def build(self, rows: Rows, shard: NDArray[np.int32]) -> None:
         self._keys, self._x, self._y = row_keys(rows, 0), dense(rows, self._n_features), rows.labels
+        self._survivors = Survivors(len(rows))
         self._regrow()
 
     def delete(self, positions: NDArray[np.int64]) -> None:
-        alive = np.ones(len(self._keys), np.bool_)
-        alive[positions] = False
-        self._keys, self._x, self._y = self._keys[alive], self._x[alive], self._y[alive]
+        survivors = copy(self._survivors)
+        places = survivors.remove(positions)
+        self._survivors = survivors
+        self._keys, self._y = np.delete(self._keys, places), np.delete(self._y, places)
+        self._x = np.delete(self._x, places, axis=0)
         self._regrow()
 
     def publish(self) -> list[bytes]:

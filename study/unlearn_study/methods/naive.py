@@ -13,6 +13,7 @@ from unlearn_models.folds.holes import without
 from unlearn_models.sisa.refit import Refit
 from unlearn_models.sisa.sisa import naive
 from unlearn_study.memory import array_bytes
+from unlearn_study.methods.survivors import Survivors
 
 __all__ = ["Fastest", "Naive"]
 
@@ -23,15 +24,23 @@ class Naive:
     def __init__(self, learner: Learner, shards: int = 1) -> None:
         self._learner, self._shards = learner, shards
         self._rows, self._shard = Rows.empty(), np.empty(0, np.int32)
+        self._survivors = Survivors()
         self._states: list[State] = []
 
     def build(self, rows: Rows, shard: NDArray[np.int32]) -> None:
+        self._survivors = Survivors(len(rows))
+        self._learn(rows, shard)
+
+    def _learn(self, rows: Rows, shard: NDArray[np.int32]) -> None:
         self._rows, self._shard = rows, shard
         parts = [rows] if self._shards == 1 else [rows.take(shard == s) for s in range(self._shards)]
         self._states = [naive(self._learner, part) for part in parts]
 
     def delete(self, positions: NDArray[np.int64]) -> None:
-        self.build(without(self._rows, positions), np.delete(self._shard, positions))
+        survivors = copy(self._survivors)
+        places = survivors.remove(positions)
+        self._survivors = survivors
+        self._learn(without(self._rows, places), np.delete(self._shard, places))
 
     def publish(self) -> list[bytes]:
         return [encode_state(self._learner, state) for state in self._states]
