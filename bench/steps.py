@@ -15,7 +15,6 @@ from typing import Any
 
 import unlearn.events.features
 import unlearn.ingest.apply
-import unlearn.partition.slices
 import unlearn.storage.seal
 import unlearn.training.pool
 from unlearn.events.parsing import Parser
@@ -24,7 +23,7 @@ from unlearn.ingest.classify import Triage
 from unlearn.ingest.outbox import Outbox
 from unlearn.log.kafka.interval import KafkaTail
 from unlearn.log.kafka.reader import KafkaReader
-from unlearn.partition.slices import OpenRows
+from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.tables import Change, View
 from unlearn.publishing.heartbeats import Heartbeats
 from unlearn.publishing.manifests import Manifests

@@ -10,9 +10,9 @@ from tests.faults.checks import replays
 from tests.faults.site import SECRET, Site, delete
 from unlearn.events.event import Insert
 from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
-from unlearn.partition.slices import decode_slice
 from unlearn.state.entries import NO_ROW, decode_entry, decode_subject
 from unlearn.storage.artefacts import read_name
+from unlearn.storage.slice_files import decode_slice
 from unlearn_models import hash_texts
 from unlearn_models.base.encoding import decode_arrays
 

@@ -7,7 +7,7 @@ import signal
 import time
 
 from unlearn.partition.jobs import Job, Trained
-from unlearn.partition.slices import deaths
+from unlearn.partition.rows import deaths
 from unlearn.storage.slice_files import read_slice
 from unlearn.training import pool
 

@@ -21,7 +21,6 @@ from tests.integration.processes import until
 from unlearn.events.event import Delete, Event
 from unlearn.events.partitioner import Digests
 from unlearn.local_password import with_local_password
-from unlearn.partition.slices import decode_slice
 from unlearn.services import LocalRedis
 from unlearn.services.address import free_port
 from unlearn.settings import Settings
@@ -31,6 +30,7 @@ from unlearn.storage.cleanup import Cleaner
 from unlearn.storage.garbage import Collector, _needed
 from unlearn.storage.rewrite import Rewriter
 from unlearn.storage.seal import Sealer
+from unlearn.storage.slice_files import decode_slice
 from unlearn.storage.tails import Tailer
 
 DELETIONS = {"record": DELETE_RECORD, "subject": DELETE_SUBJECT}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from unlearn.partition.slices import NO_SUBJECT, Members
+from unlearn.partition.rows import NO_SUBJECT, Members
 from unlearn_models import Rows
 
 ANN, BOB = b"a" * 16, b"b" * 16

@@ -7,9 +7,10 @@ from pathlib import Path
 from tests.unit.owner import owner
 from tests.unit.slices_scene import ANN, members
 from unlearn.partition.claimed import Filed, Owned
-from unlearn.partition.slices import Members, decode_slice
+from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Slice
 from unlearn.storage.artefacts import Artefact, FolderStore, read_name
+from unlearn.storage.slice_files import decode_slice
 from unlearn.storage.slice_writer import register_file, write_slice
 
 ARTEFACT = Artefact(0, 1, "slice", 10, 30)

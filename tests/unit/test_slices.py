@@ -7,7 +7,9 @@ import pytest
 
 from tests.unit.slices_scene import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
-from unlearn.partition.slices import NEVER, Members, OpenRows, deaths, decode_slice, encode_slice
+from unlearn.partition.open_rows import OpenRows
+from unlearn.partition.rows import NEVER, Members, deaths
+from unlearn.storage.slice_files import decode_slice, encode_slice
 from unlearn_models.base.encoding import encode_arrays
 
 
@@ -77,9 +79,3 @@ def test_what_is_registered_goes() -> None:
 
     assert len(rows) == 2
     assert slots(rows.select(99)) == {0: [12], 1: [7]}
-
-
-def test_a_subject_is_found_without_its_dead() -> None:
-    assert open_rows().of_subject(BOB).slots.tolist() == [7]
-    assert open_rows().of_subject(ANN).slots.tolist() == [3, 12]
-    assert len(OpenRows().of_subject(ANN)) == 0

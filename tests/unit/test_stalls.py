@@ -15,10 +15,10 @@ from tests.unit.owner import owner
 from tests.unit.slices_scene import members
 from unlearn.partition.claimed import Owned, Running
 from unlearn.partition.jobs import Job, Part, Trained
-from unlearn.partition.slices import encode_slice
 from unlearn.partition.tables import Change
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
+from unlearn.storage.slice_files import encode_slice
 from unlearn.training.dispatch import Training
 from unlearn.training.pool import PoolTrainers
 from unlearn.training.protocol import Telling

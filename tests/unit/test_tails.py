@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.slices_scene import ANN, members
-from unlearn.partition.slices import encode_slice
 from unlearn.partition.tables import Change, Cleanup, View
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
+from unlearn.storage.slice_files import encode_slice
 from unlearn.storage.tails import read_tail
 
 DATA = encode_slice(9, 9, members((3, ANN), (5, b"")))

@@ -11,9 +11,9 @@ from tests.unit.slices_scene import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.partition.jobs import Job, Part, Trained
 from unlearn.partition.lineage import EMPTY, chain, sum_slots
-from unlearn.partition.slices import encode_slice
 from unlearn.partition.tables import State
 from unlearn.storage.artefacts import FolderStore
+from unlearn.storage.slice_files import encode_slice
 from unlearn.training.trainer import run
 from unlearn_models import Learner, Rows, digest, make_learner
 

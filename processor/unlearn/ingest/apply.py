@@ -18,7 +18,7 @@ from unlearn.ingest.foreign_copies import Origins
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Batch, Log, Record
 from unlearn.partition.claimed import Owned
-from unlearn.partition.slices import NO_SUBJECT, Members
+from unlearn.partition.rows import NO_SUBJECT, Members
 from unlearn.partition.tables import Change, slice_start
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER

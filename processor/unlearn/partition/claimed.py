@@ -12,8 +12,8 @@ from unlearn.log.protocol import Record, Unreadable
 from unlearn.partition.answers import Addressee
 from unlearn.partition.jobs import Job, Trained
 from unlearn.partition.ledger import Kill
+from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.skipped import Runs
-from unlearn.partition.slices import OpenRows
 from unlearn.partition.tables import Change, View
 from unlearn.results.manifest import Manifest
 from unlearn.state.scripts import Op, PartitionState, Token

@@ -16,7 +16,7 @@ from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, tag_of
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
-from unlearn.partition.slices import NEVER, deaths, decode_slice
+from unlearn.partition.rows import NEVER, deaths
 from unlearn.partition.tables import View
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.results.results_topic import Results
@@ -27,6 +27,7 @@ from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry,
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import parse_pairs
 from unlearn.state.scripts import PartitionState
+from unlearn.storage.slice_files import decode_slice
 from unlearn.verification.from_log import judge, replay_log, subject_of
 from unlearn.verification.reference import Replay
 

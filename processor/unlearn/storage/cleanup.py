@@ -11,7 +11,7 @@ import numpy as np
 from unlearn.events.partitioner import tag_of
 from unlearn.partition.claimed import Owned
 from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.slices import Members
+from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.claimed import Filed, Owned, Sealing
-from unlearn.partition.slices import Members
+from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Artefact, Store

@@ -1,14 +1,47 @@
-"""Reading slice files. A name's content never changes, so the last few stay decoded."""
+"""Slice files: how they are written and read.
+
+A slice file is one shard's rows of one ended slice, columns side by side: slot, record digest, subject
+digest (zeros where there is none), revision, label, features. Its header holds the slice's end and the
+`applied` at which it was made.
+"""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import lru_cache
+from typing import Any
+
+from numpy.typing import NDArray
 
 from unlearn.errors import ArtefactInvalid
-from unlearn.partition.slices import Members, decode_slice
+from unlearn.partition.rows import Members
 from unlearn.storage.artefacts import Store, is_whole
+from unlearn_models.base.encoding import decode_arrays, encode_arrays
+from unlearn_models.base.errors import ModelError
+from unlearn_models.base.rows import Rows
 
-__all__ = ["read_slice"]
+__all__ = ["decode_slice", "encode_slice", "read_slice"]
+
+_COLUMNS = ("slots", "records", "subjects", "revisions")
+_ROWS = tuple(column.name for column in fields(Rows))
+
+
+def encode_slice(end: int, applied: int, members: Members) -> bytes:
+    arrays: dict[str, NDArray[Any]] = {name: getattr(members, name) for name in _COLUMNS}
+    arrays |= {name: getattr(members.rows, name) for name in _ROWS}
+    return encode_arrays({"kind": "slice/1", "end": end, "applied": applied}, arrays)
+
+
+def decode_slice(data: bytes) -> Members:
+    """Raises ArtefactInvalid for anything but a slice file."""
+    try:
+        header, arrays = decode_arrays(data)
+        if header.get("kind") != "slice/1":
+            raise ArtefactInvalid("a file of the store is not a slice file")
+        rows = Rows(**{name: arrays[name] for name in _ROWS})
+        return Members(**{name: arrays[name] for name in _COLUMNS}, rows=rows)
+    except (ModelError, KeyError, TypeError) as error:
+        raise ArtefactInvalid(f"a slice file can't be read: {error}") from error
 
 
 @lru_cache(maxsize=64)

@@ -7,10 +7,11 @@ lacks go, since nothing will ever ask who killed those.
 from __future__ import annotations
 
 from unlearn.partition.claimed import Filed, Owned
-from unlearn.partition.slices import Members, encode_slice
+from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change
 from unlearn.state.lookups import drop_holes, hole_reads, parse_holes
 from unlearn.storage.artefacts import Artefact, Store, artefact_name
+from unlearn.storage.slice_files import encode_slice
 
 __all__ = ["register_file", "write_slice"]
 

@@ -12,11 +12,11 @@ from concurrent.futures import Executor
 
 from unlearn.errors import ArtefactInvalid, StoreUnavailable
 from unlearn.partition.claimed import Owned, Tailing
-from unlearn.partition.slices import Members, encode_slice
+from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Artefact, Store, artefact_name
-from unlearn.storage.slice_files import read_slice
+from unlearn.storage.slice_files import encode_slice, read_slice
 
 __all__ = ["Tailer", "read_tail"]
 

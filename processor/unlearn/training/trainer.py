@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unlearn.partition.jobs import Built, Job, Part, Trained
 from unlearn.partition.lineage import EMPTY, MODULUS, chain, sum_slots
 from unlearn.partition.rates import Spent, Step
-from unlearn.partition.slices import Members, deaths
+from unlearn.partition.rows import Members, deaths
 from unlearn.partition.tables import State
 from unlearn.storage.artefacts import Artefact, Store, artefact_name
 from unlearn.storage.slice_files import read_slice

@@ -14,8 +14,8 @@ from unlearn.identity import check_identity
 from unlearn.ingest.reread import read_but
 from unlearn.log.protocol import Log, Record
 from unlearn.partition.claimed import Owned
+from unlearn.partition.rows import Members
 from unlearn.partition.skipped import runs_of
-from unlearn.partition.slices import Members
 from unlearn.partition.tables import View
 from unlearn.results.belief import MOST_COUNTER
 from unlearn.results.results_topic import Published

@@ -1,0 +1,83 @@
+"""Rows with who they belong to, as they stand in slices, and which of them are dead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn_models.base.rows import Rows
+
+__all__ = ["NEVER", "NO_SUBJECT", "Members", "deaths"]
+
+NO_SUBJECT = bytes(16)
+NEVER = np.iinfo(np.int64).max
+"""The death of a row that lives."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """n rows in slot order, with who they belong to.
+
+    slots (n,) int64; records and subjects (n, 16) uint8; revisions (n,) int64; rows n.
+    """
+
+    slots: NDArray[np.int64]
+    records: NDArray[np.uint8]
+    subjects: NDArray[np.uint8]
+    revisions: NDArray[np.int64]
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def take(self, mask: NDArray[np.bool_]) -> Members:
+        if mask.all():
+            return self
+        return Members(
+            self.slots[mask], self.records[mask], self.subjects[mask], self.revisions[mask], self.rows.take(mask)
+        )
+
+    @staticmethod
+    def concat(parts: Sequence[Members]) -> Members:
+        if not parts:
+            return Members.empty()
+        return Members(
+            np.concatenate([part.slots for part in parts]),
+            np.concatenate([part.records for part in parts]),
+            np.concatenate([part.subjects for part in parts]),
+            np.concatenate([part.revisions for part in parts]),
+            Rows.concat([part.rows for part in parts]),
+        )
+
+    @staticmethod
+    def empty() -> Members:
+        digests = np.zeros((0, 16), np.uint8)
+        return Members(np.zeros(0, np.int64), digests, digests, np.zeros(0, np.int64), Rows.empty())
+
+
+def deaths(
+    members: Members, holes: Mapping[int, int], covers: Mapping[bytes, int]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(death of each row, NEVER for the living; whether only an open clean-up says so).
+
+    `holes` maps slots, `covers` deleted subjects' digests to the offset that killed them. A hole was
+    written first, hence it counts.
+    """
+    found = np.full(len(members), NEVER, np.int64)
+    if covers:
+        # By each row's subject: a flood covers more subjects than a file has rows.
+        flat = members.subjects.tobytes()
+        found[:] = [covers.get(flat[at : at + 16], NEVER) for at in range(0, len(flat), 16)]
+    covered = found != NEVER
+    if holes:
+        slots = np.fromiter(holes, np.int64, len(holes))
+        order = np.argsort(slots)
+        slots, when = slots[order], np.fromiter(holes.values(), np.int64, len(holes))[order]
+        at = np.minimum(np.searchsorted(slots, members.slots), len(slots) - 1)
+        holed = slots[at] == members.slots
+        found[holed] = when[at[holed]]
+        covered &= ~holed
+    return found, covered
