@@ -326,7 +326,7 @@ def test_a_range_that_is_none_or_holds_nothing_is_refused(scene: Scene, run: Run
 def test_a_range_is_one_request_and_goes_on_under_the_next_owner(
     scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unlearn.worker.request_plan._AT_ONCE", 2)
+    monkeypatch.setattr("unlearn.worker.request_plan.AT_ONCE", 2)
     offsets = flood(scene, 0, 9, JUNK)
     keys = Keys(scene.settings.model, 0)
     scene.worker.close()

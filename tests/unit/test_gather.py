@@ -17,7 +17,7 @@ from unlearn.worker.requests import resolve, resolve_range
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_ranges, "_APART", 10)
-    monkeypatch.setattr(open_ranges, "_AT_ONCE", 10)
+    monkeypatch.setattr(open_ranges, "AT_ONCE", 10)
     monkeypatch.setattr(open_ranges, "_MOST_RUNS", 20)
 
 
@@ -178,7 +178,7 @@ def test_wishes_that_overlap_close_each_place_once() -> None:
 
 
 def test_a_range_is_closed_in_scripts_of_bounded_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unlearn.worker.request_plan._AT_ONCE", 5)
+    monkeypatch.setattr("unlearn.worker.request_plan.AT_ONCE", 5)
     view = flooded(range(100), ("a", "b", "c"))
     before = len(view.unresolved) + len(view.open_ranges)
 

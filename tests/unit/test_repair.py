@@ -12,14 +12,13 @@ from pydantic import SecretStr
 
 from tests.unit.owner import HandState, owner
 from tests.unit.slices_scene import ANN, BOB, members
-from unlearn.events.partitioner import bucket_and_field, tag_of
+from unlearn.events.partitioner import BUCKETS, bucket_and_field, tag_of
 from unlearn.partition.claimed import Owned
 from unlearn.partition.ledger import Kill
 from unlearn.partition.lineage import sum_slots
 from unlearn.partition.tables import Change, Cleanup, Slice, View
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair, encode_entry
-from unlearn.state.keys import BUCKETS
 from unlearn.state.scripts import Op, Token
 from unlearn.storage.artefacts import Artefact, FolderStore
 from unlearn.storage.repair import Repairer, _buckets_at_once, stray

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import redis
 
@@ -18,7 +18,7 @@ from unlearn.partition.tables import View
 from unlearn.publishing.compose import entries
 from unlearn.results.belief import Refusal
 from unlearn.results.log_ends import ends_of
-from unlearn.results.manifest import Manifest
+from unlearn.results.manifest import Manifest, ShardState
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Published, Results
 from unlearn.settings import Settings
@@ -32,7 +32,6 @@ from unlearn.worker.preflight import check_topics
 
 __all__ = ["Deletions", "PartitionStatus", "ShardStatus", "Status", "StatusReader"]
 
-ShardState = Literal["current", "behind", "withdrawn", "left-out", "empty"]
 DIRTY = ("withdrawn", "left-out")
 _PASSED_OVER = {
     "dead_on_arrival": "deleted before it came",

@@ -20,6 +20,7 @@ from unlearn.events.event import ORIGIN, Delete, Event, Insert, Seal, features_o
 from unlearn_models.base.kernel import i32, i64, kernel, reads, u8, u32, writes
 
 BUCKETS: Final = 1 << 14
+"""Hashes in Redis that share out the records: some 61 fields each at a million, below the compact limit of 128."""
 
 _NONE = b"\xff\xff\xff\xff"
 _MARK = re.compile(rb"([^/]{1,256})/([0-9]{1,6})/([0-9]{1,16})/([0-9]{1,16})/[0-9a-f]{32}")

@@ -19,16 +19,13 @@ from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Batch, Log, Record
 from unlearn.partition.claimed import Owned
 from unlearn.partition.rows import NO_SUBJECT, Members
-from unlearn.partition.tables import Change, slice_start
+from unlearn.partition.tables import AT_ONCE, Change, slice_start
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER
 from unlearn.state.lookups import Asked, asked_of, read_members, write_holes, write_members
 from unlearn_models.base.learner import Learner
 
 __all__ = ["Intake", "members_of"]
-
-_AT_ONCE = 1000
-"""Records that one script applies, so that none is long: deletions write four fields each."""
 
 
 class Intake:
@@ -48,9 +45,9 @@ class Intake:
         """Apply what the batch holds beyond `applied`. Raises Fenced, RolledBack, StateUnavailable."""
         applied = owned.view.applied
         records = [record for record in batch.records if record.offset >= applied]
-        for at in range(0, len(records) or 1, _AT_ONCE):
-            behind = records[at + _AT_ONCE : at + _AT_ONCE + 1]
-            self._apply(owned, records[at : at + _AT_ONCE], behind[0].offset if behind else batch.stop)
+        for at in range(0, len(records) or 1, AT_ONCE):
+            behind = records[at + AT_ONCE : at + AT_ONCE + 1]
+            self._apply(owned, records[at : at + AT_ONCE], behind[0].offset if behind else batch.stop)
 
     def _apply(self, owned: Owned, records: Sequence[Record], stop: int) -> None:
         items = self._spared(owned, self.items(owned.partition, records), records)

@@ -27,13 +27,11 @@ from unlearn.moments import dated
 from unlearn.partition.answers import addressee_of, receipt_to
 from unlearn.partition.claimed import Owned
 from unlearn.partition.open_ranges import gathered
-from unlearn.partition.tables import Change
+from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.settings import Settings
 
 __all__ = ["Outbox"]
 
-_AT_ONCE = 1000
-"""Entries that one script closes, so that none is long."""
 _READ_AT_ONCE = 10_000
 """Records that one turn reads to see what was sent before."""
 _MANY = 10_000
@@ -70,7 +68,7 @@ class Outbox:
             owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
         self._let_go(owned, [offset for offset in fresh if offset not in records])
         # Acknowledgements may come faster than turns.
-        while self._settle(owned) == _AT_ONCE:
+        while self._settle(owned) == AT_ONCE:
             continue
         while (change := gathered(owned.view)) is not None:
             owned.commit(change)
@@ -105,7 +103,7 @@ class Outbox:
         lost = lost_at(*place, offsets)
         spoilt = unreadable_at(*place, [offset for offset in offsets if offset not in lost])
         change, now = Change(), _now()
-        for offset in islice(lost | spoilt, _AT_ONCE):
+        for offset in islice(lost | spoilt, AT_ONCE):
             due = owned.view.outbox[offset]
             if due[0] == DEAD:
                 owned.sending[offset] = {DEAD: self._dead_letter(owned.partition, offset, Letter.of(due), None)}
@@ -160,7 +158,7 @@ class Outbox:
         """Closes entries whose sends have ended. Returns how many sends had."""
         change = Change()
         done = (offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values()))
-        ended = list(islice(done, _AT_ONCE))
+        ended = list(islice(done, AT_ONCE))
         for offset in ended:
             self._close(owned, change, offset, owned.sending.pop(offset))
         if change.tables:

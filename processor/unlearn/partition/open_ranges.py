@@ -10,24 +10,22 @@ from collections.abc import Iterator
 from itertools import islice
 
 from unlearn.partition.offset_runs import Runs, count, joined, read_runs, runs_of, write_runs
-from unlearn.partition.tables import Change, OpenRange, Unresolved, View
+from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Unresolved, View
 
 __all__ = ["gathered", "put_range"]
 
 _APART = 1000
 """The newest are entries of their own."""
-_AT_ONCE = 1000
-"""Entries that one script gathers, so that none is long."""
 _MOST_RUNS = 1000
 """Runs of one range, some 4 kB: that much is written anew when it grows."""
 
 
 def gathered(view: View) -> Change | None:
     """Moves the oldest into ranges once there are too many. None where there is nothing to do."""
-    if len(view.unresolved) < _APART + _AT_ONCE:
+    if len(view.unresolved) < _APART + AT_ONCE:
         return None
     by_reason: defaultdict[str, dict[int, Unresolved]] = defaultdict(dict)
-    for offset in islice(_settled(view), _AT_ONCE):
+    for offset in islice(_settled(view), AT_ONCE):
         held = view.unresolved[offset]
         by_reason[held.reason][offset] = held
     change = Change()

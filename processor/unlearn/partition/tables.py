@@ -17,6 +17,7 @@ from unlearn.partition.lineage import EMPTY
 from unlearn.partition.offset_runs import read_runs
 
 __all__ = [
+    "AT_ONCE",
     "Change",
     "Cleanup",
     "Crash",
@@ -30,6 +31,9 @@ __all__ = [
     "View",
     "slice_start",
 ]
+
+AT_ONCE = 1000
+"""How much one script does at most, in entries of tables or in events, so that none is long."""
 
 
 class Slice(NamedTuple):

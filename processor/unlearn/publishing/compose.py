@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from unlearn.partition.tables import State, View
-from unlearn.results.manifest import ShardEntry
+from unlearn.results.manifest import ShardEntry, ShardState
 
 __all__ = ["Timing", "Urgency", "clean_at", "due", "entries"]
-
-Status = Literal["current", "behind", "withdrawn", "left-out", "empty"]
 
 
 def entries(view: View, shards: int, forgets: bool, empty_digest: str) -> tuple[ShardEntry, ...]:
@@ -59,7 +57,7 @@ def _reach(view: View, shard: int, through: int) -> int:
     return through
 
 
-def _status(view: View, shard: int, through: int, held: tuple[int, State] | None) -> Status:
+def _status(view: View, shard: int, through: int, held: tuple[int, State] | None) -> ShardState:
     if through == view.last_end:
         return "current" if held and held[1].rows else "empty"
     if held is None:

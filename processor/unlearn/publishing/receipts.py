@@ -15,14 +15,12 @@ from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.answers import addressee_of, receipt_to
 from unlearn.partition.claimed import Owned
-from unlearn.partition.tables import Change, Pending
+from unlearn.partition.tables import AT_ONCE, Change, Pending
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
 
 __all__ = ["Receipts"]
 
-_AT_ONCE = 1000
-"""Receipts that one script settles, so that none is long."""
 _NOTHING_SENT: Future[int] = Future()
 _NOTHING_SENT.set_result(-1)
 
@@ -75,7 +73,7 @@ class Receipts:
         gone = lost_at(*place, nameless)
         lost = gone | unreadable_at(*place, nameless - gone)
         change, now = Change(), round(time.time() * 1000)
-        for offset in islice(lost, _AT_ONCE):
+        for offset in islice(lost, AT_ONCE):
             letter = Letter(GONE if offset in gone else SPOILT)
             leave_open(owned.view, change, offset, letter, Clock(now, now), nameless=True)
         if change.tables:
@@ -104,7 +102,7 @@ class Receipts:
 
     def _settle(self, owned: Owned) -> None:
         change = Change()
-        for offset, future in list(islice(owned.receipts.items(), _AT_ONCE)):
+        for offset, future in list(islice(owned.receipts.items(), AT_ONCE)):
             if future.done():
                 del owned.receipts[offset]
                 if future.exception() is None:

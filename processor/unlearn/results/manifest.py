@@ -17,6 +17,7 @@ __all__ = [
     "Order",
     "Receipt",
     "ShardEntry",
+    "ShardState",
     "TokenField",
     "heartbeat_key",
     "manifest_key",
@@ -44,15 +45,18 @@ class TokenField(_Message):
     nonce: str = Field(pattern="^[0-9a-f]{32}$")
 
 
+ShardState = Literal["current", "behind", "withdrawn", "left-out", "empty"]
+"""current: up to the last slice end. behind: new slices are still being learned. withdrawn: a deletion took the
+newest state away, an older clean one stands in. left-out: no clean state is left; it takes no part. empty: the
+shard has no rows."""
+
+
 class ShardEntry(_Message):
     """One shard's state: the fold over its rows with slot < through that are not dead before `applied`."""
 
     shard: int = Field(ge=0, le=_MAX)
     through: int = Field(ge=0, le=_MAX)
-    status: Literal["current", "behind", "withdrawn", "left-out", "empty"]
-    """current: up to the last slice end. behind: new slices are still being learned. withdrawn: a deletion
-    took the newest state away, an older clean one stands in. left-out: no clean state is left; it takes no
-    part. empty: the shard has no rows."""
+    status: ShardState
     rows: int = Field(ge=0, le=_MAX)
     lineage: str = Field(pattern="^[0-9a-f]{32}$")
     digest: str = Field(pattern="^[0-9a-f]{64}$")

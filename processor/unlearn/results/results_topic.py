@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from unlearn.log.protocol import Record, Tail
+from unlearn.log.protocol import Log, Record, Tail
 from unlearn.results.belief import Refusal, foreign, most_counter
 from unlearn.results.manifest import Heartbeat, Manifest, heartbeat_key, manifest_key, read_heartbeat, read_manifest
 
-__all__ = ["Published", "Results"]
+__all__ = ["Published", "Results", "read_results"]
 
 _DIGITS = 9
 """A partition number has no more; Python refuses to read very long ones."""
@@ -216,3 +217,13 @@ def _partition_of(model: str, key: bytes | None) -> tuple[int, bool] | None:
     if key == manifest_key(model, partition):
         return partition, False
     return (partition, True) if key == heartbeat_key(model, partition) else None
+
+
+def read_results(log: Log, topic: str, model: str, partitions: int, timeout: float) -> Results | None:
+    """The topic read to its end as it is now; None if that took longer than `timeout` seconds.
+
+    Raises LogUnavailable, TopicMissing.
+    """
+    results = Results(model, count=partitions)
+    with closing(log.tail(topic)) as tail:
+        return results if results.follow(tail, timeout) else None

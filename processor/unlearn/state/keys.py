@@ -28,10 +28,7 @@ All keys of a partition share one hash tag, so that each script stays within one
 
 from __future__ import annotations
 
-__all__ = ["BUCKETS", "VIEW_HASHES", "Keys"]
-
-BUCKETS = 1 << 14
-"""Hashes that share out the records: about 61 fields each at a million, below the compact limit of 128."""
+__all__ = ["VIEW_HASHES", "Keys"]
 
 VIEW_HASHES = (
     *("meta", "slices", "hits", "open", "states", "cleanups"),

@@ -15,8 +15,9 @@ from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair
-from unlearn.state.lookups import asked_of, read_members, write_holes, write_members
+from unlearn.state.lookups import asked_of, read_members, write_members
 from unlearn.storage.artefacts import Store
+from unlearn.storage.burials import put_burials
 from unlearn.storage.slice_files import read_slice
 
 __all__ = ["Cleaner", "bury", "group_of"]
@@ -115,11 +116,8 @@ class Cleaner:
         entries, _ = read_members(owned.read, keys, asked, [])
         ledger = Ledger(view, view.applied, self._settings.slice_span)
         changed = bury(members, entries, group.cleanups, ledger)
-        ledger.settle(change, view.applied, drop_states=False)
-        holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
-        change.ops += [*write_holes(keys, holes), *write_members(keys, changed, {}, entries)]
-        change.put("meta", "live", view.number("live") - len(ledger.kills))
-        change.put("meta", "holes", view.number("holes") + len(ledger.kills))
+        put_burials(owned, change, ledger)
+        change.ops += write_members(keys, changed, {}, entries)
         return [kill.slot for kill in ledger.kills]
 
 

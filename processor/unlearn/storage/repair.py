@@ -11,15 +11,15 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from unlearn.events.partitioner import tag_of
+from unlearn.events.partitioner import BUCKETS, tag_of
 from unlearn.partition.claimed import Filed, Owned
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.tables import Change, Cleanup, View
 from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
-from unlearn.state.keys import BUCKETS
-from unlearn.state.lookups import read_pairs, write_entry, write_holes
+from unlearn.state.lookups import read_pairs, write_entry
 from unlearn.storage.artefacts import Artefact, Store, newest_files
+from unlearn.storage.burials import put_burials
 from unlearn.storage.slice_files import read_slice
 from unlearn.storage.slice_writer import register_file
 
@@ -133,11 +133,7 @@ class Repairer:
             if pairs != entry.pairs:
                 change.ops += write_entry(owned.state.keys, bucket, field, entry._replace(pairs=pairs), entry)
         if ledger.kills:
-            ledger.settle(change, view.applied, drop_states=False)
-            holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
-            change.ops += write_holes(owned.state.keys, holes)
-            change.put("meta", "live", view.number("live") - len(ledger.kills))
-            change.put("meta", "holes", view.number("holes") + len(ledger.kills))
+            put_burials(owned, change, ledger)
             owned.commit(change)
 
     def _entries(

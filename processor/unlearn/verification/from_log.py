@@ -11,7 +11,7 @@ from unlearn.ingest.reread import read_but
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log, Record
 from unlearn.results.manifest import Manifest, ShardEntry
-from unlearn.results.results_topic import Results
+from unlearn.results.results_topic import Results, read_results
 from unlearn.scoring.trust import contradiction, unlisted
 from unlearn.settings import Settings
 from unlearn.verification.reference import Model, Replay, replay
@@ -65,7 +65,7 @@ def verify_log(log: Log, subject: Subject, progress: Progress | None = None, tim
     TopicMissing.
     """
     bounds = bounds_of(log, subject.events_topic, subject.model.partitions)
-    results = _results(log, subject, timeout)
+    results = results_of(log, subject.results_topic, subject.name, subject.model.partitions, timeout)
     shards: list[ShardVerdict] = []
     for partition in range(subject.model.partitions):
         manifest = results.of(partition).manifest
@@ -82,6 +82,14 @@ def bounds_of(log: Log, topic: str, partitions: int) -> Mapping[int, tuple[int, 
             "set UNLEARN_PARTITIONS and the topic's name to those of the model"
         )
     return bounds
+
+
+def results_of(log: Log, topic: str, model: str, partitions: int, timeout: float) -> Results:
+    """The results topic read to its end. Raises LogUnavailable, TopicMissing."""
+    results = read_results(log, topic, model, partitions, timeout)
+    if results is None:
+        raise LogUnavailable(f"{topic} could not be read to its end in {timeout:g} s")
+    return results
 
 
 def replay_log(
@@ -121,16 +129,6 @@ def judge(subject: Subject, found: Replay, manifest: Manifest, end: int) -> list
         )
         verdicts.append(verdict_of(manifest, entry, finding))
     return verdicts
-
-
-def _results(log: Log, subject: Subject, timeout: float) -> Results:
-    results, tail = Results(subject.name, count=subject.model.partitions), log.tail(subject.results_topic)
-    try:
-        if not results.follow(tail, timeout):
-            raise LogUnavailable(f"{subject.results_topic} could not be read to its end in {timeout:g} s")
-    finally:
-        tail.close()
-    return results
 
 
 def _verify_partition(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from unlearn.errors import ArtefactInvalid, LogUnavailable, Refused, StateInvalid, StateMissing, StoreUnavailable
+from unlearn.errors import ArtefactInvalid, Refused, StateInvalid, StateMissing, StoreUnavailable
 from unlearn.identity import check_identity, identity_hash, identity_of
 from unlearn.log.protocol import Log
 from unlearn.partition.jobs import Job, Part
 from unlearn.partition.lineage import EMPTY
 from unlearn.partition.tables import View
 from unlearn.results.manifest import Manifest, ShardEntry
-from unlearn.results.results_topic import Results
 from unlearn.scoring.trust import contradiction, misnamed, unlisted
 from unlearn.settings import Settings
 from unlearn.state.lookups import parse_holes
@@ -20,12 +19,14 @@ from unlearn.storage.artefacts import Store
 from unlearn.storage.state_files import read_state
 from unlearn.storage.store_binding import stranger
 from unlearn.training.trainer import run
-from unlearn.verification.from_log import bounds_of
+from unlearn.verification.from_log import bounds_of, results_of
 from unlearn.verification.report import Finding, Progress, Report, ShardVerdict, different, for_all, verdict_of
 from unlearn_models import digest
 from unlearn_models.base.learner import Learner
 
 __all__ = ["verify_store"]
+
+_READ_WITHIN = 60.0
 
 
 def verify_store(
@@ -61,7 +62,8 @@ class _Verifier:
         strange = stranger(self.settings, self.store, self.state_of(0).store())
         if strange:
             raise Refused(f"the store {strange}. Mount it here, or set UNLEARN_STORE__URL to where it is")
-        results = self._results()
+        settings = self.settings
+        results = results_of(self.log, settings.results_topic, settings.model, settings.partitions, _READ_WITHIN)
         bounds = bounds_of(self.log, self.settings.events_topic, self.settings.partitions)
         verdicts: list[ShardVerdict] = []
         total = self.settings.partitions * self.settings.shards_per_partition
@@ -71,18 +73,6 @@ class _Verifier:
                 verdicts.append(verdict)
                 progress("training every shard from empty", len(verdicts), total)
         return Report(tuple(verdicts), results.version)
-
-    def _results(self) -> Results:
-        results, tail = (
-            Results(self.settings.model, count=self.settings.partitions),
-            self.log.tail(self.settings.results_topic),
-        )
-        try:
-            if not results.follow(tail, 60.0):
-                raise LogUnavailable(f"{self.settings.results_topic} could not be read to its end in 60 s")
-        finally:
-            tail.close()
-        return results
 
     def _partition(self, partition: int, manifest: Manifest | None, end: int) -> Iterator[ShardVerdict]:
         state = self.state_of(partition)

@@ -11,14 +11,12 @@ from unlearn.log.protocol import Unreadable
 from unlearn.partition.offset_runs import count, parted, read_runs
 from unlearn.partition.open_ranges import put_range
 from unlearn.partition.skipped import Runs, holds, runs_of, with_run
-from unlearn.partition.tables import Change, OpenRange, Unresolved, View
+from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Unresolved, View
 from unlearn.worker.requests import VERDICTS, Closing, closing
 
 __all__ = ["RequestPlan", "plan_requests", "steps_over"]
 
 _NUMBER = re.compile("[0-9]{1,18}")
-_AT_ONCE = 1000
-"""Entries that one script closes, so that none is long."""
 
 
 @dataclass(slots=True)
@@ -42,7 +40,7 @@ class RequestPlan:
 
     @property
     def full(self) -> bool:
-        return len(self.resolved) >= _AT_ONCE
+        return len(self.resolved) >= AT_ONCE
 
     def tell(self, offset: int, letter: Letter) -> None:
         self.change.put("outbox", offset, letter.due())

@@ -10,15 +10,13 @@ from itertools import islice
 from unlearn.log.protocol import Unreadable
 from unlearn.moments import dated
 from unlearn.partition.claimed import Owned
-from unlearn.partition.tables import Change
+from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.worker.request_plan import plan_requests, steps_over
 
 __all__ = ["RequestRunner"]
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 2.0
-_AT_ONCE = 1000
-"""Requests that one script carries out, so that none is long."""
 _NAMED = 10
 
 
@@ -43,7 +41,7 @@ class RequestRunner:
         self._look_at[owned.partition] = now + _LOOK_EVERY
         key = owned.state.keys.of("asked")
         reply = owned.read([("HGETALL", key)])[0]
-        pairs = islice(zip(reply[::2], reply[1::2], strict=True), _AT_ONCE)
+        pairs = islice(zip(reply[::2], reply[1::2], strict=True), AT_ONCE)
         # Whatever somebody wrote there has a reading, and is named again byte for byte.
         requests = {field.decode("latin-1"): value.decode("latin-1") for field, value in pairs}
         if owned.blocked is not None and self._step_over(owned, owned.blocked, requests):

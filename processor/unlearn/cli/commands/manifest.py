@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -53,12 +52,12 @@ def command(ctx: click.Context, as_json: bool) -> None:
 def newest_results(log: Log, settings: Settings) -> Results:
     """The results topic, read to its end. Raises LogUnavailable, TopicMissing."""
     from unlearn.errors import LogUnavailable
-    from unlearn.results.results_topic import Results
+    from unlearn.results.results_topic import read_results
 
-    results = Results(settings.model, count=settings.partitions)
-    with closing(log.tail(settings.results_topic)) as tail:
-        if not results.follow(tail, settings.kafka.request_timeout):
-            raise LogUnavailable(f"{settings.results_topic} can't be read to its end")
+    topic, timeout = settings.results_topic, settings.kafka.request_timeout
+    results = read_results(log, topic, settings.model, settings.partitions, timeout)
+    if results is None:
+        raise LogUnavailable(f"{topic} can't be read to its end")
     return results
 
 

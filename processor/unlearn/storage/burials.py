@@ -1,0 +1,20 @@
+"""Burials: rows that are dead get their holes in Redis, and are counted as holes instead of rows."""
+
+from __future__ import annotations
+
+from unlearn.partition.claimed import Owned
+from unlearn.partition.ledger import Ledger
+from unlearn.partition.tables import Change
+from unlearn.state.lookups import write_holes
+
+__all__ = ["put_burials"]
+
+
+def put_burials(owned: Owned, change: Change, ledger: Ledger) -> None:
+    """Adds to the change what the ledger has buried; whose entries they were is the caller's to write."""
+    view = owned.view
+    ledger.settle(change, view.applied, drop_states=False)
+    holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)
+    change.ops += write_holes(owned.state.keys, holes)
+    change.put("meta", "live", view.number("live") - len(ledger.kills))
+    change.put("meta", "holes", view.number("holes") + len(ledger.kills))
