@@ -19,12 +19,12 @@ import unlearn.storage.seal
 import unlearn.training.pool
 from unlearn.events.parsing import Parser
 from unlearn.ingest.apply import Intake
-from unlearn.ingest.classify import Triage
+from unlearn.ingest.classify import Classifier
 from unlearn.ingest.outbox import Outbox
 from unlearn.log.kafka.interval import KafkaTail
 from unlearn.log.kafka.reader import KafkaReader
 from unlearn.partition.open_rows import OpenRows
-from unlearn.partition.tables import Change, View
+from unlearn.partition.tables import Change, Tables
 from unlearn.publishing.heartbeats import Heartbeats
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
@@ -105,14 +105,14 @@ _WATCHED: tuple[tuple[Any, str, str], ...] = (
     (KafkaTail, "poll", "1 poll, results"),
     (Parser, "parse", "2 parse"),
     (Intake, "items", "2 parse, 3 route: loop"),
-    (Triage, "sort", "3 route"),
+    (Classifier, "sort", "3 route"),
     (Intake, "_look_up", "4 look up, client"),
     (PartitionState, "_ask", "scripts: client and wait for Redis"),
     (state_redis, "_pack", "scripts: pack"),
     (unlearn.ingest.apply, "plan", "5 plan"),
     (Intake, "_write", "6 apply, client"),
     (Change, "commands", "6 apply, client"),
-    (View, "apply", "6 apply, client"),
+    (Tables, "apply", "6 apply, client"),
     (Intake, "_remember", "6 remember rows"),
     (unlearn.ingest.apply, "members_of", "6 rows: columns"),
     (unlearn.events.features, "hash_texts", "6 rows: features"),

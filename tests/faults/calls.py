@@ -27,7 +27,7 @@ from unlearn.log.kafka.reader import KafkaReader
 from unlearn.storage.artefacts import FolderStore
 
 ROOT = Path(unlearn.__file__).parent
-PORTS = ("log/", "state/", "storage/artefacts.py", "partition/claimed.py")
+PORTS = ("log/", "state/", "storage/artefacts.py", "partition/claimed_partition.py")
 """Not these are asked who calls, but those that call them."""
 SCRIPTS = {
     hashlib.sha1(files("unlearn.state").joinpath(f"{name}.lua").read_bytes()).hexdigest(): name

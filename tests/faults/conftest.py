@@ -12,7 +12,7 @@ import pytest
 from tests.databases import database
 from tests.faults.past import OwnRedis
 from tests.faults.scene import Scene, closing
-from unlearn.simulate.determinism import stillness
+from unlearn.simulate.determinism import deterministic
 
 MakeScene = Callable[..., Scene]
 
@@ -28,7 +28,7 @@ def redis_url(redis_url: str) -> Iterator[str]:
 def make_scene(redis_url: str) -> Iterator[MakeScene]:
     """Makes scenes; no client waits for Redis, and clean-ups take two rows at a time."""
     with ExitStack() as stack:
-        stack.enter_context(stillness())
+        stack.enter_context(deterministic())
 
         def make(*arguments: Any, url: str = redis_url, **named: Any) -> Scene:
             return stack.enter_context(closing(Scene(url, *arguments, **named)))

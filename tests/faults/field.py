@@ -14,7 +14,7 @@ from unlearn.environment.redis_client import connect
 from unlearn.errors import NotEnough
 from unlearn.events.partitioner import home
 from unlearn.log.kafka.log import KafkaLog
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.serving import Merged
@@ -62,9 +62,9 @@ class Field:
 
     # -- what is to be seen
 
-    def views(self) -> list[View]:
+    def views(self) -> list[Tables]:
         state_of = states(self.client, self.settings.model)
-        return [View(state_of(p).load()) for p in range(self.settings.partitions)]
+        return [Tables(state_of(p).load()) for p in range(self.settings.partitions)]
 
     def tokens(self) -> list[Token]:
         """As Redis has them."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from unlearn.events.event import Delete, Insert, Seal, encode
 from unlearn.log.protocol import Record
-from unlearn.partition.claimed import Owned, Publishing
-from unlearn.partition.tables import View
+from unlearn.partition.claimed_partition import ClaimedPartition, Publishing
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
@@ -167,9 +167,9 @@ class Scene(World):
     def _pattern(self) -> str:
         return Keys(self.settings.model, 0).prefix.replace("{", "[{]") + "*"
 
-    def stored(self) -> View:
+    def stored(self) -> Tables:
         """What Redis holds now."""
-        return View(PartitionState(self.redis, Keys(self.settings.model, 0)).load())
+        return Tables(PartitionState(self.redis, Keys(self.settings.model, 0)).load())
 
     # -- who works
 
@@ -178,7 +178,7 @@ class Scene(World):
         return self.members[0].worker
 
     @property
-    def owned(self) -> Owned:
+    def owned(self) -> ClaimedPartition:
         return self.worker.owned[0]
 
     @property
@@ -191,7 +191,7 @@ class Scene(World):
         """What the worker's next claim writes bears sequences above this one."""
         claim = self.worker._assignment._claimer.claim
 
-        def numbered(*args: Any) -> Owned:
+        def numbered(*args: Any) -> ClaimedPartition:
             owned = claim(*args)
             owned.sequence = sequence
             return owned

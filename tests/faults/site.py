@@ -18,7 +18,7 @@ from unlearn.events.event import Delete, Event, Insert, Seal, encode
 from unlearn.events.partitioner import event_key, home
 from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.results.manifest import Manifest, read_manifest
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import FolderStore
@@ -154,7 +154,7 @@ class Site:
         return worker
 
     @property
-    def owned(self) -> Owned:
+    def owned(self) -> ClaimedPartition:
         return self.worker.owned[0]
 
     def turn(self, times: int = 1) -> None:
@@ -170,7 +170,7 @@ class Site:
                 return
             self.turn()
 
-    def settled(self, owned: Owned) -> bool:
+    def settled(self, owned: ClaimedPartition) -> bool:
         view, manifest = owned.view, owned.manifest
         end = self.log.bounds(self.settings.events_topic)[owned.partition][1]
         busy = owned.running or owned.sealing or owned.publishing or view.pending or view.cleanups or view.outbox

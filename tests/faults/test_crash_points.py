@@ -12,7 +12,7 @@ import pytest
 from tests.faults.calls import Point
 from tests.faults.dying import Place, Ran
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import stillness
+from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import Shape
 from unlearn.simulate.oracle import Verdict
 from unlearn.simulate.run import LEARNERS
@@ -65,7 +65,7 @@ def test_a_crash_at_any_call_changes_nothing(redis_url: str, learner: str, after
 def _history(redis_url: str, learner: str, n: int, after: bool) -> tuple[object, int, int]:
     """(published states, calls until the end, crashes) where the n-th call is the last."""
     whole = busy_script(11)
-    with stillness():
+    with deterministic():
         world = World(whole, Shape(6, 1, 2, "auto", 0.0, 0.0, 1, erase_after=0.0), learner, redis_url)
         try:
             world.fuse(n, after, 0)

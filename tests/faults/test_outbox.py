@@ -14,7 +14,7 @@ from unlearn.errors import LogDenied, LogRefused, LogUnavailable
 from unlearn.events.event import Delete, Unreadable, encode
 from unlearn.events.partitioner import home
 from unlearn.log.protocol import Producer
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.results.manifest import Receipt
 
 Headers = Sequence[tuple[str, bytes]]
@@ -94,7 +94,7 @@ def limit(site: Site, most: int) -> None:
     outbox._producer = Limited(outbox._producer, site.settings.events_topic, most)  # type: ignore[assignment]
 
 
-def begun(site: Site) -> tuple[Held, Owned, int]:
+def begun(site: Site) -> tuple[Held, ClaimedPartition, int]:
     """A deletion without a subject is applied and its two copies and its receipt are sent."""
     producer = held(site)
     offset = site.send(delete("r0"))

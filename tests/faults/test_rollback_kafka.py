@@ -13,7 +13,7 @@ from tests.conftest import MakeSettings
 from tests.faults.field import Field
 from tests.faults.past import OwnRedis
 from tests.integration.processes import Process, until
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
 
@@ -157,7 +157,7 @@ def go_back_far(field: Field, own_redis: OwnRedis, folder: Path, rounds: int, pa
     assert field.looks > 2 * rounds
 
 
-def files_of(views: list[View]) -> set[str]:
+def files_of(views: list[Tables]) -> set[str]:
     return {held.file for view in views for held in view.slices.values() if held.file}
 
 

@@ -13,9 +13,9 @@ import redis
 
 from unlearn.environment.redis_client import connect
 from unlearn.errors import Fenced, RolledBack, StateMissing, StateUnavailable
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import stillness
+from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import Shape
 from unlearn.simulate.oracle import Verdict
 from unlearn.simulate.run import LEARNERS
@@ -317,7 +317,7 @@ def _raise_at(client: Any, redis_url: str, learner: str, points: Callable[[int],
 def _whole_run(client: Any, redis_url: str, learner: str, n: int) -> tuple[object, int]:
     """(published states, calls made) of a history in which the n-th call raises."""
     script = busy_script(3)
-    with stillness():
+    with deterministic():
         world = World(script, Shape(5, 2, 2, "auto", 0.0, 0.0, workers=1), learner, redis_url)
         try:
             client.set(PROBE, n)
@@ -339,7 +339,7 @@ def _every_row_is_there(world: World) -> None:
     for partition, owned in world.members[0].worker.owned.items():
         keys = owned.state.keys
         client: Any = world.redis
-        view = View(owned.state.load())
+        view = Tables(owned.state.load())
         counted = sum(held.live for held in view.slices.values()) + sum(held.live for held in view.open.values())
         entries = [e for key in client.scan_iter(match=f"{keys.prefix}r:*") for e in client.hvals(key)]
         # Pairs of an id that many subjects use stand apart from its entry.

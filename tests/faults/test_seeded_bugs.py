@@ -26,7 +26,7 @@ from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, bucket_and_field
 from unlearn.ingest import apply
 from unlearn.log.memory import MemoryReader
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Change
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
@@ -64,10 +64,10 @@ def site_of(redis_url: str, tmp_path: Path) -> Iterator[Open]:
 def test_commit_the_offset_before_the_script(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     site = site_of()
     grow(site)
-    commit = Owned.commit
+    commit = ClaimedPartition.commit
     kills: list[int] = []
 
-    def dying(self: Owned, change: Change, applied: int | None = None, *args: Any, **more: Any) -> None:
+    def dying(self: ClaimedPartition, change: Change, applied: int | None = None, *args: Any, **more: Any) -> None:
         if applied is None or kills:
             commit(self, change, applied, *args, **more)
             return
@@ -76,7 +76,7 @@ def test_commit_the_offset_before_the_script(site_of: Open, monkeypatch: Patch, 
             commit(self, Change(), applied)
         raise Killed
 
-    monkeypatch.setattr(Owned, "commit", dying)
+    monkeypatch.setattr(ClaimedPartition, "commit", dying)
     site.send(delete("r3", "s3"), insert(60, "s1"), SEAL)
     with pytest.raises(Killed):
         site.turn()
@@ -200,7 +200,7 @@ def test_publish_before_the_rename(site_of: Open, monkeypatch: Patch, bug: bool)
 def test_publish_before_the_gate(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     """What the gate refuses to an owner of before is on the topic all the same."""
 
-    def sending_first(self: Manifests, owned: Owned, shards: Any) -> None:
+    def sending_first(self: Manifests, owned: ClaimedPartition, shards: Any) -> None:
         manifest = self._manifest(owned, shards)
         self._send(owned, manifest, manifest.encode())
         publish_(self, owned, shards)
@@ -225,7 +225,7 @@ def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch
     """A deletion comes while a manifest that holds its row is on its way."""
     acknowledge = Manifests._acknowledge
 
-    def covering(self: Manifests, owned: Owned) -> None:
+    def covering(self: Manifests, owned: ClaimedPartition) -> None:
         acknowledge(self, owned)
         if owned.manifest is not None and owned.publishing is None and owned.manifest.applied < owned.view.applied:
             owned.manifest = owned.manifest.model_copy(update={"applied": owned.view.applied})
@@ -407,7 +407,7 @@ def test_the_plan_says_hidden_before_a_manifest_does(site_of: Open, monkeypatch:
 def _regardless(send: Any) -> Any:
     """As soon as it is applied."""
 
-    def send_receipts(self: Receipts, owned: Owned, results: Any) -> None:
+    def send_receipts(self: Receipts, owned: ClaimedPartition, results: Any) -> None:
         held, owned.manifest = owned.manifest, None
         send(self, owned, results)
         owned.manifest = held

@@ -25,7 +25,7 @@ from unlearn.errors import NotEnough
 from unlearn.learners import learner_of
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Record
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, manifest_key, read_manifest
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
@@ -303,10 +303,10 @@ def _place(letter: Record) -> tuple[int, int]:
     return found["partition"], found["offset"]
 
 
-def views(settings: Settings, partitions: int) -> dict[int, View]:
+def views(settings: Settings, partitions: int) -> dict[int, Tables]:
     """What Redis holds of each of so many partitions."""
     client = connect(settings.redis.url.get_secret_value())
     try:
-        return {p: View(states(client, settings.model)(p).load()) for p in range(partitions)}
+        return {p: Tables(states(client, settings.model)(p).load()) for p in range(partitions)}
     finally:
         client.close()

@@ -18,7 +18,7 @@ from unlearn.cli.commands.resolve import command as resolve
 from unlearn.cli.commands.retry import command as retry
 from unlearn.errors import InputInvalid
 from unlearn.partition.jobs import Job
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import PartitionState
 from unlearn.verification.from_log import subject_of, verify_log
@@ -47,8 +47,8 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 
 
-def stored(scene: Scene, partition: int) -> View:
-    return View(PartitionState(scene.client, Keys(scene.settings.model, partition)).load())
+def stored(scene: Scene, partition: int) -> Tables:
+    return Tables(PartitionState(scene.client, Keys(scene.settings.model, partition)).load())
 
 
 def counted(scene: Scene) -> Counter[str]:

@@ -29,7 +29,7 @@ from unlearn.settings import RedisSettings
 from unlearn.state.health import look
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import PartitionState, Token
-from unlearn.state.snapshot import glance
+from unlearn.state.snapshot import read_snapshot
 from unlearn.worker.preflight import check_redis
 
 PASSWORD = "correct horse/battery@staple"
@@ -151,7 +151,7 @@ def test_every_answer_of_a_cluster_is_told_as_such(folder: Path) -> None:
         # With slots it refuses keys of several
         client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))  # type: ignore[no-untyped-call]
         with pytest.raises(StateUnsupported, match="clusters aren't supported yet"):
-            glance(client, [("MGET", "a", "b")])
+            read_snapshot(client, [("MGET", "a", "b")])
         client.close()
 
 
@@ -411,7 +411,7 @@ def test_a_redis_in_trouble_is_told_as_what_it_is(folder: Path) -> None:
         seen["master"] = _why(state.load)
         boss.replicaof("NO", "ONE")
         many = [connect(url) for _ in range(25)]
-        seen["room"] = _why(lambda: [glance(each, [("GET", "x")]) for each in many])
+        seen["room"] = _why(lambda: [read_snapshot(each, [("GET", "x")]) for each in many])
         for each in (*many, boss, client):
             each.close()
     words = {

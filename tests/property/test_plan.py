@@ -15,12 +15,12 @@ from tests.property.strategies import model_of, scripts
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests
 from unlearn.ingest.apply import members_of
-from unlearn.ingest.classify import Item, Triage
+from unlearn.ingest.classify import Classifier, Item
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Entry as Logged
 from unlearn.partition.ledger import Ledger
 from unlearn.partition.lineage import sum_slots
-from unlearn.partition.tables import Change, State, View, slice_start
+from unlearn.partition.tables import Change, State, Tables, slice_start
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry
 from unlearn.storage.cleanup import bury
@@ -39,7 +39,7 @@ class Held:
     """What Redis and the owner hold of partition 0, in plain dicts. Some states are there from the start."""
 
     script: Script
-    view: View = field(default_factory=lambda: View({}))
+    view: Tables = field(default_factory=lambda: Tables({}))
     records: dict[bytes, Entry] = field(default_factory=dict)
     subjects: dict[bytes, Subject] = field(default_factory=dict)
     deaths: dict[int, int] = field(default_factory=dict)
@@ -52,9 +52,9 @@ class Held:
                 self.view.states[shard, through] = State(0, "", "")
 
     def items(self, entries: list[Logged]) -> list[Item]:
-        triage = Triage("m", 0, self.script.partitions, self.script.subjects, SECRET, DIGESTS)
+        classifier = Classifier("m", 0, self.script.partitions, self.script.subjects, SECRET, DIGESTS)
         parser = Parser(CLASSES, 64, counts=True)
-        found = (triage.sort(entry, parser.read(entry)) for entry in entries)
+        found = (classifier.sort(entry, parser.read(entry)) for entry in entries)
         return [item for item in found if item is not None]
 
     def planned(self, entries: list[Logged], stop: int) -> Plan:

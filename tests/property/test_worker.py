@@ -15,7 +15,7 @@ from tests.property.twin import copy_without_the_dead
 from unlearn.errors import Fenced
 from unlearn.events.event import Delete, encode
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import stillness
+from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import Action, Shape
 from unlearn.simulate.oracle import Verdict, sent_on
 from unlearn.simulate.script import Message, Script, busy_script
@@ -40,7 +40,7 @@ def bounded(examples: int) -> settings:
 
 @pytest.fixture(autouse=True)
 def _still() -> Iterator[None]:
-    with stillness():
+    with deterministic():
         yield
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unlearn.partition.claimed import Owned
-from unlearn.partition.tables import Change, View
+from unlearn.partition.claimed_partition import ClaimedPartition
+from unlearn.partition.tables import Change, Tables
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import Op, Token
 
@@ -31,9 +31,9 @@ class HandState:
         self.committed += ops
 
 
-def owner(change: Change, applied: int, hashes: Mapping[str, Mapping[bytes, bytes]] | None = None) -> Owned:
+def owner(change: Change, applied: int, hashes: Mapping[str, Mapping[bytes, bytes]] | None = None) -> ClaimedPartition:
     """An owner with what `change` makes of empty tables."""
-    view = View({})
+    view = Tables({})
     view.apply(change, applied)
     state: Any = HandState(hashes or {})
-    return Owned(0, Token(1, "a" * 32), state, view)
+    return ClaimedPartition(0, Token(1, "a" * 32), state, view)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from unlearn.ingest.plan import DEAD
-from unlearn.partition.tables import Change, Crash, Unresolved, View
+from unlearn.partition.tables import Change, Crash, Tables, Unresolved
 from unlearn.training.quarantine import quarantined
 from unlearn.worker.request_plan import plan_requests
 from unlearn.worker.requests import VERDICTS, resolve, retry
 
 
-def view() -> View:
+def view() -> Tables:
     change = Change()
     change.put("crashes", 0, Crash(3, 10))
     change.put("crashes", 1, Crash(1, 10))
     change.put("unresolved", 7, Unresolved("can't be read", 99, 9))
     change.put("unresolved", 8, Unresolved("can't be read", 99, 9))
     change.put("outbox", 8, [DEAD, "can't be read"])
-    made = View({})
+    made = Tables({})
     made.apply(change, 20)
     return made
 

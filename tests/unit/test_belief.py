@@ -7,7 +7,7 @@ import pytest
 from unlearn.events.partitioner import Digests
 from unlearn.ingest.fingerprints import fingerprint_of, is_of, note_fingerprint
 from unlearn.log.protocol import Entry
-from unlearn.partition.tables import Change, View
+from unlearn.partition.tables import Change, Tables
 from unlearn.results.belief import MOST_COUNTER, foreign, most_counter
 from unlearn.results.manifest import Fingerprint, Manifest, TokenField, read_manifest
 from unlearn.results.proof import Prover
@@ -83,7 +83,7 @@ def record(**changed: Any) -> Entry:
 
 
 def noted(**changed: Any) -> Fingerprint:
-    change, view = Change(), View({})
+    change, view = Change(), Tables({})
     note_fingerprint(change, DIGESTS, record(**changed))
     view.apply(change, 8)
     found = fingerprint_of(view)
@@ -109,7 +109,7 @@ def test_a_fingerprint_is_of_one_record_alone(changed: dict[str, Any], same: boo
 
 def test_a_worker_of_before_leaves_a_fingerprint_without_its_moment() -> None:
     """It writes the others alone: what stands of the moment is an earlier record's."""
-    view, change = View({}), Change()
+    view, change = Tables({}), Change()
     note_fingerprint(change, DIGESTS, record(offset=6, timestamp=1))
     change.put("meta", "fp_offset", 7)
     change.put("meta", "fp_digest", DIGESTS.log_record(b"k", b"v"))
@@ -122,4 +122,4 @@ def test_a_worker_of_before_leaves_a_fingerprint_without_its_moment() -> None:
 
 
 def test_nothing_applied_has_no_fingerprint() -> None:
-    assert fingerprint_of(View({})) is None
+    assert fingerprint_of(Tables({})) is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from unlearn.partition.lineage import EMPTY
-from unlearn.partition.tables import Change, Slice, State, View
+from unlearn.partition.tables import Change, Slice, State, Tables
 from unlearn.publishing.compose import Timing, Urgency, clean_at, due, entries
 from unlearn.results.manifest import ShardEntry
 
@@ -17,7 +17,7 @@ USUAL = Urgency("auto", 0.3, 0.2, 60.0)
 
 def view_of(
     slices: dict[int, str | None], states: dict[int, State], hit: int = 0, others: tuple[int, ...] = ()
-) -> View:
+) -> Tables:
     """Shard 0 with slices: end -> file; slices of shard 1 that end elsewhere."""
     change = Change()
     for end, file in slices.items():
@@ -28,12 +28,12 @@ def view_of(
         change.put("states", (0, through), state)
     if hit:
         change.put("hits", 0, hit)
-    view = View({})
+    view = Tables({})
     view.apply(change, 50)
     return view
 
 
-def only(view: View, forgets: bool = False) -> ShardEntry:
+def only(view: Tables, forgets: bool = False) -> ShardEntry:
     return entries(view, 1, forgets, NOTHING)[0]
 
 

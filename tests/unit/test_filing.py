@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.unit.owner import owner
 from tests.unit.slices_scene import ANN, members
-from unlearn.partition.claimed import Filed, Owned
+from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Slice
 from unlearn.storage.artefacts import Artefact, FolderStore, read_name
@@ -17,7 +17,7 @@ ARTEFACT = Artefact(0, 1, "slice", 10, 30)
 HOLES = {b"2": b"21", b"4": b"14", b"6": b"26"}
 
 
-def an_owner() -> Owned:
+def an_owner() -> ClaimedPartition:
     change = Change()
     change.put("slices", (1, 10), Slice(sum=5, live=3, last_death=26, file="old", rows=6, first_death=14))
     change.put("meta", "holes", 9)

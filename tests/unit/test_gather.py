@@ -9,7 +9,7 @@ import pytest
 from unlearn.ingest.dues import DEAD, Letter
 from unlearn.partition import open_ranges
 from unlearn.partition.open_ranges import gathered
-from unlearn.partition.tables import Change, Unresolved, View, encode_value
+from unlearn.partition.tables import Change, Tables, Unresolved, encode_value
 from unlearn.worker.request_plan import plan_requests
 from unlearn.worker.requests import resolve, resolve_range
 
@@ -21,9 +21,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_ranges, "_MOST_RUNS", 20)
 
 
-def flooded(offsets: Iterable[int], reasons: tuple[str, ...] = ("junk",)) -> View:
+def flooded(offsets: Iterable[int], reasons: tuple[str, ...] = ("junk",)) -> Tables:
     """One after the other is left open, and gathered as the owner does."""
-    view = View({})
+    view = Tables({})
     for number, offset in enumerate(offsets):
         change = Change()
         change.put("unresolved", offset, Unresolved(reasons[number % len(reasons)], 1000 + offset, 100 + offset))
@@ -32,7 +32,7 @@ def flooded(offsets: Iterable[int], reasons: tuple[str, ...] = ("junk",)) -> Vie
     return view
 
 
-def gather_all(view: View) -> None:
+def gather_all(view: Tables) -> None:
     for _ in range(1000):
         if (change := gathered(view)) is None:
             return
@@ -40,7 +40,7 @@ def gather_all(view: View) -> None:
     raise AssertionError("it never comes to an end")
 
 
-def apart(view: View) -> int:
+def apart(view: Tables) -> int:
     return len(view.unresolved)
 
 
@@ -79,7 +79,7 @@ def test_a_range_has_the_clock_of_its_earliest() -> None:
 
 
 def test_one_without_a_clock_is_overdue_in_a_range_too() -> None:
-    view = View({})
+    view = Tables({})
     change = Change()
     for offset in range(20):
         change.put("unresolved", offset, Unresolved("junk", 0) if offset == 3 else Unresolved("junk", 1000, 100))
@@ -91,7 +91,7 @@ def test_one_without_a_clock_is_overdue_in_a_range_too() -> None:
 
 
 def test_one_that_something_is_still_owed_for_stays_apart() -> None:
-    view, change = View({}), Change()
+    view, change = Tables({}), Change()
     for offset in range(30):
         change.put("unresolved", offset, Unresolved("junk", 1000, 100))
     change.put("outbox", 0, Letter("junk").due())
@@ -103,7 +103,7 @@ def test_one_that_something_is_still_owed_for_stays_apart() -> None:
 
 
 def test_old_entries_by_the_thousand_are_gathered_too() -> None:
-    view, change = View({}), Change()
+    view, change = Tables({}), Change()
     for offset in range(500):
         change.put("unresolved", offset, Unresolved("junk", 1000, 100))
     view.apply(change, 500)
@@ -116,7 +116,7 @@ def test_old_entries_by_the_thousand_are_gathered_too() -> None:
 # -- closing
 
 
-def close(view: View, *wishes: tuple[str, str]) -> int:
+def close(view: Tables, *wishes: tuple[str, str]) -> int:
     """As the owner does, until nothing more is done. Returns the number of scripts."""
     left, scripts = dict(wishes), 0
     while left:
@@ -133,7 +133,7 @@ def close(view: View, *wishes: tuple[str, str]) -> int:
     return scripts
 
 
-def open_in(view: View, stop: int) -> list[int]:
+def open_in(view: Tables, stop: int) -> list[int]:
     return [offset for offset in range(stop) if view.is_open(offset)]
 
 

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.lineage import sum_slots
-from unlearn.partition.tables import Change, State, View
+from unlearn.partition.tables import Change, State, Tables
 
 SPAN = 10
 
 
-def settled(view: View, ledger: Ledger, stop: int, drop_states: bool = False) -> View:
+def settled(view: Tables, ledger: Ledger, stop: int, drop_states: bool = False) -> Tables:
     change = Change()
     ledger.settle(change, stop, drop_states)
     view.apply(change, stop)
     return view
 
 
-def slices(view: View) -> dict[tuple[int, int], tuple[int, int, int]]:
+def slices(view: Tables) -> dict[tuple[int, int], tuple[int, int, int]]:
     """(shard, end) -> (sum, live rows, last death)."""
     return {key: (held.sum, held.live, held.last_death) for key, held in view.slices.items()}
 
 
-def opened(view: View) -> dict[int, tuple[int, int, int, int]]:
+def opened(view: Tables) -> dict[int, tuple[int, int, int, int]]:
     return {shard: (held.sum, held.live, held.last_death, held.accepted) for shard, held in view.open.items()}
 
 
-def filled(*slots: int, stop: int, seals: tuple[int, ...] = ()) -> View:
+def filled(*slots: int, stop: int, seals: tuple[int, ...] = ()) -> Tables:
     """A view that has accepted rows of shard 0 at these slots, up to `stop`."""
-    view = View({})
+    view = Tables({})
     ledger = Ledger(view, 0, SPAN)
     for offset in sorted({*slots, *seals}):
         ledger.reach(offset)
@@ -60,7 +60,7 @@ def test_an_end_without_accepted_rows_leaves_no_trace() -> None:
 
 
 def test_an_end_behind_dead_rows_alone_is_there() -> None:
-    view = View({})
+    view = Tables({})
     ledger = Ledger(view, 0, SPAN)
     ledger.add(1, 0)
     ledger.kill(Kill(1, 2, 0))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from unlearn.partition.rates import Pace, Paces, Spent
+from unlearn.partition.rates import Rate, Rates, Spent
 
 
 def test_the_first_measurement_stands_as_it_is() -> None:
-    pace = Pace()
+    pace = Rate()
     pace.observe(Spent(1, 3.0))
 
     assert pace.value == 3.0
 
 
 def test_many_rows_move_a_pace_far_and_few_move_it_little() -> None:
-    far, little = Pace(1.0), Pace(1.0)
+    far, little = Rate(1.0), Rate(1.0)
     far.observe(Spent(50_000, 150_000.0))
     little.observe(Spent(1, 3.0))
 
@@ -22,15 +22,15 @@ def test_many_rows_move_a_pace_far_and_few_move_it_little() -> None:
 
 
 def test_no_rows_tell_nothing() -> None:
-    pace = Pace(1.0)
+    pace = Rate(1.0)
     pace.observe(Spent(0, 9.0))
 
     assert pace.value == 1.0
 
 
 def test_each_step_has_its_own() -> None:
-    paces = Paces()
-    paces.observe({"read": Spent(10, 20.0), "learn": Spent(10, 30.0), "forget": Spent(10, 50.0)})
+    rates = Rates()
+    rates.observe({"read": Spent(10, 20.0), "learn": Spent(10, 30.0), "forget": Spent(10, 50.0)})
 
-    assert paces.anew(stored=4, live=2) == 4 * 2.0 + 2 * 3.0
-    assert paces.forgetting(stored=4, gone=2) == 4 * 2.0 + 2 * 5.0
+    assert rates.anew(stored=4, live=2) == 4 * 2.0 + 2 * 3.0
+    assert rates.forgetting(stored=4, gone=2) == 4 * 2.0 + 2 * 5.0

@@ -11,7 +11,7 @@ from unlearn.events.partitioner import Digests, shard_of, tag_of
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sealing, Sending
 from unlearn.ingest.plan import ACCEPTED, COPIES, DEAD, HOME, Frame, Lookups, Plan, plan
 from unlearn.partition.ledger import Kill
-from unlearn.partition.tables import Cleanup, Pending, Unresolved, View
+from unlearn.partition.tables import Cleanup, Pending, Tables, Unresolved
 from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 DIGESTS = Digests(b"a secret of tests")
@@ -23,7 +23,7 @@ SHARDS, SPAN = 2, 10
 class Known:
     """Applies batches, and keeps what a later one is told."""
 
-    view: View = field(default_factory=lambda: View({}))
+    view: Tables = field(default_factory=lambda: Tables({}))
     records: dict[bytes, Entry] = field(default_factory=dict)
     subjects: dict[bytes, Subject] = field(default_factory=dict)
 

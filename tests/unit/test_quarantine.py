@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.tables import Change, Crash, View
+from unlearn.partition.tables import Change, Crash, Tables
 from unlearn.training.quarantine import LIMIT, after_crash, in_quarantine
 
 
@@ -17,7 +17,9 @@ def test_the_third_crash_alone_quarantines() -> None:
 
 
 def _after_kill(slot: int) -> dict[int, None]:
-    view = View({"crashes": {b"1": b"[3,100]"}, "slices": {b"1:100": b"[0,2,-1,null,0]", b"1:200": b"[0,1,-1,null,0]"}})
+    view = Tables(
+        {"crashes": {b"1": b"[3,100]"}, "slices": {b"1:100": b"[0,2,-1,null,0]", b"1:200": b"[0,1,-1,null,0]"}}
+    )
     assert view.crashes == {1: Crash(3, 100)}
     ledger, change = Ledger(view, 200, 100), Change()
     ledger.kill(Kill(slot, 205, 1))

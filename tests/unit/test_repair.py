@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from tests.unit.owner import HandState, owner
 from tests.unit.slices_scene import ANN, BOB, members
 from unlearn.events.partitioner import BUCKETS, bucket_and_field, tag_of
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Kill
 from unlearn.partition.lineage import sum_slots
-from unlearn.partition.tables import Change, Cleanup, Slice, View
+from unlearn.partition.tables import Change, Cleanup, Slice, Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair, encode_entry
 from unlearn.state.scripts import Op, Token
@@ -48,15 +48,15 @@ def test_others_rows_and_rows_that_are_no_more_are_none() -> None:
     assert list(stray(entry, view_of(4, 10), {(0, 10): frozenset(), (0, 4): frozenset()}, COVERED)) == []
 
 
-def view_of(*ends: int) -> View:
-    change, view = Change(), View({})
+def view_of(*ends: int) -> Tables:
+    change, view = Change(), Tables({})
     for end in ends:
         change.put("slices", (0, end), Slice())
     view.apply(change, 40)
     return view
 
 
-def an_owner(*live: int, cleanup: bool = False) -> Owned:
+def an_owner(*live: int, cleanup: bool = False) -> ClaimedPartition:
     """Of one slice up to 10, whose pointer leads nowhere; the row at 4 is Ann's."""
     change = Change()
     change.put("slices", (0, 10), Slice(sum_slots(live), len(live), 20, "0/0/slice/gone", 3))
@@ -70,7 +70,7 @@ def an_owner(*live: int, cleanup: bool = False) -> Owned:
     )
 
 
-def repaired(owned: Owned, folder: Path, *rows: tuple[int, bytes], applied: int = 31) -> Slice:
+def repaired(owned: ClaimedPartition, folder: Path, *rows: tuple[int, bytes], applied: int = 31) -> Slice:
     store = FolderStore(folder)
     write_slice(store, Artefact(0, 0, "slice", 10, applied), "1-ab-7", members(*rows))
     Repairer(SETTINGS, store).turn(owned)
@@ -159,7 +159,7 @@ def test_a_script_looks_at_fewer_buckets_the_fuller_they_are() -> None:
 
 
 def _at_once(live: int) -> int:
-    change, view = Change(), View({})
+    change, view = Change(), Tables({})
     change.put("meta", "live", live)
     view.apply(change, 40)
     return _buckets_at_once(view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unlearn.partition.tables import Change, Cleanup, Slice, State, View
+from unlearn.partition.tables import Change, Cleanup, Slice, State, Tables
 from unlearn.storage.rewrite import rewritable, safe_before, worth_it
 
 FILED = Slice(live=8, rows=10, first_death=20, last_death=25, file="f")
@@ -12,8 +12,8 @@ FILED = Slice(live=8, rows=10, first_death=20, last_death=25, file="f")
 
 def view_of(
     held: Slice = FILED, cleanup: Cleanup | None = None, states: dict[tuple[int, int], int] | None = None
-) -> View:
-    change, view = Change(), View({})
+) -> Tables:
+    change, view = Change(), Tables({})
     change.put("slices", (0, 10), held)
     for (shard, through), applied in (states or {}).items():
         change.put("states", (shard, through), State(applied, "s", "d"))

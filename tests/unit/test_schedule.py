@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from unlearn.partition.rates import Pace, Paces
-from unlearn.partition.tables import Change, Cleanup, Slice, State, View
+from unlearn.partition.rates import Rate, Rates
+from unlearn.partition.tables import Change, Cleanup, Slice, State, Tables
 from unlearn.training.schedule import Order, orders, predicted, window_closes
 
 
 def view_of(
     slices: dict[int, Slice], states: dict[int, int], hit: int = 0, cleanup: Cleanup | None = None, registered: int = 99
-) -> View:
+) -> Tables:
     """Shard 0 with slices by end, and states: through -> applied."""
     change = Change()
     for end, held in slices.items():
@@ -23,7 +23,7 @@ def view_of(
     if cleanup is not None:
         change.put("cleanups", "aa", cleanup)
     change.put("meta", "registered", registered)
-    view = View({})
+    view = Tables({})
     view.apply(change, 100)
     return view
 
@@ -125,11 +125,11 @@ def test_the_window_closes_where_a_deadline_would_pass_before_its_end(left: floa
     assert window_closes(0.25, 0.6, 9, 0, False, left) is closes
 
 
-def paced(read: float = 0.0, learn: float = 0.0, forget: float = 0.0) -> Paces:
-    return Paces(Pace(read), Pace(learn), Pace(forget))
+def paced(read: float = 0.0, learn: float = 0.0, forget: float = 0.0) -> Rates:
+    return Rates(Rate(read), Rate(learn), Rate(forget))
 
 
-def crowded(left: int, state_rows: int = 100) -> View:
+def crowded(left: int, state_rows: int = 100) -> Tables:
     """Two slices of 50 rows each with `left` alive in all, under a state of before the deletions."""
     change = Change()
     for end, live in ((10, left - left // 2), (20, left // 2)):
@@ -137,7 +137,7 @@ def crowded(left: int, state_rows: int = 100) -> View:
     change.put("states", (0, 20), State(30, "20", "", rows=state_rows))
     change.put("hits", 0, 61)
     change.put("meta", "registered", 99)
-    view = View({})
+    view = Tables({})
     view.apply(change, 100)
     return view
 
@@ -158,7 +158,7 @@ def test_reading_costs_the_same_on_both_ways_where_all_slices_are_hit() -> None:
 
 
 def test_nothing_is_learned_anew_before_it_was_measured() -> None:
-    (order,) = orders(crowded(1), 1, True, Paces())
+    (order,) = orders(crowded(1), 1, True, Rates())
 
     assert order.base is not None
 
@@ -173,6 +173,6 @@ def test_a_shard_too_large_for_one_job_is_never_learned_anew(monkeypatch: pytest
 
 def test_a_job_is_predicted_by_its_slices() -> None:
     view = crowded(60)
-    (order,) = orders(view, 1, True, Paces())
+    (order,) = orders(view, 1, True, Rates())
 
     assert predicted(view, order, paced(read=1.0, learn=10.0)) == 100 + 600

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from tests.unit.owner import owner
 from tests.unit.slices_scene import members
-from unlearn.partition.claimed import Owned, Running
+from unlearn.partition.claimed_partition import ClaimedPartition, Running
 from unlearn.partition.jobs import Job, Part, Trained
 from unlearn.partition.tables import Change
 from unlearn.settings import Settings
@@ -21,7 +21,7 @@ from unlearn.storage.artefacts import open_store
 from unlearn.storage.slice_files import encode_slice
 from unlearn.training.dispatch import Training
 from unlearn.training.pool import PoolTrainers
-from unlearn.training.protocol import Telling
+from unlearn.training.protocol import ReportingTrainers
 from unlearn.training.trainer import run
 from unlearn_models import make_learner
 
@@ -54,7 +54,7 @@ class Scene:
         self.hand = Hand()
         settings = Settings(secret=SecretStr("0123456789abcdef"), stall_after=10.0)
         self.training = Training(settings, self.hand, False, lambda: self.now)
-        self.owned: Owned = owner(Change(), 10)
+        self.owned: ClaimedPartition = owner(Change(), 10)
 
     def begin(self, shard: int) -> Future[Trained]:
         future: Future[Trained] = Future()
@@ -130,7 +130,7 @@ def test_every_slice_learned_or_forgotten_is_told(tmp_path: Path) -> None:
 def test_a_pool_counts_for_each_job(tmp_path: Path) -> None:
     settings, parts = slices(tmp_path)
     trainers = PoolTrainers(settings, make_learner("linear", settings.classes, 64))
-    assert isinstance(trainers, Telling)
+    assert isinstance(trainers, ReportingTrainers)
     try:
         first, second = trainers.submit(job(0, *parts)), trainers.submit(job(1, *parts[:1]))
         assert not first.result(120).agrees

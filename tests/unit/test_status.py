@@ -11,7 +11,7 @@ from rich.console import Console
 
 from unlearn.admin.status import Deletions, PartitionStatus, ShardStatus, Status, _deletions
 from unlearn.cli.commands.status import rendered
-from unlearn.partition.tables import OpenRange, Pending, Unresolved, View, encode_value
+from unlearn.partition.tables import OpenRange, Pending, Tables, Unresolved, encode_value
 
 
 def partition(**changed: Any) -> PartitionStatus:
@@ -136,23 +136,23 @@ def test_the_oldest_deletion_counts_and_one_past_its_deadline_is_overdue() -> No
     pending = {5: Pending(70_000, 99_000), 9: Pending(40_000, 100_001)}
     # One kept by an earlier version of this code, which didn't write down when it came.
     unresolved: dict[int, Any] = {6: Unresolved("why", 1, 90_000), 7: ("why", 1)}
-    view = View({"pending": raw(pending), "unresolved": raw(unresolved)})
+    view = Tables({"pending": raw(pending), "unresolved": raw(unresolved)})
     assert _deletions(view, now=100.0) == Deletions(2, 60.0, 1, 2, 10.0, 2)
 
 
 def test_one_that_was_left_open_without_a_deadline_is_overdue() -> None:
     """As an earlier version of this code left what it could not send home."""
-    view = View({"unresolved": raw({6: ("why", 0, 0)})})
+    view = Tables({"unresolved": raw({6: ("why", 0, 0)})})
     assert _deletions(view, now=100.0) == Deletions(0, None, 0, 1, None, 1)
 
 
 def test_a_range_counts_as_many_as_it_holds() -> None:
-    view = View({"open_ranges": raw({6: OpenRange("why", 99_000, 90_000, 20, 5, "6 4 10 1")})})
+    view = Tables({"open_ranges": raw({6: OpenRange("why", 99_000, 90_000, 20, 5, "6 4 10 1")})})
     assert _deletions(view, now=100.0) == Deletions(0, None, 0, 5, 10.0, 5)
 
 
 def test_without_deletions_there_is_no_age() -> None:
-    assert _deletions(View({}), now=100.0) == Deletions(0, None, 0, 0, None)
+    assert _deletions(Tables({}), now=100.0) == Deletions(0, None, 0, 0, None)
 
 
 def raw(table: dict[int, Any]) -> dict[bytes, bytes]:

@@ -6,7 +6,7 @@ from tests.unit.slices_scene import ANN, BOB, members
 from unlearn.events.partitioner import tag_of
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.lineage import sum_slots
-from unlearn.partition.tables import Change, Cleanup, Slice, View
+from unlearn.partition.tables import Change, Cleanup, Slice, Tables
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair
 from unlearn.storage.cleanup import bury, group_of
 
@@ -19,8 +19,8 @@ def name(slot: int) -> bytes:
     return slot.to_bytes(16, "big")
 
 
-def ledger(*slots: int) -> tuple[View, Ledger]:
-    change, view = Change(), View({})
+def ledger(*slots: int) -> tuple[Tables, Ledger]:
+    change, view = Change(), Tables({})
     change.put("slices", (0, 10), Slice(sum_slots(slots), len(slots), -1, "file", len(slots)))
     view.apply(change, 40)
     return view, Ledger(view, 40, 10)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.slices_scene import ANN, members
-from unlearn.partition.tables import Change, Cleanup, View
+from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
 from unlearn.storage.slice_files import encode_slice
 from unlearn.storage.tails import read_tail
@@ -46,7 +46,7 @@ def test_no_name_is_no_tail(tmp_path: Path) -> None:
 
 def test_its_name_promises_no_more_than_the_holes_do() -> None:
     """A tail may hold rows of a subject that is dead, as long as its clean-up is open."""
-    change, view = Change(), View({})
+    change, view = Change(), Tables({})
     change.put("cleanups", "ab" * 16, Cleanup(15, 1, 0))
     change.put("cleanups", "cd" * 16, Cleanup(12, 0, 0))
     view.apply(change, 20)

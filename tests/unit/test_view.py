@@ -14,8 +14,8 @@ from unlearn.partition.tables import (
     Pending,
     Slice,
     State,
+    Tables,
     Unresolved,
-    View,
     slice_start,
 )
 
@@ -52,11 +52,11 @@ def test_what_is_written_is_read_back_and_is_what_the_mirror_holds() -> None:
     change = Change()
     for table, key, value in ROWS:
         change.put(table, key, value)
-    mirror = View({})
+    mirror = Tables({})
 
     mirror.apply(change, 33)
 
-    read = View(stored(change))
+    read = Tables(stored(change))
     for table, key, value in ROWS:
         assert read._tables[table] == {key: value} or table == "meta"
         assert mirror._tables[table][key] == value
@@ -67,7 +67,7 @@ def test_what_is_dropped_is_gone() -> None:
     change, gone = Change(), Change()
     change.put("hits", 1, 2)
     gone.drop("hits", 1)
-    view = View(stored(change))
+    view = Tables(stored(change))
 
     view.apply(gone, 5)
 
@@ -76,7 +76,7 @@ def test_what_is_dropped_is_gone() -> None:
 
 
 def test_a_write_counts_and_moves_applied() -> None:
-    view = View({"meta": {b"applied": b"4", b"writes": b"9"}})
+    view = Tables({"meta": {b"applied": b"4", b"writes": b"9"}})
 
     view.apply(Change(), 7)
 
@@ -102,14 +102,14 @@ def test_a_slots_slice_starts_at_the_last_end_before_it(slot: int, start: int) -
 
 @pytest.mark.parametrize(("slot", "end"), [(0, 10), (9, 10), (10, 15), (15, None)])
 def test_a_slots_slice_ends_at_the_next_end(slot: int, end: int | None) -> None:
-    view = View({})
+    view = Tables({})
     view.ends = [10, 15]
 
     assert view.end_of(slot) == end
 
 
 def test_ends_after_an_offset_leave_itself_out() -> None:
-    view = View({})
+    view = Tables({})
     view.ends = [10, 15, 20]
 
     assert view.ends_after(10) == [15, 20]
@@ -122,7 +122,7 @@ def test_slices_and_states_of_a_shard_come_in_order() -> None:
         change.put("slices", (0, end), Slice(live=end))
         change.put("states", (0, end), State(end, "", ""))
         change.put("states", (1, end), State(end, "", ""))
-    view = View(stored(change))
+    view = Tables(stored(change))
 
     assert [end for end, _ in view.shard_slices(0)] == [10, 20]
     assert [through for through, _ in view.shard_states(0)] == [10, 20]

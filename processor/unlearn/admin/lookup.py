@@ -14,12 +14,12 @@ import redis
 from unlearn.errors import StateMissing
 from unlearn.events.partitioner import Digests, home, shard_of, tag_of
 from unlearn.identity import check_identity
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Subject
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import lookup_reads, pair_reads, parse_lookups, parse_pairs
-from unlearn.state.snapshot import glance
+from unlearn.state.snapshot import read_snapshot
 
 __all__ = ["Found", "Lookup"]
 
@@ -48,7 +48,7 @@ class Found(NamedTuple):
 class _Partition(NamedTuple):
     """What one partition holds of the ids asked for, at one moment."""
 
-    view: View
+    view: Tables
     entries: Mapping[bytes, Entry]
     subjects: Mapping[bytes, Subject]
 
@@ -111,12 +111,12 @@ class Lookup:
         keys = Keys(self._settings.model, partition)
         records, subjects = list(dict.fromkeys(records)), list(dict.fromkeys(subjects))
         reads = [*(("HGETALL", keys.of(name)) for name in _TABLES), *lookup_reads(keys, records, subjects)]
-        replies = glance(self._client, reads)
+        replies = read_snapshot(self._client, reads)
         entries, known = parse_lookups(records, subjects, replies[len(_TABLES) :])
         apart = [digest for digest, entry in entries.items() if entry.apart]
         if apart:
             # All of it again, with the pairs that stand apart: at one moment.
-            replies = glance(self._client, [*reads, *pair_reads(keys, apart)])
+            replies = read_snapshot(self._client, [*reads, *pair_reads(keys, apart)])
             entries, known = parse_lookups(records, subjects, replies[len(_TABLES) : len(reads)])
             for digest, reply in zip(apart, replies[len(reads) :], strict=True):
                 entries[digest].pairs.update(parse_pairs(reply))
@@ -126,11 +126,11 @@ class Lookup:
                 f"Redis holds nothing of partition {partition} of model {self._settings.model}: "
                 "no worker has claimed it yet, or this is another Redis"
             )
-        view = View(raw)
+        view = Tables(raw)
         check_identity(view.meta["identity"], self._identity, self._settings.events_topic)
         return _Partition(view, entries, known)
 
-    def _places(self, partition: int, view: View, digest: bytes, entry: Entry) -> Iterator[Found]:
+    def _places(self, partition: int, view: Tables, digest: bytes, entry: Entry) -> Iterator[Found]:
         deaths = {tag_of(bytes.fromhex(subject)): cleanup.death for subject, cleanup in view.cleanups.items()}
         for tag, pair in entry.pairs.items():
             shard = self._shard(tag or digest)

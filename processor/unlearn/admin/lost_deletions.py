@@ -16,7 +16,7 @@ from unlearn.identity import is_secret_of
 from unlearn.ingest.reread import read_but
 from unlearn.log.protocol import Log
 from unlearn.partition.skipped import runs_of
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.log_ends import ends_of
 from unlearn.results.manifest import Receipt
 from unlearn.results.proof import Prover
@@ -44,7 +44,7 @@ def stopped_for_loss(settings: Settings, log: Log, state_of: Callable[[int], Par
     Raises SettingsError where the secret isn't the model's; LogUnavailable, TopicMissing, StateUnavailable.
     """
     states = {p: state_of(p) for p in range(log.partitions(settings.events_topic))}
-    loaded = {p: View(state.load()) for p, state in states.items() if state.stopped()}
+    loaded = {p: Tables(state.load()) for p, state in states.items() if state.stopped()}
     views = {p: view for p, view in loaded.items() if "identity" in view.meta}
     if not views:
         return {}
@@ -71,7 +71,7 @@ def _results(settings: Settings, log: Log) -> Results:
     return results
 
 
-def _known(continuity: Continuity, partition: int, view: View) -> int:
+def _known(continuity: Continuity, partition: int, view: Tables) -> int:
     try:
         continuity.check_redis(partition, view)
     except LogDiverged:
@@ -116,7 +116,7 @@ def _names(settings: Settings, log: Log, state_of: Callable[[int], PartitionStat
     """The event ids of all deletions in the log."""
     topic = settings.events_topic
     for partition in log.bounds(topic):
-        skipped = runs_of(View(state_of(partition).load()).meta)
+        skipped = runs_of(Tables(state_of(partition).load()).meta)
         for record in read_but(log, topic, partition, 0, _ALL, skipped):
             event = parser.parse(record.value) if record.value and b"delete" in record.value else None
             if isinstance(event, Delete):

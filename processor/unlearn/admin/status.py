@@ -14,7 +14,7 @@ from unlearn.errors import LogUnavailable, StoreUnavailable
 from unlearn.identity import is_secret_of
 from unlearn.ingest.dues import letters_by_reason
 from unlearn.log.protocol import Log, Record
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.publishing.compose import entries
 from unlearn.results.belief import Refusal
 from unlearn.results.log_ends import ends_of
@@ -23,8 +23,8 @@ from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Published, Results
 from unlearn.settings import Settings
 from unlearn.state.health import look, redis_problems, redis_shortages
-from unlearn.state.keys import VIEW_HASHES, Keys
-from unlearn.state.snapshot import glance
+from unlearn.state.keys import TABLE_HASHES, Keys
+from unlearn.state.snapshot import read_snapshot
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.store_binding import stranger
 from unlearn.training.quarantine import quarantined
@@ -262,7 +262,7 @@ class StatusReader:
     def _store(self) -> tuple[str, ...]:
         """As it is on this machine, which need not be one that works."""
         settings = self._settings
-        named = glance(self._client, [("GET", Keys(settings.model, 0).of("store"))])[0]
+        named = read_snapshot(self._client, [("GET", Keys(settings.model, 0).of("store"))])[0]
         try:
             store = open_store(settings.store.url, settings.model)
             strange = stranger(settings, store, named.decode() if named else None)
@@ -275,17 +275,17 @@ class StatusReader:
         problems, _ = redis_problems(facts, unchecked=self._settings.redis.unchecked)
         return (*problems, *redis_shortages(facts))
 
-    def _held(self, partition: int) -> tuple[View, str | None, str | None]:
+    def _held(self, partition: int) -> tuple[Tables, str | None, str | None]:
         """The partition's tables, why it stopped, what it waits for."""
         keys = Keys(self._settings.model, partition)
-        reads = [("HGETALL", keys.of(name)) for name in VIEW_HASHES]
+        reads = [("HGETALL", keys.of(name)) for name in TABLE_HASHES]
         words = [("GET", keys.of("stopped")), ("GET", keys.of("trouble"))]
-        *tables, stopped, trouble = glance(self._client, [*reads, *words])
-        view = View(dict(zip(VIEW_HASHES, tables, strict=True)))
+        *tables, stopped, trouble = read_snapshot(self._client, [*reads, *words])
+        view = Tables(dict(zip(TABLE_HASHES, tables, strict=True)))
         return view, stopped.decode() if stopped else None, trouble.decode() if trouble else None
 
     def _partition(
-        self, partition: int, view: View, stopped: str | None, trouble: str | None, start: int, end: int
+        self, partition: int, view: Tables, stopped: str | None, trouble: str | None, start: int, end: int
     ) -> PartitionStatus:
         claimed = "token" in view.meta
         forwards_only = partition >= self._settings.partitions
@@ -346,19 +346,19 @@ class _StampedTail:
         return self._stamps.get(offset)
 
 
-def _shards(view: View, count: int, forgets: bool) -> tuple[ShardStatus, ...]:
+def _shards(view: Tables, count: int, forgets: bool) -> tuple[ShardStatus, ...]:
     statuses = (entry.status for entry in entries(view, count, forgets, "0" * 64))
     return tuple(_shard(view, shard, status) for shard, status in enumerate(statuses))
 
 
-def _shard(view: View, shard: int, status: ShardState) -> ShardStatus:
+def _shard(view: Tables, shard: int, status: ShardState) -> ShardStatus:
     slices = view.shard_slices(shard)
     waiting = view.open[shard].live if shard in view.open else 0
     rows = waiting + sum(held.live for _, held in slices)
     return ShardStatus(shard, status, rows, len(slices), len(view.shard_states(shard)))
 
 
-def _deletions(view: View, now: float) -> Deletions:
+def _deletions(view: Tables, now: float) -> Deletions:
     pending = [held for held in view.pending.values() if held.receipt]
     unresolved = view.still_open()
     return Deletions(

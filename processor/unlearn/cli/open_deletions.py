@@ -13,7 +13,7 @@ from unlearn.cli import context
 from unlearn.cli.fitting import Fitting
 
 if TYPE_CHECKING:
-    from unlearn.partition.tables import StillOpen, View
+    from unlearn.partition.tables import StillOpen, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Row:
     count: int
 
 
-def open_rows(views: Mapping[int, View]) -> Iterator[Row]:
+def open_rows(views: Mapping[int, Tables]) -> Iterator[Row]:
     """In the order of the log, partition by partition."""
     return (_row(partition, held) for partition, view in views.items() for held in view.still_open())
 

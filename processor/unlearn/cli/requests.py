@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     import redis
 
-    from unlearn.partition.tables import View
+    from unlearn.partition.tables import Tables
 
 NOT_YET = 75
 _LOOK_EVERY = 0.2
@@ -21,13 +21,13 @@ wait_option = click.option(
 )
 
 
-def tables(client: redis.Redis, model: str, partitions: Iterable[int]) -> dict[int, View]:
+def tables(client: redis.Redis, model: str, partitions: Iterable[int]) -> dict[int, Tables]:
     """What Redis holds of each partition now. Raises StateUnavailable."""
-    from unlearn.partition.tables import View
+    from unlearn.partition.tables import Tables
     from unlearn.state.keys import Keys
     from unlearn.state.scripts import PartitionState
 
-    return {partition: View(PartitionState(client, Keys(model, partition)).load()) for partition in partitions}
+    return {partition: Tables(PartitionState(client, Keys(model, partition)).load()) for partition in partitions}
 
 
 def request_and_wait(client: redis.Redis, model: str, requests: Mapping[int, Mapping[str, str]], wait: float) -> int:

@@ -31,7 +31,7 @@ from unlearn.learners import learner_of
 from unlearn.local_password import with_local_password
 from unlearn.log.protocol import Log
 from unlearn.logging_setup import log_file
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.scoring.serving import Answer
 from unlearn.settings import Settings
 from unlearn.settings_sources import Loaded
@@ -181,7 +181,7 @@ class _Run:
 
     def _live(self) -> int:
         state_of = states(self._client, self._settings.model)
-        return sum(View(state_of(partition).load()).number("live") for partition in range(self._settings.partitions))
+        return sum(Tables(state_of(partition).load()).number("live") for partition in range(self._settings.partitions))
 
     def _accuracy(self, alive: list[Insert], answer: Answer) -> Accuracy | None:
         self._interrupt.check()

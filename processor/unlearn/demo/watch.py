@@ -12,7 +12,7 @@ from unlearn.demo.story import NEVER, Place, Seen, shard_in, timeline
 from unlearn.errors import NotEnough
 from unlearn.events.event import Insert
 from unlearn.log.protocol import Log
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
@@ -70,8 +70,8 @@ class Watch:
         """Whether every partition has an owner that publishes."""
         return all(self.results.of(p).manifest is not None for p in self._partitions)
 
-    def views(self) -> list[View]:
-        return [View(self._state_of(partition).load()) for partition in self._partitions]
+    def views(self) -> list[Tables]:
+        return [Tables(self._state_of(partition).load()) for partition in self._partitions]
 
     @property
     def serves_newest(self) -> bool:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from unlearn.events.features import rows_of
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, shard_of, tag_of
-from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending, Triage, wanders
+from unlearn.ingest.classify import Addressed, Classifier, Deletion, Insertion, Item, Sending, wanders
 from unlearn.ingest.fingerprints import note_fingerprint
 from unlearn.ingest.foreign_copies import Origins
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Batch, Log, Record
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.rows import NO_SUBJECT, Members
 from unlearn.partition.tables import AT_ONCE, Change, slice_start
 from unlearn.settings import Settings
@@ -41,7 +41,7 @@ class Intake:
         self._origins = Origins(log, settings.events_topic, settings.model, settings.secret_bytes)
         self._clock = clock
 
-    def apply(self, owned: Owned, batch: Batch) -> None:
+    def apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         """Apply what the batch holds beyond `applied`. Raises Fenced, RolledBack, StateUnavailable."""
         applied = owned.view.applied
         records = [record for record in batch.records if record.offset >= applied]
@@ -49,14 +49,14 @@ class Intake:
             behind = records[at + AT_ONCE : at + AT_ONCE + 1]
             self._apply(owned, records[at : at + AT_ONCE], behind[0].offset if behind else batch.stop)
 
-    def _apply(self, owned: Owned, records: Sequence[Record], stop: int) -> None:
+    def _apply(self, owned: ClaimedPartition, records: Sequence[Record], stop: int) -> None:
         items = self._spared(owned, self.items(owned.partition, records), records)
         lookups = self._look_up(owned, items)
         planned = plan(items, lookups, owned.view, self._frame(owned, stop))
         self._write(owned, planned, lookups, records)
         self._remember(owned, planned, records)
 
-    def pass_over(self, owned: Owned, stop: int, more: Change) -> None:
+    def pass_over(self, owned: ClaimedPartition, stop: int, more: Change) -> None:
         """Apply up to `stop` as if nothing lay there, and change this beside it. Raises as `apply` does."""
         nobody = Lookups({}, {})
         planned = plan((), nobody, owned.view, self._frame(owned, stop))
@@ -69,20 +69,20 @@ class Intake:
 
     def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
         """Steps 2 and 3: parse and route, one record at a time; none stops another."""
-        return self._triage(partition).sort_all(records, [self._parser.read(record) for record in records])
+        return self._classifier(partition).sort_all(records, [self._parser.read(record) for record in records])
 
-    def _spared(self, owned: Owned, items: list[Item], records: Sequence[Record]) -> list[Item]:
+    def _spared(self, owned: ClaimedPartition, items: list[Item], records: Sequence[Record]) -> list[Item]:
         """The items without copies that other models have sent on, of events that stand elsewhere in the log."""
         wandering = {item.offset for item in items if wanders(item)}
         if not wandering:
             return items
         copies = self._origins.copies([record for record in records if record.offset in wandering])
-        triage = self._triage(owned.partition)
+        classifier = self._classifier(owned.partition)
         owned.counters["others_copies"] += len(copies)
-        spared = (triage.spare(item) if item.offset in copies else item for item in items)
+        spared = (classifier.spare(item) if item.offset in copies else item for item in items)
         return [item for item in spared if item is not None]
 
-    def restore(self, owned: Owned, tail: Members, records: Iterable[Record]) -> None:
+    def restore(self, owned: ClaimedPartition, tail: Members, records: Iterable[Record]) -> None:
         """Take back the open rows: those of the tail and of the log behind it that the membership names.
 
         A row that a clean-up covers is still named, until its hole is recorded.
@@ -91,11 +91,11 @@ class Intake:
             self._restore_tail(owned, tail.take(_between(len(tail), at, at + self._settings.batch_records)))
         for part in _parts(records, self._settings.batch_records):
             events = [self._parser.taken(record.value) for record in part]
-            items = [i for i in self._triage(owned.partition).sort_all(part, events) if isinstance(i, Insertion)]
+            items = [i for i in self._classifier(owned.partition).sort_all(part, events) if isinstance(i, Insertion)]
             lookups = self._look_up(owned, items)
             self._open(owned, [self._row(item) for item in items if _names(lookups, item.who, item.offset)])
 
-    def _restore_tail(self, owned: Owned, tail: Members) -> None:
+    def _restore_tail(self, owned: ClaimedPartition, tail: Members) -> None:
         whos = [
             Addressed(record.tobytes(), b"" if subject.tobytes() == NO_SUBJECT else subject.tobytes())
             for record, subject in zip(tail.records, tail.subjects, strict=True)
@@ -111,7 +111,7 @@ class Intake:
         shard = shard_of(item.who.subject or item.who.record, self._settings.shards_per_partition)
         return Row(item.offset, shard, item)
 
-    def _look_up(self, owned: Owned, items: Sequence[Item]) -> Lookups:
+    def _look_up(self, owned: ClaimedPartition, items: Sequence[Item]) -> Lookups:
         named = [item for item in items if isinstance(item, Insertion | Deletion)]
         refused = [who for item in items if (who := _refused_at_home(item)) is not None]
         asked = asked_of([*(item.who for item in named if item.who.record), *refused])
@@ -122,11 +122,11 @@ class Intake:
                 asked[item.who.record] = before._replace(tomb=max(before.tomb, tomb))
         return self._entries(owned, asked, [*(item.who for item in named), *refused])
 
-    def _entries(self, owned: Owned, asked: Mapping[bytes, Asked], whos: Sequence[Addressed]) -> Lookups:
+    def _entries(self, owned: ClaimedPartition, asked: Mapping[bytes, Asked], whos: Sequence[Addressed]) -> Lookups:
         subjects = list({who.subject: None for who in whos if who.subject})
         return Lookups(*read_members(owned.read, owned.state.keys, asked, subjects))
 
-    def _write(self, owned: Owned, planned: Plan, lookups: Lookups, records: Sequence[Record]) -> None:
+    def _write(self, owned: ClaimedPartition, planned: Plan, lookups: Lookups, records: Sequence[Record]) -> None:
         keys, view, change = owned.state.keys, owned.view, planned.change
         if records:
             note_fingerprint(change, self._digests, records[-1])
@@ -136,7 +136,7 @@ class Intake:
         change.ops += write_members(keys, planned.records, planned.subjects, lookups.records)
         owned.commit(change, planned.stop)
 
-    def _remember(self, owned: Owned, planned: Plan, records: Sequence[Record]) -> None:
+    def _remember(self, owned: ClaimedPartition, planned: Plan, records: Sequence[Record]) -> None:
         now = self._clock()
         outbox = owned.view.outbox
         owned.records.update({r.offset: r for r in records if r.offset in outbox} if outbox else {})
@@ -150,11 +150,11 @@ class Intake:
             owned.rows_since = now if any(held.live for held in owned.view.open.values()) else None
         owned.counters.update(planned.counts)
 
-    def _open(self, owned: Owned, rows: Sequence[Row]) -> None:
+    def _open(self, owned: ClaimedPartition, rows: Sequence[Row]) -> None:
         if rows:
             owned.open_rows.add(*members_of(rows, self._settings.classes, self._settings.features))
 
-    def _frame(self, owned: Owned, stop: int) -> Frame:
+    def _frame(self, owned: ClaimedPartition, stop: int) -> Frame:
         settings = self._settings
         return Frame(
             owned.view.applied,
@@ -167,9 +167,9 @@ class Intake:
             now=round(time.time() * 1000),
         )
 
-    def _triage(self, partition: int) -> Triage:
+    def _classifier(self, partition: int) -> Classifier:
         settings = self._settings
-        return Triage(
+        return Classifier(
             settings.model,
             partition,
             settings.partitions,

@@ -20,13 +20,13 @@ from unlearn.state.entries import ALONE
 __all__ = [
     "OFF_HOME",
     "Addressed",
+    "Classifier",
     "Deletion",
     "Insertion",
     "Item",
     "Refused",
     "Sealing",
     "Sending",
-    "Triage",
     "wanders",
 ]
 
@@ -100,7 +100,7 @@ def wanders(item: Item) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Triage:
+class Classifier:
     """Sorts the records of one partition. `partitions` is P0, the count when the model was made."""
 
     model: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from unlearn.events.partitioner import Digests
 from unlearn.log.protocol import Record
-from unlearn.partition.tables import Change, View
+from unlearn.partition.tables import Change, Tables
 from unlearn.results.manifest import Fingerprint
 
 __all__ = ["fingerprint_of", "is_of", "note_fingerprint"]
@@ -22,7 +22,7 @@ def note_fingerprint(change: Change, digests: Digests, last: Record) -> None:
     change.put("meta", "fp_time", f"{last.offset}:{last.timestamp}")
 
 
-def fingerprint_of(view: View) -> Fingerprint | None:
+def fingerprint_of(view: Tables) -> Fingerprint | None:
     """What Redis keeps; None before the first record."""
     if "fp_offset" not in view.meta:
         return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from unlearn.ingest.dues import COPIES, Letter, counter_of
-from unlearn.partition.tables import Change, Unresolved, View
+from unlearn.partition.tables import Change, Tables, Unresolved
 
-__all__ = ["Clock", "leave_open", "put_letter"]
+__all__ = ["Clock", "mark_unresolved", "put_letter"]
 
 
 class Clock(NamedTuple):
@@ -17,7 +17,7 @@ class Clock(NamedTuple):
     deadline: int
 
 
-def put_letter(view: View, change: Change, offset: int, letter: Letter) -> None:
+def put_letter(view: Tables, change: Change, offset: int, letter: Letter) -> None:
     """A dead letter for an event that was applied before, counted."""
     counted = change.tables.get("meta", {})
     name = counter_of(letter.reason, view.meta, counted)
@@ -25,8 +25,8 @@ def put_letter(view: View, change: Change, offset: int, letter: Letter) -> None:
     change.put("outbox", offset, letter.due())
 
 
-def leave_open(
-    view: View, change: Change, offset: int, letter: Letter, clock: Clock, *, nameless: bool = False
+def mark_unresolved(
+    view: Tables, change: Change, offset: int, letter: Letter, clock: Clock, *, nameless: bool = False
 ) -> None:
     """The event at the offset gets a dead letter and stays unresolved, by its own clock where it has one.
 

@@ -19,13 +19,13 @@ from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
 from unlearn.events.refused_fields import told_of
 from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
-from unlearn.ingest.given_up import Clock, leave_open, put_letter
+from unlearn.ingest.given_up import Clock, mark_unresolved, put_letter
 from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.ingest.sent_before import SentBefore
 from unlearn.log.protocol import Header, Log, Producer, Record
 from unlearn.moments import dated
 from unlearn.partition.answers import addressee_of, receipt_to
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.open_ranges import gathered
 from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.settings import Settings
@@ -59,7 +59,7 @@ class Outbox:
         self._building: set[int] = set()
         """Partitions with events from before the model was made that are still to be applied, or to be sent on."""
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
         fresh = self._ready(owned, [offset for offset in owned.view.outbox if offset not in owned.sending])
         records = self._records(owned, fresh)
@@ -73,7 +73,7 @@ class Outbox:
         while (change := gathered(owned.view)) is not None:
             owned.commit(change)
 
-    def _ready(self, owned: Owned, fresh: list[int]) -> list[int]:
+    def _ready(self, owned: ClaimedPartition, fresh: list[int]) -> list[int]:
         """Those that can be sent now. What may have been sent before the model was made waits until the log tells."""
         made_at = owned.view.number("made_at")
         old = {
@@ -92,12 +92,12 @@ class Outbox:
             return fresh
         return [offset for offset in fresh if offset not in old]
 
-    def _records(self, owned: Owned, offsets: list[int]) -> dict[int, Record]:
+    def _records(self, owned: ClaimedPartition, offsets: list[int]) -> dict[int, Record]:
         held = {offset: owned.records[offset] for offset in offsets if offset in owned.records}
         lacking = [offset for offset in offsets if offset not in held]
         return held | records_at(self._log, self._settings.events_topic, owned.partition, lacking)
 
-    def _let_go(self, owned: Owned, offsets: list[int]) -> None:
+    def _let_go(self, owned: ClaimedPartition, offsets: list[int]) -> None:
         """What retention took, or can't be decoded, can't be sent: a dead letter says so, without its digest."""
         place = self._log, self._settings.events_topic, owned.partition
         lost = lost_at(*place, offsets)
@@ -109,12 +109,12 @@ class Outbox:
                 owned.sending[offset] = {DEAD: self._dead_letter(owned.partition, offset, Letter.of(due), None)}
             else:
                 letter = Letter(GONE if offset in lost else SPOILT)
-                leave_open(owned.view, change, offset, letter, Clock(now, now), nameless=True)
+                mark_unresolved(owned.view, change, offset, letter, Clock(now, now), nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
 
-    def _sends(self, owned: Owned, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
+    def _sends(self, owned: ClaimedPartition, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
         if due[0] == DEAD:
             yield from self._letter(owned.partition, record, Letter.of(due))
             return
@@ -134,7 +134,7 @@ class Outbox:
                 if partition != owned.partition:
                     yield str(partition), there.get(partition) or self._forward(record, partition, message)
 
-    def _places(self, owned: Owned, record: Record) -> dict[int, Future[int]]:
+    def _places(self, owned: ClaimedPartition, record: Record) -> dict[int, Future[int]]:
         """Partitions where the record was sent to before the model was made, as if it had been sent now."""
         if self._sent_before is None or record.offset >= owned.view.number("made_at"):
             return {}
@@ -154,7 +154,7 @@ class Outbox:
             to = addressee_of(self._settings, event_id, record)
             yield REFUSED, self._receipt(receipt_to(to, "refused", reason=letter.reason))
 
-    def _settle(self, owned: Owned) -> int:
+    def _settle(self, owned: ClaimedPartition) -> int:
         """Closes entries whose sends have ended. Returns how many sends had."""
         change = Change()
         done = (offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values()))
@@ -167,7 +167,7 @@ class Outbox:
             owned.records.pop(offset, None)
         return len(ended)
 
-    def _close(self, owned: Owned, change: Change, offset: int, sends: Sends) -> None:
+    def _close(self, owned: ClaimedPartition, change: Change, offset: int, sends: Sends) -> None:
         errors = [error for error in (future.exception() for future in sends.values()) if error is not None]
         due = owned.view.outbox[offset]
         if not sends:
@@ -192,7 +192,7 @@ class Outbox:
         said = record.key, record.value, tuple(record.headers)
         return isinstance(event, Insert | Delete) and said != _shortest(event)
 
-    def _give_up(self, owned: Owned, change: Change, offset: int, reason: str) -> None:
+    def _give_up(self, owned: ClaimedPartition, change: Change, offset: int, reason: str) -> None:
         owned.shortened.discard(offset)
         owned.counters["given_up"] += 1
         record = owned.records[offset]
@@ -203,7 +203,7 @@ class Outbox:
         within = event.forget_within if isinstance(event, Delete) else None
         since = dated(record.timestamp, _now())
         deadline = since + round((self._settings.forget_within if within is None else within) * 1000)
-        leave_open(owned.view, change, offset, Letter(reason, answers=True), Clock(since, deadline))
+        mark_unresolved(owned.view, change, offset, Letter(reason, answers=True), Clock(since, deadline))
 
     def _forward(self, record: Record, partition: int, message: _Message) -> Future[int]:
         key, value, headers = message

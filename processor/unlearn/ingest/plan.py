@@ -17,7 +17,7 @@ from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing,
 from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counter_of
 from unlearn.moments import dated
 from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.tables import Change, Cleanup, Pending, Unresolved, View
+from unlearn.partition.tables import Change, Cleanup, Pending, Tables, Unresolved
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
@@ -76,13 +76,13 @@ class Plan:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def plan(items: Iterable[Item], lookups: Lookups, view: View, frame: Frame) -> Plan:
+def plan(items: Iterable[Item], lookups: Lookups, view: Tables, frame: Frame) -> Plan:
     """What the items of [frame.start, frame.stop) change, given what is known of those they name."""
     return _Planner(lookups, view, frame).run(items)
 
 
 class _Planner:
-    def __init__(self, lookups: Lookups, view: View, frame: Frame) -> None:
+    def __init__(self, lookups: Lookups, view: Tables, frame: Frame) -> None:
         self.records, self.subjects = dict(lookups.records), dict(lookups.subjects)
         self.view, self.frame = view, frame
         self.plan = Plan(frame.stop)

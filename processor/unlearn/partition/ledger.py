@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeVar
 
 from unlearn.partition.lineage import MODULUS, slot_hash, sum_slots
-from unlearn.partition.tables import Change, Open, Slice, View
+from unlearn.partition.tables import Change, Open, Slice, Tables
 
 __all__ = ["Kill", "Ledger"]
 
@@ -25,7 +25,7 @@ class Kill(NamedTuple):
 class Ledger:
     """Follows one batch over [start, ...); `settle` writes what changed. Offsets must not go down."""
 
-    def __init__(self, view: View, start: int, slice_span: int) -> None:
+    def __init__(self, view: Tables, start: int, slice_span: int) -> None:
         self.ends: list[int] = []
         self.kills: list[Kill] = []
         self._view = view

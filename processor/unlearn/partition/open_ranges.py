@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from unlearn.partition.offset_runs import Runs, count, joined, read_runs, runs_of, write_runs
-from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Unresolved, View
+from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Tables, Unresolved
 
 __all__ = ["gathered", "put_range"]
 
@@ -20,7 +20,7 @@ _MOST_RUNS = 1000
 """Runs of one range, some 4 kB: that much is written anew when it grows."""
 
 
-def gathered(view: View) -> Change | None:
+def gathered(view: Tables) -> Change | None:
     """Moves the oldest into ranges once there are too many. None where there is nothing to do."""
     if len(view.unresolved) < _APART + AT_ONCE:
         return None
@@ -40,7 +40,7 @@ def put_range(change: Change, like: OpenRange, runs: Runs) -> None:
     change.put("open_ranges", runs[0][0], value)
 
 
-def _settled(view: View) -> Iterator[int]:
+def _settled(view: Tables) -> Iterator[int]:
     """Those that nothing more is sent for, so that nothing else is ever said of their offset."""
     return (
         offset
@@ -49,7 +49,7 @@ def _settled(view: View) -> Iterator[int]:
     )
 
 
-def _gather(view: View, change: Change, reason: str, members: dict[int, Unresolved]) -> None:
+def _gather(view: Tables, change: Change, reason: str, members: dict[int, Unresolved]) -> None:
     runs = runs_of(members)
     for offset in members:
         change.drop("unresolved", offset)
@@ -65,7 +65,7 @@ def _gather(view: View, change: Change, reason: str, members: dict[int, Unresolv
         put_range(change, earliest, runs[at : at + _MOST_RUNS])
 
 
-def _room(view: View, reason: str) -> int | None:
+def _room(view: Tables, reason: str) -> int | None:
     """The newest range of the reason, if it can take more."""
     mine = [first for first, held in view.open_ranges.items() if held.reason == reason]
     if not mine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Pace", "Paces", "Spent", "Step"]
+__all__ = ["Rate", "Rates", "Spent", "Step"]
 
 Step = Literal["read", "learn", "forget"]
 _MEMORY = 50_000
@@ -25,7 +25,7 @@ class Spent:
 
 
 @dataclass(slots=True)
-class Pace:
+class Rate:
     """Seconds a row, 0 until measured."""
 
     value: float = 0.0
@@ -40,12 +40,12 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Paces:
+class Rates:
     """Of reading rows from slice files (the dead too), learning rows and forgetting rows."""
 
-    read: Pace = field(default_factory=Pace)
-    learn: Pace = field(default_factory=Pace)
-    forget: Pace = field(default_factory=Pace)
+    read: Rate = field(default_factory=Rate)
+    learn: Rate = field(default_factory=Rate)
+    forget: Rate = field(default_factory=Rate)
 
     def observe(self, spent: dict[Step, Spent]) -> None:
         for step, one in spent.items():

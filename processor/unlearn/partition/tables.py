@@ -27,8 +27,8 @@ __all__ = [
     "Slice",
     "State",
     "StillOpen",
+    "Tables",
     "Unresolved",
-    "View",
     "slice_start",
 ]
 
@@ -216,7 +216,7 @@ def slice_start(ends: Sequence[int], slot: int) -> int:
     return ends[at - 1] if at else 0
 
 
-class View:
+class Tables:
     """The tables of one partition, typed. Change it only through `apply`."""
 
     def __init__(self, raw: Mapping[str, Mapping[bytes, bytes]]) -> None:

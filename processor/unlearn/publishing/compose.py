@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from unlearn.partition.tables import State, View
+from unlearn.partition.tables import State, Tables
 from unlearn.results.manifest import ShardEntry, ShardState
 
 __all__ = ["Timing", "Urgency", "clean_at", "due", "entries"]
 
 
-def entries(view: View, shards: int, forgets: bool, empty_digest: str) -> tuple[ShardEntry, ...]:
+def entries(view: Tables, shards: int, forgets: bool, empty_digest: str) -> tuple[ShardEntry, ...]:
     """Per shard the newest state that is valid now, else the empty prefix of its fold."""
     return tuple(_entry(view, shard, forgets, empty_digest) for shard in range(shards))
 
 
-def clean_at(view: View, entry: ShardEntry, forgets: bool) -> int:
+def clean_at(view: Tables, entry: ShardEntry, forgets: bool) -> int:
     """The `applied` up to which the entry's state is known to hold no dead row; the gate compares it.
 
     A fold's states are dropped by the very script that kills a row in them, so those left are clean now.
@@ -24,7 +24,7 @@ def clean_at(view: View, entry: ShardEntry, forgets: bool) -> int:
     return held[1].applied if forgets and held else view.applied
 
 
-def _entry(view: View, shard: int, forgets: bool, empty_digest: str) -> ShardEntry:
+def _entry(view: Tables, shard: int, forgets: bool, empty_digest: str) -> ShardEntry:
     held = _valid(view, shard, forgets)
     through = _reach(view, shard, held[0] if held else 0)
     state = held[1] if held else State(view.applied, "", empty_digest)
@@ -41,13 +41,13 @@ def _entry(view: View, shard: int, forgets: bool, empty_digest: str) -> ShardEnt
     )
 
 
-def _valid(view: View, shard: int, forgets: bool) -> tuple[int, State] | None:
+def _valid(view: Tables, shard: int, forgets: bool) -> tuple[int, State] | None:
     hit = view.hits.get(shard, 0)
     states = [(t, s) for t, s in view.shard_states(shard) if not forgets or s.applied >= hit]
     return states[-1] if states else None
 
 
-def _reach(view: View, shard: int, through: int) -> int:
+def _reach(view: Tables, shard: int, through: int) -> int:
     """The last slice end before the shard's next slice with rows: up to there the state stays the same."""
     for end in view.ends_after(through):
         held = view.slices.get((shard, end))
@@ -57,7 +57,7 @@ def _reach(view: View, shard: int, through: int) -> int:
     return through
 
 
-def _status(view: View, shard: int, through: int, held: tuple[int, State] | None) -> ShardState:
+def _status(view: Tables, shard: int, through: int, held: tuple[int, State] | None) -> ShardState:
     if through == view.last_end:
         return "current" if held and held[1].rows else "empty"
     if held is None:

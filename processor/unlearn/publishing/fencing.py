@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.results.results_topic import Published
 
 __all__ = ["overtaken", "rivalled"]
 
 
-def rivalled(owned: Owned, published: Published) -> bool:
+def rivalled(owned: ClaimedPartition, published: Published) -> bool:
     """Whether the topic shows a higher counter than ours, or ours with what we never wrote.
 
     So it is where Redis was rolled back and gave the counter twice. Who reads the topic goes by the highest
@@ -22,7 +22,7 @@ def rivalled(owned: Owned, published: Published) -> bool:
     return top.token.nonce != owned.token.nonce or top.sequence > owned.sequence
 
 
-def overtaken(owned: Owned, published: Published) -> bool:
+def overtaken(owned: ClaimedPartition, published: Published) -> bool:
     """Whether something else stands behind our newest manifest: compaction would leave it alone on the topic."""
     ours = [owned.manifest, owned.publishing and owned.publishing.manifest]
     return published.last_offset > owned.manifest_offset and (published.last is None or published.last not in ours)

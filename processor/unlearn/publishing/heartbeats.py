@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from unlearn.log.protocol import Producer
-from unlearn.partition.claimed import Owned
-from unlearn.partition.tables import View
+from unlearn.partition.claimed_partition import ClaimedPartition
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Heartbeat, heartbeat_key
 from unlearn.settings import Settings
 
@@ -22,13 +22,13 @@ class Heartbeats:
         self._producer = producer
         self._clock = clock
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Name the manifest in force, if it is time and the token is still ours."""
         if owned.manifest is not None and self._clock() - owned.heartbeat_at >= self._settings.heartbeat_every:
             owned.read([("EXISTS", owned.state.keys.meta)])
             self.beat(owned)
 
-    def beat(self, owned: Owned) -> None:
+    def beat(self, owned: ClaimedPartition) -> None:
         """Name the manifest in force, unless a deletion is past its deadline."""
         if owned.manifest is None or any(_late(owned.view)):
             return
@@ -39,6 +39,6 @@ class Heartbeats:
         self._producer.send(self._settings.results_topic, 0, key, beat.encode())
 
 
-def _late(view: View) -> Iterator[bool]:
+def _late(view: Tables) -> Iterator[bool]:
     now = time.time() * 1000
     return (pending.deadline < now for pending in view.pending.values())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from unlearn.ingest.fingerprints import fingerprint_of
 from unlearn.log.protocol import Producer
-from unlearn.partition.claimed import Owned, Publishing
+from unlearn.partition.claimed_partition import ClaimedPartition, Publishing
 from unlearn.partition.skipped import runs_of
 from unlearn.partition.tables import Change
 from unlearn.publishing.compose import Timing, Urgency, clean_at, due, entries
@@ -30,7 +30,7 @@ class Manifests:
         identity_hash: str,
         learner: tuple[str, str, bool],
         empty_digest: str,
-        announce: Callable[[Owned], None],
+        announce: Callable[[ClaimedPartition], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`announce` tells of the manifest in force; called as soon as the broker has acknowledged it."""
@@ -44,7 +44,7 @@ class Manifests:
         self._clock = clock
         self._urgency = Urgency(settings.withdraw, settings.publish_wait, settings.publish_every, settings.max_stale)
 
-    def turn(self, owned: Owned, recovering: bool) -> None:
+    def turn(self, owned: ClaimedPartition, recovering: bool) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
         if owned.catching_up:
             return
@@ -54,7 +54,7 @@ class Manifests:
             if due(self._timing(owned, shards, recovering), self._urgency):
                 self._publish(owned, shards)
 
-    def _timing(self, owned: Owned, shards: tuple[ShardEntry, ...], recovering: bool) -> Timing:
+    def _timing(self, owned: ClaimedPartition, shards: tuple[ShardEntry, ...], recovering: bool) -> Timing:
         now, last = self._clock(), owned.manifest
         return Timing(
             since_last=None if last is None else now - owned.published_at,
@@ -64,7 +64,7 @@ class Manifests:
             advanced=last is None or (owned.view.applied, self._erased(owned)) > (last.applied, last.erased_through),
         )
 
-    def _publish(self, owned: Owned, shards: tuple[ShardEntry, ...]) -> None:
+    def _publish(self, owned: ClaimedPartition, shards: tuple[ShardEntry, ...]) -> None:
         manifest = self._manifest(owned, shards)
         data = manifest.encode()
         change = Change(ops=[("SET", owned.state.keys.of("register"), data)])
@@ -78,16 +78,16 @@ class Manifests:
         owned.unhidden_since = None
         self._send(owned, manifest, data)
 
-    def _send(self, owned: Owned, manifest: Manifest, data: bytes) -> None:
+    def _send(self, owned: ClaimedPartition, manifest: Manifest, data: bytes) -> None:
         key = manifest_key(self._settings.model, owned.partition)
         future = self._producer.send(self._settings.results_topic, 0, key, data)
         owned.publishing = Publishing(manifest, data, future)
 
     @staticmethod
-    def _erased(owned: Owned) -> int:
+    def _erased(owned: ClaimedPartition) -> int:
         return min(owned.erased_through, owned.view.applied)
 
-    def _manifest(self, owned: Owned, shards: tuple[ShardEntry, ...]) -> Manifest:
+    def _manifest(self, owned: ClaimedPartition, shards: tuple[ShardEntry, ...]) -> Manifest:
         manifest = Manifest(
             model=self._settings.model,
             identity=self._identity,
@@ -107,7 +107,7 @@ class Manifests:
         )
         return self._prover.proven(manifest)
 
-    def _acknowledge(self, owned: Owned) -> None:
+    def _acknowledge(self, owned: ClaimedPartition) -> None:
         sent = owned.publishing
         if sent is None or not sent.future.done():
             return

@@ -10,11 +10,11 @@ from unlearn.errors import LogUnavailable
 from unlearn.events.event import Delete
 from unlearn.events.parsing import Parser
 from unlearn.ingest.dues import Letter
-from unlearn.ingest.given_up import Clock, leave_open
+from unlearn.ingest.given_up import Clock, mark_unresolved
 from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.answers import addressee_of, receipt_to
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import AT_ONCE, Change, Pending
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
@@ -34,7 +34,7 @@ class Receipts:
         self._producer = producer
         self._parser = parser
 
-    def turn(self, owned: Owned, results: Results) -> None:
+    def turn(self, owned: ClaimedPartition, results: Results) -> None:
         """Send `hidden` for every deletion that no version in force holds.
 
         Raises Fenced, RolledBack, StateUnavailable, LogUnavailable.
@@ -58,7 +58,7 @@ class Receipts:
         if nameless:
             raise LogUnavailable(f"the deletions at {owned.partition}/{sorted(nameless)} can't be read again")
 
-    def _nameless(self, owned: Owned, offsets: list[int]) -> set[int]:
+    def _nameless(self, owned: ClaimedPartition, offsets: list[int]) -> set[int]:
         """Looks up whom to answer of deletions that another owner applied. Returns where nobody is to be found."""
         lacking = {offset for offset in offsets if offset not in owned.addressees}
         for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
@@ -67,7 +67,7 @@ class Receipts:
                 owned.addressees[offset] = addressee_of(self._settings, event.event_id, record)
         return lacking - owned.addressees.keys()
 
-    def _let_go(self, owned: Owned, nameless: set[int]) -> set[int]:
+    def _let_go(self, owned: ClaimedPartition, nameless: set[int]) -> set[int]:
         """Nobody is ever told of those that retention took, or that can't be decoded any more; ops are."""
         place = self._log, self._settings.events_topic, owned.partition
         gone = lost_at(*place, nameless)
@@ -75,13 +75,13 @@ class Receipts:
         change, now = Change(), round(time.time() * 1000)
         for offset in islice(lost, AT_ONCE):
             letter = Letter(GONE if offset in gone else SPOILT)
-            leave_open(owned.view, change, offset, letter, Clock(now, now), nameless=True)
+            mark_unresolved(owned.view, change, offset, letter, Clock(now, now), nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
         return lost
 
-    def _hidden_by(self, owned: Owned, offset: int, pending: Pending, results: Results) -> int | None:
+    def _hidden_by(self, owned: ClaimedPartition, offset: int, pending: Pending, results: Results) -> int | None:
         """The version that hides the deletion in every partition; None if there is none yet."""
         versions: list[int] = []
         if owned.partition < self._settings.partitions:
@@ -95,12 +95,12 @@ class Receipts:
             versions.append(held.offset)
         return max(versions)
 
-    def _receipt(self, owned: Owned, offset: int, version: int) -> Future[int]:
+    def _receipt(self, owned: ClaimedPartition, offset: int, version: int) -> Future[int]:
         return self._producer.send(
             self._settings.receipts_topic, 0, *receipt_to(owned.addressees[offset], "hidden", version)
         )
 
-    def _settle(self, owned: Owned) -> None:
+    def _settle(self, owned: ClaimedPartition) -> None:
         change = Change()
         for offset, future in list(islice(owned.receipts.items(), AT_ONCE)):
             if future.done():

@@ -14,7 +14,7 @@ from unlearn.settings import Settings
 
 __all__ = ["Follower"]
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Follower:
@@ -65,7 +65,7 @@ class Follower:
 
     def _read_again(self, reason: str) -> None:
         """Keeps the counters seen: an owner that was replaced stays replaced."""
-        LOG.warning("reading the results from their start: %s", reason)
+        _log.warning("reading the results from their start: %s", reason)
         topic_id, tail = self._log.topic_id(self._topic), self._log.tail(self._topic)
         self._tail.close()
         self._topic_id, self._tail = topic_id, tail

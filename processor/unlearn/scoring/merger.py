@@ -20,7 +20,7 @@ from unlearn_models.base.learner import Learner
 
 __all__ = ["Merger", "dated"]
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Merger:
@@ -87,7 +87,7 @@ class Merger:
     def _report(self, problems: Mapping[int, str]) -> None:
         for partition, problem in problems.items():
             if self.problems.get(partition) != problem:
-                LOG.warning("partition %d: %s", partition, problem)
+                _log.warning("partition %d: %s", partition, problem)
         self.problems = problems
 
 

@@ -10,7 +10,7 @@ from unlearn.errors import ScorerStopped, UnlearnError
 
 __all__ = ["Polling"]
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _AFTER_AN_OUTAGE = 1.0
 
 
@@ -55,14 +55,14 @@ class Polling:
         try:
             while not self.stopped:
                 self._turn()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  whatever ends it is told to whoever asks for scores
             self._ended = error
-            LOG.critical("the results are followed no more", exc_info=error)
+            _log.critical("the results are followed no more", exc_info=error)
 
     def _turn(self) -> None:
         try:
             self._poll()
         except UnlearnError as error:
             if not self.stopped:
-                LOG.warning("the results can't be followed, trying again: %s", error)
+                _log.warning("the results can't be followed, trying again: %s", error)
                 self._stop.wait(_AFTER_AN_OUTAGE)

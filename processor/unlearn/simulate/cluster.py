@@ -13,10 +13,10 @@ from pydantic import SecretStr
 
 from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
 from unlearn.simulate.determinism import EPOCH
-from unlearn.simulate.fault_injection import Crash, Fuse, MemoryStore
+from unlearn.simulate.fault_injection import Crash, FaultPlan, MemoryStore
 from unlearn.simulate.history import Action, Shape
 from unlearn.simulate.members import Member, Place
 from unlearn.simulate.script import CLASSES, Script
@@ -30,7 +30,7 @@ _MOST = 50
 
 
 class World:
-    """Every method that `Action` may name is one thing that can happen. Use it within `stillness`.
+    """Every method that `Action` may name is one thing that can happen. Use it within `deterministic`.
 
     The model's keys in Redis are the world's own, and are gone after `close`.
     """
@@ -40,7 +40,7 @@ class World:
         self.settings = _settings(script, shape, learner_id, name or f"t{uuid.uuid4().hex[:12]}")
         self.redis = redis.Redis.from_url(redis_url)
         self.counts: Counter[str] = Counter()
-        fuse = Fuse()
+        fuse = FaultPlan()
         self.log = MemoryLog(clock=lambda: round((EPOCH + self.place.now) * 1000))
         self.store = MemoryStore(lambda: self.place.now, fuse)
         self.place = Place(self.settings, self.log, redis_url, self.store, learner_of(self.settings), fuse)
@@ -177,7 +177,7 @@ class World:
                 found += (f"{partition}: {name} {value}" for name, value in self._open(owners[0], end) if value)
         return found
 
-    def _open(self, owned: Owned, end: int) -> Iterator[tuple[str, object]]:
+    def _open(self, owned: ClaimedPartition, end: int) -> Iterator[tuple[str, object]]:
         view = owned.view
         yield "applied", view.applied != end
         yield "outbox", view.outbox

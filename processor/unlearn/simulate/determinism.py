@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
-__all__ = ["EPOCH", "StillTime", "stillness"]
+__all__ = ["EPOCH", "StillTime", "deterministic"]
 
 EPOCH = 1_700_000_000
 """The wall clock's time throughout, in seconds since 1970."""
@@ -48,7 +48,7 @@ class _Nonces:
 
 
 @contextmanager
-def stillness(seed: int = 0) -> Iterator[None]:
+def deterministic(seed: int = 0) -> Iterator[None]:
     """Everything that the workers of a simulation do within follows from the seed."""
     still = StillTime(chance=random.Random(f"paces {seed}"))
     with ExitStack() as stack:

@@ -18,7 +18,7 @@ from unlearn.simulate.violations import Wrong
 from unlearn.training.trainer import run
 from unlearn_models import Learner
 
-__all__ = ["Crash", "FaultyRedis", "Fuse", "Later", "MemoryStore", "Producer", "SlowTrainers", "Wire"]
+__all__ = ["Crash", "FaultPlan", "FaultyRedis", "Later", "MemoryStore", "Producer", "SlowTrainers", "Wire"]
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Crash(BaseException):  # no handler of errors may catch it
 
 
 @dataclass
-class Fuse:
+class FaultPlan:
     """Blows at the next call but `calls`, before or after its effect.
 
     With something to do `meanwhile` the call only takes its time. Else, with an outage of 0, it is a crash, and
@@ -132,7 +132,7 @@ class SlowTrainers:
 class MemoryStore:
     """Files in a dict, with the time of their writing by the simulation's clock."""
 
-    def __init__(self, clock: Callable[[], float], fuse: Fuse) -> None:
+    def __init__(self, clock: Callable[[], float], fuse: FaultPlan) -> None:
         self.files: dict[str, tuple[bytes, float]] = {}
         self._clock, self._fuse = clock, fuse
         self._marker: bytes | None = None
@@ -172,7 +172,7 @@ class MemoryStore:
 class FaultyRedis(redis.Redis):
     """Made by `from_url`; set `fuse` before use."""
 
-    fuse = Fuse()
+    fuse = FaultPlan()
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         plainly = super().execute_command
@@ -196,7 +196,7 @@ class Producer:
     """Sends at once, or keeps what is sent: written when `land` is called, even after its worker's end."""
 
     log: MemoryLog
-    fuse: Fuse
+    fuse: FaultPlan
     late: bool = False
     refused: set[tuple[str, int]] = field(default_factory=set)
     """(topic, partition) that the cluster says no to."""
@@ -234,7 +234,7 @@ class Producer:
 class Wire:
     """One worker's way to the log."""
 
-    def __init__(self, log: MemoryLog, fuse: Fuse) -> None:
+    def __init__(self, log: MemoryLog, fuse: FaultPlan) -> None:
         self._log = log
         self.sends = Producer(log, fuse)
         self.most = 50

@@ -10,9 +10,9 @@ from typing import Any
 from unittest.mock import patch
 
 from unlearn.log.memory import MemoryLog
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
-from unlearn.simulate.fault_injection import FaultyRedis, Fuse, Later, MemoryStore, SlowTrainers, Wire
+from unlearn.simulate.fault_injection import FaultPlan, FaultyRedis, Later, MemoryStore, SlowTrainers, Wire
 from unlearn.storage.cleanup import Cleaner
 from unlearn.worker.loop import Worker
 from unlearn_models import Learner
@@ -29,7 +29,7 @@ class Place:
     redis_url: str
     store: MemoryStore
     learner: Learner
-    fuse: Fuse
+    fuse: FaultPlan
     now: float = 1000.0
     sweeping: bool = True
     late_jobs: bool = False
@@ -45,7 +45,7 @@ class _Cleaner(Cleaner):
 
     place: Place
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         if self.place.sweeping:
             super().turn(owned)
 

@@ -17,7 +17,7 @@ from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, t
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.rows import NEVER, deaths
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.results.results_topic import Results
 from unlearn.simulate.cluster import World
@@ -106,9 +106,9 @@ class Verdict:
 
     # -- what Redis and the store keep
 
-    def _view(self, partition: int) -> View:
+    def _view(self, partition: int) -> Tables:
         state = PartitionState(self.world.redis, Keys(self.world.settings.model, partition))
-        return View(state.load())
+        return Tables(state.load())
 
     def _entries(self, partition: int) -> dict[bytes, Entry]:
         client: Any = self.world.redis

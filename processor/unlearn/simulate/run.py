@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import stillness
+from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import history_of, shape_of
 from unlearn.simulate.oracle import Verdict, sent_on
 from unlearn.simulate.script import script_of
@@ -41,7 +41,7 @@ class Outcome:
 
 def run_seed(seed: int, redis_url: str, run: str = "0") -> Outcome:
     """One history to its end, and judged. `run` keeps its keys apart from those of others."""
-    with stillness(seed):
+    with deterministic(seed):
         learner = _BY_SEED[seed % len(_BY_SEED)]
         world = World(script_of(seed), shape_of(seed), learner, redis_url, name=f"sim-{run}-{seed}")
         try:

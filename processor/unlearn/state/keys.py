@@ -28,9 +28,9 @@ All keys of a partition share one hash tag, so that each script stays within one
 
 from __future__ import annotations
 
-__all__ = ["VIEW_HASHES", "Keys"]
+__all__ = ["TABLE_HASHES", "Keys"]
 
-VIEW_HASHES = (
+TABLE_HASHES = (
     *("meta", "slices", "hits", "open", "states", "cleanups"),
     *("outbox", "pending", "unresolved", "open_ranges", "crashes"),
 )

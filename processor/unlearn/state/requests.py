@@ -8,7 +8,7 @@ import redis
 
 from unlearn.state.keys import Keys
 from unlearn.state.refusals import told
-from unlearn.state.snapshot import glance
+from unlearn.state.snapshot import read_snapshot
 
 __all__ = ["leave_requests", "open_requests"]
 
@@ -21,5 +21,5 @@ def leave_requests(client: redis.Redis, keys: Keys, requests: Mapping[str, str])
 
 def open_requests(client: redis.Redis, keys: Keys) -> set[str]:
     """The fields of requests that the owner has not done with. Raises StateUnavailable."""
-    (fields,) = glance(client, [("HKEYS", keys.of("asked"))])
+    (fields,) = read_snapshot(client, [("HKEYS", keys.of("asked"))])
     return {field.decode("latin-1") for field in fields}

@@ -20,7 +20,7 @@ import redis
 
 from unlearn.errors import Fenced, RolledBack, StateMissing
 from unlearn.results.belief import MOST_COUNTER
-from unlearn.state.keys import VIEW_HASHES, Keys
+from unlearn.state.keys import TABLE_HASHES, Keys
 from unlearn.state.refusals import told, translate
 
 __all__ = ["DirtyShard", "Op", "PartitionState", "Token", "states"]
@@ -129,9 +129,9 @@ class PartitionState:
         """The hashes that the owner mirrors, by name. Call it after a claim: nobody else writes then."""
         with told(self._redis):
             pipe = self._redis.pipeline(transaction=True)
-            for name in VIEW_HASHES:
+            for name in TABLE_HASHES:
                 pipe.hgetall(self.keys.of(name))
-            return dict(zip(VIEW_HASHES, pipe.execute(), strict=True))
+            return dict(zip(TABLE_HASHES, pipe.execute(), strict=True))
 
     def holes(self, shard: int, starts: Iterable[int]) -> list[list[bytes]]:
         """What each slice's holes are now, flat, without a token: for those who only look."""

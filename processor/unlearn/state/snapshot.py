@@ -10,10 +10,10 @@ import redis
 from unlearn.state.refusals import told
 from unlearn.state.scripts import Op
 
-__all__ = ["glance"]
+__all__ = ["read_snapshot"]
 
 
-def glance(client: redis.Redis, ops: Sequence[Op]) -> list[Any]:
+def read_snapshot(client: redis.Redis, ops: Sequence[Op]) -> list[Any]:
     """The replies to read commands on one partition's keys, all at one moment.
 
     Raises StateUnavailable.

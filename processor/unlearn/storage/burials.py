@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Ledger
 from unlearn.partition.tables import Change
 from unlearn.state.lookups import write_holes
@@ -10,7 +10,7 @@ from unlearn.state.lookups import write_holes
 __all__ = ["put_burials"]
 
 
-def put_burials(owned: Owned, change: Change, ledger: Ledger) -> None:
+def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None:
     """Adds to the change what the ledger has buried; whose entries they were is the caller's to write."""
     view = owned.view
     ledger.settle(change, view.applied, drop_states=False)

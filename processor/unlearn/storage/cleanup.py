@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unlearn.events.partitioner import tag_of
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Cleanup
@@ -77,7 +77,7 @@ class Cleaner:
         self._store = store
         self._clock = clock
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Bury the next rows of the oldest open clean-ups.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
@@ -97,7 +97,7 @@ class Cleaner:
         owned.open_rows.kill(slots)
         owned.counters["sweeps"] += 1
 
-    def _walk(self, owned: Owned, group: Group) -> Found:
+    def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk of them, or what the time allows of at least one file."""
         started, rows, cursor = self._clock(), Members.empty(), group.cursor
         for end, held in owned.view.shard_slices(group.shard):
@@ -109,7 +109,7 @@ class Cleaner:
                 return _cut(rows, cursor)
         return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), None)
 
-    def _bury(self, owned: Owned, group: Group, members: Members, change: Change) -> list[int]:
+    def _bury(self, owned: ClaimedPartition, group: Group, members: Members, change: Change) -> list[int]:
         view, keys = owned.view, owned.state.keys
         named = zip(members.records, members.subjects, strict=True)
         asked = asked_of((record.tobytes(), subject.tobytes()) for record, subject in named)

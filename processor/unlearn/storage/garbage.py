@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from unlearn.partition.claimed import Owned
-from unlearn.partition.tables import View
+from unlearn.partition.claimed_partition import ClaimedPartition
+from unlearn.partition.tables import Tables
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store, newest_files, read_name
 
@@ -26,7 +26,7 @@ class Collector:
         self._aof_due = False
         self._aof_at = float("-inf")
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Delete files of the partition that nothing has referred to for the grace, and see what is left.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
@@ -58,7 +58,7 @@ class Collector:
         )
         self._rewrite_aof(owned, owned.erased_through > before)
 
-    def _rewrite_aof(self, owned: Owned, erased: bool) -> None:
+    def _rewrite_aof(self, owned: ClaimedPartition, erased: bool) -> None:
         """What is erased here is still in the append-only file, which all partitions share."""
         self._aof_due |= erased
         every, now = self._settings.aof_rewrite_every, self._clock()
@@ -67,7 +67,7 @@ class Collector:
             owned.counters["aof_rewrites"] += 1
 
 
-def erased_through(view: View, garbage: Iterable[str], forgets: bool) -> int:
+def erased_through(view: Tables, garbage: Iterable[str], forgets: bool) -> int:
     """No byte of what was deleted before this offset is left in files or Redis.
 
     `garbage` are the files in the store that nothing refers to. A file holds no row that was dead before the
@@ -84,7 +84,7 @@ def erased_through(view: View, garbage: Iterable[str], forgets: bool) -> int:
     return min([view.applied, *deaths, *(artefact.applied if artefact else 0 for artefact in files)])
 
 
-def _needed(owned: Owned) -> Iterator[str]:
+def _needed(owned: ClaimedPartition) -> Iterator[str]:
     yield from _named(owned.view)
     for running in owned.running.values():
         yield from (part.file for part in (*running.job.learn, *running.job.forget))
@@ -94,13 +94,13 @@ def _needed(owned: Owned) -> Iterator[str]:
         yield from (entry.file for entry in manifest.shards) if manifest else ()
 
 
-def _writing(owned: Owned) -> Iterator[str]:
+def _writing(owned: ClaimedPartition) -> Iterator[str]:
     """Who writes files that no table names yet."""
     yield from (running.job.writer for running in owned.running.values())
     yield from (work.writer for work in (owned.sealing, owned.rewriting) if work is not None)
 
 
-def _named(view: View) -> Iterator[str]:
+def _named(view: Tables) -> Iterator[str]:
     yield from (held.file for held in view.slices.values() if held.file)
     yield from (state.file for state in view.states.values())
     yield from filter(None, [view.meta.get("tail")])

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from unlearn.events.partitioner import BUCKETS, tag_of
-from unlearn.partition.claimed import Filed, Owned
+from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.tables import Change, Cleanup, View
+from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
 from unlearn.state.lookups import read_pairs, write_entry
@@ -44,7 +44,7 @@ class Found(NamedTuple):
     slots: frozenset[int]
 
 
-def stray(entry: Entry, view: View, files: Slots, covers: Mapping[bytes, Cleanup]) -> Iterator[tuple[bytes, Kill]]:
+def stray(entry: Entry, view: Tables, files: Slots, covers: Mapping[bytes, Cleanup]) -> Iterator[tuple[bytes, Kill]]:
     """(tag, its row's death) of covered subjects' rows that should be in one of the files and aren't."""
     for tag, pair in entry.pairs.items():
         cover = covers.get(tag)
@@ -62,7 +62,7 @@ class Repairer:
         self._settings = settings
         self._store = store
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid."""
         if owned.files_seen or owned.catching_up:
             return
@@ -84,7 +84,7 @@ class Repairer:
         return Found(shard, end, name, artefact.applied, frozenset(read_slice(self._store, name).slots.tolist()))
 
     @staticmethod
-    def _drop_states(owned: Owned, names: set[str]) -> None:
+    def _drop_states(owned: ClaimedPartition, names: set[str]) -> None:
         """States of before the rollback that were collected since: they are learned anew."""
         change = Change()
         for key, state in owned.view.states.items():
@@ -94,7 +94,7 @@ class Repairer:
             owned.commit(change)
             owned.counters["states_lost"] += len(change.tables["states"])
 
-    def _take(self, owned: Owned, found: Found) -> None:
+    def _take(self, owned: ClaimedPartition, found: Found) -> None:
         shard, end, name, applied, slots = found
         if applied > owned.view.applied or (not name and owned.view.slices[shard, end].live):
             owned.counters["slices_lost"] += 1
@@ -105,7 +105,7 @@ class Repairer:
         owned.commit(change)
         owned.counters["slices_repaired"] += 1
 
-    def _bury_strays(self, owned: Owned, files: Slots) -> None:
+    def _bury_strays(self, owned: ClaimedPartition, files: Slots) -> None:
         """The membership is walked once, whatever number of files was found."""
         shards = {shard for shard, _ in files}
         covers = {tag_of(bytes.fromhex(d)): c for d, c in owned.view.cleanups.items() if c.shard in shards}
@@ -118,7 +118,7 @@ class Repairer:
 
     def _bury(
         self,
-        owned: Owned,
+        owned: ClaimedPartition,
         entries: Mapping[tuple[int, bytes], Entry],
         files: Slots,
         covers: Mapping[bytes, Cleanup],
@@ -137,7 +137,7 @@ class Repairer:
             owned.commit(change)
 
     def _entries(
-        self, owned: Owned, buckets: Sequence[int], covers: Mapping[bytes, Cleanup]
+        self, owned: ClaimedPartition, buckets: Sequence[int], covers: Mapping[bytes, Cleanup]
     ) -> dict[tuple[int, bytes], Entry]:
         """By bucket and field; of pairs that stand apart those of covered subjects."""
         keys = owned.state.keys
@@ -151,7 +151,7 @@ class Repairer:
         return entries
 
 
-def _buckets_at_once(view: View) -> int:
+def _buckets_at_once(view: Tables) -> int:
     """Records share out evenly over the buckets."""
     each = 1 + (view.number("live") + view.number("tombstones") + view.number("holes")) // BUCKETS
     return max(1, min(_MOST_BUCKETS, _ENTRIES_AT_ONCE // each))

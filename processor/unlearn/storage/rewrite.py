@@ -13,8 +13,8 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from unlearn.partition.claimed import Filed, Owned, Sealing
-from unlearn.partition.tables import Change, Slice, View
+from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
+from unlearn.partition.tables import Change, Slice, Tables
 from unlearn.settings import Settings
 from unlearn.state.lookups import hole_reads, parse_holes
 from unlearn.storage.artefacts import Artefact, Store
@@ -28,13 +28,13 @@ _MANY = 0.1
 """The share of dead rows at which a file is written again at once."""
 
 
-def safe_before(view: View, shard: int, published: int, forgets: bool) -> int:
+def safe_before(view: Tables, shard: int, published: int, forgets: bool) -> int:
     """Deaths before this offset concern neither the newest manifest nor a state that must still forget."""
     bases = [state.applied for _, state in view.shard_states(shard)] if forgets else []
     return min([published, *bases])
 
 
-def rewritable(view: View, shard: int, end: int, safe: int) -> bool:
+def rewritable(view: Tables, shard: int, end: int, safe: int) -> bool:
     """Whether every dead row of a slice's file may go.
 
     An open clean-up's rows have no holes yet, so a file made now would keep them under too high an `applied`.
@@ -67,7 +67,7 @@ class Rewriter:
         self._clock = clock
         self._look_at: dict[int, float] = {}
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid."""
         if owned.rewriting is not None and owned.rewriting.future.done():
             rewriting, owned.rewriting = owned.rewriting, None
@@ -80,7 +80,7 @@ class Rewriter:
             else:
                 self._begin(owned, *due)
 
-    def _due(self, owned: Owned, now: float) -> Iterator[tuple[int, int]]:
+    def _due(self, owned: ClaimedPartition, now: float) -> Iterator[tuple[int, int]]:
         if owned.manifest is None or owned.publishing is not None:
             return
         shards = range(self._settings.shards_per_partition)
@@ -91,7 +91,7 @@ class Rewriter:
                 if worth_it(held, age, self._settings.erase_after):
                     yield shard, end
 
-    def _begin(self, owned: Owned, shard: int, end: int) -> None:
+    def _begin(self, owned: ClaimedPartition, shard: int, end: int) -> None:
         view = owned.view
         holes = parse_holes(owned.read(hole_reads(owned.state.keys, shard, [view.start_of(end - 1)]))[0])
         held = view.slices[shard, end]
@@ -106,7 +106,7 @@ class Rewriter:
         alive = ~np.isin(members.slots, np.fromiter(holes, np.int64, len(holes)))
         return [write_slice(self._store, artefact, writer, members.take(alive))]
 
-    def _register(self, owned: Owned, end: int, filed: Filed) -> None:
+    def _register(self, owned: ClaimedPartition, end: int, filed: Filed) -> None:
         if filed.shard in owned.running:
             # A job that began meanwhile reads the old file, and may ask for holes that would go.
             return

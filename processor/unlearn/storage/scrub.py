@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 
 from unlearn.errors import StateInvalid
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Change, State
 from unlearn.storage.artefacts import Store
 from unlearn.storage.state_files import read_state
@@ -24,7 +24,7 @@ class Inspector:
         self._store = store
         self._looks: Counter[int] = Counter()
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Drop what is lost: a state is a cache, and its shard is learned anew and published again.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
@@ -41,7 +41,7 @@ class Inspector:
             owned.commit(change)
             owned.counters["states_lost"] += len(change.tables["states"])
 
-    def _suspects(self, owned: Owned) -> dict[_Key, State]:
+    def _suspects(self, owned: ClaimedPartition) -> dict[_Key, State]:
         there = {name for name, _ in self._store.names(f"{owned.partition}/")}
         states = [(key, state) for key, state in sorted(owned.view.states.items()) if state.file]
         turn = self._looks[owned.partition] % max(len(states), 1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from unlearn.log.protocol import Log, Producer
-from unlearn.partition.claimed import Filed, Owned, Sealing
+from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change
 from unlearn.settings import Settings
@@ -27,7 +27,7 @@ def seal_due(waited: float | None, seal_after: float, own_seal_applied: bool) ->
     return waited is not None and waited >= seal_after and own_seal_applied
 
 
-def _waited(owned: Owned, now: float) -> float | None:
+def _waited(owned: ClaimedPartition, now: float) -> float | None:
     """Seconds for which open rows wait for their slice's end; None where there are none.
 
     Dead ones count where none lives: their holes go, and `erased_through` passes them, only with the slice.
@@ -62,7 +62,7 @@ class Sealer:
         self._io = io
         self._clock = clock
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
         if owned.sealing is not None and owned.sealing.future.done():
             sealing, owned.sealing = owned.sealing, None
@@ -70,7 +70,7 @@ class Sealer:
         if owned.sealing is None:
             self._begin(owned)
 
-    def append_seal(self, owned: Owned) -> None:
+    def append_seal(self, owned: ClaimedPartition) -> None:
         """Append a seal event where one is due. Raises LogUnavailable."""
         if owned.catching_up or owned.partition >= self._settings.partitions:
             return
@@ -82,16 +82,16 @@ class Sealer:
         if self._at_end(owned):
             owned.own_seal = self._producer.send(self._settings.events_topic, owned.partition, None, SEAL_EVENT)
 
-    def _seal_applied(self, owned: Owned) -> bool:
+    def _seal_applied(self, owned: ClaimedPartition) -> bool:
         sent = owned.own_seal
         if sent is None or (sent.done() and sent.exception() is not None):
             return True
         return sent.done() and owned.view.applied > sent.result()
 
-    def _at_end(self, owned: Owned) -> bool:
+    def _at_end(self, owned: ClaimedPartition) -> bool:
         return owned.view.applied >= self._log.bounds(self._settings.events_topic)[owned.partition][1]
 
-    def _begin(self, owned: Owned) -> None:
+    def _begin(self, owned: ClaimedPartition) -> None:
         end = next(iter(owned.view.ends_after(owned.view.registered)), None)
         if end is None:
             return
@@ -106,7 +106,7 @@ class Sealer:
             for shard, rows in members.items()
         ]
 
-    def _register(self, owned: Owned, end: int, files: list[Filed]) -> None:
+    def _register(self, owned: ClaimedPartition, end: int, files: list[Filed]) -> None:
         change = Change()
         written = {filed.shard: filed for filed in files}
         for shard in [shard for shard, e in owned.view.slices if e == end]:

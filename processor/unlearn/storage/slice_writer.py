@@ -6,7 +6,7 @@ lacks go, since nothing will ever ask who killed those.
 
 from __future__ import annotations
 
-from unlearn.partition.claimed import Filed, Owned
+from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change
 from unlearn.state.lookups import drop_holes, hole_reads, parse_holes
@@ -26,7 +26,7 @@ def write_slice(store: Store, artefact: Artefact, writer: str, members: Members)
     return Filed(artefact.shard, name, frozenset(members.slots.tolist()))
 
 
-def register_file(owned: Owned, change: Change, end: int, filed: Filed) -> None:
+def register_file(owned: ClaimedPartition, change: Change, end: int, filed: Filed) -> None:
     """Point (shard, end) at a file, and drop the holes of rows that aren't in it."""
     keys, view, start = owned.state.keys, owned.view, owned.view.start_of(end - 1)
     holes = parse_holes(owned.read(hole_reads(keys, filed.shard, [start]))[0])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from unlearn.errors import IdentityChanged, Refused
 from unlearn.identity import check_identity
 from unlearn.log.protocol import Log
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState
@@ -103,7 +103,7 @@ class Binding:
         return Marker(secrets.token_hex(16), settings.model, self._identity, self._log.cluster_id(), topic)
 
     def _may_mark(self, results: Results) -> None:
-        views = {p: View(self._state_of(p).load()) for p in range(self._settings.partitions)}
+        views = {p: Tables(self._state_of(p).load()) for p in range(self._settings.partitions)}
         made = {p: view for p, view in views.items() if view.meta}
         if not made:
             if any(_heard_of(results)) and not self._rebuild:
@@ -129,7 +129,7 @@ def _heard_of(results: Results) -> Iterator[bool]:
     return (held.last_offset >= 0 or held.highest_counter >= 0 for held in results.partitions.values())
 
 
-def _lacks(views: Mapping[int, View], results: Results, there: set[str]) -> str | None:
+def _lacks(views: Mapping[int, Tables], results: Results, there: set[str]) -> str | None:
     """A file that speaks against the store being the model's; None if it is its own.
 
     States are a cache: where all slices are there, those that are gone are learned anew.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from unlearn.errors import ArtefactInvalid, StoreUnavailable
-from unlearn.partition.claimed import Owned, Tailing
+from unlearn.partition.claimed_partition import ClaimedPartition, Tailing
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change
 from unlearn.settings import Settings
@@ -32,7 +32,7 @@ class Tailer:
         self._io = io
         self._clock = clock
 
-    def turn(self, owned: Owned, *, leaving: bool = False) -> None:
+    def turn(self, owned: ClaimedPartition, *, leaving: bool = False) -> None:
         """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
         if owned.tailing is not None and owned.tailing.future.done():
             tailing, owned.tailing = owned.tailing, None
@@ -41,7 +41,7 @@ class Tailer:
         if owned.tailing is None and (leaving or waited >= self._settings.tail_every):
             self._begin(owned)
 
-    def _begin(self, owned: Owned) -> None:
+    def _begin(self, owned: ClaimedPartition) -> None:
         owned.tailed_at = self._clock()
         if owned.view.number("tail_to") == owned.view.applied:
             return
@@ -58,7 +58,7 @@ class Tailer:
         self._store.put(name, data)
         return name
 
-    def _register(self, owned: Owned, applied: int, name: str) -> None:
+    def _register(self, owned: ClaimedPartition, applied: int, name: str) -> None:
         if owned.view.meta.get("tail", "") == name:
             return
         change = Change()

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn_models.sisa.checkpoint_policies import by_age, spaced, weights_of_ages
 
 __all__ = ["Budget", "slice_rows", "state_sizes", "surplus", "to_drop", "to_store"]
@@ -28,12 +28,12 @@ class Budget(NamedTuple):
     by_age: bool = True
 
 
-def slice_rows(view: View, shard: int) -> list[tuple[int, int]]:
+def slice_rows(view: Tables, shard: int) -> list[tuple[int, int]]:
     """(end, rows) of the shard's slices, in order."""
     return [(end, held.rows) for end, held in view.shard_slices(shard)]
 
 
-def state_sizes(view: View, shard: int) -> dict[int, int]:
+def state_sizes(view: Tables, shard: int) -> dict[int, int]:
     """End -> bytes of the state that is held there."""
     return {through: state.size for through, state in view.shard_states(shard)}
 

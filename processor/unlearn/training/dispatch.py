@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from math import inf
 
-from unlearn.partition.claimed import Owned, Running
-from unlearn.partition.rates import Paces
+from unlearn.partition.claimed_partition import ClaimedPartition, Running
+from unlearn.partition.rates import Rates
 from unlearn.settings import Settings
 from unlearn.training.checkpoints import Budget
 from unlearn.training.job_maker import JobMaker
 from unlearn.training.outcomes import Outcomes
-from unlearn.training.protocol import Telling, Trainers
+from unlearn.training.protocol import ReportingTrainers, Trainers
 from unlearn.training.quarantine import in_quarantine
 from unlearn.training.schedule import Order, orders, predicted, window_closes
 from unlearn.training.suspects import Suspects
@@ -35,16 +35,16 @@ class Training:
         self._settings = settings
         self._trainers = trainers
         self._forgets = forgets
-        self._paces = Paces()
+        self._rates = Rates()
         by_age = settings.checkpoint_policy == "ages"
         # A learner that forgets never goes back.
         budget = Budget(1) if forgets else Budget(settings.checkpoints, settings.checkpoint_bytes, by_age)
         self._clock = clock
         self._suspects = Suspects()
         self._jobs = JobMaker(forgets, resumes, budget)
-        self._outcomes = Outcomes(forgets, budget, self._paces, self._suspects, clock)
+        self._outcomes = Outcomes(forgets, budget, self._rates, self._suspects, clock)
 
-    def turn(self, owned: Owned, idle: bool) -> None:
+    def turn(self, owned: ClaimedPartition, idle: bool) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
         self.settle(owned)
         if owned.catching_up:
@@ -58,18 +58,18 @@ class Training:
                 self._begin(owned, order)
         self.settle(owned)
 
-    def wanted(self, owned: Owned) -> set[int]:
+    def wanted(self, owned: ClaimedPartition) -> set[int]:
         """Shards with a job under way or due."""
         return {order.shard for order in self._orders(owned)} | owned.running.keys()
 
-    def _orders(self, owned: Owned) -> list[Order]:
-        due = orders(owned.view, self._settings.shards_per_partition, self._forgets, self._paces)
+    def _orders(self, owned: ClaimedPartition) -> list[Order]:
+        due = orders(owned.view, self._settings.shards_per_partition, self._forgets, self._rates)
         return [order for order in due if not in_quarantine(owned.view.crashes.get(order.shard))]
 
-    def _may_run(self, owned: Owned, order: Order) -> bool:
+    def _may_run(self, owned: ClaimedPartition, order: Order) -> bool:
         return self._suspects.may_run((owned.partition, order.shard), self._trainers.idle)
 
-    def settle(self, owned: Owned) -> None:
+    def settle(self, owned: ClaimedPartition) -> None:
         """Register what ended jobs brought; one that stands still too long is ended, with all that run beside it."""
         if any(self._stalled(running) for running in owned.running.values()):
             owned.counters["stalled"] += 1
@@ -82,12 +82,12 @@ class Training:
     def _stalled(self, running: Running) -> bool:
         """No slice within `stall_after`."""
         now = self._clock()
-        finished = self._trainers.finished(running.future) if isinstance(self._trainers, Telling) else 0
+        finished = self._trainers.finished(running.future) if isinstance(self._trainers, ReportingTrainers) else 0
         if finished != running.finished:
             running.finished, running.moved_at = finished, now
         return now - running.moved_at > self._settings.stall_after
 
-    def _ripe(self, owned: Owned, order: Order, idle: bool) -> bool:
+    def _ripe(self, owned: ClaimedPartition, order: Order, idle: bool) -> bool:
         if not self._outcomes.may_retry(owned.partition, order.shard):
             return False
         since = owned.dirty_since.get(order.shard)
@@ -96,11 +96,11 @@ class Training:
             return True
         hit, pending = len(owned.dirty_since), owned.view.pending
         # The other shards may train first.
-        cost = predicted(owned.view, order, self._paces) * hit
+        cost = predicted(owned.view, order, self._rates) * hit
         left = min((one.deadline for one in pending.values()), default=inf) / 1000 - time.time() - cost
         return window_closes(self._clock() - since, self._settings.window, hit, len(pending), idle, left)
 
-    def _begin(self, owned: Owned, order: Order) -> None:
+    def _begin(self, owned: ClaimedPartition, order: Order) -> None:
         job = self._jobs.make(owned, order)
         hit = owned.dirty_since.pop(order.shard, None) is not None
         owned.running[order.shard] = Running(job, self._trainers.submit(job), self._clock())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.jobs import Job, Part
 from unlearn.partition.lineage import EMPTY, chain
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.state.lookups import hole_reads, parse_holes
 from unlearn.training.checkpoints import Budget, slice_rows, state_sizes, to_store
 from unlearn.training.schedule import Order, filed
@@ -23,7 +23,7 @@ class JobMaker:
         self._resumes = resumes
         self._budget = budget
 
-    def make(self, owned: Owned, order: Order) -> Job:
+    def make(self, owned: ClaimedPartition, order: Order) -> Job:
         view, shard = owned.view, order.shard
         last = order.learn[-1] if order.learn else order.base[0] if order.base else 0
         whole = [] if self._resumes or order.base is None else filed(view, shard, order.base[0])
@@ -47,19 +47,19 @@ class JobMaker:
             writer=owned.writer(),
         )
 
-    def _to_store(self, owned: Owned, shard: int, learn: Sequence[int]) -> set[int]:
+    def _to_store(self, owned: ClaimedPartition, shard: int, learn: Sequence[int]) -> set[int]:
         view, ages = owned.view, list(owned.kill_ages)
         return to_store(slice_rows(view, shard), state_sizes(view, shard), learn, ages, self._budget)
 
 
-def _holes(owned: Owned, shard: int, ends: list[int]) -> dict[int, dict[int, int]]:
+def _holes(owned: ClaimedPartition, shard: int, ends: list[int]) -> dict[int, dict[int, int]]:
     """Slice by slice, so that no script is long; nothing changes in between, as each script checks."""
     starts = [owned.view.start_of(end - 1) for end in ends]
     replies = [owned.read(hole_reads(owned.state.keys, shard, [start]))[0] for start in starts]
     return {end: parse_holes(reply) for end, reply in zip(ends, replies, strict=True)}
 
 
-def _lineage(view: View, shard: int, through: int) -> str | None:
+def _lineage(view: Tables, shard: int, through: int) -> str | None:
     """L of the slices up to `through`, by the sums that the membership kept.
 
     None while a clean-up is open: the sums still hold rows that no state does.

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from unlearn.partition.jobs import Job
 from unlearn_models.base.learner import State
 
-__all__ = ["Grown", "Start", "start_of"]
+__all__ = ["LiveStates", "Start", "start_of"]
 
 
-class Grown:
+class LiveStates:
     """The newest `limit` states, by digest."""
 
     def __init__(self, limit: int = 32) -> None:
@@ -42,9 +42,9 @@ class Start(NamedTuple):
     state: State | None
 
 
-def start_of(job: Job, grown: Grown) -> Start:
+def start_of(job: Job, live: LiveStates) -> Start:
     """Where a learner that doesn't resume begins: its base if it is still in memory, else all slices anew."""
-    held = grown.get(job.base[1].digest) if job.base else None
+    held = live.get(job.base[1].digest) if job.base else None
     if job.base is None or held is not None:
         return Start(job, held)
     return Start(replace(job, base=None, learn=(*job.whole, *job.learn), forget=()), None)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 
 from unlearn.errors import ArtefactInvalid, StateInvalid, StoreUnavailable
-from unlearn.partition.claimed import Owned, Running
+from unlearn.partition.claimed_partition import ClaimedPartition, Running
 from unlearn.partition.jobs import Built, Trained
 from unlearn.partition.ledger import Kill
-from unlearn.partition.rates import Paces
+from unlearn.partition.rates import Rates
 from unlearn.partition.tables import Change
 from unlearn.training.checkpoints import Budget, slice_rows, state_sizes, to_drop
 from unlearn.training.quarantine import after_crash, in_quarantine
@@ -27,11 +27,11 @@ class Outcomes:
     """Takes ended jobs of owned partitions, and knows which shards are to wait after a failure."""
 
     def __init__(
-        self, forgets: bool, budget: Budget, paces: Paces, suspects: Suspects, clock: Callable[[], float]
+        self, forgets: bool, budget: Budget, rates: Rates, suspects: Suspects, clock: Callable[[], float]
     ) -> None:
         self._forgets = forgets
         self._budget = budget
-        self._paces = paces
+        self._rates = rates
         self._suspects = suspects
         self._clock = clock
         self._retry_at: dict[tuple[int, int], float] = {}
@@ -40,7 +40,7 @@ class Outcomes:
         """Whether the wait after the shard's last failure is over."""
         return self._clock() >= self._retry_at.get((partition, shard), 0.0)
 
-    def take(self, owned: Owned, running: Running) -> None:
+    def take(self, owned: ClaimedPartition, running: Running) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
         shard = running.job.shard
         error = running.future.exception()
@@ -65,18 +65,18 @@ class Outcomes:
             self._thin(owned, shard, change)
             owned.commit(change)
         self._acquit(owned, shard)
-        self._paces.observe(trained.spent)
+        self._rates.observe(trained.spent)
         owned.counters["rows_learned"] += trained.rows
         owned.counters["rows_forgotten"] += trained.forgotten
         owned.counters["overtaken"] += bool(running.kills)
 
-    def _thin(self, owned: Owned, shard: int, change: Change) -> None:
+    def _thin(self, owned: ClaimedPartition, shard: int, change: Change) -> None:
         held = state_sizes(owned.view, shard)
         held |= {through: state.size for (_, through), state in change.tables["states"].items()}
         for through in to_drop(slice_rows(owned.view, shard), held, list(owned.kill_ages), self._budget):
             change.drop("states", (shard, through))
 
-    def _crashed(self, owned: Owned, running: Running, error: BaseException) -> None:
+    def _crashed(self, owned: ClaimedPartition, running: Running, error: BaseException) -> None:
         """A store that is away is nobody's fault; a broken pool is somebody's; else the job's own."""
         shard = running.job.shard
         # Only the store's errors name no row.
@@ -91,7 +91,7 @@ class Outcomes:
             return
         self._blame(owned, running)
 
-    def _blame(self, owned: Owned, running: Running) -> None:
+    def _blame(self, owned: ClaimedPartition, running: Running) -> None:
         """The job failed by itself: the third time its shard goes into quarantine."""
         shard = running.job.shard
         ends = [part.end for part in (*running.job.forget, *running.job.learn)]
@@ -104,14 +104,14 @@ class Outcomes:
             owned.counters["quarantined"] += 1
             _log.error("shard %d of partition %d is in quarantine: it is left out", shard, owned.partition)
 
-    def _acquit(self, owned: Owned, shard: int) -> None:
+    def _acquit(self, owned: ClaimedPartition, shard: int) -> None:
         self._suspects.clear((owned.partition, shard))
         if shard in owned.view.crashes:
             change = Change()
             change.drop("crashes", shard)
             owned.commit(change)
 
-    def _distrust(self, owned: Owned, running: Running, why: str) -> None:
+    def _distrust(self, owned: ClaimedPartition, running: Running, why: str) -> None:
         """A safety net that should never catch. The shard is learned anew from empty; if that fails too, blamed."""
         shard = running.job.shard
         self._fail(owned, shard, f"{why}; learning anew")
@@ -123,7 +123,7 @@ class Outcomes:
         if change.tables:
             owned.commit(change)
 
-    def _drop_base(self, owned: Owned, running: Running, why: str) -> None:
+    def _drop_base(self, owned: ClaimedPartition, running: Running, why: str) -> None:
         """A state is a cache: without it the shard goes on from an older one, or from empty, at once."""
         assert running.job.base is not None
         through, state = running.job.base
@@ -135,7 +135,7 @@ class Outcomes:
             change.drop("states", (shard, through))
             owned.commit(change)
 
-    def _fail(self, owned: Owned, shard: int, why: str) -> None:
+    def _fail(self, owned: ClaimedPartition, shard: int, why: str) -> None:
         owned.counters["jobs_failed"] += 1
         self._retry_at[owned.partition, shard] = self._clock() + _RETRY
         owned.state.mark_trouble(f"shard {shard}: {why}")

@@ -17,7 +17,7 @@ from unlearn.partition.jobs import Job, Trained
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store, open_store
 from unlearn.storage.marker import Guarded, Marker
-from unlearn.training.live_states import Grown
+from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
 from unlearn_models.base.learner import Learner
 
@@ -47,14 +47,14 @@ class InlineTrainers:
     def __init__(self, learner: Learner, store: Store) -> None:
         self._learner = learner
         self._store = store
-        self._grown = Grown()
+        self._live = LiveStates()
         self.free = 1
         self.idle = True
 
     def submit(self, job: Job) -> Future[Trained]:
         future: Future[Trained] = Future()
         try:
-            future.set_result(run(job, self._learner, self._store, grown=self._grown))
+            future.set_result(run(job, self._learner, self._store, live=self._live))
         except Exception as error:  # noqa: BLE001  whatever a job raises is its result, as in a pool
             future.set_exception(error)
         return future
@@ -133,7 +133,7 @@ class _Process:
     learner: ClassVar[Learner]
     store: ClassVar[Store]
     finished: ClassVar[Array[c_int64]]
-    grown: ClassVar[Grown] = Grown()
+    live: ClassVar[LiveStates] = LiveStates()
 
 
 def _start(spec: LearnerSpec, parent: int, finished: Array[c_int64]) -> None:
@@ -154,4 +154,4 @@ def _run(job: Job) -> Trained:
     def finished() -> None:
         _Process.finished[job.seat] += 1
 
-    return run(job, _Process.learner, _Process.store, finished, _Process.grown)
+    return run(job, _Process.learner, _Process.store, finished, _Process.live)

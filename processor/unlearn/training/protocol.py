@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from unlearn.partition.jobs import Job, Trained
 
-__all__ = ["Telling", "Trainers"]
+__all__ = ["ReportingTrainers", "Trainers"]
 
 
 class Trainers(Protocol):
@@ -33,7 +33,7 @@ class Trainers(Protocol):
 
 
 @runtime_checkable
-class Telling(Trainers, Protocol):
+class ReportingTrainers(Trainers, Protocol):
     """Trainers that tell how far a job is."""
 
     def finished(self, future: Future[Trained]) -> int:

@@ -7,7 +7,7 @@ where it fails changes, or by command.
 
 from __future__ import annotations
 
-from unlearn.partition.tables import Crash, View
+from unlearn.partition.tables import Crash, Tables
 
 __all__ = ["LIMIT", "after_crash", "in_quarantine", "quarantined"]
 
@@ -23,6 +23,6 @@ def in_quarantine(crash: Crash | None) -> bool:
     return crash is not None and crash.times >= LIMIT
 
 
-def quarantined(view: View) -> list[int]:
+def quarantined(view: Tables) -> list[int]:
     """The shards that training gave up for now."""
     return [shard for shard, crash in sorted(view.crashes.items()) if in_quarantine(crash)]

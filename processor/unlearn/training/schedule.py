@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from unlearn.partition.rates import Paces
-from unlearn.partition.tables import State, View
+from unlearn.partition.rates import Rates
+from unlearn.partition.tables import State, Tables
 
 __all__ = ["Order", "filed", "orders", "predicted", "window_closes"]
 
@@ -25,27 +25,27 @@ class Order(NamedTuple):
     forget: tuple[int, ...]
 
 
-def orders(view: View, shards: int, forgets: bool, paces: Paces | None = None) -> list[Order]:
+def orders(view: Tables, shards: int, forgets: bool, rates: Rates | None = None) -> list[Order]:
     """The shards behind the last registered slice end, or dirty, each in the cheapest exact way."""
-    paces = paces or Paces()
-    wanted = (_forgetting(view, shard, paces) if forgets else _folding(view, shard) for shard in range(shards))
+    rates = rates or Rates()
+    wanted = (_forgetting(view, shard, rates) if forgets else _folding(view, shard) for shard in range(shards))
     return [order for order in wanted if order is not None]
 
 
-def predicted(view: View, order: Order, paces: Paces) -> float:
+def predicted(view: Tables, order: Order, rates: Rates) -> float:
     """Seconds that a job takes, were its slices to be learned."""
     ends = {*order.learn, *order.forget}
     held = [view.slices[order.shard, end] for end in ends if (order.shard, end) in view.slices]
-    return paces.anew(sum(one.rows for one in held), sum(one.live for one in held))
+    return rates.anew(sum(one.rows for one in held), sum(one.live for one in held))
 
 
-def _folding(view: View, shard: int) -> Order | None:
+def _folding(view: Tables, shard: int) -> Order | None:
     base = _newest(view, shard)
     learn = _behind(view, shard, base[0] if base else 0)
     return Order(shard, base, learn, ()) if learn else None
 
 
-def _forgetting(view: View, shard: int, paces: Paces) -> Order | None:
+def _forgetting(view: Tables, shard: int, rates: Rates) -> Order | None:
     base = _newest(view, shard)
     learn = _behind(view, shard, base[0] if base else 0)
     if base is None:
@@ -54,23 +54,23 @@ def _forgetting(view: View, shard: int, paces: Paces) -> Order | None:
     if not learn and state.applied >= view.hits.get(shard, 0):
         return None
     forget = _to_forget(view, shard, through, state.applied)
-    return _anew(view, shard, base, forget, paces) or Order(shard, base, learn, forget)
+    return _anew(view, shard, base, forget, rates) or Order(shard, base, learn, forget)
 
 
-def _anew(view: View, shard: int, base: tuple[int, State], forget: tuple[int, ...], paces: Paces) -> Order | None:
+def _anew(view: Tables, shard: int, base: tuple[int, State], forget: tuple[int, ...], rates: Rates) -> Order | None:
     """All slices from empty where that is cheaper than to forget, and where one job reaches beyond the base."""
     through, state = base
     inside = [(end, view.slices[shard, end]) for end in filed(view, shard, through)]
     live = sum(held.live for _, held in inside)
     touched = sum(held.rows for end, held in inside if end in forget)
     stored = sum(held.rows for _, held in inside)
-    if paces.forgetting(touched, state.rows - live) <= paces.anew(stored, live):
+    if rates.forgetting(touched, state.rows - live) <= rates.anew(stored, live):
         return None
     learn = _behind(view, shard, 0)
     return Order(shard, None, learn, ()) if learn and learn[-1] >= through else None
 
 
-def _to_forget(view: View, shard: int, through: int, since: int) -> tuple[int, ...]:
+def _to_forget(view: Tables, shard: int, through: int, since: int) -> tuple[int, ...]:
     """Ended slices below `through` with deaths since then, or rows that an open clean-up may still cover."""
     walked = min((c.cursor for c in view.cleanups.values() if c.shard == shard), default=through)
     return tuple(
@@ -78,17 +78,17 @@ def _to_forget(view: View, shard: int, through: int, since: int) -> tuple[int, .
     )
 
 
-def filed(view: View, shard: int, through: int) -> list[int]:
+def filed(view: Tables, shard: int, through: int) -> list[int]:
     """The ends up to `through` of slices with rows in a file."""
     return [end for end, held in view.shard_slices(shard) if end <= through and held.file]
 
 
-def _newest(view: View, shard: int) -> tuple[int, State] | None:
+def _newest(view: Tables, shard: int) -> tuple[int, State] | None:
     states = view.shard_states(shard)
     return states[-1] if states else None
 
 
-def _behind(view: View, shard: int, through: int) -> tuple[int, ...]:
+def _behind(view: Tables, shard: int, through: int) -> tuple[int, ...]:
     """Registered slices of the shard beyond `through` that have rows in a file, as many as one job takes."""
     found: list[int] = []
     rows = 0

@@ -20,7 +20,7 @@ from unlearn.partition.tables import State
 from unlearn.storage.artefacts import Artefact, Store, artefact_name
 from unlearn.storage.slice_files import read_slice
 from unlearn.storage.state_files import read_state
-from unlearn.training.live_states import Grown, Start, start_of
+from unlearn.training.live_states import LiveStates, Start, start_of
 from unlearn_models.base.encoding import decode_state, encode_state
 from unlearn_models.base.learner import Learner
 from unlearn_models.base.learner import State as Arrays
@@ -33,22 +33,24 @@ def run(
     learner: Learner,
     store: Store,
     finished: Callable[[], None] = lambda: None,
-    grown: Grown | None = None,
+    live: LiveStates | None = None,
 ) -> Trained:
     """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here.
 
     StateInvalid if its base is gone from the store, or spoilt. `finished` is called after each slice; `grown`
     holds what this process has trained before.
     """
-    work = _Run(job, learner, store, finished, grown or Grown())
+    work = _Run(job, learner, store, finished, live or LiveStates())
     return work.forget_and_fold() if learner.forgets else work.fold()
 
 
 class _Run:
-    def __init__(self, job: Job, learner: Learner, store: Store, finished: Callable[[], None], grown: Grown) -> None:
-        self.learner, self.store, self.finished, self.grown = learner, store, finished, grown
+    def __init__(
+        self, job: Job, learner: Learner, store: Store, finished: Callable[[], None], live: LiveStates
+    ) -> None:
+        self.learner, self.store, self.finished, self.live = learner, store, finished, live
         self.through = job.through
-        self.job, held = Start(job, None) if learner.resumes else start_of(job, grown)
+        self.job, held = Start(job, None) if learner.resumes else start_of(job, live)
         self.result = Trained()
         base = self.job.base[1] if self.job.base else None
         if held is None:
@@ -131,7 +133,7 @@ class _Run:
         digest = hashlib.sha256(data).hexdigest()
         summary = self.learner.summary(self.state)
         if not self.learner.resumes:
-            self.grown.put(digest, self.state)
+            self.live.put(digest, self.state)
         state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data), summary=summary)
         self.result.built.append(Built(through, state))
 

@@ -9,7 +9,7 @@ from unlearn.identity import check_identity, identity_hash, identity_of
 from unlearn.log.protocol import Log
 from unlearn.partition.jobs import Job, Part
 from unlearn.partition.lineage import EMPTY
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, ShardEntry
 from unlearn.scoring.trust import contradiction, misnamed, unlisted
 from unlearn.settings import Settings
@@ -76,7 +76,7 @@ class _Verifier:
 
     def _partition(self, partition: int, manifest: Manifest | None, end: int) -> Iterator[ShardVerdict]:
         state = self.state_of(partition)
-        view = View(state.load())
+        view = Tables(state.load())
         if manifest is None:
             for shard in range(self.settings.shards_per_partition):
                 yield ShardVerdict(partition, shard, "pending", "the partition has no manifest yet")
@@ -100,7 +100,7 @@ class _Verifier:
             return "incomparable", "the manifest is of a model with other settings"
         return None
 
-    def _judge(self, state: PartitionState, view: View, manifest: Manifest, entry: ShardEntry, end: int) -> Finding:
+    def _judge(self, state: PartitionState, view: Tables, manifest: Manifest, entry: ShardEntry, end: int) -> Finding:
         finding = different(contradiction(manifest, entry) or misnamed(manifest, entry))
         if finding:
             return finding
@@ -125,7 +125,7 @@ class _Verifier:
             return "incomparable", str(error)
         return None
 
-    def _train(self, state: PartitionState, view: View, applied: int, entry: ShardEntry) -> tuple[str, str, int]:
+    def _train(self, state: PartitionState, view: Tables, applied: int, entry: ShardEntry) -> tuple[str, str, int]:
         """(digest, lineage, rows) of the fold from empty up to the entry's `through`."""
         ends = [end for end, held in view.shard_slices(entry.shard) if end <= entry.through and held.file]
         holes = state.holes(entry.shard, [view.start_of(end - 1) for end in ends])
@@ -141,7 +141,7 @@ class _Verifier:
         return built.digest, built.lineage, built.rows
 
 
-def _uncovered(view: View, manifest: Manifest, entry: ShardEntry, end: int) -> Finding:
+def _uncovered(view: Tables, manifest: Manifest, entry: ShardEntry, end: int) -> Finding:
     if manifest.applied < end:
         return "pending", f"the manifest covers {manifest.applied} of {end} offsets"
     if entry.through < view.last_end:

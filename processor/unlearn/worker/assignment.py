@@ -16,7 +16,7 @@ from unlearn.errors import (
     StoreUnavailable,
 )
 from unlearn.log.protocol import Log, Polled, Reader, Tail, Unreadable
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.publishing.fencing import overtaken, rivalled
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
@@ -61,7 +61,7 @@ class Assignment:
         self._forget = forget
         self.counters = counters
         self._clock = clock
-        self.owned: dict[int, Owned] = {}
+        self.owned: dict[int, ClaimedPartition] = {}
         self.stopped: dict[int, str] = {}
         self.leaving = False
         self._numbers: dict[int, int] = {}
@@ -151,7 +151,7 @@ class Assignment:
         self.reader.seek(partition, self.owned[partition].view.applied)
         return True
 
-    def _claimed(self, owned: Owned) -> None:
+    def _claimed(self, owned: ClaimedPartition) -> None:
         self.counters["claims"] += 1
         owned.claimed_at = self._clock()
         owned.state.mark_stopped("")
@@ -167,7 +167,7 @@ class Assignment:
             f", catching up to {owned.catch_up_to}" if owned.catching_up else "",
         )
 
-    def _still_ours(self, owned: Owned) -> bool:
+    def _still_ours(self, owned: ClaimedPartition) -> bool:
         try:
             owned.read([("EXISTS", owned.state.keys.meta)])
         except (Fenced, RolledBack, StateUnavailable) as error:
@@ -204,11 +204,11 @@ class Assignment:
             self.drop(partition, why)
         self.stopped[partition] = why
 
-    def _block(self, owned: Owned, run: Unreadable) -> None:
+    def _block(self, owned: ClaimedPartition, run: Unreadable) -> None:
         if block(owned, run, self.stopped, self._clock(), LOOK_AGAIN):
             self.reader.seek(owned.partition, owned.view.applied)
 
-    def unblock(self, owned: Owned) -> None:
+    def unblock(self, owned: ClaimedPartition) -> None:
         """Once its place was read after all, or stepped over."""
         if owned.blocked is None or owned.view.applied <= owned.blocked.start:
             return

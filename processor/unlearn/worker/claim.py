@@ -13,10 +13,10 @@ from unlearn.events.partitioner import Digests
 from unlearn.identity import check_identity
 from unlearn.ingest.reread import read_but
 from unlearn.log.protocol import Log, Record
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.rows import Members
 from unlearn.partition.skipped import runs_of
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.belief import MOST_COUNTER
 from unlearn.results.results_topic import Published
 from unlearn.settings import Settings
@@ -30,7 +30,7 @@ __all__ = ["Claimer"]
 _TRIES = 10
 """Claims of others that one may meet before it gives up for now."""
 
-Restore = Callable[[Owned, Members, Iterable[Record]], None]
+Restore = Callable[[ClaimedPartition, Members, Iterable[Record]], None]
 
 
 class Claimer:
@@ -59,7 +59,7 @@ class Claimer:
         self._continuity = Continuity(log, self._topic, Digests(settings.secret_bytes))
         self._rebuild = rebuild
 
-    def claim(self, partition: int, published: Published) -> Owned:
+    def claim(self, partition: int, published: Published) -> ClaimedPartition:
         """The partition, ours; `published` is what the results topic holds of it.
 
         Raises Refused, LogUnavailable, StateUnavailable.
@@ -67,9 +67,9 @@ class Claimer:
         start, end = self._log.bounds(self._topic)[partition]
         state = self._state_of(partition)
         token = self._take(state, published, start, end)  # 1
-        view = View(state.load())
+        view = Tables(state.load())
         self._check(partition, view, published)  # 3
-        owned = Owned(partition, token, state, view)
+        owned = ClaimedPartition(partition, token, state, view)
         self._take_up_open_slice(owned, start)  # 5
         owned.catch_up_to = published.highest_applied  # 6
         # Nobody but an owner says what may be stepped over.
@@ -108,11 +108,11 @@ class Claimer:
             "registered": 0,
         }
 
-    def _check(self, partition: int, view: View, published: Published) -> None:
+    def _check(self, partition: int, view: Tables, published: Published) -> None:
         check_identity(view.meta["identity"], self._identity, self._topic)
         self._continuity.check(partition, view, published)
 
-    def _take_up_open_slice(self, owned: Owned, start: int) -> None:
+    def _take_up_open_slice(self, owned: ClaimedPartition, start: int) -> None:
         view = owned.view
         begin = max(view.registered, view.number("start"))
         unregistered = view.open or any(end > view.registered for end in view.ends)

@@ -14,7 +14,7 @@ from unlearn.events.partitioner import Digests
 from unlearn.identity import new_model
 from unlearn.ingest.fingerprints import fingerprint_of, is_of
 from unlearn.log.protocol import Log
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Fingerprint, Manifest
 from unlearn.results.results_topic import Published
 
@@ -37,7 +37,7 @@ class Continuity(NamedTuple):
     topic: str
     digests: Digests
 
-    def check(self, partition: int, view: View, published: Published) -> None:
+    def check(self, partition: int, view: Tables, published: Published) -> None:
         """Raises LogDiverged where the log is not the one that was applied, LogUnavailable."""
         self.check_redis(partition, view)
         _, end = self.log.bounds(self.topic)[partition]
@@ -51,7 +51,7 @@ class Continuity(NamedTuple):
                 )
             self._check_record(partition, manifest.fingerprint, where)
 
-    def check_redis(self, partition: int, view: View) -> None:
+    def check_redis(self, partition: int, view: Tables) -> None:
         """By what Redis has applied alone. Raises as `check` does."""
         for name, now in (("cluster_id", self.log.cluster_id()), ("topic_id", self.log.topic_id(self.topic))):
             if view.meta[name] != now:
@@ -87,7 +87,7 @@ class Continuity(NamedTuple):
         return diverged(self.topic, partition, what)
 
 
-def _ahead(view: View, published: Published) -> Iterator[Manifest]:
+def _ahead(view: Tables, published: Published) -> Iterator[Manifest]:
     """The manifests that say more than Redis: the newest, and the one that has applied most, a zombie's even.
 
     One without a proof that says more than the log holds is believed only where no worker has written proofs yet.

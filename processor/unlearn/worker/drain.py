@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from unlearn.ingest.dues import letters_by_reason
 from unlearn.log.protocol import Log, Producer
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
@@ -22,7 +22,7 @@ from unlearn.training.quarantine import quarantined
 __all__ = ["Drain", "covered", "remaining"]
 
 
-def remaining(view: View, target: int) -> str | None:
+def remaining(view: Tables, target: int) -> str | None:
     """Why a partition has not yet applied and sent on everything below `target`; None if it has."""
     if view.applied < target:
         return f"{target - view.applied} events are not applied yet"
@@ -31,7 +31,7 @@ def remaining(view: View, target: int) -> str | None:
     return None
 
 
-def covered(view: View, manifest: Manifest | None, target: int) -> str | None:
+def covered(view: Tables, manifest: Manifest | None, target: int) -> str | None:
     """Why the newest manifest does not yet cover the partition below `target`; None if it does."""
     if view.pending or view.cleanups:
         return f"{len(view.pending)} deletions are not hidden, {len(view.cleanups)} not cleaned up"
@@ -71,7 +71,7 @@ class Drain:
             self.targets = self._ends()
         states = {p: self.state_of(p) for p in self.targets}
         self.stopped = {p: why for p, state in states.items() if (why := state.stopped())}
-        views = {p: View(state.load()) for p, state in states.items() if p not in self.stopped}
+        views = {p: Tables(state.load()) for p, state in states.items() if p not in self.stopped}
         self.quarantined = {p: shards for p, view in views.items() if (shards := quarantined(view))}
         held = {p: sum(one.total for one in view.still_open()) for p, view in views.items()}
         self.unresolved = {p: count for p, count in held.items() if count}
@@ -84,13 +84,13 @@ class Drain:
         self.waiting = _reasons({p: self._uncovered(p, view) for p, view in views.items()})
         return not self.waiting
 
-    def _uncovered(self, partition: int, view: View) -> str | None:
+    def _uncovered(self, partition: int, view: Tables) -> str | None:
         if partition < self.settings.partitions:
             return covered(view, self.results.of(partition).manifest, self.targets[partition])
         # It has no manifest of its own, but may have read deletions and sent copies of them.
         return f"{len(view.pending)} deletions are not hidden" if view.pending else None
 
-    def _advance(self, views: Mapping[int, View]) -> None:
+    def _advance(self, views: Mapping[int, Tables]) -> None:
         self._phase += 1
         if self._phase == _COPIED:
             # The copies and forwards lie below the ends as they are now.

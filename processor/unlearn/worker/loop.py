@@ -31,7 +31,7 @@ from unlearn.errors import (
 from unlearn.identity import identity_of
 from unlearn.ingest.dues import letters_by_reason
 from unlearn.log.protocol import Batch, Log, Reader
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.results.log_ends import ends_of
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results
@@ -198,12 +198,12 @@ class Worker:
         self._guarded(owned, self._apply, batch)
         return len(batch.records)
 
-    def _apply(self, owned: Owned, batch: Batch) -> None:
+    def _apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         if batch.start > owned.view.applied:
             raise Fenced(f"a batch starts at {batch.start}, beyond what was applied")
         self._intake.apply(owned, batch)  # 2-6
 
-    def _steps(self, owned: Owned, *, idle: bool) -> None:
+    def _steps(self, owned: ClaimedPartition, *, idle: bool) -> None:
         """A store that is away holds up only the steps that need it: deletions go on being hidden."""
         if not owned.catching_up:
             self._guarded(owned, self._outbox.turn)  # 7
@@ -217,25 +217,25 @@ class Worker:
         self._with_store(owned, self._cleaner.turn)
         self._guarded(owned, self._heartbeats.turn)
 
-    def _end_slices(self, owned: Owned) -> None:
+    def _end_slices(self, owned: ClaimedPartition) -> None:
         self._repairer.turn(owned)
         self._sealer.turn(owned)
 
-    def _train_and_publish(self, owned: Owned, idle: bool) -> None:
+    def _train_and_publish(self, owned: ClaimedPartition, idle: bool) -> None:
         self._sealer.append_seal(owned)
         self._training.turn(owned, idle)
         self._manifests.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))
 
-    def _rewrite(self, owned: Owned) -> None:
+    def _rewrite(self, owned: ClaimedPartition) -> None:
         self._rewriter.turn(owned)
         if not owned.catching_up:
             self._tailer.turn(owned, leaving=self._assignment.leaving)
 
-    def _with_store(self, owned: Owned, step: Callable[[Owned], None]) -> None:
+    def _with_store(self, owned: ClaimedPartition, step: Callable[[ClaimedPartition], None]) -> None:
         if self._clock() >= owned.store_at:
             self._guarded(owned, _waiting(step))
 
-    def _bound_memory(self, owned: Owned) -> None:
+    def _bound_memory(self, owned: ClaimedPartition) -> None:
         """Too many rows that are in no file yet pause a partition; there are always ended slices among them."""
         full = len(owned.open_rows) > _MOST_OPEN_ROWS + 2 * self._settings.slice_span
         if full:
@@ -245,11 +245,11 @@ class Worker:
             self._reader.resume(owned.partition)
         owned.paused = full
 
-    def _hit(self, owned: Owned) -> set[int]:
+    def _hit(self, owned: ClaimedPartition) -> set[int]:
         shards = range(self._settings.shards_per_partition)
         return {shard for shard in shards if shard in owned.view.hits}
 
-    def _guarded(self, owned: Owned, step: Callable[..., object], *args: object) -> None:
+    def _guarded(self, owned: ClaimedPartition, step: Callable[..., object], *args: object) -> None:
         if self.owned.get(owned.partition) is not owned:
             return
         try:
@@ -334,10 +334,10 @@ def _counter_of(error: Exception) -> str:
     return next(name for kind, name in _NAMES.items() if isinstance(error, kind))
 
 
-def _waiting(step: Callable[[Owned], None]) -> Callable[[Owned], None]:
+def _waiting(step: Callable[[ClaimedPartition], None]) -> Callable[[ClaimedPartition], None]:
     """A spoilt file is as good as one that is away: ending the claim would end it again and again."""
 
-    def waiting(owned: Owned) -> None:
+    def waiting(owned: ClaimedPartition) -> None:
         try:
             step(owned)
         except ArtefactInvalid as error:

@@ -11,7 +11,7 @@ import redis
 from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
 from unlearn.identity import check_identity
 from unlearn.log.protocol import Log
-from unlearn.partition.tables import View
+from unlearn.partition.tables import Tables
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
@@ -33,7 +33,7 @@ def check_all(
     check_redis(client, unchecked=settings.redis.unchecked)
     check_topics(settings, log)
     for partition in range(settings.partitions):
-        stored = View(state_of(partition).load()).meta.get("identity")
+        stored = Tables(state_of(partition).load()).meta.get("identity")
         if stored is not None:
             check_identity(stored, identity, settings.events_topic)
 

@@ -11,7 +11,7 @@ from unlearn.log.protocol import Unreadable
 from unlearn.partition.offset_runs import count, parted, read_runs
 from unlearn.partition.open_ranges import put_range
 from unlearn.partition.skipped import Runs, holds, runs_of, with_run
-from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Unresolved, View
+from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Tables, Unresolved
 from unlearn.worker.requests import VERDICTS, Closing, closing
 
 __all__ = ["RequestPlan", "plan_requests", "steps_over"]
@@ -49,7 +49,7 @@ class RequestPlan:
 
 
 def steps_over(
-    view: View, run: Unreadable, requests: Mapping[str, str], skips: Runs, forget_within: float
+    view: Tables, run: Unreadable, requests: Mapping[str, str], skips: Runs, forget_within: float
 ) -> Change | None:
     """What changes when the run at which the partition stands is stepped over; None where nobody requested it.
 
@@ -69,7 +69,7 @@ def steps_over(
     return change
 
 
-def plan_requests(view: View, requests: Mapping[str, str]) -> RequestPlan:
+def plan_requests(view: Tables, requests: Mapping[str, str]) -> RequestPlan:
     """Total: a request that makes no sense, or that has been carried out, is done with."""
     done = RequestPlan()
     for name, value in requests.items():
@@ -89,7 +89,7 @@ def plan_requests(view: View, requests: Mapping[str, str]) -> RequestPlan:
     return done
 
 
-def _close(view: View, done: RequestPlan, closing: Closing) -> bool:
+def _close(view: Tables, done: RequestPlan, closing: Closing) -> bool:
     """Whether nothing is left to close of what is meant."""
     if closing.first == closing.last and closing.first in view.unresolved:
         return _close_one(view, done, closing, closing.first)
@@ -105,19 +105,19 @@ def _close(view: View, done: RequestPlan, closing: Closing) -> bool:
     return all_closed
 
 
-def _apart(view: View, closing: Closing) -> list[int]:
+def _apart(view: Tables, closing: Closing) -> list[int]:
     """The entries of their own that are meant."""
     held = view.unresolved.items()
     return [at for at, one in held if closing.first <= at <= closing.last and closing.means(one.reason)]
 
 
-def _ranges(view: View, closing: Closing) -> list[tuple[int, OpenRange]]:
+def _ranges(view: Tables, closing: Closing) -> list[tuple[int, OpenRange]]:
     """Those in which some may be meant."""
     held = view.open_ranges.items()
     return [(at, r) for at, r in held if at <= closing.last and r.last >= closing.first and closing.means(r.reason)]
 
 
-def _close_one(view: View, done: RequestPlan, closing: Closing, offset: int) -> bool:
+def _close_one(view: Tables, done: RequestPlan, closing: Closing, offset: int) -> bool:
     if offset in done.change.tables.get("unresolved", ()) or not closing.means(view.unresolved[offset].reason):
         return True
     if offset in view.outbox:
@@ -131,7 +131,7 @@ def _close_one(view: View, done: RequestPlan, closing: Closing, offset: int) -> 
     return True
 
 
-def _close_in(view: View, done: RequestPlan, closing: Closing, first: int, held: OpenRange) -> bool:
+def _close_in(view: Tables, done: RequestPlan, closing: Closing, first: int, held: OpenRange) -> bool:
     if done.full:
         done.more = True
         return False

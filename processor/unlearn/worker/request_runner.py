@@ -9,7 +9,7 @@ from itertools import islice
 
 from unlearn.log.protocol import Unreadable
 from unlearn.moments import dated
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.worker.request_plan import plan_requests, steps_over
 
@@ -20,7 +20,7 @@ _LOOK_EVERY = 2.0
 _NAMED = 10
 
 
-PassOver = Callable[[Owned, int, Change], None]
+PassOver = Callable[[ClaimedPartition, int, Change], None]
 """Applies up to an offset as if nothing lay there, with a change beside it."""
 
 
@@ -33,7 +33,7 @@ class RequestRunner:
         self._clock = clock
         self._look_at: dict[int, float] = {}
 
-    def turn(self, owned: Owned) -> None:
+    def turn(self, owned: ClaimedPartition) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
         now = self._clock()
         if (owned.catching_up and not owned.blocked) or now < self._look_at.get(owned.partition, 0.0):
@@ -49,7 +49,7 @@ class RequestRunner:
         if not owned.catching_up:
             self._carry_out(owned, requests)
 
-    def _step_over(self, owned: Owned, run: Unreadable, requests: Mapping[str, str]) -> bool:
+    def _step_over(self, owned: ClaimedPartition, run: Unreadable, requests: Mapping[str, str]) -> bool:
         run = run._replace(since=dated(run.since, round(time.time() * 1000)))
         change = steps_over(owned.view, run, requests, owned.skips, self._forget_within)
         if change is None:
@@ -66,7 +66,7 @@ class RequestRunner:
         )
         return True
 
-    def _carry_out(self, owned: Owned, requests: Mapping[str, str]) -> None:
+    def _carry_out(self, owned: ClaimedPartition, requests: Mapping[str, str]) -> None:
         key = owned.state.keys.of("asked")
         done = plan_requests(owned.view, requests)
         if done.more:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from unlearn.log.protocol import Unreadable
-from unlearn.partition.claimed import Owned
+from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.state.scripts import PartitionState
 
 __all__ = ["LOOK_AGAIN", "Troubles", "block"]
@@ -40,7 +40,7 @@ class Troubles:
         self._said = trouble
 
 
-def block(owned: Owned, run: Unreadable, stopped: dict[int, str], now: float, again: float) -> bool:
+def block(owned: ClaimedPartition, run: Unreadable, stopped: dict[int, str], now: float, again: float) -> bool:
     """Notes that the log can't be read on. What was applied goes on being trained, hidden and published.
 
     Whether it is time to read it again, which is every `again` seconds.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import redis
 
     from unlearn.log.protocol import Log
-    from unlearn.partition.tables import View
+    from unlearn.partition.tables import Tables
     from unlearn.settings import Settings
 
 _FORM = "write PARTITION/OFFSET, such as 0/1234, or PARTITION/FROM..TO"
@@ -83,7 +83,7 @@ def command(
     return 0
 
 
-def _open(client: redis.Redis, settings: Settings) -> dict[int, View]:
+def _open(client: redis.Redis, settings: Settings) -> dict[int, Tables]:
     with open_log(settings) as log:
         return tables(client, settings.model, range(log.partitions(settings.events_topic)))
 
@@ -144,7 +144,7 @@ def _request(places: Places, reason: str | None, verdict: str) -> tuple[str, str
     return resolve_range(places.first, places.last, reason, verdict)
 
 
-def _meant(views: Mapping[int, View], text: str) -> str:
+def _meant(views: Mapping[int, Tables], text: str) -> str:
     """The one reason among the open ones that is the text, or holds it."""
     reasons = {held.reason for view in views.values() for held in view.still_open()}
     found = [text] if text in reasons else sorted(reason for reason in reasons if text in reason)
@@ -154,7 +154,7 @@ def _meant(views: Mapping[int, View], text: str) -> str:
     raise InputInvalid(f"{text!r} is the reason of {'several' if found else 'none'}: {said}")
 
 
-def _holds(view: View, places: Places, reason: str | None) -> bool:
+def _holds(view: Tables, places: Places, reason: str | None) -> bool:
     """Whether anything is open there, for the reason if one is given."""
     from unlearn.partition.offset_runs import parted, read_runs
 

@@ -20,7 +20,7 @@ from unlearn.settings import KafkaSettings
 
 __all__ = ["connected"]
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _AT_LEAST = 0.5
 _AT_A_TIME = 3.0
 """Seconds of an attempt, after which it is said what is waited for."""
@@ -44,7 +44,7 @@ def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float |
         if final or time.monotonic() >= deadline:
             raise failure
         if not waited:
-            LOG.warning("waiting for Kafka at %s: %s", settings.bootstrap_servers, failure)
+            _log.warning("waiting for Kafka at %s: %s", settings.bootstrap_servers, failure)
             waited = True
         time.sleep(min(0.2, max(0.0, deadline - time.monotonic())))
 

@@ -13,7 +13,7 @@ from unlearn.log.kafka.errors import DENIED
 from unlearn.log.kafka.records import CantRead, read_all_or_say_where
 from unlearn.settings import KafkaSettings
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 OUT_OF_RANGE = "position {} is outside of the log"
 TRUNCATED = "records before position {} were taken back by the cluster"
 

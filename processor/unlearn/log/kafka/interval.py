@@ -17,7 +17,7 @@ from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_pa
 from unlearn.log.protocol import Record, Unreadable
 from unlearn.settings import KafkaSettings
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 Lost = Callable[[str, Unreadable | None], None]
 """What is done about a position that is outside of the log, or can't be read: told why."""
 READ_RECORDS = 2000
@@ -98,7 +98,7 @@ def _poll(
             lost(reason, error.found if isinstance(error, CantRead) else None)
             return []
         told = try_again(error, reader)
-        LOG.info("polling Kafka failed, trying again: %s", told)
+        _log.info("polling Kafka failed, trying again: %s", told)
         note(told if isinstance(error, (*DENIED, CantFetch)) else "")
         time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
         return []
@@ -145,20 +145,20 @@ class KafkaTail:
         try:
             self._consumer.close(autocommit=False)
         except (kafka_errors.KafkaError, OSError) as error:
-            LOG.warning("closing the tail failed: %s", error)
+            _log.warning("closing the tail failed: %s", error)
 
     def _bounds(self) -> tuple[int, int]:
         return bounds_of(self._consumer, [self._tp], self._timeout_ms)[0]
 
     def _note(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
-            LOG.warning("topic %s can't be read for now: %s", self._tp.topic, trouble)
+            _log.warning("topic %s can't be read for now: %s", self._tp.topic, trouble)
         self.trouble = trouble
 
     def _diverged(self, reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None and unreadable.intact:
             # Ours are never sent so that the client couldn't read them.
-            LOG.error("topic %s: %s; not ours, passed over up to %d", self._tp.topic, reason, unreadable.stop)
+            _log.error("topic %s: %s; not ours, passed over up to %d", self._tp.topic, reason, unreadable.stop)
             self._consumer.seek(self._tp, unreadable.stop)
             return
         raise LogDiverged(f"topic {self._tp.topic}: {reason}; is it another one than before?")

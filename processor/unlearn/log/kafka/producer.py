@@ -23,7 +23,7 @@ from unlearn.log.kafka.errors import why_not_sent
 from unlearn.log.protocol import Header, delivery_timeout
 from unlearn.settings import KafkaSettings
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 LARGEST_REQUEST = 8 * 1024 * 1024  # bytes: the topic's max.message.bytes is the limit that counts
 RENEW_WITHIN = 1.0  # s: the poll thread waits for it
 RENEW_EVERY = 2.0  # s: between attempts sends fail at once
@@ -148,7 +148,7 @@ def _close(client: Client, timeout: float) -> None:
     try:
         client.close(timeout=timeout)
     except (kafka_errors.KafkaError, OSError) as error:
-        LOG.warning("records were left unsent: %s", error)
+        _log.warning("records were left unsent: %s", error)
         _abandon(client)
 
 

@@ -21,7 +21,7 @@ from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_pa
 from unlearn.log.protocol import Batch, Polled, Record, Unreadable
 from unlearn.settings import KafkaSettings
 
-LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 LOOK_EVERY = 0.1  # s: a rebalance and a position moved by markers alone wake no poll of the client's
 HEARTBEAT = 500  # ms: how soon a member hears of a rebalance
 OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
@@ -68,7 +68,7 @@ def park(reader: KafkaConsumer, tp: TopicPartition) -> None:
         reader.pause(tp)
         reader.seek(tp, 0)
     except (ValueError, KeyError, kafka_errors.KafkaError):
-        LOG.debug("partition %d is gone before it was parked", tp.partition)
+        _log.debug("partition %d is gone before it was parked", tp.partition)
 
 
 class KafkaReader:
@@ -132,13 +132,13 @@ class KafkaReader:
         try:
             self._consumer.commit_async(known, callback=_note_commit)
         except (kafka_errors.KafkaError, OSError) as error:
-            LOG.info("the commit to Kafka was not sent: %s", error)
+            _log.info("the commit to Kafka was not sent: %s", error)
 
     def close(self) -> None:
         try:
             self._consumer.close(autocommit=False)
         except (kafka_errors.KafkaError, OSError) as error:
-            LOG.warning("leaving the group failed: %s", error)
+            _log.warning("leaving the group failed: %s", error)
 
     def _fetch(self, timeout: float, most: int) -> dict[TopicPartition, list[Record]]:
         take_back_what_was_parked(self._consumer)
@@ -161,7 +161,7 @@ class KafkaReader:
         if not stopped:
             trouble = try_again(error, self._consumer)
             self.trouble = trouble if isinstance(error, (*DENIED, CantFetch)) else ""
-            LOG.info("polling Kafka failed, trying again: %s", trouble)
+            _log.info("polling Kafka failed, trying again: %s", trouble)
         if isinstance(error, CantRead):
             self._stand_at(error.tp, error.found)
         for tp, reason in stopped.items():
@@ -234,13 +234,13 @@ class KafkaReader:
         try:
             self._consumer.resume(self._tp(partition))
         except KeyError:
-            LOG.debug("partition %d is gone before it was started", partition)
+            _log.debug("partition %d is gone before it was started", partition)
 
     def _halt(self, partition: int) -> None:
         try:
             self._consumer.pause(self._tp(partition))
         except KeyError:
-            LOG.debug("partition %d is gone before it was paused", partition)
+            _log.debug("partition %d is gone before it was paused", partition)
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)
@@ -258,4 +258,4 @@ def _membership(session_timeout: float, group: str) -> dict[str, Any]:
 
 def _note_commit(_offsets: Any, answer: Any) -> None:
     if isinstance(answer, Exception):
-        LOG.info("a commit to Kafka failed; the next one makes up for it: %s", answer)
+        _log.info("a commit to Kafka failed; the next one makes up for it: %s", answer)

@@ -14,11 +14,11 @@ from unlearn.partition.jobs import Job, Trained
 from unlearn.partition.ledger import Kill
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.skipped import Runs
-from unlearn.partition.tables import Change, View
+from unlearn.partition.tables import Change, Tables
 from unlearn.results.manifest import Manifest
 from unlearn.state.scripts import Op, PartitionState, Token
 
-__all__ = ["Filed", "Owned", "Publishing", "Running", "Sealing", "Tailing"]
+__all__ = ["ClaimedPartition", "Filed", "Publishing", "Running", "Sealing", "Tailing"]
 
 
 class Filed(NamedTuple):
@@ -74,13 +74,13 @@ class Publishing:
 
 
 @dataclass(slots=True)
-class Owned:
+class ClaimedPartition:
     """Everything the owner of one partition holds. `view` and Redis change together, through `commit`."""
 
     partition: int
     token: Token
     state: PartitionState
-    view: View
+    view: Tables
     open_rows: OpenRows = field(default_factory=OpenRows)
     catch_up_to: int = 0
     """Until `applied` reaches it nothing is published: Redis was rolled back."""
