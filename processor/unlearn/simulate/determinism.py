@@ -1,4 +1,4 @@
-"""What a simulation must not take from the machine: time, chance, and chunks too large to meet their edges."""
+"""In a simulation, time and chance follow from the seed, and chunks are so small that their edges are met."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from unlearn.partition.tables import Change, State
 from unlearn.storage.artefacts import Store
 from unlearn.storage.state_files import read_state
 
-__all__ = ["Inspector"]
+__all__ = ["Scrubber"]
 
 _log = logging.getLogger(__name__)
 _Key = tuple[int, int]
 
 
-class Inspector:
-    """A look misses no file that is gone, and reads one more state, in turn, to find those that are spoilt."""
+class Scrubber:
+    """Each turn finds all files that are gone, and reads one more state to find those that are spoilt."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -81,7 +81,7 @@ class PoolTrainers:
         return self._size - len(self._seats)
 
     def submit(self, job: Job) -> Future[Trained]:
-        """Only while one is free."""
+        """Start the job in a process that is free; call it only while `free` is above 0."""
         taken = {seat for future, seat in self._seats.items() if not future.done()}
         seat = min(set(range(self._size)) - taken)
         try:

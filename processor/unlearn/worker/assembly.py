@@ -21,7 +21,7 @@ from unlearn.storage.cleanup import Cleaner
 from unlearn.storage.garbage import Collector
 from unlearn.storage.repair import Repairer
 from unlearn.storage.rewrite import Rewriter
-from unlearn.storage.scrub import Inspector
+from unlearn.storage.scrub import Scrubber
 from unlearn.storage.seal import Sealer
 from unlearn.storage.tails import Tailer
 from unlearn.training.dispatch import Training
@@ -49,7 +49,7 @@ class Steps(NamedTuple):
     tailer: Tailer
     cleaner: Cleaner
     collector: Collector
-    inspector: Inspector
+    scrubber: Scrubber
 
 
 def make_steps(
@@ -90,5 +90,5 @@ def make_steps(
         Tailer(settings, store, io, clock),
         Cleaner(settings, store, clock),
         Collector(settings, store, forgets, clock),
-        Inspector(store),
+        Scrubber(store),
     )

@@ -49,7 +49,7 @@ class Assignment:
         counters: Counter[str],
         clock: Callable[[], float],
     ) -> None:
-        """`forget` is called with each partition that is let go."""
+        """`forget` is called with each partition that is let go, `counters` count for the whole worker."""
         self._settings = settings
         self._log = log
         self.reader = reader
@@ -69,7 +69,7 @@ class Assignment:
 
     @property
     def partitions(self) -> Iterable[int]:
-        """Those owned; those once assigned where none is."""
+        """The partitions owned; where none is, those that the group assigned."""
         return self.owned or self._numbers
 
     @property
@@ -176,7 +176,7 @@ class Assignment:
         return True
 
     def compare_with_published(self) -> None:
-        """Drop the partitions of which the results topic shows more than their owner knows."""
+        """Drop partitions where the results topic shows another owner, or more applied than there is here."""
         for partition, owned in list(self.owned.items()):
             published = self._results.of(partition)
             if rivalled(owned, published):
@@ -209,7 +209,7 @@ class Assignment:
             self.reader.seek(owned.partition, owned.view.applied)
 
     def unblock(self, owned: ClaimedPartition) -> None:
-        """Once its place was read after all, or stepped over."""
+        """Go on once the place that could not be read was read after all, or stepped over."""
         if owned.blocked is None or owned.view.applied <= owned.blocked.start:
             return
         owned.blocked = None

@@ -101,7 +101,7 @@ class Worker:
         self._training, self._manifests = steps.training, steps.manifests
         self._receipts, self._heartbeats = steps.receipts, steps.heartbeats
         self._rewriter, self._tailer = steps.rewriter, steps.tailer
-        self._cleaner, self._collector, self._inspector = steps.cleaner, steps.collector, steps.inspector
+        self._cleaner, self._collector, self._scrubber = steps.cleaner, steps.collector, steps.scrubber
         self.counters: Counter[str] = Counter()
         self._assignment = Assignment(
             settings,
@@ -284,7 +284,7 @@ class Worker:
         if now >= self._inspect_at:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):
-                self._guarded(owned, self._inspector.turn)
+                self._guarded(owned, self._scrubber.turn)
 
     def _look_at_redis(self) -> None:
         """One that evicts, or is no master any more, would forget deletions: nothing is done with it."""
