@@ -17,7 +17,7 @@ from itertools import pairwise
 from multiprocessing.synchronize import Event
 from typing import Any, NamedTuple
 
-from bench.stand import PARTITIONS, Stand, encode
+from bench.environment import PARTITIONS, Environment, encode
 from unlearn.events.partitioner import home
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Log, Producer
@@ -56,26 +56,26 @@ class Phases:
 Message = Mapping[str, Any]
 
 
-def measure(stand: Stand, settings: Settings, load: Load, tick: Callable[[str], None]) -> Phases:
+def measure(environment: Environment, settings: Settings, load: Load, tick: Callable[[str], None]) -> Phases:
     """All three phases with one worker. Raises TimeoutError where it ends or doesn't come along."""
     inserts = list(tweets(load.records, seed=2))
-    with _worker(settings) as alive, closing(stand.log.producer()) as producer:
+    with _worker(settings) as alive, closing(environment.log.producer()) as producer:
         tick(f"deletions, {settings.learner}: preload")
-        stand.produce(settings, inserts)
+        environment.produce(settings, inserts)
         sender = _Sender(settings, producer)
-        _caught_up(stand.log, settings, alive)
+        _caught_up(environment.log, settings, alive)
         targets = iter(_deletions(inserts))
         tick(f"deletions, {settings.learner}: idle")
         idle = sender.send(_take(targets, load.deletions), load.deletion_rate)
-        _caught_up(stand.log, settings, alive)
+        _caught_up(environment.log, settings, alive)
         tick(f"deletions, {settings.learner}: beside inserts")
         more = tweets(round(load.deletions / load.deletion_rate * load.insert_rate) + 1, seed=3)
         busy = sender.send(_take(targets, load.deletions), load.deletion_rate, more, load.insert_rate)
-        _caught_up(stand.log, settings, alive)
+        _caught_up(environment.log, settings, alive)
         tick(f"deletions, {settings.learner}: gaps between manifests")
         kills = sender.send(_take(targets, load.kills), load.kill_rate)
-        _caught_up(stand.log, settings, alive)
-        return _judged(stand.log, settings, idle, busy, kills)
+        _caught_up(environment.log, settings, alive)
+        return _judged(environment.log, settings, idle, busy, kills)
 
 
 class _Sender:

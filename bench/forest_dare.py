@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from bench.environments import made
+from bench.peer_pythons import made
 
 __all__ = ["Dare", "Ended", "environment", "started"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.deletions import Load, Phases, measure
+from bench.environment import PARTITIONS, Environment, opened
 from bench.figures import Figure, Report, Table, percentile
 from bench.machine import on_one_core
 from bench.memory import Held, fill, held, redis_cpu, used
-from bench.stand import PARTITIONS, Stand, opened
 from bench.throughput import Measured, bare_poll, whole_path
 from unlearn.settings import Settings
 from unlearn_study.generator.tweet_generator import tweets
@@ -56,17 +56,17 @@ def run(config: Path | None, quick: bool, tick: Tick) -> Report:
     """Every figure of `ingest`. Raises UnlearnError where services don't start, TimeoutError where work doesn't end."""
     size = QUICK if quick else FULL
     report = Report("ingest", notes=_notes(size))
-    with opened(config) as stand:
-        _ingest(stand, size, report, tick)
-        _memory_alone(stand, size, report, tick)
-        _deletions(stand, size, report, tick)
+    with opened(config) as environment:
+        _ingest(environment, size, report, tick)
+        _memory_alone(environment, size, report, tick)
+        _deletions(environment, size, report, tick)
     return report
 
 
-def _ingest(stand: Stand, size: Size, report: Report, tick: Tick) -> None:
-    topic = stand.model("events")
+def _ingest(environment: Environment, size: Size, report: Report, tick: Tick) -> None:
+    topic = environment.model("events")
     tick(f"producing {size.events:,} events")
-    stand.produce(topic, tweets(size.events, seed=1))
+    environment.produce(topic, tweets(size.events, seed=1))
     sides: dict[str, list[_Side]] = {name: [] for name in LEARNERS}
     bare: list[Measured] = []
     weighed: Held | None = None
@@ -75,26 +75,26 @@ def _ingest(stand: Stand, size: Size, report: Report, tick: Tick) -> None:
         bare.append(on_one_core(bare_poll, topic, size.events))
         for learner in LEARNERS if number == 0 else LEARNERS[:1]:
             tick(f"whole path, {learner}, run {number + 1}")
-            settings = _sharing(stand, topic, f"{learner}-{number}", learner)
-            sides[learner].append(_whole(stand, settings, size.events))
-            weighed = weighed or held(stand.client, settings.model, random.Random(1))
-            stand.forget(settings)
+            settings = _sharing(environment, topic, f"{learner}-{number}", learner)
+            sides[learner].append(_whole(environment, settings, size.events))
+            weighed = weighed or held(environment.client, settings.model, random.Random(1))
+            environment.forget(settings)
     assert weighed is not None
     tick("whole path, steps watched")
-    settings = _sharing(stand, topic, "watched", LEARNERS[0])
-    watched = _whole(stand, settings, size.events, watched=True)
+    settings = _sharing(environment, topic, "watched", LEARNERS[0])
+    watched = _whole(environment, settings, size.events, watched=True)
     report.figures += _pace_figures(sides, bare) + _memory_figures(sides, weighed, size.events)
     report.tables.append(_steps(watched, size.events))
 
 
-def _sharing(stand: Stand, topic: Settings, name: str, learner: str) -> Settings:
-    return stand.model(name, learner=learner, trainers=0, topics={"events": topic.events_topic})
+def _sharing(environment: Environment, topic: Settings, name: str, learner: str) -> Settings:
+    return environment.model(name, learner=learner, trainers=0, topics={"events": topic.events_topic})
 
 
-def _whole(stand: Stand, settings: Settings, events: int, watched: bool = False) -> _Side:
-    cpu, memory = redis_cpu(stand.client), used(stand.client)
+def _whole(environment: Environment, settings: Settings, events: int, watched: bool = False) -> _Side:
+    cpu, memory = redis_cpu(environment.client), used(environment.client)
     measured = on_one_core(whole_path, settings, events, watched)
-    return _Side(measured, redis_cpu(stand.client) - cpu, used(stand.client) - memory)
+    return _Side(measured, redis_cpu(environment.client) - cpu, used(environment.client) - memory)
 
 
 def _pace_figures(sides: dict[str, list[_Side]], bare: list[Measured]) -> list[Figure]:
@@ -126,23 +126,23 @@ def _memory_figures(sides: dict[str, list[_Side]], weighed: Held, events: int) -
     ]
 
 
-def _memory_alone(stand: Stand, size: Size, report: Report, tick: Tick) -> None:
+def _memory_alone(environment: Environment, size: Size, report: Report, tick: Tick) -> None:
     records, subjects = size.alone
     tick(f"weighing {records:,} records in one partition")
-    settings = stand.model("alone")
-    fill(stand.client, settings.model, records, subjects, random.Random(1))
-    weighed = held(stand.client, settings.model, random.Random(1))
-    stand.forget(settings)
+    settings = environment.model("alone")
+    fill(environment.client, settings.model, records, subjects, random.Random(1))
+    weighed = held(environment.client, settings.model, random.Random(1))
+    environment.forget(settings)
     report.figures += [
         Figure("memory.bytes_per_record_in_a_full_partition", weighed.record_bytes / records, "bytes", goal=BYTES_GOAL),
         Figure("memory.bytes_per_subject_in_a_full_partition", weighed.subject_bytes / subjects, "bytes"),
     ]
 
 
-def _deletions(stand: Stand, size: Size, report: Report, tick: Tick) -> None:
+def _deletions(environment: Environment, size: Size, report: Report, tick: Tick) -> None:
     for learner in LEARNERS:
-        settings = stand.model(f"deletions-{learner}", learner=learner)
-        report.figures += _hidden_figures(measure(stand, settings, size.load, tick), learner)
+        settings = environment.model(f"deletions-{learner}", learner=learner)
+        report.figures += _hidden_figures(measure(environment, settings, size.load, tick), learner)
 
 
 def _suffix(learner: str) -> str:

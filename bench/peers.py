@@ -18,7 +18,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import normalize
 
 from bench.data import matrix
-from bench.environments import last_line, made
+from bench.peer_pythons import last_line, made
 from unlearn_models import Rows
 
 __all__ = ["PlainSisa", "Tuned", "river_seconds", "tuned_sgd"]

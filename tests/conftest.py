@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from tests.containers import kafka_container, redis_container
+from tests.harness.settings import settings_of
 from unlearn.errors import UnlearnError
 from unlearn.local_password import with_local_password
 from unlearn.services import LocalKafka, LocalRedis, Service
@@ -27,7 +27,6 @@ hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("soak", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("suite")
 
-SECRET = "a secret of the tests, 32 bytes.."
 MakeSettings = Callable[..., Settings]
 
 
@@ -37,7 +36,7 @@ def kafka(services_dir: Path) -> Iterator[str]:
     named = os.environ.get("UNLEARN_KAFKA__BOOTSTRAP_SERVERS")
     port = free_port()
     address = named or f"127.0.0.1:{port}"
-    service = LocalKafka(_settings(services_dir, kafka={"bootstrap_servers": address}), containers=False)
+    service = LocalKafka(settings_of(services_dir=services_dir, kafka={"bootstrap_servers": address}), containers=False)
     with ExitStack() as stack:
         if named:
             _require(service, "UNLEARN_KAFKA__BOOTSTRAP_SERVERS")
@@ -52,7 +51,7 @@ def redis_url(services_dir: Path) -> Iterator[str]:
     named = os.environ.get("UNLEARN_REDIS__URL")
     port = free_port()
     url = named or f"redis://127.0.0.1:{port}/0"
-    own = _settings(services_dir, redis={"url": url})
+    own = settings_of(services_dir=services_dir, redis={"url": url})
     service = LocalRedis(own)
     with ExitStack() as stack:
         if named:
@@ -68,12 +67,12 @@ def make_settings(kafka: str, redis_url: str, tmp_path: Path) -> MakeSettings:
 
     def make(**overrides: Any) -> Settings:
         values: dict[str, Any] = {
-            "model": f"t{uuid.uuid4().hex[:12]}",
             "kafka": {"bootstrap_servers": kafka},
             "redis": {"url": redis_url},
             "store": {"url": (tmp_path / "store").as_uri()},
+            "services_dir": tmp_path,
         }
-        return _settings(tmp_path, **values | overrides)
+        return settings_of(**values | overrides)
 
     return make
 
@@ -92,15 +91,10 @@ def services_dir() -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> None:
-    settings = _settings(folder)
+    settings = settings_of(services_dir=folder)
     for service in (LocalKafka(settings, containers=False), LocalRedis(settings)):
         service.down(print)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _settings(services_dir: Path, **values: Any) -> Settings:
-    merged: dict[str, Any] = {"secret": SECRET, "services_dir": services_dir, **values}
-    return Settings(**merged)
 
 
 def _require(service: Service, variable: str) -> None:

@@ -21,7 +21,7 @@ from kafka.admin import (
     ResourceType,
 )
 
-from tests.faults.rig import OwnKafka
+from tests.harness.breakable_services import OwnKafka
 from unlearn.services import java
 from unlearn.services.address import free_port
 from unlearn.services.broker import node_config

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.databases import database
-from tests.faults.past import OwnRedis
-from tests.faults.scene import Scene, closing
+from tests.harness.breakable_services import RewindableRedis
+from tests.harness.simulation_harness import SimulationHarness, closing
 from unlearn.simulate.determinism import deterministic
 
-MakeScene = Callable[..., Scene]
+MakeHarness = Callable[..., SimulationHarness]
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +25,19 @@ def redis_url(redis_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def make_scene(redis_url: str) -> Iterator[MakeScene]:
+def make_harness(redis_url: str) -> Iterator[MakeHarness]:
     """Makes scenes; no client waits for Redis, and clean-ups take two rows at a time."""
     with ExitStack() as stack:
         stack.enter_context(deterministic())
 
-        def make(*arguments: Any, url: str = redis_url, **named: Any) -> Scene:
-            return stack.enter_context(closing(Scene(url, *arguments, **named)))
+        def make(*arguments: Any, url: str = redis_url, **named: Any) -> SimulationHarness:
+            return stack.enter_context(closing(SimulationHarness(url, *arguments, **named)))
 
         yield make
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    """To be asked for before `make_scene`: scenes end first."""
-    with OwnRedis(tmp_path / "redis") as server:
+def own_redis(tmp_path: Path) -> Iterator[RewindableRedis]:
+    """To be asked for before `make_harness`: harnesses end first."""
+    with RewindableRedis(tmp_path / "redis") as server:
         yield server

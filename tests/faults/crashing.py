@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.faults.calls import Calls, Point
-from tests.integration.forking import LOADED, run
+from tests.harness.forking import LOADED, run
 
 AT_ONCE = 6
 WITHIN = 60

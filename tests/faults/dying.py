@@ -6,9 +6,8 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from typing import Any
 import redis
 
 from tests.faults.calls import Point, kind_of
-from tests.integration.processes import environment
+from tests.harness.model_data import dead_letters, forget_keys, receipts
+from tests.harness.processes import environment
+from tests.harness.settings import settings_of
 from tests.source_roots import PYTHONPATH
 from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
@@ -25,7 +26,6 @@ from unlearn.simulate.script import unruly_script
 from unlearn.verification.from_log import subject_of, verify_log
 
 ROOT = Path(__file__).parents[2]
-SECRET = "a secret of the tests, 32 bytes.."
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,6 @@ class Place:
     def _model(self, folder: Path) -> Settings:
         folder.mkdir()
         values: dict[str, Any] = {
-            "model": f"t{uuid.uuid4().hex[:12]}",
-            "secret": SECRET,
             "partitions": 2,
             "shards_per_partition": 2,
             "slice_span": 6,
@@ -116,7 +114,7 @@ class Place:
             "redis": {"url": self._redis_url},
             "store": {"url": (folder / "store").as_uri()},
         }
-        return Settings(**values | self._changed)
+        return settings_of(**values | self._changed)
 
     def _fill(self, log: KafkaLog, settings: Settings) -> None:
         create(log, settings)
@@ -149,9 +147,10 @@ def _processes(cases: Mapping[str, Any], within: float) -> dict[str, list[int]]:
 def _ran(log: KafkaLog, settings: Settings, folder: Path, codes: list[int]) -> Ran:
     client: Any = redis.Redis.from_url(settings.redis.url.get_secret_value())
     try:
-        members = sum(int(client.hlen(key)) for key in _keys(client, settings.model, "r:*"))
-        for key in _keys(client, settings.model, "*"):
-            client.delete(key)
+        members = sum(
+            int(client.hlen(key)) for key in client.scan_iter(match=f"{{{settings.model}:*}}:r:*", count=1000)
+        )
+        forget_keys(client, settings)
     finally:
         client.close()
     errors = "\n".join(path.read_text()[-1500:] for path in sorted(folder.glob("err*")))
@@ -160,13 +159,5 @@ def _ran(log: KafkaLog, settings: Settings, folder: Path, codes: list[int]) -> R
 
 
 def _said(log: KafkaLog, settings: Settings) -> frozenset[tuple[str, str]]:
-    found = set()
-    for topic in (settings.receipts_topic, settings.dead_letters_topic):
-        for record in log.read(topic, 0, 0, 1 << 60):
-            told = json.loads(record.value or b"{}")
-            found.add((told.get("state", "dead letter"), told.get("event_id") or told["digest"]))
-    return frozenset(found)
-
-
-def _keys(client: Any, model: str, pattern: str) -> Iterator[bytes]:
-    return iter(client.scan_iter(match=f"{{{model}:*}}:{pattern}", count=1000))
+    letters = {("dead letter", letter["digest"]) for letter in dead_letters(log, settings)}
+    return frozenset(letters | {(receipt.state, receipt.event_id) for receipt in receipts(log, settings)})

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.checks import replays
-from tests.faults.site import SECRET, Site, delete
+from tests.harness.events import delete
+from tests.harness.memory_harness import MemoryHarness
+from tests.harness.model_data import keys_of, records
+from tests.harness.settings import SECRET
 from unlearn.events.event import Insert
 from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
 from unlearn.state.entries import NO_ROW, decode_entry, decode_subject
@@ -38,13 +41,13 @@ def words(marker: Insert) -> list[bytes]:
     return [*text, *ids, record, subject, record.hex().encode(), subject.hex().encode()]
 
 
-def traces(site: Site, marker: Insert) -> list[str]:
+def traces(harness: MemoryHarness, marker: Insert) -> list[str]:
     """Everything that is left of a record that is dead."""
     return [
-        *files_with(site.store.root, marker),
-        *_decoded(site, marker),
-        *_in_redis(site, marker),
-        *_said(site, marker),
+        *files_with(harness.store.root, marker),
+        *_decoded(harness, marker),
+        *_in_redis(harness, marker),
+        *_said(harness, marker),
     ]
 
 
@@ -54,11 +57,11 @@ def files_with(root: Path, marker: Insert) -> Iterator[str]:
         yield from (f"{path.name}: {word!r}" for word in words(marker) if word in data)
 
 
-def _decoded(site: Site, marker: Insert) -> Iterator[str]:
+def _decoded(harness: MemoryHarness, marker: Insert) -> Iterator[str]:
     """Rows of slice files and tails, and the weights of words that nobody living has."""
-    slots, features = _rows(site, marker)
-    for name, _ in site.store.names(""):
-        artefact, data = read_name(name), site.store.get(name)
+    slots, features = _rows(harness, marker)
+    for name, _ in harness.store.names(""):
+        artefact, data = read_name(name), harness.store.get(name)
         assert artefact is not None, name
         if artefact.kind == "state":
             held = decode_arrays(data)[1]["features"].tolist()
@@ -67,28 +70,28 @@ def _decoded(site: Site, marker: Insert) -> Iterator[str]:
             yield from (f"{name}: the row of {slot}" for slot in slots & set(decode_slice(data).slots.tolist()))
 
 
-def _rows(site: Site, marker: Insert) -> tuple[set[int], set[int]]:
+def _rows(harness: MemoryHarness, marker: Insert) -> tuple[set[int], set[int]]:
     """(slots the record ever had, its features that no living row has)."""
-    every = [row for replay in replays(site).values() for row in replay.rows.values()]
+    every = [row for replay in replays(harness).values() for row in replay.rows.values()]
     mine = [row for row in every if row.insert.record_id == marker.record_id]
     living = [row.insert.text or "" for row in every if row.death is None]
     assert mine, "the record was accepted"
     assert all(row.death is not None for row in mine)
-    size = site.settings.features
+    size = harness.settings.features
     features = set(hash_texts([row.insert.text or "" for row in mine], size)[1].tolist())
     features -= set(hash_texts(living, size)[1].tolist())
     assert features, "it has words of its own"
     return {row.slot for row in mine}, features
 
 
-def _in_redis(site: Site, marker: Insert) -> Iterator[str]:
+def _in_redis(harness: MemoryHarness, marker: Insert) -> Iterator[str]:
     digests = Digests(SECRET.encode())
-    slots, _ = _rows(site, marker)
+    slots, _ = _rows(harness, marker)
     record, subject = digests.record(marker.record_id), digests.subject(marker.subject_id or "")
     tomb, subject_tomb = bucket_and_field(record)[1], bucket_and_field(subject)[1]
-    for key in site.redis.scan_iter(match=f"{{{site.settings.model}:*", count=1000):
+    for key in keys_of(harness.redis, harness.settings):
         name = key.decode().split(":")[2]
-        redis: Any = site.redis
+        redis: Any = harness.redis
         fields = redis.hgetall(key) if redis.type(key) == b"hash" else {b"": redis.get(key)}
         for field, value in fields.items():
             what = f"{key.decode()} {field!r}"
@@ -97,7 +100,9 @@ def _in_redis(site: Site, marker: Insert) -> Iterator[str]:
                 yield from [f"{what}: a row"] if pair is not None and pair.slot != NO_ROW else []
             elif name == "s" and field == subject_tomb:
                 held = decode_subject(value)
-                yield from [f"{what}: not a tombstone"] if site_forgot_subject(site) and held and not held.dead else []
+                yield from (
+                    [f"{what}: not a tombstone"] if site_forgot_subject(harness) and held and not held.dead else []
+                )
             else:
                 told = [*words(marker), tomb, subject_tomb]
                 yield from (f"{what}: {word!r}" for word in told if word in field or word in (value or b""))
@@ -105,12 +110,12 @@ def _in_redis(site: Site, marker: Insert) -> Iterator[str]:
                 yield f"{what}: a hole"
 
 
-def site_forgot_subject(site: Site) -> bool:
-    return any(MARKER.subject_id in replay.gone for replay in replays(site).values())
+def site_forgot_subject(harness: MemoryHarness) -> bool:
+    return any(MARKER.subject_id in replay.gone for replay in replays(harness).values())
 
 
-def _said(site: Site, marker: Insert) -> Iterator[str]:
-    for topic in (site.settings.results_topic, site.settings.receipts_topic, site.settings.dead_letters_topic):
-        for record in site.log.read(topic, 0, 0, 1 << 60):
+def _said(harness: MemoryHarness, marker: Insert) -> Iterator[str]:
+    for topic in (harness.settings.results_topic, harness.settings.receipts_topic, harness.settings.dead_letters_topic):
+        for record in records(harness.log, topic):
             said = (record.key or b"") + (record.value or b"")
             yield from (f"{topic}/{record.offset}: {word!r}" for word in words(marker) if word in said)

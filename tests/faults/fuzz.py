@@ -16,13 +16,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.integration.scene import SECRET, Scene
+from tests.harness.settings import settings_of
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.events.event import Delete, Insert, Seal
 from unlearn.events.parsing import Parser
 from unlearn.local_password import with_local_password
 from unlearn.services import LocalRedis
 from unlearn.services.address import free_port
-from unlearn.settings import Settings
 
 _WITHIN = 600.0
 """Seconds for one feed."""
@@ -52,8 +52,8 @@ class Fuzz:
     """A worker that is fed what nobody should send, and judged after each feed."""
 
     def __init__(self, redis_url: str, folder: Path, **changed: Any) -> None:
-        self.scene = Scene(redis_url, folder, slice_span=5000, forget_within=3600, **changed)
-        self.parser = Parser(self.scene.settings.classes, self.scene.settings.features, counts=True)
+        self.harness = WorkerHarness(redis_url, folder, slice_span=5000, forget_within=3600, **changed)
+        self.parser = Parser(self.harness.settings.classes, self.harness.settings.features, counts=True)
         self.seen: Counter[str] = Counter()
         self.leaks = Leaks()
         logging.getLogger().addHandler(self.leaks)
@@ -62,11 +62,11 @@ class Fuzz:
 
     def feed(self, values: Sequence[bytes | None]) -> None:
         """Send the values to all partitions in turn, apply them, and judge what became of them."""
-        count, ends = self.scene.settings.partitions, self._ends()
+        count, ends = self.harness.settings.partitions, self._ends()
         for at, value in enumerate(values):
-            self.scene.raw(at % count, value, None if at % 3 else b"some key")
+            self.harness.raw(at % count, value, None if at % 3 else b"some key")
         self._apply()
-        assert self.scene.worker.stopped == {}
+        assert self.harness.worker.stopped == {}
         self._read_receipts()
         dropped = [(p, o) for p, o, value in self._logged(ends) if not self._kept(p, o, value)]
         assert dropped == [], f"possible deletions that nobody heard of again: {dropped[:5]}"
@@ -75,19 +75,16 @@ class Fuzz:
 
     def _apply(self) -> None:
         """Until all is applied and nothing is under way; as long as that takes where the machine is shared."""
-        deadline = time.monotonic() + _WITHIN
-        while self.scene.worker.busy or not self.scene._caught_up():
-            self.scene.worker.turn(0.002)
-            assert time.monotonic() < deadline, (self.scene.worker.counters, self.scene.worker.owned)
+        self.harness.turn_until(lambda: not self.harness.worker.busy and self.harness.caught_up(), _WITHIN)
 
     def close(self) -> None:
         logging.getLogger().removeHandler(self.leaks)
-        self.scene.close()
+        self.harness.close()
 
     def _kept(self, partition: int, offset: int, value: bytes | None) -> bool:
         """Whether a possible deletion was applied, or stays open until it is resolved."""
         event = self.parser.parse(value)
-        unresolved = self.scene.worker.owned[partition].view.is_open(offset)
+        unresolved = self.harness.worker.owned[partition].view.is_open(offset)
         self.seen[type(event).__name__] += 1
         self.seen["unresolved"] += unresolved
         if isinstance(event, Delete):
@@ -99,21 +96,21 @@ class Fuzz:
     def _logged(self, starts: dict[int, int]) -> Iterator[tuple[int, int, bytes | None]]:
         """What was sent by hand since the starts; what the worker sent on was judged where it came from."""
         for partition, start in starts.items():
-            for record in self.scene.log.read(self.scene.settings.events_topic, partition, start, 2**62):
+            for record in self.harness.log.read(self.harness.settings.events_topic, partition, start, 2**62):
                 if not record.headers:
                     yield partition, record.offset, record.value
 
     def _ends(self) -> dict[int, int]:
-        return {p: end for p, (_, end) in self.scene.log.bounds(self.scene.settings.events_topic).items()}
+        return {p: end for p, (_, end) in self.harness.log.bounds(self.harness.settings.events_topic).items()}
 
     def _read_receipts(self) -> None:
-        for record in self.scene.log.read(self.scene.settings.receipts_topic, 0, self._receipts, 2**62):
+        for record in self.harness.log.read(self.harness.settings.receipts_topic, 0, self._receipts, 2**62):
             self._receipts = record.offset + 1
             self._accepted.add(json.loads(record.value or b"")["event_id"])
 
     def _read_letters(self) -> None:
-        topic = self.scene.settings.dead_letters_topic
-        for record in self.scene.log.read(topic, 0, self._letters, 2**62):
+        topic = self.harness.settings.dead_letters_topic
+        for record in self.harness.log.read(topic, 0, self._letters, 2**62):
             self._letters = record.offset + 1
             letter = json.loads(record.value or b"")
             assert set(letter) == {"partition", "offset", "digest", "reason"}
@@ -219,7 +216,7 @@ def main() -> None:
         garbage(rng)
     with tempfile.TemporaryDirectory() as folder:
         address = {"url": f"redis://127.0.0.1:{free_port()}/0"}
-        settings = Settings(model="fuzz", secret=SECRET, services_dir=folder, redis=address)
+        settings = settings_of(model="fuzz", services_dir=folder, redis=address)
         redis = LocalRedis(settings)
         redis.up(print)
         url = with_local_password(settings).redis.url.get_secret_value()

@@ -11,7 +11,8 @@ from unittest.mock import patch
 import psutil
 
 from tests.faults.calls import Calls, Point
-from tests.integration.processes import Process, until
+from tests.harness.processes import Process
+from tests.harness.waiting import until
 from tests.source_roots import PYTHONPATH
 from unlearn.cli.main import main
 from unlearn.settings import Settings
@@ -20,7 +21,7 @@ from unlearn.settings import Settings
 def halting(settings: Settings, folder: Path, point: Point, **changed: str) -> Process:
     """A worker that will stop there."""
     arguments = ("-m", "tests.faults.halting", json.dumps(point), str(folder / "journal"), "work")
-    with patch("tests.integration.processes.UNLEARN", sys.executable):
+    with patch("tests.harness.processes.UNLEARN", sys.executable):
         return Process(settings, folder, *arguments, PYTHONPATH=PYTHONPATH, **changed)
 
 

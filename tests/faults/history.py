@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.faults.site import SEAL, Site, delete, insert
+from tests.harness.events import SEAL, delete
+from tests.harness.memory_harness import MemoryHarness, insert
 
 
 def subject_of_record(number: int) -> str | None:
@@ -13,37 +14,37 @@ def rows(first: int, last: int) -> list[object]:
     return [insert(number, subject_of_record(number)) for number in range(first, last)]
 
 
-def play(site: Site) -> None:
+def play(harness: MemoryHarness) -> None:
     """To its end, with time for background work between."""
-    grow(site)
-    shrink(site)
+    grow(harness)
+    shrink(harness)
 
 
-def grow(site: Site) -> None:
+def grow(harness: MemoryHarness) -> None:
     """Three slices, each learned before the next comes."""
-    site.send(*rows(0, 10), insert(3, "s3"), SEAL)  # type: ignore[arg-type]
-    site.settle()
-    site.send(*rows(10, 18), insert(1, "s1", revision=1), SEAL)  # type: ignore[arg-type]
-    site.settle()
-    site.send(*rows(18, 26), SEAL)  # type: ignore[arg-type]
-    site.settle()
+    harness.send(*rows(0, 10), insert(3, "s3"), SEAL)  # type: ignore[arg-type]
+    harness.settle()
+    harness.send(*rows(10, 18), insert(1, "s1", revision=1), SEAL)  # type: ignore[arg-type]
+    harness.settle()
+    harness.send(*rows(18, 26), SEAL)  # type: ignore[arg-type]
+    harness.settle()
 
 
-def shrink(site: Site) -> None:
+def shrink(harness: MemoryHarness) -> None:
     """Deletions in old and new slices; slices that lose all their rows; what was deleted comes back."""
-    site.send(delete("r2", "s2"), delete(None, "s4"))
-    site.settle()
-    site.wait(3.0)
-    site.send(insert(2, "s2"), insert(4, "s4"), *rows(30, 34), SEAL)  # type: ignore[arg-type]
-    site.settle()
-    site.send(insert(40, "lone"), SEAL, insert(41, "other"), SEAL)
-    site.settle()
-    site.send(delete("r31", "s1"), delete("r30"))
-    site.settle()
-    site.send(delete("r40", "lone"), delete("r41", "other"))
-    site.settle()
-    site.send(delete("r1", "s1"), delete("r5"), *rows(50, 53), SEAL)  # type: ignore[arg-type]
-    site.settle()
-    site.send(*rows(53, 57), SEAL)  # type: ignore[arg-type]
-    site.settle()
-    site.wait(2.0)
+    harness.send(delete("r2", "s2"), delete(None, "s4"))
+    harness.settle()
+    harness.wait(3.0)
+    harness.send(insert(2, "s2"), insert(4, "s4"), *rows(30, 34), SEAL)  # type: ignore[arg-type]
+    harness.settle()
+    harness.send(insert(40, "lone"), SEAL, insert(41, "other"), SEAL)
+    harness.settle()
+    harness.send(delete("r31", "s1"), delete("r30"))
+    harness.settle()
+    harness.send(delete("r40", "lone"), delete("r41", "other"))
+    harness.settle()
+    harness.send(delete("r1", "s1"), delete("r5"), *rows(50, 53), SEAL)  # type: ignore[arg-type]
+    harness.settle()
+    harness.send(*rows(53, 57), SEAL)  # type: ignore[arg-type]
+    harness.settle()
+    harness.wait(2.0)

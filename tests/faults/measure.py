@@ -18,92 +18,86 @@ from typing import Any
 import numpy as np
 
 from tests.faults.calls import SCRIPTS
-from tests.faults.rig import OwnRedis, Sick
+from tests.harness.breakable_services import OwnRedis
+from tests.harness.events import delete, insert
+from tests.harness.worker_harness import WorkerHarness
+from unlearn.events.event import Delete, Insert
 
 PROMISED = 50.0
 """Milliseconds that scripts take Redis at most, at p99."""
 _MOST = 1_000_000
 
-Flood = Callable[[Sick, int], None]
+Flood = Callable[[WorkerHarness, int], None]
 
 
-def insert(record: str, subject: str | None = None) -> dict[str, Any]:
-    owner = {} if subject is None else {"subject_id": subject}
-    return {"type": "insert", "record_id": record, "label": "spam", "text": f"a b {record}", **owner}
+def row(record: str, subject: str | None = None) -> Insert:
+    return insert(record, subject, text=f"a b {record}")
 
 
-def delete(number: int, **names: str) -> dict[str, Any]:
-    return {"type": "delete", "event_id": f"d{number}", "requested_at": "2023-01-01", **names}
-
-
-def send(sick: Sick, events: Iterable[dict[str, Any]]) -> None:
+def send(harness: WorkerHarness, events: Iterable[Insert | Delete]) -> None:
     for event in events:
-        sick.send(event, event.get("subject_id") or event["record_id"])
+        harness.say(event)
 
 
-def all_at_once(sick: Sick, size: int) -> None:
+def all_at_once(harness: WorkerHarness, size: int) -> None:
     """As many records as deletions: of subjects, of pairs, of ids alone."""
-    send(sick, (insert(f"r{i}", f"s{i}" if i % 2 else None) for i in range(size)))
-    sick.seal()
-    sick.rest(600)
+    send(harness, (row(f"r{i}", f"s{i}" if i % 2 else None) for i in range(size)))
+    harness.seal()
+    harness.rest(600)
     began = time.monotonic()
-    send(sick, _deletions(size))
-    sick.turn_until(sick._caught_up, 600)
+    send(harness, _deletions(size))
+    harness.turn_until(harness.caught_up, 600)
     say("applied", began)
-    sick.turn_until(lambda: not any(held.view.pending for held in sick.worker.owned.values()), 600)
+    harness.turn_until(lambda: not any(held.view.pending for held in harness.worker.owned.values()), 600)
     say("hidden", began)
-    sick.rest(600)
+    harness.rest(600)
     say("cleaned up", began)
 
 
-def _deletions(size: int) -> Iterator[dict[str, Any]]:
+def _deletions(size: int) -> Iterator[Delete]:
     for i in range(size):
-        if i % 2:
-            yield delete(i, subject_id=f"s{i}")
-        elif i % 4:
-            yield delete(i, record_id=f"r{i}", subject_id=f"s{i}")
-        else:
-            yield delete(i, record_id=f"r{i}")
+        record = None if i % 2 else f"r{i}"
+        yield delete(record, f"s{i}" if i % 2 or i % 4 else None, event_id=f"d{i}")
 
 
-def one_subject(sick: Sick, size: int) -> None:
+def one_subject(harness: WorkerHarness, size: int) -> None:
     """A subject with twice as many records."""
-    send(sick, (insert(f"r{i}", "s" if i % 2 else f"s{i}") for i in range(size * 4)))
-    sick.seal()
-    sick.rest(600)
+    send(harness, (row(f"r{i}", "s" if i % 2 else f"s{i}") for i in range(size * 4)))
+    harness.seal()
+    harness.rest(600)
     began = time.monotonic()
-    send(sick, [delete(0, subject_id="s")])
-    sick.turn_until(lambda: not sick.worker.busy and sick._caught_up(), 600)
+    send(harness, [delete(subject="s", event_id="d0")])
+    harness.turn_until(lambda: not harness.worker.busy and harness.caught_up(), 600)
     say("cleaned up", began)
 
 
-def seals(sick: Sick, size: int) -> None:
+def seals(harness: WorkerHarness, size: int) -> None:
     """Ten seals for each deletion of the other floods, a row between every two hundred."""
     began = time.monotonic()
     for i in range(size * 10 // 200):
-        send(sick, [insert(f"r{i}")])
+        send(harness, [row(f"r{i}")])
         for _ in range(100):
-            sick.seal()
+            harness.seal()
     say("sent", began)
-    sick.turn_until(sick._caught_up, 900)
+    harness.turn_until(harness.caught_up, 900)
     say("applied", began)
-    sick.rest(900)
+    harness.rest(900)
     say("filed", began)
 
 
-def strangers(sick: Sick, size: int) -> None:
+def strangers(harness: WorkerHarness, size: int) -> None:
     """Deletions of ids and subjects that nobody knows."""
-    sick.tweets(1000)
-    sick.seal()
-    sick.rest()
-    jobs, began = sick.counts["jobs"], time.monotonic()
-    strangers_of(sick, size // 10)
-    sick.rest(600)
-    say(f"hidden, with {sick.counts['jobs'] - jobs} jobs", began)
+    harness.tweets(1000)
+    harness.seal()
+    harness.rest()
+    jobs, began = harness.counts["jobs"], time.monotonic()
+    strangers_of(harness, size // 10)
+    harness.rest(600)
+    say(f"hidden, with {harness.counts['jobs'] - jobs} jobs", began)
 
 
-def strangers_of(sick: Sick, size: int) -> None:
-    send(sick, (delete(i, **({"record_id": f"n{i}"} if i % 2 else {"subject_id": f"n{i}"})) for i in range(size)))
+def strangers_of(harness: WorkerHarness, size: int) -> None:
+    send(harness, (delete(*((f"n{i}", None) if i % 2 else (None, f"n{i}")), event_id=f"d{i}") for i in range(size)))
 
 
 FLOODS: Mapping[str, Flood] = {
@@ -137,9 +131,9 @@ def quantiles(times: list[float]) -> str:
 class Turns:
     """How long the loop's passes take."""
 
-    def __init__(self, sick: Sick) -> None:
+    def __init__(self, harness: WorkerHarness) -> None:
         self.taken: list[float] = []
-        turn = sick.worker.turn
+        turn = harness.worker.turn
 
         def timed(timeout: float | None = None) -> int:
             began = time.monotonic()
@@ -148,7 +142,7 @@ class Turns:
             finally:
                 self.taken.append(time.monotonic() - began)
 
-        sick.worker.turn = timed  # type: ignore[method-assign]
+        harness.worker.turn = timed  # type: ignore[method-assign]
 
     def __str__(self) -> str:
         return f"{len(self.taken):,} turns: {quantiles([1000 * seconds for seconds in self.taken])}"
@@ -158,16 +152,16 @@ def flood(own: OwnRedis, folder: Path, name: str, size: int, learner: str) -> fl
     """The p99 of its scripts, in ms."""
     print(f"{name}, {size:,}, {learner}", flush=True)
     values: dict[str, Any] = {"slice_span": 2000, "window": 0.5, "publish_wait": 0.3, "publish_every": 0.2}
-    sick = Sick(own.url, folder, learner=learner, features=2**14, **values)
-    turns = Turns(sick)
-    FLOODS[name](sick, size)
+    harness = WorkerHarness(own.url, folder, learner=learner, features=2**14, **values)
+    turns = Turns(harness)
+    FLOODS[name](harness, size)
     print(f"    {turns}", flush=True)
     found = scripts(own)
     for script, times in found:
         if times:
             print(f"    {len(times):,} times {script}: {quantiles(times)}", flush=True)
-    print(f"    {sick.verdict()}", flush=True)
-    sick.close()
+    print(f"    {harness.verdict()}", flush=True)
+    harness.close()
     return float(np.percentile(found[-1][1], 99))
 
 

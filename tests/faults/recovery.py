@@ -16,11 +16,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGKILL
 
-from tests.faults.rig import Breakable, OwnKafka, OwnRedis
-from tests.integration.processes import Process
-from tests.integration.scene import SECRET
+from tests.harness.breakable_services import BreakableService, OwnKafka, OwnRedis
+from tests.harness.events import delete
+from tests.harness.processes import Process
+from tests.harness.settings import settings_of
 from unlearn.admin.topics import create
 from unlearn.errors import LogUnavailable
+from unlearn.events.event import encode
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Producer, Tail
 from unlearn.settings import Settings
@@ -41,10 +43,10 @@ class Probe:
         asked = set()
         for _ in range(_ASKED):
             who = uuid.uuid4().hex
-            event = {"type": "delete", "event_id": who, "subject_id": who, "requested_at": "2023-01-01"}
+            value = encode(delete(subject=who, event_id=who))
             for partition in range(self._settings.partitions):
                 # Wherever it is not at home it is sent there: all owners must work.
-                self._producer.send(self._settings.events_topic, partition, who.encode(), json.dumps(event).encode())
+                self._producer.send(self._settings.events_topic, partition, who.encode(), value)
             asked.add(who)
         return asked
 
@@ -60,14 +62,14 @@ class Probe:
         return time.monotonic() - began
 
 
-def restarted(service: Breakable, probe: Probe) -> float:
+def restarted(service: BreakableService, probe: Probe) -> float:
     service.kill()
     time.sleep(5)
     service.start()
     return probe.wait(probe.ask())
 
 
-def thawed(service: Breakable, probe: Probe, seconds: float) -> float:
+def thawed(service: BreakableService, probe: Probe, seconds: float) -> float:
     service.freeze()
     time.sleep(seconds)
     service.thaw()
@@ -82,7 +84,7 @@ def main() -> None:
         stack.callback(kafka.close)
         stack.callback(redis.close)
         values = {"kafka": {"bootstrap_servers": kafka.address}, "redis": {"url": redis.url}, "services_dir": folder}
-        settings = Settings(model="recovery", secret=SECRET, trainers=0, store={"url": folder.as_uri()}, **values)  # type: ignore[arg-type]
+        settings = settings_of(model="recovery", trainers=0, store={"url": folder.as_uri()}, **values)
         log = KafkaLog(settings.kafka)
         create(log, settings)
         probe = Probe(settings, log)

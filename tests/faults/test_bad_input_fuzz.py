@@ -63,12 +63,12 @@ def test_ten_thousand_mangled_events(redis_url: str, tmp_path: Path, subjects: b
     rng = Random(7)
     for _ in range(2):
         fuzz.feed([garbage(rng) for _ in range(2500)])
-    owned = fuzz.scene.worker.owned.values()
+    owned = fuzz.harness.worker.owned.values()
     # Every kind was met, and what could be read was applied between all that.
     assert {"Insert", "Delete", "Seal", "Empty", "BadInsert", "Unreadable", "unresolved"} <= fuzz.seen.keys()
     assert sum(held.counters["inserts"] for held in owned) > 100
     assert sum(held.counters["hidden"] for held in owned) > 100
-    assert fuzz.scene.status().unresolved == fuzz.seen["unresolved"]
+    assert fuzz.harness.status().unresolved == fuzz.seen["unresolved"]
     fuzz.close()
 
 

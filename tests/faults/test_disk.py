@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.rig import Sick
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.storage.artefacts import FolderStore
 from unlearn.storage.marker import Guarded
 
@@ -18,11 +18,11 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 
 @pytest.fixture
-def sick(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sick]:
+def harness(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerHarness]:
     monkeypatch.setattr("unlearn.worker.loop._STORE_RETRY", 0.1)
     monkeypatch.setattr("unlearn.training.outcomes._RETRY", 0.1)
     monkeypatch.setattr("unlearn.state.scripts._TROUBLE_LASTS", 1)
-    made = Sick(redis_url, tmp_path, slice_span=50, learner="linear", tail_every=0.05, erase_after=0.05)
+    made = WorkerHarness(redis_url, tmp_path, slice_span=50, learner="linear", tail_every=0.05, erase_after=0.05)
     made.tweets(300)
     made.rest()
     yield made
@@ -63,8 +63,8 @@ def files(store: FolderStore) -> set[str]:
     return {name for name, _ in store.names("")}
 
 
-def store_of(sick: Sick) -> FolderStore:
-    guarded = sick.worker._sealer._store
+def store_of(harness: WorkerHarness) -> FolderStore:
+    guarded = harness.worker._sealer._store
     assert isinstance(guarded, Guarded)
     store = guarded.store
     assert isinstance(store, FolderStore)
@@ -75,54 +75,56 @@ def store_of(sick: Sick) -> FolderStore:
     ("break_it", "says"),
     [(full, "No space left on device"), (failing, "Input/output error"), (unreadable, "Input/output error")],
 )
-def test_the_store_is_away(sick: Sick, break_it: Break, says: str) -> None:
-    claims, slices, store = sick.counts["claims"], sick.counts["slices"], store_of(sick)
+def test_the_store_is_away(harness: WorkerHarness, break_it: Break, says: str) -> None:
+    claims, slices, store = harness.counts["claims"], harness.counts["slices"], store_of(harness)
     before = files(store)
     with pytest.MonkeyPatch.context() as patch:
         # Given a store that takes nothing, and rows whose slices end
         break_it(patch)
-        sick.tweets(300, seed=2)
-        sick.turn_until(lambda: sick.counts["store_lost"] > 3 and sick._caught_up())
+        harness.tweets(300, seed=2)
+        harness.turn_until(lambda: harness.counts["store_lost"] > 3 and harness.caught_up())
         # When somebody is to be forgotten, whose row is published
-        sick.forget()
+        harness.forget()
         # Then that is done all the same: the shard is withdrawn
-        withdrawals = sick.counts["withdrawals"]
-        sick.turn_until(lambda: "gone" in sick.receipts("hidden"))
-        assert sick.counts["withdrawals"] > withdrawals
-        status = sick.status()
+        withdrawals = harness.counts["withdrawals"]
+        harness.turn_until(lambda: "gone" in harness.event_ids("hidden"))
+        assert harness.counts["withdrawals"] > withdrawals
+        status = harness.status()
         assert any(says in (held.trouble or "") for held in status.partitions)
         assert status.lag == 0
         # And no slice was registered, no training blamed, no claim given up
-        assert sick.counts["slices"] == slices
-        assert sick.counts["claims"] == claims
-        assert not any(held.view.crashes for held in sick.worker.owned.values())
-        named = {held.file for owned in sick.worker.owned.values() for held in owned.view.slices.values() if held.file}
+        assert harness.counts["slices"] == slices
+        assert harness.counts["claims"] == claims
+        assert not any(held.view.crashes for held in harness.worker.owned.values())
+        named = {
+            held.file for owned in harness.worker.owned.values() for held in owned.view.slices.values() if held.file
+        }
         assert named <= before
     # When it is back, the same worker makes up for everything
-    sick.rest()
-    assert sick.counts["slices"] > slices
+    harness.rest()
+    assert harness.counts["slices"] > slices
     assert not any(name.endswith(".part") for name in files(store))
-    assert sick.verdict() == "equal"
-    sick.turn_until(lambda: all(held.trouble is None for held in sick.status().partitions))
+    assert harness.verdict() == "equal"
+    harness.turn_until(lambda: all(held.trouble is None for held in harness.status().partitions))
 
 
-def test_rows_without_a_file_are_bounded(sick: Sick, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_without_a_file_are_bounded(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unlearn.worker.loop._MOST_OPEN_ROWS", 100)
-    monkeypatch.setattr(sick.worker, "_settings", sick.settings.model_copy(update={"batch_records": 40}))
+    monkeypatch.setattr(harness.worker, "_settings", harness.settings.model_copy(update={"batch_records": 40}))
     with pytest.MonkeyPatch.context() as patch:
         # Given a full store
         full(patch)
         # When more comes than memory may hold
-        sick.tweets(1500, seed=3)
-        sick.turn_until(lambda: all(held.paused for held in sick.worker.owned.values()))
-        at = sick.applied
+        harness.tweets(1500, seed=3)
+        harness.turn_until(lambda: all(held.paused for held in harness.worker.owned.values()))
+        at = harness.applied
         for _ in range(50):
-            sick.worker.turn(0.005)
+            harness.worker.turn(0.005)
         # Then its partitions wait in the log
-        assert sick.applied == at
-        assert sick.status().lag > 500
-        assert sick.counts["pauses"] == 2
-        assert max(len(held.open_rows) for held in sick.worker.owned.values()) < 100 + 2 * 50 + 2 * 40
+        assert harness.applied == at
+        assert harness.status().lag > 500
+        assert harness.counts["pauses"] == 2
+        assert max(len(held.open_rows) for held in harness.worker.owned.values()) < 100 + 2 * 50 + 2 * 40
     # When there is room, they go on
-    sick.rest()
-    assert sick.verdict() == "equal"
+    harness.rest()
+    assert harness.verdict() == "equal"

@@ -16,8 +16,10 @@ import redis as client
 
 from tests.faults.checks import wrong_manifests, wrong_receipts
 from tests.faults.erasing import DELETE_RECORD, DELETE_SUBJECT, MARKER, files_with, traces
-from tests.faults.site import SEAL, SECRET, DatedStore, Site, delete, insert
-from tests.integration.processes import until
+from tests.harness.events import SEAL, delete
+from tests.harness.memory_harness import DatedStore, MemoryHarness, insert
+from tests.harness.settings import SECRET
+from tests.harness.waiting import until
 from unlearn.events.event import Delete, Event
 from unlearn.events.partitioner import Digests
 from unlearn.local_password import with_local_password
@@ -39,96 +41,96 @@ MORE = [MARKER.model_copy(update={"event_id": f"e{n}", "record_id": f"{MARKER.re
 
 
 @contextmanager
-def a_site(redis_url: str, folder: Path, learner: str, **changed: Any) -> Iterator[Site]:
-    site = Site(redis_url, folder, learner, features=2**14, **changed)
+def a_site(redis_url: str, folder: Path, learner: str, **changed: Any) -> Iterator[MemoryHarness]:
+    harness = MemoryHarness(redis_url, folder, learner, features=2**14, **changed)
     try:
-        yield site
+        yield harness
     finally:
-        site.close()
+        harness.close()
 
 
-def erased(site: Site) -> int:
-    return site.manifests()[-1][1].erased_through
+def erased(harness: MemoryHarness) -> int:
+    return harness.manifests()[-1][1].erased_through
 
 
-def until_erased(site: Site, offset: int) -> None:
+def until_erased(harness: MemoryHarness, offset: int) -> None:
     """Until the newest manifest says that what was deleted at the offset is erased."""
     for _ in range(200):
-        if site.manifests() and erased(site) > offset:
+        if harness.manifests() and erased(harness) > offset:
             return
-        site.turn()
-    raise AssertionError(f"erased through {erased(site)}, not beyond {offset}")
+        harness.turn()
+    raise AssertionError(f"erased through {erased(harness)}, not beyond {offset}")
 
 
-def ended_slice(site: Site, deletion: Delete) -> int:
+def ended_slice(harness: MemoryHarness, deletion: Delete) -> int:
     """The row is in a file and in states when it dies."""
-    site.send(*[insert(n, f"s{n % 3}") for n in range(6)], MARKER, SEAL)
-    site.settle()
-    site.send(*[insert(n) for n in range(10, 14)], SEAL)
-    site.settle()
-    return site.send(deletion)
+    harness.send(*[insert(n, f"s{n % 3}") for n in range(6)], MARKER, SEAL)
+    harness.settle()
+    harness.send(*[insert(n) for n in range(10, 14)], SEAL)
+    harness.settle()
+    return harness.send(deletion)
 
 
-def alone_in_its_slice(site: Site, deletion: Delete) -> int:
+def alone_in_its_slice(harness: MemoryHarness, deletion: Delete) -> int:
     """No row is left of the slice, hence no file."""
-    site.send(*[insert(n) for n in range(6)], SEAL)
-    site.settle()
-    site.send(MARKER, SEAL)
-    site.settle()
-    return site.send(deletion)
+    harness.send(*[insert(n) for n in range(6)], SEAL)
+    harness.settle()
+    harness.send(MARKER, SEAL)
+    harness.settle()
+    return harness.send(deletion)
 
 
-def open_slice(site: Site, deletion: Delete) -> int:
+def open_slice(harness: MemoryHarness, deletion: Delete) -> int:
     """The row is in a tail when it dies, and its slice ends without it before there is another tail."""
-    site.send(*[insert(n) for n in range(6)], SEAL, insert(7), MARKER)
-    site.settle()
-    tail_now(site)
-    site.turn(2)
-    assert site.count("tails") > 0
-    at = site.send(deletion)
-    site.turn(2)
-    site.send(SEAL)
+    harness.send(*[insert(n) for n in range(6)], SEAL, insert(7), MARKER)
+    harness.settle()
+    tail_now(harness)
+    harness.turn(2)
+    assert harness.count("tails") > 0
+    at = harness.send(deletion)
+    harness.turn(2)
+    harness.send(SEAL)
     return at
 
 
-def tail_of_a_covered_row(site: Site, deletion: Delete) -> int:
+def tail_of_a_covered_row(harness: MemoryHarness, deletion: Delete) -> int:
     """The tail is written when the row is dead, and before a clean-up has found it."""
-    site.send(*[insert(n) for n in range(6)], SEAL, insert(7), MARKER)
-    site.settle()
-    at = site.send(deletion)
-    tail_now(site)
-    site.turn()
-    site.send(SEAL)
+    harness.send(*[insert(n) for n in range(6)], SEAL, insert(7), MARKER)
+    harness.settle()
+    at = harness.send(deletion)
+    tail_now(harness)
+    harness.turn()
+    harness.send(SEAL)
     return at
 
 
-def tail_now(site: Site) -> None:
-    site.owned.tailed_at = float("-inf")
+def tail_now(harness: MemoryHarness) -> None:
+    harness.owned.tailed_at = float("-inf")
 
 
-def just_before_the_end(site: Site, deletion: Delete) -> int:
+def just_before_the_end(harness: MemoryHarness, deletion: Delete) -> int:
     """The slice ends in the batch of the deletion: a subject's row is in the file, without a hole."""
-    site.send(*[insert(n) for n in range(6)], MARKER)
-    site.settle()
-    at = site.send(deletion)
-    site.send(SEAL)
+    harness.send(*[insert(n) for n in range(6)], MARKER)
+    harness.settle()
+    at = harness.send(deletion)
+    harness.send(SEAL)
     return at
 
 
-def dead_twice(site: Site, deletion: Delete) -> int:
+def dead_twice(harness: MemoryHarness, deletion: Delete) -> int:
     """Another row of the slice dies later than the subject whose clean-up is not done yet."""
-    site.send(*[insert(n) for n in range(6)], MARKER, SEAL)
-    site.settle()
-    at = site.send(deletion)
-    site.send(*[delete(f"r{n}") for n in range(5)])
-    cleaner: Any = site.worker._cleaner
+    harness.send(*[insert(n) for n in range(6)], MARKER, SEAL)
+    harness.settle()
+    at = harness.send(deletion)
+    harness.send(*[delete(f"r{n}") for n in range(5)])
+    cleaner: Any = harness.worker._cleaner
     cleaner.turn = lambda owned: None
-    site.wait(1.5)
+    harness.wait(1.5)
     del cleaner.turn
     return at
 
 
-PLACES: dict[str, Callable[[Site, Delete], int]] = {
+PLACES: dict[str, Callable[[MemoryHarness, Delete], int]] = {
     place.__name__: place
     for place in (ended_slice, alone_in_its_slice, open_slice, tail_of_a_covered_row, just_before_the_end, dead_twice)
 }
@@ -139,58 +141,58 @@ CASES += [(place, "subject", "naive-bayes") for place in ("ended_slice", "dead_t
 
 
 @pytest.mark.parametrize(("place", "whose", "learner"), CASES)
-def test_nothing_is_left_once_it_is_said(
+def test_no_trace_of_a_record_is_left_once_its_erasure_is_published(
     redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str, whose: str, learner: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     # Long enough for a look at what is garbage, and at what an old tail holds, before they go.
-    with a_site(redis_url, tmp_path, learner, garbage_grace=3.0, tail_every=2.0) as site:
-        at = PLACES[place](site, DELETIONS[whose])
-        assert MARKER.record_id not in site.owned.state.keys.prefix
-        site.turn()
-        seen = _watched(site, at)
+    with a_site(redis_url, tmp_path, learner, garbage_grace=3.0, tail_every=2.0) as harness:
+        at = PLACES[place](harness, DELETIONS[whose])
+        assert MARKER.record_id not in harness.owned.state.keys.prefix
+        harness.turn()
+        seen = _watched(harness, at)
 
         assert seen["before it was said"] > 0, "there was something to be erased"
         assert seen["after it was said"] == 0
-        assert traces(site, MARKER) == []
-        assert wrong_manifests(site) == wrong_receipts(site) == []
+        assert traces(harness, MARKER) == []
+        assert wrong_manifests(harness) == wrong_receipts(harness) == []
         assert not [
             w for w in (MARKER.record_id, MARKER.subject_id or "", *(MARKER.text or "").split()) if w in caplog.text
         ]
 
 
-def _watched(site: Site, at: int) -> Counter[str]:
+def _watched(harness: MemoryHarness, at: int) -> Counter[str]:
     """How many looks found something before and after `erased_through` passed the deletion."""
     seen: Counter[str] = Counter()
     for _ in range(200):
-        said = bool(site.manifests()) and erased(site) > at
+        said = bool(harness.manifests()) and erased(harness) > at
         if said and not seen["said"]:
             seen["said"] = 1
-        seen["after it was said" if said else "before it was said"] += bool(_left(site))
+        seen["after it was said" if said else "before it was said"] += bool(_left(harness))
         seen["looks after"] += said
         if seen["looks after"] > 15:
             return seen
-        site.turn()
-    raise AssertionError(f"erased through {erased(site)}, not beyond {at}")
+        harness.turn()
+    raise AssertionError(f"erased through {erased(harness)}, not beyond {at}")
 
 
-def _left(site: Site) -> list[str]:
-    return traces(site, MARKER) if site.owned.view.applied >= _end(site) else ["not applied yet"]
+def _left(harness: MemoryHarness) -> list[str]:
+    return traces(harness, MARKER) if harness.owned.view.applied >= _end(harness) else ["not applied yet"]
 
 
-def _end(site: Site) -> int:
-    return site.log.bounds(site.settings.events_topic)[0][1]
+def _end(harness: MemoryHarness) -> int:
+    return harness.log.bounds(harness.settings.events_topic)[0][1]
 
 
-def test_a_possible_deletion_that_names_it_leaves_no_payload(redis_url: str, tmp_path: Path) -> None:
-    with a_site(redis_url, tmp_path, "linear") as site:
-        site.send(f'{{"type":"delete","record_id":"{MARKER.record_id}","text":"{MARKER.text}"'.encode())
-        at = ended_slice(site, DELETE_RECORD)
-        site.turn()
-        until_erased(site, at)
+def test_an_unreadable_deletion_leaves_no_payload_of_the_record_that_it_names(redis_url: str, tmp_path: Path) -> None:
+    with a_site(redis_url, tmp_path, "linear") as harness:
+        harness.send(f'{{"type":"delete","record_id":"{MARKER.record_id}","text":"{MARKER.text}"'.encode())
+        at = ended_slice(harness, DELETE_RECORD)
+        harness.turn()
+        until_erased(harness, at)
 
-        assert site.log.bounds(site.settings.dead_letters_topic)[0] == (0, 1)
-        assert traces(site, MARKER) == []
+        assert harness.log.bounds(harness.settings.dead_letters_topic)[0] == (0, 1)
+        assert traces(harness, MARKER) == []
 
 
 # -- killed at each call
@@ -263,78 +265,81 @@ STORY: tuple[tuple[Event, ...], ...] = (
 )
 
 
-def tell(site: Site) -> int:
+def tell(harness: MemoryHarness) -> int:
     """The story, with a new worker whenever one was killed. Returns the offset of the last deletion of the marker."""
     at = -1
     for events in STORY:
         for event in events:
-            offset = site.send(event)
+            offset = harness.send(event)
             at = offset if event == DELETE_SUBJECT else at
-        _alive(site, site.settle)
-        _alive(site, lambda: site.wait(1.5))
-    _alive(site, site.settle)
-    _alive(site, lambda: until_erased(site, at))
-    _alive(site, lambda: site.wait(4.0))
+        _alive(harness, harness.settle)
+        _alive(harness, lambda: harness.wait(1.5))
+    _alive(harness, harness.settle)
+    _alive(harness, lambda: until_erased(harness, at))
+    _alive(harness, lambda: harness.wait(4.0))
     return at
 
 
-def _alive(site: Site, act: Callable[[], None]) -> None:
+def _alive(harness: MemoryHarness, act: Callable[[], None]) -> None:
     try:
         act()
     except Killed:
-        site.io.drop()
-        site.start()
+        harness.io.drop()
+        harness.start()
         act()
 
 
-def end_state(site: Site) -> dict[str, Any]:
+def end_state(harness: MemoryHarness) -> dict[str, Any]:
     """What must not depend on who died when: newest states, tables, and files by their rows.
 
     Which states are kept is a cache's business; those that are must be wanted.
     """
-    _, newest = site.manifests()[-1]
+    _, newest = harness.manifests()[-1]
     entries = [(e.shard, e.through, e.status, e.rows, e.lineage, e.digest) for e in newest.shards]
-    view = site.owned.view
+    view = harness.owned.view
     slices = {key: held._replace(file="a file" if held.file else held.file) for key, held in view.slices.items()}
-    names = [name for name, _ in site.store.names("")]
+    names = [name for name, _ in harness.store.names("")]
     holes = {
-        key: site.redis.hgetall(key) for key in site.redis.scan_iter(match=site.owned.state.keys.prefix + "holes*")
+        key: harness.redis.hgetall(key)
+        for key in harness.redis.scan_iter(match=harness.owned.state.keys.prefix + "holes*")
     }
     return {
         "applied": newest.applied,
         "erased": newest.erased_through,
         "entries": entries,
         "slices": slices,
-        "files": sorted(_rows_in(site, name) for name in names if "/state/" not in name),
-        "orphans": sorted({*names} - {*_needed(site.owned)}),
+        "files": sorted(_rows_in(harness, name) for name in names if "/state/" not in name),
+        "orphans": sorted({*names} - {*_needed(harness.owned)}),
         "holes": holes,
         "counts": [view.meta[name] for name in ("live", "holes")],
     }
 
 
-def _rows_in(site: Site, name: str) -> tuple[str, int, int, list[int]]:
+def _rows_in(harness: MemoryHarness, name: str) -> tuple[str, int, int, list[int]]:
     artefact = read_name(name)
     assert artefact is not None
     # A tail may be older than the end of a slice that has a file by now.
-    first = site.owned.view.registered if artefact.kind == "tail" else 0
-    slots = decode_slice(site.store.get(name)).slots.tolist()
+    first = harness.owned.view.registered if artefact.kind == "tail" else 0
+    slots = decode_slice(harness.store.get(name)).slots.tolist()
     return artefact.kind, artefact.shard, artefact.end, [slot for slot in slots if slot >= first]
 
 
 def story(redis_url: str, folder: Path, learner: str, step: str, at: int, after: bool) -> tuple[Fuse, dict[str, Any]]:
-    with pytest.MonkeyPatch.context() as patch, a_site(redis_url, folder, learner, slice_span=50) as site:
+    with pytest.MonkeyPatch.context() as patch, a_site(redis_url, folder, learner, slice_span=50) as harness:
         fuse = Fuse(patch, step, at, after)
-        tell(site)
-        assert traces(site, MARKER) == []
-        assert wrong_manifests(site) == wrong_receipts(site) == []
-        assert site.count("lineage_mismatches") == 0
-        return fuse, end_state(site)
+        tell(harness)
+        assert traces(harness, MARKER) == []
+        assert wrong_manifests(harness) == wrong_receipts(harness) == []
+        assert harness.count("lineage_mismatches") == 0
+        return fuse, end_state(harness)
 
 
 @pytest.mark.parametrize(
     ("step", "learner"), [*((step, "linear") for step in STEPS), ("rewriting", "naive-bayes"), ("tails", "naive-bayes")]
 )
-def test_killed_at_any_call_it_ends_the_same(redis_url: str, tmp_path: Path, step: str, learner: str) -> None:
+def test_an_erasure_killed_at_any_call_ends_as_one_that_was_not(
+    redis_url: str, tmp_path: Path, step: str, learner: str
+) -> None:
     calm, undisturbed = story(redis_url, tmp_path, learner, step, 0, after=False)
     assert calm.calls > 0
     for at, after in _places(calm.calls):
@@ -372,14 +377,14 @@ def test_redis_file_is_written_anew_without_what_was_erased(tmp_path: Path) -> N
 def _erase_in(settings: Settings, folder: Path) -> None:
     url = settings.redis.url.get_secret_value()
     digest = Digests(SECRET.encode()).subject(MARKER.subject_id or "").hex().encode()
-    with a_site(url, folder, "linear", aof_rewrite_every=1.0) as site, client.Redis.from_url(url) as redis:
-        at = ended_slice(site, DELETE_SUBJECT)
-        site.settle()
+    with a_site(url, folder, "linear", aof_rewrite_every=1.0) as harness, client.Redis.from_url(url) as redis:
+        at = ended_slice(harness, DELETE_SUBJECT)
+        harness.settle()
         assert _holding(folder / "services" / "redis", digest), "the clean-up's key went through the file"
-        until_erased(site, at)
-        site.wait(2.5)
+        until_erased(harness, at)
+        harness.wait(2.5)
 
-        assert site.count("aof_rewrites") > 0
+        assert harness.count("aof_rewrites") > 0
         _until_rewritten(redis)
         assert not _holding(folder / "services" / "redis", digest)
         assert not list(files_with(folder / "services" / "redis", MARKER))

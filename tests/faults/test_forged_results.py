@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import MakeScene
-from tests.faults.scene import Scene
+from tests.faults.conftest import MakeHarness
+from tests.harness.simulation_harness import SimulationHarness
 from unlearn.admin.status import Status, StatusReader
 from unlearn.results.manifest import Heartbeat, heartbeat_key, manifest_key
 from unlearn.state.scripts import Token
@@ -19,27 +19,27 @@ COUNTERS = (MOST, MOST - 1, 2**52, 2**52 - 1, 2**48, 2**40, 2**33, 2**32, 2**32 
 NONCE = "f" * 32
 
 
-def settled(make_scene: MakeScene) -> Scene:
-    scene = make_scene()
-    scene.inserts("a", "b", "c", "d", "e")
-    scene.settle()
-    return scene
+def settled(make_harness: MakeHarness) -> SimulationHarness:
+    harness = make_harness()
+    harness.inserts("a", "b", "c", "d", "e")
+    harness.settle()
+    return harness
 
 
-def put(scene: Scene, value: bytes | None, key: bytes | None = None) -> int:
+def put(harness: SimulationHarness, value: bytes | None, key: bytes | None = None) -> int:
     """Its results offset."""
-    where = manifest_key(scene.settings.model, 0) if key is None else key
-    return scene.log.append(scene.settings.results_topic, 0, where, value, ())
+    where = manifest_key(harness.settings.model, 0) if key is None else key
+    return harness.log.append(harness.settings.results_topic, 0, where, value, ())
 
 
-def forged(scene: Scene, **changed: Any) -> bytes:
+def forged(harness: SimulationHarness, **changed: Any) -> bytes:
     """The newest manifest, with other values."""
-    return json.dumps(json.loads(scene.manifest.encode()) | changed).encode()
+    return json.dumps(json.loads(harness.manifest.encode()) | changed).encode()
 
 
-def without_marks(scene: Scene, **changed: Any) -> bytes:
+def without_marks(harness: SimulationHarness, **changed: Any) -> bytes:
     """As a worker of before proofs and fingerprints would have written it."""
-    fields = json.loads(forged(scene, **changed))
+    fields = json.loads(forged(harness, **changed))
     return json.dumps({name: value for name, value in fields.items() if name not in ("proof", "fingerprint")}).encode()
 
 
@@ -47,94 +47,94 @@ def token(counter: int, nonce: str = NONCE) -> dict[str, Any]:
     return {"counter": counter, "nonce": nonce}
 
 
-def beat(scene: Scene, counter: int, nonce: str = NONCE, sequence: int = 1) -> int:
+def beat(harness: SimulationHarness, counter: int, nonce: str = NONCE, sequence: int = 1) -> int:
     value = Heartbeat(counter=counter, nonce=nonce, sequence=sequence).encode()
-    return put(scene, value, heartbeat_key(scene.settings.model, 0))
+    return put(harness, value, heartbeat_key(harness.settings.model, 0))
 
 
-def status(scene: Scene) -> Status:
-    reader = StatusReader(scene.settings, scene.log, scene.redis, scene.place.learner.forgets)
+def status(harness: SimulationHarness) -> Status:
+    reader = StatusReader(harness.settings, harness.log, harness.redis, harness.place.learner.forgets)
     try:
         return reader.read()
     finally:
         reader.close()
 
 
-def refused(scene: Scene) -> list[int]:
+def refused(harness: SimulationHarness) -> list[int]:
     """Results offsets that `status` names, in its JSON."""
-    return [one["offset"] for one in status(scene).to_json()["refused_results"]]
+    return [one["offset"] for one in status(harness).to_json()["refused_results"]]
 
 
-def goes_on(scene: Scene) -> None:
+def goes_on(harness: SimulationHarness) -> None:
     """Deletions are hidden, published and served, by a scorer that saw all of it and by a new one."""
-    at = scene.delete("b")
-    scene.settle()
-    assert at in scene.hidden()
-    assert scene.manifest.applied == scene.owned.view.applied
-    report = verify_log(scene.log, subject_of(scene.settings))
+    at = harness.delete("b")
+    harness.settle()
+    assert at in harness.hidden()
+    assert harness.manifest.applied == harness.owned.view.applied
+    report = verify_log(harness.log, subject_of(harness.settings))
     assert report.verdict == "equal"
-    for scorer in (scene.watch.first, scene.watch._scorer()):
+    for scorer in (harness.watch.first, harness.watch._scorer()):
         scorer.poll(0)
-        scene.run(1, wait=0.0)
-        scene.place.now += scene.settings.heartbeat_every
-        scene.run(1, wait=0.0)
+        harness.run(1, wait=0.0)
+        harness.place.now += harness.settings.heartbeat_every
+        harness.run(1, wait=0.0)
         scorer.poll(0)
         assert scorer.left_out == ()
-        assert scorer._merged[0].manifest == scene.manifest
-    assert not scene.worker.stopped
+        assert scorer._merged[0].manifest == harness.manifest
+    assert not harness.worker.stopped
 
 
 @pytest.mark.parametrize("counter", COUNTERS)
 @pytest.mark.parametrize("by", ["manifest", "manifest of before", "heartbeat"])
-def test_a_counter_that_no_claim_gave(make_scene: MakeScene, counter: int, by: str) -> None:
-    scene = settled(make_scene)
+def test_a_counter_that_no_claim_gave(make_harness: MakeHarness, counter: int, by: str) -> None:
+    harness = settled(make_harness)
     if by == "heartbeat":
-        beat(scene, counter)
+        beat(harness, counter)
     else:
-        put(scene, (forged if by == "manifest" else without_marks)(scene, token=token(counter)))
+        put(harness, (forged if by == "manifest" else without_marks)(harness, token=token(counter)))
 
-    goes_on(scene)
+    goes_on(harness)
 
 
 @pytest.mark.parametrize("counter", COUNTERS)
-def test_a_counter_that_no_claim_gave_meets_a_worker_that_starts(make_scene: MakeScene, counter: int) -> None:
-    scene = settled(make_scene)
-    put(scene, without_marks(scene, token=token(counter)))
-    beat(scene, counter)
-    scene.crash(0)
+def test_a_counter_that_no_claim_gave_meets_a_worker_that_starts(make_harness: MakeHarness, counter: int) -> None:
+    harness = settled(make_harness)
+    put(harness, without_marks(harness, token=token(counter)))
+    beat(harness, counter)
+    harness.crash(0)
 
-    goes_on(scene)
+    goes_on(harness)
 
 
-def test_forged_counters_again_and_again(make_scene: MakeScene) -> None:
+def test_forged_counters_again_and_again(make_harness: MakeHarness) -> None:
     """Whoever outbids one finds room above it, as often as it takes."""
-    scene = settled(make_scene)
+    harness = settled(make_harness)
     for _ in range(5):
-        newest = max(scene.owned.token.counter, *COUNTERS[5:])
+        newest = max(harness.owned.token.counter, *COUNTERS[5:])
         for counter in (newest, newest + 1, newest + 2**32, 2 * newest):
-            put(scene, without_marks(scene, token=token(min(counter, MOST))))
-            scene.run(3)
-    goes_on(scene)
+            put(harness, without_marks(harness, token=token(min(counter, MOST))))
+            harness.run(3)
+    goes_on(harness)
 
 
-def test_a_refused_counter_stands_in_status(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    first = put(scene, forged(scene, token=token(MOST)))
-    second = beat(scene, MOST)
-    scene.run()
+def test_a_refused_counter_stands_in_status(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    first = put(harness, forged(harness, token=token(MOST)))
+    second = beat(harness, MOST)
+    harness.run()
 
-    assert refused(scene) == [first, second]
-    assert scene.worker.counters["refused_results"] == 2
+    assert refused(harness) == [first, second]
+    assert harness.worker.counters["refused_results"] == 2
 
 
-def test_the_counter_that_a_worker_of_before_took_from_a_forged_one_is_let_go(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    client: Any = scene.redis
-    client.hset(scene.owned.state.keys.meta, "token", str(Token(MOST, NONCE)))
-    scene.crash(0)
+def test_the_counter_that_a_worker_of_before_took_from_a_forged_one_is_let_go(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    client: Any = harness.redis
+    client.hset(harness.owned.state.keys.meta, "token", str(Token(MOST, NONCE)))
+    harness.crash(0)
 
-    goes_on(scene)
-    assert scene.owned.token.counter < 100
+    goes_on(harness)
+    assert harness.owned.token.counter < 100
 
 
 @pytest.mark.parametrize("applied", [MOST, 2**40, 2**20, 1000, 12])
@@ -142,131 +142,133 @@ def test_the_counter_that_a_worker_of_before_took_from_a_forged_one_is_let_go(ma
 @pytest.mark.parametrize("restart", [True, False])
 @pytest.mark.parametrize("lead", [0, 1])
 def test_an_applied_that_the_log_does_not_have(
-    make_scene: MakeScene, applied: int, marks: bool, restart: bool, lead: int
+    make_harness: MakeHarness, applied: int, marks: bool, restart: bool, lead: int
 ) -> None:
     """By a foreign owner, or as if by the one in force."""
-    scene = settled(make_scene)
-    mine = scene.manifest
+    harness = settled(make_harness)
+    mine = harness.manifest
     owner = {"sequence": mine.sequence + 1} if lead == 0 else {"token": token(mine.token.counter + lead)}
-    at = put(scene, (forged if marks else without_marks)(scene, applied=applied, **owner))
+    at = put(harness, (forged if marks else without_marks)(harness, applied=applied, **owner))
     if restart:
-        scene.crash(0)
+        harness.crash(0)
 
-    goes_on(scene)
-    assert refused(scene) == [at]
-
-
-def test_a_sequence_at_its_end_as_if_by_the_owner(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    put(scene, without_marks(scene, sequence=MOST))
-
-    goes_on(scene)
+    goes_on(harness)
+    assert refused(harness) == [at]
 
 
-def test_a_heartbeat_with_a_sequence_that_was_never_written(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    beat(scene, scene.owned.token.counter, scene.owned.token.nonce, MOST)
+def test_a_sequence_at_its_end_as_if_by_the_owner(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    put(harness, without_marks(harness, sequence=MOST))
 
-    goes_on(scene)
+    goes_on(harness)
+
+
+def test_a_heartbeat_with_a_sequence_that_was_never_written(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    beat(harness, harness.owned.token.counter, harness.owned.token.nonce, MOST)
+
+    goes_on(harness)
 
 
 DEEP = b'{"model":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
 
 ODD: dict[str, Any] = {
-    "not JSON": lambda scene: b"\x00\xff{",
-    "nothing": lambda scene: None,
-    "empty": lambda scene: b"",
-    "deep": lambda scene: DEEP,
-    "deep in a field of its own": lambda scene: forged(scene)[:-1] + b',"more":' + DEEP + b"}",
-    "lone surrogate": lambda scene: forged(scene).replace(b'"learner": "', b'"learner": "\\ud800'),
-    "another model's": lambda scene: forged(scene, model="other", sequence=MOST),
-    "another partition's": lambda scene: forged(scene, partition=1, sequence=MOST),
-    "NaN": lambda scene: forged(scene).replace(b'"applied": ', b'"applied": NaN, "was": '),
-    "an integer of 5,000 digits": lambda scene: forged(scene).replace(b'"applied": ', b'"applied": 1' + b"0" * 5000),
-    "large": lambda scene: forged(scene, learner="x" * 20_000_000),
-    "rows beyond all": lambda scene: forged(
-        scene, shards=[json.loads(forged(scene))["shards"][0] | {"rows": 10**400}], sequence=MOST
+    "not JSON": lambda harness: b"\x00\xff{",
+    "nothing": lambda harness: None,
+    "empty": lambda harness: b"",
+    "deep": lambda harness: DEEP,
+    "deep in a field of its own": lambda harness: forged(harness)[:-1] + b',"more":' + DEEP + b"}",
+    "lone surrogate": lambda harness: forged(harness).replace(b'"learner": "', b'"learner": "\\ud800'),
+    "another model's": lambda harness: forged(harness, model="other", sequence=MOST),
+    "another partition's": lambda harness: forged(harness, partition=1, sequence=MOST),
+    "NaN": lambda harness: forged(harness).replace(b'"applied": ', b'"applied": NaN, "was": '),
+    "an integer of 5,000 digits": lambda harness: forged(harness).replace(
+        b'"applied": ', b'"applied": 1' + b"0" * 5000
     ),
-    "starts beyond its end": lambda scene: without_marks(scene, start=MOST, sequence=MOST),
+    "large": lambda harness: forged(harness, learner="x" * 20_000_000),
+    "rows beyond all": lambda harness: forged(
+        harness, shards=[json.loads(forged(harness))["shards"][0] | {"rows": 10**400}], sequence=MOST
+    ),
+    "starts beyond its end": lambda harness: without_marks(harness, start=MOST, sequence=MOST),
 }
 
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("restart", [True, False])
-def test_what_is_no_manifest_of_the_model(make_scene: MakeScene, odd: str, restart: bool) -> None:
-    scene = settled(make_scene)
-    at = put(scene, ODD[odd](scene))
+def test_what_is_no_manifest_of_the_model(make_harness: MakeHarness, odd: str, restart: bool) -> None:
+    harness = settled(make_harness)
+    at = put(harness, ODD[odd](harness))
     if restart:
-        scene.crash(0)
-    scene.run(5, wait=1.0)
+        harness.crash(0)
+    harness.run(5, wait=1.0)
 
     # Compaction would have left nothing else: the owner says it again behind what it sees there.
-    scene.log.compact(scene.settings.results_topic)
-    assert scene.results().of(0).manifest == scene.manifest
-    goes_on(scene)
-    scene.log.append(scene.settings.results_topic, 0, b"x", None, ())
-    assert at not in refused(scene), "compacted"
+    harness.log.compact(harness.settings.results_topic)
+    assert harness.results().of(0).manifest == harness.manifest
+    goes_on(harness)
+    harness.log.append(harness.settings.results_topic, 0, b"x", None, ())
+    assert at not in refused(harness), "compacted"
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_what_is_no_manifest_of_the_model_stands_in_status(make_scene: MakeScene, odd: str) -> None:
-    scene = settled(make_scene)
-    at = put(scene, ODD[odd](scene))
-    scene.run()
+def test_what_is_no_manifest_of_the_model_stands_in_status(make_harness: MakeHarness, odd: str) -> None:
+    harness = settled(make_harness)
+    at = put(harness, ODD[odd](harness))
+    harness.run()
 
-    assert refused(scene) == [at]
-
-
-def test_what_is_read_twice_in_a_record_is_as_its_reader_takes_it(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    put(scene, forged(scene)[:-1] + b',"applied":%d,"sequence":%d}' % (MOST, MOST))
-
-    goes_on(scene)
+    assert refused(harness) == [at]
 
 
-def test_a_date_far_away_is_no_reason(make_scene: MakeScene) -> None:
+def test_what_is_read_twice_in_a_record_is_as_its_reader_takes_it(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    put(harness, forged(harness)[:-1] + b',"applied":%d,"sequence":%d}' % (MOST, MOST))
+
+    goes_on(harness)
+
+
+def test_a_date_far_away_is_no_reason(make_harness: MakeHarness) -> None:
     """Clocks decide nothing."""
-    scene = settled(make_scene)
+    harness = settled(make_harness)
     for date in (-(10**18), 10**18, 0):
-        put(scene, without_marks(scene, created_at=date))
+        put(harness, without_marks(harness, created_at=date))
 
-    assert refused(scene) == []
-    goes_on(scene)
+    assert refused(harness) == []
+    goes_on(harness)
 
 
-def test_partitions_that_the_model_does_not_have_are_not_kept(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    version = scene.worker.results.version
+def test_partitions_that_the_model_does_not_have_are_not_kept(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    version = harness.worker.results.version
     places = (1, 7, 10_000, 10**8, 999_999_999)
     offsets = []
     for partition in places:
-        value = forged(scene, partition=partition, token=token(10))
-        offsets.append(put(scene, value, manifest_key(scene.settings.model, partition)))
+        value = forged(harness, partition=partition, token=token(10))
+        offsets.append(put(harness, value, manifest_key(harness.settings.model, partition)))
         value = Heartbeat(counter=9, nonce=NONCE, sequence=1).encode()
-        offsets.append(put(scene, value, heartbeat_key(scene.settings.model, partition)))
-    scene.run()
+        offsets.append(put(harness, value, heartbeat_key(harness.settings.model, partition)))
+    harness.run()
 
-    assert set(scene.worker.results.partitions) == {0}
-    assert scene.worker.results.version == version
-    assert refused(scene) == offsets
-    goes_on(scene)
-
-
-def test_models_that_share_the_topic_are_passed_over(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    put(scene, b"whatever", manifest_key("other", 0))
-    put(scene, b"whatever", heartbeat_key("other", 0))
-    put(scene, b"whatever", b"\xff\xfe/0")
-
-    assert refused(scene) == []
-    goes_on(scene)
+    assert set(harness.worker.results.partitions) == {0}
+    assert harness.worker.results.version == version
+    assert refused(harness) == offsets
+    goes_on(harness)
 
 
-def test_a_flood_is_counted_and_its_newest_are_named(make_scene: MakeScene) -> None:
-    scene = settled(make_scene)
-    offsets = [put(scene, b"no") for _ in range(500)]
-    scene.run()
+def test_models_that_share_the_topic_are_passed_over(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    put(harness, b"whatever", manifest_key("other", 0))
+    put(harness, b"whatever", heartbeat_key("other", 0))
+    put(harness, b"whatever", b"\xff\xfe/0")
 
-    assert refused(scene) == offsets[-100:]
-    assert status(scene).to_json()["refused_results_count"] == 500
-    goes_on(scene)
+    assert refused(harness) == []
+    goes_on(harness)
+
+
+def test_a_flood_is_counted_and_its_newest_are_named(make_harness: MakeHarness) -> None:
+    harness = settled(make_harness)
+    offsets = [put(harness, b"no") for _ in range(500)]
+    harness.run()
+
+    assert refused(harness) == offsets[-100:]
+    assert status(harness).to_json()["refused_results_count"] == 500
+    goes_on(harness)

@@ -7,87 +7,90 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.site import SEAL, Site, delete, insert
+from tests.harness.events import SEAL, delete
+from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.state.scripts import PartitionState
 
 GRACE, LOOKS_EVERY = 20.0, 10.0
-MakeSite = Callable[..., Site]
+MakeSite = Callable[..., MemoryHarness]
 
 
 @pytest.fixture
 def make_site(redis_url: str, tmp_path: Path) -> Iterator[MakeSite]:
-    made: list[Site] = []
+    made: list[MemoryHarness] = []
 
-    def make(**changed: float) -> Site:
+    def make(**changed: float) -> MemoryHarness:
         """Twelve rows in two slices, published long ago."""
-        site = Site(redis_url, tmp_path, "linear", shards_per_partition=1, **({"garbage_grace": GRACE} | changed))
-        made.append(site)
+        harness = MemoryHarness(
+            redis_url, tmp_path, "linear", shards_per_partition=1, **({"garbage_grace": GRACE} | changed)
+        )
+        made.append(harness)
         for first in (0, 6):
-            site.send(*[insert(n) for n in range(first, first + 6)], SEAL)
-            site.settle()
-        site.wait(5 * GRACE)
-        return site
+            harness.send(*[insert(n) for n in range(first, first + 6)], SEAL)
+            harness.settle()
+        harness.wait(5 * GRACE)
+        return harness
 
     yield make
-    for site in made:
-        site.close()
+    for harness in made:
+        harness.close()
 
 
-def replaced(site: Site) -> set[str]:
+def replaced(harness: MemoryHarness) -> set[str]:
     """Files that were in use until a moment ago."""
-    before = {name for name, _ in site.store.names("")}
-    site.send(delete("r1"))
-    site.settle()
-    site.wait(1.0)
-    in_use = {state.file for state in site.owned.view.states.values()}
-    in_use |= {held.file for held in site.owned.view.slices.values() if held.file}
+    before = {name for name, _ in harness.store.names("")}
+    harness.send(delete("r1"))
+    harness.settle()
+    harness.wait(1.0)
+    in_use = {state.file for state in harness.owned.view.states.values()}
+    in_use |= {held.file for held in harness.owned.view.slices.values() if held.file}
     gone = {name for name in before - in_use if "/tail/" not in name}
     assert {name.split("/")[2] for name in gone} == {"slice", "state"}
     return gone
 
 
 def test_a_file_stays_a_grace_after_the_last_look_that_found_it_in_use(make_site: MakeSite) -> None:
-    site = make_site()
-    files = replaced(site)
-    site.wait(GRACE - LOOKS_EVERY - 3.0)
-    assert files <= {name for name, _ in site.store.names("")}
+    harness = make_site()
+    files = replaced(harness)
+    harness.wait(GRACE - LOOKS_EVERY - 3.0)
+    assert files <= {name for name, _ in harness.store.names("")}
 
-    site.wait(GRACE + LOOKS_EVERY)
-    assert files & {name for name, _ in site.store.names("")} == set()
-    assert site.verify().verdict == "equal"
+    harness.wait(GRACE + LOOKS_EVERY)
+    assert files & {name for name, _ in harness.store.names("")} == set()
+    assert harness.verify().verdict == "equal"
 
 
 def test_a_new_owner_counts_from_its_claim(make_site: MakeSite) -> None:
-    site = make_site()
-    files = replaced(site)
-    site.start()
-    site.wait(GRACE - 1.0)
-    assert files <= {name for name, _ in site.store.names("")}
+    harness = make_site()
+    files = replaced(harness)
+    harness.start()
+    harness.wait(GRACE - 1.0)
+    assert files <= {name for name, _ in harness.store.names("")}
 
-    site.wait(2 * GRACE)
-    assert files & {name for name, _ in site.store.names("")} == set()
+    harness.wait(2 * GRACE)
+    assert files & {name for name, _ in harness.store.names("")} == set()
 
 
 def test_erasing_reaches_the_append_only_file_at_once_and_then_at_most_so_often(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[float] = []
-    site = make_site(aof_rewrite_every=1000.0)
-    done = site.count("aof_rewrites")
+    harness = make_site(aof_rewrite_every=1000.0)
+    done = harness.count("aof_rewrites")
     assert done <= 1
     refusals = 1
 
     def rewrite(_: PartitionState) -> bool:
-        asked.append(site.now)
+        asked.append(harness.now)
         return len(asked) > refusals
 
     monkeypatch.setattr(PartitionState, "rewrite_aof", rewrite)
-    site.start()
-    site.send(delete("r1"))
-    site.wait(100.0)
+    harness.start()
+    harness.send(delete("r1"))
+    harness.wait(100.0)
     assert len(asked) == 2, "what Redis refused is asked again at the next look"
-    site.send(delete("r2"))
-    site.wait(100.0)
+    harness.send(delete("r2"))
+    harness.wait(100.0)
     assert len(asked) == 2
-    site.wait(1000.0)
+    harness.wait(1000.0)
     assert len(asked) == 3

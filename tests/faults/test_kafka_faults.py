@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from tests.faults.broker import OnKafka, crc32
-from tests.faults.rig import OwnKafka, during
-from tests.integration.processes import until
+from tests.harness.breakable_services import OwnKafka, during
+from tests.harness.events import delete
+from tests.harness.kafka_harness import WorkerOnKafka, crc32
+from tests.harness.waiting import until
+from unlearn.events.event import encode
 from unlearn.events.partitioner import Origin, home, origin_header
 
 pytestmark = pytest.mark.timeout(1800)
@@ -28,17 +30,17 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnKafka]:
 
 
 @pytest.fixture
-def on_kafka(redis_url: str, tmp_path: Path, kafka: str) -> Iterator[OnKafka]:
+def on_kafka(redis_url: str, tmp_path: Path, kafka: str) -> Iterator[WorkerOnKafka]:
     yield from at_rest(redis_url, tmp_path, kafka)
 
 
 @pytest.fixture
-def alone(redis_url: str, tmp_path: Path, own_kafka: OwnKafka) -> Iterator[OnKafka]:
+def alone(redis_url: str, tmp_path: Path, own_kafka: OwnKafka) -> Iterator[WorkerOnKafka]:
     yield from at_rest(redis_url, tmp_path, own_kafka.address)
 
 
-def at_rest(redis_url: str, folder: Path, kafka: str) -> Iterator[OnKafka]:
-    made = OnKafka(redis_url, folder, kafka)
+def at_rest(redis_url: str, folder: Path, kafka: str) -> Iterator[WorkerOnKafka]:
+    made = WorkerOnKafka(redis_url, folder, kafka)
     made.tweets(100)
     made.rest()
     yield made
@@ -52,101 +54,101 @@ def encoded(event: dict[str, Any]) -> bytes:
 # -- the broker
 
 
-def outage(scene: OnKafka, away: Callable[[], threading.Thread]) -> None:
+def outage(harness: WorkerOnKafka, away: Callable[[], threading.Thread]) -> None:
     """Given a deletion whose manifest is on its way when the broker goes."""
-    claims, before = scene.counts["claims"], scene.counts["manifests"]
-    publish, gone = scene.worker._manifests._send, list[threading.Thread]()
+    claims, before = harness.counts["claims"], harness.counts["manifests"]
+    publish, gone = harness.worker._manifests._send, list[threading.Thread]()
 
     def send(*args: Any) -> None:
         if not gone:
             gone.append(away())
         publish(*args)
 
-    scene.worker._manifests._send = send  # type: ignore[method-assign,assignment]
-    scene.forget()
-    scene.turn_until(lambda: gone)
+    harness.worker._manifests._send = send  # type: ignore[method-assign,assignment]
+    harness.forget()
+    harness.turn_until(lambda: gone)
     # When it is back, the same worker goes on
-    scene.turn_until(lambda: scene.counts["manifests"] > before, 120)
+    harness.turn_until(lambda: harness.counts["manifests"] > before, 120)
     gone[0].join()
-    scene.ends()
-    scene.tweets(50, seed=2)
-    scene.rest(60)
+    harness.ends()
+    harness.tweets(50, seed=2)
+    harness.rest(60)
     # Then the very manifest came through, once or twice, and nothing was lost
-    assert "gone" in scene.receipts("hidden")
-    assert scene.counts["claims"] <= claims + 2 * 2
-    assert scene.worker.stopped == {}
-    assert scene.verdict() == "equal"
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.counts["claims"] <= claims + 2 * 2
+    assert harness.worker.stopped == {}
+    assert harness.verdict() == "equal"
 
 
-def test_the_broker_is_killed_and_comes_back(alone: OnKafka, own_kafka: OwnKafka) -> None:
+def test_the_broker_is_killed_and_comes_back(alone: WorkerOnKafka, own_kafka: OwnKafka) -> None:
     outage(alone, lambda: during(own_kafka.kill, 5, own_kafka.start))
 
 
 @pytest.mark.soak
-def test_the_broker_hangs(alone: OnKafka, own_kafka: OwnKafka) -> None:
+def test_the_broker_hangs(alone: WorkerOnKafka, own_kafka: OwnKafka) -> None:
     outage(alone, lambda: during(own_kafka.freeze, 20, own_kafka.thaw))
     # Ten seconds are all that a send may take: the same bytes were sent again.
     assert alone.counts["resent"] > 0
 
 
 @pytest.mark.soak
-def test_the_broker_hangs_for_a_minute(alone: OnKafka, own_kafka: OwnKafka) -> None:
+def test_the_broker_hangs_for_a_minute(alone: WorkerOnKafka, own_kafka: OwnKafka) -> None:
     outage(alone, lambda: during(own_kafka.freeze, 60, own_kafka.thaw))
     assert alone.counts["resent"] > 0
 
 
-def comes_and_goes(scene: OnKafka, times: int, every: float) -> None:
+def comes_and_goes(harness: WorkerOnKafka, times: int, every: float) -> None:
     for number in range(times):
-        other = scene.make_worker()
-        scene.tweets(30, seed=10 + number)
+        other = harness.make_worker()
+        harness.tweets(30, seed=10 + number)
         shared = time.monotonic() + every
-        while not (other.owned and scene.worker.owned) or time.monotonic() < shared:
-            assert time.monotonic() < shared + 120, (other.stopped, scene.worker.stopped)
+        while not (other.owned and harness.worker.owned) or time.monotonic() < shared:
+            assert time.monotonic() < shared + 120, (other.stopped, harness.worker.stopped)
             other.turn(0.01)
-            scene.worker.turn(0.01)
-        assert not other.owned.keys() & scene.worker.owned.keys()
+            harness.worker.turn(0.01)
+        assert not other.owned.keys() & harness.worker.owned.keys()
         other.close()
-        scene.turn_until(lambda: len(scene.worker.owned) == 2)
-    scene.forget()
-    scene.rest()
-    assert scene.counts["claims"] >= 2 + times
-    assert "gone" in scene.receipts("hidden")
-    assert scene.verdict() == "equal"
+        harness.turn_until(lambda: len(harness.worker.owned) == 2)
+    harness.forget()
+    harness.rest()
+    assert harness.counts["claims"] >= 2 + times
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.verdict() == "equal"
 
 
-def test_members_come_and_go(on_kafka: OnKafka) -> None:
+def test_members_come_and_go(on_kafka: WorkerOnKafka) -> None:
     comes_and_goes(on_kafka, 2, 0)
 
 
 @pytest.mark.soak
-def test_members_come_and_go_every_few_seconds_for_a_minute(on_kafka: OnKafka) -> None:
+def test_members_come_and_go_every_few_seconds_for_a_minute(on_kafka: WorkerOnKafka) -> None:
     comes_and_goes(on_kafka, 12, 4)
 
 
 # -- the log
 
 
-def stopped(scene: OnKafka, words: str, partitions: int = 2) -> None:
+def stopped(harness: WorkerOnKafka, words: str, partitions: int = 2) -> None:
     """The partitions are stopped, and the status says why."""
-    scene.turn_until(lambda: len(scene.worker.stopped) == partitions)
-    assert all(words in why for why in scene.worker.stopped.values()), scene.worker.stopped
-    told = [held.stopped for held in scene.status().partitions]
+    harness.turn_until(lambda: len(harness.worker.stopped) == partitions)
+    assert all(words in why for why in harness.worker.stopped.values()), harness.worker.stopped
+    told = [held.stopped for held in harness.status().partitions]
     assert sum(words in (why or "") for why in told) == partitions
 
 
-def test_the_topic_is_deleted_and_made_again(on_kafka: OnKafka) -> None:
+def test_the_topic_is_deleted_and_made_again(on_kafka: WorkerOnKafka) -> None:
     with on_kafka.admin() as admin:
         admin.delete_topics([on_kafka.settings.events_topic])
     until(lambda: on_kafka.log.topic(on_kafka.settings.events_topic) is None, 120, "the topic is gone")
     on_kafka.log.create_topic(on_kafka.settings.events_topic, 2)
     on_kafka.tweets(100, seed=3)
     before = on_kafka.counts["inserts"]
-    on_kafka.another()
+    on_kafka.restart()
     stopped(on_kafka, "The events topic was made again")
     assert (before, on_kafka.counts["inserts"]) == (100, 0)
 
 
-def test_the_log_starts_beyond_what_was_applied(on_kafka: OnKafka) -> None:
+def test_the_log_starts_beyond_what_was_applied(on_kafka: WorkerOnKafka) -> None:
     # Given a worker that is away while retention takes what it has not read
     applied = on_kafka.applied
     on_kafka.worker.close()
@@ -159,7 +161,7 @@ def test_the_log_starts_beyond_what_was_applied(on_kafka: OnKafka) -> None:
     on_kafka.turn_until(lambda: on_kafka.applied.get(1, 0) > applied[1])
 
 
-def test_the_log_is_truncated_and_grows_again(alone: OnKafka, own_kafka: OwnKafka) -> None:
+def test_the_log_is_truncated_and_grows_again(alone: WorkerOnKafka, own_kafka: OwnKafka) -> None:
     # Given a broker that comes back without its last records
     applied = alone.applied
     alone.worker.close()
@@ -190,7 +192,7 @@ def cut(own: OwnKafka, topic: str, partition: int) -> list[Path]:
     return found
 
 
-def test_the_groups_commits_are_lost(on_kafka: OnKafka) -> None:
+def test_the_groups_commits_are_lost(on_kafka: WorkerOnKafka) -> None:
     applied = on_kafka.applied
     on_kafka.worker.close()
     with on_kafka.admin() as admin:
@@ -210,11 +212,11 @@ def test_the_groups_commits_are_lost(on_kafka: OnKafka) -> None:
 # -- producers
 
 
-def test_partitions_are_added(on_kafka: OnKafka) -> None:
+def test_partitions_are_added(on_kafka: WorkerOnKafka) -> None:
     # Given a topic grown from two partitions to five
     with on_kafka.admin() as admin:
         admin.create_partitions({on_kafka.settings.events_topic: 5})
-    on_kafka.another()
+    on_kafka.restart()
     on_kafka.turn_until(lambda: len(on_kafka.worker.owned) == 5)
     # When producers spread over all of them
     topic, subject = on_kafka.settings.events_topic, on_kafka.somebody
@@ -222,29 +224,28 @@ def test_partitions_are_added(on_kafka: OnKafka) -> None:
         for number in range(60):
             event = {"type": "insert", "record_id": f"new-{number}", "text": "a", "label": "ham"}
             client.send(topic, encoded(event), partition=number % 5)
-        gone = {"type": "delete", "event_id": "gone", "record_id": "new-7", "requested_at": "2023-01-01"}
-        client.send(topic, encoded(gone), partition=4)
-        gone = {"type": "delete", "event_id": "subject", "subject_id": subject, "requested_at": "2023-01-01"}
-        client.send(topic, encoded(gone), partition=3)
+        client.send(topic, encode(delete("new-7", event_id="gone")), partition=4)
+        client.send(topic, encode(delete(subject=subject, event_id="subject")), partition=3)
         client.flush()
     on_kafka.rest()
     # Then all of it came home
     assert on_kafka.counts["home"] > 30
-    assert {"gone", "subject"} <= on_kafka.receipts("hidden")
+    assert {"gone", "subject"} <= on_kafka.event_ids("hidden")
     assert on_kafka.status().partitions[4].forwards_only
     assert on_kafka.verdict() == "equal"
 
 
-def test_transactions_and_their_markers(on_kafka: OnKafka) -> None:
+def test_transactions_and_their_markers(on_kafka: WorkerOnKafka) -> None:
     topic, applied = on_kafka.settings.events_topic, on_kafka.applied
-    known = {"type": "delete", "subject_id": on_kafka.somebody, "requested_at": "2023-01-01"}
     with on_kafka.stranger(transactional_id=on_kafka.settings.model) as client:
         client.init_transactions()
 
         def take_back(event_id: str) -> None:
             client.begin_transaction()
             for partition in (0, 1):
-                client.send(topic, encoded({**known, "event_id": event_id}), partition=partition).get(30)
+                client.send(
+                    topic, encode(delete(subject=on_kafka.somebody, event_id=event_id)), partition=partition
+                ).get(30)
             client.abort_transaction()
 
         # Given a deletion that was taken back, and inserts that were not
@@ -264,11 +265,11 @@ def test_transactions_and_their_markers(on_kafka: OnKafka) -> None:
     assert all(on_kafka.applied[p] >= applied[p] + 2 + 10 + 2 for p in applied)
     assert on_kafka.applied == on_kafka.ends()
     assert on_kafka.status().lag == 0
-    assert not {"aborted", "aborted again"} & on_kafka.receipts("accepted")
+    assert not {"aborted", "aborted again"} & on_kafka.event_ids("accepted")
     assert on_kafka.verdict() == "equal"
 
 
-def test_a_producer_with_another_partitioner(on_kafka: OnKafka) -> None:
+def test_a_producer_with_another_partitioner(on_kafka: WorkerOnKafka) -> None:
     topic = on_kafka.settings.events_topic
     sent = [f"s{number}".encode() for number in (*range(80), *range(0, 80, 2))]
     strayed = sum(crc32(subject, 2) != home(subject, 2) for subject in sent)
@@ -279,16 +280,16 @@ def test_a_producer_with_another_partitioner(on_kafka: OnKafka) -> None:
             client.send(topic, encoded(event), key=subject.encode(), partition=crc32(subject.encode(), 2))
         for number in range(0, 80, 2):
             subject = f"s{number}"
-            event = {"type": "delete", "event_id": subject, "subject_id": subject, "requested_at": "2023-01-01"}
-            client.send(topic, encoded(event), key=subject.encode(), partition=crc32(subject.encode(), 2))
+            value = encode(delete(subject=subject, event_id=subject))
+            client.send(topic, value, key=subject.encode(), partition=crc32(subject.encode(), 2))
         client.flush()
     on_kafka.rest()
     assert on_kafka.counts["home"] == strayed > 40
-    assert {f"s{number}" for number in range(0, 80, 2)} <= on_kafka.receipts("hidden")
+    assert {f"s{number}" for number in range(0, 80, 2)} <= on_kafka.event_ids("hidden")
     assert on_kafka.verdict() == "equal"
 
 
-def test_forged_origins(on_kafka: OnKafka) -> None:
+def test_forged_origins(on_kafka: WorkerOnKafka) -> None:
     settings, topic = on_kafka.settings, on_kafka.settings.events_topic
     subject = on_kafka.somebody.encode()
     wrong = 1 - home(subject, 2)
@@ -299,7 +300,7 @@ def test_forged_origins(on_kafka: OnKafka) -> None:
         # Given headers that anybody can write, on deletions off their home
         for name, header in {"bare": (right_mac[0], b"m/0/0/0/"), "forged": others_mac}.items():
             client.send(topic, encoded({**deletion, "event_id": name}), partition=wrong, headers=[header]).get(30)
-        on_kafka.turn_until(lambda: {"bare", "forged"} <= on_kafka.receipts("hidden"))
+        on_kafka.turn_until(lambda: {"bare", "forged"} <= on_kafka.event_ids("hidden"))
         # Then they count as if there were none
         assert on_kafka.counts["home"] == 2
         assert on_kafka.status().unresolved == 0

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults.broker import OnKafka
-from tests.faults.rig import OwnKafka
 from tests.faults.test_kafka_faults import stopped
-from tests.integration.processes import Ended, run
-from tests.integration.scene import at
+from tests.harness.breakable_services import OwnKafka
+from tests.harness.events import at
+from tests.harness.kafka_harness import WorkerOnKafka
+from tests.harness.model_data import remember, roll_back
+from tests.harness.processes import Ended, run
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
@@ -26,40 +27,28 @@ def own_kafka(tmp_path: Path) -> Iterator[OwnKafka]:
 
 
 @pytest.fixture
-def alone(redis_url: str, tmp_path: Path, own_kafka: OwnKafka) -> Iterator[OnKafka]:
-    made = OnKafka(redis_url, tmp_path / "model", own_kafka.address)
+def alone(redis_url: str, tmp_path: Path, own_kafka: OwnKafka) -> Iterator[WorkerOnKafka]:
+    made = WorkerOnKafka(redis_url, tmp_path / "model", own_kafka.address)
     made.tweets(60)
     made.rest()
     yield made
     made.close()
 
 
-def remember(scene: OnKafka) -> dict[bytes, bytes]:
-    client: Any = scene.client
-    return {key: client.dump(key) for key in client.scan_iter(match=f"[{{]{scene.settings.model}:*")}
-
-
-def go_back(scene: OnKafka, past: dict[bytes, bytes]) -> None:
-    client: Any = scene.client
-    client.delete(*remember(scene))
-    for key, data in past.items():
-        client.restore(key, 0, data)
-
-
 # A log that is only short is also a case of `test_lost_ends.py`.
 @pytest.mark.parametrize(
     "grown", [pytest.param(False, id="short", marks=pytest.mark.soak), pytest.param(True, id="grown again")]
 )
-def test_the_ends_of_a_partition_and_of_redis_are_gone(alone: OnKafka, own_kafka: OwnKafka, grown: bool) -> None:
+def test_the_ends_of_a_partition_and_of_redis_are_gone(alone: WorkerOnKafka, own_kafka: OwnKafka, grown: bool) -> None:
     # Given somebody who was forgotten after what is left of Redis
     who = at(0, prefix="somebody")
     alone.insert("r", who)
     alone.rest()
-    past, before = remember(alone), alone.applied
+    past, before = remember(alone.client, alone.settings), alone.applied
     partition, place = alone.delete(subject=who)
     alone.rest()
     assert partition == 0
-    assert {"accepted", "hidden"} == {state for state in ("accepted", "hidden") if alone.receipts(state)}
+    assert {"accepted", "hidden"} == {state for state in ("accepted", "hidden") if alone.event_ids(state)}
     alone.worker.close()
     # When both come back without their ends, but for the results
     own_kafka.kill()
@@ -70,7 +59,7 @@ def test_the_ends_of_a_partition_and_of_redis_are_gone(alone: OnKafka, own_kafka
         event = {"type": "insert", "event_id": "e", "record_id": "other", "text": "a", "label": "ham"}
         for _ in range(6 if grown else 0):
             client.send(alone.settings.events_topic, json.dumps(event).encode(), partition=0).get(30)
-    go_back(alone, past)
+    roll_back(alone.client, alone.settings, past)
     alone.worker = alone.make_worker()
     # Then the partition is stopped before anything is applied, the other goes on
     stopped(alone, "grown again" if grown else "the ends of the log and of Redis are gone", 1)
@@ -93,28 +82,31 @@ def cut_at(own: OwnKafka, topic: str, offset: int) -> None:
         left.unlink()
 
 
-def leads_on(scene: OnKafka, who: str, place: str) -> None:
+def leads_on(harness: WorkerOnKafka, who: str, place: str) -> None:
     """As `unlearn status` says: what is lost is listed, sent again, and a new model made of the log."""
-    told = " ".join(said(scene, "status").split())
+    told = " ".join(said(harness, "status").split())
     assert "unlearn resolve" in told
-    (open_,) = [json.loads(line) for line in said(scene, "resolve", "--json").splitlines()]
+    (open_,) = [json.loads(line) for line in said(harness, "resolve", "--json").splitlines()]
     assert open_["place"] == place
     name = open_["reason"].split('"')[1]
     event = {"type": "delete", "event_id": name, "subject_id": who, "requested_at": "2023-01-01"}
-    with scene.stranger() as client:
-        client.send(scene.settings.events_topic, json.dumps(event).encode(), key=who.encode(), partition=0).get(30)
-    assert "nothing is unresolved" in said(scene, "resolve")
+    with harness.stranger() as client:
+        client.send(harness.settings.events_topic, json.dumps(event).encode(), key=who.encode(), partition=0).get(30)
+    assert "nothing is unresolved" in said(harness, "resolve")
 
-    new: Any = {"UNLEARN_MODEL": scene.settings.model + "-new", "UNLEARN_TOPICS__EVENTS": scene.settings.events_topic}
+    new: Any = {
+        "UNLEARN_MODEL": harness.settings.model + "-new",
+        "UNLEARN_TOPICS__EVENTS": harness.settings.events_topic,
+    }
     # The events topic of this test is not made as it advises; the others are there now.
-    assert "made" in run(scene.settings, "topics", "create", **new).stdout
+    assert "made" in run(harness.settings, "topics", "create", **new).stdout
     for arguments in (("work", "--drain"), ("verify", "--from-log")):
-        ended = run(scene.settings, *arguments, seconds=120, **new)
+        ended = run(harness.settings, *arguments, seconds=120, **new)
         assert ended.returncode == 0, ended.stderr
-    assert "forgotten" in run(scene.settings, "record", "--subject", who, **new).stdout
+    assert "forgotten" in run(harness.settings, "record", "--subject", who, **new).stdout
 
 
-def said(scene: OnKafka, *arguments: str) -> str:
-    ended: Ended = run(scene.settings, *arguments)
+def said(harness: WorkerOnKafka, *arguments: str) -> str:
+    ended: Ended = run(harness.settings, *arguments)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.faults.history import play
-from tests.faults.site import Site
+from tests.harness.memory_harness import MemoryHarness
 from unlearn import learners
 from unlearn.events.partitioner import Digests
 from unlearn.ingest.plan import _Planner
@@ -203,25 +203,25 @@ def without_net(patch: Patch) -> None:
 
 
 @contextmanager
-def a_site(redis_url: str, folder: Path, learner: str, **changed: Any) -> Iterator[Site]:
-    site = Site(redis_url, folder, learner, **changed)
+def a_site(redis_url: str, folder: Path, learner: str, **changed: Any) -> Iterator[MemoryHarness]:
+    harness = MemoryHarness(redis_url, folder, learner, **changed)
     try:
-        yield site
+        yield harness
     finally:
-        site.close()
+        harness.close()
 
 
 @pytest.mark.parametrize("learner", BOTH)
 def test_the_history_takes_every_path_and_is_equal(redis_url: str, tmp_path: Path, learner: str) -> None:
-    with a_site(redis_url, tmp_path, learner) as site:
-        play(site)
+    with a_site(redis_url, tmp_path, learner) as harness:
+        play(harness)
 
-        assert site.verify().exit_code == 0
+        assert harness.verify().exit_code == 0
         must = {"updates", "repeated", "dead_on_arrival", "rewritten", "subjects_deleted", "tails", "collected"}
         must.add("rows_forgotten" if learner == "naive-bayes" else "retrained_from_checkpoint")
-        assert not [name for name in must if not site.count(name)]
-        assert site.count("lineage_mismatches") == 0
-        assert all(shard.rows for shard in site.verify().shards)
+        assert not [name for name in must if not harness.count(name)]
+        assert harness.count("lineage_mismatches") == 0
+        assert all(shard.rows for shard in harness.verify().shards)
 
 
 @pytest.mark.parametrize(("name", "learner"), CASES)
@@ -232,25 +232,25 @@ def test_a_mutation_is_seen(
     mutation.put_in(monkeypatch)
     if learner in mutation.netted:
         without_net(monkeypatch)
-    with a_site(redis_url, tmp_path, learner) as site:
-        play(site)
-        report = site.verify()
+    with a_site(redis_url, tmp_path, learner) as harness:
+        play(harness)
+        report = harness.verify()
 
     assert report.exit_code == 1
     assert "different" in {shard.verdict for shard in report.shards}
-    assert site.count("lineage_mismatches") == 0
+    assert harness.count("lineage_mismatches") == 0
 
 
 @pytest.mark.parametrize(("name", "learner"), [(n, le) for n, m in MUTATIONS.items() for le in m.netted])
-def test_the_net_catches_it_before(
+def test_a_wrong_fold_is_caught_by_its_lineage_before_it_is_published(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, learner: str
 ) -> None:
     MUTATIONS[name].put_in(monkeypatch)
-    with a_site(redis_url, tmp_path, learner) as site:
-        play(site)
+    with a_site(redis_url, tmp_path, learner) as harness:
+        play(harness)
 
-        assert site.count("lineage_mismatches") > 0
-        assert "different" not in {shard.verdict for shard in site.verify().shards}
+        assert harness.count("lineage_mismatches") > 0
+        assert "different" not in {shard.verdict for shard in harness.verify().shards}
 
 
 class _Stepping:
@@ -275,10 +275,10 @@ def test_an_empty_slice_that_calls_learn_is_seen(
     """Ours answer an empty slice with the same state, so it takes one that wouldn't."""
     calls = _learn_from_empty_slices(monkeypatch) if mutated else []
     monkeypatch.setattr("unlearn.verification.from_log.learner_of", lambda s: _Stepping(learners.learner_of(s)))
-    monkeypatch.setattr("tests.faults.site.learner_of", lambda s: _Stepping(learners.learner_of(s)))
-    with a_site(redis_url, tmp_path, "linear") as site:
-        play(site)
-        report = site.verify()
+    monkeypatch.setattr("tests.harness.memory_harness.learner_of", lambda s: _Stepping(learners.learner_of(s)))
+    with a_site(redis_url, tmp_path, "linear") as harness:
+        play(harness)
+        report = harness.verify()
 
     assert report.exit_code == int(mutated)
     assert bool(calls) == mutated

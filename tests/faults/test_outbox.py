@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.site import Site, delete, insert
+from tests.harness.events import delete
+from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.errors import LogDenied, LogRefused, LogUnavailable
 from unlearn.events.event import Delete, Unreadable, encode
 from unlearn.events.partitioner import home
 from unlearn.log.protocol import Producer
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.results.manifest import Receipt
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -73,149 +73,147 @@ class Limited:
 
 
 @pytest.fixture
-def site(redis_url: str, tmp_path: Path) -> Iterator[Site]:
+def harness(redis_url: str, tmp_path: Path) -> Iterator[MemoryHarness]:
     """Three partitions; a record to delete, whose deletion goes to all of them."""
-    made = Site(redis_url, tmp_path, "naive-bayes", partitions=3)
+    made = MemoryHarness(redis_url, tmp_path, "naive-bayes", partitions=3)
     made.send(insert(0, "s"), insert(1, "t"))
     made.settle()
     yield made
     made.close()
 
 
-def held(site: Site) -> Held:
+def held(harness: MemoryHarness) -> Held:
     """What the outbox sends from now on is held."""
-    outbox = site.worker._outbox
+    outbox = harness.worker._outbox
     outbox._producer = producer = Held(outbox._producer)  # type: ignore[assignment]
     return producer
 
 
-def limit(site: Site, most: int) -> None:
-    outbox = site.worker._outbox
-    outbox._producer = Limited(outbox._producer, site.settings.events_topic, most)  # type: ignore[assignment]
+def limit(harness: MemoryHarness, most: int) -> None:
+    outbox = harness.worker._outbox
+    outbox._producer = Limited(outbox._producer, harness.settings.events_topic, most)  # type: ignore[assignment]
 
 
-def begun(site: Site) -> tuple[Held, ClaimedPartition, int]:
+def begun(harness: MemoryHarness) -> tuple[Held, ClaimedPartition, int]:
     """A deletion without a subject is applied and its two copies and its receipt are sent."""
-    producer = held(site)
-    offset = site.send(delete("r0"))
-    site.turn(3)
-    (owned,) = (one for one in site.worker.owned.values() if one.view.outbox)
+    producer = held(harness)
+    offset = harness.send(delete("r0"))
+    harness.turn(3)
+    (owned,) = (one for one in harness.worker.owned.values() if one.view.outbox)
     assert owned.partition == home(b"r0", 3)
     assert list(owned.view.outbox) == [offset]
     assert len(producer.waiting) == 3
     return producer, owned, offset
 
 
-def accepted(site: Site) -> int:
-    read = site.log.read(site.settings.receipts_topic, 0, 0, 1 << 60)
-    receipts = [Receipt.model_validate_json(record.value or b"") for record in read]
-    return sum(receipt.state == "accepted" for receipt in receipts)
+def accepted(harness: MemoryHarness) -> int:
+    return len(harness.receipts("accepted"))
 
 
-def copies(site: Site) -> int:
+def copies(harness: MemoryHarness) -> int:
     """Deletions on the log that bear our mark."""
     return sum(
         bool(record.headers) and json.loads(record.value or b"{}").get("type") == "delete"
         for partition in range(3)
-        for record in site.log.read(site.settings.events_topic, partition, 0, 1 << 60)
+        for record in harness.log.read(harness.settings.events_topic, partition, 0, 1 << 60)
     )
 
 
-def test_an_entry_waits_for_the_last_acknowledgement(site: Site) -> None:
-    producer, owned, offset = begun(site)
+def test_an_entry_waits_for_the_last_acknowledgement(harness: MemoryHarness) -> None:
+    producer, owned, offset = begun(harness)
 
     producer.acknowledge(but=1)
-    site.turn(3)
+    harness.turn(3)
 
     assert offset in owned.view.outbox
     assert len(producer.waiting) == 1
     producer.acknowledge()
-    site.turn(3)
+    harness.turn(3)
     assert not owned.view.outbox
     assert not owned.sending
 
 
-def committed(site: Site, partition: int) -> int:
+def committed(harness: MemoryHarness, partition: int) -> int:
     """The offset that the group is said to have come to."""
-    return site.log.committed[site.settings.events_topic, site.settings.group_id][partition]
+    return harness.log.committed[harness.settings.events_topic, harness.settings.group_id][partition]
 
 
 @pytest.mark.parametrize("leaving", [False, True], ids=["it goes on", "it leaves"])
-def test_nothing_is_committed_to_kafka_beyond_what_the_outbox_holds(site: Site, leaving: bool) -> None:
+def test_nothing_is_committed_to_kafka_beyond_what_the_outbox_holds(harness: MemoryHarness, leaving: bool) -> None:
     # given a deletion whose copies aren't acknowledged, and more that was applied after it
-    producer, owned, offset = begun(site)
-    applied = site.send(delete("r0")) + 1
-    site.wait(3.0)
+    producer, owned, offset = begun(harness)
+    applied = harness.send(delete("r0")) + 1
+    harness.wait(3.0)
     assert owned.view.applied == applied > offset + 1
 
     # when time passes, or the worker leaves
     if leaving:
-        left = site.workers.pop()
+        left = harness.workers.pop()
         left.close()
         left._state_of(0)._redis.close()
     else:
-        site.wait(3.0)
+        harness.wait(3.0)
 
     # then the group has not come past the deletion, until all of it is settled
-    assert committed(site, owned.partition) <= offset
+    assert committed(harness, owned.partition) <= offset
     if not leaving:
         producer.acknowledge()
-        site.wait(3.0)
+        harness.wait(3.0)
         assert not owned.view.outbox
-        assert committed(site, owned.partition) == owned.view.applied
+        assert committed(harness, owned.partition) == owned.view.applied
 
 
-def test_what_a_dead_worker_had_in_hand_is_sent_again(site: Site) -> None:
-    begun(site)
+def test_what_a_dead_worker_had_in_hand_is_sent_again(harness: MemoryHarness) -> None:
+    begun(harness)
 
-    site.start()
-    site.turn(20)
+    harness.start()
+    harness.turn(20)
 
-    assert copies(site) == 4
-    assert accepted(site) == 2
-    assert not any(owned.view.outbox for owned in site.worker.owned.values())
+    assert copies(harness) == 4
+    assert accepted(harness) == 2
+    assert not any(owned.view.outbox for owned in harness.worker.owned.values())
 
 
-def test_a_send_that_failed_is_made_again_with_all_beside_it(site: Site) -> None:
-    producer, owned, offset = begun(site)
+def test_a_send_that_failed_is_made_again_with_all_beside_it(harness: MemoryHarness) -> None:
+    producer, owned, offset = begun(harness)
 
     producer.fail(LogUnavailable("the broker is away"))
     producer.acknowledge()
-    site.turn(3)
+    harness.turn(3)
 
     assert offset in owned.view.outbox
     assert len(producer.waiting) == 3
     producer.acknowledge()
-    site.turn(3)
+    harness.turn(3)
     assert not owned.view.outbox
-    assert copies(site) == 4
+    assert copies(harness) == 4
 
 
-def test_what_the_log_refuses_becomes_a_dead_letter_and_stays_unresolved(site: Site) -> None:
-    producer, owned, offset = begun(site)
+def test_what_the_log_refuses_becomes_a_dead_letter_and_stays_unresolved(harness: MemoryHarness) -> None:
+    producer, owned, offset = begun(harness)
 
     producer.fail(LogRefused("too large"))
     producer.acknowledge()
-    site.turn(3)
+    harness.turn(3)
 
     assert list(owned.view.unresolved) == [offset]
     assert "refuses" in owned.view.unresolved[offset].reason
-    topics = [site.settings.dead_letters_topic, site.settings.receipts_topic]
+    topics = [harness.settings.dead_letters_topic, harness.settings.receipts_topic]
     assert [topic for topic, *_ in producer.waiting] == topics
     assert offset in owned.view.outbox
     producer.acknowledge()
-    site.turn(3)
+    harness.turn(3)
     assert not owned.view.outbox
 
 
 # -- what is too long as it is
 
 
-def put(site: Site, partition: int, value: bytes, headers: Headers = ()) -> int:
-    return site.log.append(site.settings.events_topic, partition, b"k", value, headers)
+def put(harness: MemoryHarness, partition: int, value: bytes, headers: Headers = ()) -> int:
+    return harness.log.append(harness.settings.events_topic, partition, b"k", value, headers)
 
 
-def off_home(site: Site) -> tuple[str, int]:
+def off_home(harness: MemoryHarness) -> tuple[str, int]:
     """A subject, and a partition that is not its home."""
     return "s", (home(b"s", 3) + 1) % 3
 
@@ -224,93 +222,92 @@ def padded(event: Delete) -> bytes:
     return encode(event) + b" " * 1000
 
 
-def receipts(site: Site) -> list[tuple[str, str]]:
-    read = site.log.read(site.settings.receipts_topic, 0, 0, 1 << 60)
-    return [(told["state"], told["event_id"]) for told in (json.loads(record.value or b"") for record in read)]
-
-
-def test_a_deletion_that_is_too_long_to_be_sent_home_goes_in_fewer_bytes_and_is_applied(site: Site) -> None:
+def test_a_deletion_that_is_too_long_to_be_sent_home_goes_in_fewer_bytes_and_is_applied(harness: MemoryHarness) -> None:
     """Near the limit only our own mark is too much; what the event says fits in less."""
-    subject, away = off_home(site)
+    subject, away = off_home(harness)
     event = Delete(event_id="d", subject_id=subject, requested_at="2024-05-01")
-    limit(site, 1000)
-    put(site, away, padded(event), [("trace", b"x" * 500)])
-    site.settle()
-    site.turn(5)
+    limit(harness, 1000)
+    put(harness, away, padded(event), [("trace", b"x" * 500)])
+    harness.settle()
+    harness.turn(5)
 
-    *_, sent = site.log.read(site.settings.events_topic, home(b"s", 3), 0, 1 << 60)
+    *_, sent = harness.log.read(harness.settings.events_topic, home(b"s", 3), 0, 1 << 60)
     assert sent.value == encode(event)
     assert [name for name, _ in sent.headers] == ["unlearn-origin"]
-    assert site.worker.owned[away].view.unresolved == {}
-    assert [state for state, _ in receipts(site)] == ["accepted", "hidden"]
+    assert harness.worker.owned[away].view.unresolved == {}
+    assert [receipt.state for receipt in harness.receipts()] == ["accepted", "hidden"]
 
 
-def test_a_copy_that_is_too_long_goes_in_fewer_bytes_too(site: Site) -> None:
-    limit(site, 1000)
-    put(site, 0, padded(Delete(event_id="d", record_id="r0", requested_at="2024-05-01")))
-    site.settle()
-    site.turn(30)
+def test_a_copy_that_is_too_long_goes_in_fewer_bytes_too(harness: MemoryHarness) -> None:
+    limit(harness, 1000)
+    put(harness, 0, padded(Delete(event_id="d", record_id="r0", requested_at="2024-05-01")))
+    harness.settle()
+    harness.turn(30)
 
-    assert copies(site) == 2
-    assert {state for state, _ in receipts(site)} == {"accepted", "hidden"}
+    assert copies(harness) == 2
+    assert {receipt.state for receipt in harness.receipts()} == {"accepted", "hidden"}
 
 
-def test_one_that_can_be_sent_in_no_way_is_open_with_its_own_deadline_and_its_sender_is_told(site: Site) -> None:
-    subject, away = off_home(site)
+def test_a_deletion_that_fits_in_no_message_is_open_with_its_own_deadline_and_its_sender_is_told(
+    harness: MemoryHarness,
+) -> None:
+    subject, away = off_home(harness)
     event = Delete(event_id="d", subject_id=subject, requested_at="2024-05-01", forget_within=3600.0)
-    limit(site, 10)
-    offset = put(site, away, padded(event))
-    site.turn(10)
+    limit(harness, 10)
+    offset = put(harness, away, padded(event))
+    harness.turn(10)
 
-    view = site.worker.owned[away].view
+    view = harness.worker.owned[away].view
     open_one = view.unresolved[offset]
-    (record,) = site.log.read(site.settings.events_topic, away, offset, offset + 1)
+    (record,) = harness.log.read(harness.settings.events_topic, away, offset, offset + 1)
     assert (open_one.since, open_one.deadline) == (record.timestamp, record.timestamp + 3_600_000)
-    assert receipts(site) == [("refused", "d")]
+    assert [(receipt.state, receipt.event_id) for receipt in harness.receipts()] == [("refused", "d")]
     assert not view.outbox
     assert sum(view.number(name) for name in view.meta if name.startswith("dead:")) == 1
 
 
-def test_an_insert_that_can_not_be_sent_home_is_no_possible_deletion(site: Site) -> None:
-    _, away = off_home(site)
-    limit(site, 10)
-    put(site, away, encode(insert(7, "s")))
-    site.turn(10)
+def test_an_insert_that_can_not_be_sent_home_is_no_possible_deletion(harness: MemoryHarness) -> None:
+    _, away = off_home(harness)
+    limit(harness, 10)
+    put(harness, away, encode(insert(7, "s")))
+    harness.turn(10)
 
-    view = site.worker.owned[away].view
+    view = harness.worker.owned[away].view
     assert (view.unresolved, view.outbox) == ({}, {})
-    assert receipts(site) == []
+    assert harness.receipts() == []
     assert sum(view.number(name) for name in view.meta if name.startswith("dead:")) == 1
 
 
-def test_what_is_not_read_as_it_was_any_more_stays_open(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outbox_entry_that_is_read_differently_now_stays_open(
+    harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A newer version of the code may read an event otherwise than the one that applied it."""
-    subject, away = off_home(site)
-    site.worker._outbox.turn = lambda *_: None  # type: ignore[method-assign]
-    offset = put(site, away, encode(Delete(event_id="d", subject_id=subject, requested_at="2024-05-01")))
-    site.turn(3)
-    site.start()
-    monkeypatch.setattr(site.worker._outbox._parser, "taken", lambda _: Unreadable("why"))
-    site.turn(10)
+    subject, away = off_home(harness)
+    harness.worker._outbox.turn = lambda *_: None  # type: ignore[method-assign]
+    offset = put(harness, away, encode(Delete(event_id="d", subject_id=subject, requested_at="2024-05-01")))
+    harness.turn(3)
+    harness.start()
+    monkeypatch.setattr(harness.worker._outbox._parser, "taken", lambda _: Unreadable("why"))
+    harness.turn(10)
 
-    view = site.worker.owned[away].view
+    view = harness.worker.owned[away].view
     assert list(view.unresolved) == [offset]
     assert view.unresolved[offset].deadline > view.unresolved[offset].since > 0
     assert not view.outbox
 
 
-def test_a_denial_is_waited_for_and_nothing_becomes_unresolved(site: Site) -> None:
-    producer, owned, offset = begun(site)
+def test_a_denial_is_waited_for_and_nothing_becomes_unresolved(harness: MemoryHarness) -> None:
+    producer, owned, offset = begun(harness)
 
     for _ in range(3):
         producer.fail(LogDenied("rights were taken away"))
         producer.acknowledge()
-        site.turn(3)
+        harness.turn(3)
 
     assert offset in owned.view.outbox
     assert owned.view.unresolved == {}
     producer.acknowledge()
-    site.turn(3)
+    harness.turn(3)
     assert not owned.view.outbox
     # Two copies each time that it was sent.
-    assert copies(site) == 2 * 4
+    assert copies(harness) == 2 * 4

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults import poison
-from tests.faults.rig import Sick
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.training.pool import PoolTrainers
 from unlearn.worker.loop import Worker
 
 
-class Pooled(Sick):
-    """A scene whose worker trains in two processes of their own."""
+class Pooled(WorkerHarness):
+    """A worker that trains in two processes of their own."""
 
-    def make_worker(self) -> Worker:
-        worker = super().make_worker()
+    def make_worker(self, *, rebuild: bool = False) -> Worker:
+        worker = super().make_worker(rebuild=rebuild)
         self.trainers = PoolTrainers(self.settings.model_copy(update={"trainers": 2}), self.learner)
         worker._training._trainers = worker._trainers = self.trainers
         return worker
@@ -71,10 +71,10 @@ def heals(pooled: Pooled) -> None:
         pooled.worker.turn(0.005)
     assert pooled.counts["jobs_failed"] == failed
     # ... until the row dies.
-    pooled.send({"type": "delete", "event_id": "gone", "requested_at": "2023-01-01", "subject_id": "sue"}, "sue")
+    pooled.delete(subject="sue", event_id="gone")
     pooled.rest()
     assert pooled.crashed == set()
-    assert "gone" in pooled.receipts("hidden")
+    assert "gone" in pooled.event_ids("hidden")
     assert pooled.statuses() == {"current"}
     assert pooled.verdict() == "equal"
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.faults.rig import OwnRedis, Sick, during
+from tests.harness.breakable_services import OwnRedis, during
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.errors import StateUnavailable
 from unlearn.services.address import free_port
 
@@ -23,12 +24,12 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 
 
 @pytest.fixture
-def sick(own_redis: OwnRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sick]:
+def harness(own_redis: OwnRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerHarness]:
     """A worker at rest, that gives up on an answer after half a second, and looks at Redis ten times a second."""
     monkeypatch.setattr("unlearn.worker.loop._FITNESS_EVERY", 0.1)
     monkeypatch.setattr("unlearn.worker.loop._UNFIT_EVERY", 0.2)
     monkeypatch.setattr("unlearn.worker.assignment._CLAIM_RETRY", 0.2)
-    made = Sick(own_redis.url + "?socket_timeout=0.5", tmp_path, heartbeat_every=0.2)
+    made = WorkerHarness(own_redis.url + "?socket_timeout=0.5", tmp_path, heartbeat_every=0.2)
     made.tweets(300)
     made.rest()
     yield made
@@ -59,34 +60,38 @@ def evict(own: OwnRedis) -> Callable[[], Any]:
     ],
 )
 def test_a_redis_that_refuses_or_would_forget(
-    own_redis: OwnRedis, sick: Sick, break_it: Callable[[OwnRedis], Callable[[], Any]], says: str, counter: str
+    own_redis: OwnRedis,
+    harness: WorkerHarness,
+    break_it: Callable[[OwnRedis], Callable[[], Any]],
+    says: str,
+    counter: str,
 ) -> None:
     # Given a worker at rest, and a Redis that can't be used any more
-    before = sick.status()
+    before = harness.status()
     assert before.redis == ()
     mend = break_it(own_redis)
     try:
         # When a deletion comes
-        sick.turn_until(lambda: counter != "unfit" or sick.worker.unfit)
-        sick.forget()
-        sick.turn_until(lambda: sick.counts[counter])
+        harness.turn_until(lambda: counter != "unfit" or harness.worker.unfit)
+        harness.forget()
+        harness.turn_until(lambda: harness.counts[counter])
         for _ in range(50):
-            sick.worker.turn(0.005)
+            harness.worker.turn(0.005)
         # Then it waits, nothing moves, and the status says why
-        during_it = sick.status()
+        during_it = harness.status()
         assert [held.applied for held in during_it.partitions] == [held.applied for held in before.partitions]
         assert during_it.lag == 1
         assert any(says in problem for problem in during_it.redis)
     finally:
         mend()
     # And the same worker does it as soon as it can
-    sick.rest()
-    assert "gone" in sick.receipts("hidden")
-    assert (sick.status().redis, sick.status().lag) == ((), 0)
-    assert sick.verdict() == "equal"
+    harness.rest()
+    assert "gone" in harness.event_ids("hidden")
+    assert (harness.status().redis, harness.status().lag) == ((), 0)
+    assert harness.verdict() == "equal"
 
 
-def test_half_a_second_an_answer(own_redis: OwnRedis, sick: Sick, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_second_an_answer(own_redis: OwnRedis, harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     # Each command waits as long as on a slow line; the client's time-out is never reached.
     asked, execute = [], redis.Redis.execute_command
 
@@ -95,54 +100,54 @@ def test_half_a_second_an_answer(own_redis: OwnRedis, sick: Sick, monkeypatch: p
         time.sleep(0.45)
         return execute(client, *args, **options)  # type: ignore[no-untyped-call]
 
-    claims = sick.counts["claims"]
+    claims = harness.counts["claims"]
     monkeypatch.setattr(redis.Redis, "execute_command", slow)
-    sick.tweets(300, seed=2)
-    sick.turn_until(sick._caught_up)
+    harness.tweets(300, seed=2)
+    harness.turn_until(harness.caught_up)
     monkeypatch.undo()
-    sick.rest()
+    harness.rest()
     assert asked.count("EVALSHA") > 3
-    assert sick.counts["claims"] == claims
-    assert not {"state_lost", "fenced", "rolled_back"} & set(+sick.counts)
-    assert sick.verdict() == "equal"
+    assert harness.counts["claims"] == claims
+    assert not {"state_lost", "fenced", "rolled_back"} & set(+harness.counts)
+    assert harness.verdict() == "equal"
 
 
-def stalls(own_redis: OwnRedis, sick: Sick, seconds: float) -> None:
+def stalls(own_redis: OwnRedis, harness: WorkerHarness, seconds: float) -> None:
     thread = during(own_redis.freeze, seconds, own_redis.thaw)
-    sick.tweets(300, seed=3)
-    sick.forget()
-    sick.turn_until(lambda: sick.counts["state_lost"])
+    harness.tweets(300, seed=3)
+    harness.forget()
+    harness.turn_until(lambda: harness.counts["state_lost"])
     if thread.is_alive():
         with pytest.raises(StateUnavailable, match="did not answer"):
-            sick.status()
-    sick.turn_until(lambda: not thread.is_alive(), seconds + 30)
-    assert sick.worker.stopped == {}
-    sick.rest()
-    assert "gone" in sick.receipts("hidden")
-    assert sick.verdict() == "equal"
+            harness.status()
+    harness.turn_until(lambda: not thread.is_alive(), seconds + 30)
+    assert harness.worker.stopped == {}
+    harness.rest()
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.verdict() == "equal"
 
 
-def test_a_stall(own_redis: OwnRedis, sick: Sick) -> None:
+def test_a_stall(own_redis: OwnRedis, harness: WorkerHarness) -> None:
     """So long that a claim, too, waits for nothing."""
-    stalls(own_redis, sick, 12)
+    stalls(own_redis, harness, 12)
 
 
 @pytest.mark.soak
-def test_a_stall_of_half_a_minute(own_redis: OwnRedis, sick: Sick) -> None:
-    stalls(own_redis, sick, 30)
+def test_a_stall_of_half_a_minute(own_redis: OwnRedis, harness: WorkerHarness) -> None:
+    stalls(own_redis, harness, 30)
 
 
-def test_killed_and_started_again(own_redis: OwnRedis, sick: Sick) -> None:
+def test_killed_and_started_again(own_redis: OwnRedis, harness: WorkerHarness) -> None:
     # Given events that come while it is away
     own_redis.kill()
-    sick.tweets(300, seed=4)
-    sick.forget()
-    sick.turn_until(lambda: sick.counts["state_lost"])
-    assert sick.worker.owned == {}
+    harness.tweets(300, seed=4)
+    harness.forget()
+    harness.turn_until(lambda: harness.counts["state_lost"])
+    assert harness.worker.owned == {}
     # When it is back with its append-only file
     own_redis.start()
-    sick.rest()
+    harness.rest()
     # Then it goes on where it was
-    assert "rolled_back" not in +sick.counts
-    assert "gone" in sick.receipts("hidden")
-    assert sick.verdict() == "equal"
+    assert "rolled_back" not in +harness.counts
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.verdict() == "equal"

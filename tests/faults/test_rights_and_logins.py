@@ -11,8 +11,8 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ACLOperation, UserScramCredentialDeletion, UserScramCredentialUpsertion
 
-from tests.faults.broker import OnKafka
 from tests.guarded import PASSWORD, USER, GuardedKafka
+from tests.harness.kafka_harness import WorkerOnKafka
 from unlearn.errors import LogDenied, LogUnavailable
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import KafkaSettings
@@ -107,17 +107,17 @@ def test_a_mistake_is_named_in_the_error(guarded: GuardedKafka, where: Where, co
 
 
 @pytest.fixture
-def scene(redis_url: str, tmp_path: Path, guarded: GuardedKafka) -> Iterator[OnKafka]:
-    made = OnKafka(redis_url, tmp_path, guarded.address)
+def harness(redis_url: str, tmp_path: Path, guarded: GuardedKafka) -> Iterator[WorkerOnKafka]:
+    made = WorkerOnKafka(redis_url, tmp_path, guarded.address)
     made.tweets(40)
     made.rest()
     yield made
     made.close()
 
 
-def troubles(scene: OnKafka) -> list[str]:
-    keys = [f"{{{scene.settings.model}:{partition}}}:trouble" for partition in range(scene.settings.partitions)]
-    return [words.decode() for words in scene.client.mget(keys) if words]  # type: ignore[union-attr]
+def troubles(harness: WorkerOnKafka) -> list[str]:
+    keys = [f"{{{harness.settings.model}:{partition}}}:trouble" for partition in range(harness.settings.partitions)]
+    return [words.decode() for words in harness.client.mget(keys) if words]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -132,35 +132,35 @@ def troubles(scene: OnKafka) -> list[str]:
     ids=lambda value: getattr(value, "name", value),
 )
 def test_a_right_to_a_topic_that_is_taken_away_is_waited_for(
-    guarded: GuardedKafka, scene: OnKafka, topic: str, operation: ACLOperation
+    guarded: GuardedKafka, harness: WorkerOnKafka, topic: str, operation: ACLOperation
 ) -> None:
     # Given deletions that ask for receipts, a copy for the other partition, and a new manifest.
-    record = scene.tweets(1, seed=9)[0]["record_id"]
-    scene.rest()
-    scene.forget(event_id="a subject")
-    scene.delete(record=record, event_id="a record")
-    with guarded.denied(operation, getattr(scene.settings, f"{topic}_topic")):
-        scene.turn_until(lambda: any("uthoriz" in words for words in troubles(scene)), 60)
+    record = harness.tweets(1, seed=9)[0]["record_id"]
+    harness.rest()
+    harness.forget(event_id="a subject")
+    harness.delete(record=record, event_id="a record")
+    with guarded.denied(operation, getattr(harness.settings, f"{topic}_topic")):
+        harness.turn_until(lambda: any("uthoriz" in words for words in troubles(harness)), 60)
         until = time.monotonic() + 5
-        scene.turn_until(lambda: time.monotonic() > until)
-    scene.rest()
+        harness.turn_until(lambda: time.monotonic() > until)
+    harness.rest()
 
-    assert scene.worker.stopped == {}
-    assert not any(owned.view.unresolved for owned in scene.worker.owned.values())
-    assert scene.receipts("hidden") >= {"a subject", "a record"}
-    assert scene.verdict() == "equal"
+    assert harness.worker.stopped == {}
+    assert not any(owned.view.unresolved for owned in harness.worker.owned.values())
+    assert harness.event_ids("hidden") >= {"a subject", "a record"}
+    assert harness.verdict() == "equal"
 
 
-def test_a_group_that_is_denied_is_joined_again(guarded: GuardedKafka, scene: OnKafka) -> None:
-    with guarded.denied(ACLOperation.READ, group=scene.settings.group_id):
-        scene.turn_until(lambda: any("uthoriz" in words for words in troubles(scene)), 60)
-        scene.forget()
+def test_a_group_that_is_denied_is_joined_again(guarded: GuardedKafka, harness: WorkerOnKafka) -> None:
+    with guarded.denied(ACLOperation.READ, group=harness.settings.group_id):
+        harness.turn_until(lambda: any("uthoriz" in words for words in troubles(harness)), 60)
+        harness.forget()
         until = time.monotonic() + 8
-        scene.turn_until(lambda: time.monotonic() > until)
-    scene.rest()
+        harness.turn_until(lambda: time.monotonic() > until)
+    harness.rest()
 
-    assert "gone" in scene.receipts("hidden")
-    assert scene.verdict() == "equal"
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.verdict() == "equal"
 
 
 def test_a_login_that_is_refused_for_a_while_is_made_again(
@@ -170,21 +170,21 @@ def test_a_login_that_is_refused_for_a_while_is_made_again(
     set_login(guarded, right)
     values = login(guarded.sasl, "SCRAM-SHA-256")
     del values["bootstrap_servers"]
-    scene = OnKafka(redis_url, tmp_path, guarded.sasl, login=values)
-    scene.tweets(40)
-    scene.rest()
+    harness = WorkerOnKafka(redis_url, tmp_path, guarded.sasl, login=values)
+    harness.tweets(40)
+    harness.rest()
     set_login(guarded, UserScramCredentialDeletion(USER, "SCRAM-SHA-256"))
     try:
-        scene.turn_until(lambda: any("refuses the login" in words for words in troubles(scene)), 90)
+        harness.turn_until(lambda: any("refuses the login" in words for words in troubles(harness)), 90)
     finally:
         set_login(guarded, right)
-    scene.broker.await_answer(scene.settings.events_topic)
-    scene.forget()
-    scene.rest()
+    harness.broker.await_answer(harness.settings.events_topic)
+    harness.forget()
+    harness.rest()
 
-    assert "gone" in scene.receipts("hidden")
-    assert scene.verdict() == "equal"
-    scene.close()
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.verdict() == "equal"
+    harness.close()
 
 
 def set_login(guarded: GuardedKafka, change: Any) -> None:

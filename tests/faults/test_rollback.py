@@ -7,30 +7,31 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.conftest import MakeScene
-from tests.faults.past import OwnRedis
-from tests.faults.scene import Past, Scene
+from tests.faults.conftest import MakeHarness
+from tests.harness.breakable_services import RewindableRedis
+from tests.harness.model_data import Past
+from tests.harness.simulation_harness import SimulationHarness
 
 LEARNERS = ("linear", "naive-bayes")
 
 
-def story(scene: Scene) -> list[Past]:
+def story(harness: SimulationHarness) -> list[Past]:
     """Records, deletions of all kinds, updates, and Redis as it stood at each pause."""
     pasts = []
-    scene.settle()
-    pasts.append(scene.remember())
-    scene.inserts("a", "b", "c", "d")
-    scene.inserts("e", "f", "g", subject="s")
-    scene.settle()
-    pasts.append(scene.remember())
-    scene.delete("b")
-    scene.insert("c", revision=1)
-    scene.settle()
-    pasts.append(scene.remember())
-    scene.delete(subject="s")
-    scene.inserts("h", "i", "j")
-    scene.delete("i")
-    scene.settle()
+    harness.settle()
+    pasts.append(harness.remember())
+    harness.inserts("a", "b", "c", "d")
+    harness.inserts("e", "f", "g", subject="s")
+    harness.settle()
+    pasts.append(harness.remember())
+    harness.delete("b")
+    harness.insert("c", revision=1)
+    harness.settle()
+    pasts.append(harness.remember())
+    harness.delete(subject="s")
+    harness.inserts("h", "i", "j")
+    harness.delete("i")
+    harness.settle()
     return pasts
 
 
@@ -38,285 +39,285 @@ def story(scene: Scene) -> list[Past]:
 @pytest.mark.parametrize("news", [False, True])
 @pytest.mark.parametrize("back", [0, 1, 2])
 def test_a_live_owner_catches_up_before_it_says_a_word(
-    make_scene: MakeScene, learner: str, news: bool, back: int
+    make_harness: MakeHarness, learner: str, news: bool, back: int
 ) -> None:
-    scene = make_scene(learner)
-    past = story(scene)[back]
-    before, said, hidden = scene.stored(), len(scene.manifests()), scene.hidden()
+    harness = make_harness(learner)
+    past = story(harness)[back]
+    before, said, hidden = harness.stored(), len(harness.manifests()), harness.hidden()
 
-    scene.go_back(past)
+    harness.go_back(past)
     if news:
-        scene.inserts("k", "l")
-        scene.delete("k")
+        harness.inserts("k", "l")
+        harness.delete("k")
     catching_up = 0
     for _ in range(60):
-        scene.run(most=1, wait=3.0)
-        if 0 in scene.worker.owned and scene.owned.catching_up:
+        harness.run(most=1, wait=3.0)
+        if 0 in harness.worker.owned and harness.owned.catching_up:
             catching_up += 1
-            assert len(scene.manifests()) == said
-            assert scene.hidden() == hidden
-    scene.settle()
+            assert len(harness.manifests()) == said
+            assert harness.hidden() == hidden
+    harness.settle()
 
-    assert scene.worker.counters["rolled_back"] == 1, "the idle owner was told by a script"
-    assert scene.worker.counters["claims"] == 2
+    assert harness.worker.counters["rolled_back"] == 1, "the idle owner was told by a script"
+    assert harness.worker.counters["claims"] == 2
     assert catching_up > 1
-    assert scene.owned.counters["rolled_back"] == 1, "the claim saw that it must catch up"
-    assert scene.stored().applied >= before.applied
-    assert scene.watch.served > 100
-    scene.check()
+    assert harness.owned.counters["rolled_back"] == 1, "the claim saw that it must catch up"
+    assert harness.stored().applied >= before.applied
+    assert harness.watch.served > 100
+    harness.check()
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_every_moment_of_the_past_leads_to_the_same_end(make_scene: MakeScene, learner: str) -> None:
+def test_every_moment_of_the_past_leads_to_the_same_end(make_harness: MakeHarness, learner: str) -> None:
     """Redis after every single turn of a worker that takes one record at a time."""
-    scene = make_scene(learner, span=3)
+    harness = make_harness(learner, span=3)
     pasts: list[Past] = []
 
     def live(turns: int) -> None:
         for _ in range(turns):
-            scene.run(most=1)
-            pasts.append(scene.remember())
+            harness.run(most=1)
+            pasts.append(harness.remember())
 
-    scene.inserts("a", "b", "c", subject="s")
-    scene.inserts("d", "e")
+    harness.inserts("a", "b", "c", subject="s")
+    harness.inserts("d", "e")
     live(8)
-    scene.delete("a", "s")
-    scene.insert("d", revision=1)
-    scene.delete(subject="s")
+    harness.delete("a", "s")
+    harness.insert("d", revision=1)
+    harness.delete(subject="s")
     live(8)
-    scene.settle()
+    harness.settle()
     assert len({tuple(sorted(past.items())) for past in pasts}) > 12
 
     for past in reversed(pasts[::2]):
-        scene.go_back(past)
-        scene.settle()
+        harness.go_back(past)
+        harness.settle()
     for past in pasts[::3]:
-        scene.go_back(past)
-        scene.crash(0)
-        scene.settle()
+        harness.go_back(past)
+        harness.crash(0)
+        harness.settle()
 
-    assert scene.counted()["rolled_back"] > 10
-    scene.check()
+    assert harness.counted()["rolled_back"] > 10
+    harness.check()
 
 
-def test_the_past_before_a_kill_has_another_counter_than_the_topic(make_scene: MakeScene) -> None:
+def test_the_past_before_a_kill_has_another_counter_than_the_topic(make_harness: MakeHarness) -> None:
     """The topic knows the higher token: a claim after the rollback goes beyond it."""
-    scene = make_scene()
-    past = scene.remember()
-    scene.inserts("a", "b")
-    scene.settle()
+    harness = make_harness()
+    past = harness.remember()
+    harness.inserts("a", "b")
+    harness.settle()
     for _ in range(3):
-        scene.crash(0)
-        scene.settle()
-    highest = scene.owned.token.counter
-    scene.run(2)
+        harness.crash(0)
+        harness.settle()
+    highest = harness.owned.token.counter
+    harness.run(2)
     assert past == {}
 
-    scene.rebuild(on=True)
-    scene.go_back(past)
-    scene.settle()
+    harness.rebuild(on=True)
+    harness.go_back(past)
+    harness.settle()
 
     assert highest == 4
-    assert scene.owned.token.counter == 5
-    assert scene.worker.counters["claims"] == 1, "at once"
-    scene.check()
+    assert harness.owned.token.counter == 5
+    assert harness.worker.counters["claims"] == 1, "at once"
+    harness.check()
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_an_empty_redis_stops_the_owner_until_it_may_rebuild(make_scene: MakeScene, learner: str) -> None:
-    scene = make_scene(learner)
-    story(scene)
-    said, applied = len(scene.manifests()), scene.stored().applied
+def test_an_empty_redis_stops_the_owner_until_it_may_rebuild(make_harness: MakeHarness, learner: str) -> None:
+    harness = make_harness(learner)
+    story(harness)
+    said, applied = len(harness.manifests()), harness.stored().applied
 
-    scene.go_back({})
-    scene.run(10, wait=3.0)
-    assert scene.worker.counters["rolled_back"] == 1
-    assert not scene.worker.owned
-    assert "--rebuild" in scene.worker.stopped[0]
-    scene.crash(0)
-    scene.run(5)
-    assert "--rebuild" in scene.worker.stopped[0]
-    assert len(scene.manifests()) == said
-    assert scene.stored().applied == 0
+    harness.go_back({})
+    harness.run(10, wait=3.0)
+    assert harness.worker.counters["rolled_back"] == 1
+    assert not harness.worker.owned
+    assert "--rebuild" in harness.worker.stopped[0]
+    harness.crash(0)
+    harness.run(5)
+    assert "--rebuild" in harness.worker.stopped[0]
+    assert len(harness.manifests()) == said
+    assert harness.stored().applied == 0
 
-    scene.rebuild(on=True)
-    scene.run(most=1)
-    assert scene.owned.catching_up
-    scene.settle(most=1)
-    assert scene.stored().applied == applied
-    assert scene.worker.counters["claims"] == 1
-    assert scene.owned.counters["inserts"] == 11
-    scene.check()
+    harness.rebuild(on=True)
+    harness.run(most=1)
+    assert harness.owned.catching_up
+    harness.settle(most=1)
+    assert harness.stored().applied == applied
+    assert harness.worker.counters["claims"] == 1
+    assert harness.owned.counters["inserts"] == 11
+    harness.check()
 
 
-def test_no_rebuilding_from_half_a_log(make_scene: MakeScene) -> None:
+def test_no_rebuilding_from_half_a_log(make_harness: MakeHarness) -> None:
     """Retention has dropped what the model was made of."""
-    scene = make_scene()
-    story(scene)
-    said = len(scene.manifests())
+    harness = make_harness()
+    story(harness)
+    said = len(harness.manifests())
 
-    scene.go_back({})
-    scene.log.truncate(scene.settings.events_topic, 0, 3)
-    scene.rebuild(on=True)
-    scene.run(5)
+    harness.go_back({})
+    harness.log.truncate(harness.settings.events_topic, 0, 3)
+    harness.rebuild(on=True)
+    harness.run(5)
 
-    assert not scene.worker.owned
-    assert "begins at 3" in scene.worker.stopped[0]
-    assert len(scene.manifests()) == said
-    assert scene.stored().meta == {}
+    assert not harness.worker.owned
+    assert "begins at 3" in harness.worker.stopped[0]
+    assert len(harness.manifests()) == said
+    assert harness.stored().meta == {}
 
 
-def test_a_model_made_late_in_the_log_is_rebuilt_from_there(make_scene: MakeScene) -> None:
-    scene = make_scene()
-    scene.log.gap(scene.settings.events_topic, 0, 5)
-    scene.log.truncate(scene.settings.events_topic, 0, 5)
-    scene.inserts("a", "b", "c")
-    scene.delete("b")
-    scene.settle()
-    assert scene.manifest.start == 5
+def test_a_model_made_late_in_the_log_is_rebuilt_from_there(make_harness: MakeHarness) -> None:
+    harness = make_harness()
+    harness.log.gap(harness.settings.events_topic, 0, 5)
+    harness.log.truncate(harness.settings.events_topic, 0, 5)
+    harness.inserts("a", "b", "c")
+    harness.delete("b")
+    harness.settle()
+    assert harness.manifest.start == 5
 
-    scene.go_back({})
-    scene.rebuild(on=True)
-    scene.settle()
+    harness.go_back({})
+    harness.rebuild(on=True)
+    harness.settle()
 
-    assert scene.stored().number("start") == 5
-    scene.check()
+    assert harness.stored().number("start") == 5
+    harness.check()
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_a_rewritten_file_stands_in_for_the_one_that_is_gone(make_scene: MakeScene, learner: str) -> None:
-    scene = make_scene(learner)
-    scene.inserts("a", "b", "c", "d", "e", "f")
-    scene.settle()
-    past = scene.remember()
-    (old,) = [held.file for held in scene.stored().slices.values() if held.file and held.file.find(".5.") > 0]
-    scene.delete("b")
-    scene.insert("d", revision=1)
-    scene.settle()
-    scene.collect()
-    scene.settle()
-    assert scene.counted()["rewritten"] >= 1
-    assert old not in scene.store.files
+def test_a_rewritten_file_stands_in_for_the_one_that_is_gone(make_harness: MakeHarness, learner: str) -> None:
+    harness = make_harness(learner)
+    harness.inserts("a", "b", "c", "d", "e", "f")
+    harness.settle()
+    past = harness.remember()
+    (old,) = [held.file for held in harness.stored().slices.values() if held.file and held.file.find(".5.") > 0]
+    harness.delete("b")
+    harness.insert("d", revision=1)
+    harness.settle()
+    harness.collect()
+    harness.settle()
+    assert harness.counted()["rewritten"] >= 1
+    assert old not in harness.store.files
 
-    scene.go_back(past)
-    scene.settle()
+    harness.go_back(past)
+    harness.settle()
 
-    assert scene.counted()["slices_repaired"] == 1
-    assert not scene.counted()["slices_lost"]
-    scene.check()
+    assert harness.counted()["slices_repaired"] == 1
+    assert not harness.counted()["slices_lost"]
+    harness.check()
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
 @pytest.mark.parametrize("walked", [False, True])
 def test_a_claim_finds_the_file_that_a_clean_up_it_knows_nothing_of_has_led_to(
-    make_scene: MakeScene, learner: str, walked: bool
+    make_harness: MakeHarness, learner: str, walked: bool
 ) -> None:
     """Redis goes back to before a deleted subject's clean-up (or into its middle), across the rewriting."""
-    scene = make_scene(learner)
-    scene.inserts("a", "b", "c", subject="s")
-    scene.inserts("d", "e", "f")
-    scene.settle()
-    scene.place.sweeping = False
-    scene.delete(subject="s")
-    scene.run(4)
-    assert scene.stored().cleanups
+    harness = make_harness(learner)
+    harness.inserts("a", "b", "c", subject="s")
+    harness.inserts("d", "e", "f")
+    harness.settle()
+    harness.place.sweeping = False
+    harness.delete(subject="s")
+    harness.run(4)
+    assert harness.stored().cleanups
     if walked:
-        scene.place.sweeping = True
-        scene.run()
-        assert scene.stored().cleanups
-        assert scene.stored().number("holes") == 2
-    past = scene.remember()
-    (old,) = [held.file for held in scene.stored().slices.values() if held.file and ".5." in held.file]
-    scene.place.sweeping = True
-    scene.settle()
-    scene.collect()
-    scene.settle()
-    assert old not in scene.store.files
+        harness.place.sweeping = True
+        harness.run()
+        assert harness.stored().cleanups
+        assert harness.stored().number("holes") == 2
+    past = harness.remember()
+    (old,) = [held.file for held in harness.stored().slices.values() if held.file and ".5." in held.file]
+    harness.place.sweeping = True
+    harness.settle()
+    harness.collect()
+    harness.settle()
+    assert old not in harness.store.files
 
-    scene.go_back(past)
-    scene.settle()
+    harness.go_back(past)
+    harness.settle()
 
-    assert scene.counted()["slices_repaired"] == 1
-    assert not scene.counted()["slices_lost"]
-    scene.check()
+    assert harness.counted()["slices_repaired"] == 1
+    assert not harness.counted()["slices_lost"]
+    harness.check()
 
 
-def test_all_rows_of_a_slice_gone_and_redis_back_before_it(make_scene: MakeScene) -> None:
+def test_all_rows_of_a_slice_gone_and_redis_back_before_it(make_harness: MakeHarness) -> None:
     """A rewriting that leaves no row at all; the old file, too, goes in the end."""
-    scene = make_scene()
-    scene.inserts("a", "b", "c", "d", "e")
-    scene.insert("f")
-    scene.settle()
-    past = scene.remember()
+    harness = make_harness()
+    harness.inserts("a", "b", "c", "d", "e")
+    harness.insert("f")
+    harness.settle()
+    past = harness.remember()
     for record in "abcde":
-        scene.delete(record)
-    scene.settle()
-    scene.collect()
-    scene.settle()
-    assert scene.counted()["rewritten"] >= 1
+        harness.delete(record)
+    harness.settle()
+    harness.collect()
+    harness.settle()
+    assert harness.counted()["rewritten"] >= 1
 
-    scene.go_back(past)
-    scene.settle()
+    harness.go_back(past)
+    harness.settle()
 
-    assert not scene.counted()["slices_lost"]
-    scene.check()
-    scene.collect()
-    scene.settle()
-    scene.collect()
-    scene.settle()
-    assert scene.owned.erased_through == scene.owned.view.applied
+    assert not harness.counted()["slices_lost"]
+    harness.check()
+    harness.collect()
+    harness.settle()
+    harness.collect()
+    harness.settle()
+    assert harness.owned.erased_through == harness.owned.view.applied
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
 @pytest.mark.parametrize("crash", [False, True])
 def test_an_append_only_file_cut_at_any_byte(
-    own_redis: OwnRedis, make_scene: MakeScene, learner: str, crash: bool
+    own_redis: RewindableRedis, make_harness: MakeHarness, learner: str, crash: bool
 ) -> None:
     """Redis loses the end of its file, in mid-command and between commands, and comes back."""
-    scene = make_scene(learner, url=own_redis.url)
+    harness = make_harness(learner, url=own_redis.url)
     cuts: Counter[str] = Counter()
-    story(scene)
-    scene.settle()
+    story(harness)
+    harness.settle()
     data, chance = own_redis.data, random.Random(learner)
     applied: set[int] = set()
     for ninth in range(3, 9):
         own_redis.restart_with(data[: chance.randrange(len(data) * ninth // 9, len(data) * (ninth + 1) // 9)])
-        applied.add(scene.stored().applied)
+        applied.add(harness.stored().applied)
         cuts["in mid-command"] += "Truncating the AOF" in own_redis.log
         if crash:
-            scene.crash(0)
-        scene.settle()
-        assert scene.stored().applied == scene.log.bounds(scene.settings.events_topic)[0][1]
-    scene.check()
+            harness.crash(0)
+        harness.settle()
+        assert harness.stored().applied == harness.log.bounds(harness.settings.events_topic)[0][1]
+    harness.check()
 
     assert cuts["in mid-command"] >= 3
     assert len(applied) >= 3
-    assert scene.counted()["rolled_back"] >= 3
+    assert harness.counted()["rolled_back"] >= 3
 
 
-def test_two_deleted_in_one_batch_and_a_crash_between_them_on_replay(make_scene: MakeScene) -> None:
+def test_two_deleted_in_one_batch_and_a_crash_between_them_on_replay(make_harness: MakeHarness) -> None:
     """No state that holds the second is published while only the first is applied again."""
-    scene = make_scene()
-    first, second, *_ = scene.inserts("a", "b", "c", "d", "e")
-    scene.settle()
-    past = scene.remember()
-    scene.delete("a")
-    scene.delete("b")
-    scene.settle()
-    said = len(scene.manifests())
+    harness = make_harness()
+    first, second, *_ = harness.inserts("a", "b", "c", "d", "e")
+    harness.settle()
+    past = harness.remember()
+    harness.delete("a")
+    harness.delete("b")
+    harness.settle()
+    said = len(harness.manifests())
 
-    scene.go_back(past)
-    scene.crash(0)
-    scene.run(2, most=1)
-    assert scene.owned.view.applied == 6
-    assert scene.owned.catching_up
-    scene.run(3, most=0)
-    scene.crash(0)
-    scene.run(3, most=0)
-    assert scene.owned.view.applied == 6
-    assert len(scene.manifests()) == said
-    scene.settle()
+    harness.go_back(past)
+    harness.crash(0)
+    harness.run(2, most=1)
+    assert harness.owned.view.applied == 6
+    assert harness.owned.catching_up
+    harness.run(3, most=0)
+    harness.crash(0)
+    harness.run(3, most=0)
+    assert harness.owned.view.applied == 6
+    assert len(harness.manifests()) == said
+    harness.settle()
 
-    assert len(scene.manifests()) > said
-    assert not {first, second} & scene.features(scene.manifest)
-    scene.check()
+    assert len(harness.manifests()) > said
+    assert not {first, second} & harness.features(harness.manifest)
+    harness.check()

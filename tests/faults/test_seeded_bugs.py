@@ -17,9 +17,11 @@ import pytest
 from tests.faults.checks import unanswered, wrong_dead_letters, wrong_manifests, wrong_order, wrong_receipts
 from tests.faults.erasing import DELETE_RECORD, MARKER, traces
 from tests.faults.history import grow, play
-from tests.faults.site import SEAL, SECRET, DatedStore, Site, delete, insert
 from tests.faults.test_mutations import without_net
-from tests.integration.processes import until
+from tests.harness.events import SEAL, delete
+from tests.harness.memory_harness import DatedStore, MemoryHarness, insert
+from tests.harness.settings import SECRET
+from tests.harness.waiting import until
 from unlearn.errors import Fenced, RolledBack
 from unlearn.events.event import Empty, Unreadable
 from unlearn.events.parsing import Parser
@@ -39,7 +41,7 @@ from unlearn.worker.assignment import Assignment
 from unlearn.worker.loop import Worker
 
 Patch = pytest.MonkeyPatch
-Open = Callable[..., Site]
+Open = Callable[..., MemoryHarness]
 twice = pytest.mark.parametrize("bug", [False, True], ids=["without", "with"])
 
 
@@ -49,21 +51,21 @@ class Killed(BaseException):
 
 @pytest.fixture
 def site_of(redis_url: str, tmp_path: Path) -> Iterator[Open]:
-    sites: list[Site] = []
+    sites: list[MemoryHarness] = []
 
-    def open_site(learner: str = "linear", **changed: Any) -> Site:
-        sites.append(Site(redis_url, tmp_path, learner, **changed))
+    def open_site(learner: str = "linear", **changed: Any) -> MemoryHarness:
+        sites.append(MemoryHarness(redis_url, tmp_path, learner, **changed))
         return sites[-1]
 
     yield open_site
-    for site in sites:
-        site.close()
+    for harness in sites:
+        harness.close()
 
 
 @twice
 def test_commit_the_offset_before_the_script(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
-    site = site_of()
-    grow(site)
+    harness = site_of()
+    grow(harness)
     commit = ClaimedPartition.commit
     kills: list[int] = []
 
@@ -77,14 +79,14 @@ def test_commit_the_offset_before_the_script(site_of: Open, monkeypatch: Patch, 
         raise Killed
 
     monkeypatch.setattr(ClaimedPartition, "commit", dying)
-    site.send(delete("r3", "s3"), insert(60, "s1"), SEAL)
+    harness.send(delete("r3", "s3"), insert(60, "s1"), SEAL)
     with pytest.raises(Killed):
-        site.turn()
-    site.start()
-    site.settle()
+        harness.turn()
+    harness.start()
+    harness.settle()
 
-    assert bool(wrong_manifests(site)) == bug
-    assert (site.verify().exit_code == 1) == bug
+    assert bool(wrong_manifests(harness)) == bug
+    assert (harness.verify().exit_code == 1) == bug
     assert kills
 
 
@@ -96,15 +98,15 @@ def test_skip_on_parse_error(site_of: Open, monkeypatch: Patch, bug: bool) -> No
         event = parse(self, *message)
         return Empty() if isinstance(event, Unreadable) else event
 
-    site = site_of()
-    grow(site)
+    harness = site_of()
+    grow(harness)
     with monkeypatch.context() as patch:
         if bug:
             patch.setattr(Parser, "parse", skipping)
-        site.send(b'{"type":"delete","record_id":"r1', insert(60))
-        site.settle()
+        harness.send(b'{"type":"delete","record_id":"r1', insert(60))
+        harness.settle()
 
-    assert bool(wrong_dead_letters(site)) == bug
+    assert bool(wrong_dead_letters(harness)) == bug
 
 
 @twice
@@ -113,37 +115,37 @@ def test_auto_offset_reset_to_latest(site_of: Open, monkeypatch: Patch, bug: boo
     seek = MemoryReader.seek
 
     def latest(self: MemoryReader, partition: int, offset: int) -> None:
-        end = site.log.bounds(site.settings.events_topic)[partition][1]
+        end = harness.log.bounds(harness.settings.events_topic)[partition][1]
         seek(self, partition, end)
 
-    site = site_of()
-    grow(site)
-    site.send(*[insert(n) for n in range(60, 66)], delete("r3", "s3"))
+    harness = site_of()
+    grow(harness)
+    harness.send(*[insert(n) for n in range(60, 66)], delete("r3", "s3"))
     if bug:
         monkeypatch.setattr(MemoryReader, "seek", latest)
         monkeypatch.setattr(Worker, "_apply", lambda self, owned, batch: self._intake.apply(owned, batch))
-    site.start()
-    site.settle()
-    site.send(insert(70), SEAL)
-    site.settle()
+    harness.start()
+    harness.settle()
+    harness.send(insert(70), SEAL)
+    harness.settle()
 
-    assert bool(wrong_manifests(site)) == bug
-    assert bool(unanswered(site)) == bug
+    assert bool(wrong_manifests(harness)) == bug
+    assert bool(unanswered(harness)) == bug
 
 
 def test_a_reader_at_the_logs_end_is_stopped_by_the_guard(site_of: Open, monkeypatch: Patch) -> None:
     seek = MemoryReader.seek
-    site = site_of()
-    grow(site)
-    site.send(insert(60))
+    harness = site_of()
+    grow(harness)
+    harness.send(insert(60))
     monkeypatch.setattr(MemoryReader, "seek", lambda self, p, offset: seek(self, p, offset + 1))
-    site.start()
-    site.settle()
-    site.send(insert(61))
-    site.turn(3)
+    harness.start()
+    harness.settle()
+    harness.send(insert(61))
+    harness.turn(3)
 
-    assert site.count("fenced") > 0
-    assert wrong_manifests(site) == []
+    assert harness.count("fenced") > 0
+    assert wrong_manifests(harness) == []
 
 
 @twice
@@ -152,26 +154,26 @@ def test_no_token_check(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
 
     No deletion came: with one the gate's look at the hits would refuse it all the same.
     """
-    site = site_of()
-    grow(site)
-    zombie, old = site.worker, site.owned
-    site.send(insert(60))
-    site.start()
-    site.settle()
+    harness = site_of()
+    grow(harness)
+    zombie, old = harness.worker, harness.owned
+    harness.send(insert(60))
+    harness.start()
+    harness.settle()
     if bug:
-        old.state._commit = _unfenced(site)
+        old.state._commit = _unfenced(harness)
     with suppress(Fenced, RolledBack):
         old.manifest = None
         zombie._manifests.turn(old, recovering=False)
 
-    assert bool(wrong_order(site)) == bug
+    assert bool(wrong_order(harness)) == bug
 
 
-def _unfenced(site: Site) -> Any:
+def _unfenced(harness: MemoryHarness) -> Any:
     """The script that writes, without its look at the token and at what was written."""
     text = files("unlearn.state").joinpath("commit.lua").read_text()
     start, stop = text.index("if now[1] ~= token"), text.index("for _, pair")
-    return site.redis.register_script(text[:start] + text[stop:])
+    return harness.redis.register_script(text[:start] + text[stop:])
 
 
 @twice
@@ -184,14 +186,14 @@ def test_publish_before_the_rename(site_of: Open, monkeypatch: Patch, bug: bool)
         if artefact is None or artefact.kind != "state" or not bug:
             put(self, name, data)
 
-    site = site_of()
+    harness = site_of()
     monkeypatch.setattr(DatedStore, "put", unnamed)
-    site.send(*[insert(n) for n in range(8)], SEAL)
-    site.settle()
-    scorer = Scorer(site.settings, site.log, site.store, site.learner, lambda: site.now)
+    harness.send(*[insert(n) for n in range(8)], SEAL)
+    harness.settle()
+    scorer = Scorer(harness.settings, harness.log, harness.store, harness.learner, lambda: harness.now)
     scorer.poll(0)
 
-    assert site.manifests()
+    assert harness.manifests()
     assert bool(scorer.problems) == bug
     scorer.close()
 
@@ -208,16 +210,16 @@ def test_publish_before_the_gate(site_of: Open, monkeypatch: Patch, bug: bool) -
     publish_ = Manifests._publish
     if bug:
         monkeypatch.setattr(Manifests, "_publish", sending_first)
-    site = site_of()
-    grow(site)
-    zombie, old = site.worker, site.owned
-    site.start()
-    site.settle()
+    harness = site_of()
+    grow(harness)
+    zombie, old = harness.worker, harness.owned
+    harness.start()
+    harness.settle()
     old.manifest = None
     with pytest.raises(Fenced):
         zombie._manifests.turn(old, recovering=False)
 
-    assert bool(wrong_order(site)) == bug
+    assert bool(wrong_order(harness)) == bug
 
 
 @twice
@@ -230,31 +232,31 @@ def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch
         if owned.manifest is not None and owned.publishing is None and owned.manifest.applied < owned.view.applied:
             owned.manifest = owned.manifest.model_copy(update={"applied": owned.view.applied})
 
-    site = site_of()
-    grow(site)
+    harness = site_of()
+    grow(harness)
     held: list[tuple[Future[int], tuple[Any, ...]]] = []
-    send = site.worker._producer.send
+    send = harness.worker._producer.send
 
     def later(topic: str, *args: Any) -> Future[int]:
-        if topic != site.settings.results_topic or b'"sequence"' not in args[2] or b'"shards"' not in args[2]:
+        if topic != harness.settings.results_topic or b'"sequence"' not in args[2] or b'"shards"' not in args[2]:
             return send(topic, *args)
         held.append((Future(), (topic, *args)))
         return held[-1][0]
 
     if bug:
         monkeypatch.setattr(Manifests, "_acknowledge", covering)
-    monkeypatch.setattr(site.worker._producer, "send", later)
-    site.send(insert(60), SEAL)
-    site.turn(20)
+    monkeypatch.setattr(harness.worker._producer, "send", later)
+    harness.send(insert(60), SEAL)
+    harness.turn(20)
     assert held, "a manifest is on its way"
-    site.send(delete("r3", "s3"))
-    site.turn(3)
-    monkeypatch.setattr(site.worker._producer, "send", send)
+    harness.send(delete("r3", "s3"))
+    harness.turn(3)
+    monkeypatch.setattr(harness.worker._producer, "send", send)
     for answer, message in held:
         answer.set_result(send(*message).result())
-    site.settle()
+    harness.settle()
 
-    assert bool(wrong_receipts(site)) == bug
+    assert bool(wrong_receipts(harness)) == bug
 
 
 @twice
@@ -270,25 +272,27 @@ def test_tombstones_with_a_ttl(site_of: Open, monkeypatch: Patch, bug: bool) -> 
 
     digests = Digests(SECRET.encode())
     dead = {bucket_and_field(digests.record("r3"))[1]: True, bucket_and_field(digests.subject("s4"))[1]: True}
-    site = site_of()
-    grow(site)
+    harness = site_of()
+    grow(harness)
     if bug:
         monkeypatch.setattr(apply, "write_members", expiring)
-    site.send(delete("r3", "s3"), delete(None, "s4"))
-    site.settle()
+    harness.send(delete("r3", "s3"), delete(None, "s4"))
+    harness.settle()
     monkeypatch.setattr(apply, "write_members", write)
-    _until_expired(site, dead if bug else {})
-    site.send(insert(3, "s3"), insert(4, "s4"), SEAL)
-    site.settle()
+    _until_expired(harness, dead if bug else {})
+    harness.send(insert(3, "s3"), insert(4, "s4"), SEAL)
+    harness.settle()
 
-    assert (site.verify().exit_code == 1) == bug
+    assert (harness.verify().exit_code == 1) == bug
 
 
-def _until_expired(site: Site, fields: dict[bytes, bool]) -> None:
-    keys = [site.owned.state.keys.prefix + pattern for pattern in ("r:*", "s:*")]
+def _until_expired(harness: MemoryHarness, fields: dict[bytes, bool]) -> None:
+    keys = [harness.owned.state.keys.prefix + pattern for pattern in ("r:*", "s:*")]
 
     def there() -> bool:
-        return any(f in fields for k in keys for key in site.redis.scan_iter(match=k) for f in site.redis.hkeys(key))
+        return any(
+            f in fields for k in keys for key in harness.redis.scan_iter(match=k) for f in harness.redis.hkeys(key)
+        )
 
     until(lambda: not there(), 120, "they are expired")
 
@@ -311,11 +315,11 @@ def test_on_partitions_lost_saves(site_of: Open, monkeypatch: Patch, bug: bool) 
 
     if bug:
         monkeypatch.setattr(Assignment, "drop", saving)
-    site = site_of()
-    grow(site)
-    before, token = site.worker, str(site.owned.token)
-    site.start()
-    site.settle()
+    harness = site_of()
+    grow(harness)
+    before, token = harness.worker, str(harness.owned.token)
+    harness.start()
+    harness.settle()
     monkeypatch.setattr(PartitionState, "_ask", watched)
     before._reader.take_over(range(0))  # type: ignore[attr-defined]
     before.turn(0.0)
@@ -327,7 +331,7 @@ def test_on_partitions_lost_saves(site_of: Open, monkeypatch: Patch, bug: bool) 
 @twice
 @pytest.mark.parametrize("learner", ["naive-bayes", "linear"])
 def test_garbage_collection_keeps_a_checkpoint(site_of: Open, monkeypatch: Patch, bug: bool, learner: str) -> None:
-    delete_, site = DatedStore.delete, site_of(learner)
+    delete_, harness = DatedStore.delete, site_of(learner)
 
     def sparing(self: DatedStore, name: str) -> None:
         artefact = read_name(name)
@@ -336,28 +340,28 @@ def test_garbage_collection_keeps_a_checkpoint(site_of: Open, monkeypatch: Patch
 
     if bug:
         monkeypatch.setattr(DatedStore, "delete", sparing)
-    grow(site)
-    site.send(MARKER, SEAL)
-    site.settle()
-    site.send(DELETE_RECORD)
-    site.settle()
-    site.wait(5.0)
+    grow(harness)
+    harness.send(MARKER, SEAL)
+    harness.settle()
+    harness.send(DELETE_RECORD)
+    harness.settle()
+    harness.wait(5.0)
 
-    assert bool(traces(site, MARKER)) == bug
+    assert bool(traces(harness, MARKER)) == bug
 
 
 @twice
 def test_the_scorer_ignores_the_lease(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
     if bug:
         monkeypatch.setattr(Merged, "leased", lambda *_: True)
-    site = site_of()
-    grow(site)
-    scorer = Scorer(site.settings, site.log, site.store, site.learner, lambda: site.now)
+    harness = site_of()
+    grow(harness)
+    scorer = Scorer(harness.settings, harness.log, harness.store, harness.learner, lambda: harness.now)
     scorer.poll(0)
-    site.wait(2.0)
+    harness.wait(2.0)
     scorer.poll(0)
     assert scorer.left_out == ()
-    site.now += site.settings.lease + 1.0
+    harness.now += harness.settings.lease + 1.0
     scorer.poll(0)
 
     assert (scorer.left_out == ()) == bug
@@ -370,25 +374,25 @@ def test_a_deletion_of_an_open_row_leaves_no_hole(site_of: Open, monkeypatch: Pa
     write = lookups.write_holes
 
     def of_filed_rows(keys: Any, holes: Any) -> Any:
-        return write(keys, [hole for hole in holes if hole[2] < site.owned.view.registered])
+        return write(keys, [hole for hole in holes if hole[2] < harness.owned.view.registered])
 
     if bug:
         monkeypatch.setattr(apply, "write_holes", of_filed_rows)
         without_net(monkeypatch)
-    site = site_of()
-    grow(site)
-    site.wait(1.0)
-    site.io.late = True
-    site.send(*[insert(n) for n in range(60, 66)], SEAL)
-    site.turn()
-    assert site.owned.sealing is not None
-    site.send(delete("r61"))
-    site.turn()
-    site.io.late = False
-    site.io.work()
-    site.settle()
+    harness = site_of()
+    grow(harness)
+    harness.wait(1.0)
+    harness.io.late = True
+    harness.send(*[insert(n) for n in range(60, 66)], SEAL)
+    harness.turn()
+    assert harness.owned.sealing is not None
+    harness.send(delete("r61"))
+    harness.turn()
+    harness.io.late = False
+    harness.io.work()
+    harness.settle()
 
-    assert (site.verify().exit_code == 1) == bug
+    assert (harness.verify().exit_code == 1) == bug
 
 
 @twice
@@ -397,11 +401,11 @@ def test_the_plan_says_hidden_before_a_manifest_does(site_of: Open, monkeypatch:
         newest = lambda self, owned, *_: max(owned.manifest_offset, 0)  # noqa: E731
         monkeypatch.setattr(Receipts, "_hidden_by", newest)
         monkeypatch.setattr(Receipts, "turn", _regardless(Receipts.turn))
-    site = site_of()
-    play(site)
+    harness = site_of()
+    play(harness)
 
-    assert bool(wrong_receipts(site)) == bug
-    assert unanswered(site) == []
+    assert bool(wrong_receipts(harness)) == bug
+    assert unanswered(harness) == []
 
 
 def _regardless(send: Any) -> Any:

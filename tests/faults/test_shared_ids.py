@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.scene import SECRET, Scene
+from tests.harness.settings import SECRET
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
 from unlearn.state import lookups
 from unlearn.state.entries import Entry, Pair, decode_entry, encode_entry
@@ -19,8 +20,8 @@ COUNT = 100
 
 
 @pytest.fixture
-def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(redis_url, tmp_path, partitions=1, slice_span=10_000)
+def harness(redis_url: str, tmp_path: Path) -> Iterator[WorkerHarness]:
+    made = WorkerHarness(redis_url, tmp_path, partitions=1, slice_span=10_000)
     yield made
     made.close()
 
@@ -40,107 +41,107 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def share(scene: Scene, count: int = SUBJECTS) -> None:
+def share(harness: WorkerHarness, count: int = SUBJECTS) -> None:
     """One record id under so many subjects."""
     for i in range(count):
-        scene.insert("1", f"s{i}")
-    scene.apply()
+        harness.insert("1", f"s{i}")
+    harness.apply()
 
 
-def test_an_event_costs_what_it_changes(scene: Scene, sizes: list[int]) -> None:
-    share(scene)
+def test_an_event_costs_what_it_changes(harness: WorkerHarness, sizes: list[int]) -> None:
+    share(harness)
     sizes.clear()
 
     for i in range(COUNT):
-        scene.insert("1", f"s{i}", revision=1)
-        scene.delete("1", f"s{COUNT + i}")
-        scene.insert("1", f"new{i}")
-        scene.apply()
+        harness.insert("1", f"s{i}", revision=1)
+        harness.delete("1", f"s{COUNT + i}")
+        harness.insert("1", f"new{i}")
+        harness.apply()
 
     assert sum(sizes) / COUNT < 5000
-    assert [found.state for found in scene.lookup().records_of(["1"], "s5")] == ["member"]
-    assert [found.state for found in scene.lookup().records_of(["1"], f"s{COUNT + 5}")] == ["forgotten"]
-    assert [found.state for found in scene.lookup().records_of(["1"], "new5")] == ["member"]
-    assert len(scene.lookup().records(["1"])[0]) == SUBJECTS + COUNT
+    assert [found.state for found in harness.lookup().records_of(["1"], "s5")] == ["member"]
+    assert [found.state for found in harness.lookup().records_of(["1"], f"s{COUNT + 5}")] == ["forgotten"]
+    assert [found.state for found in harness.lookup().records_of(["1"], "new5")] == ["member"]
+    assert len(harness.lookup().records(["1"])[0]) == SUBJECTS + COUNT
 
 
-def test_a_subjects_clean_up_costs_what_it_changes(scene: Scene, sizes: list[int]) -> None:
-    share(scene)
+def test_a_subjects_clean_up_costs_what_it_changes(harness: WorkerHarness, sizes: list[int]) -> None:
+    share(harness)
     sizes.clear()
 
     for i in range(20):
-        scene.delete(subject=f"s{i}")
-        scene.apply()
+        harness.delete(subject=f"s{i}")
+        harness.apply()
 
     assert sum(sizes) / 20 < 5000
-    states = [place.state for place in scene.lookup().records(["1"])[0]]
+    states = [place.state for place in harness.lookup().records(["1"])[0]]
     assert states.count("forgotten") == 20
     assert states.count("member") == SUBJECTS - 20
 
 
-def test_a_deletion_under_every_subject_writes_all_pairs_once(scene: Scene, sizes: list[int]) -> None:
-    share(scene)
+def test_a_deletion_under_every_subject_writes_all_pairs_once(harness: WorkerHarness, sizes: list[int]) -> None:
+    share(harness)
     sizes.clear()
-    scene.delete("1")
-    scene.apply()
+    harness.delete("1")
+    harness.apply()
     once = sum(sizes)
     sizes.clear()
 
     for _ in range(10):
-        scene.delete("1")
-        scene.apply()
-    scene.insert("1", "s1", revision=9)
-    scene.apply()
+        harness.delete("1")
+        harness.apply()
+    harness.insert("1", "s1", revision=9)
+    harness.apply()
 
     assert sum(sizes) / 11 < once / 20
-    owned = scene.worker.owned[0]
+    owned = harness.worker.owned[0]
     assert (owned.view.number("live"), owned.view.number("holes")) == (0, SUBJECTS)
-    assert {place.state for place in scene.lookup().records(["1"])[0]} == {"forgotten"}
+    assert {place.state for place in harness.lookup().records(["1"])[0]} == {"forgotten"}
 
 
-def test_a_deletion_of_a_revision_under_every_subject_spares_higher_ones(scene: Scene) -> None:
-    share(scene)
+def test_a_deletion_of_a_revision_under_every_subject_spares_higher_ones(harness: WorkerHarness) -> None:
+    share(harness)
     for i in range(10):
-        scene.insert("1", f"s{i}", revision=2)
-    scene.delete("1", revision=1)
-    scene.apply()
+        harness.insert("1", f"s{i}", revision=2)
+    harness.delete("1", revision=1)
+    harness.apply()
 
-    states = [place.state for place in scene.lookup().records(["1"])[0]]
+    states = [place.state for place in harness.lookup().records(["1"])[0]]
 
     assert (states.count("member"), len(states)) == (10, SUBJECTS)
 
 
 def test_an_entry_of_before_is_taken_apart_when_it_is_next_written(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(lookups, "_MOST_PAIRS", SUBJECTS)
-        share(scene)
-    assert len(stored(scene)) > 10 * SUBJECTS
+        share(harness)
+    assert len(stored(harness)) > 10 * SUBJECTS
 
-    scene.delete("1", "s7")
-    scene.apply()
+    harness.delete("1", "s7")
+    harness.apply()
     sizes.clear()
-    scene.delete("1", "s8")
-    scene.apply()
+    harness.delete("1", "s8")
+    harness.apply()
 
-    assert len(stored(scene)) < 10
+    assert len(stored(harness)) < 10
     assert sum(sizes) < 5000
-    states = [place.state for place in scene.lookup().records(["1"])[0]]
+    states = [place.state for place in harness.lookup().records(["1"])[0]]
     assert (states.count("member"), states.count("forgotten")) == (SUBJECTS - 2, 2)
 
 
-def test_a_few_subjects_share_one_entry_as_ever(scene: Scene) -> None:
-    share(scene, 64)
+def test_a_few_subjects_share_one_entry_as_ever(harness: WorkerHarness) -> None:
+    share(harness, 64)
 
     digests = Digests(SECRET.encode())
     tags = [tag_of(digests.subject(f"s{i}")) for i in range(64)]
-    content = decode_entry(stored(scene)).pairs[tags[0]].content
-    assert stored(scene) == encode_entry(Entry(-1, {tag: Pair(i, 0, content) for i, tag in enumerate(tags)}))
-    assert scene.client.keys(f"{{{scene.settings.model}:*:p:*") == []
+    content = decode_entry(stored(harness)).pairs[tags[0]].content
+    assert stored(harness) == encode_entry(Entry(-1, {tag: Pair(i, 0, content) for i, tag in enumerate(tags)}))
+    assert harness.client.keys(f"{{{harness.settings.model}:*:p:*") == []
 
 
-def stored(scene: Scene) -> bytes:
+def stored(harness: WorkerHarness) -> bytes:
     bucket, field = bucket_and_field(Digests(SECRET.encode()).record("1"))
-    found: Any = scene.client.hget(scene.worker.owned[0].state.keys.record(bucket), field)
+    found: Any = harness.client.hget(harness.worker.owned[0].state.keys.record(bucket), field)
     return bytes(found)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,22 +10,23 @@ from typing import Any
 import pytest
 import redis
 
+from tests.harness.events import delete, insert, placed
+from tests.harness.model_data import ModelLog, forget_keys, records
+from tests.harness.settings import WITHOUT_WAITING, create_topics, new_name, settings_of
+from tests.harness.waiting import until
+from tests.harness.worker_harness import caught_up, make_worker
 from unlearn.environment.redis_client import connect
 from unlearn.errors import LogUnavailable
-from unlearn.events.partitioner import Origin, home, origin_header
-from unlearn.learners import learner_of
+from unlearn.events.event import Delete, Insert, encode
+from unlearn.events.partitioner import Origin, event_key, home, origin_header
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Header, Record
-from unlearn.settings import Settings
-from unlearn.storage.artefacts import open_store
-from unlearn.training.pool import InlineTrainers
-from unlearn.verification.from_log import subject_of, verify_log
 from unlearn.worker.loop import Worker
 
 PARTITIONS = 8
 
 
-class Neighbour:
+class Neighbour(ModelLog):
     """A model with a secret and topics of its own, on the topic of all."""
 
     def __init__(self, street: Street, number: int, **changed: Any) -> None:
@@ -40,27 +38,17 @@ class Neighbour:
             "partitions": PARTITIONS,
             "shards_per_partition": 1,
             "slice_span": 50,
-            "seal_after": 1000,
-            "window": 0,
-            "publish_wait": 0,
-            "publish_every": 0,
-            "trainers": 0,
             "features": 64,
             "redis": {"url": street.redis_url},
             "store": {"url": (street.folder / "store").as_uri()},
         }
-        self.settings = Settings(**values | changed)
-        for topic in ("results", "receipts", "dead_letters"):
-            name = getattr(self.settings, f"{topic}_topic")
-            if street.log.topic(name) is None:
-                street.log.create_topic(name, 1)
+        self.settings = settings_of(**{**WITHOUT_WAITING, **values, **changed})
+        self.log = street.log
+        create_topics(self.log, self.settings)
         self.worker = self.start()
 
     def start(self, *, rebuild: bool = False) -> Worker:
-        store = open_store(self.settings.store.url, self.settings.model)
-        learner = learner_of(self.settings)
-        trainers = InlineTrainers(learner, store)
-        return Worker(self.settings, self.street.log, self.street.redis, store, learner, trainers, rebuild=rebuild)
+        return make_worker(self.settings, self.log, self.street.redis, rebuild=rebuild)
 
     def rebuild(self) -> None:
         """As where Redis lost everything."""
@@ -69,30 +57,24 @@ class Neighbour:
         self.worker = self.start(rebuild=True)
 
     def forget(self) -> None:
-        keys = list(self.street.redis.scan_iter(match=f"{{{self.settings.model}:*", count=1000))
-        if keys:
-            self.street.redis.delete(*keys)
+        forget_keys(self.street.redis, self.settings)
 
     @property
     def rests(self) -> bool:
-        bounds = self.street.log.bounds(self.street.topic)
-        owned = self.worker.owned
-        return not self.worker.busy and all(
-            p in owned and owned[p].view.applied == end and not owned[p].view.outbox and not owned[p].view.pending
-            for p, (_, end) in bounds.items()
-        )
+        pending = any(owned.view.pending for owned in self.worker.owned.values())
+        return not self.worker.busy and not pending and caught_up(self.worker, self.log, self.settings)
 
     @property
     def unresolved(self) -> list[tuple[int, int]]:
         return [(p, offset) for p, owned in self.worker.owned.items() for offset in owned.view.unresolved]
 
-    def receipts(self) -> list[tuple[str, str]]:
-        said = self.street.log.read(self.settings.receipts_topic, 0, 0, 1 << 40)
-        return sorted((r["event_id"], r["state"]) for r in (json.loads(one.value or b"") for one in said))
+    def told(self) -> list[tuple[str, str]]:
+        """(event id, state) of every receipt."""
+        return sorted((receipt.event_id, receipt.state) for receipt in self.receipts())
 
     def is_right(self) -> None:
         """What it has published is what the log says."""
-        report = verify_log(self.street.log, subject_of(self.settings))
+        report = self.verify()
         assert {found.verdict for found in report.shards} <= {"equal", "pending"}, report
 
 
@@ -101,7 +83,7 @@ class Street:
 
     def __init__(self, redis_url: str, folder: Path, partitions: int = PARTITIONS) -> None:
         self.redis_url, self.folder = redis_url, folder
-        self.name = f"t{uuid.uuid4().hex[:12]}"
+        self.name = new_name()
         self.topic = f"{self.name}.events"
         self.log = MemoryLog()
         self.log.create_topic(self.topic, partitions)
@@ -112,35 +94,34 @@ class Street:
         """Models that are made now: what comes later is news to them."""
         for _ in range(count):
             self.neighbours.append(Neighbour(self, len(self.neighbours), **changed))
-        deadline = time.monotonic() + 200
-        while not all(len(one.worker.owned) == len(self.log.bounds(self.topic)) for one in self.neighbours):
-            for one in self.neighbours:
-                one.worker.turn(0.0)
-            assert time.monotonic() < deadline, [(n.worker.stopped, n.worker.owned) for n in self.neighbours]
+        count = len(self.log.bounds(self.topic))
+        self.turn_until(lambda: all(len(one.worker.owned) == count for one in self.neighbours))
 
     def settle(self) -> None:
-        deadline = time.monotonic() + 200
-        while not all(one.rests for one in self.neighbours):
-            for one in self.neighbours:
-                one.worker.turn(0.0)
-            assert time.monotonic() < deadline, [(n.worker.stopped, n.worker.owned) for n in self.neighbours]
+        self.turn_until(lambda: all(one.rests for one in self.neighbours))
 
-    def send(self, partition: int, event: dict[str, Any], headers: list[Header] | None = None) -> int:
-        key = str(event.get("subject_id") or event["record_id"]).encode()
-        return self.log.append(self.topic, partition, key, json.dumps(event).encode(), tuple(headers or ()))
+    def turn_until(self, done: Callable[[], bool]) -> None:
+        until(done, 200, lambda: [(one.worker.stopped, one.worker.owned) for one in self.neighbours], self.turn)
+
+    def turn(self) -> None:
+        for one in self.neighbours:
+            one.worker.turn(0.0)
+
+    def say(self, partition: int, event: Insert | Delete, headers: list[Header] | None = None) -> int:
+        return self.log.append(self.topic, partition, event_key(event), encode(event), tuple(headers or ()))
 
     def insert(self, record: str, subject: str | None = None, *, at: int | None = None) -> None:
-        owner = {"subject_id": subject} if subject else {}
-        event = {"type": "insert", "event_id": record, "record_id": record, "text": "tea", "label": "ham", **owner}
-        self.send(home((subject or record).encode(), PARTITIONS) if at is None else at, event)
+        event = insert(record, subject, event_id=record, text="tea", label="ham")
+        self.say(placed(event, PARTITIONS).partition if at is None else at, event)
 
     def delete(self, partition: int, number: int, headers: list[Header] | None = None, **names: str) -> int:
-        event = {"type": "delete", "event_id": f"d{number}", "requested_at": "2023-01-01", **names}
-        return self.send(partition, event, headers)
+        return self.say(
+            partition, delete(names.get("record_id"), names.get("subject_id"), event_id=f"d{number}"), headers
+        )
 
     @property
     def records(self) -> list[Record]:
-        return [r for p in self.log.bounds(self.topic) for r in self.log.read(self.topic, p, 0, 1 << 40)]
+        return [record for p in self.log.bounds(self.topic) for record in records(self.log, self.topic, p)]
 
     @property
     def count(self) -> int:
@@ -180,7 +161,7 @@ def test_a_deletion_by_record_makes_one_set_of_copies_a_model(make_street: MakeS
 
     assert street.count == before + 1 + 3 * (PARTITIONS - 1)
     for one in street.neighbours:
-        assert one.receipts() == [("d1", "accepted"), ("d1", "hidden")]
+        assert one.told() == [("d1", "accepted"), ("d1", "hidden")]
         assert one.unresolved == []
         assert sum(owned.view.number("live") for owned in one.worker.owned.values()) == 0
         one.is_right()
@@ -203,7 +184,7 @@ def test_an_event_off_its_home_is_sent_home_once_a_model(make_street: MakeStreet
     assert street.count == before + 3
     for one in street.neighbours:
         assert one.unresolved == []
-        assert {state for _, state in one.receipts()} == ({"accepted", "hidden"} if event == "delete" else set())
+        assert {state for _, state in one.told()} == ({"accepted", "hidden"} if event == "delete" else set())
         one.is_right()
 
 
@@ -225,7 +206,7 @@ def test_models_of_other_partition_counts_send_nothing_to_and_fro(make_street: M
     assert street.count - before <= 3 * 18 + (7 + 4 + 3)
     for one in street.neighbours:
         assert one.unresolved == []
-        assert {name for name, state in one.receipts() if state == "hidden"} == {f"d{i}" for i in (*range(6), 20)}
+        assert {name for name, state in one.told() if state == "hidden"} == {f"d{i}" for i in (*range(6), 20)}
         assert sum(owned.view.number("live") for owned in one.worker.owned.values()) == 5
         one.is_right()
 
@@ -274,7 +255,7 @@ def test_a_mark_that_the_log_does_not_bear_out_is_none(make_street: MakeStreet, 
 
     assert street.count == before + 1 + 2 * (PARTITIONS - 1)
     for one in street.neighbours:
-        assert ("d1", "hidden") in one.receipts()
+        assert ("d1", "hidden") in one.told()
         one.is_right()
 
 
@@ -289,7 +270,7 @@ def test_two_copies_that_name_each_other_are_not_lost(make_street: MakeStreet) -
     street.settle()
 
     (one,) = street.neighbours
-    assert ("d1", "hidden") in one.receipts()
+    assert ("d1", "hidden") in one.told()
     assert sum(owned.view.number("live") for owned in one.worker.owned.values()) == 0
     one.is_right()
 
@@ -318,7 +299,7 @@ def test_a_look_up_that_fails_only_costs_copies(make_street: MakeStreet, monkeyp
     street.settle()
 
     for one in street.neighbours:
-        assert ("d1", "hidden") in one.receipts()
+        assert ("d1", "hidden") in one.told()
         one.is_right()
 
 
@@ -344,8 +325,8 @@ def test_a_new_model_sends_nothing_that_another_has_sent(make_street: MakeStreet
 
     assert street.count == before
     second = street.neighbours[1]
-    assert {state for _, state in second.receipts()} == {"accepted", "hidden"}
-    assert {name for name, state in second.receipts() if state == "hidden"} == {f"d{i}" for i in range(15)}
+    assert {state for _, state in second.told()} == {"accepted", "hidden"}
+    assert {name for name, state in second.told() if state == "hidden"} == {f"d{i}" for i in range(15)}
     assert second.unresolved == []
     second.is_right()
 
@@ -357,13 +338,13 @@ def test_a_model_that_is_built_anew_sends_nothing_that_it_has_sent(make_street: 
     street.settle()
     before = street.count
     (one,) = street.neighbours
-    said = one.receipts()
+    said = one.told()
 
     one.rebuild()
     street.settle()
 
     assert street.count == before
-    assert set(one.receipts()) == set(said)
+    assert set(one.told()) == set(said)
     assert one.unresolved == []
     one.is_right()
 
@@ -385,7 +366,7 @@ def test_what_was_not_sent_before_is_sent_by_who_comes_later(make_street: MakeSt
 
     assert street.count == before + 1 + 1 + 2 * (PARTITIONS - 1)
     (one,) = street.neighbours
-    assert {name for name, state in one.receipts() if state == "hidden"} == {f"d{i}" for i in (*range(15), 20, 21)}
+    assert {name for name, state in one.told() if state == "hidden"} == {f"d{i}" for i in (*range(15), 20, 21)}
     one.is_right()
 
 
@@ -413,5 +394,5 @@ def test_a_log_that_can_not_be_read_back_loses_nothing(
     street.settle()
 
     (one,) = street.neighbours
-    assert {name for name, state in one.receipts() if state == "hidden"} == {f"d{i}" for i in range(15)}
+    assert {name for name, state in one.told() if state == "hidden"} == {f"d{i}" for i in range(15)}
     one.is_right()

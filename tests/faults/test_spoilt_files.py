@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
-from tests.faults.site import SEAL, Site, delete, insert
+from tests.harness.events import SEAL, delete
+from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.storage.slice_files import read_slice
 
 SPOILT: dict[str, Callable[[bytes], bytes]] = {
@@ -21,21 +22,21 @@ DELETIONS = {"rewriting": delete("r1", "s1"), "clean-up": delete(None, "s1")}
 @pytest.mark.parametrize("how", SPOILT)
 @pytest.mark.parametrize("met_by", DELETIONS)
 def test_a_spoilt_slice_file_ends_no_claim(redis_url: str, tmp_path: Path, met_by: str, how: str) -> None:
-    site = Site(redis_url, tmp_path, "linear")
+    harness = MemoryHarness(redis_url, tmp_path, "linear")
     try:
-        site.send(*[insert(n, f"s{n % 3}") for n in range(12)], SEAL)
-        site.settle()
-        for name in [name for name, _ in site.store.names("") if "/slice/" in name]:
-            path = site.store.root / name
+        harness.send(*[insert(n, f"s{n % 3}") for n in range(12)], SEAL)
+        harness.settle()
+        for name in [name for name, _ in harness.store.names("") if "/slice/" in name]:
+            path = harness.store.root / name
             path.write_bytes(SPOILT[how](path.read_bytes()))
         read_slice.cache_clear()
-        site.send(DELETIONS[met_by])
-        site.wait(20.0)
+        harness.send(DELETIONS[met_by])
+        harness.wait(20.0)
 
-        assert site.count("claims") == 1
-        assert site.count("jobs_failed") > 0
-        assert site.count("store_lost") > 0, "the background step met it"
-        assert unanswered(site) == wrong_manifests(site) == wrong_receipts(site) == []
-        assert "current" in {entry.status for entry in site.manifests()[-1][1].shards}
+        assert harness.count("claims") == 1
+        assert harness.count("jobs_failed") > 0
+        assert harness.count("store_lost") > 0, "the background step met it"
+        assert unanswered(harness) == wrong_manifests(harness) == wrong_receipts(harness) == []
+        assert "current" in {entry.status for entry in harness.manifests()[-1][1].shards}
     finally:
-        site.close()
+        harness.close()

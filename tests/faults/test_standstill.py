@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.broker import OnKafka
+from tests.harness.kafka_harness import WorkerOnKafka
 from unlearn.log.kafka.reader import KafkaReader
 from unlearn.worker.standstill import Standstill
 
@@ -16,16 +16,16 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture
-def scene(redis_url: str, tmp_path: Path, kafka: str) -> Iterator[OnKafka]:
-    made = OnKafka(redis_url, tmp_path, kafka)
+def harness(redis_url: str, tmp_path: Path, kafka: str) -> Iterator[WorkerOnKafka]:
+    made = WorkerOnKafka(redis_url, tmp_path, kafka)
     made.tweets(60)
     made.rest()
     yield made
     made.close()
 
 
-def forget_to_fetch(scene: OnKafka, partition: int) -> None:
-    reader = scene.worker._reader
+def forget_to_fetch(harness: WorkerOnKafka, partition: int) -> None:
+    reader = harness.worker._reader
     assert isinstance(reader, KafkaReader)
     fetcher = reader._consumer._fetcher
     fetchable = fetcher._fetchable_partitions
@@ -34,45 +34,47 @@ def forget_to_fetch(scene: OnKafka, partition: int) -> None:
         held.clear()
 
 
-def test_a_partition_that_is_not_read_is_named_and_read_anew(scene: OnKafka, caplog: pytest.LogCaptureFixture) -> None:
-    forget_to_fetch(scene, 0)
-    still = Standstill(scene.worker.bounds, patience=2.0, every=1.0)
-    before = scene.worker._reader
-    scene.tweets(60, seed=2)
-    scene.forget()
+def test_a_partition_that_is_not_read_is_named_and_read_anew(
+    harness: WorkerOnKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    forget_to_fetch(harness, 0)
+    still = Standstill(harness.worker.bounds, patience=2.0, every=1.0)
+    before = harness.worker._reader
+    harness.tweets(60, seed=2)
+    harness.forget()
     trouble: list[str] = []
 
     def read_anew() -> bool:
-        stuck = still.look(scene.worker.reading)
+        stuck = still.look(harness.worker.reading)
         if stuck:
             with caplog.at_level(logging.ERROR):
-                scene.worker.read_anew(stuck)
-            trouble.append(scene.status().partitions[0].trouble or "")
-        return scene.worker._reader is not before
+                harness.worker.read_anew(stuck)
+            trouble.append(harness.status().partitions[0].trouble or "")
+        return harness.worker._reader is not before
 
-    scene.turn_until(read_anew, 90)
-    scene.rest()
+    harness.turn_until(read_anew, 90)
+    harness.rest()
 
     assert trouble
     assert all("nothing is read from" in words for words in trouble)
     assert "partition 0: nothing is read from" in caplog.text
-    assert scene.counts["read_anew"] == 1
-    assert scene.worker.stopped == {}
-    assert "gone" in scene.receipts("hidden")
-    assert scene.verdict() == "equal"
+    assert harness.counts["read_anew"] == 1
+    assert harness.worker.stopped == {}
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.verdict() == "equal"
 
 
-def test_partitions_that_are_idle_are_left_alone(scene: OnKafka) -> None:
+def test_partitions_that_are_idle_are_left_alone(harness: WorkerOnKafka) -> None:
     asked: list[int] = []
 
     def bounds() -> dict[int, tuple[int, int]]:
         asked.append(1)
-        return scene.worker.bounds()
+        return harness.worker.bounds()
 
     still = Standstill(bounds, patience=0.2, every=0.1)
 
     def looked() -> bool:
-        assert still.look(scene.worker.reading) == {}
+        assert still.look(harness.worker.reading) == {}
         return len(asked) >= 5
 
-    scene.turn_until(looked, 60)
+    harness.turn_until(looked, 60)

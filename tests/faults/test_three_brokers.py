@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SECRET
+from tests.harness.settings import SECRET
 from unlearn.admin import topics
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import TopicSpec

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.scenario import Finished, play, settings_of
-from tests.integration.scene import Scene
+from tests.harness.worker_harness import WorkerHarness
+from tests.integration.scenario import Finished, play, scenario_settings
 
 
 @pytest.fixture
-def scene(redis_url: str, tmp_path: Path) -> Iterator[Scene]:
+def harness(redis_url: str, tmp_path: Path) -> Iterator[WorkerHarness]:
     """A worker in this process that nothing was sent to yet."""
-    scene = Scene(redis_url, tmp_path)
-    yield scene
-    scene.close()
+    harness = WorkerHarness(redis_url, tmp_path)
+    yield harness
+    harness.close()
 
 
 @pytest.fixture(scope="session", params=["naive-bayes", "linear"])
@@ -25,4 +25,4 @@ def finished(
 ) -> Finished:
     """The scenario of the main job, played to its end with one learner. It withdraws every shard that is hit."""
     folder = tmp_path_factory.mktemp(request.param)
-    return play(settings_of(kafka, redis_url, folder, learner=request.param, withdraw="always"), folder)
+    return play(scenario_settings(kafka, redis_url, folder, learner=request.param, withdraw="always"), folder)

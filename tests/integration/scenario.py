@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,13 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.conftest import SECRET
-from tests.integration.processes import Process, run, until
+from tests.harness import model_data
+from tests.harness.model_data import dead_letters, receipts
+from tests.harness.processes import Process, run
+from tests.harness.settings import settings_of
+from tests.harness.waiting import until
+from tests.harness.worker_harness import make_worker
 from tests.integration.stream import CHUNKS, Message, Stream, make_stream
 from unlearn.admin.topics import create
 from unlearn.environment.redis_client import connect
 from unlearn.errors import NotEnough
-from unlearn.learners import learner_of
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Record
 from unlearn.partition.tables import Tables
@@ -30,12 +31,8 @@ from unlearn.results.manifest import Manifest, Receipt, manifest_key, read_manif
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
-from unlearn.storage.artefacts import open_store
-from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_log import Subject, subject_of
 from unlearn.verification.reference import Replay, replay
-from unlearn.worker.lifecycle import states
-from unlearn.worker.loop import Worker
 
 PARTITIONS, ACTUAL, SHARDS = 3, 4, 2
 """Of the model, of its topic, and in each partition."""
@@ -95,11 +92,9 @@ def newest(manifests: Sequence[Stood]) -> dict[int, Manifest]:
     return {manifest.partition: manifest for manifest in ordered}
 
 
-def settings_of(kafka: str, redis_url: str, folder: Path, **changed: Any) -> Settings:
+def scenario_settings(kafka: str, redis_url: str, folder: Path, **changed: Any) -> Settings:
     """A new model on the test's services: short waits, more slices than 20 in every shard of the scenario."""
     values: dict[str, Any] = {
-        "model": f"t{uuid.uuid4().hex[:12]}",
-        "secret": SECRET,
         "partitions": PARTITIONS,
         "shards_per_partition": SHARDS,
         "slice_span": 250,
@@ -114,7 +109,7 @@ def settings_of(kafka: str, redis_url: str, folder: Path, **changed: Any) -> Set
         "store": {"url": (folder / "store").as_uri()},
         "services_dir": folder,
     }
-    return Settings(**values | changed)
+    return settings_of(**values | changed)
 
 
 @contextmanager
@@ -234,9 +229,8 @@ class _Play:
         settings = self.settings.model_copy(
             update={"kafka": self.settings.kafka.model_copy(update={"group_id": f"{self.settings.model}-zombie"})}
         )
-        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
         client = connect(settings.redis.url.get_secret_value())
-        zombie = Worker(settings, self.log, client, store, learner, InlineTrainers(learner, store))
+        zombie = make_worker(settings, self.log, client)
         try:
             until(lambda: [zombie.turn(), zombie.counters["claims"] >= ACTUAL][1], 60, "the zombie has claimed all")
             driver.wait_covered(driver.ends())
@@ -254,28 +248,28 @@ def play(settings: Settings, folder: Path) -> Finished:
         log = KafkaLog(settings.kafka)
         stack.callback(log.close)
         create(log, settings.model_copy(update={"partitions": ACTUAL}))
-        scene = _Play(settings, folder, stack, log, stream)
-        seen = scene.run()
-        return _gather(scene, seen)
+        played = _Play(settings, folder, stack, log, stream)
+        seen = played.run()
+        return _gather(played, seen)
 
 
-def _gather(scene: _Play, seen: list[Seen]) -> Finished:
-    settings, log = scene.settings, scene.log
+def _gather(played: _Play, seen: list[Seen]) -> Finished:
+    settings, log = played.settings, played.log
     with Scorer.connect(settings) as scorer:
         scores = scorer.once(20.0).scores(TEXTS).scores
     return Finished(
         settings,
-        scene.stream,
+        played.stream,
         {p: everything(log, settings.events_topic, p) for p in range(ACTUAL)},
         list(stood(log, settings)),
-        [Receipt.model_validate_json(r.value or b"") for r in everything(log, settings.receipts_topic)],
-        {_place(record) for record in everything(log, settings.dead_letters_topic)},
+        receipts(log, settings),
+        {(letter["partition"], letter["offset"]) for letter in dead_letters(log, settings)},
         seen,
         scores,
-        sum((process.counters() for process in scene.processes.values()), Counter()),
-        scene.zombie,
-        scene.codes,
-        {name: process.said("") for name, process in scene.processes.items()},
+        sum((process.counters() for process in played.processes.values()), Counter()),
+        played.zombie,
+        played.codes,
+        {name: process.said("") for name, process in played.processes.items()},
     )
 
 
@@ -298,15 +292,10 @@ def stood(log: KafkaLog, settings: Settings) -> Iterator[Stood]:
             yield Stood(record.offset, manifest)
 
 
-def _place(letter: Record) -> tuple[int, int]:
-    found = json.loads(letter.value or b"")
-    return found["partition"], found["offset"]
-
-
 def views(settings: Settings, partitions: int) -> dict[int, Tables]:
     """What Redis holds of each of so many partitions."""
     client = connect(settings.redis.url.get_secret_value())
     try:
-        return {p: Tables(states(client, settings.model)(p).load()) for p in range(partitions)}
+        return model_data.views(client, settings, partitions)
     finally:
         client.close()

@@ -16,7 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 
 from tests.conftest import MakeSettings
 from tests.from_before.keeping import forget_keys, put_keys, put_records, put_store, records_of, unpack
-from tests.integration.processes import run
+from tests.harness.processes import run
 from unlearn.admin.topics import wanted
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from tests.conftest import MakeSettings
-from tests.integration.processes import Case, Process, run, run_each
+from tests.harness.processes import Case, Process, run, run_each
 from unlearn.admin.topics import create, wanted
 from unlearn.environment.redis_client import connect
 from unlearn.log.kafka.log import KafkaLog

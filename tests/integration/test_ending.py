@@ -14,7 +14,8 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from tests.conftest import MakeSettings
-from tests.integration.processes import environment, until
+from tests.harness.processes import environment
+from tests.harness.waiting import until
 from unlearn.admin import topics
 from unlearn.events.partitioner import home
 from unlearn.log.kafka.log import KafkaLog

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeSettings
-from tests.integration.processes import Ended, Process, environment, run
+from tests.harness.processes import Ended, Process, environment, run
 from unlearn import NotEnough, Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import MakeSettings
-from tests.integration.processes import Ended, environment
+from tests.harness.processes import Ended, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import closing
 
 from tests.conftest import MakeSettings
-from tests.integration.scene import at
+from tests.harness.events import at
+from tests.harness.model_data import receipts
+from tests.harness.waiting import until
+from tests.harness.worker_harness import make_worker
 from unlearn.admin import topics
 from unlearn.environment.redis_client import connect
-from unlearn.learners import learner_of
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import TopicSpec
-from unlearn.storage.artefacts import open_store
-from unlearn.training.pool import InlineTrainers
-from unlearn.worker.loop import Worker
 
 _LIMIT = 20_000
 _BATCH = 80
@@ -34,17 +32,13 @@ def test_a_deletion_that_leaves_no_room_for_our_mark_is_applied_where_it_belongs
         with closing(log.producer()) as producer:
             producer.send(settings.events_topic, 1, ZERO.encode(), value)
             producer.flush(30)
-        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
         with closing(connect(settings.redis.url.get_secret_value())) as client:
-            worker = Worker(settings, log, client, store, learner, InlineTrainers(learner, store))
-            deadline, told = time.monotonic() + 120, set[str]()
+            worker = make_worker(settings, log, client)
             with closing(worker):
-                while "hidden" not in told and time.monotonic() < deadline:
-                    worker.turn(0.05)
-                    start, end = log.bounds(settings.receipts_topic)[0]
-                    read = log.read(settings.receipts_topic, 0, start, end) if end > len(told) else ()
-                    told |= {json.loads(record.value or b"")["state"] for record in read}
+                until(lambda: receipts(log, settings, "hidden"), 120, "it is hidden", lambda: worker.turn(0.05))
                 open_ones = [held.total for owned in worker.owned.values() for held in owned.view.still_open()]
+
+        told = {receipt.state for receipt in receipts(log, settings)}
 
     assert told == {"accepted", "hidden"}
     assert open_ones == []

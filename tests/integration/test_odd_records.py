@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.integration.scene import Scene, at
+from tests.harness.events import at
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.cli.commands.manifest import command as manifest
 from unlearn.cli.commands.record import command as record
 from unlearn.cli.commands.resolve import command as resolve
@@ -45,24 +46,24 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
     @contextmanager
     def open_log(_: object) -> Iterator[Any]:
-        yield scene.log
+        yield harness.log
 
     for name in ("resolve", "status", "manifest"):
-        monkeypatch.setattr(f"unlearn.cli.{name}.open_log", open_log)
-    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
-    monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: scene.worker.turn(0))
+        monkeypatch.setattr(f"unlearn.cli.commands.{name}.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
+    monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: harness.worker.turn(0))
     monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 
 
-def odd(scene: Scene, timestamp: int, value: bytes, partition: int = 0) -> int:
-    scene.log.clock = lambda: timestamp
-    topic = scene.settings.events_topic
-    return scene.log.append(topic, partition, b"\xff\xfe", value, HEADERS)
+def odd(harness: WorkerHarness, timestamp: int, value: bytes, partition: int = 0) -> int:
+    harness.log.clock = lambda: timestamp
+    topic = harness.settings.events_topic
+    return harness.log.append(topic, partition, b"\xff\xfe", value, HEADERS)
 
 
 def delete(subject: str, **more: Any) -> bytes:
@@ -72,32 +73,34 @@ def delete(subject: str, **more: Any) -> bytes:
 
 
 @pytest.mark.parametrize("timestamp", TIMESTAMPS.values(), ids=TIMESTAMPS.keys())
-def test_every_command_goes_on(scene: Scene, run: Run, timestamp: int) -> None:
-    before = scene.raw(0, JUNK)
-    offset = odd(scene, timestamp, JUNK)
-    odd(scene, timestamp, delete(ONE))
-    odd(scene, timestamp, json.dumps({"type": "insert", "event_id": "e", "record_id": "r", "text": "a"}).encode())
-    scene.apply()
+def test_every_command_goes_on(harness: WorkerHarness, run: Run, timestamp: int) -> None:
+    before = harness.raw(0, JUNK)
+    offset = odd(harness, timestamp, JUNK)
+    odd(harness, timestamp, delete(ONE))
+    odd(harness, timestamp, json.dumps({"type": "insert", "event_id": "e", "record_id": "r", "text": "a"}).encode())
+    harness.apply()
 
     for command, given in ((status, []), (status, ["--json"]), (resolve, []), (manifest, []), (record, ["r", "x"])):
         assert run(command, *given).exit_code == 0
     rows = [json.loads(line) for line in run(resolve, "--json").stdout.splitlines()]
     assert [row["place"] for row in rows] == [f"0/{before}", f"0/{offset}"]
-    assert verify_log(scene.log, subject_of(scene.settings)).verdict in ("equal", "pending")
+    assert verify_log(harness.log, subject_of(harness.settings)).verdict in ("equal", "pending")
     assert run(resolve, f"0/{offset}", "--none").return_value == 0
-    assert scene.worker.stopped == {}
+    assert harness.worker.stopped == {}
 
 
 @pytest.mark.parametrize("timestamp", TIMESTAMPS.values(), ids=TIMESTAMPS.keys())
-def test_one_that_is_open_has_a_clock_and_becomes_overdue(scene: Scene, run: Run, timestamp: int) -> None:
-    odd(scene, timestamp, JUNK)
-    scene.apply()
-    within = scene.settings.forget_within
+def test_an_unreadable_record_with_an_odd_timestamp_becomes_overdue(
+    harness: WorkerHarness, run: Run, timestamp: int
+) -> None:
+    odd(harness, timestamp, JUNK)
+    harness.apply()
+    within = harness.settings.forget_within
 
     (row,) = [json.loads(line) for line in run(resolve, "--json").stdout.splitlines()]
 
     assert row["since"] < row["deadline"]
-    later = scene.status(clock=lambda: time.time() + within + 2 * DAY / 1000).partitions[0].deletions
+    later = harness.status(clock=lambda: time.time() + within + 2 * DAY / 1000).partitions[0].deletions
     assert later.unresolved_overdue == 1
     assert later.oldest_unresolved is not None
     assert later.oldest_unresolved > within
@@ -105,24 +108,24 @@ def test_one_that_is_open_has_a_clock_and_becomes_overdue(scene: Scene, run: Run
 
 @pytest.mark.parametrize("timestamp", TIMESTAMPS.values(), ids=TIMESTAMPS.keys())
 def test_a_deletion_that_is_applied_has_a_deadline_that_comes(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, timestamp: int
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, timestamp: int
 ) -> None:
-    monkeypatch.setattr(scene.worker._receipts, "turn", lambda *_: None)
-    scene.insert("r", ZERO)
-    odd(scene, timestamp, delete(ZERO, forget_within=3600))
+    monkeypatch.setattr(harness.worker._receipts, "turn", lambda *_: None)
+    harness.insert("r", ZERO)
+    odd(harness, timestamp, delete(ZERO, forget_within=3600))
     for _ in range(20):
-        scene.worker.turn(0)
+        harness.worker.turn(0)
 
-    (held,) = scene.worker.owned[0].view.pending.values()
+    (held,) = harness.worker.owned[0].view.pending.values()
 
     assert 0 < held.since <= time.time() * 1000 + DAY
     assert held.deadline == held.since + 3_600_000
 
 
-def test_an_entry_of_before_with_an_impossible_time_breaks_no_list(scene: Scene, run: Run) -> None:
-    scene.apply()
-    key = scene.worker.owned[0].state.keys.of("unresolved")
-    scene.client.hset(
+def test_an_entry_of_before_with_an_impossible_time_breaks_no_list(harness: WorkerHarness, run: Run) -> None:
+    harness.apply()
+    key = harness.worker.owned[0].state.keys.of("unresolved")
+    harness.client.hset(
         key, mapping={"7": json.dumps(["why [/] not", 2**63 - 1, 2**63 - 1]), "8": '["why",-5,-5]', "9": '["w",0]'}
     )
 
@@ -132,12 +135,12 @@ def test_an_entry_of_before_with_an_impossible_time_breaks_no_list(scene: Scene,
     assert "why [/] not" in " ".join(run(resolve).stdout.split())
 
 
-def test_what_is_sent_home_keeps_headers_that_have_no_value(scene: Scene) -> None:
-    odd(scene, 5, delete(ONE))
-    scene.apply()
+def test_what_is_sent_home_keeps_headers_that_have_no_value(harness: WorkerHarness) -> None:
+    odd(harness, 5, delete(ONE))
+    harness.apply()
 
-    assert scene.worker.owned[0].view.outbox == {}
-    assert scene.worker.owned[1].counters["deletes"] == 1
+    assert harness.worker.owned[0].view.outbox == {}
+    assert harness.worker.owned[1].counters["deletes"] == 1
 
 
 @pytest.mark.parametrize("ms", [*TIMESTAMPS.values(), 2**70, -(2**70)])

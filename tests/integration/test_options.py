@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import SECRET
-from tests.integration.processes import Case, Ended, run_each, until
+from tests.harness.events import delete, insert, send
+from tests.harness.processes import Case, Ended, run_each
+from tests.harness.settings import settings_of
+from tests.harness.waiting import until
 from unlearn.admin.topics import create
 from unlearn.cli.commands.manifest import newest_results
 from unlearn.environment.redis_client import connect
-from unlearn.events.partitioner import home
+from unlearn.events.event import Event, Insert
 from unlearn.learners import learner_of
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.scoring.scorer import Scorer
@@ -58,16 +59,16 @@ class Played:
 def played(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Played]:
     """Each model is drained, told more, drained by another process, and looked at by every command at once."""
     folder = tmp_path_factory.mktemp("options")
-    models = {learner: settings_of(kafka, redis_url, folder, learner) for learner in OPTIONS}
+    models = {learner: model_with_options(kafka, redis_url, folder, learner) for learner in OPTIONS}
     base = models["naive-bayes"]
     with closing(KafkaLog(base.kafka)) as log:
         for settings in models.values():
             create(log, settings)
-            send(log, settings, [insert(number, settings) for number in range(60)])
+            send_all(log, settings, [row(number, settings) for number in range(60)])
         first = run_each(base, folder, {name: case(s, "work", "--drain") for name, s in models.items()}, SECONDS)
         for settings in models.values():
-            send(log, settings, [delete(number) for number in range(0, 20, 3)])
-            send(log, settings, [insert(number, settings) for number in range(60, 80)])
+            send_all(log, settings, [delete(f"r{number}", event_id=f"d{number}") for number in range(0, 20, 3)])
+            send_all(log, settings, [row(number, settings) for number in range(60, 80)])
     assert {name: done.returncode for name, done in first.items()} == dict.fromkeys(models, 0), first
     again = run_each(base, folder, {name: case(s, "work", "--drain") for name, s in models.items()}, SECONDS)
     asked = folder / "asked"
@@ -85,12 +86,10 @@ def played(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory)
     }
 
 
-def settings_of(kafka: str, redis_url: str, folder: Path, learner: str) -> Settings:
+def model_with_options(kafka: str, redis_url: str, folder: Path, learner: str) -> Settings:
     values: dict[str, Any] = {
-        "model": f"t{uuid.uuid4().hex[:12]}",
         "learner": learner,
         "learner_options": OPTIONS[learner],
-        "secret": SECRET,
         "features": 256,
         "partitions": 1,
         "shards_per_partition": 2,
@@ -104,7 +103,7 @@ def settings_of(kafka: str, redis_url: str, folder: Path, learner: str) -> Setti
         "store": {"url": (folder / learner).as_uri()},
         "services_dir": folder,
     }
-    return Settings(**values)
+    return settings_of(**values)
 
 
 def case(settings: Settings, *words: str) -> Case:
@@ -113,30 +112,22 @@ def case(settings: Settings, *words: str) -> Case:
     return Case(words, shown | {"UNLEARN_STORE__URL": settings.store.url})
 
 
-def insert(number: int, settings: Settings) -> dict[str, Any]:
+def row(number: int, settings: Settings) -> Insert:
     spam = number % 2 == 1
     text = f"free prize now offer{number % 17}" if spam else f"see you at lunch place{number % 13}"
     label = None if settings.learner.startswith("pu-") and not spam else ("ham", "spam")[spam]
-    return {"type": "insert", "event_id": f"i{number}", "record_id": f"r{number}", "label": label, "text": text}
+    return insert(f"r{number}", event_id=f"i{number}", label=label, text=text)
 
 
-def delete(number: int) -> dict[str, Any]:
-    return {"type": "delete", "event_id": f"d{number}", "record_id": f"r{number}", "requested_at": "2026-11-01"}
-
-
-def send(log: KafkaLog, settings: Settings, events: list[dict[str, Any]]) -> None:
+def send_all(log: KafkaLog, settings: Settings, events: list[Event]) -> None:
     with closing(log.producer()) as producer:
-        for event in events:
-            key = event["record_id"].encode()
-            told = {name: value for name, value in event.items() if value is not None}
-            producer.send(settings.events_topic, home(key, settings.partitions), key, json.dumps(told).encode())
-        producer.flush(30)
+        send(producer, settings, events)
 
 
 def test_every_learner_is_tried_with_options_that_make_another_model() -> None:
     assert set(OPTIONS) == set(LEARNERS)
     for name, options in OPTIONS.items():
-        given = Settings(secret=SECRET, learner=name, features=256, learner_options=options)
+        given = settings_of(learner=name, features=256, learner_options=options)
         assert learner_of(given).settings() != learner_of(given.model_copy(update={"learner_options": {}})).settings()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.processes import UNLEARN
+from tests.harness.processes import UNLEARN
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

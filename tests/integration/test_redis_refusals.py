@@ -18,9 +18,9 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from tests.conftest import SECRET
-from tests.integration.processes import until
-from tests.integration.scene import Scene
+from tests.harness.settings import SECRET
+from tests.harness.waiting import until
+from tests.harness.worker_harness import WorkerHarness
 from tests.servers import redis_server
 from unlearn.cli import main as cli_main
 from unlearn.environment.redis_client import connect
@@ -251,18 +251,18 @@ def test_without_info_config_tells_the_policy(folder: Path) -> None:
 
 def test_a_worker_works_on_a_redis_that_hides_info_and_config(guarded: int, tmp_path: Path) -> None:
     blind = RedisSettings(url=SecretStr(login("blind", "see-no-evil!", guarded)), unchecked=True)
-    scene = Scene(blind.url.get_secret_value(), tmp_path, redis=blind)
+    harness = WorkerHarness(blind.url.get_secret_value(), tmp_path, redis=blind)
     try:
-        scene.worker._fit_at = 0.0
-        scene.worker.turn(0)
-        assert scene.worker.unfit == ""
-        assert scene.status().redis == ()
-        strict = scene.settings.model_copy(update={"redis": blind.model_copy(update={"unchecked": False})})
-        scene.worker._settings, scene.worker._fit_at = strict, 0.0
-        scene.worker.turn(0)
-        assert "UNLEARN_REDIS__UNCHECKED" in scene.worker.unfit
+        harness.worker._fit_at = 0.0
+        harness.worker.turn(0)
+        assert harness.worker.unfit == ""
+        assert harness.status().redis == ()
+        strict = harness.settings.model_copy(update={"redis": blind.model_copy(update={"unchecked": False})})
+        harness.worker._settings, harness.worker._fit_at = strict, 0.0
+        harness.worker.turn(0)
+        assert "UNLEARN_REDIS__UNCHECKED" in harness.worker.unfit
     finally:
-        scene.close()
+        harness.close()
 
 
 def test_unknown_commands_never_repeat_the_password(say: Say, folder: Path) -> None:
@@ -435,16 +435,16 @@ def test_a_worker_waits_out_rights_taken_away(folder: Path, tmp_path: Path) -> N
     with redis_server(folder / "taken", "appendonly yes") as port:
         boss = redis.Redis.from_url(f"redis://127.0.0.1:{port}")
         boss.execute_command("ACL", "SETUSER", "worker", "on", ">hunter2", "~*", "+@all")  # type: ignore[no-untyped-call]
-        scene = Scene(f"redis://worker:hunter2@127.0.0.1:{port}", tmp_path)
+        harness = WorkerHarness(f"redis://worker:hunter2@127.0.0.1:{port}", tmp_path)
         try:
-            scene.apply()
+            harness.apply()
             boss.execute_command("ACL", "SETUSER", "worker", "-@all")  # type: ignore[no-untyped-call]
-            scene.insert("r")
-            scene.turn_until(lambda: not scene.worker.owned)
-            assert scene.worker.stopped == {}
+            harness.insert("r")
+            harness.turn_until(lambda: not harness.worker.owned)
+            assert harness.worker.stopped == {}
             boss.execute_command("ACL", "SETUSER", "worker", "+@all")  # type: ignore[no-untyped-call]
-            scene.apply()
-            assert scene.status().records == 1
+            harness.apply()
+            assert harness.status().records == 1
         finally:
-            scene.close()
+            harness.close()
             boss.close()

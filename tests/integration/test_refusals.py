@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.faults.site import Site, insert
-from tests.integration.scene import Scene, at
+from tests.harness.events import at
+from tests.harness.memory_harness import MemoryHarness, insert
+from tests.harness.model_data import records
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.cli.commands.status import command as status
 from unlearn.cli.commands.work import _sum_up
 from unlearn.worker.drain import Drain
@@ -27,24 +29,19 @@ def bad_insert(record: str, subject: str, **more: Any) -> bytes:
     return json.dumps({**event, **more}).encode()
 
 
-def receipts(scene: Scene) -> list[dict[str, Any]]:
-    read = scene.log.read(scene.settings.receipts_topic, 0, 0, 1 << 60)
-    return [json.loads(record.value or b"") for record in read]
-
-
-def until_hidden(scene: Scene) -> None:
+def until_hidden(harness: WorkerHarness) -> None:
     """A copy counts as hidden once a heartbeat has named the other partition's manifest."""
-    scene.turn_until(lambda: any(told["state"] == "hidden" for told in receipts(scene)))
+    harness.turn_until(lambda: harness.receipts("hidden"))
 
 
 @pytest.fixture
-def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     @contextmanager
     def open_log(_: object) -> Iterator[Any]:
-        yield scene.log
+        yield harness.log
 
     monkeypatch.setattr("unlearn.cli.commands.status.open_log", open_log)
-    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     return CliRunner()
 
 
@@ -56,11 +53,13 @@ def shown(run: CliRunner) -> dict[str, Any]:
 # -- counts
 
 
-def test_dead_letters_are_counted_by_reason_for_each_partition_and_in_all(scene: Scene, run: CliRunner) -> None:
+def test_dead_letters_are_counted_by_reason_for_each_partition_and_in_all(
+    harness: WorkerHarness, run: CliRunner
+) -> None:
     for partition in (0, 0, 1):
-        scene.raw(partition, bad_insert("r", ZERO))
-    scene.raw(1, b'{"type":"delete" junk')
-    scene.apply()
+        harness.raw(partition, bad_insert("r", ZERO))
+    harness.raw(1, b'{"type":"delete" junk')
+    harness.apply()
 
     found = shown(run)
 
@@ -71,23 +70,25 @@ def test_dead_letters_are_counted_by_reason_for_each_partition_and_in_all(scene:
     assert f"3 x {ODD_LABEL}" in text
 
 
-def test_counts_go_on_under_the_next_owner_and_nothing_is_counted_twice(scene: Scene, run: CliRunner) -> None:
-    scene.raw(0, bad_insert("r", ZERO))
-    scene.apply()
-    scene.worker.close()
-    scene.worker = scene.make_worker()
-    scene.raw(0, bad_insert("r", ZERO))
-    scene.apply()
+def test_counts_go_on_under_the_next_owner_and_nothing_is_counted_twice(harness: WorkerHarness, run: CliRunner) -> None:
+    harness.raw(0, bad_insert("r", ZERO))
+    harness.apply()
+    harness.worker.close()
+    harness.worker = harness.make_worker()
+    harness.raw(0, bad_insert("r", ZERO))
+    harness.apply()
 
     assert shown(run)["dead_letters"] == {ODD_LABEL: 2}
 
 
-def test_readable_inserts_that_change_nothing_are_counted_with_their_reason(scene: Scene, run: CliRunner) -> None:
-    scene.insert("r", ZERO, text="old")
-    scene.insert("r", ZERO, text="new under the same revision")
-    scene.delete("gone", ZERO)
-    scene.insert("gone", ZERO)
-    scene.apply()
+def test_readable_inserts_that_change_nothing_are_counted_with_their_reason(
+    harness: WorkerHarness, run: CliRunner
+) -> None:
+    harness.insert("r", ZERO, text="old")
+    harness.insert("r", ZERO, text="new under the same revision")
+    harness.delete("gone", ZERO)
+    harness.insert("gone", ZERO)
+    harness.apply()
 
     assert shown(run)["passed_over"] == {
         "deleted before it came": 1,
@@ -95,25 +96,25 @@ def test_readable_inserts_that_change_nothing_are_counted_with_their_reason(scen
     }
 
 
-def test_an_update_that_is_refused_is_said_to_leave_the_old_text(scene: Scene, run: CliRunner) -> None:
-    scene.insert("r", ZERO, revision=1)
-    scene.insert("dead", ZERO, revision=1)
-    scene.delete("dead", ZERO)
-    scene.raw(0, bad_insert("r", ZERO, revision=2))
-    scene.raw(0, bad_insert("r", ZERO, revision=1))
-    scene.raw(0, bad_insert("new", ZERO, revision=2))
-    scene.raw(0, bad_insert("dead", ZERO, revision=2))
-    scene.apply()
+def test_an_update_that_is_refused_is_said_to_leave_the_old_text(harness: WorkerHarness, run: CliRunner) -> None:
+    harness.insert("r", ZERO, revision=1)
+    harness.insert("dead", ZERO, revision=1)
+    harness.delete("dead", ZERO)
+    harness.raw(0, bad_insert("r", ZERO, revision=2))
+    harness.raw(0, bad_insert("r", ZERO, revision=1))
+    harness.raw(0, bad_insert("new", ZERO, revision=2))
+    harness.raw(0, bad_insert("dead", ZERO, revision=2))
+    harness.apply()
 
     assert shown(run)["refused_updates"] == 1
     assert "updates refused: 1; their records keep the text they had" in run.invoke(status).stdout
 
 
-def test_a_refused_update_off_its_home_counts_by_its_revision(scene: Scene, run: CliRunner) -> None:
-    scene.insert("r", ZERO)
-    scene.raw(1, bad_insert("r", ZERO, revision=2))
-    scene.raw(1, bad_insert("r", ZERO))
-    scene.apply()
+def test_a_refused_update_off_its_home_counts_by_its_revision(harness: WorkerHarness, run: CliRunner) -> None:
+    harness.insert("r", ZERO)
+    harness.raw(1, bad_insert("r", ZERO, revision=2))
+    harness.raw(1, bad_insert("r", ZERO))
+    harness.apply()
 
     assert [held["refused_updates"] for held in shown(run)["partitions"]] == [0, 1]
 
@@ -130,16 +131,16 @@ def test_reasons_never_become_many() -> None:
     assert sum(letters_by_reason(counts).values()) == 1000
 
 
-def test_a_drain_says_what_was_refused(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    scene.raw(0, bad_insert("r", ZERO))
-    scene.raw(1, b"junk")
-    scene.apply()
+def test_a_drain_says_what_was_refused(harness: WorkerHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    harness.raw(0, bad_insert("r", ZERO))
+    harness.raw(1, b"junk")
+    harness.apply()
     plan = Drain(
-        scene.settings,
-        scene.log,
-        scene.log.producer(),
-        states(scene.client, scene.settings.model),
-        scene.worker.results,
+        harness.settings,
+        harness.log,
+        harness.log.producer(),
+        states(harness.client, harness.settings.model),
+        harness.worker.results,
     )
     plan.step()
 
@@ -153,21 +154,21 @@ def test_a_drain_says_what_was_refused(scene: Scene, capsys: pytest.CaptureFixtu
 def test_a_worker_logs_its_counters_every_minute(
     redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    site = Site(redis_url, tmp_path, "naive-bayes")
-    site.send(insert(0, "s"), bad_insert("r", "s"))
-    site.settle()
+    harness = MemoryHarness(redis_url, tmp_path, "naive-bayes")
+    harness.send(insert(0, "s"), bad_insert("r", "s"))
+    harness.settle()
     caplog.set_level("INFO", logger="unlearn")
     caplog.clear()
 
     for _ in range(3):
-        site.now += 61
-        site.turn(2)
+        harness.now += 61
+        harness.turn(2)
 
     told = [record for record in caplog.records if hasattr(record, "counters")]
     assert len(told) == 3
     assert all(record.counters["inserts"] == 1 for record in told)
     assert all(f"1 x {ODD_LABEL}" in record.getMessage() for record in told)
-    site.close()
+    harness.close()
 
 
 # -- answers
@@ -184,14 +185,14 @@ CANT_BE_APPLIED = {
 
 
 @pytest.mark.parametrize("value", CANT_BE_APPLIED.values(), ids=CANT_BE_APPLIED.keys())
-def test_a_deletion_that_cannot_be_applied_is_answered(scene: Scene, value: bytes) -> None:
-    offset = scene.raw(1, value)
-    scene.apply()
+def test_a_deletion_that_cannot_be_applied_is_answered(harness: WorkerHarness, value: bytes) -> None:
+    offset = harness.raw(1, value)
+    harness.apply()
 
-    (answer,) = receipts(scene)
+    (answer,) = records(harness.log, harness.settings.receipts_topic)
 
-    reason = scene.worker.owned[1].view.unresolved[offset].reason
-    assert answer == {
+    reason = harness.worker.owned[1].view.unresolved[offset].reason
+    assert json.loads(answer.value or b"") == {
         "event_id": "d",
         "state": "refused",
         "partition": 1,
@@ -202,12 +203,12 @@ def test_a_deletion_that_cannot_be_applied_is_answered(scene: Scene, value: byte
 
 
 def test_a_deletion_by_subject_of_a_model_without_subjects_is_answered(redis_url: str, tmp_path: Path) -> None:
-    scene = Scene(redis_url, tmp_path, subjects=False)
-    scene.delete(subject=ZERO, event_id="d")
-    scene.apply()
+    harness = WorkerHarness(redis_url, tmp_path, subjects=False)
+    harness.delete(subject=ZERO, event_id="d")
+    harness.apply()
 
-    assert [(told["event_id"], told["state"]) for told in receipts(scene)] == [("d", "refused")]
-    scene.close()
+    assert [(told.event_id, told.state) for told in harness.receipts()] == [("d", "refused")]
+    harness.close()
 
 
 @pytest.mark.parametrize(
@@ -223,60 +224,59 @@ def test_a_deletion_by_subject_of_a_model_without_subjects_is_answered(redis_url
         b'{"type":"insert","event_id":"e","record_id":"r","label":"odd","text":"delete me"}',
     ],
 )
-def test_where_nobody_can_be_told_nobody_is(scene: Scene, value: bytes) -> None:
-    scene.raw(1, value)
-    scene.apply()
+def test_a_refused_deletion_without_a_readable_event_id_gets_no_receipt(harness: WorkerHarness, value: bytes) -> None:
+    harness.raw(1, value)
+    harness.apply()
 
-    assert receipts(scene) == []
-    assert sum(scene.status().dead_letters.values()) == 1
+    assert harness.receipts() == []
+    assert sum(harness.status().dead_letters.values()) == 1
 
 
 def test_an_answer_is_sent_by_the_next_owner_where_the_first_died(redis_url: str, tmp_path: Path) -> None:
-    site = Site(redis_url, tmp_path, "naive-bayes")
-    site.worker._outbox.turn = lambda *_: None  # type: ignore[method-assign]
-    site.send(CANT_BE_APPLIED["no date"])
-    site.turn(5)
-    site.start()
-    site.turn(20)
+    harness = MemoryHarness(redis_url, tmp_path, "naive-bayes")
+    harness.worker._outbox.turn = lambda *_: None  # type: ignore[method-assign]
+    harness.send(CANT_BE_APPLIED["no date"])
+    harness.turn(5)
+    harness.start()
+    harness.turn(20)
 
-    told = [json.loads(r.value or b"") for r in site.log.read(site.settings.receipts_topic, 0, 0, 1 << 60)]
-    assert {(one["event_id"], one["state"]) for one in told} == {("d", "refused")}
-    assert not site.owned.view.outbox
-    site.close()
+    assert {(told.event_id, told.state) for told in harness.receipts()} == {("d", "refused")}
+    assert not harness.owned.view.outbox
+    harness.close()
 
 
-def test_an_answer_that_the_log_never_takes_holds_nothing_up(scene: Scene) -> None:
+def test_an_answer_that_the_log_never_takes_holds_nothing_up(harness: WorkerHarness) -> None:
     from unlearn.log.protocol import TopicSpec
 
-    scene.log.delete_topic(scene.settings.receipts_topic)
-    scene.log.create(TopicSpec(scene.settings.receipts_topic, 1, {"max.message.bytes": "5"}))
-    scene.raw(1, CANT_BE_APPLIED["no date"])
-    scene.apply()
+    harness.log.delete_topic(harness.settings.receipts_topic)
+    harness.log.create(TopicSpec(harness.settings.receipts_topic, 1, {"max.message.bytes": "5"}))
+    harness.raw(1, CANT_BE_APPLIED["no date"])
+    harness.apply()
 
-    assert len(list(scene.log.read(scene.settings.dead_letters_topic, 0, 0, 1 << 60))) == 1
+    assert len(harness.dead_letters()) == 1
 
 
 @pytest.mark.parametrize("subject", [ZERO, None])
-def test_receipts_name_the_place_where_the_sender_put_its_event(scene: Scene, subject: str | None) -> None:
+def test_receipts_name_the_place_where_the_sender_put_its_event(harness: WorkerHarness, subject: str | None) -> None:
     """One that was sent home is applied at another place, which its sender has never seen."""
     event = {"type": "delete", "event_id": "d", "record_id": "r", "requested_at": "2024-05-01"}
     value = json.dumps(event if subject is None else {**event, "subject_id": subject}).encode()
-    offset = scene.raw(1, value)
-    until_hidden(scene)
+    offset = harness.raw(1, value)
+    until_hidden(harness)
 
-    assert {told["state"] for told in receipts(scene)} == {"accepted", "hidden"}
-    assert {(told["partition"], told["offset"]) for told in receipts(scene)} == {(1, offset)}
+    assert {told.state for told in harness.receipts()} == {"accepted", "hidden"}
+    assert {(told.partition, told.offset) for told in harness.receipts()} == {(1, offset)}
 
 
-def test_the_next_owner_names_that_place_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene.worker._receipts, "turn", lambda *_: None)
+def test_the_next_owner_names_that_place_too(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness.worker._receipts, "turn", lambda *_: None)
     event = {"type": "delete", "event_id": "d", "subject_id": ZERO, "requested_at": "2024-05-01"}
-    offset = scene.raw(1, json.dumps(event).encode())
+    offset = harness.raw(1, json.dumps(event).encode())
     for _ in range(20):
-        scene.worker.turn(0)
-    scene.worker.close()
-    scene.worker = scene.make_worker()
-    until_hidden(scene)
+        harness.worker.turn(0)
+    harness.worker.close()
+    harness.worker = harness.make_worker()
+    until_hidden(harness)
 
-    hidden = [told for told in receipts(scene) if told["state"] == "hidden"]
-    assert {(told["partition"], told["offset"]) for told in hidden} == {(1, offset)}
+    hidden = harness.receipts("hidden")
+    assert {(told.partition, told.offset) for told in hidden} == {(1, offset)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.integration.processes import run
+from tests.harness.processes import run
 from tests.integration.scenario import PARTITIONS, SHARDS, TEXTS, Finished, Stood
 from tests.integration.stream import BAD_INSERTS, CHUNKS, UNREADABLE, survivors
 from tests.integration.twin import states, twin_of
@@ -87,7 +87,7 @@ def stand_ins(finished: Finished) -> Iterator[int]:
             reached[place] = entry.through
 
 
-def test_what_is_left_is_what_the_input_alone_says(finished: Finished) -> None:
+def test_the_surviving_records_are_those_that_follow_from_the_input_alone(finished: Finished) -> None:
     expected = survivors(finished.stream.events)
     live = {
         (subject, record): row.insert.revision

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeSettings
-from tests.integration.processes import environment
-from tests.unit.stage import HAM, PROBE, SPAM, Stage
+from tests.harness.processes import environment
+from tests.harness.results_harness import HAM, PROBE, SPAM, ResultsHarness
 from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Header, Producer
@@ -62,14 +62,14 @@ class Sent:
 
 
 @contextmanager
-def beating(stage: Stage, sequences: dict[int, int]) -> Iterator[None]:
+def beating(harness: ResultsHarness, sequences: dict[int, int]) -> Iterator[None]:
     """Both partitions' owners vouch for their newest manifests, all the time."""
     done = threading.Event()
 
     def beat() -> None:
         while not done.wait(0.2):
             for partition, sequence in sequences.items():
-                stage.beat(partition, sequence)
+                harness.beat(partition, sequence)
 
     thread = threading.Thread(target=beat)
     thread.start()
@@ -88,15 +88,15 @@ def test_a_forked_process_has_a_scorer_of_its_own(make_settings: MakeSettings, t
         changed = {name: getattr(given, name) for name in given.model_fields_set}
         for sent in [producer.send(given.events_topic, n % 2, None, b'{"type":"seal"}') for n in range(40)]:
             sent.result(30)  # the log holds what the manifests say was applied
-        stage = Stage(tmp_path / "store" / given.model, "naive-bayes", Sent(producer), **changed)
+        harness = ResultsHarness(tmp_path / "store" / given.model, "naive-bayes", Sent(producer), **changed)
         for partition, rows in enumerate((HAM, SPAM)):
-            stage.publish(partition, 1, rows)
+            harness.publish(partition, 1, rows)
         sequences = {0: 1, 1: 1}
         with (
-            beating(stage, sequences),
+            beating(harness, sequences),
             subprocess.Popen(
                 [sys.executable, "-c", SCRIPT, *PROBE],
-                env=environment(stage.settings),
+                env=environment(harness.settings),
                 stdout=subprocess.PIPE,
                 text=True,
             ) as process,
@@ -105,11 +105,11 @@ def test_a_forked_process_has_a_scorer_of_its_own(make_settings: MakeSettings, t
             served: dict[str, Any] = {
                 name: rest for name, *rest in (json.loads(process.stdout.readline()) for _ in "pc")
             }
-            stage.publish(0, 2, HAM[:1])
+            harness.publish(0, 2, HAM[:1])
             sequences[0] = 2
             follows: dict[str, Any] = dict(json.loads(process.stdout.readline()) for _ in "pc")
 
-    first, second = stage.expected(HAM, SPAM).tolist(), stage.expected(HAM[:1], SPAM).tolist()
+    first, second = harness.expected(HAM, SPAM).tolist(), harness.expected(HAM[:1], SPAM).tolist()
     assert served == {"parent": [first, first], "child": [None, first]}
     assert follows == {"parent": second, "child": second}
     assert process.returncode == 0

@@ -13,8 +13,9 @@ import redis
 from kafka import KafkaAdminClient
 from pydantic import SecretStr
 
-from tests.conftest import SECRET, MakeSettings
-from tests.integration.processes import until
+from tests.conftest import MakeSettings
+from tests.harness.settings import SECRET
+from tests.harness.waiting import until
 from tests.servers import redis_server
 from unlearn.cli import main as cli_main
 from unlearn.errors import ServiceUnavailable

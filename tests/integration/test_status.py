@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.conftest import SECRET, MakeSettings
-from tests.integration.processes import Process, until
-from tests.integration.scene import Scene, at
+from tests.conftest import MakeSettings
+from tests.harness.events import at
+from tests.harness.processes import Process
+from tests.harness.settings import SECRET
+from tests.harness.waiting import until
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.admin import topics
 from unlearn.admin.status import Status, StatusReader
 from unlearn.cli.commands.record import command as record
@@ -48,13 +51,13 @@ ZERO, ONE = at(0), at(1)
 
 
 @pytest.fixture
-def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     @contextmanager
     def open_log(_: object) -> Iterator[Any]:
-        yield scene.log
+        yield harness.log
 
     monkeypatch.setattr("unlearn.cli.commands.status.open_log", open_log)
-    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: scene.settings)
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     return CliRunner()
 
 
@@ -62,26 +65,26 @@ def run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 
 
 def test_before_any_worker_all_of_the_log_is_lag(redis_url: str, tmp_path: Path) -> None:
-    scene = Scene(redis_url, tmp_path)
-    scene.insert("r", ZERO)
-    shown = scene.status()
+    harness = WorkerHarness(redis_url, tmp_path)
+    harness.insert("r", ZERO)
+    shown = harness.status()
     assert (shown.lag, shown.records, shown.version) == (1, 0, None)
     assert [(held.applied, held.owner, held.heartbeat_age, held.shards) for held in shown.partitions] == [
         (None, None, None, ())
     ] * 2
-    scene.close()
+    harness.close()
 
 
-def test_a_partition_tells_what_it_applied_holds_and_owes(scene: Scene) -> None:
+def test_a_partition_tells_what_it_applied_holds_and_owes(harness: WorkerHarness) -> None:
     for i in range(12):
-        scene.insert(f"r{i}", ZERO)
-    scene.apply()
-    scene.insert("late", ZERO)
-    scene.insert("other", ONE)
+        harness.insert(f"r{i}", ZERO)
+    harness.apply()
+    harness.insert("late", ZERO)
+    harness.insert("other", ONE)
 
-    zero, one = scene.status().partitions
+    zero, one = harness.status().partitions
 
-    owned = scene.worker.owned[0]
+    owned = harness.worker.owned[0]
     assert (zero.applied, zero.end, zero.lag, zero.records) == (12, 13, 1, 12)
     assert (one.applied, one.end, one.lag, one.records) == (0, 1, 1, 0)
     assert zero.owner is not None
@@ -92,24 +95,24 @@ def test_a_partition_tells_what_it_applied_holds_and_owes(scene: Scene) -> None:
     assert [shard.status for shard in zero.shards if shard is not mine] == ["empty"]
 
 
-def test_the_version_is_the_newest_manifests_offset_and_the_heartbeat_has_its_age(scene: Scene) -> None:
-    scene.log.clock = lambda: 5_000
-    scene.insert("r", ZERO)
-    scene.apply()
-    shown = scene.status(clock=lambda: 12.0)
-    assert shown.version == max(owned.manifest_offset for owned in scene.worker.owned.values())
+def test_the_version_is_the_newest_manifests_offset_and_the_heartbeat_has_its_age(harness: WorkerHarness) -> None:
+    harness.log.clock = lambda: 5_000
+    harness.insert("r", ZERO)
+    harness.apply()
+    shown = harness.status(clock=lambda: 12.0)
+    assert shown.version == max(owned.manifest_offset for owned in harness.worker.owned.values())
     assert [held.heartbeat_age for held in shown.partitions] == [7.0, 7.0]
 
 
-def test_a_reader_follows_the_topic_from_one_read_to_the_next(scene: Scene) -> None:
+def test_a_reader_follows_the_topic_from_one_read_to_the_next(harness: WorkerHarness) -> None:
     from unlearn.admin.status import StatusReader
 
-    scene.insert("r", ZERO)
-    scene.apply()
-    reader = StatusReader(scene.settings, scene.log, scene.client, forgets=True)
+    harness.insert("r", ZERO)
+    harness.apply()
+    reader = StatusReader(harness.settings, harness.log, harness.client, forgets=True)
     before = reader.read()
-    scene.delete("r", ZERO)
-    scene.apply()
+    harness.delete("r", ZERO)
+    harness.apply()
     after = reader.read()
     assert before.version is not None
     assert after.version is not None
@@ -117,145 +120,147 @@ def test_a_reader_follows_the_topic_from_one_read_to_the_next(scene: Scene) -> N
     assert (before.records, after.records) == (1, 0)
 
 
-def test_deletions_are_pending_until_a_manifest_hides_them(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene.insert("r", ZERO)
-    scene.apply()
-    monkeypatch.setattr(scene.worker._manifests, "turn", lambda *_: None)
-    scene.delete("r", ZERO)
-    scene.delete("s", ZERO, forget_within=1)
+def test_deletions_are_pending_until_a_manifest_hides_them(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.insert("r", ZERO)
+    harness.apply()
+    monkeypatch.setattr(harness.worker._manifests, "turn", lambda *_: None)
+    harness.delete("r", ZERO)
+    harness.delete("s", ZERO, forget_within=1)
     for _ in range(5):
-        scene.worker.turn(0)
-    held = scene.status(clock=lambda: time.time() + 50).partitions[0].deletions
+        harness.worker.turn(0)
+    held = harness.status(clock=lambda: time.time() + 50).partitions[0].deletions
     assert (held.pending, held.overdue) == (2, 1)
     assert held.oldest_pending is not None
     assert 50 <= held.oldest_pending < 100
     monkeypatch.undo()
-    scene.apply()
-    assert scene.status().pending == 0
+    harness.apply()
+    assert harness.status().pending == 0
 
 
-def test_what_may_be_a_deletion_and_cannot_be_read_stays_unresolved(scene: Scene) -> None:
-    scene.raw(1, b'{"type":"delete" junk')
-    scene.apply()
-    held = scene.status(clock=lambda: time.time() + 50).partitions[1].deletions
+def test_what_may_be_a_deletion_and_cannot_be_read_stays_unresolved(harness: WorkerHarness) -> None:
+    harness.raw(1, b'{"type":"delete" junk')
+    harness.apply()
+    held = harness.status(clock=lambda: time.time() + 50).partitions[1].deletions
     assert held.unresolved == 1
     assert held.oldest_unresolved is not None
     assert 50 <= held.oldest_unresolved < 100
 
 
-def test_a_dirty_shard_is_counted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dirty_shard_is_counted(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(10):
-        scene.insert(f"r{i}", ZERO)
-    scene.apply()
-    assert scene.status().partitions[0].dirty_shards == 0
-    monkeypatch.setattr(scene.worker._training, "turn", lambda *_: None)
-    scene.delete("r1", ZERO)
+        harness.insert(f"r{i}", ZERO)
+    harness.apply()
+    assert harness.status().partitions[0].dirty_shards == 0
+    monkeypatch.setattr(harness.worker._training, "turn", lambda *_: None)
+    harness.delete("r1", ZERO)
     for _ in range(5):
-        scene.worker.turn(0)
-    held = scene.status().partitions[0]
+        harness.worker.turn(0)
+    held = harness.status().partitions[0]
     assert held.dirty_shards == 1
     assert sorted(shard.status for shard in held.shards) == ["empty", "left-out"]
 
 
-def test_tombstones_are_counted_exactly_once_each(scene: Scene) -> None:
+def test_tombstones_are_counted_exactly_once_each(harness: WorkerHarness) -> None:
     """Against a count over all the entries themselves."""
     for i in range(6):
-        scene.insert(f"r{i}", ZERO)
-        scene.insert(f"r{i}", ONE)
-    scene.delete("r0", ZERO, revision=1)
-    scene.delete("r0", ZERO, revision=3)
-    scene.delete("r0", ZERO)
-    scene.delete("r1")
-    scene.apply()
-    scene.delete("r1")
-    scene.delete("r1", ZERO)
-    scene.delete("never", ONE)
-    scene.insert("r2", ONE, revision=4)
-    scene.delete("r2", ONE, revision=3)
-    scene.delete(subject=ZERO)
-    scene.delete(subject=ZERO)
-    scene.delete("r3", ZERO)
-    scene.delete(subject=at(1, prefix="unknown"))
-    scene.apply()
-    shown = scene.status()
-    assert [held.tombstones for held in shown.partitions] == [_tombstones(scene, 0), _tombstones(scene, 1)]
+        harness.insert(f"r{i}", ZERO)
+        harness.insert(f"r{i}", ONE)
+    harness.delete("r0", ZERO, revision=1)
+    harness.delete("r0", ZERO, revision=3)
+    harness.delete("r0", ZERO)
+    harness.delete("r1")
+    harness.apply()
+    harness.delete("r1")
+    harness.delete("r1", ZERO)
+    harness.delete("never", ONE)
+    harness.insert("r2", ONE, revision=4)
+    harness.delete("r2", ONE, revision=3)
+    harness.delete(subject=ZERO)
+    harness.delete(subject=ZERO)
+    harness.delete("r3", ZERO)
+    harness.delete(subject=at(1, prefix="unknown"))
+    harness.apply()
+    shown = harness.status()
+    assert [held.tombstones for held in shown.partitions] == [_tombstones(harness, 0), _tombstones(harness, 1)]
     assert [held.tombstones for held in shown.partitions] == [5, 4]
 
 
-def test_a_subject_under_clean_up_is_named(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene.worker._cleaner, "turn", lambda _: None)
-    scene.insert("r", ZERO)
-    scene.delete(subject=ZERO)
+def test_a_subject_under_clean_up_is_named(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness.worker._cleaner, "turn", lambda _: None)
+    harness.insert("r", ZERO)
+    harness.delete(subject=ZERO)
     for _ in range(20):
-        scene.worker.turn(0)
-    assert isinstance(next(iter(scene.worker.owned[0].view.cleanups.values())), Cleanup)
-    held = scene.status().partitions[0]
+        harness.worker.turn(0)
+    assert isinstance(next(iter(harness.worker.owned[0].view.cleanups.values())), Cleanup)
+    held = harness.status().partitions[0]
     assert (held.cleaning_up, held.records, held.holes) == (1, 1, 0)
     monkeypatch.undo()
-    scene.apply()
-    held = scene.status().partitions[0]
+    harness.apply()
+    held = harness.status().partitions[0]
     assert (held.cleaning_up, held.records, held.holes) == (0, 0, 1)
 
 
-def test_a_stopped_partition_says_why_until_it_goes_on(scene: Scene) -> None:
-    scene.insert("r", ZERO)
-    scene.apply()
-    fingerprint = Keys(scene.settings.model, 0).meta
-    kept = scene.client.hget(fingerprint, "fp_digest")
-    scene.client.hset(fingerprint, "fp_digest", "0" * 32)
-    scene.worker.close()
-    scene.worker = scene.make_worker()
+def test_a_stopped_partition_says_why_until_it_goes_on(harness: WorkerHarness) -> None:
+    harness.insert("r", ZERO)
+    harness.apply()
+    fingerprint = Keys(harness.settings.model, 0).meta
+    kept = harness.client.hget(fingerprint, "fp_digest")
+    harness.client.hset(fingerprint, "fp_digest", "0" * 32)
+    harness.worker.close()
+    harness.worker = harness.make_worker()
     for _ in range(3):
-        scene.worker.turn(0)
-    stopped = [held.stopped for held in scene.status().partitions]
+        harness.worker.turn(0)
+    stopped = [held.stopped for held in harness.status().partitions]
     assert stopped[0] is not None
     assert "is not the one that was applied" in stopped[0]
     assert stopped[1] is None
 
     assert isinstance(kept, bytes)
-    scene.client.hset(fingerprint, "fp_digest", kept)
-    scene.worker.close()
-    scene.worker = scene.make_worker()
-    scene.apply()
-    assert [held.stopped for held in scene.status().partitions] == [None, None]
+    harness.client.hset(fingerprint, "fp_digest", kept)
+    harness.worker.close()
+    harness.worker = harness.make_worker()
+    harness.apply()
+    assert [held.stopped for held in harness.status().partitions] == [None, None]
 
 
-def test_looking_changes_nothing_in_redis(scene: Scene) -> None:
-    scene.insert("r", ZERO)
-    scene.delete("r", ZERO)
-    scene.apply()
-    scene.worker.owned[0].state.mark_stopped("why")
-    before = _dump(scene)
-    scene.status()
-    scene.lookup().records(["r"])
-    scene.lookup().subjects([ZERO])
-    assert _dump(scene) == before
+def test_looking_changes_nothing_in_redis(harness: WorkerHarness) -> None:
+    harness.insert("r", ZERO)
+    harness.delete("r", ZERO)
+    harness.apply()
+    harness.worker.owned[0].state.mark_stopped("why")
+    before = _dump(harness)
+    harness.status()
+    harness.lookup().records(["r"])
+    harness.lookup().subjects([ZERO])
+    assert _dump(harness) == before
 
 
-def test_topics_that_do_not_suit_the_settings_are_refused(scene: Scene) -> None:
-    more = scene.settings
-    scene.settings = more.model_copy(update={"partitions": 3})
+def test_topics_that_do_not_suit_the_settings_are_refused(harness: WorkerHarness) -> None:
+    more = harness.settings
+    harness.settings = more.model_copy(update={"partitions": 3})
     with pytest.raises(Refused, match="2 partitions"):
-        scene.status()
-    scene.settings = more.model_copy(update={"model": "other"})
+        harness.status()
+    harness.settings = more.model_copy(update={"model": "other"})
     with pytest.raises(TopicMissing, match="unlearn topics create"):
-        scene.status()
+        harness.status()
 
 
 def test_partitions_beyond_the_models_only_forward(redis_url: str, tmp_path: Path) -> None:
-    scene = Scene(redis_url, tmp_path)
-    scene.settings = scene.settings.model_copy(update={"partitions": 1})
-    shown = scene.status()
+    harness = WorkerHarness(redis_url, tmp_path)
+    harness.settings = harness.settings.model_copy(update={"partitions": 1})
+    shown = harness.status()
     assert [held.forwards_only for held in shown.partitions] == [False, True]
-    scene.close()
+    harness.close()
 
 
 # -- the commands
 
 
-def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliRunner) -> None:
-    scene.insert("r", ZERO)
-    scene.apply()
+def test_status_json_holds_the_totals_and_the_partitions(harness: WorkerHarness, run: CliRunner) -> None:
+    harness.insert("r", ZERO)
+    harness.apply()
     found = run.invoke(status, ["--json"], catch_exceptions=False)
     shown = json.loads(found.stdout)
     assert list(shown) == [
@@ -276,22 +281,22 @@ def test_status_json_holds_the_totals_and_the_partitions(scene: Scene, run: CliR
     assert (shown["records"], shown["lag"], len(shown["partitions"])) == (1, 0, 2)
 
 
-def test_status_for_people_names_the_model(scene: Scene, run: CliRunner) -> None:
-    scene.apply()
+def test_status_for_people_names_the_model(harness: WorkerHarness, run: CliRunner) -> None:
+    harness.apply()
     shown = run.invoke(status, catch_exceptions=False).stdout
     assert shown.split()[:6] == ["partition", "applied", "lag", "heartbeat", "token", "owner"]
-    assert f"model {scene.settings.model}, version" in shown
+    assert f"model {harness.settings.model}, version" in shown
 
 
 @pytest.mark.parametrize(("given", "pause"), [(["--watch"], 2.0), (["--watch", "5"], 5.0)])
 def test_watching_shows_it_again_until_interrupted(
-    scene: Scene, run: CliRunner, monkeypatch: pytest.MonkeyPatch, given: list[str], pause: float
+    harness: WorkerHarness, run: CliRunner, monkeypatch: pytest.MonkeyPatch, given: list[str], pause: float
 ) -> None:
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
-        scene.insert("r", ZERO)
+        harness.insert("r", ZERO)
         if len(pauses) == 3:
             raise KeyboardInterrupt
 
@@ -305,7 +310,7 @@ def test_watching_shows_it_again_until_interrupted(
     "error", [LogUnavailable("away"), StateUnavailable("away"), TopicMissing("away"), StateMissing("away")]
 )
 def test_watching_goes_on_after_an_error_and_says_it(
-    scene: Scene, run: CliRunner, monkeypatch: pytest.MonkeyPatch, error: UnlearnError
+    harness: WorkerHarness, run: CliRunner, monkeypatch: pytest.MonkeyPatch, error: UnlearnError
 ) -> None:
     pauses: list[float] = []
     read = StatusReader.read
@@ -338,9 +343,9 @@ def test_watching_starts_before_the_services_do(make_settings: MakeSettings, tmp
         assert "Traceback" not in watching.errors()
 
 
-def test_record_says_one_line_an_id(scene: Scene, run: CliRunner) -> None:
-    partition, slot = scene.insert("r", ZERO)
-    scene.apply()
+def test_record_says_one_line_an_id(harness: WorkerHarness, run: CliRunner) -> None:
+    partition, slot = harness.insert("r", ZERO)
+    harness.apply()
     found = run.invoke(record, ["--json", "r", "x"], catch_exceptions=False)
     first, second = map(json.loads, found.stdout.splitlines())
     assert list(first) == ["record_id", "state", "partition", "offset", "shard", "slice", "revision"]
@@ -349,26 +354,28 @@ def test_record_says_one_line_an_id(scene: Scene, run: CliRunner) -> None:
     assert found.exit_code == 0
 
 
-def test_record_reads_ids_from_the_standard_input(scene: Scene, run: CliRunner) -> None:
-    scene.insert("é", ZERO)
-    scene.apply()
+def test_record_reads_ids_from_the_standard_input(harness: WorkerHarness, run: CliRunner) -> None:
+    harness.insert("é", ZERO)
+    harness.apply()
     given = "é\n\nx\r\nlast".encode()
     shown = run.invoke(record, ["--of", ZERO, "-"], input=given, catch_exceptions=False).stdout.splitlines()
     assert [line.split()[:2] for line in shown] == [["é", "member"], ["x", "unknown"], ["last", "unknown"]]
     assert shown[0].endswith("open slice")
 
 
-def test_record_takes_subjects(scene: Scene, run: CliRunner) -> None:
-    scene.insert("r", ZERO)
-    _, death = scene.delete(subject=ZERO)
-    scene.apply()
+def test_record_takes_subjects(harness: WorkerHarness, run: CliRunner) -> None:
+    harness.insert("r", ZERO)
+    _, death = harness.delete(subject=ZERO)
+    harness.apply()
     shown = json.loads(run.invoke(record, ["--subject", "--json", ZERO], catch_exceptions=False).stdout)
     assert (shown["subject_id"], shown["state"], shown["offset"]) == (ZERO, "forgotten", death)
 
 
 @pytest.mark.parametrize("given", [b"ok\n\xff\n", b"ok\n" + b"x" * 257])
-def test_an_id_that_no_event_could_have_is_named_by_its_line(scene: Scene, run: CliRunner, given: bytes) -> None:
-    scene.apply()
+def test_an_id_that_no_event_could_have_is_named_by_its_line(
+    harness: WorkerHarness, run: CliRunner, given: bytes
+) -> None:
+    harness.apply()
     found = run.invoke(record, ["-"], input=given)
     assert isinstance(found.exception, InputInvalid)
     assert str(found.exception).startswith("line 2 ")
@@ -430,18 +437,18 @@ def _unlearn(variables: dict[str, str], *arguments: str) -> subprocess.Completed
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def _keys(scene: Scene, pattern: str) -> list[bytes]:
-    found: Any = scene.client.keys(f"{{{scene.settings.model}:{pattern}")
+def _keys(harness: WorkerHarness, pattern: str) -> list[bytes]:
+    found: Any = harness.client.keys(f"{{{harness.settings.model}:{pattern}")
     return sorted(found)
 
 
-def _dump(scene: Scene) -> dict[bytes, Any]:
-    return {key: scene.client.dump(key) for key in _keys(scene, "*")}
+def _dump(harness: WorkerHarness) -> dict[bytes, Any]:
+    return {key: harness.client.dump(key) for key in _keys(harness, "*")}
 
 
-def _tombstones(scene: Scene, partition: int) -> int:
-    records = [v for key in _keys(scene, f"{partition}}}:r:*") for v in _values(scene, key)]
-    subjects = [v for key in _keys(scene, f"{partition}}}:s:*") for v in _values(scene, key)]
+def _tombstones(harness: WorkerHarness, partition: int) -> int:
+    records = [v for key in _keys(harness, f"{partition}}}:r:*") for v in _values(harness, key)]
+    subjects = [v for key in _keys(harness, f"{partition}}}:s:*") for v in _values(harness, key)]
     entries = [decode_entry(value) for value in records]
     tombs = [tomb for entry in entries for tomb in (entry.tomb, *(pair.tomb for pair in entry.pairs.values()))]
     assert FOREVER in tombs
@@ -449,6 +456,6 @@ def _tombstones(scene: Scene, partition: int) -> int:
     return sum(tomb != NO_TOMB for tomb in tombs) + len(dead)
 
 
-def _values(scene: Scene, key: bytes) -> list[bytes]:
-    found: Any = scene.client.hvals(key.decode())
+def _values(harness: WorkerHarness, key: bytes) -> list[bytes]:
+    found: Any = harness.client.hvals(key.decode())
     return list(found)

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeSettings
-from tests.integration.processes import run
-from tests.integration.scene import Scene, at
+from tests.harness.events import at
+from tests.harness.model_data import forget_keys
+from tests.harness.processes import run
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.admin.topics import create
 from unlearn.errors import Refused, StoreUnavailable
 from unlearn.identity import identity_of
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.marker import Guarded, read_marker
-from unlearn.storage.store_binding import guarded
-from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_store import verify_store
 from unlearn.worker.lifecycle import states
 from unlearn.worker.loop import Worker
@@ -29,153 +29,147 @@ MARKER = "marker.json"
 
 
 @pytest.fixture
-def scene(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def harness(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerHarness]:
     """Two slices and open rows in each partition, all published."""
     for name in ("worker.loop._STORE_RETRY", "training.outcomes._RETRY", "worker.assignment._CLAIM_RETRY"):
         monkeypatch.setattr(f"unlearn.{name}", 0.01)
-    made = Scene(redis_url, tmp_path, garbage_grace=0.0, tail_every=0.05, erase_after=0.05, shards_per_partition=1)
+    made = WorkerHarness(
+        redis_url, tmp_path, garbage_grace=0.0, tail_every=0.05, erase_after=0.05, shards_per_partition=1
+    )
     fill(made)
     yield made
     made.close()
 
 
-def fill(scene: Scene, prefix: str = "s") -> None:
+def fill(harness: WorkerHarness, prefix: str = "s") -> None:
     for partition in (0, 1):
         for n in range(6):
-            scene.insert(f"{prefix}{partition}{n}", at(partition, prefix=prefix))
-        scene.raw(partition, b'{"type":"seal"}')
-    scene.apply()
+            harness.insert(f"{prefix}{partition}{n}", at(partition, prefix=prefix))
+        harness.raw(partition, b'{"type":"seal"}')
+    harness.apply()
 
 
-def root(scene: Scene) -> Path:
-    return Path(scene.settings.store.url.removeprefix("file://")) / scene.settings.model
+def root(harness: WorkerHarness) -> Path:
+    return Path(harness.settings.store.url.removeprefix("file://")) / harness.settings.model
 
 
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def manifests(scene: Scene) -> int:
-    return sum(
-        1 for record in scene.log.read(scene.settings.results_topic, 0, 0, 1 << 60) if len(record.key or b"") < 20
-    )
-
-
-def restart(scene: Scene, store: Path | None = None, *, rebuild: bool = False) -> Worker:
+def restart(harness: WorkerHarness, store: Path | None = None, *, rebuild: bool = False) -> Worker:
     """Another worker; in `store`, if that is given."""
-    scene.worker.close()
     if store is not None:
-        changed = scene.settings.store.model_copy(update={"url": store.as_uri()})
-        scene.settings = scene.settings.model_copy(update={"store": changed})
-    files_ = guarded(open_store(scene.settings.store.url, scene.settings.model))
-    trainers = InlineTrainers(scene.learner, files_)
-    scene.worker = Worker(scene.settings, scene.log, scene.client, files_, scene.learner, trainers, rebuild=rebuild)
-    return scene.worker
+        changed = harness.settings.store.model_copy(update={"url": store.as_uri()})
+        harness.settings = harness.settings.model_copy(update={"store": changed})
+    return harness.restart(rebuild=rebuild)
 
 
-def refuses(scene: Scene, words: str) -> str:
+def refuses(harness: WorkerHarness, words: str) -> str:
     """It claims nothing, publishes nothing, and says how to go on; so does the check at the start."""
-    said = manifests(scene)
+    said = len(harness.manifests())
     for _ in range(30):
-        scene.worker.turn(0.002)
-    assert scene.worker.owned == {}
-    assert set(scene.worker.stopped) == {0, 1}
-    (why,) = set(scene.worker.stopped.values())
-    for part in (words, "Mount", "UNLEARN_STORE__URL", "--rebuild", scene.settings.store.url):
+        harness.worker.turn(0.002)
+    assert harness.worker.owned == {}
+    assert set(harness.worker.stopped) == {0, 1}
+    (why,) = set(harness.worker.stopped.values())
+    for part in (words, "Mount", "UNLEARN_STORE__URL", "--rebuild", harness.settings.store.url):
         assert part in why
-    assert manifests(scene) == said
+    assert len(harness.manifests()) == said
     with pytest.raises(Refused) as error:
-        starts(scene)
+        starts(harness)
     assert str(error.value) == why
     assert error.value.exit_code == 65
     return why
 
 
-def starts(scene: Scene, *, rebuild: bool = False) -> None:
+def starts(harness: WorkerHarness, *, rebuild: bool = False) -> None:
     """As `unlearn work` begins."""
-    store = Guarded(open_store(scene.settings.store.url, scene.settings.model))
-    state_of = states(scene.client, scene.settings.model)
-    bind_store(scene.settings, scene.log, store, state_of, identity_of(scene.settings, scene.learner), rebuild=rebuild)
+    store = Guarded(open_store(harness.settings.store.url, harness.settings.model))
+    state_of = states(harness.client, harness.settings.model)
+    bind_store(
+        harness.settings, harness.log, store, state_of, identity_of(harness.settings, harness.learner), rebuild=rebuild
+    )
 
 
-def as_before_markers(scene: Scene) -> None:
-    scene.worker.close()
-    (root(scene) / MARKER).unlink()
-    assert scene.client.delete(f"{{{scene.settings.model}:0}}:store") == 1
+def as_before_markers(harness: WorkerHarness) -> None:
+    harness.worker.close()
+    (root(harness) / MARKER).unlink()
+    assert harness.client.delete(f"{{{harness.settings.model}:0}}:store") == 1
 
 
-def goes_on(scene: Scene) -> None:
-    fill(scene, f"more{scene._sent}x")
-    assert scene.worker.stopped == {}
-    state_of = states(scene.client, scene.settings.model)
-    store = open_store(scene.settings.store.url, scene.settings.model)
-    assert verify_store(scene.settings, scene.log, state_of, store, scene.learner).verdict == "equal"
+def goes_on(harness: WorkerHarness) -> None:
+    fill(harness, f"more{harness._sent}x")
+    assert harness.worker.stopped == {}
+    state_of = states(harness.client, harness.settings.model)
+    store = open_store(harness.settings.store.url, harness.settings.model)
+    assert verify_store(harness.settings, harness.log, state_of, store, harness.learner).verdict == "equal"
 
 
-def test_a_new_model_marks_its_store(scene: Scene) -> None:
-    marker = read_marker(open_store(scene.settings.store.url, scene.settings.model))
+def test_a_new_model_marks_its_store(harness: WorkerHarness) -> None:
+    marker = read_marker(open_store(harness.settings.store.url, harness.settings.model))
 
     assert marker is not None
-    assert marker.model == scene.settings.model
-    assert marker.id == scene.client.get(f"{{{scene.settings.model}:0}}:store").decode()  # type: ignore[union-attr]
-    restart(scene)
-    goes_on(scene)
+    assert marker.model == harness.settings.model
+    assert marker.id == harness.client.get(f"{{{harness.settings.model}:0}}:store").decode()  # type: ignore[union-attr]
+    restart(harness)
+    goes_on(harness)
 
 
 @pytest.mark.parametrize("there", ["nothing", "empty folder", "empty folder of the model"])
-def test_an_empty_store_is_refused(scene: Scene, tmp_path: Path, there: str) -> None:
+def test_an_empty_store_is_refused(harness: WorkerHarness, tmp_path: Path, there: str) -> None:
     other = tmp_path / "other"
     if there != "nothing":
-        (other / (scene.settings.model if "model" in there else "")).mkdir(parents=True)
-    restart(scene, other)
+        (other / (harness.settings.model if "model" in there else "")).mkdir(parents=True)
+    restart(harness, other)
 
-    refuses(scene, "has no marker")
+    refuses(harness, "has no marker")
     assert not other.exists() or files(other) == set()
 
 
-def test_another_models_store_is_refused(scene: Scene, redis_url: str, tmp_path: Path) -> None:
-    other = Scene(redis_url, tmp_path / "there")
+def test_another_models_store_is_refused(harness: WorkerHarness, redis_url: str, tmp_path: Path) -> None:
+    other = WorkerHarness(redis_url, tmp_path / "there")
     fill(other)
     other.close()
     foreign = tmp_path / "foreign"
-    shutil.copytree(root(other), foreign / scene.settings.model)
+    shutil.copytree(root(other), foreign / harness.settings.model)
     before = files(foreign)
-    restart(scene, foreign)
+    restart(harness, foreign)
 
-    refuses(scene, f"is marked as the store of the model {other.settings.model}")
+    refuses(harness, f"is marked as the store of the model {other.settings.model}")
     assert files(foreign) == before
 
 
-def test_the_store_of_another_model_of_the_same_name_is_refused(scene: Scene, tmp_path: Path) -> None:
+def test_the_store_of_another_model_of_the_same_name_is_refused(harness: WorkerHarness, tmp_path: Path) -> None:
     """Made with another secret, or from another topic: its Redis and Kafka are others."""
     for field, value in (("identity", '{"secret_check": "0"}'), ("topic", "other"), ("cluster", "other")):
         folder = tmp_path / field
-        shutil.copytree(root(scene), folder / scene.settings.model)
-        path = folder / scene.settings.model / MARKER
+        shutil.copytree(root(harness), folder / harness.settings.model)
+        path = folder / harness.settings.model / MARKER
         path.write_text(json.dumps(json.loads(path.read_text()) | {field: value, "id": "0" * 32}))
-        restart(scene, folder)
-        refuses(scene, "of another model")
+        restart(harness, folder)
+        refuses(harness, "of another model")
 
-        kept = scene.client.getdel(f"{{{scene.settings.model}:0}}:store")
-        restart(scene, folder)
-        refuses(scene, "of another model")
-        scene.client.set(f"{{{scene.settings.model}:0}}:store", kept)  # type: ignore[arg-type]
+        kept = harness.client.getdel(f"{{{harness.settings.model}:0}}:store")
+        restart(harness, folder)
+        refuses(harness, "of another model")
+        harness.client.set(f"{{{harness.settings.model}:0}}:store", kept)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[" * 100_000, b'{"id": 1}', b"\xff\xfe"])
-def test_a_marker_that_cannot_be_read_is_of_nobody(scene: Scene, content: bytes) -> None:
-    scene.worker.close()
-    (root(scene) / MARKER).write_bytes(content)
-    restart(scene)
+def test_a_marker_that_cannot_be_read_is_of_nobody(harness: WorkerHarness, content: bytes) -> None:
+    harness.worker.close()
+    (root(harness) / MARKER).write_bytes(content)
+    restart(harness)
 
-    refuses(scene, "not of")
+    refuses(harness, "not of")
 
 
-def test_two_models_share_a_folder(scene: Scene, redis_url: str, tmp_path: Path) -> None:
-    other = Scene(redis_url, tmp_path / "x", store={"url": scene.settings.store.url})
+def test_two_models_share_a_folder(harness: WorkerHarness, redis_url: str, tmp_path: Path) -> None:
+    other = WorkerHarness(redis_url, tmp_path / "x", store={"url": harness.settings.store.url})
     fill(other)
-    restart(scene)
-    goes_on(scene)
+    restart(harness)
+    goes_on(harness)
     restart(other)
     goes_on(other)
     other.close()
@@ -183,7 +177,7 @@ def test_two_models_share_a_folder(scene: Scene, redis_url: str, tmp_path: Path)
 
 def test_a_second_worker_in_another_folder_is_refused_from_the_first_moment(redis_url: str, tmp_path: Path) -> None:
     """The default folder depends on where one is started: nothing has been published yet, or even claimed."""
-    made = Scene(redis_url, tmp_path)
+    made = WorkerHarness(redis_url, tmp_path)
     starts(made)
     elsewhere = tmp_path / "elsewhere"
     restart(made, elsewhere)
@@ -195,7 +189,7 @@ def test_a_second_worker_in_another_folder_is_refused_from_the_first_moment(redi
 
 def test_a_folder_that_lost_the_race_is_not_taken_later(redis_url: str, tmp_path: Path) -> None:
     """Two workers find the model new at the same moment, each marks its own folder: Redis names one."""
-    made = Scene(redis_url, tmp_path)
+    made = WorkerHarness(redis_url, tmp_path)
     first = open_store((tmp_path / "first").as_uri(), made.settings.model)
     restart(made, tmp_path / "second")
     starts(made)
@@ -215,18 +209,18 @@ def test_a_folder_that_lost_the_race_is_not_taken_later(redis_url: str, tmp_path
 # -- models of before markers
 
 
-def test_a_model_of_before_markers_goes_on(scene: Scene) -> None:
-    as_before_markers(scene)
-    restart(scene)
-    goes_on(scene)
+def test_a_model_of_before_markers_goes_on(harness: WorkerHarness) -> None:
+    as_before_markers(harness)
+    restart(harness)
+    goes_on(harness)
 
-    assert read_marker(open_store(scene.settings.store.url, scene.settings.model)) is not None
-    restart(scene)
-    goes_on(scene)
+    assert read_marker(open_store(harness.settings.store.url, harness.settings.model)) is not None
+    restart(harness)
+    goes_on(harness)
 
 
 def test_a_model_of_before_markers_that_has_named_no_file_goes_on(redis_url: str, tmp_path: Path) -> None:
-    made = Scene(redis_url, tmp_path)
+    made = WorkerHarness(redis_url, tmp_path)
     made.apply()
     as_before_markers(made)
     restart(made)
@@ -234,75 +228,75 @@ def test_a_model_of_before_markers_that_has_named_no_file_goes_on(redis_url: str
     made.close()
 
 
-def test_a_model_of_before_markers_is_refused_an_empty_store(scene: Scene, tmp_path: Path) -> None:
-    as_before_markers(scene)
-    restart(scene, tmp_path / "empty")
+def test_a_model_of_before_markers_is_refused_an_empty_store(harness: WorkerHarness, tmp_path: Path) -> None:
+    as_before_markers(harness)
+    restart(harness, tmp_path / "empty")
 
-    refuses(scene, "lacks files of the model")
+    refuses(harness, "lacks files of the model")
     assert not (tmp_path / "empty").exists()
 
 
-def test_a_model_of_before_markers_goes_on_where_only_states_are_gone(scene: Scene) -> None:
+def test_a_model_of_before_markers_goes_on_where_only_states_are_gone(harness: WorkerHarness) -> None:
     """They are a cache; the slices show whose store it is."""
-    as_before_markers(scene)
-    for name in files(root(scene)):
+    as_before_markers(harness)
+    for name in files(root(harness)):
         if "/state/" in name:
-            (root(scene) / name).unlink()
-    restart(scene)
-    goes_on(scene)
+            (root(harness) / name).unlink()
+    restart(harness)
+    goes_on(harness)
 
 
-def test_a_model_of_before_markers_is_refused_a_store_without_its_slices(scene: Scene) -> None:
-    as_before_markers(scene)
-    for name in files(root(scene)):
+def test_a_model_of_before_markers_is_refused_a_store_without_its_slices(harness: WorkerHarness) -> None:
+    as_before_markers(harness)
+    for name in files(root(harness)):
         if "/slice/" in name:
-            (root(scene) / name).unlink()
-    restart(scene)
+            (root(harness) / name).unlink()
+    restart(harness)
 
-    refuses(scene, "lacks files of the model")
+    refuses(harness, "lacks files of the model")
 
 
 # -- what the refusal says to do
 
 
-def lose_redis(scene: Scene) -> None:
-    scene.client.delete(*scene.client.scan_iter(match=f"[{{]{scene.settings.model}:*", count=1000))
+def lose_redis(harness: WorkerHarness) -> None:
+    forget_keys(harness.client, harness.settings)
 
 
-def test_a_store_that_is_lost_for_good_is_built_again(scene: Scene, tmp_path: Path) -> None:
-    restart(scene, tmp_path / "new")
-    why = refuses(scene, "has no marker")
+def test_a_store_that_is_lost_for_good_is_built_again(harness: WorkerHarness, tmp_path: Path) -> None:
+    restart(harness, tmp_path / "new")
+    why = refuses(harness, "has no marker")
     begins = why.partition("begin with ")[2].partition(")")[0]
-    assert begins == f"{{{scene.settings.model}:"
-    lose_redis(scene)
-    starts(scene, rebuild=True)
-    restart(scene, rebuild=True)
+    assert begins == f"{{{harness.settings.model}:"
+    lose_redis(harness)
+    starts(harness, rebuild=True)
+    restart(harness, rebuild=True)
 
-    scene.apply()
-    goes_on(scene)
-
-
-def test_redis_that_is_lost_takes_the_marked_store_back(scene: Scene) -> None:
-    lose_redis(scene)
-    restart(scene, rebuild=True)
-
-    scene.apply()
-    goes_on(scene)
+    harness.apply()
+    goes_on(harness)
 
 
-def test_redis_and_the_marker_are_both_lost(scene: Scene, tmp_path: Path) -> None:
-    lose_redis(scene)
-    restart(scene, tmp_path / "new")
-    refuses(scene, "Redis holds nothing of a model that has published")
+def test_redis_that_is_lost_takes_the_marked_store_back(harness: WorkerHarness) -> None:
+    lose_redis(harness)
+    restart(harness, rebuild=True)
 
-    restart(scene, rebuild=True)
-    scene.apply()
-    goes_on(scene)
+    harness.apply()
+    goes_on(harness)
+
+
+def test_redis_and_the_marker_are_both_lost(harness: WorkerHarness, tmp_path: Path) -> None:
+    lose_redis(harness)
+    restart(harness, tmp_path / "new")
+    refuses(harness, "Redis holds nothing of a model that has published")
+
+    restart(harness, rebuild=True)
+    harness.apply()
+    goes_on(harness)
 
 
 def test_a_store_that_cannot_be_made_is_told(redis_url: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    made = Scene(redis_url, tmp_path, store={"url": (tmp_path / "file" / "store").as_uri()})
+    made = WorkerHarness(redis_url, tmp_path, store={"url": (tmp_path / "file" / "store").as_uri()})
 
     with pytest.raises(StoreUnavailable, match="the store can't be marked") as error:
         starts(made)
@@ -316,64 +310,60 @@ def test_a_store_that_cannot_be_made_is_told(redis_url: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("level", ["the model's folder", "the folder above"])
 @pytest.mark.parametrize("left", ["an empty folder", "another store", "nothing"])
 def test_a_folder_that_vanishes_has_lost_nothing(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, left: str
+    harness: WorkerHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, left: str
 ) -> None:
-    mount = root(scene) if level == "the model's folder" else root(scene).parent
+    mount = root(harness) if level == "the model's folder" else root(harness).parent
     away = mount.rename(tmp_path / "away")
     if left != "nothing":
         mount.mkdir()
     if left == "another store":
-        root(scene).mkdir(exist_ok=True)
-        marker = json.loads((away / MARKER if mount == root(scene) else away / root(scene).name / MARKER).read_text())
-        (root(scene) / MARKER).write_text(json.dumps(marker | {"id": "0" * 32}))
+        root(harness).mkdir(exist_ok=True)
+        marker = json.loads(
+            (away / MARKER if mount == root(harness) else away / root(harness).name / MARKER).read_text()
+        )
+        (root(harness) / MARKER).write_text(json.dumps(marker | {"id": "0" * 32}))
     before = files(mount) if mount.exists() else set()
 
     # Given rows whose slices end, somebody to be forgotten, looks at the files, and a claim
     monkeypatch.setattr("unlearn.worker.loop._INSPECT_EVERY", 0.0)
     monkeypatch.setattr("unlearn.worker.loop._COLLECT_EVERY", 0.0)
-    scene.worker._inspect_at = scene.worker._collect_at = 0.0
-    partition, offset = scene.delete(subject=at(0))
-    scene.insert("new", at(1))
-    for owned in list(scene.worker.owned.values()):
+    harness.worker._inspect_at = harness.worker._collect_at = 0.0
+    partition, offset = harness.delete(subject=at(0))
+    harness.insert("new", at(1))
+    for owned in list(harness.worker.owned.values()):
         owned.files_seen = False
     for partition_ in (0, 1):
-        scene.raw(partition_, b'{"type":"seal"}')
-    turn_until_hidden(scene, partition, offset)
+        harness.raw(partition_, b'{"type":"seal"}')
+    turn_until_hidden(harness, partition, offset)
     for _ in range(50):
-        scene.worker.turn(0.002)
+        harness.worker.turn(0.002)
 
     # Then nothing was written there, nothing was concluded, and it is said
     assert (files(mount) if mount.exists() else set()) == before
-    counted = sum((owned.counters for owned in scene.worker.owned.values()), scene.worker.counters)
+    counted = sum((owned.counters for owned in harness.worker.owned.values()), harness.worker.counters)
     assert not {"states_lost", "slices_lost", "slices_repaired", "collected"} & counted.keys()
-    troubles = [held.trouble or "" for held in scene.status().partitions]
+    troubles = [held.trouble or "" for held in harness.status().partitions]
     assert any("marker" in trouble for trouble in troubles), troubles
-    assert scene.status().store
+    assert harness.status().store
 
     # When it is back, the same worker makes up for everything
     if mount.exists():
         shutil.rmtree(mount)
     away.rename(mount)
-    scene.apply()
-    goes_on(scene)
-    assert scene.status().store == ()
+    harness.apply()
+    goes_on(harness)
+    assert harness.status().store == ()
 
 
-def turn_until_hidden(scene: Scene, partition: int, offset: int) -> None:
-    for _ in range(3000):
-        scene.worker.turn(0.002)
-        records = scene.log.read(scene.settings.receipts_topic, 0, 0, 1 << 60)
-        told = [json.loads(record.value or b"{}") for record in records]
-        if any((t["state"], t["partition"], t["offset"]) == ("hidden", partition, offset) for t in told):
-            return
-    raise AssertionError("it was never hidden")
+def turn_until_hidden(harness: WorkerHarness, partition: int, offset: int) -> None:
+    harness.turn_until(lambda: (partition, offset) in {(r.partition, r.offset) for r in harness.receipts("hidden")})
 
 
-def test_trainers_write_nothing_into_a_folder_without_the_marker(scene: Scene, tmp_path: Path) -> None:
+def test_trainers_write_nothing_into_a_folder_without_the_marker(harness: WorkerHarness, tmp_path: Path) -> None:
     from unlearn.training.pool import LearnerSpec
 
-    marker = read_marker(open_store(scene.settings.store.url, scene.settings.model))
-    spec = LearnerSpec(scene.learner, (tmp_path / "empty").as_uri(), scene.settings.model, marker)
+    marker = read_marker(open_store(harness.settings.store.url, harness.settings.model))
+    spec = LearnerSpec(harness.learner, (tmp_path / "empty").as_uri(), harness.settings.model, marker)
 
     with pytest.raises(StoreUnavailable, match="marker"):
         spec.store().put("0/0/state/1-ab-1.5.5-" + "0" * 16, b"x")

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.integration.processes import UNLEARN, Case, Ended, environment, run, run_each
-from tests.integration.scenario import settings_of
+from tests.harness.processes import UNLEARN, Case, Ended, environment, run, run_each
+from tests.integration.scenario import scenario_settings
 from unlearn.cli.exits import COMMON, OF_COMMANDS
 from unlearn.cli.main import COMMANDS
 from unlearn.services.address import free_port
@@ -86,7 +86,7 @@ EACH = [
 def model(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """One that has published, with words that ASCII lacks."""
     folder = tmp_path_factory.mktemp("streams")
-    settings = settings_of(kafka, redis_url, folder, trainers=0, classes=("häm", "späm"))
+    settings = scenario_settings(kafka, redis_url, folder, trainers=0, classes=("häm", "späm"))
     (folder / "events.jsonl").write_text(LINES, encoding="utf-8")
     for words, given in (("topics create", ""), ("send -", LINES), ("work --drain", "")):
         ended = run(settings, *words.split(), given=given)
@@ -94,7 +94,7 @@ def model(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
     return Model(settings, folder)
 
 
-def test_each_command_is_among_them() -> None:
+def test_every_command_is_tried_with_odd_streams() -> None:
     names = {line.words for line in EACH}
 
     assert [name for name in COMMANDS if not any(words.startswith(name) for words in names)] == []

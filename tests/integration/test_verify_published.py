@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.integration.scene import Scene, at
+from tests.harness.events import at
+from tests.harness.model_data import records
+from tests.harness.worker_harness import WorkerHarness
 from unlearn.errors import Refused
 from unlearn.log.memory import MemoryLog
 from unlearn.results.manifest import Manifest, manifest_key
@@ -22,41 +24,43 @@ from unlearn.worker.lifecycle import states
 
 
 @pytest.fixture
-def given(scene: Scene) -> Scene:
+def given(harness: WorkerHarness) -> WorkerHarness:
     """Both partitions have published, with rows in every shard."""
     for partition in (0, 1):
         for number in range(12):
-            scene.insert(f"r{number}", at(partition, prefix=f"s{number}-"))
-        scene.fill(partition, 20)
-    scene.apply()
-    assert report(scene).exit_code == 0
-    assert all(entry.rows for partition in (0, 1) for entry in newest(scene, partition).shards)
-    return scene
+            harness.insert(f"r{number}", at(partition, prefix=f"s{number}-"))
+        harness.fill(partition, 20)
+    harness.apply()
+    assert report(harness).exit_code == 0
+    assert all(entry.rows for partition in (0, 1) for entry in newest(harness, partition).shards)
+    return harness
 
 
-def report(scene: Scene) -> Report:
-    settings = scene.settings
+def report(harness: WorkerHarness) -> Report:
+    settings = harness.settings
     store = open_store(settings.store.url, settings.model)
-    return verify_store(settings, scene.log, states(scene.client, settings.model), store, scene.learner)
+    return verify_store(settings, harness.log, states(harness.client, settings.model), store, harness.learner)
 
 
-def newest(scene: Scene, partition: int) -> Manifest:
-    results = Results(scene.settings.model)
-    results.merge(scene.log.read(scene.settings.results_topic, 0, 0, 1 << 60))
+def newest(harness: WorkerHarness, partition: int) -> Manifest:
+    results = Results(harness.settings.model)
+    results.merge(records(harness.log, harness.settings.results_topic))
     found = results.of(partition).manifest
     assert found is not None
     return found
 
 
-def publish(scene: Scene, manifest: Manifest, **changed: Any) -> None:
+def publish(harness: WorkerHarness, manifest: Manifest, **changed: Any) -> None:
     """As the newest of the partition."""
     told = manifest.model_copy(update={"sequence": manifest.sequence + 1, **changed})
-    key = manifest_key(scene.settings.model, manifest.partition)
-    scene.log.append(scene.settings.results_topic, 0, key, told.encode(), ())
+    key = manifest_key(harness.settings.model, manifest.partition)
+    harness.log.append(harness.settings.results_topic, 0, key, told.encode(), ())
 
 
 @pytest.mark.parametrize("listed", [(), (0,), (1,), (0, 0, 1), (0, 1, 1)])
-def test_a_manifest_that_does_not_list_each_shard_once_is_different(given: Scene, listed: tuple[int, ...]) -> None:
+def test_a_manifest_that_does_not_list_each_shard_once_is_different(
+    given: WorkerHarness, listed: tuple[int, ...]
+) -> None:
     whole = newest(given, 0)
 
     publish(given, whole, shards=tuple(whole.shards[shard] for shard in listed))
@@ -66,9 +70,9 @@ def test_a_manifest_that_does_not_list_each_shard_once_is_different(given: Scene
     assert found.exit_code == 1
 
 
-Change = Callable[[Scene, Manifest], dict[str, Any]]
+Change = Callable[[WorkerHarness, Manifest], dict[str, Any]]
 CHANGES: dict[str, Change] = {
-    "another partition's file": lambda scene, _: {"file": newest(scene, 1).shards[0].file},
+    "another partition's file": lambda harness, _: {"file": newest(harness, 1).shards[0].file},
     "another shard's file": lambda _, manifest: {"file": manifest.shards[1].file},
     "no file": lambda *_: {"file": "", "size": 0},
     "another size": lambda _, manifest: {"size": manifest.shards[0].size + 1},
@@ -78,7 +82,7 @@ CHANGES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_an_entry_that_no_scorer_would_take_is_different(given: Scene, change: Change) -> None:
+def test_an_entry_that_no_scorer_would_take_is_different(given: WorkerHarness, change: Change) -> None:
     manifest = newest(given, 0)
     entry = manifest.shards[0].model_copy(update=change(given, manifest))
 
@@ -104,8 +108,8 @@ class Untouchable(FolderStore):
         pytest.fail("the store was marked")
 
 
-def folder_of(scene: Scene) -> Path:
-    return Path(scene.settings.store.url.removeprefix("file://")) / scene.settings.model
+def folder_of(harness: WorkerHarness) -> Path:
+    return Path(harness.settings.store.url.removeprefix("file://")) / harness.settings.model
 
 
 def found_in(folder: Path) -> dict[str, tuple[object, ...]]:
@@ -118,8 +122,8 @@ def found_in(folder: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
-def store_names(scene: Scene) -> list[str]:
-    return [name for name, _ in FolderStore(folder_of(scene)).names("0/0")]
+def store_names(harness: WorkerHarness) -> list[str]:
+    return [name for name, _ in FolderStore(folder_of(harness)).names("0/0")]
 
 
 def spoil(path: Path) -> None:
@@ -138,7 +142,7 @@ HARMS: dict[str, tuple[Callable[[Path], None], str, int]] = {
 
 @pytest.mark.parametrize(("harm", "kind", "code"), HARMS.values(), ids=HARMS)
 def test_verifying_writes_nothing_to_the_store(
-    given: Scene, harm: Callable[[Path], None], kind: str, code: int
+    given: WorkerHarness, harm: Callable[[Path], None], kind: str, code: int
 ) -> None:
     # given a store that is whole, or not
     folder = folder_of(given)
@@ -157,12 +161,14 @@ def test_verifying_writes_nothing_to_the_store(
     assert found_in(folder) == before
 
 
-def given_scorer(scene: Scene) -> Scorer:
-    store = open_store(scene.settings.store.url, scene.settings.model)
-    return Scorer(scene.settings, scene.log, store, scene.learner)
+def given_scorer(harness: WorkerHarness) -> Scorer:
+    store = open_store(harness.settings.store.url, harness.settings.model)
+    return Scorer(harness.settings, harness.log, store, harness.learner)
 
 
-def test_a_topic_of_fewer_partitions_than_the_models_is_refused(given: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_of_fewer_partitions_than_the_models_is_refused(
+    given: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bounds = MemoryLog.bounds
     monkeypatch.setattr(MemoryLog, "bounds", lambda log, topic: {0: bounds(log, topic)[0]})
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.processes import Process, until
-from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, settings_of, stood, views
+from tests.harness.processes import Process
+from tests.harness.waiting import until
+from tests.integration.scenario import ACTUAL, PARTITIONS, Driver, everything, scenario_settings, stood, views
 from tests.integration.stream import Message, make_stream
 from unlearn.admin.topics import create
 from unlearn.environment.redis_client import connect
@@ -89,7 +90,7 @@ class Crew:
 
 @pytest.fixture
 def crew(kafka: str, redis_url: str, tmp_path: Path) -> Iterator[Crew]:
-    made = Crew(settings_of(kafka, redis_url, tmp_path, slice_span=100, learner="linear"), tmp_path)
+    made = Crew(scenario_settings(kafka, redis_url, tmp_path, slice_span=100, learner="linear"), tmp_path)
     yield made
     made.close()
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.integration.processes import Process
-from tests.integration.scenario import ACTUAL, Finished, newest, settings_of, stood
+from tests.harness.processes import Process
+from tests.integration.scenario import ACTUAL, Finished, newest, scenario_settings, stood
 from tests.integration.stream import BAD_INSERTS, UNREADABLE, Forgotten
 from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
@@ -21,7 +21,7 @@ def twin_of(finished: Finished, folder: Path) -> tuple[Counter[str], dict[int, M
     """What a worker counts and publishes that builds a model from a copy of the finished log, offset by offset, with
     nothing where a forgotten insert or a deletion stood."""
     original = finished.settings
-    settings = settings_of(
+    settings = scenario_settings(
         original.kafka.bootstrap_servers, original.redis.url.get_secret_value(), folder, learner=original.learner
     )
     log = KafkaLog(settings.kafka)

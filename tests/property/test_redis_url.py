@@ -94,7 +94,7 @@ COMMANDS = [["settings"], ["settings", "--json"], ["services", "status", "redis"
 @settings(max_examples=15)
 @given(password=ODD.filter(str.isprintable))
 @example("p@ss/w#rd")
-def test_no_command_prints_a_piece_of_it(arguments: list[str], password: str) -> None:
+def test_no_command_prints_a_piece_of_the_password(arguments: list[str], password: str) -> None:
     plainly = _printed(tuple(arguments), "") + _printed(tuple(arguments), "xx@#")
     for word in (password, quote(password, safe="")):
         printed = _printed(tuple(arguments), word)

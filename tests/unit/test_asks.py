@@ -54,7 +54,7 @@ def test_one_whose_dead_letter_is_not_sent_yet_waits_for_it() -> None:
     assert (done.fields, done.resolved, done.change.tables) == ([], [], {})
 
 
-def test_what_is_done_already_is_done_with() -> None:
+def test_a_request_that_is_fulfilled_already_changes_nothing() -> None:
     done = plan_requests(view(), dict([retry(5), resolve(3, "sent")]))
 
     assert (done.fields, done.change.tables) == (["retry:5", "resolve:3"], {})

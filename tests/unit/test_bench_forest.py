@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import environments, forest_dare
+from bench import forest_dare, peer_pythons
 from bench.__main__ import MEASUREMENTS, main
 from bench.forest_dare import Ended, environment, started
 from bench.forest_data import sample, substitute
@@ -180,8 +180,8 @@ def test_without_its_python_the_peer_cant_be_had(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_package_that_cant_be_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environments, "_OUT", tmp_path)
-    told = environments.made("none", "false", ["no-such-package"], "pass")
+    monkeypatch.setattr(peer_pythons, "_OUT", tmp_path)
+    told = peer_pythons.made("none", "false", ["no-such-package"], "pass")
     assert told == "no-such-package can't be installed: no reason given"
 
 

@@ -47,7 +47,7 @@ def test_the_newest_state_is_current_at_the_last_end() -> None:
     assert (entry.through, entry.status, entry.file, entry.rows) == (20, "current", "file-25", 2)
 
 
-def test_slices_still_to_be_learned_leave_it_behind() -> None:
+def test_a_shard_with_slices_still_to_be_learned_is_behind() -> None:
     assert only(view_of({10: "a", 20: None}, {10: state(12)})).status == "behind"
     assert only(view_of({10: "a", 20: None}, {10: state(12)})).through == 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.unit.owner import owner
-from tests.unit.slices_scene import ANN, members
+from tests.unit.rows_by_hand import ANN, members
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Slice
@@ -35,7 +35,7 @@ def test_rows_become_a_file_whose_name_tells_its_end_and_applied(tmp_path: Path)
     assert (filed.shard, filed.slots) == (1, frozenset({2, 5}))
 
 
-def test_no_rows_no_file(tmp_path: Path) -> None:
+def test_a_slice_without_rows_gets_no_file(tmp_path: Path) -> None:
     assert write_slice(FolderStore(tmp_path), ARTEFACT, "1-ab-7", Members.empty()) == Filed(1, "", frozenset())
     assert list(tmp_path.iterdir()) == []
 

@@ -46,7 +46,7 @@ def apart(view: Tables) -> int:
 
 @pytest.mark.parametrize("step", [1, 2, 7])
 @pytest.mark.parametrize("reasons", [("junk",), ("junk", "other")])
-def test_each_stays_open_at_its_own_offset(step: int, reasons: tuple[str, ...]) -> None:
+def test_gathered_deletions_stay_open_at_their_own_offsets(step: int, reasons: tuple[str, ...]) -> None:
     offsets = range(0, 300 * step, step)
 
     view = flooded(offsets, reasons)
@@ -78,7 +78,7 @@ def test_a_range_has_the_clock_of_its_earliest() -> None:
     assert (held.since, held.deadline) == (150, 1050)
 
 
-def test_one_without_a_clock_is_overdue_in_a_range_too() -> None:
+def test_a_gathered_deletion_without_a_deadline_is_overdue() -> None:
     view = Tables({})
     change = Change()
     for offset in range(20):
@@ -90,7 +90,7 @@ def test_one_without_a_clock_is_overdue_in_a_range_too() -> None:
     assert (held.since, held.deadline) == (100, 0)
 
 
-def test_one_that_something_is_still_owed_for_stays_apart() -> None:
+def test_a_deletion_that_still_owes_a_message_is_not_gathered() -> None:
     view, change = Tables({}), Change()
     for offset in range(30):
         change.put("unresolved", offset, Unresolved("junk", 1000, 100))

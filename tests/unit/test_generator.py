@@ -30,7 +30,7 @@ def test_seeds_share_no_record() -> None:
     assert not first & second
 
 
-def test_every_event_is_one() -> None:
+def test_every_generated_event_can_be_parsed() -> None:
     inserts = list(tweets(N, 1))
     parser = Parser(("ham", "spam"), 2**18, counts=True)
 

@@ -7,6 +7,7 @@ import unicodedata
 
 import pytest
 
+from tests.harness.settings import SECRET
 from unlearn.errors import IdentityChanged
 from unlearn.identity import check_identity, identity_of
 from unlearn.learners import learner_of
@@ -14,7 +15,7 @@ from unlearn.settings import Settings
 
 
 def _settings(model: str = "m") -> Settings:
-    return Settings(model=model, secret="a secret of the tests, 32 bytes..")
+    return Settings(model=model, secret=SECRET)
 
 
 def _identity(model: str = "m", **changed: object) -> str:

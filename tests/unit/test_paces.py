@@ -28,7 +28,7 @@ def test_no_rows_tell_nothing() -> None:
     assert pace.value == 1.0
 
 
-def test_each_step_has_its_own() -> None:
+def test_reading_learning_and_forgetting_have_paces_of_their_own() -> None:
     rates = Rates()
     rates.observe({"read": Spent(10, 20.0), "learn": Spent(10, 30.0), "forget": Spent(10, 50.0)})
 

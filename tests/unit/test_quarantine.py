@@ -31,5 +31,5 @@ def test_a_kill_at_or_before_the_failing_slice_lifts_the_quarantine() -> None:
     assert _after_kill(99) == {1: None}
 
 
-def test_a_kill_behind_it_does_not() -> None:
+def test_a_kill_behind_the_failing_slice_does_not_lift_the_quarantine() -> None:
     assert _after_kill(150) == {}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kafka.partitioner.default import murmur2 as kafka_murmur2
 
+from tests.harness.events import delete
 from unlearn.events.event import Delete, Event, Insert, Seal, encode
 from unlearn.events.partitioner import Digests, home, shard_of
 from unlearn.log.protocol import Entry
@@ -30,10 +31,6 @@ def insert(record: str = "r", subject: str | None = None, revision: int = 0, **m
         **({"event_id": "e", "record_id": record, "subject_id": subject, "revision": revision, "label": "ham"}
            | content | more)
     )  # fmt: skip
-
-
-def delete(record: str | None = None, subject: str | None = None, revision: int | None = None) -> Delete:
-    return Delete(event_id="d", record_id=record, subject_id=subject, revision=revision, requested_at="2023-01-01")
 
 
 def a_log(*events: Event | bytes | None, partition: int = 0) -> list[Entry]:

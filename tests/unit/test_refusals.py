@@ -62,13 +62,13 @@ def test_each_error_of_a_transaction_is_told_without_its_command() -> None:
         ({"maxmemory_policy": None}, "whether it drops keys"),
     ],
 )
-def test_what_forbids_the_use(changed: dict[str, object], problem: str | None) -> None:
+def test_facts_that_forbid_the_use_of_a_redis(changed: dict[str, object], problem: str | None) -> None:
     facts = {name: value for name, value in (FIT | changed).items() if value is not None}
     problems, _ = redis_problems(facts)
     assert [problem in found for found in problems] == [True] * (problem is not None) if problem else problems == []
 
 
-def test_what_isnt_told_is_its_owners_to_answer_for_and_nothing_else() -> None:
+def test_unchecked_allows_only_facts_that_redis_does_not_tell() -> None:
     assert redis_problems({}, unchecked=True)[0] == []
     warnings = " ".join(redis_problems({}, unchecked=True)[1])
     assert "whether it is a master and whether it drops keys" in warnings

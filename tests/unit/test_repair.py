@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.unit.owner import HandState, owner
-from tests.unit.slices_scene import ANN, BOB, members
+from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.events.partitioner import BUCKETS, bucket_and_field, tag_of
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Kill

@@ -33,7 +33,7 @@ def test_near_records_are_read_in_one_go() -> None:
     assert log.reads == [(3, 8), (last, last + 10)]
 
 
-def test_nothing_is_read_for_nothing() -> None:
+def test_no_offsets_asked_for_read_no_records() -> None:
     log = CountingLog()
     log.create_topic("t", 1)
     assert records_at(log, "t", 0, []) == {}

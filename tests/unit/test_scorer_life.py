@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.stage import HAM, PROBE, SPAM, CountingStore, Stage
+from tests.harness.results_harness import HAM, PROBE, SPAM, CountingStore, ResultsHarness
+from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough, ScorerStopped
 from unlearn.log.memory import MemoryLog, MemoryTail
 from unlearn.log.protocol import Log
@@ -20,30 +20,23 @@ from unlearn.scoring.scorer import Scorer
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    stage = Stage(tmp_path, "naive-bayes")
-    stage.publish(0, 1, HAM)
-    stage.publish(1, 1, SPAM)
-    return stage
+def harness(tmp_path: Path) -> ResultsHarness:
+    harness = ResultsHarness(tmp_path, "naive-bayes")
+    harness.publish(0, 1, HAM)
+    harness.publish(1, 1, SPAM)
+    return harness
 
 
 @pytest.fixture
-def scorer(stage: Stage) -> Iterator[Scorer]:
+def scorer(harness: ResultsHarness) -> Iterator[Scorer]:
     """Started, with both partitions served."""
-    with stage.scorer().start() as scorer:
-        until(lambda: scorer.version == 1, "both are merged")
+    with harness.scorer().start() as scorer:
+        until(lambda: scorer.version == 1, 60, "both are merged")
         for partition in (0, 1):
-            stage.beat(partition, 1)
+            harness.beat(partition, 1)
         assert scorer.wait(60)
         scorer.scores(PROBE)
         yield scorer
-
-
-def until(look: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not look():
-        assert time.monotonic() < deadline, f"it never came: {what}"
-        time.sleep(0.01)
 
 
 def stopped(scorer: Scorer) -> bool:
@@ -62,7 +55,7 @@ ENDS = [MemoryError("no room"), KeyError("bug"), SystemExit(3), KeyboardInterrup
 @pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("where", ["reading", "fetching", "scoring"])
 def test_whatever_ends_the_thread_ends_the_answers_with_its_reason(
-    stage: Stage, scorer: Scorer, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
+    harness: ResultsHarness, scorer: Scorer, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
 ) -> None:
     def fail(*_: object) -> None:
         raise error
@@ -70,11 +63,11 @@ def test_whatever_ends_the_thread_ends_the_answers_with_its_reason(
     target = {
         "reading": (MemoryTail, "poll"),
         "fetching": (CountingStore, "get"),
-        "scoring": (type(stage.learner), "ensemble"),
+        "scoring": (type(harness.learner), "ensemble"),
     }[where]
     monkeypatch.setattr(*target, fail)
-    stage.publish(0, 2, HAM[:1])
-    until(lambda: stopped(scorer), "the end of the answers")
+    harness.publish(0, 2, HAM[:1])
+    until(lambda: stopped(scorer), 60, "the end of the answers")
 
     for ask in (lambda: scorer.scores(PROBE), lambda: scorer.predict(PROBE), scorer.served, lambda: scorer.wait(60)):
         with pytest.raises(ScorerStopped, match=type(error).__name__) as seen:
@@ -87,7 +80,7 @@ def test_whatever_ends_the_thread_ends_the_answers_with_its_reason(
 
 
 def test_what_was_served_before_the_end_stays_good(
-    stage: Stage, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+    harness: ResultsHarness, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = scorer.served()
     before = served.scores(PROBE).scores.tobytes()
@@ -96,7 +89,7 @@ def test_what_was_served_before_the_end_stays_good(
     assert served.scores(PROBE).scores.tobytes() == before
 
 
-def test_an_outage_ends_nothing(stage: Stage, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_ends_nothing(harness: ResultsHarness, scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = threading.Event()
 
     def down(*_: object) -> int:
@@ -108,14 +101,14 @@ def test_an_outage_ends_nothing(stage: Stage, scorer: Scorer, monkeypatch: pytes
 
     scorer.scores(PROBE)
     monkeypatch.undo()
-    stage.publish(0, 2, HAM[:1])
-    until(lambda: scorer.version is not None and scorer.version > 1, "the next version")
+    harness.publish(0, 2, HAM[:1])
+    until(lambda: scorer.version is not None and scorer.version > 1, 60, "the next version")
 
 
 # -- closing
 
 
-def test_a_closed_scorer_answers_no_more(stage: Stage, scorer: Scorer) -> None:
+def test_a_closed_scorer_answers_no_more(harness: ResultsHarness, scorer: Scorer) -> None:
     scorer.close()
 
     for ask in (lambda: scorer.scores(PROBE), lambda: scorer.poll(0), lambda: scorer.once(0), scorer.start):
@@ -125,9 +118,9 @@ def test_a_closed_scorer_answers_no_more(stage: Stage, scorer: Scorer) -> None:
     scorer.close()
 
 
-def test_closing_amid_scoring_and_polling_gives_answers_or_says_that_it_is_closed(stage: Stage) -> None:
-    scorer = stage.scorer()
-    stage.both(scorer)
+def test_closing_amid_scoring_and_polling_gives_answers_or_says_that_it_is_closed(harness: ResultsHarness) -> None:
+    scorer = harness.scorer()
+    harness.both(scorer)
     expected = scorer.scores(PROBE).scores.tobytes()
     failures: list[BaseException] = []
 
@@ -158,12 +151,14 @@ def test_closing_amid_scoring_and_polling_gives_answers_or_says_that_it_is_close
     assert failures == []
 
 
-def test_two_scorers_in_one_process_know_nothing_of_each_other(stage: Stage, scorer: Scorer, tmp_path: Path) -> None:
-    other = Stage(tmp_path / "other", "linear")
+def test_two_scorers_in_one_process_know_nothing_of_each_other(
+    harness: ResultsHarness, scorer: Scorer, tmp_path: Path
+) -> None:
+    other = ResultsHarness(tmp_path / "other", "linear")
     with other.scorer() as second:
         other.both(second)
         assert second.scores(PROBE).scores.tobytes() == other.expected(HAM, SPAM).tobytes()
-        assert scorer.scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+        assert scorer.scores(PROBE).scores.tobytes() == harness.expected(HAM, SPAM).tobytes()
         scorer.close()
         assert second.scores(PROBE).scores.tobytes() == other.expected(HAM, SPAM).tobytes()
 
@@ -200,7 +195,9 @@ forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:D
 
 
 @forking
-def test_a_scorer_on_a_given_log_says_in_a_fork_that_it_is_not_of_that_process(stage: Stage, scorer: Scorer) -> None:
+def test_a_scorer_on_a_given_log_says_in_a_fork_that_it_is_not_of_that_process(
+    harness: ResultsHarness, scorer: Scorer
+) -> None:
     def look() -> object:
         asked = [lambda: scorer.scores(PROBE), lambda: scorer.poll(0), lambda: scorer.once(0), scorer.start]
         said = [refused(ask) for ask in asked]
@@ -219,21 +216,21 @@ def test_a_scorer_on_a_given_log_says_in_a_fork_that_it_is_not_of_that_process(s
 @forking
 @pytest.mark.parametrize("started", [True, False])
 def test_a_scorer_that_opens_its_own_log_begins_anew_in_a_fork(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, started: bool
+    harness: ResultsHarness, monkeypatch: pytest.MonkeyPatch, started: bool
 ) -> None:
     # given a scorer in the parent that serves, as `connect` makes it
     opened: list[Log] = []
 
     def open_log(_: object) -> MemoryLog:
-        opened.append(stage.log)
-        return stage.log
+        opened.append(harness.log)
+        return harness.log
 
     monkeypatch.setattr("unlearn.log.kafka.log.KafkaLog", open_log)
-    monkeypatch.setattr("unlearn.scoring.scorer.open_store", lambda *_: stage.store)
-    scorer = Scorer.connect(stage.settings)
+    monkeypatch.setattr("unlearn.scoring.scorer.open_store", lambda *_: harness.store)
+    scorer = Scorer.connect(harness.settings)
     for partition in (0, 1):
         scorer.poll(0)
-        stage.beat(partition, 1)
+        harness.beat(partition, 1)
     if started:
         scorer.start()
         assert scorer.wait(60)
@@ -243,14 +240,14 @@ def test_a_scorer_that_opens_its_own_log_begins_anew_in_a_fork(
 
     def look() -> object:
         first = refused(lambda: scorer.scores(PROBE))
-        stage.publish(0, 2, HAM[:1])
-        until(lambda: started or scorer.poll(0), "all is read")
-        until(lambda: scorer.version == 4, "the new version")
+        harness.publish(0, 2, HAM[:1])
+        until(lambda: started or scorer.poll(0), 60, "all is read")
+        until(lambda: scorer.version == 4, 60, "the new version")
         for partition, sequence in ((0, 2), (1, 1)):
-            stage.beat(partition, sequence)
-        until(lambda: started or scorer.poll(0), "all is read")
-        until(lambda: not scorer.left_out, "all is served")
-        right = scorer.scores(PROBE).scores.tobytes() == stage.expected(HAM[:1], SPAM).tobytes()
+            harness.beat(partition, sequence)
+        until(lambda: started or scorer.poll(0), 60, "all is read")
+        until(lambda: not scorer.left_out, 60, "all is served")
+        right = scorer.scores(PROBE).scores.tobytes() == harness.expected(HAM[:1], SPAM).tobytes()
         scorer.close()
         return [first.split(":")[0], right, len(opened), refused(lambda: scorer.scores(PROBE))]
 
@@ -258,14 +255,14 @@ def test_a_scorer_that_opens_its_own_log_begins_anew_in_a_fork(
     said = in_a_fork(look)
 
     assert said == ["NotEnough", True, 2, "ScorerStopped: the scorer is closed"]
-    assert scorer.scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+    assert scorer.scores(PROBE).scores.tobytes() == harness.expected(HAM, SPAM).tobytes()
     scorer.close()
 
 
 @forking
-def test_a_fork_is_not_held_up_by_what_the_parents_threads_held(stage: Stage, scorer: Scorer) -> None:
+def test_a_fork_is_not_held_up_by_what_the_parents_threads_held(harness: ResultsHarness, scorer: Scorer) -> None:
     # given a parent that is amid a turn, and amid the making of an ensemble
-    scorer._open_log = lambda: stage.log
+    scorer._open_log = lambda: harness.log
     with scorer._turning, scorer._ensembles._lock:
         said = in_a_fork(lambda: refused(lambda: scorer.scores(PROBE)).split(":")[0])
 
@@ -273,8 +270,8 @@ def test_a_fork_is_not_held_up_by_what_the_parents_threads_held(stage: Stage, sc
 
 
 @forking
-def test_a_scorer_closed_before_the_fork_stays_closed_in_it(stage: Stage, scorer: Scorer) -> None:
-    scorer._open_log = lambda: stage.log
+def test_a_scorer_closed_before_the_fork_stays_closed_in_it(harness: ResultsHarness, scorer: Scorer) -> None:
+    scorer._open_log = lambda: harness.log
     scorer.close()
 
     assert in_a_fork(lambda: refused(lambda: scorer.scores(PROBE))) == "ScorerStopped: the scorer is closed"

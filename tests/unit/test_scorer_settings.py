@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.unit.stage import HAM, LEASE, PROBE, SPAM, Stage
+from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarness
 from unlearn.errors import NotEnough, Refused
 from unlearn.identity import identity_of
 from unlearn.learners import learner_of
@@ -34,64 +34,66 @@ OTHERS: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
+def harness(tmp_path: Path) -> ResultsHarness:
     return stage_of_two(tmp_path)
 
 
-def stage_of_two(folder: Path, **changed: Any) -> Stage:
+def stage_of_two(folder: Path, **changed: Any) -> ResultsHarness:
     """A model of two partitions, both published."""
-    stage = Stage(folder, "naive-bayes", **changed)
-    stage.publish(0, 1, HAM)
-    stage.publish(1, 1, SPAM)
-    return stage
+    harness = ResultsHarness(folder, "naive-bayes", **changed)
+    harness.publish(0, 1, HAM)
+    harness.publish(1, 1, SPAM)
+    return harness
 
 
-def scorer_of(stage: Stage, **changed: Any) -> Scorer:
-    given = {name: value for name, value in stage.settings if name in stage.settings.model_fields_set}
+def scorer_of(harness: ResultsHarness, **changed: Any) -> Scorer:
+    given = {name: value for name, value in harness.settings if name in harness.settings.model_fields_set}
     settings = Settings(**given | changed)
-    return Scorer(settings, stage.log, stage.store, learner_of(settings), lambda: stage.now)
+    return Scorer(settings, harness.log, harness.store, learner_of(settings), lambda: harness.now)
 
 
 @pytest.mark.parametrize("quorum", [0.0, 1.0])
 @pytest.mark.parametrize("changed", OTHERS, ids=str)
-def test_a_scorer_with_other_settings_has_no_answer(stage: Stage, changed: dict[str, Any], quorum: float) -> None:
-    scorer = scorer_of(stage, **changed, quorum=quorum)
+def test_a_scorer_with_other_settings_has_no_answer(
+    harness: ResultsHarness, changed: dict[str, Any], quorum: float
+) -> None:
+    scorer = scorer_of(harness, **changed, quorum=quorum)
     scorer.poll(0)
     for partition in (0, 1):
-        stage.beat(partition, 1)
+        harness.beat(partition, 1)
     scorer.poll(0)
 
     with pytest.raises(NotEnough, match="is refused"):
         scorer.scores(PROBE)
     with pytest.raises(NotEnough, match="is refused"):
         scorer.once(0)
-    assert stage.store.fetched == []
+    assert harness.store.fetched == []
 
 
-def test_a_scorer_with_the_models_settings_and_other_ones_of_its_own_answers(stage: Stage) -> None:
-    scorer = scorer_of(stage, lease=LEASE + 1, checkpoints=3, window=7.0, drain_within=1.0)
+def test_a_scorer_with_the_models_settings_and_other_ones_of_its_own_answers(harness: ResultsHarness) -> None:
+    scorer = scorer_of(harness, lease=LEASE + 1, checkpoints=3, window=7.0, drain_within=1.0)
 
-    assert scorer.once(0).scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+    assert scorer.once(0).scores(PROBE).scores.tobytes() == harness.expected(HAM, SPAM).tobytes()
 
 
-def test_a_scorer_of_fewer_partitions_names_those_beyond(stage: Stage) -> None:
+def test_a_scorer_of_fewer_partitions_names_those_beyond(harness: ResultsHarness) -> None:
     with pytest.raises(NotEnough) as error:
-        scorer_of(stage, partitions=1).once(0)
+        scorer_of(harness, partitions=1).once(0)
 
     assert "UNLEARN_PARTITIONS" in str(error.value) or "other settings" in str(error.value)
-    scorer = scorer_of(stage, partitions=1)
+    scorer = scorer_of(harness, partitions=1)
     scorer.poll(0)
     assert "UNLEARN_PARTITIONS is 1" in scorer.problems[1]
 
 
 def test_half_of_a_model_is_never_served_for_the_whole(tmp_path: Path) -> None:
     # given an identity handed to the scorer, which doesn't depend on its number of partitions
-    stage = stage_of_two(tmp_path, events_partitions=3)
-    stage.publish(2, 1, SPAM)
-    scorer = stage.scorer()
+    harness = stage_of_two(tmp_path, events_partitions=3)
+    harness.publish(2, 1, SPAM)
+    scorer = harness.scorer()
     scorer.poll(0)
     for partition in (0, 1, 2):
-        stage.beat(partition, 1)
+        harness.beat(partition, 1)
     scorer.poll(0)
 
     for ask in (lambda: scorer.scores(PROBE), lambda: scorer.once(0)):
@@ -101,17 +103,17 @@ def test_half_of_a_model_is_never_served_for_the_whole(tmp_path: Path) -> None:
 
 
 def test_what_another_model_of_the_name_has_left_beyond_is_named_and_stops_nobody(tmp_path: Path) -> None:
-    stage = stage_of_two(tmp_path, events_partitions=6)
-    stage.publish(5, 1, SPAM, identity="2" * 64)
-    scorer = stage.scorer()
+    harness = stage_of_two(tmp_path, events_partitions=6)
+    harness.publish(5, 1, SPAM, identity="2" * 64)
+    scorer = harness.scorer()
 
-    assert scorer.once(0).scores(PROBE).scores.tobytes() == stage.expected(HAM, SPAM).tobytes()
+    assert scorer.once(0).scores(PROBE).scores.tobytes() == harness.expected(HAM, SPAM).tobytes()
     assert "it has a manifest, and UNLEARN_PARTITIONS is 2" in scorer.problems[5]
 
 
-def test_a_scorer_of_more_partitions_than_the_topic_is_refused(stage: Stage) -> None:
+def test_a_scorer_of_more_partitions_than_the_topic_is_refused(harness: ResultsHarness) -> None:
     with pytest.raises(Refused, match="UNLEARN_PARTITIONS"):
-        scorer_of(stage, partitions=3).once(0)
+        scorer_of(harness, partitions=3).once(0)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +134,11 @@ def test_options_that_differ_in_type_alone_make_the_same_model_and_answer(
     tmp_path: Path, learner: LearnerName, one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     rows = [(text, label) for text, label in [*HAM, *SPAM] if label or not learner.startswith("pu-")]
-    first, second = (Stage(tmp_path / str(n), learner, learner_options=o) for n, o in enumerate((one, other)))
+    first, second = (ResultsHarness(tmp_path / str(n), learner, learner_options=o) for n, o in enumerate((one, other)))
 
     assert identity_of(first.settings, first.learner) == identity_of(second.settings, second.learner)
-    for stage in (first, second):
-        stage.publish(0, 1, rows)
-        stage.publish(1, 1, rows)
-    answers = {stage.scorer().once(0).scores(PROBE).scores.tobytes() for stage in (first, second)}
+    for harness in (first, second):
+        harness.publish(0, 1, rows)
+        harness.publish(1, 1, rows)
+    answers = {harness.scorer().once(0).scores(PROBE).scores.tobytes() for harness in (first, second)}
     assert len(answers) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.stage import FEATURES, HAM, SPAM, Stage
+from tests.harness.results_harness import FEATURES, HAM, SPAM, ResultsHarness
 from unlearn.errors import AnswerInvalid
 from unlearn.scoring.serving import Served
 from unlearn_models import Rows
@@ -39,7 +39,7 @@ class Saying:
     ids=str,
 )
 def test_no_answer_but_probabilities_is_served(tmp_path: Path, said: Any) -> None:
-    served = Served(Stage(tmp_path, "linear").learner, Saying(said), 1, ())
+    served = Served(ResultsHarness(tmp_path, "linear").learner, Saying(said), 1, ())
 
     for ask in (served.scores, served.predict):
         with pytest.raises(AnswerInvalid, match="input 2 of 2") as error:
@@ -50,11 +50,11 @@ def test_no_answer_but_probabilities_is_served(tmp_path: Path, said: Any) -> Non
 @pytest.mark.parametrize("said", [[[0.5, 0.5]], [0.5, 0.5], [[1.0], [1.0]], [[0.3, 0.3, 0.4]] * 2], ids=str)
 def test_no_answer_of_another_shape_is_served(tmp_path: Path, said: Any) -> None:
     with pytest.raises(AnswerInvalid, match="shape"):
-        Served(Stage(tmp_path, "linear").learner, Saying(said), 1, ()).scores(["one", "two"])
+        Served(ResultsHarness(tmp_path, "linear").learner, Saying(said), 1, ()).scores(["one", "two"])
 
 
 def test_probabilities_and_none_at_all_are_served(tmp_path: Path) -> None:
-    learner = Stage(tmp_path, "linear").learner
+    learner = ResultsHarness(tmp_path, "linear").learner
 
     served = Served(learner, Saying([[0.0, 1.0], [0.25, 0.75]]), 1, ())
     assert served.predict(["one", "two"]) == ["spam", "spam"]
@@ -62,10 +62,10 @@ def test_probabilities_and_none_at_all_are_served(tmp_path: Path) -> None:
 
 
 def test_an_input_that_overflows_a_real_model_is_an_error(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, "naive-bayes")
-    stage.publish(0, 1, HAM)
-    stage.publish(1, 1, SPAM)
+    harness = ResultsHarness(tmp_path, "naive-bayes")
+    harness.publish(0, 1, HAM)
+    harness.publish(1, 1, SPAM)
     far = Rows(np.full(1, -1, np.int32), np.array([0, 1]), np.array([FEATURES - 1], np.int32), np.array([1e308]))
 
     with pytest.raises(AnswerInvalid, match="input 1 of 1"):
-        stage.scorer().once(0).scores(far)
+        harness.scorer().once(0).scores(far)

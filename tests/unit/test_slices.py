@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.unit.slices_scene import ANN, BOB, members
+from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.rows import NEVER, Members, deaths
@@ -47,7 +47,7 @@ def test_a_hole_came_before_the_clean_up() -> None:
     assert (found.tolist(), covered.tolist()) == ([20], [False])
 
 
-def test_no_holes_in_no_rows() -> None:
+def test_an_empty_slice_has_no_deaths() -> None:
     found, covered = deaths(Members.empty(), {3: 20}, {ANN: 30})
 
     assert (len(found), len(covered)) == (0, 0)
@@ -72,7 +72,7 @@ def test_a_cut_takes_the_living_below_the_end() -> None:
     assert slots(open_rows().select(13)) == {0: [3, 12], 1: [7]}
 
 
-def test_what_is_registered_goes() -> None:
+def test_open_rows_of_a_registered_slice_are_dropped() -> None:
     rows = open_rows()
 
     rows.drop(7)

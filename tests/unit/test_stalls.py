@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.unit.owner import owner
-from tests.unit.slices_scene import members
+from tests.unit.rows_by_hand import members
 from unlearn.partition.claimed_partition import ClaimedPartition, Running
 from unlearn.partition.jobs import Job, Part, Trained
 from unlearn.partition.tables import Change
@@ -48,7 +48,7 @@ class Hand:
         raise NotImplementedError
 
 
-class Scene:
+class WatchedTraining:
     def __init__(self) -> None:
         self.now = 0.0
         self.hand = Hand()
@@ -74,29 +74,29 @@ def job(shard: int = 0, *learn: Part) -> Job:
     return Job(0, shard, 10, None, learn, (), {}, frozenset(), None, "1-aa-1")
 
 
-def test_one_that_goes_on_is_let_go_on() -> None:
-    scene = Scene()
-    future = scene.begin(0)
+def test_a_job_that_makes_progress_is_not_stalled() -> None:
+    watched = WatchedTraining()
+    future = watched.begin(0)
 
-    assert not any(scene.at(9.0 * n, {future: n}) for n in range(1, 20))
-
-
-def test_one_that_stands_still_is_ended() -> None:
-    scene = Scene()
-    future = scene.begin(0)
-    assert not scene.at(9.0, {future: 1})
-    assert not scene.at(19.0, {})
-    assert scene.at(19.5, {})
-    assert (scene.owned.counters["stalled"], scene.owned.running) == (1, {})
+    assert not any(watched.at(9.0 * n, {future: n}) for n in range(1, 20))
 
 
-def test_another_that_goes_on_beside_it_saves_it_not() -> None:
-    scene = Scene()
-    scene.begin(0)
-    other = scene.begin(1)
+def test_a_job_without_progress_is_stalled() -> None:
+    watched = WatchedTraining()
+    future = watched.begin(0)
+    assert not watched.at(9.0, {future: 1})
+    assert not watched.at(19.0, {})
+    assert watched.at(19.5, {})
+    assert (watched.owned.counters["stalled"], watched.owned.running) == (1, {})
 
-    assert not scene.at(9.0, {other: 1})
-    assert scene.at(10.5, {other: 2})
+
+def test_progress_of_another_job_does_not_save_a_stalled_one() -> None:
+    watched = WatchedTraining()
+    watched.begin(0)
+    other = watched.begin(1)
+
+    assert not watched.at(9.0, {other: 1})
+    assert watched.at(10.5, {other: 2})
 
 
 # -- the trainers' side

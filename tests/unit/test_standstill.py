@@ -47,7 +47,7 @@ def test_a_partition_that_does_not_move_though_the_log_goes_on_is_named(clock: C
     assert found[0] == "nothing is read from 5 on, though the log goes up to 9"
 
 
-def test_it_is_given_its_time_again_after_it_was_named(clock: Clock) -> None:
+def test_a_partition_named_once_is_given_its_time_again(clock: Clock) -> None:
     still = Standstill(lambda: {0: (0, 9)}, 30.0, 10.0, clock)
     still.look({0: 5})
     clock.now = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.slices_scene import ANN, BOB, members
+from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.events.partitioner import tag_of
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.lineage import sum_slots
@@ -63,7 +63,7 @@ def test_tombs_and_namesakes_stay() -> None:
     assert entries[name(1)].pairs[TAG].slot == 1
 
 
-def test_one_id_twice_is_buried_where_its_row_is() -> None:
+def test_a_record_id_in_two_slots_is_buried_at_the_slot_of_its_row() -> None:
     _, book = ledger(1, 2)
     rows = members((1, ANN), (2, ANN))
     both = type(rows)(rows.slots, rows.records[[0, 0]], rows.subjects, rows.revisions, rows.rows)

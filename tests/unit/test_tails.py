@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.slices_scene import ANN, members
+from tests.unit.rows_by_hand import ANN, members
 from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
 from unlearn.storage.slice_files import encode_slice
@@ -30,7 +30,7 @@ def test_a_tail_gives_its_rows_and_how_far_it_reaches(tmp_path: Path) -> None:
     [None, b"", DATA[:-1], DATA[:-9] + bytes([DATA[-9] ^ 1]) + DATA[-8:]],
     ids=["missing", "empty", "cut", "flipped"],
 )
-def test_one_that_cannot_be_read_counts_as_none(tmp_path: Path, data: bytes | None) -> None:
+def test_a_tail_that_cannot_be_read_counts_as_none(tmp_path: Path, data: bytes | None) -> None:
     store = FolderStore(tmp_path)
     if data is not None:
         store.put(NAME, data)
@@ -40,7 +40,7 @@ def test_one_that_cannot_be_read_counts_as_none(tmp_path: Path, data: bytes | No
     assert (len(rows), reach) == (0, 0)
 
 
-def test_no_name_is_no_tail(tmp_path: Path) -> None:
+def test_an_empty_name_gives_no_tail(tmp_path: Path) -> None:
     assert read_tail(FolderStore(tmp_path), "", 9)[1] == 0
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.harness.settings import SECRET
 from unlearn.admin import topics
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import TopicSpec
@@ -13,7 +14,7 @@ GOOD = "as it should be"
 
 
 def settings(**more: object) -> Settings:
-    return Settings.model_validate({"model": "spam", "secret": "a secret of the tests, 32 bytes.."} | more)
+    return Settings.model_validate({"model": "spam", "secret": SECRET} | more)
 
 
 def test_a_model_has_four_topics_with_their_settings() -> None:

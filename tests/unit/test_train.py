@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.slices_scene import ANN, BOB, members
+from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.partition.jobs import Job, Part, Trained
 from unlearn.partition.lineage import EMPTY, chain, sum_slots

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.stage import HAM, SPAM, Stage
+from tests.harness.results_harness import HAM, SPAM, ResultsHarness
 from unlearn.results.manifest import Manifest, ShardEntry
 from unlearn.scoring.trust import RULES, Expected, beyond, misnamed, misshapen, objection, unsigned
 from unlearn.storage.artefacts import Artefact, artefact_name
@@ -17,20 +17,23 @@ DATA = b"a state"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path, "naive-bayes")
+def harness(tmp_path: Path) -> ResultsHarness:
+    return ResultsHarness(tmp_path, "naive-bayes")
 
 
 @pytest.fixture
-def expected(stage: Stage) -> Expected:
-    empty = digest(stage.learner, stage.learner.empty())
-    return Expected(stage.identity, "naive-bayes", 2, 2, empty, unsigned)
+def expected(harness: ResultsHarness) -> Expected:
+    empty = digest(harness.learner, harness.learner.empty())
+    return Expected(harness.identity, "naive-bayes", 2, 2, empty, unsigned)
 
 
-def good(stage: Stage, **changed: Any) -> Manifest:
+def good(harness: ResultsHarness, **changed: Any) -> Manifest:
     """Of partition 1: a shard with rows, and one without."""
-    shards = [stage.entry(1, 0, HAM, **changed.pop("first", {})), stage.entry(1, 1, [], **changed.pop("second", {}))]
-    return stage.manifest(1, 2, changed.pop("shards", shards), **changed)
+    shards = [
+        harness.entry(1, 0, HAM, **changed.pop("first", {})),
+        harness.entry(1, 1, [], **changed.pop("second", {})),
+    ]
+    return harness.manifest(1, 2, changed.pop("shards", shards), **changed)
 
 
 def named(place: Artefact, digest_of: ShardEntry) -> str:
@@ -44,54 +47,56 @@ def only_rule(manifest: Manifest, expected: Expected, served: Manifest | None = 
     return found
 
 
-def test_no_rule_objects_to_a_good_manifest(stage: Stage, expected: Expected) -> None:
-    assert objection(good(stage), expected, None) is None
-    assert objection(good(stage), expected, good(stage)) is None
+def test_no_rule_objects_to_a_good_manifest(harness: ResultsHarness, expected: Expected) -> None:
+    assert objection(good(harness), expected, None) is None
+    assert objection(good(harness), expected, good(harness)) is None
 
 
 @pytest.mark.parametrize("status", ["current", "behind", "withdrawn"])
-def test_no_rule_objects_to_a_state_that_lags_or_stands_in(stage: Stage, expected: Expected, status: str) -> None:
-    assert objection(good(stage, first={"status": status, "through": 15}), expected, None) is None
+def test_no_rule_objects_to_a_state_that_lags_or_stands_in(
+    harness: ResultsHarness, expected: Expected, status: str
+) -> None:
+    assert objection(good(harness, first={"status": status, "through": 15}), expected, None) is None
 
 
 @pytest.mark.parametrize("status", ["left-out", "behind", "withdrawn", "empty", "current"])
-def test_no_rule_objects_to_a_shard_without_rows(stage: Stage, expected: Expected, status: str) -> None:
-    assert objection(good(stage, second={"status": status}), expected, None) is None
+def test_no_rule_objects_to_a_shard_without_rows(harness: ResultsHarness, expected: Expected, status: str) -> None:
+    assert objection(good(harness, second={"status": status}), expected, None) is None
 
 
-def test_other_learner(stage: Stage, expected: Expected) -> None:
-    assert only_rule(good(stage, learner="linear"), expected) == "other_learner"
+def test_other_learner(harness: ResultsHarness, expected: Expected) -> None:
+    assert only_rule(good(harness, learner="linear"), expected) == "other_learner"
 
 
-def test_other_settings(stage: Stage, expected: Expected) -> None:
-    assert only_rule(good(stage, identity="2" * 64), expected) == "other_settings"
+def test_other_settings(harness: ResultsHarness, expected: Expected) -> None:
+    assert only_rule(good(harness, identity="2" * 64), expected) == "other_settings"
 
 
-def test_bad_signature(stage: Stage, expected: Expected) -> None:
-    assert only_rule(good(stage, signature="x"), expected) == "bad_signature"
+def test_bad_signature(harness: ResultsHarness, expected: Expected) -> None:
+    assert only_rule(good(harness, signature="x"), expected) == "bad_signature"
 
 
-def test_goes_back(stage: Stage, expected: Expected) -> None:
-    assert only_rule(good(stage), expected, good(stage, applied=21)) == "goes_back"
+def test_goes_back(harness: ResultsHarness, expected: Expected) -> None:
+    assert only_rule(good(harness), expected, good(harness, applied=21)) == "goes_back"
 
 
 @pytest.mark.parametrize("shards", [[], [0], [1], [0, 0], [0, 0, 1], [0, 2], [0, 1, 2]])
-def test_contradicts_itself_unless_it_lists_each_shard_once(
-    stage: Stage, expected: Expected, shards: list[int]
+def test_a_manifest_contradicts_itself_unless_it_lists_each_shard_once(
+    harness: ResultsHarness, expected: Expected, shards: list[int]
 ) -> None:
-    manifest = good(stage, shards=[stage.entry(1, shard, HAM) for shard in shards])
+    manifest = good(harness, shards=[harness.entry(1, shard, HAM) for shard in shards])
 
     assert only_rule(manifest, expected) == "contradicts_itself"
     assert f"the shards {shards}" in (misshapen(manifest, 2) or "")
 
 
 @pytest.mark.parametrize("changed", [{"through": 21}, {"status": "empty"}])
-def test_contradicts_itself_in_an_entry(stage: Stage, expected: Expected, changed: dict[str, Any]) -> None:
-    assert only_rule(good(stage, first=changed), expected) == "contradicts_itself"
+def test_contradicts_itself_in_an_entry(harness: ResultsHarness, expected: Expected, changed: dict[str, Any]) -> None:
+    assert only_rule(good(harness, first=changed), expected) == "contradicts_itself"
 
 
-def test_hides_a_state(stage: Stage, expected: Expected) -> None:
-    assert only_rule(good(stage, first={"rows": 0}), expected) == "hides_a_state"
+def test_hides_a_state(harness: ResultsHarness, expected: Expected) -> None:
+    assert only_rule(good(harness, first={"rows": 0}), expected) == "hides_a_state"
 
 
 @pytest.mark.parametrize(
@@ -106,31 +111,31 @@ def test_hides_a_state(stage: Stage, expected: Expected) -> None:
     ],
     ids=["another partition", "another shard", "a slice", "a tail", "beyond its end", "beyond what was applied"],
 )
-def test_foreign_files_are_those_of_another_place(stage: Stage, expected: Expected, place: Artefact) -> None:
-    own = named(Artefact(1, 0, "state", 5, 20), stage.entry(1, 0, HAM))
-    assert objection(good(stage, first={"file": own}), expected, None) is None
+def test_foreign_files_are_those_of_another_place(harness: ResultsHarness, expected: Expected, place: Artefact) -> None:
+    own = named(Artefact(1, 0, "state", 5, 20), harness.entry(1, 0, HAM))
+    assert objection(good(harness, first={"file": own}), expected, None) is None
 
-    manifest = good(stage, first={"file": named(place, stage.entry(1, 0, HAM))})
+    manifest = good(harness, first={"file": named(place, harness.entry(1, 0, HAM))})
 
     assert only_rule(manifest, expected) == "foreign_files"
 
 
 @pytest.mark.parametrize("file", ["", "../../outside", "1/0/state/x", "/etc/passwd"])
-def test_foreign_files_are_names_that_say_nothing(stage: Stage, expected: Expected, file: str) -> None:
-    assert only_rule(good(stage, first={"file": file}), expected) == "foreign_files"
+def test_foreign_files_are_names_that_say_nothing(harness: ResultsHarness, expected: Expected, file: str) -> None:
+    assert only_rule(good(harness, first={"file": file}), expected) == "foreign_files"
 
 
-def test_foreign_files_have_another_digest_in_their_name(stage: Stage, expected: Expected) -> None:
-    other = stage.entry(1, 0, SPAM)
+def test_foreign_files_have_another_digest_in_their_name(harness: ResultsHarness, expected: Expected) -> None:
+    other = harness.entry(1, 0, SPAM)
 
-    assert only_rule(good(stage, first={"file": other.file}), expected) == "foreign_files"
-    assert only_rule(good(stage, first={"digest": other.digest}), expected) == "foreign_files"
+    assert only_rule(good(harness, first={"file": other.file}), expected) == "foreign_files"
+    assert only_rule(good(harness, first={"digest": other.digest}), expected) == "foreign_files"
 
 
-def test_a_shard_that_is_left_out_needs_no_file(stage: Stage) -> None:
-    entry = stage.entry(1, 0, HAM, status="left-out", file="")
+def test_a_shard_that_is_left_out_needs_no_file(harness: ResultsHarness) -> None:
+    entry = harness.entry(1, 0, HAM, status="left-out", file="")
 
-    assert misnamed(stage.manifest(1, 1, [entry]), entry) is None
+    assert misnamed(harness.manifest(1, 1, [entry]), entry) is None
 
 
 def test_every_rule_has_a_test_of_its_name() -> None:
@@ -140,9 +145,11 @@ def test_every_rule_has_a_test_of_its_name() -> None:
         assert any(name.startswith(f"test_{rule.__name__}") for name in tests), rule.__name__
 
 
-def test_manifests_of_the_very_model_beyond_its_partitions_are_found(stage: Stage, expected: Expected) -> None:
+def test_manifests_of_the_very_model_beyond_its_partitions_are_found(
+    harness: ResultsHarness, expected: Expected
+) -> None:
     def of(partition: int, **changed: Any) -> Manifest:
-        return stage.manifest(partition, 1, [], **changed)
+        return harness.manifest(partition, 1, [], **changed)
 
     manifests = [of(0), of(1), of(3), of(2, identity="2" * 64), of(7), of(2)]
 

@@ -74,7 +74,7 @@ TEXT = (
 )
 
 
-def test_what_was_not_is_compiled_once_and_kept(bare: Installation) -> None:
+def test_kernels_not_compiled_at_installation_are_compiled_once_and_kept(bare: Installation) -> None:
     first = bare.run("-c", TEXT, variables={"XDG_CACHE_HOME": str(bare.home)})
     again = bare.run("-c", TEXT, variables={"XDG_CACHE_HOME": str(bare.home)})
 

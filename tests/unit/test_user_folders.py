@@ -41,7 +41,7 @@ def test_the_user_s_folder_of_states_can_be_named(monkeypatch: pytest.MonkeyPatc
     assert _settings().services_dir == tmp_path / "states" / "unlearn"
 
 
-def test_a_relative_name_of_it_counts_for_nothing(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def test_a_relative_state_folder_is_ignored(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "states")
 
     assert _settings().services_dir == home / ".local" / "state" / "unlearn"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.unit.verify_scene import EVENTS, IDENTITY, RESULTS, SECRET, Scene, changed, scene
+from tests.harness.events import delete
+from tests.unit.truthful_owner import EVENTS, IDENTITY, RESULTS, SECRET, TruthfulOwner, changed, truthful_owner
 from unlearn.cli.commands.verify import show
 from unlearn.errors import LogUnavailable, Refused, TopicMissing
-from unlearn.events.event import Delete
 from unlearn.log.memory import MemoryLog
 from unlearn.verification.from_log import Subject, judge, replay_log, verify_log
 from unlearn.verification.reference import Model
@@ -33,7 +33,7 @@ class Inexact:
 
 @pytest.mark.parametrize("learner", ["naive-bayes", "linear"])
 def test_the_truth_is_equal(learner: str) -> None:
-    given = scene(learner)
+    given = truthful_owner(learner)
     for partition in range(2):
         given.publish(given.truth(partition))
 
@@ -59,7 +59,7 @@ def test_the_truth_is_equal(learner: str) -> None:
     ],
 )
 def test_a_changed_entry_is_different(changes: dict[str, Any], reason: str) -> None:
-    given = scene()
+    given = truthful_owner()
     given.publish(given.truth(0))
     given.publish(changed(given.truth(1), 1, **changes))
 
@@ -71,16 +71,12 @@ def test_a_changed_entry_is_different(changes: dict[str, Any], reason: str) -> N
 
 
 def test_a_deleted_record_still_in_a_state_is_different() -> None:
-    given = scene()
+    given = truthful_owner()
     given.publish(given.truth(0))
     stale = given.truth(1)
     found = replay_log(given.log, given.subject, 1, given.end(1))
     row = next(r for r in found.rows.values() if r.death is None and r.shard == 0 and r.end <= stale.applied)
-    given.put(
-        Delete(
-            event_id="d", record_id=row.insert.record_id, subject_id=row.insert.subject_id, requested_at="2023-01-01"
-        )
-    )
+    given.put(delete(row.insert.record_id, row.insert.subject_id))
 
     given.publish(stale.model_copy(update={"applied": given.end(1), "sequence": 9}))
 
@@ -88,7 +84,7 @@ def test_a_deleted_record_still_in_a_state_is_different() -> None:
 
 
 def test_every_manifest_that_ever_stood_can_be_judged() -> None:
-    given = scene()
+    given = truthful_owner()
     found = replay_log(given.log, given.subject, 0, given.end(0))
 
     for applied in range(given.end(0) + 1):
@@ -97,7 +93,7 @@ def test_every_manifest_that_ever_stood_can_be_judged() -> None:
 
 
 def test_an_older_manifest_doesnt_hide_the_newest() -> None:
-    given = scene()
+    given = truthful_owner()
     old = given.truth(0)
     for manifest in (given.truth(0), given.truth(1), changed(old, 0, digest="0" * 64)):
         given.publish(manifest)
@@ -106,7 +102,7 @@ def test_an_older_manifest_doesnt_hide_the_newest() -> None:
 
 
 def test_what_isnt_covered_is_pending_and_named() -> None:
-    given = scene()
+    given = truthful_owner()
     given.publish(given.truth(0))
     given.publish(given.truth(1, given.end(1) - 1))
 
@@ -118,7 +114,7 @@ def test_what_isnt_covered_is_pending_and_named() -> None:
 
 
 def test_a_partition_without_a_manifest_is_pending() -> None:
-    given = scene()
+    given = truthful_owner()
     given.publish(given.truth(0))
 
     report = given.verify()
@@ -130,7 +126,7 @@ def test_a_partition_without_a_manifest_is_pending() -> None:
 
 @pytest.mark.parametrize("status", ["withdrawn", "left-out", "behind", "current"])
 def test_a_true_prefix_is_pending(status: str) -> None:
-    given = scene()
+    given = truthful_owner()
     whole = given.truth(1)
     found = replay_log(given.log, given.subject, 1, whole.applied)
     state = found.state(0, 10, whole.applied)
@@ -145,7 +141,7 @@ def test_a_true_prefix_is_pending(status: str) -> None:
 
 @pytest.mark.parametrize("status", ["withdrawn", "left-out", "behind"])
 def test_a_shard_that_says_so_is_pending(status: str) -> None:
-    given = scene()
+    given = truthful_owner()
     given.publish(changed(given.truth(0), 1, status=status))
     given.publish(given.truth(1))
 
@@ -153,7 +149,7 @@ def test_a_shard_that_says_so_is_pending(status: str) -> None:
 
 
 def test_a_shard_without_new_rows_covers_all_at_an_earlier_end() -> None:
-    given = scene()
+    given = truthful_owner()
     for partition in range(2):
         whole = given.truth(partition)
         for _ in range(25):
@@ -165,7 +161,7 @@ def test_a_shard_without_new_rows_covers_all_at_an_earlier_end() -> None:
 
 @pytest.mark.parametrize("listed", [(0,), (1,), (), (0, 0, 1), (0, 1, 1)])
 def test_a_manifest_that_does_not_list_each_shard_once_is_different(listed: tuple[int, ...]) -> None:
-    given = scene()
+    given = truthful_owner()
     whole = given.truth(0)
     given.publish(whole.model_copy(update={"shards": tuple(whole.shards[shard] for shard in listed)}))
     given.publish(given.truth(1))
@@ -176,7 +172,7 @@ def test_a_manifest_that_does_not_list_each_shard_once_is_different(listed: tupl
 
 
 def test_an_empty_log_with_empty_states_is_equal() -> None:
-    given = Scene()
+    given = TruthfulOwner()
     for partition in range(2):
         given.publish(given.truth(partition))
 
@@ -185,7 +181,7 @@ def test_an_empty_log_with_empty_states_is_equal() -> None:
 
 @pytest.mark.parametrize("changes", [{"identity": "2e" * 32}, {"learner": "naive-bayes"}])
 def test_a_model_with_other_settings_is_incomparable(changes: dict[str, Any]) -> None:
-    given = scene()
+    given = truthful_owner()
     given.publish(given.truth(0))
     given.publish(given.truth(1).model_copy(update=changes))
 
@@ -196,7 +192,7 @@ def test_a_model_with_other_settings_is_incomparable(changes: dict[str, Any]) ->
 
 
 def test_another_profile_is_incomparable_only_where_it_matters() -> None:
-    given = scene(profile="q")
+    given = truthful_owner(profile="q")
     for partition in range(2):
         given.publish(given.truth(partition))
     inexact = Model(2, 2, 10, True, SECRET, Inexact(given.model.learner))
@@ -210,7 +206,7 @@ def test_another_profile_is_incomparable_only_where_it_matters() -> None:
 
 def test_a_log_that_has_lost_its_start_or_its_end_is_incomparable() -> None:
     for harm in (MemoryLog.truncate, MemoryLog.cut):
-        given = scene()
+        given = truthful_owner()
         for partition in range(2):
             given.publish(given.truth(partition))
         harm(given.log, EVENTS, 0, 3)
@@ -222,10 +218,10 @@ def test_a_log_that_has_lost_its_start_or_its_end_is_incomparable() -> None:
 
 
 def test_a_model_made_later_starts_where_it_was_made() -> None:
-    given = scene(starts={0: 3, 1: 5})
+    given = truthful_owner(starts={0: 3, 1: 5})
     for partition in range(2):
         given.publish(given.truth(partition))
-    whole = Scene().subject
+    whole = TruthfulOwner().subject
     given.log.truncate(EVENTS, 0, 3)
 
     assert given.verify().exit_code == 0
@@ -233,7 +229,7 @@ def test_a_model_made_later_starts_where_it_was_made() -> None:
 
 
 def test_a_model_made_later_has_learned_nothing_at_its_start() -> None:
-    given = scene(starts={0: 3})
+    given = truthful_owner(starts={0: 3})
     at_start = given.truth(0, 3)
     for shard in range(2):
         at_start = changed(at_start, shard, through=3)
@@ -244,7 +240,7 @@ def test_a_model_made_later_has_learned_nothing_at_its_start() -> None:
 
 
 def test_retention_that_comes_while_reading_is_seen() -> None:
-    given = scene()
+    given = truthful_owner()
     for partition in range(2):
         given.publish(given.truth(partition))
 
@@ -257,7 +253,7 @@ def test_retention_that_comes_while_reading_is_seen() -> None:
 
 
 def test_a_manifest_that_comes_while_verifying_is_judged_at_its_own_applied(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = scene()
+    given = truthful_owner()
     tail = MemoryLog.tail
 
     def late(log: MemoryLog, topic: str) -> Any:
@@ -272,7 +268,7 @@ def test_a_manifest_that_comes_while_verifying_is_judged_at_its_own_applied(monk
 
 
 def test_progress_ends_with_the_whole() -> None:
-    given, seen = scene(), dict[str, tuple[int, int]]()
+    given, seen = truthful_owner(), dict[str, tuple[int, int]]()
     given.publish(given.truth(0))
 
     verify_log(given.log, given.subject, lambda what, done, total: seen.update({what: (done, total)}))
@@ -281,7 +277,7 @@ def test_progress_ends_with_the_whole() -> None:
 
 
 def test_too_few_partitions_are_refused() -> None:
-    given = scene()
+    given = truthful_owner()
     wide = Subject("m", EVENTS, RESULTS, Model(4, 2, 10, True, b"k", given.model.learner), IDENTITY)
 
     with pytest.raises(Refused, match="3 partitions, the model 4"):
@@ -289,7 +285,7 @@ def test_too_few_partitions_are_refused() -> None:
 
 
 def test_missing_topics_are_named() -> None:
-    given = scene()
+    given = truthful_owner()
     given.log.delete_topic(RESULTS)
 
     with pytest.raises(TopicMissing, match=RESULTS):
@@ -300,7 +296,7 @@ def test_results_that_dont_come_to_their_end_are_an_error(monkeypatch: pytest.Mo
     monkeypatch.setattr("unlearn.results.results_topic.Results.follow", lambda *_: False)
 
     with pytest.raises(LogUnavailable, match=RESULTS):
-        scene().verify()
+        truthful_owner().verify()
 
 
 @pytest.mark.parametrize(

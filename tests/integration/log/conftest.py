@@ -7,7 +7,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import UnknownTopicOrPartitionError
 
-from tests.integration.processes import until
+from tests.harness.waiting import until
 from unlearn.errors import TopicMissing
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import KafkaSettings

@@ -40,7 +40,7 @@ def test_the_file_is_its_owner_s_alone_and_holds_the_model_and_a_secret(tmp_path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_one_that_is_there_stays_as_it_is(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_settings_file_that_is_there_stays_as_it_is(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "mail.toml"
     environment.setenv("UNLEARN_CONFIG", str(path))
     _init("init", "mail")
@@ -52,7 +52,7 @@ def test_one_that_is_there_stays_as_it_is(environment: pytest.MonkeyPatch, tmp_p
     assert load_settings().model == "mail"
 
 
-def test_of_two_at_once_one_writes(tmp_path: Path) -> None:
+def test_of_several_inits_at_once_one_writes_the_file(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: _write(tmp_path / "m.toml", "mail"), range(8)))
 
@@ -97,7 +97,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert str(path) in str(result.exception)
 
 
-def test_without_a_file_it_says_how_to_name_one() -> None:
+def test_init_without_a_file_says_how_to_name_one() -> None:
     result = _init("init", "mail")
 
     assert result.exit_code == 2

@@ -8,29 +8,29 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.unit.stage import HAM, SPAM, Stage
+from tests.harness.results_harness import HAM, SPAM, ResultsHarness
 from unlearn.cli.commands.manifest import command
 from unlearn.log.memory import MemoryLog
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    stage = Stage(tmp_path, "naive-bayes")
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsHarness:
+    harness = ResultsHarness(tmp_path, "naive-bayes")
 
     @contextmanager
     def open_log(_: object) -> Iterator[MemoryLog]:
-        yield stage.log
+        yield harness.log
 
     monkeypatch.setattr("unlearn.cli.commands.manifest.open_log", open_log)
-    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: stage.settings)
-    return stage
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
+    return harness
 
 
-def test_json_holds_each_partitions_newest_manifest_as_published(stage: Stage) -> None:
-    stage.publish(1, 1, SPAM)
-    stage.publish(0, 1, HAM)
-    newest = stage.manifest(0, 2, [stage.entry(0, 0, HAM[:1])])
-    version = stage.send(newest)
+def test_json_holds_each_partitions_newest_manifest_as_published(harness: ResultsHarness) -> None:
+    harness.publish(1, 1, SPAM)
+    harness.publish(0, 1, HAM)
+    newest = harness.manifest(0, 2, [harness.entry(0, 0, HAM[:1])])
+    version = harness.send(newest)
 
     shown = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
 
@@ -39,13 +39,13 @@ def test_json_holds_each_partitions_newest_manifest_as_published(stage: Stage) -
     assert shown["partitions"][0] == json.loads(newest.encode())
 
 
-def test_an_empty_topic_has_no_version(stage: Stage) -> None:
+def test_an_empty_topic_has_no_version(harness: ResultsHarness) -> None:
     assert json.loads(CliRunner().invoke(command, ["--json"]).stdout) == {"version": None, "partitions": []}
     assert CliRunner().invoke(command).stdout == "model demo, version none yet\n"
 
 
-def test_people_get_a_row_for_each_shard(stage: Stage) -> None:
-    stage.send(stage.manifest(0, 2, [stage.entry(0, 0, HAM), stage.entry(0, 1, [])]))
+def test_people_get_a_row_for_each_shard(harness: ResultsHarness) -> None:
+    harness.send(harness.manifest(0, 2, [harness.entry(0, 0, HAM), harness.entry(0, 1, [])]))
 
     lines = CliRunner().invoke(command).stdout.splitlines()
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from tests.unit.stage import HAM, SPAM, Stage
+from tests.harness.results_harness import HAM, SPAM, ResultsHarness
 from unlearn.cli.commands.score import command
 from unlearn.errors import InputInvalid, NotEnough, SettingsError
 from unlearn.scoring.scorer import Scorer
@@ -19,31 +19,31 @@ from unlearn_models import Rows
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    stage = Stage(tmp_path / "store", "naive-bayes")
-    stage.publish(0, 1, HAM)
-    stage.publish(1, 1, SPAM)
-    monkeypatch.setattr(Scorer, "connect", lambda _: stage.scorer())
-    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: stage.settings)
-    return stage
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsHarness:
+    harness = ResultsHarness(tmp_path / "store", "naive-bayes")
+    harness.publish(0, 1, HAM)
+    harness.publish(1, 1, SPAM)
+    monkeypatch.setattr(Scorer, "connect", lambda _: harness.scorer())
+    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
+    return harness
 
 
 def _run(*arguments: str, given: bytes = b"free prize\nlunch meeting\n") -> Result:
     return CliRunner().invoke(command, ["--wait", "0", *arguments], input=given)
 
 
-def test_each_line_gets_a_line_of_json(stage: Stage) -> None:
+def test_each_line_gets_a_line_of_json(harness: ResultsHarness) -> None:
     result = _run("-", "--json")
 
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    expected = stage.scorer().once(0).scores(["free prize", "lunch meeting"]).scores.tolist()
+    expected = harness.scorer().once(0).scores(["free prize", "lunch meeting"]).scores.tolist()
     assert [list(line["scores"].values()) for line in lines] == expected
     assert all(list(line["scores"]) == ["ham", "spam"] for line in lines)
     assert all((line["version"], line["left_out"]) == (1, []) for line in lines)
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_people_get_the_label_the_probabilities_and_the_text(stage: Stage) -> None:
+def test_people_get_the_label_the_probabilities_and_the_text(harness: ResultsHarness) -> None:
     result = _run("-", given=b"free prize\n\x1b[2Jlunch\tmeeting\n")
 
     head, spam, ham = result.stdout.splitlines()
@@ -54,7 +54,7 @@ def test_people_get_the_label_the_probabilities_and_the_text(stage: Stage) -> No
     assert ham.endswith("   [2Jlunch meeting")
 
 
-def test_text_is_scored_as_it_is_line_by_line(stage: Stage) -> None:
+def test_text_is_scored_as_it_is_line_by_line(harness: ResultsHarness) -> None:
     plain = _run("-", "--json", given=b"free prize\r\n\nlunch")
     as_json = _run("-", "--json", "--jsonl", given=b'{"text":"free prize"}\n\n{"text":""}\n{"text":"lunch"}')
 
@@ -62,14 +62,14 @@ def test_text_is_scored_as_it_is_line_by_line(stage: Stage) -> None:
     assert len(plain.stdout.splitlines()) == 3
 
 
-def test_gzip_is_read_as_the_plain_file(stage: Stage, tmp_path: Path) -> None:
+def test_gzip_is_read_as_the_plain_file(harness: ResultsHarness, tmp_path: Path) -> None:
     packed = tmp_path / "lines.gz"
     packed.write_bytes(gzip.compress(b"free prize\nlunch meeting\n"))
 
     assert _run(str(packed), "--json").stdout == _run("-", "--json").stdout
 
 
-def test_features_and_whole_inserts_are_scored(stage: Stage) -> None:
+def test_features_and_whole_inserts_are_scored(harness: ResultsHarness) -> None:
     insert = b'{"type":"insert","event_id":"e","record_id":"r","label":"other","text":"free prize"}\n'
     sparse, dense = b'{"features":{"3":1.0}}\n', b'{"features":[0,0,0,1]}\n'
 
@@ -93,7 +93,7 @@ def test_features_and_whole_inserts_are_scored(stage: Stage) -> None:
         (b'{"type":"delete","record_id":"hidden"}', "line 2: type"),
     ],
 )
-def test_a_line_that_is_no_input_is_named_and_not_quoted(stage: Stage, line: bytes, reason: str) -> None:
+def test_a_line_that_is_no_input_is_named_and_not_quoted(harness: ResultsHarness, line: bytes, reason: str) -> None:
     error = _run("-", "--jsonl", given=b'{"text":""}\n' + line).exception
 
     assert isinstance(error, InputInvalid)
@@ -103,16 +103,16 @@ def test_a_line_that_is_no_input_is_named_and_not_quoted(stage: Stage, line: byt
     assert "hidden" not in str(error)
 
 
-def test_text_that_is_not_utf8_is_an_error(stage: Stage) -> None:
+def test_text_that_is_not_utf8_is_an_error(harness: ResultsHarness) -> None:
     error = _run("-", given=b"fine\n\xff\n").exception
 
     assert str(error) == "line 2: not UTF-8"
 
 
-def test_partitions_left_out_are_named_on_stderr(stage: Stage) -> None:
-    stage.settings = Settings(**(dict(stage.settings) | {"quorum": 0.5}))
+def test_partitions_left_out_are_named_on_stderr(harness: ResultsHarness) -> None:
+    harness.settings = Settings(**(dict(harness.settings) | {"quorum": 0.5}))
     for _ in range(11):
-        stage.log.append("demo.events", 1, None, None, ())
+        harness.log.append("demo.events", 1, None, None, ())
 
     result = _run("-", "--json")
 
@@ -121,9 +121,9 @@ def test_partitions_left_out_are_named_on_stderr(stage: Stage) -> None:
     assert result.exit_code == 0
 
 
-def test_a_partition_whose_manifest_is_refused_is_named_with_the_reason(stage: Stage) -> None:
-    stage.settings = Settings(**(dict(stage.settings) | {"quorum": 0.5}))
-    stage.publish(0, 2, HAM, identity="2" * 64)
+def test_a_partition_whose_manifest_is_refused_is_named_with_the_reason(harness: ResultsHarness) -> None:
+    harness.settings = Settings(**(dict(harness.settings) | {"quorum": 0.5}))
+    harness.publish(0, 2, HAM, identity="2" * 64)
 
     result = _run("-")
 
@@ -131,8 +131,8 @@ def test_a_partition_whose_manifest_is_refused_is_named_with_the_reason(stage: S
     assert result.exit_code == 0
 
 
-def test_less_than_the_quorum_scores_nothing_and_says_why(stage: Stage) -> None:
-    stage.corrupt("missing")
+def test_less_than_the_quorum_scores_nothing_and_says_why(harness: ResultsHarness) -> None:
+    harness.corrupt("missing")
 
     result = _run("-", "--json")
 
@@ -155,7 +155,7 @@ def test_less_than_the_quorum_scores_nothing_and_says_why(stage: Stage) -> None:
     ],
 )
 @pytest.mark.parametrize("first", [b"", b"a text\n"], ids=["first line", "second line"])
-def test_json_is_never_scored_as_text_unasked(stage: Stage, line: bytes, first: bytes) -> None:
+def test_json_is_never_scored_as_text_unasked(harness: ResultsHarness, line: bytes, first: bytes) -> None:
     result = _run("-", given=first + line + b"\n")
 
     assert isinstance(result.exception, InputInvalid)
@@ -165,33 +165,33 @@ def test_json_is_never_scored_as_text_unasked(stage: Stage, line: bytes, first: 
     assert "prize" not in result.stdout
 
 
-def test_what_looks_like_json_is_scored_as_text_where_that_is_asked_for(stage: Stage) -> None:
+def test_what_looks_like_json_is_scored_as_text_where_that_is_asked_for(harness: ResultsHarness) -> None:
     line = '{"text":"free prize"}'
 
     result = _run("-", "--text", "--json", given=f"{line}\n".encode())
 
-    expected = stage.scorer().once(0).scores([line]).scores.tolist()
+    expected = harness.scorer().once(0).scores([line]).scores.tolist()
     assert [list(json.loads(result.stdout)["scores"].values())] == expected
 
 
 @pytest.mark.parametrize("line", [b"{", b"{see you} at lunch", b"[1]", b'"free prize"', b"{'free': 'prize'}"])
-def test_texts_with_braces_are_texts(stage: Stage, line: bytes) -> None:
+def test_texts_with_braces_are_texts(harness: ResultsHarness, line: bytes) -> None:
     result = _run("-", "--json", given=line + b"\n")
 
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 1
 
 
-def test_json_and_text_at_once_is_a_wrong_usage(stage: Stage) -> None:
+def test_json_and_text_at_once_is_a_wrong_usage(harness: ResultsHarness) -> None:
     assert _run("-", "--jsonl", "--text").exit_code == 2
 
 
-def test_an_input_without_probabilities_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_without_probabilities_is_named(harness: ResultsHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     class Odd:
         def scores(self, rows: Rows) -> NDArray[np.float64]:
             return np.where(np.arange(len(rows)) == 1, np.nan, 0.5)[:, None].repeat(2, axis=1)
 
-    monkeypatch.setattr(type(stage.learner), "ensemble", lambda *_: Odd())
+    monkeypatch.setattr(type(harness.learner), "ensemble", lambda *_: Odd())
     monkeypatch.setattr("unlearn.cli.commands.score._CHUNK", 2)
 
     result = _run("-", "--json", given=b"one\ntwo\n")

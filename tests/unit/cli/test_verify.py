@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.verify_scene import SECRET, Scene
+from tests.unit.truthful_owner import SECRET, TruthfulOwner
 from unlearn.cli.main import main
 from unlearn.log.memory import MemoryLog
 from unlearn.settings import load_settings
@@ -14,7 +14,7 @@ from unlearn.verification.from_log import subject_of
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> Scene:
+def given(monkeypatch: pytest.MonkeyPatch) -> TruthfulOwner:
     """Two partitions, published truly, by the settings of the environment."""
     settings = {
         "MODEL": "m",
@@ -27,7 +27,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Scene:
     }
     for name, value in settings.items():
         monkeypatch.setenv(f"UNLEARN_{name}", value)
-    made = Scene(identity=subject_of(load_settings()).identity)
+    made = TruthfulOwner(identity=subject_of(load_settings()).identity)
     made.fill()
     for partition in range(2):
         made.publish(made.truth(partition))
@@ -41,7 +41,7 @@ def run(*arguments: str) -> object:
     return left.value.code
 
 
-def test_equal_shards_are_a_table_and_exit_code_0(given: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_shards_are_a_table_and_exit_code_0(given: TruthfulOwner, capsys: pytest.CaptureFixture[str]) -> None:
     code = run()
 
     printed = capsys.readouterr()
@@ -50,7 +50,7 @@ def test_equal_shards_are_a_table_and_exit_code_0(given: Scene, capsys: pytest.C
     assert printed.err == ""
 
 
-def test_json_names_every_shard(given: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_names_every_shard(given: TruthfulOwner, capsys: pytest.CaptureFixture[str]) -> None:
     given.put_one()
 
     code = run("--json")
@@ -61,14 +61,14 @@ def test_json_names_every_shard(given: Scene, capsys: pytest.CaptureFixture[str]
     assert [(s["partition"], s["shard"]) for s in report["shards"]] == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
-def test_other_settings_are_incomparable(given: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_are_incomparable(given: TruthfulOwner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNLEARN_SLICE_SPAN", "11")
 
     assert run() == 3
 
 
 def test_fewer_partitions_than_the_models_are_refused(
-    given: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    given: TruthfulOwner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("UNLEARN_PARTITIONS", "4")
 
@@ -76,7 +76,7 @@ def test_fewer_partitions_than_the_models_are_refused(
     assert capsys.readouterr().err.startswith("error: m.events has 3 partitions, the model 4")
 
 
-def test_the_log_is_closed_after_an_error(given: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_closed_after_an_error(given: TruthfulOwner, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[MemoryLog] = []
 
     def close(log: MemoryLog) -> None:

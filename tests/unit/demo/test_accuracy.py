@@ -17,7 +17,7 @@ def rows_of(n: int) -> list[Insert]:
     return [Insert(event_id=f"{i}", record_id=f"{i}", label=k, text=words[k]) for i, k in enumerate(labels)]
 
 
-def test_all_are_asked_the_same_rows() -> None:
+def test_all_compared_models_are_asked_the_same_rows() -> None:
     train, test = labelled_rows(rows_of(60), LEARNER), labelled_rows(rows_of(30), LEARNER)
     always_ham = np.tile([1.0, 0.0], (30, 1))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.settings import SECRET
 from unlearn.demo.place import demo_settings, locked, settings_file
 from unlearn.settings import Settings, load_settings
 from unlearn.settings_sources import Loaded, Origin
@@ -18,7 +19,7 @@ AWKWARD = ('ham "quoted"', "späm\x7f\n", "🦊")
 
 
 def loaded(folder: Path, origins: dict[str, Origin] | None = None, **values: Any) -> Loaded:
-    given: dict[str, Any] = {"secret": "a secret of the tests, 32 bytes..", "services_dir": folder}
+    given: dict[str, Any] = {"secret": SECRET, "services_dir": folder}
     return Loaded(Settings(**given | values), MappingProxyType(origins or {}))
 
 

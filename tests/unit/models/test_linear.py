@@ -73,7 +73,7 @@ def test_certainty_leaves_no_subnormal_numbers() -> None:
     assert encode_state(learner, learner.learn(learner.empty(), rows))
 
 
-def test_it_learns_each_of_several_classes() -> None:
+def test_the_linear_learner_learns_each_of_several_classes() -> None:
     learner = make_learner("linear", ("a", "b", "c"), 3)
     rows = rows_of(*[(label, [label], [1.0]) for label in (0, 1, 2)] * 40)
     state = learner.learn(learner.empty(), rows)

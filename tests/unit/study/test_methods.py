@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.unit.study.scene import problem
+from tests.unit.study.small_problem import problem
 from unlearn_study.cells import Cell
 from unlearn_study.contender import Contender, contender
 from unlearn_study.methods.protocol import Method

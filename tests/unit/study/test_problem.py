@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.unit.study.scene import problem
+from tests.unit.study.small_problem import problem
 from unlearn_models import Rows, hash_texts
 from unlearn_study.errors import BadData
 from unlearn_study.features import NARROW, WIDE, encode

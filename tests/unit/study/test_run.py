@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.study.scene import BRIEF, problem
+from tests.unit.study.small_problem import BRIEF, problem
 from unlearn_models import BadRows, make_learner
 from unlearn_study.cells import METHODS, Cell, grid
 from unlearn_study.contender import Contender, contender

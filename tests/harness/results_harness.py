@@ -11,15 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import SecretStr
 
+from tests.harness.settings import settings_of
 from unlearn.identity import identity_hash, identity_of
 from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
 from unlearn.scoring.scorer import Scorer
-from unlearn.settings import LearnerName, Settings
+from unlearn.settings import LearnerName
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
 from unlearn_models import Learner, Rows, State, digest, encode_state, hash_texts
 
@@ -48,7 +48,7 @@ class Appends(Protocol):
     ) -> int: ...
 
 
-class Stage:
+class ResultsHarness:
     """A results topic, a store, and owners played by hand; monotonic time stands still unless moved."""
 
     def __init__(
@@ -56,18 +56,16 @@ class Stage:
     ) -> None:
         self.folder = folder
         self.now = 1000.0
-        self.settings = Settings(
-            **{
-                "secret": SecretStr("0123456789abcdef"),
-                "learner": learner,
-                "features": FEATURES,
-                "partitions": 2,
-                "shards_per_partition": 2,
-                "lease": LEASE,
-                "heartbeat_every": 5.0,
-                **changed,
-            }
-        )
+        values: dict[str, Any] = {
+            "model": "demo",
+            "learner": learner,
+            "features": FEATURES,
+            "partitions": 2,
+            "shards_per_partition": 2,
+            "lease": LEASE,
+            "heartbeat_every": 5.0,
+        }
+        self.settings = settings_of(**values | changed)
         self.learner: Learner = learner_of(self.settings)
         self.identity = identity_hash(identity_of(self.settings, self.learner))
         self.log = MemoryLog()

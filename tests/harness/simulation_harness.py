@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from unlearn.events.event import Delete, Insert, Seal, encode
-from unlearn.log.protocol import Record
+from tests.harness.events import SEAL, delete, insert, placed
+from tests.harness.model_data import ModelLog, Past, records, remember, roll_back, views
+from unlearn.events.event import Event
 from unlearn.partition.claimed_partition import ClaimedPartition, Publishing
 from unlearn.partition.tables import Tables
-from unlearn.results.manifest import Manifest, Receipt, read_manifest
+from unlearn.results.manifest import Manifest
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
 from unlearn.simulate.cluster import World
@@ -22,17 +23,12 @@ from unlearn.simulate.history import Shape
 from unlearn.simulate.members import Member
 from unlearn.simulate.oracle import Verdict
 from unlearn.simulate.script import CLASSES, Message, Script
-from unlearn.state.keys import Keys
-from unlearn.state.scripts import PartitionState
 from unlearn.verification.from_log import replay_log, subject_of
 from unlearn.verification.reference import Replay
 from unlearn.worker.loop import Worker
 
-Past = dict[bytes, bytes]
-"""Every key of the model, as DUMP gives it."""
 
-
-class Scene(World):
+class SimulationHarness(World, ModelLog):
     """One partition, one worker unless said otherwise. Every `run` is watched by scorers."""
 
     def __init__(
@@ -49,15 +45,8 @@ class Scene(World):
         """Returns its feature."""
         number = next(self._numbers)
         assert number < self.settings.features, "each insert needs a feature of its own"
-        event = Insert(
-            event_id=f"e{number}",
-            record_id=record,
-            subject_id=subject,
-            revision=revision,
-            label=CLASSES[number % 2],
-            features={number: 1.0},
-        )
-        self._say(encode(event), (subject or record).encode())
+        more: dict[str, Any] = {"label": CLASSES[number % 2], "features": {number: 1.0}}
+        self._say(insert(record, subject, revision, event_id=f"e{number}", **more))
         return number
 
     def inserts(self, *records: str, subject: str | None = None) -> list[int]:
@@ -65,20 +54,16 @@ class Scene(World):
 
     def delete(self, record: str | None = None, subject: str | None = None, revision: int | None = None) -> int:
         """Returns its offset."""
-        number = next(self._numbers)
-        event = Delete(
-            event_id=f"d{number}", record_id=record, subject_id=subject, revision=revision, requested_at="2023-01-01"
-        )
-        return self._say(encode(event), (subject or record or "").encode())
+        return self._say(delete(record, subject, revision, event_id=f"d{next(self._numbers)}"))
 
     def seal(self) -> int:
-        return self._say(encode(Seal()), None)
+        return self._say(SEAL)
 
-    def _say(self, value: bytes, key: bytes | None) -> int:
-        message = Message(0, key, value)
+    def _say(self, event: Event) -> int:
+        message = Message(*placed(event, 1))
         self.script = Script(1, 1, True, (*self.script.messages, message))
         self.fed += 1
-        return self.log.append(self.settings.events_topic, 0, key, value, ())
+        return self.log.append(self.settings.events_topic, message.partition, message.key, message.value, ())
 
     # -- time
 
@@ -148,28 +133,14 @@ class Scene(World):
     # -- Redis, and its past
 
     def remember(self) -> Past:
-        found: Past = {}
-        client: Any = self.redis
-        for key in client.scan_iter(match=self._pattern, count=1000):
-            found[key] = client.dump(key)
-        return found
+        return remember(self.redis, self.settings)
 
     def go_back(self, past: Past) -> None:
-        client: Any = self.redis
-        pipe = client.pipeline(transaction=True)
-        for key in list(client.scan_iter(match=self._pattern, count=1000)):
-            pipe.delete(key)
-        for key, data in past.items():
-            pipe.restore(key, 0, data)
-        pipe.execute()
-
-    @property
-    def _pattern(self) -> str:
-        return Keys(self.settings.model, 0).prefix.replace("{", "[{]") + "*"
+        roll_back(self.redis, self.settings, past)
 
     def stored(self) -> Tables:
         """What Redis holds now."""
-        return Tables(PartitionState(self.redis, Keys(self.settings.model, 0)).load())
+        return views(self.redis, self.settings)[0]
 
     # -- who works
 
@@ -219,17 +190,12 @@ class Scene(World):
 
     def results(self) -> Results:
         results = Results(self.settings.model)
-        results.merge(self.log.read(self.settings.results_topic, 0, 0, 1 << 60))
+        results.merge(records(self.log, self.settings.results_topic))
         return results
-
-    def manifests(self) -> list[tuple[int, Manifest]]:
-        read = ((r.offset, read_manifest(r.value or b"")) for r in self._records(self.settings.results_topic))
-        return [(offset, manifest) for offset, manifest in read if manifest is not None]
 
     def hidden(self) -> set[int]:
         """Offsets of the deletions said to be hidden."""
-        read = (Receipt.model_validate_json(r.value or b"") for r in self._records(self.settings.receipts_topic))
-        return {receipt.offset for receipt in read if receipt.state == "hidden"}
+        return {receipt.offset for receipt in self.receipts("hidden")}
 
     def replayed(self) -> Replay:
         end = self.log.bounds(self.settings.events_topic)[0][1]
@@ -263,15 +229,12 @@ class Scene(World):
         files = [entry.file for entry in manifest.shards if entry.file]
         return {int(f) for file in files for f in decode_state(self.place.learner, self.store.get(file))["features"]}
 
-    def _records(self, topic: str) -> Iterator[Record]:
-        return self.log.read(topic, 0, 0, 1 << 60)
-
 
 class Watch:
     """A scorer that polls throughout, and a fresh one from each look: none sees again who is gone."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, harness: SimulationHarness) -> None:
+        self._harness = harness
         self.first = self._scorer()
         self._fresh: list[Scorer] = []
         self._merged, self._named = 0, 0
@@ -279,10 +242,10 @@ class Watch:
         """How often a state was looked at."""
 
     def look(self) -> None:
-        scene = self._scene
-        replayed = scene.replayed()
+        harness = self._harness
+        replayed = harness.replayed()
         deaths = {_feature(row): row.death for row in replayed.rows.values() if row.death is not None}
-        hidden = scene.hidden()
+        hidden = harness.hidden()
         self.first.poll(0)
         self._fresh = [*self._fresh[-3:], self._scorer()]
         self._named = max(self._named, self._named_applied())
@@ -295,7 +258,7 @@ class Watch:
         self._none_of({f for f, death in deaths.items() if death < self._merged or death in hidden}, self.first)
 
     def _named_applied(self) -> int:
-        named = self._scene.results().of(0).named
+        named = self._harness.results().of(0).named
         return named.applied if named else 0
 
     def _none_of(self, gone: set[int], scorer: Scorer) -> None:
@@ -307,8 +270,8 @@ class Watch:
                 assert not seen, f"a scorer serves who is gone: features {sorted(seen)}"
 
     def _scorer(self) -> Scorer:
-        scene = self._scene
-        return Scorer(scene.settings, scene.log, scene.store, scene.place.learner, clock=scene.place.time)
+        harness = self._harness
+        return Scorer(harness.settings, harness.log, harness.store, harness.place.learner, clock=harness.place.time)
 
 
 def in_flight(member: Member) -> Publishing:
@@ -324,8 +287,8 @@ def _feature(row: Any) -> int:
 
 
 @contextmanager
-def closing(scene: Scene) -> Iterator[Scene]:
+def closing(harness: SimulationHarness) -> Iterator[SimulationHarness]:
     try:
-        yield scene
+        yield harness
     finally:
-        scene.close()
+        harness.close()

@@ -11,9 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -25,15 +24,6 @@ from unlearn.settings import Settings
 
 T = TypeVar("T")
 UNLEARN = str(Path(sys.executable).with_name("unlearn"))
-
-
-def until(look: Callable[[], T], seconds: float, what: str) -> T:
-    """What `look` gives as soon as that is true. Fails the test after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
-    return found
 
 
 def environment(settings: Settings, **changed: str) -> dict[str, str]:

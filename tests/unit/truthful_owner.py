@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from unlearn.events.event import Delete, Insert, Seal, encode
+from tests.harness.events import SEAL_BYTES, delete, insert
+from unlearn.events.event import Delete, Insert, encode
 from unlearn.log.memory import MemoryLog
 from unlearn.results.manifest import Manifest, ShardEntry, TokenField, manifest_key
 from unlearn.verification.from_log import Subject, replay_log, verify_log
@@ -17,7 +18,7 @@ SECRET = b"a secret of tests"
 EVENTS, RESULTS = "m.events", "m.results"
 
 
-class Scene:
+class TruthfulOwner:
     """A model of two partitions and two shards each, with events, and an owner that publishes the truth."""
 
     def __init__(self, learner: str = "linear", **subject: Any) -> None:
@@ -35,9 +36,9 @@ class Scene:
         for i in range(count):
             self.put(_insert(i))
             if i % 3 == 0 and i > 8:
-                self.put(Delete(event_id="d", record_id=f"r{i - 8}", subject_id=f"s{i - 8}", requested_at="2023-01-01"))
+                self.put(delete(f"r{i - 8}", f"s{i - 8}"))
         for partition in range(2):
-            self.log.append(EVENTS, partition, None, encode(Seal()), ())
+            self.log.append(EVENTS, partition, None, SEAL_BYTES, ())
 
     def put(self, event: Insert | Delete) -> None:
         self.log.append(EVENTS, self.model.home(event.subject_id or ""), None, encode(event), ())
@@ -82,15 +83,15 @@ def changed(manifest: Manifest, shard: int, **changes: Any) -> Manifest:
     return manifest.model_copy(update={"shards": tuple(entries)})
 
 
-def scene(learner: str = "linear", **subject: Any) -> Scene:
-    made = Scene(learner, **subject)
+def truthful_owner(learner: str = "linear", **subject: Any) -> TruthfulOwner:
+    made = TruthfulOwner(learner, **subject)
     made.fill()
     return made
 
 
 def _insert(i: int) -> Insert:
     label = "spam" if i % 2 else "ham"
-    return Insert(event_id=f"e{i}", record_id=f"r{i}", subject_id=f"s{i}", label=label, text=f"tea w{i % 5}")
+    return insert(f"r{i}", f"s{i}", label=label, text=f"tea w{i % 5}")
 
 
 def _entry(shard: int, through: int, digest: str, lineage: str, rows: int) -> ShardEntry:

@@ -1,34 +1,41 @@
-"""A model on real services, told event by event, with a past to go back to, and scorers that watch."""
+"""A model on real Kafka: worker processes with scorers that watch, or a worker in this process."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from tests.integration.processes import until
-from unlearn.admin.topics import create
+from kafka import KafkaAdminClient
+from kafka import KafkaProducer as Client
+
+from tests.harness.events import delete, insert, send
+from tests.harness.model_data import ModelLog, Past, remember, roll_back, views
+from tests.harness.waiting import until
+from tests.harness.worker_harness import WorkerHarness
+from unlearn.admin.topics import SAME_EVERYWHERE, create
 from unlearn.environment.redis_client import connect
-from unlearn.errors import NotEnough
-from unlearn.events.partitioner import home
+from unlearn.errors import LogUnavailable, NotEnough
 from unlearn.log.kafka.log import KafkaLog
+from unlearn.log.protocol import Header, TopicSpec
 from unlearn.partition.tables import Tables
-from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.serving import Merged
-from unlearn.settings import Settings
+from unlearn.settings import KafkaSettings, Settings
 from unlearn.state.scripts import Token
-from unlearn.verification.from_log import subject_of, verify_log
-from unlearn.worker.lifecycle import states
+
+__all__ = ["BrokerLog", "KafkaHarness", "WorkerOnKafka", "crc32"]
 
 
-class Field:
+class KafkaHarness(ModelLog):
     """A model on real services. Record i has feature i, so states show who was learned."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.log = settings, KafkaLog(settings.kafka)
+        self.settings = settings
+        self.log: KafkaLog = KafkaLog(settings.kafka)
         create(self.log, settings)
         self.client: Any = connect(settings.redis.url.get_secret_value())
         self._producer = self.log.producer()
@@ -45,26 +52,16 @@ class Field:
         self.client.close()
 
     def insert(self, records: Iterable[int]) -> None:
-        for i in records:
-            event = {"type": "insert", "label": ("ham", "spam")[i % 2], "features": {str(i): 1}}
-            self._send(event | {"event_id": f"e{i}", "record_id": f"r{i}"})
-        self._producer.flush(30)
+        events = (insert(f"r{i}", event_id=f"e{i}", label=("ham", "spam")[i % 2], features={i: 1.0}) for i in records)
+        send(self._producer, self.settings, events)
 
     def delete(self, records: Iterable[int]) -> None:
-        for i in records:
-            self._send({"type": "delete", "event_id": f"d{i}", "record_id": f"r{i}", "requested_at": "2023-01-01"})
-        self._producer.flush(30)
-
-    def _send(self, event: dict[str, Any]) -> None:
-        key = event["record_id"].encode()
-        place = home(key, self.settings.partitions)
-        self._producer.send(self.settings.events_topic, place, key, json.dumps(event).encode())
+        send(self._producer, self.settings, (delete(f"r{i}", event_id=f"d{i}") for i in records))
 
     # -- what is to be seen
 
     def views(self) -> list[Tables]:
-        state_of = states(self.client, self.settings.model)
-        return [Tables(state_of(p).load()) for p in range(self.settings.partitions)]
+        return list(views(self.client, self.settings).values())
 
     def tokens(self) -> list[Token]:
         """As Redis has them."""
@@ -78,19 +75,12 @@ class Field:
         """Their pids, as Redis has them."""
         return {int(view.meta.get("owner", ":0").rpartition(":")[2]) for view in self.views()}
 
-    def manifests(self) -> list[Manifest]:
-        """All that stand on the topic, in its order."""
-        read = (read_manifest(r.value or b"") for r in self.log.read(self.settings.results_topic, 0, 0, 1 << 60))
-        return [manifest for manifest in read if manifest is not None]
-
     def hidden(self) -> dict[str, int]:
         """Event id -> the version named by the first receipt that said so."""
         told: dict[str, int] = {}
-        for record in self.log.read(self.settings.receipts_topic, 0, 0, 1 << 60):
-            receipt = Receipt.model_validate_json(record.value or b"")
-            if receipt.state == "hidden":
-                assert receipt.version is not None
-                told.setdefault(receipt.event_id, receipt.version)
+        for receipt in self.receipts("hidden"):
+            assert receipt.version is not None
+            told.setdefault(receipt.event_id, receipt.version)
         return told
 
     def covered(self) -> bool:
@@ -144,35 +134,82 @@ class Field:
 
     def verdicts(self) -> set[str]:
         """What a replay of the log says of the newest manifests."""
-        return {verdict.verdict for verdict in verify_log(self.log, subject_of(self.settings)).shards}
+        return {verdict.verdict for verdict in self.verify().shards}
 
     # -- Redis, and its past
 
-    def remember(self) -> dict[bytes, bytes]:
-        """All keys as of one moment, of whatever a worker is doing."""
+    def remember(self) -> Past:
+        return remember(self.client, self.settings)
+
+    def roll_back(self, past: Past) -> None:
+        roll_back(self.client, self.settings, past)
+
+
+class BrokerLog(KafkaLog):
+    """With the short ways of the in-process log."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        super().__init__(settings)
+        self._sender = self.producer()
+
+    def create_topic(self, topic: str, partitions: int) -> None:
+        self.create(TopicSpec(topic, partitions, SAME_EVERYWHERE))
+
+    def append(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header]
+    ) -> int:
+        return self._sender.send(topic, partition, key, value, headers).result(60)
+
+    def await_answer(self, topic: str) -> dict[int, tuple[int, int]]:
+        """The bounds, as soon as a broker that was away tells them."""
         deadline = time.monotonic() + 120
         while True:
-            assert time.monotonic() < deadline, "keys come and go all the time"
-            keys = sorted(self._keys())
-            pipe = self.client.pipeline(transaction=True)
-            for key in keys:
-                pipe.dump(key)
-            pipe.keys(self._pattern)
-            *dumps, now = pipe.execute()
-            if sorted(now) == keys:
-                return dict(zip(keys, dumps, strict=True))
+            try:
+                return self.bounds(topic)
+            except LogUnavailable:
+                assert time.monotonic() < deadline, "the broker doesn't answer"
 
-    def roll_back(self, past: dict[bytes, bytes]) -> None:
-        pipe = self.client.pipeline(transaction=True)
-        for key in self._keys():
-            pipe.delete(key)
-        for key, data in past.items():
-            pipe.restore(key, 0, data)
-        pipe.execute()
+    def close(self) -> None:
+        self._sender.close()
+        super().close()
 
-    def _keys(self) -> list[bytes]:
-        return list(self.client.scan_iter(match=self._pattern, count=10_000))
 
-    @property
-    def _pattern(self) -> str:
-        return f"[{{]{self.settings.model}:*"
+class WorkerOnKafka(WorkerHarness):
+    """A worker in this process, and other producers beside it."""
+
+    def __init__(self, redis_url: str, folder: Path, kafka: str, *, login: Any = None, **changed: Any) -> None:
+        settings = KafkaSettings(bootstrap_servers=kafka, session_timeout=6, request_timeout=5, **(login or {}))
+        values: dict[str, Any] = {"kafka": settings.model_dump(exclude_unset=True), "heartbeat_every": 0.5}
+        self.broker = BrokerLog(settings)
+        super().__init__(redis_url, folder, log=self.broker, **values | changed)
+        self.kafka = kafka
+
+    def ends(self) -> dict[int, int]:
+        """Of the events topic, as soon as they are told."""
+        return {p: end for p, (_, end) in self.broker.await_answer(self.settings.events_topic).items()}
+
+    @contextmanager
+    def admin(self) -> Iterator[KafkaAdminClient]:
+        client = KafkaAdminClient(bootstrap_servers=self.kafka)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def stranger(self, **more: Any) -> Iterator[Client]:
+        """A producer that is none of ours."""
+        client = Client(bootstrap_servers=self.kafka, **more)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def close(self) -> None:
+        super().close()
+        self.broker.close()
+
+
+def crc32(key: bytes, partitions: int) -> int:
+    """Where other clients' default partitioner puts a key."""
+    return zlib.crc32(key) % partitions

@@ -23,13 +23,13 @@ from unlearn.log.kafka.log import KafkaLog
 from unlearn.services import local_services
 from unlearn.settings import Settings, load_settings
 
-__all__ = ["PARTITIONS", "Stand", "encode", "opened"]
+__all__ = ["PARTITIONS", "Environment", "encode", "opened"]
 
 PARTITIONS = 4
 _FLUSH_EVERY = 5000
 
 
-class Stand:
+class Environment:
     """Services that answer, and what was made on them."""
 
     def __init__(self, base: Settings, folder: Path) -> None:
@@ -102,19 +102,19 @@ class Stand:
 
 
 @contextmanager
-def opened(config: Path | None) -> Iterator[Stand]:
-    """A stand on the services of the settings; those that don't answer are started, and stopped at the end."""
+def opened(config: Path | None) -> Iterator[Environment]:
+    """An environment on the services of the settings; those that don't answer are started, and stopped at the end."""
     base = load_settings(config, demo=True)
     started = [service for service in local_services(base) if not service.answers()]
     folder = Path(mkdtemp(prefix="unlearn-bench-"))
     try:
         for service in started:
             service.up(_unsaid)
-        stand = Stand(with_local_password(base), folder)
+        environment = Environment(with_local_password(base), folder)
         try:
-            yield stand
+            yield environment
         finally:
-            stand.close()
+            environment.close()
     finally:
         for service in reversed(started):
             service.down(_unsaid)

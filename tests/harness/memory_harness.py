@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
 
-from pydantic import SecretStr
-
+from tests.harness import events
+from tests.harness.events import Placed, placed
+from tests.harness.model_data import ModelLog, forget_keys
+from tests.harness.settings import WITHOUT_WAITING, create_topics, settings_of
+from tests.harness.worker_harness import is_published
 from unlearn.environment.redis_client import connect
-from unlearn.events.event import Delete, Event, Insert, Seal, encode
-from unlearn.events.partitioner import event_key, home
+from unlearn.events.event import Event, Insert
 from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.results.manifest import Manifest, read_manifest
-from unlearn.settings import Settings
 from unlearn.storage.artefacts import FolderStore
 from unlearn.training.pool import InlineTrainers
-from unlearn.verification.from_log import subject_of, verify_log
 from unlearn.verification.from_store import verify_store
 from unlearn.verification.report import Report
 from unlearn.worker.lifecycle import states
@@ -31,7 +29,6 @@ from unlearn.worker.loop import Worker
 from unlearn_models import Learner
 
 T = TypeVar("T")
-SECRET = "a secret of the tests, 32 bytes.."
 TURN = 0.1
 """Seconds that pass in a turn."""
 
@@ -67,7 +64,7 @@ class Inline(Executor):
 
 
 class DatedStore(FolderStore):
-    """A real folder whose files age by the site's clock."""
+    """A real folder whose files age by the harness's clock."""
 
     def __init__(self, root: Path, clock: Callable[[], float]) -> None:
         super().__init__(root)
@@ -84,40 +81,27 @@ class DatedStore(FolderStore):
             yield name, self._clock() - self._written[name]
 
 
-class Site:
+class MemoryHarness(ModelLog):
     """`worker` is the one that turns; `crash` puts another in its place."""
 
     def __init__(self, redis_url: str, folder: Path, learner: str, **changed: Any) -> None:
         self.now = 1000.0
         values: dict[str, Any] = {
-            "model": f"t{uuid.uuid4().hex[:12]}",
             "learner": learner,
             "features": 256,
             "partitions": 1,
-            "shards_per_partition": 2,
             "slice_span": 1000,
-            "seal_after": 1e6,
-            "window": 0.0,
-            "publish_every": 0.0,
-            "publish_wait": 0.0,
             "erase_after": 0.1,
             "garbage_grace": 0.5,
             "tail_every": 0.3,
             "heartbeat_every": 1.0,
-            "trainers": 0,
             "redis": {"url": redis_url},
             "services_dir": folder,
         }
-        self.settings = Settings(secret=SecretStr(SECRET), **(values | changed))
+        self.settings = settings_of(**{**WITHOUT_WAITING, **values, "seal_after": 1e6, **changed})
         self.folder = folder
-        self.log = MemoryLog(clock=lambda: round(time.time() * 1000))
-        for topic, count in (
-            ("events", self.settings.partitions),
-            ("results", 1),
-            ("receipts", 1),
-            ("dead_letters", 1),
-        ):
-            self.log.create_topic(getattr(self.settings, f"{topic}_topic"), count)
+        self.log: MemoryLog = MemoryLog(clock=lambda: round(time.time() * 1000))
+        create_topics(self.log, self.settings)
         self.redis = connect(redis_url)
         self.store = DatedStore(folder / "store" / self.settings.model, lambda: self.now)
         self.learner: Learner = learner_of(self.settings)
@@ -126,14 +110,12 @@ class Site:
 
     # -- what comes in
 
-    def send(self, *events: Event | bytes) -> int:
+    def send(self, *sent: Event | bytes) -> int:
         """The last one's offset, in its home partition; raw bytes and seals go to partition 0."""
         offset = -1
-        for event in events:
-            key = None if isinstance(event, bytes | Seal) else event_key(event)
-            where = 0 if key is None else home(key, self.settings.partitions)
-            value = event if isinstance(event, bytes) else encode(event)
-            offset = self.log.append(self.settings.events_topic, where, key, value, ())
+        for event in sent:
+            message = Placed(0, None, event) if isinstance(event, bytes) else placed(event, self.settings.partitions)
+            offset = self.log.append(self.settings.events_topic, message.partition, message.key, message.value, ())
         return offset
 
     # -- workers
@@ -171,17 +153,10 @@ class Site:
             self.turn()
 
     def settled(self, owned: ClaimedPartition) -> bool:
-        view, manifest = owned.view, owned.manifest
+        view = owned.view
         end = self.log.bounds(self.settings.events_topic)[owned.partition][1]
         busy = owned.running or owned.sealing or owned.publishing or view.pending or view.cleanups or view.outbox
-        return (
-            view.applied == end
-            and not busy
-            and view.registered == view.last_end
-            and manifest is not None
-            and manifest.applied == view.applied
-            and all(entry.through == view.last_end for entry in manifest.shards)
-        )
+        return view.applied == end and not busy and is_published(owned)
 
     def wait(self, seconds: float) -> None:
         self.turn(round(seconds / TURN))
@@ -191,21 +166,10 @@ class Site:
             self.log.leave(worker._reader)  # type: ignore[arg-type]
         for worker in self.workers:
             worker._state_of(0)._redis.close()
-        keys = list(self.redis.scan_iter(match=f"{{{self.settings.model}:*", count=1000))
-        if keys:
-            self.redis.delete(*keys)
+        forget_keys(self.redis, self.settings)
         self.redis.close()
 
     # -- what is seen
-
-    def manifests(self) -> list[tuple[int, Manifest]]:
-        """(results offset, manifest) of every one that ever stood."""
-        records = self.log.read(self.settings.results_topic, 0, 0, 1 << 60)
-        found = [(record.offset, read_manifest(record.value or b"")) for record in records]
-        return [(offset, manifest) for offset, manifest in found if manifest is not None]
-
-    def verify(self) -> Report:
-        return verify_log(self.log, subject_of(self.settings))
 
     def verify_store(self) -> Report:
         """Over the rows in the store, and the published files."""
@@ -222,24 +186,6 @@ class Site:
 
 def insert(number: int, subject: str | None = None, revision: int = 0, text: str | None = None) -> Insert:
     """Record `r<number>`; its words and label follow from the number."""
-    return Insert(
-        event_id=f"e{number}-{revision}",
-        record_id=f"r{number}",
-        subject_id=subject,
-        revision=revision,
-        label=("ham", "spam")[number % 2],
-        text=text or f"tea w{number % 5} w{number % 7} x{number} v{revision}",
-    )
-
-
-def delete(record: str | None, subject: str | None = None, revision: int | None = None) -> Delete:
-    return Delete(
-        event_id=f"d-{record}-{subject}",
-        record_id=record,
-        subject_id=subject,
-        revision=revision,
-        requested_at="2023-01-01",
-    )
-
-
-SEAL = Seal()
+    words = text or f"tea w{number % 5} w{number % 7} x{number} v{revision}"
+    label = ("ham", "spam")[number % 2]
+    return events.insert(f"r{number}", subject, revision, event_id=f"e{number}-{revision}", label=label, text=words)
