@@ -375,7 +375,7 @@ def test_trainers_write_nothing_into_a_folder_without_the_marker(harness: Worker
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_commands_say_so(make_settings: MakeSettings, tmp_path: Path) -> None:
+def test_commands_name_a_store_without_the_models_marker(make_settings: MakeSettings, tmp_path: Path) -> None:
     from unlearn.log.kafka.log import KafkaLog
 
     settings = make_settings(partitions=1, shards_per_partition=1, features=2**10, trainers=0, seal_after=0.5)
