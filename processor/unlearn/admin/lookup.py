@@ -28,13 +28,16 @@ _TABLES = ("meta", "slices", "cleanups")
 
 
 class Found(NamedTuple):
-    """One place of an id. What isn't known, or says nothing in this state, is None.
+    """One answer about an id: its state, and its place as far as that is known.
 
-    offset    of a member: its slot (of a subject: its first slot, a lower bound); of what was forgotten with
-              its subject: that deletion's, as long as clean-up is under way or where the subject was named.
-              A record's own deletion leaves no offset
-    slice     the end of the slice that holds the slot; None while it is open
-    revision  of a member; of what was forgotten by its own deletion: the highest one deleted, None for all
+    A field is None where its value isn't known, or has no meaning in this state.
+
+    offset    of a member: its slot (of a subject: its first slot, which is a lower bound). Of an id that was
+              forgotten with its subject: the offset of the subject's deletion, known while the clean-up is under
+              way or where the question named the subject. A record's own deletion leaves no offset
+    slice     the end of the slice that holds the slot; None while the slice is open
+    revision  of a member: its revision. Of a record forgotten by a deletion of its own: the highest revision that
+              was deleted; None if all were
     """
 
     state: State
@@ -46,7 +49,7 @@ class Found(NamedTuple):
 
 
 class _Partition(NamedTuple):
-    """What one partition holds of the ids asked for, at one moment."""
+    """What one partition holds of the ids asked for, read at one moment."""
 
     view: Tables
     entries: Mapping[bytes, Entry]
@@ -54,7 +57,10 @@ class _Partition(NamedTuple):
 
 
 class Lookup:
-    """Asks Redis, without a token. `identity` is that of the settings (unlearn.identity)."""
+    """Answers where records and subjects stand, by reading Redis without a token.
+
+    `identity` is the model's by the settings, as `identity_of` makes it (unlearn.identity).
+    """
 
     def __init__(self, settings: Settings, client: redis.Redis, identity: str) -> None:
         self._settings = settings
@@ -102,7 +108,7 @@ class Lookup:
         return home(key.encode(), self._settings.partitions)
 
     def _by_home(self, ids: Sequence[str]) -> Iterable[tuple[int, Sequence[int]]]:
-        """Partition -> which of the ids may be there."""
+        """(partition, indices of the ids to look for there), for every partition where one of them may be."""
         if not self._settings.subjects:
             return _grouped(map(self._home, ids))
         return [(partition, range(len(ids))) for partition in range(self._settings.partitions)]
@@ -164,7 +170,10 @@ def _forgotten(partition: int | None, tomb: int, shard: int | None = None) -> Fo
 
 
 def _nowhere(partition: int | None, tomb: int) -> Found:
-    """Of an id without any row, now or before; `tomb` is its deletion under every subject."""
+    """The answer for an id without a known row.
+
+    `tomb` is the highest revision of it that was deleted under every subject.
+    """
     return Found("unknown", partition) if tomb == NO_TOMB else _forgotten(partition, tomb)
 
 

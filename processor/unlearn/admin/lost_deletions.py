@@ -1,4 +1,4 @@
-"""Deletions that were told to be applied, and whose events the log has lost with its end."""
+"""Deletions that receipts report as applied, but whose events the log has lost because its end was cut off."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ALL = 1 << 62
 
 
 class LostDeletion(NamedTuple):
-    """Where its event stood, and what its receipts call it."""
+    """A deletion that the log has lost: where its event stood, and the event id in its receipts."""
 
     partition: int
     offset: int
@@ -39,8 +39,9 @@ class LostDeletion(NamedTuple):
 
 
 def stopped_for_loss(settings: Settings, log: Log, state_of: Callable[[int], PartitionState]) -> dict[int, int]:
-    """Stopped partitions whose log is not the one that was applied -> the offset up to which it may still be.
+    """Stopped partition -> an offset, for those whose log is no longer the one that was applied.
 
+    Below that offset the log may still be the one that was applied; events from there on may be lost.
     Raises SettingsError where the secret isn't the model's; LogUnavailable, TopicMissing, StateUnavailable.
     """
     states = {p: state_of(p) for p in range(log.partitions(settings.events_topic))}
@@ -86,10 +87,11 @@ def lost_deletions(
     parser: Parser,
     since: Mapping[int, int],
 ) -> list[LostDeletion]:
-    """Deletions with a receipt, at or behind `since` of their partitions, of which no event is in the log now.
+    """Deletions that have a receipt but no event in the log any more, sorted.
 
-    Sent again with the same event_id, a deletion is in the log. Raises LogUnavailable, TopicMissing,
-    StateUnavailable, and LogUnreadable at what can't be decoded and was not stepped over.
+    `since` maps partitions to offsets, as `stopped_for_loss` gives them; deletions before these are not looked at.
+    A deletion that was sent again with the same event_id is not lost. Raises LogUnavailable, TopicMissing,
+    StateUnavailable, and LogUnreadable at records that can't be decoded and were not stepped over.
     """
     told = {
         receipt.event_id: LostDeletion(receipt.partition, receipt.offset, receipt.event_id)

@@ -29,8 +29,11 @@ _IN_FLIGHT = 5000
 class Sink(Protocol):
     """Takes events that have passed the check."""
 
-    def take(self, event: Event, value: bytes) -> None: ...
-    def finish(self) -> None: ...
+    def take(self, event: Event, value: bytes) -> None:
+        """Take one event, and its JSON as it was read."""
+
+    def finish(self) -> None:
+        """Return once everything that was taken is done with."""
 
 
 @dataclass
@@ -43,9 +46,10 @@ class Report:
 
 
 class LogSink:
-    """Sends to the home partition; a seal goes to every partition of the model.
+    """Sends an event to its home partition, and a seal to every partition of the model.
 
-    `partitions` is the count when the model was made, whatever the topic has now.
+    `partitions` is the count when the model was made, whatever the topic has now; `patience` is how many seconds
+    to wait for each acknowledgement.
     """
 
     def __init__(self, producer: Producer, topic: str, partitions: int, patience: float) -> None:
@@ -54,7 +58,7 @@ class LogSink:
         self._settled = 0
 
     def take(self, event: Event, value: bytes) -> None:
-        """Raises what the log answered to an earlier event."""
+        """Send the event, without waiting for its acknowledgement. Raises what `finish` does, for an earlier event."""
         key = None if isinstance(event, Seal) else event_key(event)
         for partition in range(self._partitions) if key is None else [home(key, self._partitions)]:
             self._waiting.append(self._producer.send(self._topic, partition, key, value))
@@ -62,7 +66,10 @@ class LogSink:
             self._settle()
 
     def finish(self) -> None:
-        """Waits for all answers. Raises LogUnavailable and what else the log answered."""
+        """Wait until every event is acknowledged.
+
+        Raises LogUnavailable, or the error by which the log refused an event.
+        """
         while self._waiting:
             self._settle()
 
@@ -83,7 +90,7 @@ class NoSink:
 
 
 class Pace:
-    """At most `rate` events a second on average since the start; None: no limit."""
+    """Holds sending to `rate` events a second on average since the start; None: no limit."""
 
     def __init__(
         self,
@@ -96,6 +103,7 @@ class Pace:
         self._count = 0
 
     def wait(self) -> None:
+        """Sleep until the next event may be sent."""
         if self._rate is None:
             return
         ahead = self._start + self._count / self._rate - self._clock()

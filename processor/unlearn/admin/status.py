@@ -1,4 +1,4 @@
-"""How the model stands: what each partition has applied, holds and still owes. Reads only, without a token."""
+"""How the model stands: what each partition has applied, holds and still owes. It only reads, so it needs no token."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _PASSED_OVER = {
 class ShardStatus:
     """One shard as Redis holds it now; `status` is what a manifest of this moment would say.
 
-    rows         not dead, in ended slices and the open one
-    slices       ended ones that had rows
+    rows         live ones, in ended slices and in the open one
+    slices       ended slices in which the shard had rows
     checkpoints  stored states; a learner that forgets keeps one
     """
 
@@ -61,8 +61,8 @@ class Deletions:
     """Deletions under way. Ages in s since they were appended to the log; None where there is none.
 
     pending     applied, and not yet reported hidden; `overdue` of them are past their deadline
-    unresolved  may be deletions, and could not be read or sent on; `unresolved_overdue` past their deadline. Many
-                of one reason are kept as one range, whose deadline is that of its earliest
+    unresolved  possible deletions that could not be read or sent on; `unresolved_overdue` of them are past their
+                deadline. Many of one reason are kept as one range, which has the deadline of its earliest
     """
 
     pending: int = 0
@@ -117,6 +117,7 @@ class PartitionStatus:
     refused_updates: int = 0
 
     def to_json(self) -> dict[str, Any]:
+        """The partition's object in the output of `unlearn status --json`."""
         deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
         return {
             **{name: value for name, value in asdict(self).items() if name not in ("deletions", "counter", "nonce")},
@@ -182,6 +183,7 @@ class Status:
         return sum(partition.refused_updates for partition in self.partitions)
 
     def to_json(self) -> dict[str, Any]:
+        """The object that `unlearn status --json` prints."""
         return {
             "records": self.records,
             "lag": self.lag,
@@ -202,8 +204,9 @@ class Status:
 class StatusReader:
     """Reads Redis, the log's ends and the results topic, which it follows from one read to the next.
 
-    `forgets` is the learner's; `clock` gives seconds since the epoch. Made only where the topics suit the
-    settings: raises TopicMissing, Refused, LogUnavailable.
+    `forgets` says whether the learner forgets; `clock` gives seconds since 1970. Making one checks that the topics
+    suit
+    the settings: raises TopicMissing, Refused, LogUnavailable.
     """
 
     def __init__(
@@ -231,7 +234,7 @@ class StatusReader:
         )
 
     def read(self) -> Status:
-        """Raises StateUnavailable, LogUnavailable, TopicMissing, LogDiverged."""
+        """The model's status now. Raises StateUnavailable, LogUnavailable, TopicMissing, LogDiverged."""
         count = self._log.partitions(self._settings.events_topic)
         held = [self._held(partition) for partition in range(count)]
         identities = [view.meta["identity"] for view, *_ in held if "identity" in view.meta]
@@ -253,14 +256,15 @@ class StatusReader:
         )
 
     def close(self) -> None:
+        """Stop following the results topic."""
         self._tail.close()
 
     def _holds(self, manifest: Manifest) -> bool | None:
-        """Whoever looks may have no secret, or another: then no proof tells anything."""
+        """Whether the manifest's proof is right; None without the model's secret, which is needed to tell."""
         return self._prover.holds(manifest) if self._prover else None
 
     def _store(self) -> tuple[str, ...]:
-        """As it is on this machine, which need not be one that works."""
+        """Why this machine would refuse the store; another machine, on which a worker runs, may see another folder."""
         settings = self._settings
         named = read_snapshot(self._client, [("GET", Keys(settings.model, 0).of("store"))])[0]
         try:

@@ -18,16 +18,21 @@ SAME_EVERYWHERE = {"message.timestamp.type": "LogAppendTime", "unclean.leader.el
 AT_LEAST = {"max.message.bytes", "min.compaction.lag.ms", "retention.ms", "min.insync.replicas"}
 AT_MOST = {"segment.ms", "max.compaction.lag.ms"}
 MOST_REPLICAS = 3
-"""More are the owner's choice; fewer only where there are fewer brokers."""
+"""Replicas of a topic that is made here. Where there are fewer brokers it gets one on each; its owner may add more."""
 
 
 class Created(NamedTuple):
+    """The names of the topics that were made, and of those that were there already."""
+
     made: list[str]
     there: list[str]
 
 
 def wanted(settings: Settings, brokers: int = 1) -> list[TopicSpec]:
-    """Events, results, receipts, dead letters, in this order, as they are made on so many brokers. Pure."""
+    """The four topics as they are made on so many brokers: events, results, receipts, dead letters, in this order.
+
+    Pure.
+    """
     replicas, insync = min(brokers, MOST_REPLICAS), {"min.insync.replicas": str(min(brokers, 2))}
     told = _kept(_see_through(settings), LARGEST_NOTE) | insync
     return [
@@ -48,14 +53,18 @@ def create(log: Log, settings: Settings) -> Created:
 
 
 def check(log: Log, settings: Settings) -> list[str]:
-    """What is wrong, a sentence each with what to do; [] when all is well."""
+    """What is wrong with the topics that are there, a sentence each with what to do; [] when all is well."""
     needed = [_suffices(spec, settings) for spec in wanted(settings, log.brokers())]
     return [problem for spec in needed for problem in problems(spec, log.topic(spec.name))]
 
 
 def _suffices(spec: TopicSpec, settings: Settings) -> TopicSpec:
-    """What must be, where it is made with more: how long is kept what is deleted by age is its owner's to say, but
-    a day of events must be there for workers that were away, and word of a deletion until its deadline."""
+    """The least that a topic must have which is there already; it may be made with more.
+
+    How long records are kept before they are deleted by age is up to the topic's owner. But events must stay for a
+    day, for
+    workers that were away, and receipts and dead letters until a deletion's deadline.
+    """
     if spec.config["cleanup.policy"] != "delete":
         return spec
     kept = DAY if spec.name == settings.events_topic else ceil(1000 * settings.forget_within)
@@ -63,7 +72,10 @@ def _suffices(spec: TopicSpec, settings: Settings) -> TopicSpec:
 
 
 def problems(spec: TopicSpec, found: TopicSpec | None) -> list[str]:
-    """How a topic differs from what it should be. More partitions of events are fine: they only forward."""
+    """How a topic differs from what it should be, a sentence each.
+
+    More partitions of events than wanted are no problem: their events are only sent on.
+    """
     if found is None:
         return [f"topic {spec.name} is missing: `unlearn topics create` makes it"]
     wrong = [name for name in spec.config if not _suits(name, spec.config[name], found.config.get(name))]
@@ -72,7 +84,8 @@ def problems(spec: TopicSpec, found: TopicSpec | None) -> list[str]:
 
 
 def _replica_problems(spec: TopicSpec, found: TopicSpec) -> list[str]:
-    """Two replicas are enough to lose none; of three one may be away while events are taken."""
+    """What is wrong with the number of replicas. With two, no record is lost with one disk; with three, events are
+    still taken while one replica is away."""
     if found.replicas is None or spec.replicas is None:
         return []
     has = f"topic {spec.name} has replication factor {found.replicas}"
@@ -140,8 +153,11 @@ def _kept(retention_ms: int, largest: int) -> dict[str, str]:
 
 
 def _compacted(settings: Settings) -> dict[str, str]:
-    """Compaction must not take a new owner's manifest's rival, and then leave a zombie's late one alone:
-    nothing is compacted that a send could still follow or a scorer still serve."""
+    """How the results topic is configured.
+
+    Compaction keeps only the last manifest of a partition, and an earlier owner's may arrive late and be the last. So
+    nothing is compacted while a late send may still arrive or a scorer may still serve the older one.
+    """
     late = delivery_timeout(settings.kafka.request_timeout) + settings.lease
     lag = ceil(2 * late * 1000)
     return {
@@ -155,5 +171,5 @@ def _compacted(settings: Settings) -> dict[str, str]:
 
 
 def _see_through(settings: Settings) -> int:
-    """Twice a deletion's deadline, in ms."""
+    """How long receipts and dead letters are kept, in ms: twice the time within which a deletion must be done."""
     return ceil(2000 * settings.forget_within)

@@ -1,4 +1,4 @@
-"""Receipts: whom they answer, and by which place the sender knows its event."""
+"""Receipts: which event they answer, and the place by which its sender knows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Addressee", "addressee_of", "receipt_to"]
 
 
 class Addressee(NamedTuple):
-    """The sender's event: its id, and where the sender put it."""
+    """The event that a receipt answers: its id, and the place where its sender put it."""
 
     event_id: str
     partition: int
@@ -21,7 +21,7 @@ class Addressee(NamedTuple):
 
 
 def addressee_of(settings: Settings, event_id: str, record: Record) -> Addressee:
-    """Of an event that was sent on, the place of the original, which is all that its sender knows of."""
+    """The event to answer, as its sender knows it: of a forwarded or copied event, the place of the original."""
     origin = read_origin(settings.secret_bytes, settings.model, record.headers) if record.headers else None
     place = (record.partition, record.offset) if origin is None else (origin.partition, origin.offset)
     return Addressee(event_id, *place)
@@ -33,7 +33,7 @@ def receipt_to(
     version: int | None = None,
     reason: str | None = None,
 ) -> tuple[bytes, bytes]:
-    """Key and value of the receipt."""
+    """Key and value of a record on the receipts topic."""
     receipt = Receipt(
         event_id=to.event_id, state=state, partition=to.partition, offset=to.offset, version=version, reason=reason
     )

@@ -1,4 +1,4 @@
-"""A claimed partition in its owner's memory. Dropped whole whenever the claim is in doubt."""
+"""What its owner holds of a claimed partition in memory. It is dropped whole whenever the claim is in doubt."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Filed(NamedTuple):
 
 
 _AGES = 1000
-"""Kills that the choice of checkpoints looks back on."""
+"""How many of the last kills the choice of checkpoints looks at."""
 
 
 @dataclass(slots=True)
 class Running:
-    """A job under way, and the kills that came since it saw its shard."""
+    """A job under way, and the rows of its shard that were killed since the job was made."""
 
     job: Job
     future: Future[Trained]
     moved_at: float
-    """When it began, or was last seen to have gone through one more slice (monotonic)."""
+    """When it began, or was last seen to have finished another slice (monotonic seconds)."""
     finished: int = 0
-    """Slices, as last seen."""
+    """How many slices it had finished when last looked at."""
     kills: list[Kill] = field(default_factory=list)
 
 
@@ -53,7 +53,7 @@ class Sealing:
     end: int
     future: Future[list[Filed]]
     writer: str
-    """As in the names of its files, which no table has yet."""
+    """The part of its files' names that no other writing uses. No table names these files yet."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Publishing:
 
 @dataclass(slots=True)
 class ClaimedPartition:
-    """Everything the owner of one partition holds. `view` and Redis change together, through `commit`."""
+    """Everything that the owner of one partition holds of it. `commit` changes `view` and Redis together."""
 
     partition: int
     token: Token
@@ -83,59 +83,63 @@ class ClaimedPartition:
     view: Tables
     open_rows: OpenRows = field(default_factory=OpenRows)
     catch_up_to: int = 0
-    """Until `applied` reaches it nothing is published: Redis was rolled back."""
+    """Nothing is published before `applied` reaches this offset, because Redis was rolled back."""
     running: dict[int, Running] = field(default_factory=dict)
     sealing: Sealing | None = None
     rewriting: Sealing | None = None
     dead_since: dict[tuple[int, int], float] = field(default_factory=dict)
-    """When dead rows were first seen in the file of (shard, end) (monotonic)."""
+    """(shard, end) of a slice file -> when dead rows were first seen in it (monotonic seconds)."""
     tailing: Tailing | None = None
     tailed_at: float = 0.0
     store_at: float = float("-inf")
-    """When steps that need the store are tried again, after it was away (monotonic)."""
+    """When the steps that need the store are tried again, after it could not be reached (monotonic seconds)."""
     blocked: Unreadable | None = None
-    """Where the log can't be read on: nothing more is applied until it can, or is stepped over."""
+    """The run of offsets at which the log can't be decoded. Nothing is applied until it can be, or an operator has the
+    run stepped over."""
     blocked_at: float = 0.0
-    """When it was last found so (monotonic)."""
+    """When the log was last found to be `blocked` (monotonic seconds)."""
     skips: Runs = ()
-    """What an earlier owner had stepped over, by its newest manifest."""
+    """The runs of offsets that an earlier owner had stepped over, as its newest manifest says."""
     paused: bool = False
-    """Its rows that are in no file are too many: nothing more is read for now."""
+    """Whether fetching is paused because too many of the rows are in no slice file yet."""
     files_seen: bool = False
     """Whether the pointers of the tables were compared with the store since the claim."""
     claimed_at: float = 0.0
     used_at: dict[str, float] = field(default_factory=dict)
-    """When a look at the store last found a file in use (monotonic); before the claim others may have used it."""
+    """File name -> when a look at the store last found it in use (monotonic seconds). A file without an entry counts
+    as
+    used until the claim, when another owner may have used it."""
     erased_through: int = 0
-    """What the last look at the store allows to say; see `garbage`."""
+    """What was deleted before this offset is erased, as far as the looks at the store have shown; see
+    `storage.garbage`."""
     publishing: Publishing | None = None
     manifest: Manifest | None = None
-    """The newest of ours that the broker acknowledged."""
+    """The newest manifest of this owner that the broker has acknowledged."""
     manifest_offset: int = -1
     published_at: float = 0.0
     heartbeat_at: float = float("-inf")
     unhidden_since: float | None = None
-    """When the oldest kill or deletion was applied that no acknowledged manifest covers (monotonic)."""
+    """When the oldest kill or deletion was applied that no acknowledged manifest covers (monotonic seconds)."""
     dirty_since: dict[int, float] = field(default_factory=dict)
     kill_ages: deque[int] = field(default_factory=lambda: deque(maxlen=_AGES))
-    """How many slices newer than its own there were when a row died, of the last kills."""
+    """For each of the last kills: how many slices newer than the row's own there were when it died."""
     rows_since: float | None = None
-    """When the oldest live open row came (monotonic)."""
+    """When the oldest live open row came (monotonic seconds)."""
     holes_since: float | None = None
-    """When it was first seen that no open row lives, and that dead ones have holes (monotonic)."""
+    """When it was first seen that all open rows are dead, and that some have holes (monotonic seconds)."""
     own_seal: Future[int] | None = None
     seal_look_at: float = float("-inf")
     records: dict[int, Record] = field(default_factory=dict)
     """Records that the outbox names, from the batch in hand."""
     sending: dict[int, dict[str, Future[int]]] = field(default_factory=dict)
-    """What is on its way for an event of the outbox, by name."""
+    """Offset of an outbox event -> name of what is sent for it -> the send that is under way."""
     receipts: dict[int, Future[int]] = field(default_factory=dict)
     addressees: dict[int, Addressee] = field(default_factory=dict)
-    """Whom the receipts of pending deletions answer."""
+    """Whom the receipts of pending deletions answer, by the deletion's offset."""
     shortened: set[int] = field(default_factory=set)
-    """Events of the outbox that the log refused as they are: they go in fewer bytes."""
+    """Offsets of outbox events whose messages the log refused; they are sent again in fewer bytes."""
     sequence: int = 0
-    """Of names and manifests written under this token."""
+    """The last number that `next_sequence` gave, for names and manifests written under this token."""
     counters: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -150,26 +154,37 @@ class ClaimedPartition:
         return self.view.applied < self.catch_up_to
 
     def writer(self) -> str:
-        """A part of file names that nobody else ever uses."""
+        """A new part for names of files, which nobody has used before."""
         return f"{self.token.counter}-{self.token.nonce[:8]}-{self.next_sequence()}"
 
     def next_sequence(self) -> int:
+        """The next number under this token, from 1 up."""
         self.sequence += 1
         return self.sequence
 
     def read(self, ops: Sequence[Op]) -> list[Any]:
-        """Raises Fenced, RolledBack, StateUnavailable."""
+        """Redis' answers to `ops`, if this owner's token and tables are still current.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
         return self.state.read(self.token, self.view.applied, self.view.writes, ops)
 
     def commit(self, change: Change, applied: int | None = None, need: Iterable[tuple[int, int]] = ()) -> None:
-        """Make a change in Redis, then in the view. Raises as PartitionState.commit does."""
+        """Make a change in Redis, then in `view`. `applied` is the next offset to apply afterwards; None: as before.
+
+        Raises as PartitionState.commit does.
+        """
         stop = self.view.applied if applied is None else applied
         ops = change.commands(self.state.keys.of)
         self.state.commit(self.token, self.view.applied, self.view.writes, ops, stop, need)
         self.view.apply(change, stop)
 
     def note_kills(self, kills: Iterable[Kill], now: float) -> None:
-        """Jobs under way learn at their end whom they must not hold."""
+        """Note rows that have died: for the jobs under way, whose states must not hold them, and for when shards
+        became dirty.
+
+        `now` is in monotonic seconds.
+        """
         last_end = self.view.last_end
         for kill in kills:
             if kill.shard in self.running:

@@ -1,7 +1,7 @@
-"""What trainers are asked, and what they answer.
+"""Training jobs: what trainers are asked, and what they answer.
 
-A job sees its shard at one `applied`. It names slices, the holes in them, and the subjects whose rows are
-still being cleaned up.
+A job is made for its shard as of one `applied`. It names the slices to learn, the holes in them, and the deleted
+subjects whose rows are still being cleaned up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ __all__ = ["Built", "Job", "Part", "Trained"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One slice of a job: its end, its file (empty: no rows), its holes, and its sum in the membership."""
+    """One slice of a job: its end, its file (empty: no rows), its holes (slot -> death), and its sum in the
+    membership."""
 
     end: int
     file: str
@@ -27,9 +28,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """From `base` (through, state), or from empty, learn `learn` as of `applied`.
+    """Learn the slices `learn` as of `applied`, from the state `base` (through, state) or, if None, from the empty
+    state.
 
-    A learner that forgets first forgets, in `forget`, the rows that died since the base's `applied`.
+    A learner that forgets first forgets, in the slices `forget`, the rows that died since the base's `applied`.
+    `covers` maps digests of deleted subjects to the offsets of their deletions.
     """
 
     partition: int
@@ -45,15 +48,15 @@ class Job:
     """For a learner that forgets: the sum over every slice up to the last, in the membership."""
     writer: str
     base_lineage: str | None = None
-    """Of a fold: what the membership says that the base holds; None: not compared."""
+    """For a fold: the lineage that the base must have by the membership. None: it is not compared."""
     whole: tuple[Part, ...] = ()
-    """All that the base has learned, for a learner that can't go on from a stored state."""
+    """All slices that the base has learned, for a learner that can't go on from a stored state."""
     seat: int = 0
-    """Which of a pool's counters follows it."""
+    """Which of the pool's counters shows this job's progress."""
 
     @property
     def through(self) -> int:
-        """The end that it brings the shard to."""
+        """The slice end that the shard's state goes through once the job is done."""
         return self.learn[-1].end if self.learn else self.base[0] if self.base else 0
 
 
@@ -67,7 +70,7 @@ class Built:
 
 @dataclass(slots=True)
 class Trained:
-    """What a job brought. `agrees` is false if its rows were not those of the membership; `spent` by step."""
+    """What a job brought. `agrees` is false if its rows were not those of the membership; `spent` is by step."""
 
     built: list[Built] = field(default_factory=list)
     agrees: bool = True

@@ -1,7 +1,7 @@
-"""Sums, slice ends and hits of a batch: which slice each row lives and dies in.
+"""What a batch changes of the sums, slice ends and hits: which slice each row lives and dies in.
 
-Slice boundaries depend on offsets alone: every multiple of `slice_span`, and after every seal. One that no
-accepted row precedes leaves no trace.
+Slice boundaries depend on offsets alone: every multiple of `slice_span`, and after every seal. A slice in which no
+row was accepted leaves no trace.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ class Kill(NamedTuple):
 
 
 class Ledger:
-    """Follows one batch over [start, ...); `settle` writes what changed. Offsets must not go down."""
+    """Follows one batch from offset `start` on; `settle` writes what changed.
+
+    Offsets must not go down between calls.
+    """
 
     def __init__(self, view: Tables, start: int, slice_span: int) -> None:
         self.ends: list[int] = []
@@ -38,12 +41,13 @@ class Ledger:
         self._hits: list[Kill] = []
 
     def reach(self, offset: int) -> None:
-        """The batch has come to `offset`: slices that end at or before it have ended."""
+        """End the slices that end at or before `offset`, up to which the batch has come."""
         if offset >= self._boundary:
             self.end_slice(self._boundary)
             self._boundary = offset - offset % self._span + self._span
 
     def end_slice(self, end: int) -> None:
+        """End the open slice at `end`; nothing happens if it has no rows."""
         self._gather()
         if not self._open:
             return
@@ -53,6 +57,7 @@ class Ledger:
         self.ends.append(end)
 
     def add(self, slot: int, shard: int) -> None:
+        """Count an accepted row in the open slice of its shard."""
         slots = self._added.get(shard)
         if slots is None:
             self._added[shard] = [slot]
@@ -60,12 +65,12 @@ class Ledger:
             slots.append(slot)
 
     def kill(self, kill: Kill) -> None:
-        """A row dies of an event of this batch."""
+        """Note a row that an event of this batch kills: `hit` and `bury` in one."""
         self.hit(kill)
         self.bury(kill)
 
     def bury(self, kill: Kill) -> None:
-        """A dead row leaves its slice's sum, wherever that slice is."""
+        """Take a dead row out of the sum of its slice, whether that is open or has ended."""
         self.kills.append(kill)
         end = self._end_of(kill.slot)
         if end is None:
@@ -76,11 +81,17 @@ class Ledger:
         self._slices[key] = _without(self._slices.get(key) or self._view.slices[key], kill)
 
     def hit(self, kill: Kill) -> None:
-        """Rows of the shard from this slot on may be dead; which of them is another's to say."""
+        """Note that the shard's rows from `kill.slot` on may have died, so that its states are checked.
+
+        `bury` counts which.
+        """
         self._hits.append(kill)
 
     def settle(self, change: Change, stop: int, drop_states: bool) -> None:
-        """Write slices, open rows and hits; with `drop_states` the states that hold a hit row go."""
+        """Write slices, open rows and hits into `change`, for a batch that ends at `stop`.
+
+        With `drop_states` the stored states that hold a hit row are dropped.
+        """
         self.reach(stop)
         self._gather()
         for key, value in self._slices.items():
@@ -102,7 +113,7 @@ class Ledger:
                 change.drop("crashes", kill.shard)
 
     def _gather(self) -> None:
-        """Rows are counted together: summing them one by one would take longer than all the rest."""
+        """Add the rows counted since to the sums, all at once: one by one would take longer than all the rest."""
         for shard, slots in self._added.items():
             held = self._open.get(shard, Open())
             total, live = (held.sum + sum_slots(slots)) % MODULUS, held.live + len(slots)

@@ -1,7 +1,7 @@
-"""What a state holds, in 128 bits: sums over slots per slice, chained over slices.
+"""The lineage: 128 bits that tell which rows a state holds, by sums over slots per slice, chained over slices.
 
-`h[k]` is the sum of H(slot) mod 2^128 over the live slots of slice k, so rows come and go by adding and
-subtracting. `L` chains the slices that hold rows; a slice without rows adds nothing, as if never there.
+`h[k]` is the sum of H(slot) mod 2^128 over the live slots of slice k, so a row is taken in or out by one addition or
+subtraction. `L[k] = chain(L[k-1], end, h[k])` goes over the slices with rows only; one without rows changes nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ _empty_hash = blake2b(digest_size=16, person=b"slot").copy
 
 
 def slot_hash(slot: int) -> int:
-    """H(slot), uniform in [0, 2^128)."""
+    """H(slot): its BLAKE2b digest of 128 bits as an integer, uniform in [0, 2^128)."""
     digest = _empty_hash()
     digest.update(slot.to_bytes(8, "little"))
     return int.from_bytes(digest.digest(), "little")
 
 
 def sum_slots(slots: Iterable[int]) -> int:
+    """The sum of the slots' hashes, mod 2^128."""
     return sum(map(slot_hash, slots)) % MODULUS
 
 

@@ -1,6 +1,6 @@
-"""Sets of offsets as runs (first, last), both within: ascending, apart from each other.
+"""Sets of offsets as runs (first, last), both included; runs are in ascending order and never adjacent.
 
-Many that lie together cost as much as one. As text they are steps: how far on each run starts, how long it is.
+A long run costs as much as one offset. As text, a run is two numbers: the gap before it, and its length.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ Runs = Sequence[tuple[int, int]]
 
 
 def runs_of(offsets: Iterable[int]) -> Runs:
-    """In any order, and more than once."""
+    """The runs of these offsets, which may come in any order and more than once."""
     return joined([(offset, offset) for offset in offsets], ())
 
 
 def joined(one: Runs, other: Runs) -> Runs:
-    """What is in either."""
+    """The union of two sets, in any order of their runs."""
     found: list[tuple[int, int]] = []
     for first, last in sorted([*one, *other]):
         if found and first <= found[-1][1] + 1:
@@ -29,7 +29,7 @@ def joined(one: Runs, other: Runs) -> Runs:
 
 
 def parted(runs: Runs, first: int, last: int) -> tuple[Runs, Runs]:
-    """What lies in first..last, and what doesn't; nothing lies in a range that ends before it begins."""
+    """(the offsets within first..last, the others); where last < first, none are within."""
     if first > last:
         return (), runs
     within = [(max(a, first), min(b, last)) for a, b in runs if a <= last and b >= first]
@@ -39,10 +39,12 @@ def parted(runs: Runs, first: int, last: int) -> tuple[Runs, Runs]:
 
 
 def count(runs: Runs) -> int:
+    """How many offsets there are."""
     return sum(last - first + 1 for first, last in runs)
 
 
 def write_runs(runs: Runs) -> str:
+    """The runs as text: gap and length of each, separated by blanks."""
     steps, at = [], 0
     for first, last in runs:
         steps += [first - at, last - first + 1]
@@ -51,7 +53,7 @@ def write_runs(runs: Runs) -> str:
 
 
 def read_runs(text: str) -> Runs:
-    """Raises ValueError where `write_runs` didn't write it."""
+    """The runs in a text of `write_runs`. Raises ValueError where the text isn't of that form."""
     steps, at, found = [int(step) for step in text.split()], 0, []
     for gap, length in zip(steps[::2], steps[1::2], strict=True):
         found.append((at + gap, at + gap + length - 1))

@@ -1,6 +1,6 @@
-"""A flood of possible deletions costs little: beyond a bound those of one reason are kept as ranges. Pure.
+"""Keeps a flood of possible deletions small: beyond a bound, those of one reason are kept as ranges. Pure.
 
-Each stays open at its own offset. A range has the clock of its earliest, so none is overdue too late.
+Each still stays open at its own offset. A range has the earliest deadline of its members, so none is overdue too late.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Tables, Unresol
 __all__ = ["gathered", "put_range"]
 
 _APART = 1000
-"""The newest are entries of their own."""
+"""How many of the newest are kept as entries of their own."""
 _MOST_RUNS = 1000
-"""Runs of one range, some 4 kB: that much is written anew when it grows."""
+"""Runs in one range at most, some 4 kB of text, which is rewritten whole whenever the range grows."""
 
 
 def gathered(view: Tables) -> Change | None:
-    """Moves the oldest into ranges once there are too many. None where there is nothing to do."""
+    """The change that moves the oldest entries into ranges, once there are too many; None where nothing is to be
+    done."""
     if len(view.unresolved) < _APART + AT_ONCE:
         return None
     by_reason: defaultdict[str, dict[int, Unresolved]] = defaultdict(dict)
@@ -35,13 +36,13 @@ def gathered(view: Tables) -> Change | None:
 
 
 def put_range(change: Change, like: OpenRange, runs: Runs) -> None:
-    """A range of these offsets, with the reason and the clock of another."""
+    """Put into `change` a range of these offsets, with the reason and the times of `like`."""
     value = like._replace(last=runs[-1][1], total=count(runs), runs=write_runs(runs))
     change.put("open_ranges", runs[0][0], value)
 
 
 def _settled(view: Tables) -> Iterator[int]:
-    """Those that nothing more is sent for, so that nothing else is ever said of their offset."""
+    """Offsets of the open entries that no other table names: nothing is left to be sent for them."""
     return (
         offset
         for offset in view.unresolved
@@ -66,7 +67,7 @@ def _gather(view: Tables, change: Change, reason: str, members: dict[int, Unreso
 
 
 def _room(view: Tables, reason: str) -> int | None:
-    """The newest range of the reason, if it can take more."""
+    """The key of the reason's newest range, if that can take more runs; else None."""
     mine = [first for first, held in view.open_ranges.items() if held.reason == reason]
     if not mine:
         return None

@@ -20,11 +20,13 @@ class OpenRows:
         self._dead: set[int] = set()
 
     def add(self, shards: NDArray[np.int32], members: Members) -> None:
+        """Add accepted rows, in slot order and behind those that are here; `shards` (n,) int32 gives each row's
+        shard."""
         if len(members):
             self._parts.append((shards, members))
 
     def kill(self, slots: Sequence[int]) -> None:
-        """Rows with a hole in Redis; slots that aren't here are passed over at the cut."""
+        """Note the slots of rows that have a hole in Redis; slots that aren't here do no harm."""
         self._dead.update(slots)
 
     def select(self, end: int) -> dict[int, Members]:
@@ -39,7 +41,7 @@ class OpenRows:
         return members.take(~np.isin(members.slots, np.fromiter(self._dead, np.int64, len(self._dead))))
 
     def drop(self, end: int) -> None:
-        """The slice is registered: its rows are read from files from now on."""
+        """Let go of the rows below the end of a slice that is registered: from now on they are read from its files."""
         shards, members = self._below(NEVER)
         keep = members.slots >= end
         self._parts = [(shards[keep], members.take(keep))] if keep.any() else []

@@ -1,4 +1,4 @@
-"""What training costs here, as measured: by it the scheduler takes the cheapest exact way (DESIGN 8)."""
+"""What training costs on this machine, as measured; by it the scheduler takes the cheapest exact way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ __all__ = ["Rate", "Rates", "Spent", "Step"]
 
 Step = Literal["read", "learn", "forget"]
 _MEMORY = 50_000
-"""Rows after which a measurement counts half: paces follow the machine, and one slow call moves them little."""
+"""Rows after which an earlier measurement counts half: rates follow the machine, and one slow call moves them
+little."""
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Spent:
     seconds: float = 0.0
 
     def add(self, rows: int, seconds: float) -> None:
+        """Add rows, and the seconds that they took."""
         self.rows += rows
         self.seconds += seconds
 
@@ -31,7 +33,7 @@ class Rate:
     value: float = 0.0
 
     def observe(self, spent: Spent) -> None:
-        """Move towards what was measured, the more the more rows it took."""
+        """Move the rate towards what was measured, further the more rows were measured."""
         if not spent.rows:
             return
         measured = spent.seconds / spent.rows
@@ -41,20 +43,21 @@ class Rate:
 
 @dataclass(slots=True)
 class Rates:
-    """Of reading rows from slice files (the dead too), learning rows and forgetting rows."""
+    """The rates of reading rows from slice files (dead ones too), of learning rows and of forgetting rows."""
 
     read: Rate = field(default_factory=Rate)
     learn: Rate = field(default_factory=Rate)
     forget: Rate = field(default_factory=Rate)
 
     def observe(self, spent: dict[Step, Spent]) -> None:
+        """Take in what was spent, by step."""
         for step, one in spent.items():
             getattr(self, step).observe(one)
 
     def anew(self, stored: int, live: int) -> float:
-        """Seconds to read `stored` rows and learn the `live` ones among them."""
+        """Seconds to train from empty: read `stored` rows, and learn the `live` ones among them."""
         return stored * self.read.value + live * self.learn.value
 
     def forgetting(self, stored: int, gone: int) -> float:
-        """Seconds to read `stored` rows and forget those `gone`."""
+        """Seconds to forget rows: read `stored` rows, and forget the `gone` ones among them."""
         return stored * self.read.value + gone * self.forget.value

@@ -19,7 +19,7 @@ NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Members:
-    """n rows in slot order, with who they belong to.
+    """n rows in slot order, with the digests of the records and subjects that they belong to.
 
     slots (n,) int64; records and subjects (n, 16) uint8; revisions (n,) int64; rows n.
     """
@@ -34,6 +34,7 @@ class Members:
         return len(self.slots)
 
     def take(self, mask: NDArray[np.bool_]) -> Members:
+        """The rows where `mask` (n,) is true."""
         if mask.all():
             return self
         return Members(
@@ -42,6 +43,7 @@ class Members:
 
     @staticmethod
     def concat(parts: Sequence[Members]) -> Members:
+        """The rows of all parts, one part after the other."""
         if not parts:
             return Members.empty()
         return Members(
@@ -54,6 +56,7 @@ class Members:
 
     @staticmethod
     def empty() -> Members:
+        """No rows."""
         digests = np.zeros((0, 16), np.uint8)
         return Members(np.zeros(0, np.int64), digests, digests, np.zeros(0, np.int64), Rows.empty())
 
@@ -61,10 +64,10 @@ class Members:
 def deaths(
     members: Members, holes: Mapping[int, int], covers: Mapping[bytes, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(death of each row, NEVER for the living; whether only an open clean-up says so).
+    """(death of each row (n,) int64, whether only an open clean-up says so (n,) bool). NEVER stands for a live row.
 
-    `holes` maps slots, `covers` deleted subjects' digests to the offset that killed them. A hole was
-    written first, hence it counts.
+    `holes` maps slots to deaths, `covers` digests of deleted subjects to the offset of the deletion. Where both name a
+    row the hole counts, as it was written first.
     """
     found = np.full(len(members), NEVER, np.int64)
     if covers:

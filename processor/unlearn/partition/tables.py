@@ -1,8 +1,8 @@
-"""The owner's exact mirror of a partition's small tables in Redis, and changes to them.
+"""The owner's exact copy of a partition's small tables in Redis, and changes to them.
 
-Redis decides. The mirror is read whole at a claim and changed only after a script has made the same
-change there; every script checks that the owner's `applied` and `writes` are still Redis' own, so a
-mirror that differs is found out at the next step and dropped.
+Redis decides. The copy is read whole at a claim, and changed only after a script has made the same change in Redis.
+Every script checks that the owner's `applied` and `writes` are still those in Redis, so a copy that differs is noticed
+at the next step and dropped.
 """
 
 from __future__ import annotations
@@ -33,25 +33,28 @@ __all__ = [
 ]
 
 AT_ONCE = 1000
-"""How much one script does at most, in entries of tables or in events, so that none is long."""
+"""How many table entries or events one script handles at most, so that none runs for long."""
 
 
 class Slice(NamedTuple):
-    """A shard's rows in an ended slice."""
+    """A shard's rows in an ended slice.
+
+    `sum` is the sum of its live slots' hashes (see `lineage`), `last_death` an offset.
+    """
 
     sum: int = 0
     live: int = 0
     last_death: int = -1
     file: str | None = None
-    """None until registered; empty if no row was left to keep."""
+    """The name of its file; None until it is registered; empty if no row was left to store."""
     rows: int = 0
-    """Rows in the file, the dead ones too."""
+    """How many rows the file holds, dead ones included."""
     first_death: int = -1
-    """The first death that Redis still has a hole for."""
+    """The lowest death among the rows whose holes are still in Redis; -1 if there are none."""
 
 
 class Open(NamedTuple):
-    """A shard's rows since the last slice end; `accepted` counts the dead ones too."""
+    """A shard's rows since the last slice end, as in `Slice`; `accepted` counts the dead ones too."""
 
     sum: int = 0
     live: int = 0
@@ -61,7 +64,7 @@ class Open(NamedTuple):
 
 
 class State(NamedTuple):
-    """A stored learner state: it holds the rows with slot < its `through` not dead before `applied`."""
+    """A stored learner state, of the rows with slot < its `through` that were not dead before `applied`."""
 
     applied: int
     file: str
@@ -71,11 +74,11 @@ class State(NamedTuple):
     size: int = 0
     profile: str = ""
     summary: Mapping[str, float] = {}
-    """What the learner says of it in the manifest."""
+    """What the learner tells of the state, for the manifest."""
 
 
 class Cleanup(NamedTuple):
-    """A deleted subject whose rows are still being walked, from slot `cursor` on."""
+    """A deleted subject whose rows are still being buried; those with a slot below `cursor` are done."""
 
     death: int
     shard: int
@@ -90,19 +93,20 @@ class Pending(NamedTuple):
     copies: Mapping[str, int] | None = None
     """For a delete that was copied: partition -> offset of the copy."""
     receipt: bool = True
-    """An update owes nobody a receipt; it has a deadline all the same."""
+    """Whether a receipt is owed: a deletion's sender gets one, an update's none. Both have a deadline."""
 
 
 class Crash(NamedTuple):
-    """How often a shard's training failed alone, going up to the slice end `end`."""
+    """How many times a shard's training has crashed while it ran alone, on the way to the slice end `end`."""
 
     times: int
     end: int
 
 
 class Unresolved(NamedTuple):
-    """What may be a deletion and could not be read. Times in ms since the epoch; 0 was written where none was
-    known, and is overdue."""
+    """A possible deletion that could not be read. Times in ms since 1970; 0 stands for an unknown one, and a deadline
+    of
+    0 is overdue."""
 
     reason: str
     deadline: int
@@ -110,7 +114,7 @@ class Unresolved(NamedTuple):
 
 
 class StillOpen(NamedTuple):
-    """What is unresolved at one offset, or at `total` of those from the first to the last."""
+    """A possible deletion that is unresolved at one offset, or `total` of them from offset `first` to `last`."""
 
     first: int
     last: int
@@ -121,7 +125,9 @@ class StillOpen(NamedTuple):
 
 
 class OpenRange(NamedTuple):
-    """Many that are unresolved for one reason; its key is the first one's offset. Times are the earliest's."""
+    """Many possible deletions that are unresolved for one reason. Its key is the offset of the first; its times are
+    those
+    of the earliest."""
 
     reason: str
     deadline: int
@@ -168,28 +174,35 @@ TABLES: Mapping[str, _Table] = {
 
 
 def encode_key(key: Key) -> str:
+    """A key as the field of a Redis hash; a pair becomes `first:second`."""
     return f"{key[0]}:{key[1]}" if isinstance(key, tuple) else str(key)
 
 
 def encode_value(value: object) -> str:
+    """A value as it stands in Redis: text and numbers as they are, everything else as JSON."""
     return str(value) if isinstance(value, str | int) else json.dumps(value, separators=(",", ":"))
 
 
 @dataclass(slots=True)
 class Change:
-    """Absolute writes to the mirrored tables, and further Redis commands that belong to the same script."""
+    """New values for entries of the tables, and further Redis commands that belong to the same script."""
 
     tables: dict[str, dict[Any, Any]] = field(default_factory=dict)
     ops: list[Command] = field(default_factory=list)
 
     def put(self, table: str, key: Key, value: object) -> None:
+        """Set an entry of a table."""
         self.tables.setdefault(table, {})[key] = value
 
     def drop(self, table: str, key: Key) -> None:
+        """Remove an entry of a table."""
         self.tables.setdefault(table, {})[key] = None
 
     def commands(self, key_of: Callable[[str], str]) -> list[Command]:
-        """Everything as Redis commands of at most 1,000 pairs, the record memberships last."""
+        """Everything as Redis commands of at most 1,000 pairs each, `ops` last.
+
+        `key_of` gives a table's key in Redis.
+        """
         out: list[Command] = []
         for table, rows in self.tables.items():
             kept = [(encode_key(k), encode_value(v)) for k, v in rows.items() if v is not None]
@@ -204,20 +217,20 @@ def _chunks(items: list[Any], size: int = 1000) -> Iterable[list[Any]]:
 
 
 def _sort(table: dict[Any, Any]) -> None:
-    """By offset, as it has grown before a claim: the oldest comes first."""
+    """Put a table's entries in the order in which they were added before the claim: by offset, the oldest first."""
     ordered = sorted(table.items(), key=lambda item: item[1].death if isinstance(item[1], Cleanup) else item[0])
     table.clear()
     table.update(ordered)
 
 
 def slice_start(ends: Sequence[int], slot: int) -> int:
-    """Where a slot's slice starts, given the slice ends so far: fixed from the slot's first moment on."""
+    """Where the slice of a slot starts, given the slice ends so far. Ends that come later don't change it."""
     at = bisect_right(ends, slot)
     return ends[at - 1] if at else 0
 
 
 class Tables:
-    """The tables of one partition, typed. Change it only through `apply`."""
+    """The tables of one partition, typed, from the fields of their Redis hashes. Change it only through `apply`."""
 
     def __init__(self, raw: Mapping[str, Mapping[bytes, bytes]]) -> None:
         read = {
@@ -254,7 +267,7 @@ class Tables:
 
     @property
     def registered(self) -> int:
-        """The last slice end whose files stand in the tables; jobs see no further."""
+        """The last slice end whose files the tables name; jobs use no slice beyond it."""
         return self.number("registered")
 
     @property
@@ -263,7 +276,10 @@ class Tables:
 
     @property
     def holed_before(self) -> int:
-        """Every row that was dead before this offset has its hole: an open clean-up still owes some."""
+        """Every row that died before this offset has its hole in Redis.
+
+        Later ones may not, while a clean-up is open.
+        """
         return min([self.applied, *(cleanup.death for cleanup in self.cleanups.values())])
 
     def still_open(self) -> list[StillOpen]:
@@ -281,10 +297,11 @@ class Tables:
         return offset in self.unresolved or any(a <= offset <= b for held in near for a, b in read_runs(held.runs))
 
     def start_of(self, slot: int) -> int:
+        """Where the slot's slice starts; see `slice_start`."""
         return slice_start(self.ends, slot)
 
     def end_of(self, slot: int) -> int | None:
-        """The end of the slot's slice; None while it is open."""
+        """The end of the slot's slice; None while the slice is open."""
         at = bisect_right(self.ends, slot)
         return self.ends[at] if at < len(self.ends) else None
 
