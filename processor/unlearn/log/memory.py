@@ -1,7 +1,7 @@
 """A log inside this process: for simulation, tests, and a demo on a machine without a broker.
 
-It keeps the protocol without lag: what is sent is there. Knobs make what a broker does by itself or by
-accident: gaps, a log start that moves, a cut end, compaction, a topic deleted and made again, a rebalance.
+It keeps the protocol without lag: what is sent is there at once. Further methods cause what happens to a broker's
+topics: gaps, a log start that moves, a cut end, compaction, a topic deleted and made again, a rebalance.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def wall_clock() -> int:
 
 
 class Topic:
+    """A topic: how it was made, its id, its partitions."""
+
     def __init__(self, spec: TopicSpec) -> None:
         self.spec = spec
         self.id = uuid.uuid4().hex
@@ -95,14 +97,14 @@ class MemoryLog:
             return True
 
     def close(self) -> None:
-        """Nothing to give back: what it handed out goes on."""
+        """Does nothing: readers, tails and producers can still be used."""
 
     def create_topic(self, topic: str, partitions: int) -> None:
-        """The short way to `create`."""
+        """Makes a topic without further settings; one that is there is left as it is."""
         self.create(TopicSpec(topic, partitions))
 
     def delete_topic(self, topic: str) -> None:
-        """Made again it has another id and starts at 0."""
+        """Deletes the topic, if it is there. Made again, it has another id and starts at offset 0."""
         with self.changed:
             self._topics.pop(topic, None)
             self.changed.notify_all()
@@ -132,6 +134,7 @@ class MemoryLog:
             self.partition(topic, partition).spoilt.append(Unreadable(start, stop, reason, intact=True))
 
     def compact(self, topic: str) -> None:
+        """Keeps only the newest record of each key, and those without a key."""
         with self.changed:
             for partition in self._topic(topic).partitions:
                 partition.compact()
@@ -146,11 +149,13 @@ class MemoryLog:
             self.changed.notify_all()
 
     def join(self, reader: MemoryReader) -> None:
+        """Adds a member to its group, which rebalances."""
         with self.changed:
             self._members.setdefault((reader.topic, reader.group), []).append(reader)
             self.rebalance(reader.topic, reader.group)
 
     def leave(self, reader: MemoryReader) -> None:
+        """Takes a member out of its group, which rebalances."""
         with self.changed:
             self._members[reader.topic, reader.group].remove(reader)
             self.rebalance(reader.topic, reader.group)
@@ -158,7 +163,9 @@ class MemoryLog:
     def append(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header]
     ) -> int:
-        """The new record's offset."""
+        """Appends a record; gives its offset. Raises TopicMissing, and LogRefused where the record is larger than the
+        topic
+        takes or the topic has no such partition."""
         with self.changed:
             limit = int(self._topic(topic).spec.config.get("max.message.bytes", 2**31))
             size = len(key or b"") + len(value or b"")
@@ -171,6 +178,7 @@ class MemoryLog:
             return entry.offset
 
     def partition(self, topic: str, partition: int) -> Partition:
+        """A partition of a topic. Raises TopicMissing, and LogRefused where the topic has no such partition."""
         partitions = self._topic(topic).partitions
         if not 0 <= partition < len(partitions):
             raise LogRefused(f"topic {topic} has no partition {partition}")
@@ -201,7 +209,7 @@ class MemoryReader:
         log.join(self)
 
     def take_over(self, partitions: range) -> None:
-        """A new assignment; called by the log under its lock."""
+        """Replaces the assignment by a new one; the log calls this under its lock."""
         self._assigned = {partition: self._number + 1 + i for i, partition in enumerate(partitions)}
         self._number += len(partitions)
         self._positions = {}
@@ -273,7 +281,8 @@ class MemoryReader:
         }
 
     def _running(self) -> list[int]:
-        """Sought, within the log, not paused; the one that waited longest first."""
+        """Partitions to take batches from: sought, within the log, not paused; the one that has waited longest
+        comes first."""
         places = len(self._places())
         stopped = self._paused | self._lost().keys()
         return [p for p in self._positions if p not in stopped and p < places]
@@ -301,6 +310,8 @@ def _batch(place: Partition, start: int, most: int) -> Batch:
 
 
 class MemoryTail:
+    """A tail of a topic of a MemoryLog."""
+
     def __init__(self, log: MemoryLog, topic: str) -> None:
         self._log = log
         self._topic = topic
@@ -326,10 +337,12 @@ class MemoryTail:
         return self._log.bounds(self._topic)[0][1]
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Does nothing: there is no connection."""
 
 
 class MemoryProducer:
+    """A producer of a MemoryLog: each send is answered at once."""
+
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
         self._failed: UnlearnError | None = None

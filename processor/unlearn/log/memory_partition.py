@@ -20,18 +20,22 @@ class Partition:
     spoilt: list[Unreadable] = field(default_factory=list)
 
     def append(self, entry: Entry) -> None:
+        """Add an entry at the end."""
         self.entries.append(entry)
         self.end = entry.offset + 1
 
     def slice(self, start: int, stop: int, most: int) -> list[Entry]:
+        """At most `most` entries, from the first at or after `start`, all before `stop`."""
         first = self._at(start)
         return self.entries[first : min(self._at(stop), first + most)]
 
     def truncate(self, start: int) -> None:
+        """Move the log's start to `start`, and drop the entries before it."""
         del self.entries[: self._at(start)]
         self.start, self.end = start, max(self.end, start)
 
     def cut(self, end: int) -> None:
+        """Move the log's end back to `end`, and drop the entries from there on."""
         del self.entries[self._at(end) :]
         self.end = end
 
@@ -41,6 +45,7 @@ class Partition:
         self.entries = [e for e in self.entries if e.key is None or newest[e.key] == e.offset]
 
     def why_lost(self, position: int) -> str | None:
+        """Why nothing can be read from this position; None where it is within the log."""
         if position < self.start:
             return f"position {position} is below the log's start {self.start}"
         if position > self.end:

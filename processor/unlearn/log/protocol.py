@@ -19,8 +19,10 @@ Header = tuple[str, bytes | None]
 
 
 def delivery_timeout(request_timeout: float) -> float:
-    """After this long (same unit) a record sent is acknowledged, or failed and never sent again by its
-    producer. What is on the wire by then may still be written."""
+    """How long after it is sent a record is acknowledged, or failed for good (in the unit of `request_timeout`).
+
+    Its producer doesn't send it again afterwards; what is on the wire by then may still be written.
+    """
     return 2 * request_timeout
 
 
@@ -131,8 +133,10 @@ class Reader(Protocol):
         ...
 
     def pause(self, partition: int) -> None:
-        """No batches of the partition until `resume`; its position stays. Ignored when not assigned.
-        Ends with the assignment; a seek leaves it."""
+        """Stops batches of the partition until `resume`; its position stays. Ignored when it isn't assigned.
+
+        A pause lasts through a seek, and ends with the assignment.
+        """
         ...
 
     def resume(self, partition: int) -> None:
@@ -172,7 +176,9 @@ class Tail(Protocol):
         """The end offset now, asked of the cluster: caught up when `position >= end()` taken earlier."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stops following the topic, and closes its connections."""
+        ...
 
 
 class Producer(Protocol):
@@ -222,17 +228,21 @@ class TopicSpec:
 class Log(Protocol):
     """One cluster. Safe to use from several threads; what it hands out is not."""
 
-    def cluster_id(self) -> str: ...
+    def cluster_id(self) -> str:
+        """The id of the cluster, which no other cluster has."""
+        ...
 
     def brokers(self) -> int:
-        """How many there are now."""
+        """How many brokers the cluster has now."""
         ...
 
     def topic_id(self, topic: str) -> str:
-        """Changes when a topic is deleted and made again."""
+        """The id of this very topic; a topic that is deleted and made again has another."""
         ...
 
-    def partitions(self, topic: str) -> int: ...
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has now."""
+        ...
 
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         """Partition -> (log start, end). The end is the last stable offset, which readers reach."""
@@ -249,12 +259,16 @@ class Log(Protocol):
         ...
 
     def reader(self, topic: str, group: str) -> Reader:
-        """Joins the group at its first polls."""
+        """A new member of the group; it joins at its first polls."""
         ...
 
-    def tail(self, topic: str) -> Tail: ...
+    def tail(self, topic: str) -> Tail:
+        """A tail of the topic, from its start."""
+        ...
 
-    def producer(self) -> Producer: ...
+    def producer(self) -> Producer:
+        """A new producer, for any topics of the cluster."""
+        ...
 
     def topic(self, name: str) -> TopicSpec | None:
         """The topic as it is, with its whole configuration in force; None where there is none."""
@@ -264,4 +278,6 @@ class Log(Protocol):
         """Makes the topic; False when it is there already (left as it is)."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Closes the log's own connections; readers, tails and producers are closed by themselves."""
+        ...

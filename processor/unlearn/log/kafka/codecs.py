@@ -22,7 +22,7 @@ __all__ = ["DECODERS", "UnpacksTooFar", "install", "unpacking_at_most"]
 
 _STEP = 1 << 20
 _GZIP_MEMBER = 31
-"""zlib's word for a gzip header and trailer."""
+"""zlib's `wbits` for data with a gzip header and trailer."""
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = 16
 _SIZE = struct.Struct(">i")
@@ -31,12 +31,12 @@ _bound = threading.local()
 
 
 class UnpacksTooFar(Exception):
-    """A batch holds more than the bound allows; what lies beyond the bound was not unpacked."""
+    """A batch unpacks to more bytes than the bound allows; nothing beyond the bound was unpacked."""
 
 
 @contextmanager
 def unpacking_at_most(size: int) -> Iterator[None]:
-    """Batches that this thread unpacks in the meantime may come to `size` bytes each."""
+    """Inside the `with` block, each batch that this thread unpacks may come to `size` bytes at most."""
     before = getattr(_bound, "size", None)
     _bound.size = size
     try:
@@ -46,7 +46,10 @@ def unpacking_at_most(size: int) -> Iterator[None]:
 
 
 def install() -> None:
-    """Have the client's record classes use the decoders of this module. May be repeated."""
+    """Have the client's record classes use the decoders of this module. May be repeated.
+
+    Raises ImportError where the client has no such decoders, so that no batch stays without a bound.
+    """
     for module, codecs in ((default_records, DECODERS), (legacy_records, _LEGACY)):
         for name in codecs:
             if not hasattr(module, name):
@@ -98,7 +101,7 @@ def _snappy(data: bytes) -> bytearray:
 
 
 def _snappy_parts(data: bytes) -> Iterator[bytes]:
-    """The sizes that blocks announce are added up first: a block is unpacked whole."""
+    """The unpacked blocks. A block is unpacked whole, so the sizes that all blocks announce are checked first."""
     blocks = list(_xerial_blocks(data)) if data.startswith(_XERIAL) else [data]
     _check(sum(map(_announced, blocks)))
     for block in blocks:

@@ -23,7 +23,7 @@ __all__ = ["connected"]
 _log = logging.getLogger(__name__)
 _AT_LEAST = 0.5
 _AT_A_TIME = 3.0
-"""Seconds of an attempt, after which it is said what is waited for."""
+"""Seconds that one attempt takes at most. After the first that fails, the log says what is waited for."""
 _NOTED = 100
 _FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError)
 
@@ -60,8 +60,10 @@ def _failure(error: BaseException, settings: KafkaSettings, patience: float) -> 
 
 
 def _made(kind: Callable[..., Any], within: float, **options: Any) -> Any:
-    """An attempt that fails leaves nothing running; the client's own would. A refused login is told as that: the
-    client tries it again until its time is over."""
+    """One attempt to make a client. If it fails, nothing of it is left running, as the client alone would leave it.
+
+    A refused login is raised as such; the client alone would try it again until the time is over.
+    """
     made: list[Any] = []
     failures: list[BaseException] = []
 
@@ -95,7 +97,7 @@ def _noting(connect: Callable[..., Any], failures: list[BaseException]) -> Calla
 
 
 def _interruptible(make: Callable[[], Any]) -> Any:
-    """On a thread of its own: the client may swallow what a signal's handler raises."""
+    """What `make` returns, called on a thread of its own: the client may swallow what a signal's handler raises."""
     answer: Future[Any] = Future()
 
     def run() -> None:

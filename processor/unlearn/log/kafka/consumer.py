@@ -39,7 +39,7 @@ def consumer(settings: KafkaSettings, **more: Any) -> KafkaConsumer:
 
 
 def why_stopped(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition, str]:
-    """The partitions that `error`, raised by a poll, says can't go on, and why; {} when none is to blame."""
+    """Partition -> why it can't go on, by an error that a poll has raised; {} when the error concerns no partition."""
     if isinstance(error, kafka_errors.OffsetOutOfRangeError):
         return {tp: OUT_OF_RANGE.format(at) for tp, at in error.args[0].items()}
     if isinstance(error, kafka_errors.LogTruncationError):
@@ -48,8 +48,10 @@ def why_stopped(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition,
 
 
 def try_again(error: Exception, reader: KafkaConsumer) -> str:
-    """What to say of an error that is to be waited out. The client keeps a refused login for good; here it is
-    taken from it, so that it logs in again."""
+    """The words for an error that is to be waited out.
+
+    The client would keep a refused login for good; it is taken from the client, which then logs in again.
+    """
     if isinstance(error, DENIED):
         reader._client._manager._auth_failures.clear()  # noqa: SLF001
     return f"{type(error).__name__}: {error}"

@@ -29,7 +29,7 @@ _CHECK = "check UNLEARN_KAFKA__BOOTSTRAP_SERVERS"
 
 
 class Diagnosis(NamedTuple):
-    """`final`: waiting can't help, something must be set otherwise."""
+    """What is wrong. `final`: waiting can't help, a setting must be changed."""
 
     error: UnlearnError
     final: bool
@@ -43,7 +43,7 @@ class _Mistake(Exception):
 
 
 def diagnose(settings: KafkaSettings, patience: float = _PATIENCE) -> Diagnosis:
-    """What is wrong with the first of the servers that says most: a mistake in the settings before an outage.
+    """What is wrong with one of the servers: the first with a mistake in the settings, else the first of all.
 
     `patience`: seconds for each answer.
     """

@@ -17,7 +17,7 @@ DENIED = (
     kafka_errors.IllegalSaslStateError,
     kafka_errors.SecurityDisabledError,
 )
-"""Rights and logins: they may be given back."""
+"""Refusals of rights and logins, which may be granted later."""
 ABOUT_THE_RECORD = (
     kafka_errors.MessageSizeTooLargeError,
     kafka_errors.RecordListTooLargeError,
@@ -26,7 +26,7 @@ ABOUT_THE_RECORD = (
     TypeError,
     ValueError,
 )
-"""What is refused of a record sent again and again."""
+"""Errors that lie in the record itself, so that it would be refused however often it is sent."""
 REFUSED = (
     *ABOUT_THE_RECORD,
     kafka_errors.KafkaConfigurationError,
@@ -39,7 +39,10 @@ REFUSED = (
 
 
 def translate(error: BaseException, doing: str) -> UnlearnError:
-    """`doing` completes the sentence "Kafka ... while ..."; no payload gets into the text."""
+    """A client's error as one of ours.
+
+    `doing` completes the sentence "Kafka ... while ..."; no payload gets into the text.
+    """
     if isinstance(error, UnlearnError):
         return error
     if isinstance(error, MISSING):
@@ -52,7 +55,7 @@ def translate(error: BaseException, doing: str) -> UnlearnError:
 
 
 def why_not_sent(error: BaseException, doing: str) -> UnlearnError:
-    """Of a record that was not acknowledged: LogRefused only where it is the record's own fault."""
+    """The error for a record that was not acknowledged: LogRefused only where the fault is in the record itself."""
     told = translate(error, doing)
     if isinstance(error, ABOUT_THE_RECORD) or not isinstance(told, LogRefused) or isinstance(told, LogDenied):
         return told
@@ -61,6 +64,7 @@ def why_not_sent(error: BaseException, doing: str) -> UnlearnError:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
+    """Inside the `with` block, what the client raises becomes an error of ours; `doing` as in `translate`."""
     try:
         yield
     except (kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError) as error:

@@ -19,7 +19,8 @@ from unlearn.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
 Lost = Callable[[str, Unreadable | None], None]
-"""What is done about a position that is outside of the log, or can't be read: told why."""
+"""Called when a position is outside of the log or can't be read, with the reason and, for the latter, the run of
+offsets."""
 READ_RECORDS = 2000
 OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
@@ -113,6 +114,8 @@ def _position(reader: KafkaConsumer, tp: TopicPartition) -> int:
 
 
 class KafkaTail:
+    """A tail of a Kafka topic. Raises what `Log.tail` does when it is made."""
+
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._tp = TopicPartition(topic, 0)
         self._timeout_ms = round(settings.request_timeout * 1000)

@@ -22,7 +22,7 @@ from unlearn.settings import KafkaSettings
 
 
 class KafkaLog:
-    """Connects at the first call that asks the cluster something."""
+    """A log on a Kafka cluster. It connects at the first call that asks the cluster something."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings

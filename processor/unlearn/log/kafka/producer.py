@@ -31,6 +31,8 @@ FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, Va
 
 
 class KafkaProducer:
+    """A producer on a Kafka cluster; after a failure it makes itself another client. Making one connects."""
+
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._timeout = settings.request_timeout
@@ -116,9 +118,9 @@ class KafkaProducer:
             answer.set_result(metadata.offset)
 
     def _fail_all(self, client: Client, answer: Future[int], doing: str, error: BaseException) -> None:
-        """On the client's thread, for each of its failed records; the first one ends the client.
+        """Runs on the client's thread, for each of its failed records; the first failure ends the client.
 
-        What is refused of one record says nothing of those beside it.
+        The failure is this record's alone: those in flight beside it get LogUnavailable.
         """
         failure = why_not_sent(error, doing)
         with self._renewing:
@@ -153,7 +155,10 @@ def _close(client: Client, timeout: float) -> None:
 
 
 def _abandon(client: Client) -> None:
-    """Nothing of it may be sent later. Closing it in public ways waits for what never comes."""
+    """Stop a client so that it sends nothing later.
+
+    Its public ways of closing wait for an answer that may never come.
+    """
     client._sender.force_close()  # noqa: SLF001
 
 

@@ -28,7 +28,7 @@ OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 
 
 class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Numbers the assignments and parks their partitions. Runs on the client's thread: records, never waits.
+    """Numbers the assignments and parks their partitions. Called on the client's thread, so it only takes notes.
 
     A parked partition is paused at position 0: without a position the client would start at the committed
     offset, or fail every poll for want of one.
@@ -41,6 +41,7 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
         self._numbers: dict[int, int] = {}
 
     def now(self) -> dict[int, int]:
+        """Partition -> assignment number, of the partitions held now."""
         with self._lock:
             return dict(self._numbers)
 
@@ -57,13 +58,16 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._numbers.pop(tp.partition, None)
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """The same here; overridden because nothing of ours may take a lost partition for one given up."""
+        """Forgets the partitions, as a revocation does. It is apart so that a lost partition is never taken for one
+        that was
+        given up in order."""
         with self._lock:
             for tp in lost:
                 self._numbers.pop(tp.partition, None)
 
 
 def park(reader: KafkaConsumer, tp: TopicPartition) -> None:
+    """Pause the partition at position 0; nothing happens if it is gone already."""
     try:
         reader.pause(tp)
         reader.seek(tp, 0)
@@ -72,6 +76,8 @@ def park(reader: KafkaConsumer, tp: TopicPartition) -> None:
 
 
 class KafkaReader:
+    """A member of a consumer group on a Kafka cluster. Making one connects."""
+
     def __init__(self, settings: KafkaSettings, topic: str, group: str) -> None:
         self._topic = topic
         self._assignments = Assignments()
@@ -168,14 +174,17 @@ class KafkaReader:
             self._lose(tp.partition, reason)
 
     def _stand_at(self, tp: TopicPartition, found: Unreadable) -> None:
-        """What lies before it (markers, aborted records) has been read."""
+        """Move to the start of a run that can't be read; what lies before it (markers, aborted records) has been
+        read."""
         if tp.partition in self._sought:
             self.unreadable[tp.partition] = found
             with suppress(ValueError, KeyError, kafka_errors.KafkaError):
                 self._consumer.seek(tp, found.start)
 
     def _settle(self, fetched: Mapping[TopicPartition, list[Record]]) -> Polled:
-        """What belongs to assignments sought; one look at the assignments, so that it agrees."""
+        """What a poll found, for the assignments that were sought. The assignments are read once, so that the answer
+        is
+        consistent."""
         assigned = self._assignments.now()
         self._forget_all_but(assigned)
         records = {tp.partition: found for tp, found in fetched.items()}
@@ -197,7 +206,9 @@ class KafkaReader:
         return Batch(records, start, stop)
 
     def _position(self, partition: int, at_least: int) -> int:
-        """Behind markers too, so it may be beyond the last record; a failure just leaves them to the next."""
+        """The partition's position, which may be beyond the last record, behind markers. `at_least` if it can't be
+        told now;
+        the next poll tells."""
         try:
             return self._consumer.position(self._tp(partition), timeout_ms=0) or at_least
         except (kafka_errors.KafkaError, KeyError, OSError):

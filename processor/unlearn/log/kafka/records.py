@@ -21,7 +21,7 @@ __all__ = ["CantFetch", "CantRead", "read_all_or_say_where", "take_back_what_was
 
 _BASE_OFFSET = struct.Struct(">q")
 _FORMAT = 2
-"""Of batches since Kafka 0.11; a broker may still hold older ones."""
+"""The format of batches since Kafka 0.11; a broker may still hold older ones."""
 _TELLS_ENOUGH = (OffsetOutOfRangeError, TopicAuthorizationFailedError)
 
 
@@ -42,7 +42,7 @@ class CantFetch(Exception):
 
 
 def read_all_or_say_where(reader: KafkaConsumer, largest_batch: int) -> None:
-    """Have the consumer raise CantRead and CantFetch, and unpack at most `largest_batch` bytes a batch."""
+    """Make the consumer raise CantRead and CantFetch, and unpack at most `largest_batch` bytes of each batch."""
     codecs.install()
     fetcher = reader._fetcher  # noqa: SLF001
     fetcher.PartitionRecords = partial(_Records, largest_batch)
@@ -50,10 +50,11 @@ def read_all_or_say_where(reader: KafkaConsumer, largest_batch: int) -> None:
 
 
 def take_back_what_was_parked(reader: KafkaConsumer) -> None:
-    """To be called before every poll.
+    """Have the client take up records again that it set aside; to be called before every poll.
 
-    Records fetched for a partition that was paused meanwhile are parked. The client takes them back only where
-    it has none in hand, and what it has read to the end counts as being in hand.
+    It sets aside what it fetched for a partition that was paused meanwhile, and takes that up only when it has no
+    other
+    records in hand. It counts records that were read to the end as in hand; here they are let go.
     """
     fetcher = reader._fetcher  # noqa: SLF001
     if fetcher._next_partition_records is not None and not fetcher._next_partition_records:  # noqa: SLF001
@@ -114,8 +115,12 @@ def _unreadable(position: int, batches: _Batches, error: Exception) -> Unreadabl
 
 
 def _stop(position: int, batches: _Batches, intact: bool) -> int:
-    """Where the batch in hand ends. Its own word counts where its checksum is right or two fields of it agree;
-    never is a record behind it passed over."""
+    """Where the batch in hand ends.
+
+    What the batch says of itself counts where its checksum is right or two of its fields agree. No record behind the
+    batch
+    is ever passed over.
+    """
     batch = batches.batch
     stop: int
     if batch.magic < _FORMAT:
