@@ -44,23 +44,27 @@ class UnlearnError(Exception):
 
 
 class SettingsError(UnlearnError):
+    """A setting is missing or wrong; the text names it."""
+
     exit_code = 64
 
 
 class Refused(UnlearnError):
+    """A start is refused, because going on would harm the model or can't work; the text says what to do."""
+
     exit_code = 65
 
 
 class IdentityChanged(Refused):
-    pass
+    """The model was made with other settings."""
 
 
 class LogDiverged(Refused):
-    pass
+    """The log is not the one that was applied: it was cut off, or made again."""
 
 
 class LogUnreadable(LogDiverged):
-    """What lies from `offset` on can't be decoded."""
+    """Records can't be decoded; `offset` is that of the first."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -68,75 +72,86 @@ class LogUnreadable(LogDiverged):
 
 
 class StateMissing(Refused):
-    pass
+    """Redis holds nothing of a model, or of a partition of it, that should be there."""
 
 
 class Unavailable(UnlearnError):
+    """A service can't be reached; another try may succeed."""
+
     exit_code = 69
 
 
 class LogUnavailable(Unavailable):
-    pass
+    """Kafka gives no answer."""
 
 
 class StateUnavailable(Unavailable):
-    pass
+    """Redis gives no answer, or refuses writes for now."""
 
 
 class StateDenied(StateUnavailable):
-    """A login, a right, TLS or a database is refused: final for who starts, waited out by who runs."""
+    """Redis refuses a login, a right, TLS or a database.
+
+    At a start it is final; a running process waits until it is over.
+    """
 
     exit_code = 77
 
 
 class StateUnsupported(StateDenied):
+    """Redis is of a kind that isn't supported, such as a Cluster or a Sentinel."""
+
     exit_code = 65
 
 
 class StoreUnavailable(Unavailable):
-    pass
+    """The store can't be read or written."""
 
 
 class ArtefactMissing(StoreUnavailable):
-    pass
+    """The store can be read, but has no file of this name."""
 
 
 class ServiceUnavailable(Unavailable):
-    pass
+    """A local service can't be started on this machine."""
 
 
 class TopicMissing(UnlearnError):
+    """The topic, or its partition, isn't there."""
+
     exit_code = 66
 
 
 class LogRefused(UnlearnError):
+    """Kafka refuses what it was given, such as a record that is too large."""
+
     exit_code = 77
 
 
 class LogDenied(LogRefused, LogUnavailable):
-    """Rights or a login are refused: final for who starts, waited out by who runs."""
+    """Kafka refuses rights or a login. At a start it is final; a running process waits until it is over."""
 
     exit_code = 77
 
 
 class Fenced(UnlearnError):
-    pass
+    """Another owner has claimed the partition, so this one may write no more."""
 
 
 class RolledBack(UnlearnError):
-    pass
+    """Redis holds less than this owner has written to it, as after a restored backup."""
 
 
 class ArtefactInvalid(UnlearnError):
-    pass
+    """A stored file isn't what the reference to it says."""
 
 
 class StateInvalid(ArtefactInvalid):
-    pass
+    """The file of a learner's state is spoilt or gone; the state can be learned anew."""
 
 
 class NotEnough(UnlearnError):
-    """`left_out` are the partitions that can't be served now."""
+    """Fewer partitions can be served than the quorum. `left_out` are those that can't be served now."""
 
     exit_code = 75
 
@@ -146,11 +161,13 @@ class NotEnough(UnlearnError):
 
 
 class ScorerStopped(UnlearnError):
-    """It was closed, an error has ended it, or this process is a fork of its own that can't begin anew."""
+    """The scorer answers no more: it was closed, an error ended it, or it was made before this process was forked and
+    can't
+    connect anew."""
 
 
 class AnswerInvalid(UnlearnError):
-    """`row` is the input's place, from 0."""
+    """What a model says of an input is no probability. `row` is the input's place, from 0."""
 
     exit_code = 65
 
@@ -160,24 +177,32 @@ class AnswerInvalid(UnlearnError):
 
 
 class InputInvalid(UnlearnError):
+    """A line of the input, or an argument, isn't what it should be."""
+
     exit_code = 65
 
 
 class FileUnusable(UnlearnError):
+    """A file can't be read or written."""
+
     exit_code = 74
 
 
 class InputLost(FileUnusable):
-    pass
+    """The standard input can't be read."""
 
 
 class OutputLost(FileUnusable):
-    pass
+    """The standard output can't be written."""
 
 
 class ReaderGone(OutputLost):
+    """The standard output can't be written because its reader has gone."""
+
     exit_code = 141
 
 
 class DemoFailed(UnlearnError):
+    """The demo could not run to its end."""
+
     exit_code = 1

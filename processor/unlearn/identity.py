@@ -46,11 +46,15 @@ def _secret_check(secret: bytes) -> str:
 
 
 def identity_hash(identity: str) -> str:
+    """The sha256 of an identity, in hex, as manifests bear it."""
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def new_model(events_topic: str) -> str:
-    """How to build another model from the same events: a model's topics are called after it, unless named."""
+    """A sentence: how to build another model from the same events.
+
+    Its topics are called after it, unless they are named.
+    """
     return f"set UNLEARN_MODEL to a new name and UNLEARN_TOPICS__EVENTS={events_topic}, and run `unlearn topics create`"
 
 
@@ -70,7 +74,9 @@ def check_identity(stored: str, ours: str, events_topic: str) -> None:
 
 
 def _other_letters(unicode: object, events_topic: str) -> str:
-    """Releases before the table took letters from the Python that ran them: 3.12 and later gave other ones."""
+    """The message for a model of an early release. It took its letters from the Python that ran it, and they differ
+    from
+    Python 3.12 on; now they come from a table."""
     return (
         f"the model was made by an earlier release, which took letters from its Python (Unicode {unicode}); texts are "
         f"now read by a table of Unicode {UNICODE}, under any Python, and these models can't go on. Keep to that "

@@ -11,7 +11,7 @@ __all__ = ["learner_of"]
 
 
 def learner_of(settings: Settings) -> Learner:
-    """Raises SettingsError."""
+    """The learner that the settings name. Raises SettingsError where it can't be made with its options."""
     try:
         return make_learner(settings.learner, settings.classes, settings.features, **settings.learner_options)
     except BadSettings as error:

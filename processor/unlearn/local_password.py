@@ -34,7 +34,7 @@ def with_local_password(settings: Settings) -> Settings:
 
 
 def make_password(settings: Settings) -> None:
-    """A new one for the port that the settings' URL names. Its folder is there."""
+    """Write a new password for the port that the settings' URL names. The folder of the local Redis must exist."""
     path = _file(settings)
     whole = make_file(path.with_name(path.name + ".new"))
     whole.write_text(secrets.token_urlsafe(32), encoding="ascii")

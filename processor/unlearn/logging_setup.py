@@ -49,7 +49,8 @@ def configure(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Logs to a new file. Afterwards nothing is logged: the clients' threads may still have something to say."""
+    """Inside the `with` block, log to a new file at `path`; afterwards nothing is logged, whatever the clients'
+    threads say."""
     with make_file(path).open("w", encoding="utf-8") as stream:
         configure("INFO", stream)
         try:

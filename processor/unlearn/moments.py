@@ -1,7 +1,7 @@
-"""Times in ms since 1970 UTC, as records and tables hold them: any integer may stand there.
+"""Times in ms since 1970 UTC, as records and tables hold them. Any integer may occur.
 
-A record's timestamp is its producer's word where the topic isn't LogAppendTime: -1 where there is none, and
-seconds or microseconds by mistake.
+Where a topic isn't set to LogAppendTime, a record's timestamp is what its producer wrote: -1 for none, or by mistake
+seconds or microseconds.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def dated(timestamp: int, now: int) -> int:
-    """When a record came: its timestamp, or now where that can't be. A day ahead is a clock that goes wrong."""
+    """When a record came: its timestamp; `now` where that can't be right, since it is not positive or over a day
+    ahead."""
     return timestamp if 0 < timestamp <= now + DAY else now
 
 
 def iso(ms: int) -> str | None:
-    """Total. None for 0, which stands for an unknown time; beyond the years 1 to 9999 the number itself."""
+    """The time as ISO 8601 text in UTC. None for 0, which stands for an unknown time; outside of the years 1 to 9999
+    the
+    number itself. Never raises."""
     if not ms:
         return None
     try:

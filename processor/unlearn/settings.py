@@ -29,7 +29,7 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
 
 LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
-"""Those that `models` can make; its names stand here too, because importing it takes a second."""
+"""The learners that `models` can make. The names are repeated here because importing `models` takes a second."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 _DAYS = 86400.0
