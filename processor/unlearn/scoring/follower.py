@@ -18,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class Follower:
-    """`results` is the topic as far as it was read. One thread. Raises TopicMissing, LogUnavailable."""
+    """Follows the results topic for one thread; `results` holds what was read of it so far.
+
+    `clock` gives monotonic seconds. Raises TopicMissing, LogUnavailable.
+    """
 
     def __init__(self, settings: Settings, log: Log, clock: Callable[[], float]) -> None:
         self._log, self._clock = log, clock
@@ -49,6 +52,7 @@ class Follower:
         return self._tail.position >= end
 
     def close(self) -> None:
+        """Stop following the topic."""
         self._tail.close()
 
     def _results(self) -> Results:
@@ -56,7 +60,10 @@ class Follower:
         return Results(self._settings.model, clock=self._clock, date=self._ends.date, ends=self._log_ends)
 
     def _check_topic(self, now: float) -> None:
-        """A topic made again may have as many records as the old one: its offsets don't tell."""
+        """Raise LogDiverged if the topic was deleted and made again.
+
+        Its offsets don't show it: it may have as many records.
+        """
         if now - self._checked_at < self._check_every:
             return
         self._checked_at = now
@@ -64,7 +71,10 @@ class Follower:
             raise LogDiverged(f"topic {self._topic} was made again")
 
     def _read_again(self, reason: str) -> None:
-        """Keeps the counters seen: an owner that was replaced stays replaced."""
+        """Follow the topic from its start.
+
+        The highest counters seen are kept, so an owner that was replaced stays replaced.
+        """
         _log.warning("reading the results from their start: %s", reason)
         topic_id, tail = self._log.topic_id(self._topic), self._log.tail(self._topic)
         self._tail.close()

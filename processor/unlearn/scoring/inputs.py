@@ -17,23 +17,24 @@ from unlearn_models.base.rows import Rows
 __all__ = ["Form", "Input", "chunks", "parse_lines", "to_rows"]
 
 Form = Literal["json", "text", "any text"]
-"""What each line is. A text that begins as a JSON object does is any text only: taken for one, its label would be
-scored with it."""
+"""How lines are read. "text" refuses a line that begins as a JSON object does, since its label would be scored as a
+part
+of the text; "any text" takes such a line too."""
 
 _OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*(?:"|\}\s*$)')
 
 
 class Input(Insert):
-    """An insert whose ids don't matter; so a file of inserts can be scored as it is."""
+    """An insert to score. Its ids have defaults, as they don't matter; so a file of inserts can be scored as it is."""
 
     event_id: Id = "-"
     record_id: Id = "-"
 
 
 def parse_lines(lines: Iterable[bytes], *, form: Form, n_features: int, longest: int) -> Iterator[Input]:
-    """Each line is an input, an empty one an empty text; in JSON blank lines are passed over.
+    """One input for each line. An empty line is an empty text; in JSON blank lines are passed over.
 
-    Raises InputInvalid, naming the line, which it doesn't quote.
+    `longest`: bytes of a line at most. Raises InputInvalid, which names the line and doesn't quote it.
     """
     for number, line in enumerate(lines, 1):
         if len(line) > longest:
@@ -49,10 +50,12 @@ def parse_lines(lines: Iterable[bytes], *, form: Form, n_features: int, longest:
 
 
 def to_rows(inputs: list[Input], classes: tuple[str, ...], n_features: int) -> Rows:
+    """The learner's rows of the inputs, in their order."""
     return rows_of(inputs, classes, n_features)
 
 
 def chunks(inputs: Iterator[Input], size: int) -> Iterator[list[Input]]:
+    """The inputs in lists of `size`, the last one shorter; each is read when it is asked for."""
     while chunk := list(islice(inputs, size)):
         yield chunk
 

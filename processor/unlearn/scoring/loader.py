@@ -16,7 +16,7 @@ from unlearn_models.base.learner import Learner, State
 __all__ = ["Digested", "Loader"]
 
 Digested = tuple[str, State]
-"""A state under its digest; two shards may well hold equal ones."""
+"""A state with its digest before it; two shards may well hold equal states."""
 
 
 class Loader:

@@ -1,4 +1,4 @@
-"""Each partition's newest manifest takes the place of the one served, if nothing speaks against it."""
+"""Puts each partition's newest manifest in the place of the one served, unless something speaks against it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ class Merger:
         return merged
 
     def _merged(self, held: Published, newest: Manifest, before: Merged | None) -> Merged:
-        """Raises ArtefactInvalid, StoreUnavailable: nothing of the newest manifest may be used."""
+        """The newest manifest with its states loaded.
+
+        Raises ArtefactInvalid or StoreUnavailable if none of it may be used.
+        """
         if before and before.manifest == newest:
             return replace(before, offset=held.offset)
         reason = objection(newest, self._expected, before.manifest if before else None)
@@ -69,7 +72,7 @@ class Merger:
         return dated(Merged(newest, held.offset, states, vouched_at=None, newest_owner=False), held)
 
     def _not_believed(self, results: Results) -> dict[int, str]:
-        """Why there is nothing at all of a partition, though something stands on the topic: the newest of it."""
+        """Partition -> why the newest record about it isn't believed, for partitions without any manifest that is."""
         return {
             refusal.partition: f"what stands at {refusal.offset} is not believed: {refusal.reason}"
             for refusal in results.refused.values()
@@ -92,6 +95,6 @@ class Merger:
 
 
 def dated(one: Merged, held: Published) -> Merged:
-    """With what is known now of its owner."""
+    """The manifest with what is known of its owner now: when it last vouched for it, and whether it was replaced."""
     at = vouched_at(held, one.manifest, one.vouched_at)
     return replace(one, vouched_at=at, newest_owner=is_newest_owner(held, one.manifest))

@@ -15,7 +15,10 @@ _AFTER_AN_OUTAGE = 1.0
 
 
 class Polling:
-    """An UnlearnError of `poll` is waited out; whatever else it raises ends the thread. Start it once at most."""
+    """Calls `poll` over and over in a thread. After an UnlearnError it goes on; any other error ends the thread.
+
+    Start it once at most.
+    """
 
     def __init__(self, poll: Callable[[], object]) -> None:
         self._poll = poll
@@ -33,11 +36,12 @@ class Polling:
         return self._stop.is_set()
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="unlearn-scorer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when the thread has ended. Safe to repeat, and to call from any thread."""
+        """Tell the thread to stop, and wait until it has ended. Safe to repeat, and to call from any thread."""
         self._stop.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():

@@ -1,9 +1,10 @@
-"""The scorer: follows the results topic, and serves what the partitions' owners stand by.
+"""The scorer: follows the results topic, and serves the states that the partitions' owners vouch for.
 
 A partition is served while its newest manifest is merged, no higher counter was seen on it, and a heartbeat
-of its owner is younger than the lease (see `unlearn.scoring.lease`); a one-shot reading asks instead whether the
-manifest covers the events topic. A manifest that can't be merged (`unlearn.scoring.trust` has the rules) leaves what
-was served before, for as long as that is leased. Below the quorum there is no answer. Wall clocks decide nothing.
+of its owner is younger than the lease (see `unlearn.scoring.lease`); `Scorer.once` asks instead whether the
+manifest covers the events topic. Where a manifest can't be merged (`unlearn.scoring.trust` has the rules), the one
+before it is served for as long as its lease lasts. With fewer partitions than the quorum there is no answer. No wall
+clock decides anything.
 """
 
 from __future__ import annotations
@@ -88,9 +89,11 @@ class Scorer:
         return scorer
 
     def start(self) -> Self:
-        """Poll in a thread until `close`. An outage is waited out: meanwhile the leases run.
+        """Poll in a thread until `close`; gives the scorer itself.
 
-        Whatever else ends the thread ends the answers: from then on they are ScorerStopped, with the reason.
+        During an outage the thread goes on trying, and the leases run out. Any other error ends the thread: from then
+        on
+        every answer is ScorerStopped, with the reason.
         """
         self._check()
         if not self._polling.started:
@@ -98,7 +101,7 @@ class Scorer:
         return self
 
     def close(self) -> None:
-        """No answers from now on; what `served` gave stays good. Waits for a poll under way.
+        """Give no answers from now on, and wait for a poll that is under way. What `served` gave can still be used.
 
         Safe to repeat, and from any thread.
         """
@@ -175,7 +178,10 @@ class Scorer:
         return self._served(merged, self._leased(merged), Merged.why_not_leased)
 
     def scores(self, inputs: Sequence[str] | Rows) -> Answer:
-        """Of texts, or of rows of features. Raises NotEnough, ScorerStopped, AnswerInvalid, unlearn_models.BadRows."""
+        """The probabilities (n, classes) of n texts, or of rows of features.
+
+        Raises NotEnough, ScorerStopped, AnswerInvalid, unlearn_models.BadRows.
+        """
         return self.served().scores(inputs)
 
     def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
@@ -203,15 +209,19 @@ class Scorer:
         self.poll(min(_TURN, self._settings.lease / 10))
 
     def _check(self) -> None:
-        """That the answers follow the model: in this process, by a thread that runs if one was started."""
+        """Raise ScorerStopped if the answers don't follow the model any more.
+
+        In a forked process, begin anew first.
+        """
         if self._pid != os.getpid():
             self._begin_anew()
         self._polling.check()
 
     def _begin_anew(self) -> None:
-        """In a forked process: the parent's thread isn't here, and its connections are the parent's.
+        """Make everything anew in a forked process, which has no thread of the parent's and must not use its
+        connections.
 
-        Locks may be held for ever by threads that aren't here either, so this process has one of its own.
+        Locks of the parent may be held for ever by threads that aren't here, so each process has its own.
         """
         with self._forks.setdefault(os.getpid(), threading.Lock()):
             if self._pid == os.getpid() or self._polling.stopped:

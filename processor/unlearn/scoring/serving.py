@@ -1,4 +1,4 @@
-"""What is served at a moment: the merged partitions that may be, and answers that say which those were."""
+"""What is served at one moment: the merged partitions that may be, and answers that say which those were."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from unlearn_models.text.hashing import hash_texts
 __all__ = ["Answer", "Ensembles", "Merged", "Served", "check_answerable", "check_quorum", "version_of"]
 
 _APART = 1e-6
-"""How far from 1 the probabilities of a row may add up."""
+"""How far from 1 the sum of a row's probabilities may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Probabilities (n, classes), by which version, and the partitions that had no part in them."""
+    """Probabilities (n, classes), the version that gave them, and the partitions that had no part in them."""
 
     scores: NDArray[np.float64]
     classes: tuple[str, ...]
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One version, whatever comes after it. Safe to use from several threads."""
+    """One version of the model, which later ones don't change. Safe to use from several threads."""
 
     learner: Learner
     ensemble: Ensemble
@@ -48,7 +48,10 @@ class Served:
     left_out: tuple[int, ...]
 
     def scores(self, inputs: Sequence[str] | Rows) -> Answer:
-        """Of texts, or of rows of features. Raises AnswerInvalid, unlearn_models.BadRows."""
+        """The probabilities (n, classes) of n texts, or of rows of features.
+
+        Raises AnswerInvalid, unlearn_models.BadRows.
+        """
         rows = inputs if isinstance(inputs, Rows) else _rows(inputs, self.learner.n_features)
         with np.errstate(all="ignore"):  # what comes of it is looked at
             scores = self.ensemble.scores(rows)
@@ -73,6 +76,8 @@ class Merged:
     """Whether no higher counter has been seen."""
 
     def leased(self, now: float, lease: float) -> bool:
+        """Whether it may be served at `now`: its owner is the newest, and vouched for it less than `lease` seconds
+        ago."""
         return self.newest_owner and self.vouched_at is not None and now < self.vouched_at + lease
 
     def covers(self, end: int) -> bool:
@@ -80,20 +85,23 @@ class Merged:
         return self.newest_owner and self.manifest.applied >= end
 
     def why_not_leased(self) -> str:
+        """Why it isn't leased, for a message."""
         return "no heartbeat within the lease" if self.newest_owner else "its owner was replaced"
 
     def why_not_covering(self) -> str:
+        """Why it doesn't cover the log, for a message."""
         return "its manifest does not cover the log's end" if self.newest_owner else "its owner was replaced"
 
 
 def version_of(merged: Mapping[int, Merged]) -> int | None:
+    """The results offset of the newest manifest merged; None without any."""
     return max((one.offset for one in merged.values()), default=None)
 
 
 def check_quorum(partitions: int, left_out: Mapping[int, str], share: float) -> None:
-    """Raises NotEnough if fewer partitions are served than this share of all, or none at all.
+    """Raises NotEnough if less than this share of all partitions is served, or none at all.
 
-    `left_out` says of each partition that isn't why not.
+    `left_out`: partition -> why it isn't served.
     """
     served = partitions - len(left_out)
     needed = max(1, math.ceil(share * partitions - 1e-9))
@@ -106,9 +114,9 @@ def check_quorum(partitions: int, left_out: Mapping[int, str], share: float) -> 
 
 
 def check_answerable(served: Iterable[Merged], left_out: tuple[int, ...]) -> None:
-    """Raises NotEnough where no shard has a state, unless all of the model is known to have no rows.
+    """Raises NotEnough where no shard that is served has a state, though the model may have rows.
 
-    Then its uniform answer is one.
+    If all of the model is known to have no rows, its answer is the uniform one, and right.
     """
     served = list(served)
     if any(one.states for one in served):
@@ -145,6 +153,7 @@ class Ensembles:
         self._made: dict[tuple[str, ...], Ensemble] = {}
 
     def of(self, states: Sequence[Digested]) -> Ensemble:
+        """The ensemble of these states, in their order; the same states give the same one."""
         key = tuple(digest for digest, _ in states)
         with self._lock:
             found = self._made.get(key)

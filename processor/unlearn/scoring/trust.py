@@ -1,7 +1,7 @@
-"""Why a manifest is not believed: each rule by name, pure, in the order in which they are asked.
+"""The rules by which a manifest is believed: each a pure function by name, in the order in which they are asked.
 
-A scorer merges a manifest that no rule of `RULES` objects to. What a manifest must be in itself (`unlisted`,
-`contradiction`, `misnamed`) is asked by `unlearn verify` too.
+A scorer merges a manifest that no rule of `RULES` objects to. `unlearn verify` asks some too: what a manifest must
+be in itself (`unlisted`, `contradiction`, `misnamed`).
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ Verify = Callable[[Manifest], str | None]
 
 
 def unsigned(manifest: Manifest) -> str | None:
-    """The check where no signatures are in use: one that is there can't be checked, so it isn't trusted."""
+    """The check where no signatures are in use: a signature can't be checked then, so a manifest with one isn't
+    trusted."""
     return "its signature can't be checked" if manifest.signature else None
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What every manifest of the model must say. `shards` are those of each partition."""
+    """What every manifest of the model must say; `shards` is how many each partition has."""
 
     identity: str
     learner: str
@@ -53,21 +54,24 @@ Rule = Callable[[Manifest, Expected, Manifest | None], str | None]
 
 
 def objection(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
-    """The first rule's that objects to the manifest's replacing `served`; None if none does."""
+    """Why the manifest must not replace `served`, by the first rule that objects; None if none does."""
     return next((reason for rule in RULES if (reason := rule(manifest, expected, served))), None)
 
 
 def other_learner(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
+    """Objects to a manifest of another learner."""
     if manifest.learner != expected.learner:
         return f"its learner is {manifest.learner}, not {expected.learner}"
     return None
 
 
 def contradicts_itself(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
+    """Objects to a manifest that doesn't list the model's shards, or whose entries contradict it."""
     return misshapen(manifest, expected.shards)
 
 
 def other_settings(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
+    """Objects to a manifest of a model that was made with other settings."""
     if manifest.identity != expected.identity:
         return (
             "it is of a model made with other settings: its name, secret, learner, learner's options, classes, "
@@ -77,22 +81,26 @@ def other_settings(manifest: Manifest, expected: Expected, served: Manifest | No
 
 
 def bad_signature(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
+    """Objects to a manifest whose signature isn't right."""
     return expected.verify(manifest)
 
 
 def goes_back(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
+    """Objects to a manifest that has applied less than the one served."""
     if served is not None and manifest.applied < served.applied:
         return f"it goes back from {served.applied} applied to {manifest.applied}"
     return None
 
 
 def hides_a_state(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
-    """A shard said to have no rows would take no part, whatever state it names."""
+    """Objects to an entry that names a state and says that it has no rows: it would take no part, whatever the
+    state."""
     hidden = [e.shard for e in manifest.shards if e.rows == 0 and e.digest != expected.empty_digest]
     return f"shard {hidden[0]} has no rows and a state that isn't the empty one" if hidden else None
 
 
 def foreign_files(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
+    """Objects to an entry whose file can't be its state."""
     reasons = (misnamed(manifest, entry) for entry in manifest.shards)
     return next((reason for reason in reasons if reason), None)
 
@@ -109,13 +117,14 @@ RULES: tuple[Rule, ...] = (
 
 
 def misshapen(manifest: Manifest, shards: int) -> str | None:
-    """Why the manifest can't be of a model of so many shards a partition, whatever its states hold; None if it can."""
+    """Why the manifest can't be of a model with `shards` shards a partition; None if it can."""
     odd = (contradiction(manifest, entry) for entry in manifest.shards)
     return unlisted(manifest, shards) or next((reason for reason in odd if reason), None)
 
 
 def unlisted(manifest: Manifest, shards: int) -> str | None:
-    """What is wrong with the list of the shards, of which there must be each one once."""
+    """What is wrong with the manifest's list of shards, which must name each of the model's once; None if nothing
+    is."""
     listed = sorted(entry.shard for entry in manifest.shards)
     if listed == list(range(shards)):
         return None
@@ -123,7 +132,7 @@ def unlisted(manifest: Manifest, shards: int) -> str | None:
 
 
 def contradiction(manifest: Manifest, entry: ShardEntry) -> str | None:
-    """What can't be true together in an entry."""
+    """Which statements of an entry can't be true together; None if all can."""
     if entry.through > manifest.applied:
         return f"shard {entry.shard}'s through {entry.through} is beyond what was applied, {manifest.applied}"
     if entry.status == "empty" and entry.rows:
@@ -151,6 +160,9 @@ def takes_part(entry: ShardEntry) -> bool:
 
 
 def beyond(manifests: Iterable[Manifest], expected: Expected) -> tuple[int, ...]:
-    """The partitions with a manifest of this very model that it should not have: what is served is a part of it."""
+    """Partitions with a manifest of this very model, although the settings have fewer, in order.
+
+    Where there are any, the settings' partitions are only a part of the model.
+    """
     mine = {manifest.partition for manifest in manifests if manifest.identity == expected.identity}
     return tuple(sorted(partition for partition in mine if partition >= expected.partitions))
