@@ -14,7 +14,10 @@ _OTHERS = 0o077
 
 
 def make_folder(folder: Path) -> None:
-    """With the parents that are missing. One that is there is tightened, its parents are not ours."""
+    """Make a folder for its owner alone, with the parents that are missing.
+
+    If it is there, others' rights to it are taken away; those to its parents are left as they are.
+    """
     if folder.is_dir():
         tighten(folder)
         return
@@ -24,7 +27,7 @@ def make_folder(folder: Path) -> None:
 
 
 def make_file(path: Path) -> Path:
-    """An empty file, or the one that is there: tightened."""
+    """Make an empty file for its owner alone; if it is there, its content stays and others' rights are taken away."""
     path.touch(mode=FILE_MODE)
     if path.stat().st_mode & _OTHERS:
         path.chmod(FILE_MODE)
@@ -32,9 +35,9 @@ def make_file(path: Path) -> Path:
 
 
 def tighten(folder: Path) -> None:
-    """Takes what others may do from a folder made before, and from all in it; warns where that can't be done.
+    """Take away others' rights to a folder that is there, and to everything in it; warn where that can't be done.
 
-    The folder itself comes last: as long as it is open, all is looked through again.
+    The folder itself comes last: if this is interrupted before, the next call goes through all of it again.
     """
     try:
         if folder.stat().st_mode & _OTHERS:

@@ -1,7 +1,7 @@
-"""Redis' URL taken apart: the place, the login, what the client is told. Only the place is ever shown.
+"""Takes Redis' URL apart: the place, the login, the options for the client. Only the place is ever shown.
 
-It is read strictly: a character of a password that isn't percent-encoded would move the place, and then
-show a part of the password as the host. No message holds any of the text.
+The URL is read strictly: with a character in a password that isn't percent-encoded, a part of the password could be
+taken for the host, and be shown. No error message holds any of the text.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class RedisAddress:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine by its very name."""
+    """Whether the host means this machine, to be seen without asking for its address."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -70,7 +70,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_redis_url(url: str) -> RedisAddress:
-    """Raises ValueError with a sentence that holds nothing of the text."""
+    """The parts of a URL. Raises ValueError, with a sentence that holds nothing of the text."""
     if not url.isprintable() or " " in url:
         raise ValueError(f"holds blanks or control characters; {_NO_URL}")
     found = _SHAPE.fullmatch(url)

@@ -1,4 +1,4 @@
-"""Opening nothing but regular files: a pipe, a device or a link in their place is never waited for or followed."""
+"""Opens regular files only: a pipe or a device in their place is never waited for, and a link never followed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class NotThatFile(Exception):
-    """What stands there is no regular file of that size; the text goes on from the file's name."""
+    """The path leads to something else than a regular file of the expected size.
+
+    The text continues "<file's name> ...".
+    """
 
 
 def read_file(root: Path, parts: Sequence[str], size: int | None = None) -> bytes:
@@ -35,7 +38,10 @@ def read_file(root: Path, parts: Sequence[str], size: int | None = None) -> byte
 
 
 def create_file(path: Path) -> BinaryIO:
-    """The regular file at `path`, made or emptied, for its owner alone. Raises OSError where something else stands."""
+    """The regular file at `path`, made or emptied, for its owner alone.
+
+    Raises OSError where something else is there.
+    """
     file = os.fdopen(os.open(path, _WRITE, FILE_MODE), "wb")
     if stat.S_IMODE(os.fstat(file.fileno()).st_mode) != FILE_MODE:
         os.fchmod(file.fileno(), FILE_MODE)

@@ -12,17 +12,20 @@ EARLIER = Path(".services")
 
 
 def state_home() -> Path:
-    """Of what must last: XDG_STATE_HOME, else ~/.local/state. It may not be there, or not be ours to write to."""
+    """The folder for what must last, below XDG_STATE_HOME or else ~/.local/state.
+
+    It may be missing, or not be writable.
+    """
     return _named("XDG_STATE_HOME", ".local/state") / "unlearn"
 
 
 def cache_home() -> Path:
-    """Of what can be fetched again: XDG_CACHE_HOME, else ~/.cache."""
+    """The folder for what can be fetched again, below XDG_CACHE_HOME or else ~/.cache."""
     return _named("XDG_CACHE_HOME", ".cache") / "unlearn"
 
 
 def default_services_dir() -> Path:
-    """A fixed folder of the user's; but one of before, in the folder we are in, goes on being used."""
+    """The user's `state_home`; but `.services` in the current folder if that is there from an earlier release."""
     return EARLIER.absolute() if EARLIER.is_dir() else state_home()
 
 
@@ -32,6 +35,7 @@ def _named(variable: str, below_home: str) -> Path:
 
 
 def _home() -> Path:
-    """A user without a home has the root, as in containers: what can't be made there is told then."""
+    """The user's home, or the root for a user without one, as in containers; to make a folder there then fails with
+    a message."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path's raises where there is none
     return home if home.is_absolute() else Path("/")

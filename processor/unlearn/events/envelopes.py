@@ -1,8 +1,9 @@
-"""Inserts in a frame or an envelope: not events by their own word, so they stay open, by reasons of their own.
+"""Inserts behind other bytes, or inside of another JSON object: they are no events by their own word, and stay open.
 
-A producer's serialiser puts bytes before the JSON, or a field around it. Until such forms can be declared they are
-possible deletions; who knows that they are inserts closes them by these reasons. So nothing else bears them: not
-a deletion in the same frame, nor an envelope that says deletion anywhere outside of its insert.
+A producer's serialiser puts bytes before the JSON, or a field around it. Until such forms can be declared, they are
+possible deletions, each form with a reason of its own; an operator who knows that they are inserts closes all of that
+reason. So nothing else gets these reasons: no deletion in the same form, and no envelope that says deletion outside
+of its insert.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ WRAPPED = frozenset((BEHIND_MARK, BEHIND_ID, BEHIND_BYTES, IN_ENVELOPE))
 
 _MARK = b"\xef\xbb\xbf"
 _ID = 5
-"""Bytes: zero, and a schema's number of four."""
+"""Bytes before the JSON: a zero, and a schema's number of four bytes."""
 _LONGEST_FRAME = 40
 _DEEPEST = 3
 _MEMBERS = ("data", "payload", "after", "value", "event", "message", "body", "detail")
 
 IsInsert = Callable[[bytes], bool]
-"""Whether bytes are an insert by their own word, good or bad, that says deletion nowhere."""
+"""Whether bytes are an insert by their `type`, valid or not, that says deletion nowhere."""
 SaysDeletion = Callable[[dict[str, Any]], bool]
 
 
 def framed(value: object, is_insert: IsInsert) -> str:
-    """The reason for what is no JSON only because of the bytes before it; empty for anything else."""
+    """The reason for bytes that are an insert but for what stands before the JSON; empty for anything else."""
     if not isinstance(value, bytes):
         return ""
     has_id = value[:1] == b"\0" and value[_ID : _ID + 1] == b"{"
@@ -45,7 +46,7 @@ def framed(value: object, is_insert: IsInsert) -> str:
 
 
 def enveloped(text: str, is_insert: IsInsert, says_deletion: SaysDeletion) -> str:
-    """The reason for a JSON object that is no event, and holds an insert; empty for anything else."""
+    """The reason for a JSON object that is no event itself and holds an insert; empty for anything else."""
     try:
         whole = json.loads(text)
     except ValueError:

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from unlearn.durations import parse_duration
 
 ORIGIN: Final = "unlearn-origin"
-"""The header that what was sent on bears; see `partitioner`."""
+"""The header of events that were forwarded or copied; see `partitioner`."""
 MAX_ID = 256
 MAX_TIME = 64
 MAX_TEXT = 100_000
@@ -38,7 +38,8 @@ def _seconds(value: object) -> object:
 
 
 def _indexed(values: object) -> object:
-    """Indices as integers: in JSON they are strings. One spelling is taken, else two would be one index."""
+    """The features by index as an integer; in JSON indices are strings. Only one spelling of each is taken: with two,
+    one index could occur twice."""
     if not isinstance(values, dict):
         return values
     return {(int(index) if _spells_index(index) else index): value for index, value in values.items()}
@@ -162,19 +163,19 @@ class Seal(_Event):
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """A null value: an offset that is counted, nothing else."""
+    """A message without a value: its offset is counted as applied, and nothing else happens."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadInsert:
-    """An insert or a seal by its own word that can't be taken. The reason holds nothing of the input."""
+    """A message that says it is an insert or a seal, and can't be taken. The reason holds nothing of the input."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What may be a deletion and can't be read. The reason holds nothing of the input."""
+    """A possible deletion: a message that can't be read and may be one. The reason holds nothing of the input."""
 
     reason: str
 

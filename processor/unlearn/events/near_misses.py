@@ -48,21 +48,27 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     kind: frozenset(model.model_fields) for kind, model in (("insert", Insert), ("delete", Delete), ("seal", Seal))
 }
 _FAR = {kind: set(fields) for kind, fields in _FIELDS.items()}
-"""Names that were seen to be like none of ours: most messages hold no other."""
+"""Names that were already found to be like none of our fields; most messages hold no others."""
 _REMEMBERED = 10_000
 _LONG = 7
-"""Letters of a name that another by one letter is taken for; shorter ones have neighbours of their own."""
+"""Letters that a field's name has at least if names that differ by one letter are refused; shorter ones are too close
+to
+other words."""
 
 
 class _Meant(NamedTuple):
     field: str
     beside: bool
-    """It counts even beside the field itself."""
+    """Whether the name is refused even where the field itself is there too."""
     numbers_only: bool = False
 
 
 def near_miss(kind: str, pairs: Sequence[tuple[str, object]]) -> str | None:
-    """The field of an event of this kind that another one of its top-level pairs looks like."""
+    """The field of an event of this kind that another top-level name looks like, where that changes the event's
+    meaning.
+
+    `pairs` are the event's top-level names and values. None where no name does.
+    """
     far = _FAR[kind]
     for name, value in [pair for pair in pairs if pair[0] not in far]:
         meant = _meant(kind, name)
@@ -86,7 +92,10 @@ def _remember(names: set[str], name: str) -> None:
 
 @lru_cache(4096)
 def plain(name: str) -> str:
-    """A name without what spellings differ in; empty for one too long to be anybody's."""
+    """A name without what its spellings may differ in: case, separators, forms of letters.
+
+    Empty for one longer than any field.
+    """
     return _BLANKS.sub("", unicodedata.normalize("NFKC", name).casefold()) if len(name) <= _LONGEST else ""
 
 
@@ -104,7 +113,7 @@ def _meant(kind: str, name: str) -> _Meant | None:
 
 
 def _one_apart(one: str, other: str) -> bool:
-    """Whether a letter more, less, changed, or two in the other order make one the other."""
+    """Whether the names differ by one letter: one more, one less, another one, or two neighbours swapped."""
     short, long = sorted((one, other), key=len)
     if len(long) - len(short) > 1:
         return False

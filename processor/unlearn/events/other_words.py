@@ -1,8 +1,8 @@
-"""Deletions said in other words, beside or outside of the event: in a field of an insert, or in a header.
+"""Deletions that are said in other words, in a field of an insert or in a header.
 
-Change data capture sends a row's last image when the row goes, and says so in `op`, `__deleted`, `deleted_at`;
-CloudEvents carry their type in a header. An event says by its own `type` what it is; where another field or a
-header contradicts an insert or a seal, it stays open.
+Change data capture sends a row's last content when the row is deleted, and says so in `op`, `__deleted`, `deleted_at`;
+CloudEvents carry their type in a header. An event's own `type` says what it is; where another field or a header
+contradicts an insert or a seal, the message stays open as a possible deletion.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ _FLAG = re.compile(
 _WORD = re.compile("(x|ce|cloudevents:)?(type|op|optype|operation(type)?|action(type)?|event(type|name)?|changetype)")
 _TYPE = re.compile("(ce|cloudevents:)type")
 _SILENT: set[str] = set()
-"""Names that were seen to be neither: most messages hold no other."""
+"""Names that were already found to be neither a flag nor a word for an operation; most messages hold no others."""
 _REMEMBERED = 10_000
 _NO = frozenset(("", "0", "0.0", "false", "f", "no", "n", "null", "none"))
 
 
 def says_deletion(pairs: Iterable[tuple[str, object]]) -> bool:
-    """Whether one of the pairs is a mark of what was deleted, or a word for what was done that says so."""
+    """Whether one of the pairs (name, value) says deletion: by a flag such as `deleted`, or as the name of an
+    operation."""
     return any(_says(_sort_of(name), value) for name, value in pairs if name not in _SILENT)
 
 
 def with_headers(found: Parsed, headers: Sequence[Header]) -> Parsed:
-    """What a message turned out to be, given its headers too. A deletion is one, whatever they say."""
+    """What a message is, given its headers too. What is a deletion without them stays one."""
     said = [(name, "" if value is None else value.decode("latin-1")) for name, value in headers if name != ORIGIN]
     if isinstance(found, Delete) or (isinstance(found, Unreadable) and found.reason not in WRAPPED):
         return found
@@ -74,6 +75,6 @@ def _says(sort: Literal["flag", "word", ""], value: object) -> bool:
 
 
 def is_deletion(word: str) -> bool:
-    """Whether a word for what was done, or a text around it, says deletion."""
+    """Whether the name of an operation, or a text that contains one, says deletion."""
     small = word.lower()
     return small in _LETTERS or _STEMS.search(small) is not None

@@ -45,14 +45,14 @@ _RULES = {
 _BOUNDS = ("greater_than_equal", "less_than_equal", "string_too_short", "string_too_long")
 _TYPES = ("string_type", "int_type", "float_type", "bool_type", "list_type", "value_error")
 _SAID = frozenset((*_BOUNDS, *_TYPES))
-"""Rules whose message is known to hold nothing of the input."""
+"""Validation rules whose messages never quote the input."""
 _OPENING = re.compile("^(Input|String) should |^Value error, ")
 _NO_JSON = (ValueError, TypeError, AttributeError, RecursionError)
 """What `scan` raises."""
 
 
 class Parser:
-    """Reads the events of one model; what its learner couldn't take is refused here.
+    """Reads the events of one model; an event that its learner couldn't take is refused here.
 
     `classes`: the labels allowed; None allows any.
     `n_features`: indices of features stay below it; None allows any.
@@ -67,20 +67,21 @@ class Parser:
         self._counts = counts
 
     def read(self, record: Record) -> Parsed:
-        """What a record of the log is. Total."""
+        """What a record of the log is; see `parse`. Never raises."""
         return self.parse(record.value, record.headers, record.timestamp)
 
     def parse(self, value: bytes | None, headers: Sequence[Header] = (), at: int | None = None) -> Parsed:
-        """What a message is, whatever the bytes: never raises.
+        """What a message is. Never raises, whatever the bytes.
 
-        `at`: the message's own time in ms since 1970 UTC, from the log or of its sending; None, or not above 0,
-        where there is none.
+        `at`: when the message was appended or sent, in ms since 1970 UTC. With None, or a value not above 0, it isn't
+        checked
+        whether a deletion was asked for in the future.
         """
         found = Empty() if value is None else self._parse(value, at)
         return with_headers(found, headers) if headers else found
 
     def taken(self, value: bytes | None) -> Parsed:
-        """What a message was taken for when it was applied: an event, too, that only the rules of today refuse."""
+        """What a message counted as when it was applied: an event that newer rules refuse was an event then."""
         found = self.parse(value)
         if value is None or isinstance(found, Event):
             return found
@@ -101,7 +102,7 @@ class Parser:
         return self._judge(value, at) if _quotes_beyond(event, value) or self._misfit(event, at) else event
 
     def _judge(self, value: bytes, at: int | None) -> Parsed:
-        """The slow path: what the message holds decides what it may be."""
+        """What a message is that validation alone didn't settle, by all that it holds."""
         try:
             held = scan(value)
         except _NO_JSON:
@@ -191,7 +192,7 @@ def _strings(event: Event) -> int:
 
 
 def _kind(held: Scan) -> tuple[str, str]:
-    """What a message says that it is, once and at its top; or "", and why it is nothing."""
+    """(the message's `type`, ""), if it names one of ours once at its top level; else ("", why it doesn't)."""
     types = held.types()
     if not held.is_object:
         return "", "not an object"
@@ -232,5 +233,5 @@ _UNBOUND = Parser()
 
 
 def parser_of(learner: Learner) -> Parser:
-    """An insert that the learner couldn't take is a bad insert."""
+    """The parser of a model with this learner. An insert that the learner couldn't take is a bad insert."""
     return Parser(learner.labels, learner.n_features, counts=learner.counts)

@@ -1,4 +1,5 @@
-"""Where an event belongs: its home partition, shard and bucket in Redis, and the mark of what was sent on.
+"""Where an event belongs: its home partition, its shard, its bucket in Redis; and the header of events that are sent
+on.
 
 Ids never leave here in the clear: what is stored are digests under the model's secret.
 """
@@ -20,7 +21,8 @@ from unlearn.events.event import ORIGIN, Delete, Event, Insert, Seal, features_o
 from unlearn_models.base.kernel import i32, i64, kernel, reads, u8, u32, writes
 
 BUCKETS: Final = 1 << 14
-"""Hashes in Redis that share out the records: some 61 fields each at a million, below the compact limit of 128."""
+"""Redis hashes over which the records are spread: some 61 fields each at a million records, below the limit of 128 for
+Redis' compact form."""
 
 _NONE = b"\xff\xff\xff\xff"
 _MARK = re.compile(rb"([^/]{1,256})/([0-9]{1,6})/([0-9]{1,16})/([0-9]{1,16})/[0-9a-f]{32}")
@@ -116,19 +118,22 @@ class Digests:
         self._log = blake2b(key=key, person=b"log", digest_size=16).copy
 
     def record(self, record_id: str) -> bytes:
-        """16 bytes."""
+        """The digest of a record id, 16 bytes."""
         digest = self._record()
         digest.update(_prefixed(record_id.encode()))
         return digest.digest()
 
     def subject(self, subject_id: str) -> bytes:
-        """16 bytes."""
+        """The digest of a subject id, 16 bytes."""
         digest = self._subject()
         digest.update(_prefixed(subject_id.encode()))
         return digest.digest()
 
     def content(self, insert: Insert) -> bytes:
-        """4 bytes over label and text or features; dense and sparse features of equal values are equal."""
+        """The digest of an insert's label and text or features, 4 bytes.
+
+        Dense and sparse features with equal values give the same.
+        """
         digest = self._content()
         label, text = insert.label, insert.text
         content = _packed_features(insert) if text is None else b"t" + _prefixed(text.encode())
@@ -136,7 +141,7 @@ class Digests:
         return digest.digest()
 
     def log_record(self, key: bytes | None, value: bytes | None) -> str:
-        """32 hex digits that tell a record of the log from any other at its offset."""
+        """The digest of a record of the log, 32 hex digits, to notice another record at its offset."""
         digest = self._log()
         for part in (key, value):
             digest.update(_NONE if part is None else _prefixed(part))
@@ -158,12 +163,12 @@ def shard_of(owner: bytes, shards: int) -> int:
 
 
 def bucket_and_field(digest: bytes) -> tuple[int, bytes]:
-    """The hash in Redis, 0 .. BUCKETS - 1, and the field in it (10 bytes)."""
+    """Where a record's entry is in Redis: the number of the hash, 0 .. BUCKETS - 1, and the field in it (10 bytes)."""
     return (digest[0] << 8 | digest[1]) & (BUCKETS - 1), digest[2:12]
 
 
 class Origin(NamedTuple):
-    """Where an event that was sent on stood first; timestamp in ms."""
+    """Where an event that was forwarded or copied stood first; timestamp in ms since 1970."""
 
     model: str
     partition: int
@@ -172,13 +177,15 @@ class Origin(NamedTuple):
 
 
 def origin_header(secret: bytes, origin: Origin) -> tuple[str, bytes]:
-    """Name and value of the header that what is sent on bears."""
+    """Name and value of the header that a forwarded or copied event bears. Its last part proves that who wrote it has
+    the
+    secret."""
     text = f"{origin.model}/{origin.partition}/{origin.offset}/{origin.timestamp}".encode()
     return ORIGIN, text + b"/" + _mac(secret, text)
 
 
 def read_origin(secret: bytes, model: str, headers: Iterable[tuple[str, bytes | None]]) -> Origin | None:
-    """The origin under this model's name and secret; None where there is none, or no valid one."""
+    """The first origin in the headers that is of this model and proved by its secret; None if there is none."""
     for name, value in headers:
         if name == ORIGIN and value and (origin := _origin(secret, value)) and origin.model == model:
             return origin
@@ -186,7 +193,9 @@ def read_origin(secret: bytes, model: str, headers: Iterable[tuple[str, bytes | 
 
 
 def read_marks(headers: Iterable[tuple[str, bytes | None]]) -> list[Origin]:
-    """What any model's marks say, whoever made them: only the log can bear them out. At most the first few."""
+    """The origins that the headers claim for any model, at most the first few. They aren't proved: only the log can
+    show
+    whether they are true."""
     values = (value for name, value in headers if name == ORIGIN and value)
     found = [_MARK.fullmatch(value) for value in islice(values, _MOST_MARKS)]
     return [Origin(m[1].decode(errors="replace"), int(m[2]), int(m[3]), int(m[4])) for m in found if m]
@@ -208,7 +217,7 @@ def _mac(secret: bytes, text: bytes) -> bytes:
 
 
 def digest_key(secret: bytes) -> bytes:
-    """The secret as blake2b takes it: at most 64 bytes."""
+    """The secret as a key for BLAKE2b, which takes at most 64 bytes: a longer one is hashed."""
     return secret if len(secret) <= blake2b.MAX_KEY_SIZE else blake2b(secret).digest()
 
 

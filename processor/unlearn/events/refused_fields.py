@@ -1,6 +1,6 @@
-"""What a message that is refused tells of itself: whom to answer, and which record it meant to change.
+"""What a refused message says of itself: whom to answer, and which record it meant to change.
 
-Nothing is decided by it but whom to tell: what it says may be wrong in every other way.
+It decides about nothing else, since the message may be wrong in every other way.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ _SAID = ("type", "event_id", "record_id", "subject_id", "revision")
 
 
 class Told(NamedTuple):
-    """None where the message doesn't tell, or tells two things. `event_id` only of what isn't an insert or a
-    seal by its own word."""
+    """Fields of a refused message. None where a field is missing, invalid or there twice.
+
+    `event_id` is None for what says that it is an insert or a seal: these get no answer.
+    """
 
     event_id: str | None = None
     record_id: str | None = None
@@ -27,7 +29,7 @@ class Told(NamedTuple):
 
 
 def told_of(value: bytes | None) -> Told:
-    """Total: whatever the bytes."""
+    """The fields of a message. Never raises, whatever the bytes."""
     try:
         pairs = json.loads((value or b"").decode(), object_pairs_hook=_Pairs, parse_int=_integer)
     except (ValueError, RecursionError):
@@ -45,7 +47,7 @@ def told_of(value: bytes | None) -> Told:
 
 
 class _Pairs:
-    """An object's names and values, as often as they are there."""
+    """The names and values of a JSON object, repeated names included."""
 
     def __init__(self, found: list[tuple[str, Any]]) -> None:
         self.found = found

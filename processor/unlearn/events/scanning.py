@@ -1,4 +1,4 @@
-"""What a message holds, whatever it means: its top-level pairs as they were sent, and all of its text."""
+"""What a message holds, whatever it means: its top-level pairs as they were sent, and its whole text."""
 
 from __future__ import annotations
 
@@ -24,24 +24,29 @@ class Scan:
     top: list[tuple[str, object]] = field(default_factory=list)
     is_object: bool = False
     repeats: bool = False
-    """Some object, at any depth, names a field twice."""
+    """Whether any object, at any depth, names a field twice."""
 
     def see(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        """Take in an object's pairs: a hook of `json.loads`, which hands over the outermost object last."""
         self.top = pairs
         found = dict(pairs)
         self.repeats = self.repeats or len(found) < len(pairs)
         return found
 
     def types(self) -> list[object]:
+        """The values of `type` at the top level, as many as there are; [] where the message is no object."""
         return [value for key, value in self.top if key == "type"] if self.is_object else []
 
     def holds_delete(self) -> bool:
-        """In any case, in its bytes or in the strings that they spell."""
+        """Whether the text contains "delete" in any case, as it stands or with its escapes resolved."""
         return "delete" in self.text.lower() or "delete" in _ESCAPE.sub(_unescape, self.text).lower()
 
 
 def scan(value: bytes) -> Scan:
-    """Raises ValueError (not UTF-8 JSON, nested too deeply), TypeError or AttributeError (not bytes)."""
+    """What a message holds.
+
+    Raises ValueError (not UTF-8 JSON, nested too deeply), TypeError or AttributeError (not bytes).
+    """
     if _depth(value) > MAX_DEPTH:
         raise ValueError("nested too deeply")
     found = Scan(value.decode())

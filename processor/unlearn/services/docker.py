@@ -33,7 +33,7 @@ def image_is_here(image: str) -> bool:
 
 
 class KafkaContainer:
-    """The Kafka container of one services folder; its data are in a volume of the same name."""
+    """The Kafka container of one services folder; its data are in a Docker volume of the same name."""
 
     way = "a container"
 

@@ -49,6 +49,7 @@ class KafkaProcess:
         self._process.start([*java, "kafka.Kafka", "server.properties"])
 
     def has_data(self) -> bool:
+        """Whether the folder holds data of an earlier start."""
         return self._data.exists()
 
     def _format(self, java: list[str], config: dict[str, str]) -> None:

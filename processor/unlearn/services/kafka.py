@@ -22,15 +22,20 @@ class _Way(Protocol):
 
     way: str
 
-    def start(self, say: Say) -> None: ...
+    def start(self, say: Say) -> None:
+        """Starts or restarts Kafka, without waiting until it answers. Raises ServiceUnavailable."""
 
-    def running(self) -> bool: ...
+    def running(self) -> bool:
+        """Whether what `start` started runs."""
 
-    def stop(self) -> bool: ...
+    def stop(self) -> bool:
+        """Stops it; its data stay. False if it didn't run."""
 
-    def erase(self) -> None: ...
+    def erase(self) -> None:
+        """Removes its data; it must be stopped."""
 
-    def log_end(self, lines: int) -> str: ...
+    def log_end(self, lines: int) -> str:
+        """The last lines of its log."""
 
 
 class LocalKafka:
@@ -61,7 +66,9 @@ class LocalKafka:
             return self._first_that_starts(say)
 
     def _ways(self) -> list[_Way]:
-        """The ways to try, in order. Data of an earlier process don't give way to an empty container."""
+        """The ways to try, in order. A Java process that has data from before goes first, so that a container without
+        them
+        doesn't take its place."""
         if not self._containers or not docker.engine_answers():
             return [self._java]
         return [self._java, self._container] if self._java.has_data() else [self._container, self._java]

@@ -1,7 +1,8 @@
-"""A process that outlives the command which started it, found again by a pid file.
+"""A process that outlives the command that started it, and is found again by its pid file.
 
-The process runs in a folder of its own. A pid belongs to it only if that pid's working folder is this folder:
-so a stale file whose pid went to another process is seen for what it is.
+It runs in a folder of its own. The pid in the file counts only if that process works in this very folder, so a pid
+that
+another process has got meanwhile is recognised as such.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class LocalProcess:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the folder, which is made if need be, against other commands."""
+        """Inside the `with` block, other commands wait for the folder, which is made if need be.
+
+        Raises SettingsError.
+        """
         try:
             make_folder(self.folder)
         except OSError as error:
@@ -65,7 +69,7 @@ class LocalProcess:
         wait_until((self.folder / "pid").exists, _PID_WITHIN)
 
     def running(self) -> psutil.Process | None:
-        """The process, if it runs."""
+        """The process, if it runs; else None."""
         try:
             process = psutil.Process(int((self.folder / "pid").read_text()))
             ours = Path(process.cwd()).samefile(self.folder)

@@ -19,7 +19,10 @@ class Service(Protocol):
     address: Address
 
     def up(self, say: Say) -> str:
-        """Starts it unless it answers, waits until it does, says how it runs. Raises ServiceUnavailable."""
+        """Starts it unless it answers already, and waits until it answers. Gives a text on how it runs.
+
+        Raises ServiceUnavailable.
+        """
 
     def down(self, say: Say) -> bool:
         """Stops what `up` started; False if there was nothing to stop."""
@@ -31,11 +34,11 @@ class Service(Protocol):
         """Whether a client is served."""
 
     def log_end(self, lines: int) -> str:
-        """The end of its log."""
+        """The last `lines` lines of its log."""
 
 
 def wait_until(done: Callable[[], bool], patience: float, hopeless: Callable[[], bool] = lambda: False) -> bool:
-    """Polls `done` for `patience` seconds, less if it becomes `hopeless`. Whether it was done."""
+    """Whether `done` came true within `patience` seconds; it is polled, and given up early once it is `hopeless`."""
     end = time.monotonic() + patience
     while not done():
         if hopeless() or time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Published manifests against the reference, which knows the events topic and nothing else."""
+"""Compares published manifests with the reference, which knows the events topic and nothing else."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class Subject:
     starts: Mapping[int, int] = field(default_factory=dict)
 
     def start(self, partition: int) -> int:
+        """The offset at which the model was made in this partition."""
         return self.starts.get(partition, 0)
 
 
@@ -58,11 +59,10 @@ def subject_of(settings: Settings) -> Subject:
 
 
 def verify_log(log: Log, subject: Subject, progress: Progress | None = None, timeout: float = 60.0) -> Report:
-    """Every shard's newest published state against the fold of the whole log.
+    """A verdict on every shard: its newest published state against the fold of the whole log.
 
-    What must be covered is what the log held when the call was made. `timeout`: seconds for reading the
-    results topic. Raises Refused where the events topic has fewer partitions than the model, LogUnavailable,
-    TopicMissing.
+    To be covered is what the log held when the call was made. `timeout`: seconds for reading the results topic.
+    Raises Refused where the events topic has fewer partitions than the model, LogUnavailable, TopicMissing.
     """
     bounds = bounds_of(log, subject.events_topic, subject.model.partitions)
     results = results_of(log, subject.results_topic, subject.name, subject.model.partitions, timeout)
@@ -100,10 +100,11 @@ def replay_log(
     progress: Progress | None = None,
     manifest: Manifest | None = None,
 ) -> Replay:
-    """The reference's replay of one partition from the model's start up to `stop`.
+    """The reference's replay of one partition, from the model's start up to `stop`.
 
-    What `manifest` says was stepped over is left out, and what can't be decoded ends it where that lies beyond
-    `manifest`. Raises LogUnreadable where it doesn't.
+    Runs that `manifest` says were stepped over are left out. At other records that can't be decoded the replay ends,
+    if they
+    lie beyond what the manifest has applied; else it raises LogUnreadable.
     """
     start = subject.start(partition)
     skipped, applied = (manifest.skipped, manifest.applied) if manifest else ((), stop)
@@ -112,9 +113,9 @@ def replay_log(
 
 
 def judge(subject: Subject, found: Replay, manifest: Manifest, end: int) -> list[ShardVerdict]:
-    """One manifest against a replay that reaches its `applied`; `end` is how far it should have applied.
+    """The verdicts on one manifest, by a replay that reaches its `applied`; `end` is how far it should have applied.
 
-    Any manifest that ever stood can be judged so, not only the newest.
+    Not only the newest manifest can be judged so, but any that was ever published.
     """
     finding = _incomparable(subject, manifest) or different(unlisted(manifest, subject.model.shards))
     if finding:

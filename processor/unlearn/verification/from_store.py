@@ -1,4 +1,5 @@
-"""Published states against a training from empty over the stored rows: every shard, cut at its manifest's `applied`."""
+"""Compares published states with a training from empty over the stored rows, for every shard as of its manifest's
+`applied`."""
 
 from __future__ import annotations
 
@@ -37,10 +38,10 @@ def verify_store(
     learner: Learner,
     progress: Progress | None = None,
 ) -> Report:
-    """Compare each shard's newest published digest and lineage.
+    """A verdict on every shard: its newest published digest and lineage against a training from empty.
 
     Raises Refused where the events topic has fewer partitions than the model or the store is not the model's,
-    IdentityChanged, Unavailable errors.
+    IdentityChanged, StateMissing, and the Unavailable errors.
     """
     return _Verifier(settings, log, state_of, store, learner).report(progress or (lambda *_: None))
 
@@ -150,7 +151,7 @@ def _uncovered(view: Tables, manifest: Manifest, entry: ShardEntry, end: int) ->
 
 
 class _ReadOnly:
-    """The store, where a training's states go nowhere."""
+    """The store for reading; what a training would write to it is dropped."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

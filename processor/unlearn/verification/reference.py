@@ -1,6 +1,6 @@
-"""What a log must give: its rules once more, in plain dicts.
+"""The states that a log must give: the rules of applying it written a second time, in plain dicts.
 
-It shares no code with routing, plan, slices or lineage: what those get wrong shows as a difference from this.
+It shares no code with routing, plan, slices or lineage, so what those get wrong shows as a difference.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ class Model:
     learner: Learner
 
     def home(self, key: str) -> int:
+        """The partition of a key, as Kafka's default partitioner chooses it."""
         return (murmur2(key.encode()) & 0x7FFFFFFF) % self.partitions
 
     def shard(self, insert: Insert) -> int:
+        """The insert's shard in its partition, by the keyed digest of its subject, or of its record where it has no
+        subject."""
         alone = insert.subject_id is None
         owner = (insert.record_id if alone else insert.subject_id or "").encode()
         key = self.secret if len(self.secret) <= 64 else blake2b(self.secret).digest()
@@ -44,7 +47,9 @@ class Model:
         return int.from_bytes(keyed.digest()[SHARD_BYTES], "little") % self.shards
 
     def counts_in(self, partition: int, event: Parsed) -> bool:
-        """Whether an event read here is applied here: one off its home counts where it was sent on to."""
+        """Whether an event read in this partition is applied there. One that lies elsewhere than at home is applied
+        where it is
+        sent on to."""
         if partition >= self.partitions or not isinstance(event, Insert | Delete):
             return partition < self.partitions and isinstance(event, Seal)
         if event.subject_id is not None and not self.subjects:
@@ -68,6 +73,7 @@ class Replay:
     everywhere: dict[str, float] = field(default_factory=dict)  # record under any subject -> revision
 
     def apply(self, offset: int, event: Parsed) -> None:
+        """Apply an event that counts in this partition; offsets must rise from call to call."""
         if isinstance(event, Insert):
             self._insert(offset, event)
         elif isinstance(event, Delete):
@@ -108,7 +114,7 @@ class Replay:
         return offset % self.model.slice_span == 0 or offset in self.seals
 
     def last_end(self, applied: int) -> int:
-        """The newest slice end that left a trace, in any shard; 0 before the first."""
+        """The newest slice end up to `applied` with an accepted row in its slice, in any shard; 0 if there is none."""
         return max((row.end for row in self.rows.values() if row.end <= applied), default=0)
 
     def holds(self, shard: int, through: int, applied: int) -> set[int]:

@@ -1,6 +1,6 @@
-"""What state and lineage a shard's rows must give at (through, applied): the fold once more, for `reference`.
+"""The state and lineage that a shard must have at (through, applied): the fold written a second time, for `reference`.
 
-States are kept by what led to them, so that thousands of manifests of one log are checked in one sitting.
+States are remembered by the steps that led to them, so thousands of manifests of one log can be checked in one go.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Row:
     death: int | None = None
 
     def alive(self, applied: int) -> bool:
+        """Whether nothing before `applied` has killed the row."""
         return self.death is None or self.death >= applied
 
 
@@ -57,10 +58,14 @@ class Slice:
         self._sums: dict[int, int] = {}
 
     def dead(self, applied: int) -> int:
-        """How many are dead before `applied`: that tells which, as deaths are never taken back."""
+        """How many rows have died before `applied`.
+
+        The number also tells which ones, as a death is never taken back.
+        """
         return bisect_left(self._deaths, applied)
 
     def live(self, applied: int) -> NDArray[np.bool_]:
+        """Which rows are alive as of `applied`: (rows,) bool."""
         return np.array([row.alive(applied) for row in self.rows], np.bool_)
 
     def sum(self, applied: int) -> int:
@@ -70,6 +75,7 @@ class Slice:
         return self._sums[dead]
 
     def learned(self, applied: int) -> Rows:
+        """The rows to learn as of `applied`: those alive that the learner accepts."""
         return self._batch.take(self.live(applied) & self._learner.accepts(self._batch))
 
     @cached_property
@@ -98,6 +104,7 @@ class Fold:
     _found: dict[int, Folded] = field(default_factory=dict)
 
     def state(self, through: int, applied: int) -> Folded:
+        """The state of the slices up to the end `through`, as of `applied`."""
         path = [cut for cut in self.slices if cut.end <= through and cut.dead(applied) < len(cut.rows)]
         names = [0]
         for cut in path:
@@ -111,7 +118,10 @@ class Fold:
         return self._found[names[-1]]
 
     def _learn(self, names: list[int], path: list[Slice], applied: int) -> State:
-        """names[k] tells the state before path[k]; the longest one at hand is where learning goes on."""
+        """The state after `path`.
+
+        names[k] names the state before path[k]; learning starts at the last one that is remembered.
+        """
         done = max((k for k, name in enumerate(names) if name in self._states), default=0)
         state = self._states.get(names[done], self.learner.empty())
         for name, cut in zip(names[done + 1 :], path[done:], strict=True):

@@ -53,6 +53,7 @@ class ShardVerdict:
 
 
 def verdict_of(manifest: Manifest, entry: ShardEntry, finding: Finding) -> ShardVerdict:
+    """The verdict on a shard that a finding makes, with the figures of the shard's entry."""
     return ShardVerdict(
         manifest.partition,
         entry.shard,
@@ -65,7 +66,7 @@ def verdict_of(manifest: Manifest, entry: ShardEntry, finding: Finding) -> Shard
 
 
 def for_all(manifest: Manifest, shards: int, finding: Finding) -> list[ShardVerdict]:
-    """The same of every shard of the partition, and of those that the manifest names beyond them."""
+    """The same finding for every shard of the partition, and for shards that the manifest names beyond them."""
     entries = {entry.shard: entry for entry in manifest.shards}
     return [
         verdict_of(manifest, entries[shard], finding)
@@ -76,6 +77,7 @@ def for_all(manifest: Manifest, shards: int, finding: Finding) -> list[ShardVerd
 
 
 def different(reason: str | None) -> Finding | None:
+    """The finding "different" for this reason; None where there is no reason."""
     return ("different", reason) if reason else None
 
 
@@ -103,6 +105,7 @@ class Report:
         return {verdict: counted[verdict] for verdict in reversed(_WORST_FIRST) if counted[verdict]}
 
     def to_json(self) -> dict[str, object]:
+        """The object that `unlearn verify --json` prints."""
         return {
             "verdict": self.verdict,
             "version": self.version,
