@@ -29,8 +29,10 @@ def open_log(settings: Settings) -> Iterator[Log]:
 
 @contextmanager
 def open_redis(settings: Settings) -> Iterator[redis.Redis]:
-    """The Redis of the settings, once it has answered; closed at the end. Raises StateUnavailable, one of its
-    kinds where Redis refuses or is of an unsupported kind."""
+    """The Redis of the settings, once it has answered; closed at the end.
+
+    Raises StateUnavailable; StateDenied or StateUnsupported where Redis refuses, or is of a kind that isn't supported.
+    """
     from unlearn.environment.redis_client import connect
     from unlearn.state.health import require_single
 

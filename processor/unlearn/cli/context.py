@@ -25,7 +25,10 @@ def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
 
 
 def tell_earlier(settings: Settings) -> None:
-    """For commands that use the folder of services or the store: a word where that is one from before."""
+    """Tell the user, on the standard error, if the folder of services is `.services` of an earlier release.
+
+    For commands that use this folder or the store.
+    """
     earlier = EARLIER.absolute()
     if settings.services_dir == earlier:
         click.echo(

@@ -1,8 +1,9 @@
-"""How a command ends when it is told to by SIGTERM or Ctrl-C: in order if it can, by force if something hangs.
+"""How a command ends on SIGTERM or Ctrl-C: in order if it can, by force if something hangs.
 
-What an operating system's signal tells is kept for the main thread until that comes back from what it does, and
-libraries may swallow what a handler raises. So a thread of its own counts the time from the signal on. All that must
-last is written so that a process may be killed at any moment.
+Python handles a signal only in the main thread, once that returns from a call in progress, and libraries may swallow
+what
+a handler raises. So another thread counts the time from the signal on. All that must last is written so that a
+process may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from types import FrameType
 __all__ = ["FORCED_AFTER", "Gently", "allow", "heeded"]
 
 FORCED_AFTER = 10.0
-"""Seconds beyond what a command was allowed for its end, after which it is ended by force."""
+"""Seconds after which a command is ended by force, beyond those that it was allowed for its end."""
 
 _log = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _WORDS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}
 _PLAIN = 3.0
-"""Seconds for commands that have nothing to finish."""
+"""Seconds allowed for the end of a command that has nothing to finish."""
 _AGAIN = 1.0
-"""Seconds after a second signal."""
+"""Seconds allowed for the end after a second signal."""
 
 _allowed = _PLAIN
 _told = False
@@ -36,16 +37,18 @@ _told = False
 
 
 def allow(seconds: float) -> None:
-    """From now on the end may take so long after a signal, before it is forced."""
+    """Allow the command so many seconds for its end after a signal; then the end is forced."""
     global _allowed  # noqa: PLW0603  there is one process to end
     _allowed = seconds
 
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """In the meantime signals end the command: SystemExit for SIGTERM, KeyboardInterrupt for SIGINT, then force.
+    """Inside the `with` block signals end the command: by SystemExit for SIGTERM, by KeyboardInterrupt for SIGINT, and
+    by
+    force if that takes too long.
 
-    Does nothing where signals can't be heeded: beside the main thread.
+    Does nothing outside of the main thread, where Python can't set handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -71,8 +74,9 @@ def heeded() -> Iterator[None]:
 
 
 class Gently:
-    """Signals as a worker takes them: until `begin` they end the process, afterwards they only ask it to stop;
-    a second one ends it all the same."""
+    """How a worker takes signals: before `begin` they end the process; after it, the first only asks the worker to
+    stop, and
+    a second one ends it all the same. Called, it tells whether the worker was asked to stop."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -81,7 +85,7 @@ class Gently:
             signal.signal(number, self._ask)
 
     def begin(self, drain_within: float) -> None:
-        """What is under way is finished within `drain_within` seconds of a signal."""
+        """From now on a signal lets what is under way be finished, within `drain_within` seconds."""
         allow(drain_within + FORCED_AFTER)
         self._begun = True
 
@@ -108,7 +112,9 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _watch(read: socket.socket) -> None:
-    """Waits for the first signal, then for the end; on a second signal the end must come soon."""
+    """Wait for the first signal and then for the command's end, and force the end if it is late; a second signal
+    leaves
+    less time."""
     number = _next(read)
     try:
         for patience in (_allowed, _AGAIN):
@@ -122,7 +128,7 @@ def _watch(read: socket.socket) -> None:
 
 
 def _next(read: socket.socket) -> int | None:
-    """The next signal that ends; None once nobody waits for one any more. Others are passed over."""
+    """The next SIGTERM or SIGINT; other signals are passed over. None once the command has ended in order."""
     while data := read.recv(1):
         if data[0] in _SIGNALS:
             return data[0]

@@ -1,4 +1,4 @@
-"""What ends a command before its end: said in one line, and turned into an exit code."""
+"""How an error that reaches the top ends the command: with one line for the user, and an exit code."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["end"]
 
 _INTERRUPTED = 130
 _MEDIUM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-"""Reasons of a medium; raised in writing, they name no file."""
+"""Errors of a disk that is full or broken. When writing fails they don't name the file."""
 
 
 def end(error: BaseException) -> int:
-    """Say what has ended the command. Returns its exit code."""
+    """Say in one line what has ended the command. Returns its exit code."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):

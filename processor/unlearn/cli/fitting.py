@@ -13,7 +13,7 @@ __all__ = ["Fitting"]
 
 _BETWEEN = 2
 _LEAST = 24
-"""Columns that a text which may wrap has at least."""
+"""Columns of the terminal that a text which may wrap gets at least."""
 
 
 class Fitting:
@@ -27,7 +27,7 @@ class Fitting:
         self._rows: list[tuple[list[Text], str]] = []
 
     def add_row(self, *cells: str | Text, style: str = "") -> None:
-        """Strings are taken as they are: what looks like markup is none."""
+        """Add a row, one cell a title. Texts are shown as they are, even if they look like markup."""
         self._rows.append(([cell if isinstance(cell, Text) else Text(cell) for cell in cells], style))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:

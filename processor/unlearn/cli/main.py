@@ -82,7 +82,7 @@ def cli(ctx: click.Context, config: Path | None, traceback: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command and exits with a code of the table, having said why in one line."""
+    """Run the command, and exit with a code of the table. What went wrong is said in one line."""
     streams.take_over()
     with ending.heeded():
         try:

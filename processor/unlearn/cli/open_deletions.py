@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One that is open, or `count` of one reason; times as text, None where unknown."""
+    """A possible deletion that is open, or `count` of them with one reason.
+
+    Times are ISO 8601 text, None where unknown.
+    """
 
     place: str
     since: str | None
@@ -28,12 +31,12 @@ class Row:
 
 
 def open_rows(views: Mapping[int, Tables]) -> Iterator[Row]:
-    """In the order of the log, partition by partition."""
+    """A row for each that is open, partition by partition, in the order of the log."""
     return (_row(partition, held) for partition, view in views.items() for held in view.still_open())
 
 
 def show(rows: list[Row], as_json: bool) -> None:
-    """`as_json` an object a line."""
+    """Print the rows as a table, or with `as_json` as one JSON object a line."""
     if as_json:
         for row in rows:
             click.echo(json.dumps(asdict(row)))

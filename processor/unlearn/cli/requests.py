@@ -1,4 +1,5 @@
-"""What commands that make requests to partitions' owners share: the tables to look at, the request, the wait."""
+"""What the commands share that make requests to partitions' owners: reading the tables, leaving a request, waiting
+for it."""
 
 from __future__ import annotations
 
@@ -31,7 +32,10 @@ def tables(client: redis.Redis, model: str, partitions: Iterable[int]) -> dict[i
 
 
 def request_and_wait(client: redis.Redis, model: str, requests: Mapping[int, Mapping[str, str]], wait: float) -> int:
-    """Leave the requests, by partition, and wait for the owners. The exit code: 0, or 75 if some are still open."""
+    """Leave the requests (partition -> fields), and wait up to `wait` seconds for the owners to carry them out.
+
+    Returns the exit code: 0, or 75 if some are still open.
+    """
     from unlearn.state.keys import Keys
     from unlearn.state.requests import leave_requests, open_requests
 

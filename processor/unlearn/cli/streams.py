@@ -24,7 +24,8 @@ _GONE = (errno.EPIPE, errno.ECONNRESET)
 
 
 class _Output(io.FileIO):
-    """`lost` is set by the first failure; what comes after it is dropped, so that only one error is raised."""
+    """The standard output. `lost` is set by the first failure; what is written after that is dropped, so that only one
+    error is raised."""
 
     lost: OutputLost | None = None
 
@@ -73,12 +74,18 @@ class _Text(io.TextIOWrapper):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Click takes ASCII for a mistake and writes UTF-8 instead, but for a name that it doesn't know."""
+        """The encoding's name; for ASCII one that click doesn't know.
+
+        Click takes an ASCII output for a mistake in the locale, and would write UTF-8 to it.
+        """
         return "ascii-with-escapes" if self._name == "ascii" else self._name
 
 
 def take_over() -> None:
-    """Replace the standard streams by those of here. Streams that somebody else has replaced are left alone."""
+    """Put this module's streams in the place of the standard ones.
+
+    A stream that somebody else has replaced is left alone.
+    """
     for number, name, make in ((0, "stdin", _stdin), (1, "stdout", _stdout), (2, "stderr", _stderr)):
         old = getattr(sys, name)
         if old is getattr(sys, f"__{name}__"):
@@ -88,7 +95,7 @@ def take_over() -> None:
 
 
 def finish() -> None:
-    """Write out what waits. Raises OutputLost, also if it was raised before and something kept it from ending all."""
+    """Write out what is buffered. Raises OutputLost, even if it was raised before and something has caught it."""
     sys.stdout.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(raw, _Output) and raw.lost is not None:
@@ -110,7 +117,11 @@ def _stderr(old: TextIO | None) -> TextIO:
 
 
 def _occupy(number: int) -> None:
-    """Make the closed number one that can't be used for what it is for: reading, or writing."""
+    """Open the null device under a standard stream's closed number, the wrong way round: for writing where it is read
+    from.
+
+    So no other file gets the number, and using the stream still fails.
+    """
     mode = os.O_RDONLY if number == 1 else os.O_WRONLY
     opened = os.open(os.devnull, mode)
     if opened != number:

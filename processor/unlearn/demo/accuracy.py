@@ -1,4 +1,4 @@
-"""How good the forgetting model is on records that were never sent, beside others trained on the same rows."""
+"""How good the model is on records that were never sent, beside others that were trained on the same rows."""
 
 from __future__ import annotations
 
@@ -37,16 +37,20 @@ class Accuracy(NamedTuple):
 
 
 def labelled_rows(inserts: Sequence[Insert], learner: Learner) -> Rows:
+    """The learner's rows of the inserts that have a label, in their order."""
     return rows_of([insert for insert in inserts if insert.label], learner.classes, learner.n_features)
 
 
 def share_right(scores: NDArray[np.float64], rows: Rows) -> float:
-    """NaN without rows."""
+    """The share of rows whose best score in `scores` (n, classes) is that of their label; NaN without rows."""
     return float((scores.argmax(axis=1) == rows.labels).mean()) if len(rows) else float("nan")
 
 
 def measure(learner: Learner, train: Rows, test: Rows, served: NDArray[np.float64]) -> Accuracy | None:
-    """`served` are the model's scores of `test`. None where there is nothing to train on or to ask."""
+    """The model's accuracy on `test`, beside that of others trained on `train`; `served` are its scores (n, classes).
+
+    None where there is nothing to train on, or nothing to ask.
+    """
     if not len(test) or len(np.unique(train.labels)) < 2:
         return None
     single = learner.ensemble([learner.learn(learner.empty(), train)]).scores(test)

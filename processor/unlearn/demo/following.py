@@ -1,4 +1,4 @@
-"""Looks on and shows while something goes on."""
+"""Watches a run and shows its progress while something is waited for."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ _STEP_EVERY = 0.3
 
 
 class Patience(NamedTuple):
+    """Seconds to wait, and whether the run fails when they have passed."""
+
     seconds: float
     fails: bool = True
 
 
 class Following:
-    """Notices a worker that has ended (DemoFailed), and an interrupt."""
+    """Watches the workers, the model and an interrupt, and shows the progress."""
 
     def __init__(self, watch: Watch, workers: Workers, sender: Sender, screen: Screen, interrupt: Interrupt) -> None:
         self._watch, self._workers, self._sender, self._screen = watch, workers, sender, screen
@@ -35,6 +37,8 @@ class Following:
         self._check_at = 0.0
 
     def turn(self, doing: str, *, last: bool = False) -> None:
+        """Look once, and show the progress if it is time to, or `last`. Raises DemoFailed if a worker has ended,
+        KeyboardInterrupt if an interrupt came."""
         self._interrupt.check()
         self._watch.look(_LOOK)
         if time.monotonic() >= self._check_at:
@@ -45,7 +49,10 @@ class Following:
         self._screen.show(doing, lambda: self._watch.progress(self._sender.sent, self._sender.deletions), last=last)
 
     def until(self, done: Callable[[], bool], doing: str, patience: Patience) -> None:
-        """Raises DemoFailed if it takes too long, where that is a failure."""
+        """Look on until `done`.
+
+        Raises DemoFailed if that takes too long and `patience` says so, and what `turn` raises.
+        """
         deadline = time.monotonic() + patience.seconds
         while not done():
             if time.monotonic() > deadline:
@@ -55,6 +62,9 @@ class Following:
             self.turn(doing)
 
     def drain(self, plan: Drain) -> None:
+        """Look on until everything sent is applied and published. Raises DemoFailed if that takes too long or a
+        partition has
+        stopped, and what `turn` raises."""
         deadline = time.monotonic() + _DRAIN_WITHIN
         while not plan.step():
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What a learner of positive and unlabelled rows is shown: no negative label, and only some of the positive ones."""
+"""Hides labels from a learner of positive and unlabelled rows: all negative ones, and some of the positive ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ __all__ = ["shown"]
 
 
 def shown(steps: Iterable[Step], labels: Collection[str]) -> list[Step]:
-    """The steps with every other label taken off, and half of these; held-out records keep theirs as the truth."""
+    """The steps with labels left only to half of the records that have one of `labels`.
+
+    Records that are held out keep theirs, as the truth to measure by.
+    """
     return [_shown(step, labels) for step in steps]
 
 

@@ -1,4 +1,4 @@
-"""The demo's worker: real `unlearn work` processes, or a thread where the log is in this process."""
+"""The demo's workers: real `unlearn work` processes, or a thread where the log is in this process."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ _ENTRY = "from unlearn.cli.main import main; main()"
 
 
 class Workers(Protocol):
-    def start(self) -> None: ...
+    """The workers of one run."""
+
+    def start(self) -> None:
+        """Starts them, without waiting until they work."""
 
     def failure(self) -> str | None:
-        """Why a worker has ended by itself; None while all are well."""
+        """Why a worker has ended by itself; None while none has."""
 
     def stop(self) -> None:
         """Lets them finish what is under way, within the settings' limit. Safe to repeat."""
 
 
 class WorkerProcesses:
-    """Processes in folders of their own, found again by the next run should this one be killed."""
+    """Worker processes in folders of their own, so that the next run finds them if this one is killed."""
 
     def __init__(self, folder: Path, config: Path, count: int, patience: float) -> None:
         self._patience = patience

@@ -1,4 +1,4 @@
-"""An interrupt that waits for a safe place."""
+"""Puts an interrupt off until the run is at a safe place."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """While entered, SIGINT and SIGTERM only ask to stop, and `check` raises KeyboardInterrupt.
+    """Inside the `with` block SIGINT and SIGTERM only ask to stop; `check` then raises KeyboardInterrupt.
 
-    Raised anywhere, it can meet the Kafka client while that connects, which swallows it and then waits in vain
-    for an answer. A second signal is raised at once all the same. For the main thread.
+    Raised just anywhere, it could meet the Kafka client while that connects: the client swallows it, and waits in vain
+    for an
+    answer. A second signal raises at once all the same. For the main thread.
     """
 
     def __init__(self) -> None:

@@ -17,8 +17,11 @@ __all__ = ["Options", "Outcome"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`events`: sent at most besides our deletions, None for all of `source`; `rate`: events a
-    second, 0 for no limit, None for ours."""
+    """What the user has asked for.
+
+    `events`: how many are sent at most, not counting the demo's own deletions; None: all of `source`.
+    `rate`: events a second; 0: no limit, None: the demo's own.
+    """
 
     events: int | None
     seed: int
@@ -30,17 +33,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that the summary tells."""
+    """All that a run has found, for the summary."""
 
     settings: Settings
     config: Path | None
-    """The file of the run's settings; None where it was on no Kafka that others could look at."""
+    """The file of the run's settings; None where the run had no Kafka, so that other commands can't look at it."""
     stream: Stream
     script: Script
     places: Sequence[Place]
-    """Of each step of the script; of a seal the last one."""
+    """Where each step of the script stands in the log; of a seal, which goes to all partitions, the last place."""
     arrived: dict[Place, int]
-    """When each event of the log was appended, ms."""
+    """When each event in the log was appended, ms since 1970."""
     seen: Seen
     times: Sequence[float]
     deletions: int

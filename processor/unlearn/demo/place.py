@@ -1,4 +1,4 @@
-"""Where a run lives: a folder of its own, settings of its own, and the end of both at a later run."""
+"""A run's own folder and settings, and how a later run removes them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ __all__ = ["clear_earlier", "demo_settings", "locked", "new_model", "settings_fi
 
 _KEEP, _LOCK, _KAFKA = "keep", "lock", "on-kafka"
 _SHORT = {"slice_span": 500, "seal_after": 2.0, "heartbeat_every": 1.0}
-"""A demo's slices and patience, where the user names none."""
+"""Slices and waits shorter than the defaults, where the user names none."""
 
 
 def new_model() -> str:
+    """A name for this run's model."""
     return f"demo-{secrets.token_hex(3)}"
 
 
@@ -53,11 +54,15 @@ def demo_settings(loaded: Loaded, model: str, classes: tuple[str, ...]) -> Setti
 
 
 def folder_of(settings: Settings) -> Path:
+    """The folder of the run that has these settings."""
     return settings.services_dir / "demo" / settings.model
 
 
 def settings_file(settings: Settings) -> Path:
-    """Writes the run's settings for its workers, and for those who look around later. Holds the secret: 0600."""
+    """Write the run's settings to a file, for its workers and for users who look around later.
+
+    Only its owner may read it, as it holds the secret.
+    """
     path = folder_of(settings) / "settings.toml"
     make_file(path).write_text("\n".join(_toml(settings.model_dump(exclude_none=True))) + "\n", encoding="utf-8")
     return path
@@ -85,7 +90,10 @@ def _toml_value(value: object) -> str:
 
 @contextlib.contextmanager
 def locked(settings: Settings, *, on_kafka: bool, keep: bool) -> Iterator[Path]:
-    """The run's folder, made and held against the cleaning of others."""
+    """Inside the `with` block, the run's new folder, locked so that no other run clears it away.
+
+    Files in it note for later runs whether it has topics on Kafka and whether to keep it.
+    """
     folder = folder_of(settings)
     make_folder(folder.parent)
     folder.mkdir(mode=FOLDER_MODE)
@@ -109,6 +117,7 @@ def _hold(folder: Path) -> Iterator[bool]:
 
 
 def worker_process(folder: Path, number: int) -> LocalProcess:
+    """The process of the run's worker of this number."""
     return LocalProcess(folder / f"worker-{number}")
 
 

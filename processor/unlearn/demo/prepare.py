@@ -1,4 +1,4 @@
-"""Before a run: the script, and services to play it on."""
+"""Before a run: reading what to send, and starting the services."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ DEFAULT_EVENTS = 20_000
 
 
 def read_script(loaded: Loaded, options: Options) -> tuple[Stream, Script]:
+    """The events as read, and the script made of them. Raises InputInvalid where there is nothing to send or the input
+    has
+    fewer than two labels."""
     settings = loaded.settings
     # Generated events have labels of their own, whatever the user's model has.
     classes = settings.classes if options.source and "classes" in loaded.origins else None
@@ -61,7 +64,7 @@ def _lines(options: Options, most: int | None) -> Iterator[Iterable[bytes]]:
 
 
 def start_services(settings: Settings, console: Console) -> bool:
-    """Whether there is a Kafka. Raises ServiceUnavailable where there is no Redis."""
+    """Start the local services; gives whether there is a Kafka. Raises ServiceUnavailable where there is no Redis."""
     for service in local_services(settings):
         try:
             _start(service, console)
@@ -90,6 +93,7 @@ def _warn_without_kafka(console: Console, error: ServiceUnavailable) -> None:
 
 
 def open_log(settings: Settings, on_kafka: bool) -> Log:
+    """The Kafka of the settings, or a log in this process."""
     if not on_kafka:
         return MemoryLog()
     from unlearn.log.kafka.log import KafkaLog

@@ -1,4 +1,4 @@
-"""One run of the demo: prepare, play the script on a running model, judge what came of it."""
+"""One run of the demo: prepare it, send the script to a running model, judge the outcome."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ _RATE, _STREAM_AT_LEAST = 1500.0, 10.0
 
 
 def run(loaded: Loaded, options: Options, console: Console) -> Outcome:
-    """Leaves the services up. Raises DemoFailed, InputInvalid, KeyboardInterrupt and what the services raise."""
+    """Run the demo once; the services stay up.
+
+    Raises DemoFailed, InputInvalid, KeyboardInterrupt and what the services raise.
+    """
     began = time.monotonic()
     stream, script = read_script(loaded, options)
     settings = demo_settings(loaded, new_model(), stream.classes)
@@ -99,7 +102,8 @@ class _Run:
         self._test: Rows = labelled_rows(script.held_out, self._learner)
 
     def play(self, folder: Path, config: Path | None) -> _Played:
-        """Workers and a scorer run; the script is sent; everything is drained; the workers leave."""
+        """Send the script while workers and a scorer run, until everything is applied and published; then the
+        workers stop."""
         with (
             closing(Watch(self._settings, self._log, self._client, self._learner, self._test)) as watch,
             self._workers(folder, config) as workers,
@@ -125,6 +129,7 @@ class _Run:
         return places
 
     def judge(self, played: _Played, stream: Stream, config: Path | None, began: float) -> Outcome:
+        """What came of the run: its figures, the accuracy, and both verifications."""
         alive = survivors(step.event for step in self._script.steps)
         arrived = self._read_back()
         deletions = [i for i, step in enumerate(self._script.steps) if isinstance(step.event, Delete)]
@@ -209,7 +214,7 @@ class _Run:
 
 
 def _labels(settings: Settings, script: Script) -> Iterator[str]:
-    """What a learner of positive and unlabelled rows is shown of the labels."""
+    """A line on how many labels a learner of positive and unlabelled rows is shown; nothing for other learners."""
     shown = learner_of(settings).labels
     if shown != settings.classes:
         inserts = [step.event for step in script.steps if isinstance(step.event, Insert)]

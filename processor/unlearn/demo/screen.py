@@ -22,7 +22,7 @@ _LIVE_EVERY, _PLAIN_EVERY = 0.25, 2.0
 
 
 class Screen(AbstractContextManager["Screen"]):
-    """`show` asks for the progress only when it is time to show it."""
+    """Shows what is being done. `progress` is only called for when it is time to show it."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._console, self._total = console, total
@@ -42,6 +42,7 @@ class Screen(AbstractContextManager["Screen"]):
             self._live.stop()
 
     def show(self, doing: str, progress: Callable[[], Progress], *, last: bool = False) -> None:
+        """Show what is being done and how far it is, if it is time to, or `last`."""
         now = time.monotonic()
         if now < self._next and not last:
             return

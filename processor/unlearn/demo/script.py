@@ -1,4 +1,4 @@
-"""What the demo sends: inserts without those held out, deletions woven in, one record to follow. Pure."""
+"""What the demo sends: inserts but for those held out, deletions among them, and one record to follow. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from unlearn_study.generator.tweet_generator import Kind, deletions
 __all__ = ["Followed", "Script", "Step", "Stream", "make_script", "read_events"]
 
 HELD_OUT = 10
-"""One record id in so many is held out."""
+"""One in so many record ids is held out."""
 DELETED = 0.04
-"""Deletions sent for an insert."""
+"""How many deletions are sent for each insert."""
 _BLOCKS = 20
 _FOLLOWED_FROM, _FOLLOWED_UNTIL = 0.03, 0.7
 _ASKED = "2013-06-01T00:00:00Z"
-"""In the past, whatever times the input has."""
+"""A time that lies in the past, whatever times the input has."""
 MIX: Mapping[Kind, float] = {
     "record": 0.6,
     "record-only": 0.1,
@@ -34,19 +34,21 @@ MIX: Mapping[Kind, float] = {
 
 
 class Step(NamedTuple):
+    """An event to send, and its bytes."""
+
     event: Event
     value: bytes
 
 
 class Followed(NamedTuple):
-    """Places in the script of one record's insert and of its deletion."""
+    """Where in the script the followed record's insert and its deletion are."""
 
     insert: int
     delete: int
 
 
 class Stream(NamedTuple):
-    """Events as read; `refused` are the numbers of lines that are none."""
+    """Events as read; `refused` are the numbers of the lines that are no events."""
 
     steps: list[Step]
     classes: tuple[str, ...]
@@ -55,15 +57,17 @@ class Stream(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Script:
+    """The steps to send, the inserts held out from them, and the record to follow, if there is a fit one."""
+
     steps: Sequence[Step]
     held_out: Sequence[Insert]
     followed: Followed | None
 
 
 def read_events(lines: Iterable[bytes], parser: Parser, classes: tuple[str, ...] | None) -> Stream:
-    """All events of JSON Lines. `classes` None: the labels found, sorted.
+    """The events in JSON Lines. `classes`: the labels; None takes those found, sorted.
 
-    Raises InputInvalid where those are fewer than two.
+    Raises InputInvalid where there are fewer than two.
     """
     steps, refused = [], []
     for number, line in enumerate(lines, 1):
@@ -83,14 +87,17 @@ def read_events(lines: Iterable[bytes], parser: Parser, classes: tuple[str, ...]
 
 
 def make_script(stream: Sequence[Step], most: int | None, seed: int) -> Script:
-    """At most `most` events of the stream, deletions of what they insert among them, and one followed record."""
+    """At most `most` events of the stream, with deletions of what they insert among them, and one record to follow."""
     held_out = [s.event for s in stream if isinstance(s.event, Insert) and is_held_out(s.event)]
     sent = list(islice((s for s in stream if not (isinstance(s.event, Insert) and is_held_out(s.event))), most))
     return _follow(_weave(sent, seed), held_out)
 
 
 def is_held_out(insert: Insert) -> bool:
-    """By the record's id: all revisions and repetitions of a record alike."""
+    """Whether the insert's record is held out.
+
+    Its id decides, so all revisions and repetitions of a record fare alike.
+    """
     return crc32(insert.record_id.encode()) % HELD_OUT == 0
 
 
@@ -122,7 +129,7 @@ def _step(deletion: Mapping[str, str]) -> Step:
 
 
 def _follow(steps: list[Step], held_out: list[Insert]) -> Script:
-    """Adds the deletion of an early record that nothing else deletes or repeats."""
+    """Add the deletion of an early record that nothing else deletes or repeats."""
     at = _early_record(steps)
     if at is None:
         return Script(steps, held_out, None)

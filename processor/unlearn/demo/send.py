@@ -18,7 +18,8 @@ _HOLD_BACK = 10.0
 
 
 class HoldBack:
-    """Whether to rest before step `number`: until `released`, if not for too long."""
+    """Called with a step's number, tells whether to wait before it: before step `number` until `released`, but not
+    for long."""
 
     def __init__(self, number: int, released: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
         self._number, self._released, self._clock = number, released, clock
@@ -33,7 +34,7 @@ class HoldBack:
 
 
 class Sender:
-    """Each event to its home partition, a seal to all. `rate` is events a second, None for no limit."""
+    """Sends each event to its home partition, and a seal to all. `rate` is events a second, None for no limit."""
 
     def __init__(self, producer: Producer, topic: str, partitions: int, rate: float | None) -> None:
         self._producer, self._topic, self._partitions, self._rate = producer, topic, partitions, rate
@@ -70,6 +71,8 @@ class Sender:
         self.deletions += isinstance(step.event, Delete)
 
     def places(self, patience: float) -> Iterator[tuple[int, Place]]:
-        """(place in the script, place in the log) of everything sent. Raises what the log answered."""
+        """(place in the script, place in the log) of everything sent. Waits `patience` seconds for each; raises what
+        the log
+        answered."""
         for number, partition, future in self._futures:
             yield number, (partition, future.result(patience))

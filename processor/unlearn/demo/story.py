@@ -23,7 +23,7 @@ NEVER = 2**62
 
 
 class Standing(NamedTuple):
-    """A manifest on the results topic; its offset is the version it makes. Timestamps in ms."""
+    """A manifest on the results topic; its offset is the version it makes. Timestamp in ms since 1970."""
 
     version: int
     timestamp: int
@@ -31,7 +31,7 @@ class Standing(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A receipt as it stands on its topic."""
+    """A receipt as it stands on its topic: when it was appended (ms since 1970), and the version it names."""
 
     timestamp: int
     version: int | None
@@ -39,20 +39,21 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Seen:
-    """Everything on the results and receipts topics."""
+    """Everything seen on the results and receipts topics."""
 
     standings: list[Standing] = field(default_factory=list)
     accepted: dict[Place, Told] = field(default_factory=dict)
     hidden: dict[Place, Told] = field(default_factory=dict)
 
     def add_results(self, records: Iterable[Record]) -> None:
+        """Take in new records of the results topic; those that are no manifests are passed over."""
         for record in records:
             manifest = read_manifest(record.value or b"")
             if manifest is not None:
                 self.standings.append(Standing(record.offset, record.timestamp, manifest))
 
     def add_receipts(self, records: Iterable[Record]) -> None:
-        """Of one sent twice, the first counts."""
+        """Take in new records of the receipts topic. Of a receipt that was sent twice the first counts."""
         for record in records:
             receipt = Receipt.model_validate_json(record.value or b"")
             told = {"accepted": self.accepted, "hidden": self.hidden}.get(receipt.state)
@@ -61,7 +62,7 @@ class Seen:
 
 
 def hiding_times(seen: Seen, deleted_at: Mapping[Place, int]) -> list[float]:
-    """Seconds from each deletion's arrival in the log to the version its receipt names; sorted."""
+    """Seconds from each deletion's arrival in the log to the version that its receipt names, in rising order."""
     stood = {standing.version: standing.timestamp for standing in seen.standings}
     times = [
         (stood[told.version] - deleted_at[place]) / 1000
@@ -80,20 +81,24 @@ def shard_in(settings: Settings, insert: Insert) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What a followed record's shard said of it; None where it did not happen."""
+    """The manifests, with the entry of a followed record's shard, that mark the record's way; None where there was
+    none."""
 
     holding: tuple[Standing, ShardEntry] | None
-    """The first version that held it."""
+    """The first one that held the record."""
     last: tuple[Standing, ShardEntry] | None
-    """The last one that did."""
+    """The last one that held it."""
     clean: tuple[Standing, ShardEntry] | None
-    """The first one after its deletion: by the promise it holds no deleted row."""
+    """The first one after the record's deletion, which by the model's promise holds no deleted row."""
     whole: tuple[Standing, ShardEntry] | None
-    """The first one after it that is past the record's place again: retrained without it."""
+    """The first one after the deletion whose state goes past the record's slot again: retrained without it."""
 
 
 def timeline(standings: Sequence[Standing], inserted: Place, deleted: Place, shard: int) -> Timeline:
-    """A version holds the record iff its shard's `through` > its slot and `applied` <= its death."""
+    """What the manifests say of a record.
+
+    One holds it if its shard's `through` > its slot and `applied` <= its death.
+    """
     partition, slot = inserted
     mine = [(s, s.manifest.shards[shard]) for s in standings if s.manifest.partition == partition]
     holding = [(s, entry) for s, entry in mine if entry.through > slot and s.manifest.applied <= deleted[1]]

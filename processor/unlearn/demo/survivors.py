@@ -1,4 +1,4 @@
-"""Which rows are left, by the rules alone (DESIGN 3): no partitions, offsets or Redis."""
+"""Which rows are left after all events, by the rules alone: without partitions, offsets or Redis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["survivors"]
 
 _Name = tuple[str | None, str]
 _ALL = 2**53
-"""Above every revision."""
+"""A revision above all that events may have."""
 
 
 def survivors(events: Iterable[Event]) -> list[Insert]:

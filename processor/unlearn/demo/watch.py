@@ -1,4 +1,4 @@
-"""Looks at a running model as anyone could: its topics, Redis, and a scorer that polls."""
+"""Looks at a running model from outside: at its topics, at Redis, and through a scorer that polls."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class Watch:
         self.scorer = Scorer(settings, log, open_store(settings.store.url, settings.model), learner).start()
 
     def close(self) -> None:
+        """Stop the scorer, and stop following the topics."""
         self.scorer.close()
         self._results_tail.close()
         self._receipts_tail.close()
@@ -71,20 +72,23 @@ class Watch:
         return all(self.results.of(p).manifest is not None for p in self._partitions)
 
     def views(self) -> list[Tables]:
+        """The tables of every partition, as Redis holds them now."""
         return [Tables(self._state_of(partition).load()) for partition in self._partitions]
 
     @property
     def serves_newest(self) -> bool:
+        """Whether the scorer serves every partition, and the newest version that was seen."""
         return not self.scorer.left_out and self.scorer.version == self.results.version
 
     def has_held(self, insert: Insert, place: Place | None) -> bool:
-        """Whether a version has held the record that stands at `place` (None: not known yet)."""
+        """Whether any version has held the record inserted at `place`. False while the place isn't known (None)."""
         if place is None:
             return False
         shard = shard_in(self._settings, insert)
         return timeline(self.seen.standings, place, (place[0], NEVER), shard).holding is not None
 
     def progress(self, sent: int, deletions: int) -> Progress:
+        """How far the run is, after `sent` events, of which `deletions` were deletions."""
         views = self.views()
         return Progress(
             sent,

@@ -45,7 +45,7 @@ def command(ctx: click.Context, model: str) -> None:
 
 
 def _write(path: Path, model: str) -> bool:
-    """Whole or not at all, and only if nobody else is faster. Raises SettingsError, FileUnusable."""
+    """Write the file whole or not at all; False if another process was faster. Raises SettingsError, FileUnusable."""
     _check(model)
     text = f'model = "{model}"\nsecret = "{secrets.token_hex(32)}"\n'
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -62,7 +62,7 @@ def _write(path: Path, model: str) -> bool:
 
 
 def _check(model: str) -> None:
-    """Before the file is there. Raises SettingsError."""
+    """Check the name before the file is made. Raises SettingsError."""
     from pydantic import SecretStr, ValidationError
 
     from unlearn.settings import Settings

@@ -62,7 +62,7 @@ def newest_results(log: Log, settings: Settings) -> Results:
 
 
 def sorted_manifests(results: Results) -> list[Manifest]:
-    """By partition."""
+    """The newest manifest of each partition that has one, in the order of partitions."""
     newest = (held.manifest for _, held in sorted(results.partitions.items()))
     return [manifest for manifest in newest if manifest is not None]
 

@@ -131,5 +131,5 @@ def _details(place: Found) -> str:
 
 
 def _printable(given: str) -> str:
-    """Without what a terminal would obey."""
+    """The id without characters that would control a terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in given)

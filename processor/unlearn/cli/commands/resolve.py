@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 _FORM = "write PARTITION/OFFSET, such as 0/1234, or PARTITION/FROM..TO"
 _LONGEST = 18
-"""Digits of an offset; Python refuses to read very long ones."""
+"""Digits that an offset may have; Python refuses to read very long numbers."""
 
 
 class Places(NamedTuple):
-    """Offsets of one partition, both ends within."""
+    """Offsets of one partition, `first` and `last` included, and the text by which they were given."""
 
     partition: int
     first: int
@@ -129,7 +129,8 @@ def _close(
 
 
 def _stands_at(client: redis.Redis, settings: Settings, partitions: Iterable[int]) -> dict[int, int | None]:
-    """Where each partition stands because nothing can be read there."""
+    """Partition -> the offset at which its owner can't go on because the log can't be decoded there; None if it
+    can."""
     from unlearn.state.scripts import states
 
     state_of = states(client, settings.model)
@@ -145,7 +146,10 @@ def _request(places: Places, reason: str | None, verdict: str) -> tuple[str, str
 
 
 def _meant(views: Mapping[int, Tables], text: str) -> str:
-    """The one reason among the open ones that is the text, or holds it."""
+    """The one reason among the open ones that is the text, or contains it.
+
+    Raises InputInvalid if none does, or several.
+    """
     reasons = {held.reason for view in views.values() for held in view.still_open()}
     found = [text] if text in reasons else sorted(reason for reason in reasons if text in reason)
     if len(found) == 1:

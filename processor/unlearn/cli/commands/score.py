@@ -71,7 +71,7 @@ def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as
 
 
 def _store_trouble(scorer: Scorer, settings: Settings) -> list[str]:
-    """Where manifests can't be used because the store isn't the model's, that is said."""
+    """A line of advice where manifests can't be used because the store isn't the model's; else nothing."""
     from unlearn.storage.marker import unlike
 
     if not scorer.problems:
@@ -114,7 +114,7 @@ def _json_lines(answer: Answer) -> Iterator[str]:
 
 
 def _widths(classes: tuple[str, ...]) -> tuple[int, list[int]]:
-    """Of the column of labels, and of each class's."""
+    """Widths of the column of labels and of each class's column."""
     return max(5, *map(len, classes)), [max(6, len(name)) for name in classes]
 
 
@@ -133,7 +133,7 @@ def _lines(answer: Answer) -> Iterator[str]:
 
 
 def _shown(given: Input) -> str:
-    """The text, cut, without what a terminal would obey."""
+    """The text, cut, without characters that would control a terminal."""
     if given.text is None:
         return f"({len(given.features or ())} features)"
     start = given.text[: _SHOWN + 1]

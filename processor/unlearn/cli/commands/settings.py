@@ -58,7 +58,7 @@ def command(ctx: click.Context, as_json: bool, markdown: bool) -> None:
 
 
 def rows_of(loaded: Loaded) -> Iterator[Row]:
-    """All settings in the order of their definition."""
+    """A row for each setting, in the order of their definition."""
     for path, field in fields():
         origin = loaded.origins.get(path, "default")
         missing = path == "secret" and origin == "default"

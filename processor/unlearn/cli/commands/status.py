@@ -80,7 +80,10 @@ def _reader(settings: Settings) -> Iterator[StatusReader]:
 
 
 def _follow(settings: Settings, as_json: bool, every: float) -> None:
-    """Until interrupted. What can't be read now is said, and asked for again with a new reader."""
+    """Show the status every so often until interrupted.
+
+    Where it can't be read, that is said, and a new reader tries again.
+    """
     console = context.console()
     with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
         for status in _looks(settings, every):
@@ -113,7 +116,10 @@ def _troubled(error: UnlearnError) -> Text:
 
 
 def rendered(status: Status, lease: float) -> RenderableType:
-    """Tables of at most 100 columns, or paragraphs; a heartbeat older than `lease` seconds is marked."""
+    """The status as tables of at most 100 columns, or paragraphs where there is less room.
+
+    A heartbeat older than `lease` seconds is marked.
+    """
     return Group(
         _log_table(status, lease),
         "",
@@ -144,7 +150,7 @@ def _log_table(status: Status, lease: float) -> Fitting:
 
 
 def _owner(held: PartitionStatus) -> str:
-    """The end of a long host's name tells more: it has the process's number."""
+    """The owner's name, cut at its start if it is long: its end, the process's number, tells more."""
     name = held.owner or "none yet"
     name = name if len(name) <= _OWNER else "…" + name[-_OWNER + 1 :]
     return name + (" (forwards only)" if held.forwards_only else "")
@@ -246,7 +252,7 @@ def _aged(count: int, age: float | None) -> str:
 
 
 def _age(seconds: float | None) -> str:
-    """Rounded down to the largest unit that fits."""
+    """Rounded down, in the largest unit of which there are two or more."""
     if seconds is None:
         return "-"
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 _METHODS = ("naive", "sisa", "forest", "pu")
 _QUICK_ROWS = 2_000
 _WIDTH = 100
-"""Of what is printed to no terminal: cut numbers are worse than long lines."""
+"""Columns of what is printed to no terminal, so that no number is cut."""
 
 
 class DataInvalid(UnlearnError):
-    """The data, or how they are named, are wrong: as with any wrong usage."""
+    """The data can't be used, or were named wrongly; ends the command as wrong usage does."""
 
     exit_code = 2
 
