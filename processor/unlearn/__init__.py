@@ -51,7 +51,7 @@ _ELSEWHERE = {
     "Settings": "unlearn.settings",
     "load_settings": "unlearn.settings",
 }
-"""Where a public name stands that is no error."""
+"""The modules of the public names that are no errors."""
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for a public one

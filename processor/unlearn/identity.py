@@ -1,4 +1,4 @@
-"""What a model is, frozen when it is made: a change of any of it makes another model."""
+"""A model's identity, frozen when it is made: a change of any part of it makes another model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCHEMA = 1
 
 
 def identity_of(settings: Settings, learner: Learner) -> str:
-    """Canonical JSON of everything that decides which states a log gives."""
+    """The identity as canonical JSON: everything that decides which states a log gives."""
     parts = {
         "schema": _SCHEMA,
         "model": settings.model,

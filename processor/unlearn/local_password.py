@@ -1,4 +1,4 @@
-"""The password of the local Redis: made when it is started first, kept beside its data, found by every command."""
+"""The password of the local Redis: made when it is first started, kept beside its data, found by every command."""
 
 from __future__ import annotations
 

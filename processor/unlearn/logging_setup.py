@@ -1,6 +1,6 @@
-"""Log lines: text on a terminal, one JSON object a line otherwise. No id of anyone is ever in them.
+"""Log lines: text on a terminal, otherwise one JSON object a line. No id of a record or subject is ever in them.
 
-A line logged with `extra={"counters": ...}` bears them as numbers by name, in JSON only.
+With `extra={"counters": ...}` the JSON line also holds these numbers by name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _JsonLines(logging.Formatter):
 
 
 def configure(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
-    """Send the processor's log to a stream; the clients' libraries speak from warnings on."""
+    """Send the processor's log to a stream; of the clients' libraries only warnings or errors are logged."""
     handler = logging.StreamHandler(stream)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     handler.setFormatter(text if stream.isatty() else _JsonLines())

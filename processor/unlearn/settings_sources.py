@@ -1,4 +1,4 @@
-"""Where each setting comes from, and what is wrong with it in words."""
+"""Reads the settings from their sources, and says in words what is wrong with one."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 __all__ = ["DAY", "parse_timestamp"]
 
 DAY = 86_400_000
-"""ms."""
+"""A day in ms."""
 
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME = re.compile(
@@ -20,7 +20,10 @@ _MS = timedelta(milliseconds=1)
 
 
 def parse_timestamp(text: str) -> int | None:
-    """ms since 1970 UTC; of a date its start in UTC. None where it is neither a time nor a date."""
+    """The time in ms since 1970 UTC; a date stands for its start in UTC.
+
+    None for text that is neither a time nor a date.
+    """
     match = _TIME.fullmatch(text)
     if match is None:
         return None

@@ -115,7 +115,7 @@ def _receipts(settings: Settings, log: Log) -> Iterator[Receipt]:
 
 
 def _names(settings: Settings, log: Log, state_of: Callable[[int], PartitionState], parser: Parser) -> Iterator[str]:
-    """The event ids of all deletions in the log."""
+    """The event ids of all readable deletions that the log holds now."""
     topic = settings.events_topic
     for partition in log.bounds(topic):
         skipped = runs_of(Tables(state_of(partition).load()).meta)

@@ -20,7 +20,7 @@ from unlearn.events.partitioner import event_key, home
 from unlearn.log.protocol import Producer
 
 MAX_LINE = 1_000_000
-"""Bytes; Kafka's brokers take little more than this in one record."""
+"""Bytes of a line at most; Kafka's brokers take little more than this in one record."""
 
 _GZIP = b"\x1f\x8b"
 _IN_FLIGHT = 5000
@@ -83,7 +83,7 @@ class LogSink:
 
 
 class NoSink:
-    """Takes events and does nothing: a check."""
+    """Takes events and sends nothing, for a check."""
 
     def take(self, event: Event, value: bytes) -> None: ...
     def finish(self) -> None: ...
@@ -120,10 +120,11 @@ def send_lines(
     refuse: Callable[[int, str], bool],
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Checks each line and hands it on; blank lines are passed over.
+    """Check each line, and hand good ones to the sink; blank lines are passed over.
 
-    `refuse(line number, reason)` hears of each bad line, and says whether to go on. `progress(line number)`
-    is called at every line.
+    `refuse(line number, reason)` is told of each bad line, and returns whether to go on. `progress(line number)` is
+    called at
+    every line.
     """
     report = Report()
     for number, line in enumerate(lines, 1):
@@ -146,7 +147,7 @@ def send_lines(
 
 
 def read_lines(source: BinaryIO) -> Iterator[bytes]:
-    """The lines of plain or gzip bytes; a line beyond MAX_LINE comes cut, one byte longer than that.
+    """The lines of plain or gzip bytes. Of a line longer than MAX_LINE only the first MAX_LINE + 1 bytes are given.
 
     Raises UnlearnError where gzip data is broken, after the lines before it.
     """

@@ -133,7 +133,7 @@ class PartitionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All partitions, and the ensemble's version: the results offset of the newest manifest, None before it."""
+    """All partitions, and the ensemble's version: the results offset of the newest manifest, None before the first."""
 
     model: str
     version: int | None
@@ -152,7 +152,7 @@ class Status:
 
     @property
     def lag(self) -> int:
-        """In offsets, over all partitions."""
+        """How many offsets are still to be applied, over all partitions."""
         return sum(partition.lag for partition in self.partitions)
 
     @property
@@ -165,17 +165,17 @@ class Status:
 
     @property
     def resolved(self) -> int:
-        """Possible deletions that operators closed."""
+        """How many possible deletions operators have closed."""
         return sum(partition.resolved for partition in self.partitions)
 
     @property
     def dead_letters(self) -> dict[str, int]:
-        """How many by reason; the most frequent first."""
+        """Reason -> how many dead letters, the most frequent reason first."""
         return _summed(partition.dead_letters for partition in self.partitions)
 
     @property
     def passed_over(self) -> dict[str, int]:
-        """Readable inserts that changed nothing, by reason."""
+        """Reason -> how many readable inserts changed nothing, the most frequent reason first."""
         return _summed(partition.passed_over for partition in self.partitions)
 
     @property
@@ -280,7 +280,7 @@ class StatusReader:
         return (*problems, *redis_shortages(facts))
 
     def _held(self, partition: int) -> tuple[Tables, str | None, str | None]:
-        """The partition's tables, why it stopped, what it waits for."""
+        """The partition's tables, why its owner stopped, and what it waits for."""
         keys = Keys(self._settings.model, partition)
         reads = [("HGETALL", keys.of(name)) for name in TABLE_HASHES]
         words = [("GET", keys.of("stopped")), ("GET", keys.of("trouble"))]
@@ -324,7 +324,7 @@ class StatusReader:
 
 
 class _StampedTail:
-    """A tail that remembers when each record was appended, in s since the epoch."""
+    """A tail that remembers when each record of the last poll was appended, in s since 1970."""
 
     def __init__(self, log: Log, topic: str) -> None:
         self._tail = log.tail(topic)
@@ -346,7 +346,7 @@ class _StampedTail:
         self._tail.close()
 
     def appended_at(self, offset: int) -> float | None:
-        """Of a record of the last poll."""
+        """When the record was appended; None if it isn't one of the last poll."""
         return self._stamps.get(offset)
 
 
@@ -376,7 +376,7 @@ def _deletions(view: Tables, now: float) -> Deletions:
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """The most frequent first."""
+    """The sums of all counts, the largest first."""
     total: Counter[str] = Counter()
     for one in counts:
         total.update(one)

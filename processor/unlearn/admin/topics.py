@@ -1,4 +1,4 @@
-"""The model's four topics: how they should be, making them, and what is wrong with those that are there."""
+"""The model's four topics: how they should be, how they are made, and what is wrong with those that are there."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def wanted(settings: Settings, brokers: int = 1) -> list[TopicSpec]:
 
 
 def create(log: Log, settings: Settings) -> Created:
-    """Makes the topics that are missing; those that are there stay as they are (`check` judges them)."""
+    """Make the topics that are missing. Those that are there stay as they are; `check` judges them."""
     made: list[str] = []
     there: list[str] = []
     for spec in wanted(settings, log.brokers()):

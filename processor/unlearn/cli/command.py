@@ -10,7 +10,7 @@ __all__ = ["Command", "Group"]
 
 
 class Command(click.Command):
-    """A command; its help lists the exit codes of the table."""
+    """A command whose help ends with its exit codes, as in the table of `exits`."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = codes_of(ctx.command_path.partition(" ")[2])
@@ -18,7 +18,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of commands whose help ends with all their exit codes."""
 
     command_class = Command
 

@@ -47,10 +47,13 @@ def config(ctx: click.Context) -> Path | None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console, which honours NO_COLOR; what it prints stays as it is, its numbers and :words: too."""
+    """A rich console, which honours NO_COLOR.
+
+    It prints text as it is, without colouring numbers or turning :words: into signs.
+    """
     return Console(stderr=stderr, highlight=False, emoji=False)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON text that the standard output can take as it is: only UTF-8 has all characters."""
+    """JSON text that the standard output can encode: with escapes unless its encoding is a form of Unicode."""
     return json.dumps(value, indent=indent, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))

@@ -21,7 +21,7 @@ COMMON: Mapping[int, str] = {
     141: "whoever read the output has gone",
     143: "terminated",
 }
-"""Of all commands. A command's own meaning, if it has one, replaces that of here."""
+"""The meanings that exit codes have for all commands, unless `OF_COMMANDS` gives a command's own."""
 
 OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
     "init": {0: "made, or there already", 64: "the file is another model's, or a variable beats it"},
@@ -65,7 +65,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         2: "wrong usage or data: file and line are named",
     },
 }
-"""By command; those that are missing have none of their own."""
+"""Command -> its own meanings of exit codes, for those that have any."""
 
 
 def codes_of(command: str) -> Mapping[int, str]:

@@ -1,4 +1,4 @@
-"""Tables that lose nothing on a narrow terminal."""
+"""Tables that cut off nothing on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LEAST = 24
 
 
 class Fitting:
-    """A table where there is room for one; else each row as a paragraph of titles and values.
+    """A table where it fits; else each row as a paragraph of titles and values.
 
-    Words stand to the left, numbers to the right. The column named by `wraps` may take several lines.
+    The columns in `words` are aligned left, others right. The column `wraps` may take several lines.
     """
 
     def __init__(self, titles: Sequence[str], words: Sequence[str] = (), wraps: str = "") -> None:
@@ -37,7 +37,7 @@ class Fitting:
             yield from (self._paragraph(cells, style) for cells, style in self._rows)
 
     def _need(self) -> int:
-        """The columns that a table takes."""
+        """How many columns of the terminal the table takes."""
         widths = list(map(cell_len, self._titles))
         for cells, _ in self._rows:
             widths = [max(width, cell.cell_len) for width, cell in zip(widths, cells, strict=True)]

@@ -63,7 +63,7 @@ class _Input(io.FileIO):
 
 
 class _Text(io.TextIOWrapper):
-    """Text in the locale's encoding; what that lacks is written as an escape."""
+    """Text output in the locale's encoding; characters that it lacks are written as escapes."""
 
     def __init__(self, raw: io.FileIO, old: TextIO | None, *, line_buffering: bool) -> None:
         self._name = codecs.lookup(old.encoding if old else "utf-8").name

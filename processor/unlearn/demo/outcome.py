@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def problems(self) -> list[str]:
-        """Why the run is no success."""
+        """Why the run failed, a sentence each; [] if it didn't."""
         lacking = self.deletions - len(self.times)
         found = {
             f"{lacking} deletions have no receipt that says hidden": lacking,

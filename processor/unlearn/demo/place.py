@@ -106,7 +106,7 @@ def locked(settings: Settings, *, on_kafka: bool, keep: bool) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _hold(folder: Path) -> Iterator[bool]:
-    """Whether the folder is ours until the end."""
+    """Inside the `with` block, whether this process holds the folder's lock."""
     with make_file(folder / _LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -122,9 +122,9 @@ def worker_process(folder: Path, number: int) -> LocalProcess:
 
 
 def clear_earlier(settings: Settings, client: redis.Redis, *, kafka: bool) -> list[str]:
-    """Removes what earlier runs left in Redis, Kafka and the folder, but for those kept or still running.
+    """Remove what earlier runs left in Redis, Kafka and the folder, except runs that are kept or still going on.
 
-    Without `kafka` runs that have topics are left alone. Returns the models removed.
+    Without `kafka`, runs that have topics are left alone too. Gives the names of the models removed.
     """
     gone = []
     for folder in sorted((settings.services_dir / "demo").glob("demo-*")):

@@ -75,12 +75,12 @@ def run(loaded: Loaded, options: Options, console: Console) -> Outcome:
 
 
 class _Played(NamedTuple):
-    """`places` is where each step of the script went in the log."""
+    """What was seen while the script was sent; `places` is where each step went in the log."""
 
     places: Mapping[int, Place]
     seen: Seen
     answer: Answer
-    """The scorer's, to the held-out rows."""
+    """The scorer's answer for the held-out rows."""
     unresolved: int
 
 
@@ -158,7 +158,7 @@ class _Run:
 
     @contextmanager
     def _workers(self, folder: Path, config: Path | None) -> Iterator[Workers]:
-        """Processes where there is a Kafka, else a thread; stopped at the end."""
+        """Inside the `with` block workers run: processes where there is a Kafka, else a thread."""
         settings = self._settings
         workers: Workers
         if config is None:
@@ -194,7 +194,7 @@ class _Run:
             return measure(self._learner, labelled_rows(alive, self._learner), self._test, answer.scores)
 
     def _read_back(self) -> dict[Place, int]:
-        """When each record of the events topic was appended, ms."""
+        """When each record of the events topic was appended, in ms since 1970."""
         topic = self._settings.events_topic
         return {
             (partition, record.offset): record.timestamp

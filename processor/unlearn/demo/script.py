@@ -102,7 +102,7 @@ def is_held_out(insert: Insert) -> bool:
 
 
 def _weave(sent: list[Step], seed: int) -> list[Step]:
-    """After each block but the first, deletions of what was sent up to there."""
+    """The steps with deletions after each block but the first, of records sent up to there."""
     woven: list[Step] = []
     names = [_names(step.event) for step in sent if isinstance(step.event, Insert)]
     size = -(-len(sent) // _BLOCKS) or 1

@@ -1,4 +1,4 @@
-"""Sends the script at a steady pace, and knows afterwards where each event went."""
+"""Sends the script at a steady pace, and remembers where each event went."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class Sender:
         self.deletions = 0
 
     def send_all(self, steps: Sequence[Step], between: Callable[[], None], pause: Callable[[int], bool]) -> None:
-        """`between` is called many times a second; before step n the sending rests while `pause(n)`."""
+        """Send all steps.
+
+        `between` is called many times a second; sending waits before step n while `pause(n)` is true.
+        """
         start = time.monotonic()
         while self.sent < len(steps):
             due = self.sent + 200 if self._rate is None else int((time.monotonic() - start) * self._rate) + 1

@@ -1,4 +1,4 @@
-"""From what was seen on the topics: how long deletions took, and one record's way. Pure."""
+"""What the topics tell: how long deletions took, and one record's way through the versions. Pure."""
 
 from __future__ import annotations
 

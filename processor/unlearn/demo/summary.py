@@ -44,7 +44,7 @@ def summarise(outcome: Outcome, console: Console) -> None:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that `share` of them don't exceed. `ordered` is sorted, and not empty."""
+    """The smallest of the values that at least `share` of them don't exceed. `ordered` is sorted, and not empty."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
@@ -152,7 +152,7 @@ def _version(what: str, found: tuple[Standing, ShardEntry]) -> tuple[int, str, s
 
 
 def _shown(text: str, most: int) -> str:
-    """On one line, cut, without what a terminal would obey."""
+    """The text on one line, cut to `most` characters, without those that would control a terminal."""
     clean = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return clean if len(clean) <= most else clean[: most - 1] + "…"
 

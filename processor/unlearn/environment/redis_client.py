@@ -12,6 +12,10 @@ __all__ = ["connect"]
 
 
 def connect(url: str, timeout: float = 5.0) -> redis.Redis:
-    """A client without retries of its own (its default would apply a script twice unseen)."""
+    """A client of the Redis at `url`, without retries: by default the client might apply a script twice without
+    telling.
+
+    `timeout`: seconds for connecting and for each answer.
+    """
     patience = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     return redis.Redis(**patience | read_redis_url(url).client_options(), retry=Retry(NoBackoff(), 0))

@@ -26,9 +26,10 @@ class NotThatFile(Exception):
 
 
 def read_file(root: Path, parts: Sequence[str], size: int | None = None) -> bytes:
-    """The content of the regular file at root/parts, of exactly `size` bytes where that is known.
+    """The content of the regular file at root/parts, which must have `size` bytes where that is known.
 
-    Nothing is read of another one. Links below `root` are not followed. Raises NotThatFile, OSError, MemoryError.
+    Nothing is read of a file of another size. Links below `root` are not followed. Raises NotThatFile, OSError,
+    MemoryError.
     """
     with os.fdopen(_open(root, parts), "rb") as file:
         there = _size_of(os.fstat(file.fileno()))

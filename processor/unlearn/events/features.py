@@ -1,4 +1,4 @@
-"""Accepted inserts -> rows in memory: labels as class indices, text as hashed counts."""
+"""Turns accepted inserts into rows: labels become class indices, texts become hashed counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = ["rows_of"]
 
 
 def rows_of(inserts: Sequence[Insert], classes: Sequence[str], n_features: int) -> Rows:
-    """The learner's rows of these inserts, in their order."""
+    """The learner's rows of these inserts, in their order; no label becomes class -1.
+
+    `n_features` is the width for hashing.
+    """
     index: dict[str | None, int] = {name: i for i, name in enumerate(classes)}
     index[None] = -1
     labels = np.array([index[insert.label] for insert in inserts], np.int32)

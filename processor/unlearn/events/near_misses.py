@@ -28,7 +28,7 @@ from unlearn.events.event import Delete, Insert, Seal
 __all__ = ["near_miss", "plain"]
 
 _LONGEST = 64
-"""Characters of a name that is looked at."""
+"""Characters of the longest name that is looked at."""
 _BLANKS = re.compile(r"[_\-.\s]")
 _SUFFIX = "(id|uid|uuid|guid|key|ref|no|nr|num|number|identifier)"
 _PERSON = "subject|datasubject|user|account|acct|customer|person|member|owner|author|patient|employee|subscriber"

@@ -1,6 +1,6 @@
-"""Bytes become an event, an empty offset, a bad insert, or what may be a deletion and can't be read.
+"""Bytes become an event, an empty offset, a bad insert, or a possible deletion that can't be read.
 
-The usual message costs one validation and a count of its quotes. Only one that fails there, or may repeat
+A usual message costs one validation and a count of its quotes. Only a message that fails there, or that may repeat
 a key or hold an unknown one, is decoded a second time and judged by what it holds.
 """
 
@@ -48,7 +48,7 @@ _SAID = frozenset((*_BOUNDS, *_TYPES))
 """Validation rules whose messages never quote the input."""
 _OPENING = re.compile("^(Input|String) should |^Value error, ")
 _NO_JSON = (ValueError, TypeError, AttributeError, RecursionError)
-"""What `scan` raises."""
+"""The errors that `scan` raises."""
 
 
 class Parser:
@@ -117,7 +117,7 @@ class Parser:
         return Unreadable(reason) if kind == "delete" or _may_delete(kind, held) else BadInsert(reason)
 
     def _event(self, value: bytes, kind: str, held: Scan, at: int | None) -> tuple[Event | None, str]:
-        """The event, or why it is none."""
+        """(the event, ""), or (None, why the message is none)."""
         if held.repeats:
             return None, "a key is there twice"
         if (field := near_miss(kind, held.top)) is not None:
@@ -207,12 +207,12 @@ def _may_delete(kind: str, held: Scan) -> bool:
 
 
 def _says_deletion(members: dict[str, Any]) -> bool:
-    """Whether what stands around an insert says deletion anywhere."""
+    """Whether an envelope's members around an insert say deletion anywhere."""
     return says_deletion(members.items()) or is_deletion(json.dumps(members))
 
 
 def _validated(value: bytes, kind: str) -> tuple[Event | None, str]:
-    """The event, or why it is none."""
+    """(the event, ""), or (None, why the message is none)."""
     try:
         return _READS[kind](value), ""
     except ValidationError as error:
@@ -220,7 +220,7 @@ def _validated(value: bytes, kind: str) -> tuple[Event | None, str]:
 
 
 def _reason(error: ValidationError) -> str:
-    """Names the field and the rule; never the input: keys of a mapping are input too."""
+    """The field and the rule that the message breaks; none of the input, which includes the keys of a mapping."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     # Each form of the features has its say; the form that was meant has more than its name to say.
     told = next((one for one in errors if one["type"] not in _OTHER_FORM), errors[0])

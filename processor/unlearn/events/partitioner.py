@@ -89,7 +89,13 @@ def homes(keys: Sequence[bytes], partitions: int) -> list[int]:
 
 
 @overload
-def event_key(event: Insert | Delete) -> bytes: ...
+def event_key(event: Insert | Delete) -> bytes:
+    """The event's Kafka key: its subject id, or its record id where it has none; None for a seal.
+
+    A deletion that names a record alone has a key too, but no home.
+    """
+
+
 @overload
 def event_key(event: Seal) -> None: ...
 def event_key(event: Event) -> bytes | None:
@@ -154,9 +160,10 @@ def tag_of(owner_digest: bytes) -> bytes:
 
 
 def shard_of(owner: bytes, shards: int) -> int:
-    """The shard within a partition.
+    """The shard of a row within its partition, from the digest of its subject, or of its record where it has no
+    subject.
 
-    The owner is the digest of the subject, or of the record where there is none; its tag gives the same.
+    The tag of that digest gives the same.
     """
     tag = owner if len(owner) <= _TAG_SIZE else tag_of(owner)
     return int.from_bytes(tag, "little") % shards

@@ -54,7 +54,7 @@ class _Pairs:
 
 
 def _integer(digits: str) -> int | None:
-    """Long ones are errors, and no revision."""
+    """The number; None for one with more digits than a revision has."""
     return int(digits) if len(digits) <= _DIGITS else None
 
 

@@ -18,7 +18,7 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 @dataclass
 class Scan:
-    """`top`: the pairs of the outermost object, names repeated as sent, numbers as their text."""
+    """What a message holds. `top`: the pairs of the outermost object, repeated names included, numbers as text."""
 
     text: str
     top: list[tuple[str, object]] = field(default_factory=list)

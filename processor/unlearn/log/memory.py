@@ -34,7 +34,7 @@ class Topic:
 
 
 class MemoryLog:
-    """Safe to use from several threads. `clock` gives the LogAppendTime in ms since 1970."""
+    """A log in memory; safe to use from several threads. `clock` gives the LogAppendTime in ms since 1970."""
 
     def __init__(self, clock: Callable[[], int] = wall_clock) -> None:
         self.clock = clock
@@ -193,7 +193,7 @@ class MemoryLog:
 
 
 class MemoryReader:
-    """A member of a group; joins when made. A reader that doesn't poll doesn't learn of a rebalance."""
+    """A member of a group, which it joins when made. It learns of a rebalance only when it polls."""
 
     def __init__(self, log: MemoryLog, topic: str, group: str) -> None:
         self.topic = topic
@@ -250,7 +250,7 @@ class MemoryReader:
             self._log.leave(self)
 
     def _is_known(self, partition: int) -> bool:
-        """Held by the assignment that the last poll told of."""
+        """Whether the partition is held by the assignment that the last poll told of."""
         return partition in self._assigned and self._assigned[partition] == self._told.get(partition)
 
     def _has_news(self) -> bool:

@@ -40,7 +40,7 @@ class Partition:
         self.end = end
 
     def compact(self) -> None:
-        """Keeps the newest entry of each key, and what has none."""
+        """Keep the newest entry of each key, and those without a key."""
         newest = {entry.key: entry.offset for entry in self.entries}
         self.entries = [e for e in self.entries if e.key is None or newest[e.key] == e.offset]
 
@@ -53,7 +53,7 @@ class Partition:
         return None
 
     def spoilt_from(self, offset: int) -> Unreadable | None:
-        """The first run that can't be read and goes beyond the offset."""
+        """The first run that can't be read and reaches beyond the offset; None if there is none."""
         return min((run for run in self.spoilt if run.stop > offset), default=None)
 
     def _at(self, offset: int) -> int:

@@ -50,7 +50,7 @@ class Record(Protocol):
 
 
 class Entry(NamedTuple):
-    """A Record made by ourselves: the in-process log, tests."""
+    """A Record that this program makes itself, for the log in memory and for tests."""
 
     partition: int
     offset: int
@@ -116,7 +116,7 @@ class Reader(Protocol):
 
     @property
     def unreadable(self) -> Mapping[int, Unreadable]:
-        """Of the partitions in the last poll's `lost`, those that can't be read, and how far."""
+        """For partitions of the last poll's `lost` that can't be read: the run of offsets that can't."""
         ...
 
     @property

@@ -103,7 +103,7 @@ class ClaimedPartition:
     paused: bool = False
     """Whether fetching is paused because too many of the rows are in no slice file yet."""
     files_seen: bool = False
-    """Whether the pointers of the tables were compared with the store since the claim."""
+    """Whether the files that the tables name were compared with the store since the claim."""
     claimed_at: float = 0.0
     used_at: dict[str, float] = field(default_factory=dict)
     """File name -> when a look at the store last found it in use (monotonic seconds). A file without an entry counts
@@ -130,7 +130,7 @@ class ClaimedPartition:
     own_seal: Future[int] | None = None
     seal_look_at: float = float("-inf")
     records: dict[int, Record] = field(default_factory=dict)
-    """Records that the outbox names, from the batch in hand."""
+    """Records of the batch in hand that the outbox names, by offset."""
     sending: dict[int, dict[str, Future[int]]] = field(default_factory=dict)
     """Offset of an outbox event -> name of what is sent for it -> the send that is under way."""
     receipts: dict[int, Future[int]] = field(default_factory=dict)

@@ -43,7 +43,7 @@ class Job:
     forget: tuple[Part, ...]
     covers: Mapping[bytes, int]
     keep: frozenset[int]
-    """Ends after which to store a state; the last end always is."""
+    """Slice ends after which to store a state; after the last one it is always stored."""
     total: int | None
     """For a learner that forgets: the sum over every slice up to the last, in the membership."""
     writer: str

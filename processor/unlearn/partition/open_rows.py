@@ -30,7 +30,7 @@ class OpenRows:
         self._dead.update(slots)
 
     def select(self, end: int) -> dict[int, Members]:
-        """The rows below a slice's end that have no hole, by shard."""
+        """Shard -> its rows below a slice's end that have no hole."""
         shards, members = self._below(end)
         alive = ~np.isin(members.slots, np.fromiter(self._dead, np.int64, len(self._dead)))
         return {int(shard): members.take((shards == shard) & alive) for shard in np.unique(shards[alive])}

@@ -28,7 +28,7 @@ class Spent:
 
 @dataclass(slots=True)
 class Rate:
-    """Seconds a row, 0 until measured."""
+    """Seconds that one row takes; 0 until measured."""
 
     value: float = 0.0
 

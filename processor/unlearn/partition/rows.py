@@ -1,4 +1,4 @@
-"""Rows with who they belong to, as they stand in slices, and which of them are dead."""
+"""Rows with the records and subjects that they belong to, as in slices, and which of them are dead."""
 
 from __future__ import annotations
 

@@ -86,12 +86,12 @@ class Cleanup(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A deletion, or an update's kill, that no manifest has hidden yet. Times in ms since the epoch."""
+    """A deletion, or a row's death by an update, that no manifest has hidden yet. Times in ms since 1970."""
 
     since: int
     deadline: int
     copies: Mapping[str, int] | None = None
-    """For a delete that was copied: partition -> offset of the copy."""
+    """For a delete that was copied to other partitions: partition -> offset of the copy there."""
     receipt: bool = True
     """Whether a receipt is owed: a deletion's sender gets one, an update's none. Both have a deadline."""
 
@@ -322,7 +322,7 @@ class Tables:
         return sorted((through, state) for (owner, through), state in self.states.items() if owner == shard)
 
     def apply(self, change: Change, applied: int) -> None:
-        """Follow a change that Redis has made, and count the write."""
+        """Make a change that Redis has made, and count the write. `applied` is the next offset to apply."""
         for name, rows in change.tables.items():
             table = self._tables[name]
             for key, value in rows.items():

@@ -1,4 +1,4 @@
-"""Following the results topic, with a date for each heartbeat (see `unlearn.scoring.lease`)."""
+"""Follows the results topic, and dates each heartbeat (see `unlearn.scoring.lease`)."""
 
 from __future__ import annotations
 

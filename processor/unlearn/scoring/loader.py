@@ -1,4 +1,4 @@
-"""From a manifest to the states it names: each file is checked before any of it is used."""
+"""Loads the states that a manifest names: each file is checked before any of it is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Digested = tuple[str, State]
 
 
 class Loader:
-    """Fetches states by digest, each once while it is in use. One thread."""
+    """Fetches states by digest, and keeps those in use, so that each is fetched once. For one thread."""
 
     def __init__(self, learner: Learner, store: Store) -> None:
         self._learner = learner
@@ -36,7 +36,7 @@ class Loader:
         return tuple((entry.digest, self._state(entry)) for entry in entries)
 
     def keep(self, manifests: Iterable[Manifest]) -> None:
-        """Drop the states that none of these names."""
+        """Drop the states that none of these manifests names."""
         named = {entry.digest for manifest in manifests for entry in manifest.shards}
         self._known = {digest: state for digest, state in self._known.items() if digest in named}
 

@@ -24,7 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 class Merger:
-    """`problems`: partition -> why its newest manifest isn't merged. `identity` is the model's hash. One thread."""
+    """Merges manifests, for one thread. `problems`: partition -> why its newest manifest isn't merged.
+
+    `identity` is the hash that the model's manifests bear.
+    """
 
     def __init__(self, settings: Settings, store: Store, learner: Learner, identity: str, verify: Verify) -> None:
         self._partitions = range(settings.partitions)

@@ -1,4 +1,4 @@
-"""A thread that polls until it is told to stop, and says what else has ended it."""
+"""A thread that polls until it is told to stop, and tells of an error that has ended it."""
 
 from __future__ import annotations
 

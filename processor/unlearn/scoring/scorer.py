@@ -64,7 +64,7 @@ class Scorer:
         self._begin(log)
 
     def _begin(self, log: Log) -> None:
-        """Everything that belongs to one process. Nothing is known of the results yet."""
+        """Make everything that belongs to one process; of the results nothing is read yet."""
         self._log, self._follower = log, Follower(self._settings, log, self._clock)
         self._merger = Merger(self._settings, self._store, self._learner, self._identity, self._verify)
         self._ensembles = Ensembles(self._learner)
@@ -172,7 +172,7 @@ class Scorer:
         return self._merger.problems
 
     def served(self) -> Served:
-        """What may be served now. Raises NotEnough if that is less than the quorum; ScorerStopped."""
+        """What may be served now. Raises NotEnough if that is less than the quorum, ScorerStopped."""
         self._check()
         merged = self._merged
         return self._served(merged, self._leased(merged), Merged.why_not_leased)
@@ -189,7 +189,7 @@ class Scorer:
         return self.served().predict(inputs)
 
     def once(self, wait: float) -> Served:
-        """For one-shot commands, without heartbeats: a partition counts if its manifest covers the log.
+        """What may be served without heartbeats, for commands that run once: partitions whose manifest covers the log.
 
         Polls up to `wait` seconds for all partitions to do so, then serves those that do. Raises NotEnough,
         LogUnavailable, TopicMissing, and Refused if the events topic has fewer partitions than the model.

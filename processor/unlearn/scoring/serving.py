@@ -81,7 +81,7 @@ class Merged:
         return self.newest_owner and self.vouched_at is not None and now < self.vouched_at + lease
 
     def covers(self, end: int) -> bool:
-        """Whether it holds all of a log that ends at `end`."""
+        """Whether its owner is the newest and it has applied all of a log that ends at `end`."""
         return self.newest_owner and self.manifest.applied >= end
 
     def why_not_leased(self) -> str:
@@ -143,7 +143,7 @@ def _check_probabilities(scores: NDArray[np.float64], rows: int, classes: int) -
 
 
 class Ensembles:
-    """The ensembles of the last few sets of states: each is made once. Safe to use from several threads."""
+    """Makes the ensemble of a set of states once, and keeps the last few. Safe to use from several threads."""
 
     _KEPT = 2
 

@@ -1,4 +1,4 @@
-"""Where the settings say that the local services are."""
+"""The addresses of the local services, by the settings."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ NODE = {
 
 
 def node_config(listen_host: str, advertised: Address, controller_port: int, data: str) -> dict[str, str]:
-    """All properties of the node; `data` is its folder of logs."""
+    """All properties of the node. `data` is the folder of its logs; `listen_host` is where it listens."""
     host = f"[{listen_host}]" if ":" in listen_host else listen_host
     return {
         **NODE,
@@ -73,7 +73,8 @@ _IMPATIENT = {"bootstrap_timeout_ms": 3000, "request_timeout_ms": 3000}
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """A starting broker refuses connections; the client's words about it help nobody."""
+    """Inside the `with` block the client logs nothing: a starting broker refuses connections, and that helps
+    nobody."""
     logger = logging.getLogger("kafka")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)

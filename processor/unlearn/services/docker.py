@@ -1,6 +1,6 @@
 """Kafka in a container, where a Docker engine answers.
 
-Not proven yet: it was written where no image could be pulled.
+Never tried with a real image: it was written where none could be pulled.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class KafkaContainer:
 
 
 def _docker(*arguments: str, within: float = ANSWER_WITHIN) -> tuple[bool, str]:
-    """Whether the command succeeded, and what it said."""
+    """(whether the command succeeded, what it said)."""
     try:
         done = subprocess.run(
             ["docker", *arguments],

@@ -24,7 +24,7 @@ from unlearn.services.protocol import wait_until
 _DETACHED = """sh -c 'echo $$ > pid.new && mv pid.new pid && exec "$@"' sh "$@" &"""
 _PID_WITHIN = 10.0
 PRIVATE = 0o077
-"""The mask of what services write."""
+"""The umask for what services write: for their owner alone."""
 
 
 class LocalProcess:
@@ -51,7 +51,7 @@ class LocalProcess:
             yield
 
     def start(self, command: Sequence[str]) -> None:
-        """Starts `command` in its folder, in a session of its own; the previous log is kept once."""
+        """Start `command` in its folder, in a session of its own. The log before it is kept as `log.old.txt`."""
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".old.txt"))
         (self.folder / "pid").unlink(missing_ok=True)

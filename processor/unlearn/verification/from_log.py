@@ -178,7 +178,7 @@ def _difference(subject: Subject, found: Replay, manifest: Manifest, entry: Shar
 
 
 def _uncovered(found: Replay, manifest: Manifest, entry: ShardEntry, end: int) -> Finding | None:
-    """Why an equal state isn't all that it could be by now."""
+    """The finding "pending", if an equal state doesn't cover all that it could by now; else None."""
     if manifest.applied < end:
         return "pending", f"applied up to {manifest.applied}, the log goes up to {end}"
     if entry.status in ("withdrawn", "left-out", "behind"):

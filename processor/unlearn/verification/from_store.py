@@ -116,7 +116,7 @@ class _Verifier:
         return self._unread(entry) or _uncovered(view, manifest, entry, end)
 
     def _unread(self, entry: ShardEntry) -> Finding | None:
-        """Why no scorer could take this shard's published file; None if one can."""
+        """The finding why no scorer could take this shard's published file; None if one can."""
         try:
             if entry.file:
                 read_state(self.store, entry.file, entry.digest, entry.size)

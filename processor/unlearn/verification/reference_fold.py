@@ -34,7 +34,8 @@ class Folded(NamedTuple):
 class Row:
     """An accepted insert.
 
-    `end` is its slice's, beyond the log's end where the slice is open; `death` the offset of what killed it.
+    `end` is that of its slice, beyond the log's end while the slice is open; `death` is the offset of what killed it,
+    or None.
     """
 
     slot: int

@@ -38,8 +38,8 @@ class ShardVerdict:
     """One shard's published state against what it must be.
 
     equal: the same bytes, and nothing left to cover. pending: the same bytes, but the reason says what is not
-    covered yet. incomparable: there is no telling here. `through` to `digest` are the published entry's, None
-    where there is none.
+    covered yet. incomparable: it can't be told here, and the reason says why. `through` to `digest` are those of the
+    published entry, None where there is none.
     """
 
     partition: int
@@ -83,7 +83,7 @@ def different(reason: str | None) -> Finding | None:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All shards' verdicts; `version` is the ensemble's version that was looked at, None before the first."""
+    """All shards' verdicts. `version` is the version that was compared; None before the first."""
 
     shards: tuple[ShardVerdict, ...]
     version: int | None = None

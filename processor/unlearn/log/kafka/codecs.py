@@ -1,7 +1,7 @@
-"""The client's four codecs, stopped at a bound: by default they unpack whatever a batch claims to hold.
+"""The client's four decoders, with a bound: its own unpack whatever a batch claims to hold.
 
 `install` puts them in place of the client's own (kafka-python 3.0.12), which its record classes call by name.
-The bound is that of the thread which reads: see `unpacking_at_most`.
+Each thread that reads has a bound of its own: see `unpacking_at_most`.
 """
 
 from __future__ import annotations
@@ -149,6 +149,6 @@ DECODERS: dict[str, Callable[[bytes], bytearray]] = {
     "lz4_decode": _lz4,
     "zstd_decode": _zstd,
 }
-"""By the names under which the client's record classes call them."""
+"""The decoders, by the names under which the client's record classes call them."""
 
 _LEGACY = ("gzip_decode", "snappy_decode", "lz4_decode")

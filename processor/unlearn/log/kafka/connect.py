@@ -1,4 +1,4 @@
-"""Connecting: a client is made within the request timeout, or the error says what the mistake was."""
+"""Makes a client within the request timeout, or says what the mistake is."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, V
 
 
 def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float | None = None, **options: Any) -> Any:
-    """A client of this kind. `within`: seconds; the request timeout unless given.
+    """A client of this kind, connected. `within`: seconds to try; the request timeout unless given.
 
-    Can be interrupted. Raises LogUnavailable and LogDenied, which name the mistake where it can be found out.
+    A signal can interrupt it. Raises LogUnavailable or LogDenied, which name the mistake where it can be found out.
     """
     patience = settings.request_timeout if within is None else within
     deadline, waited = time.monotonic() + patience, False
@@ -50,7 +50,7 @@ def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float |
 
 
 def _failure(error: BaseException, settings: KafkaSettings, patience: float) -> tuple[UnlearnError, bool]:
-    """What to raise, and whether waiting can't help."""
+    """(the error to raise, whether waiting can't help)."""
     told = translate(error, "connecting")
     if isinstance(told, LogUnavailable):
         found = diagnose(settings, max(patience, _AT_LEAST))

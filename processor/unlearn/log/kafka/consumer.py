@@ -1,4 +1,4 @@
-"""Consumers with the settings that every reading of ours needs, and how one that can't go on is told."""
+"""Consumers with the settings that every reading here needs, and what their errors mean."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _context(settings: KafkaSettings) -> ssl.SSLContext:
 
 
 def _try(settings: KafkaSettings, connection: socket.socket, where: str) -> None:
-    """Greet, then log in or ask for the cluster. Returns where all of it is answered."""
+    """Greet the server, then log in or ask about the cluster. Returns once all of it is answered; raises _Mistake."""
     protocol = settings.security_protocol
     if _ask(connection, _API_VERSIONS, 0) is None:
         if _speaks_tls(where):
@@ -184,7 +184,7 @@ def _texts(data: bytes) -> list[str]:
 
 
 def _ask(connection: socket.socket, key: int, version: int, body: bytes = b"") -> bytes | None:
-    """The answer's body; None where the other side hangs up or answers in another language."""
+    """The body of the answer; None where the other side hangs up, or answers in another protocol."""
     request = struct.pack(">hhih", key, version, 1, -1) + body
     with contextlib.suppress(ConnectionError, ssl.SSLError, EOFError):
         connection.sendall(struct.pack(">i", len(request)) + request)

@@ -1,4 +1,4 @@
-"""What the client raises, as errors of our own."""
+"""The client's errors, and the errors of ours that they become."""
 
 from __future__ import annotations
 

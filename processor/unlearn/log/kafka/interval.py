@@ -69,7 +69,8 @@ def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float
 
 
 def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Lost:
-    """What to do about a position outside of the log: retention overtook us, so go on at the log's start."""
+    """What to do about a position outside of the log: go on at the log's start, if retention has taken what lies
+    before it."""
 
     def skip(reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None:
@@ -89,7 +90,10 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: f
 def _poll(
     reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost, note: Callable[[str], None] = lambda _: None
 ) -> list[Record]:
-    """`note` is told why nothing can be read for now, with "" where that isn't so."""
+    """The next records; [] in an outage.
+
+    `note` is called with why nothing can be read for now, or "" if that isn't so.
+    """
     take_back_what_was_parked(reader)
     try:
         found: list[Record] = reader.poll(timeout_ms, READ_RECORDS).get(tp, [])

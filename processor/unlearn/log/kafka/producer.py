@@ -43,7 +43,7 @@ class KafkaProducer:
         self._pending: dict[Future[int], Client] = {}
         self._failed: UnlearnError | None = None
         self.trouble = ""
-        """Why the last record that failed did, until one is acknowledged."""
+        """Why the last record that failed did so; empty once a later one is acknowledged."""
         self._ended: list[Client] = []  # the client's finalizer fails noisily before its thread is done
         self._client: Client | None = self._connect(self._timeout)
 

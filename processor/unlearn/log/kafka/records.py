@@ -1,7 +1,7 @@
-"""Reading what the client fetched (kafka-python 3.0.12), so that what can't be read is named and nothing hangs.
+"""Reads what the client fetched (kafka-python 3.0.12), so that what can't be read is named and nothing hangs.
 
-Left to itself, the client looks for the next record behind one that it failed on, for ever, and doesn't say
-where that was.
+By itself the client goes on for ever looking for the record behind one that it failed on, and doesn't say where that
+was.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CantRead(Exception):
 
 
 class CantFetch(Exception):
-    """The broker answers for a partition with an error that the client doesn't know what to do about."""
+    """The broker answers for a partition with an error that the client can't handle."""
 
     def __init__(self, tp: TopicPartition, offset: int, error: Exception) -> None:
         super().__init__(f"the records of {tp.topic}/{tp.partition} from {offset} on: {type(error).__name__}: {error}")
@@ -135,6 +135,6 @@ def _stop(position: int, batches: _Batches, intact: bool) -> int:
 
 
 def _said(position: int, error: Exception) -> str:
-    """No payload gets into the text: the client's own errors may hold some."""
+    """The reason in words, without the client's own, which may hold some of the payload."""
     why = str(error) if isinstance(error, codecs.UnpacksTooFar) else type(error).__name__
     return f"the records at position {position} can't be decoded ({why})"
