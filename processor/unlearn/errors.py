@@ -162,8 +162,7 @@ class NotEnough(UnlearnError):
 
 class ScorerStopped(UnlearnError):
     """The scorer answers no more: it was closed, an error ended it, or it was made before this process was forked and
-    can't
-    connect anew."""
+    can't connect anew."""
 
 
 class AnswerInvalid(UnlearnError):

@@ -75,8 +75,7 @@ def check_identity(stored: str, ours: str, events_topic: str) -> None:
 
 def _other_letters(unicode: object, events_topic: str) -> str:
     """The message for a model of an early release. It took its letters from the Python that ran it, and they differ
-    from
-    Python 3.12 on; now they come from a table."""
+    from Python 3.12 on; now they come from a table."""
     return (
         f"the model was made by an earlier release, which took letters from its Python (Unicode {unicode}); texts are "
         f"now read by a table of Unicode {UNICODE}, under any Python, and these models can't go on. Keep to that "

@@ -23,8 +23,7 @@ def dated(timestamp: int, now: int) -> int:
 
 def iso(ms: int) -> str | None:
     """The time as ISO 8601 text in UTC. None for 0, which stands for an unknown time; outside of the years 1 to 9999
-    the
-    number itself. Never raises."""
+    the number itself. Never raises."""
     if not ms:
         return None
     try:

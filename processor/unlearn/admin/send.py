@@ -48,8 +48,8 @@ class Report:
 class LogSink:
     """Sends an event to its home partition, and a seal to every partition of the model.
 
-    `partitions` is the count when the model was made, whatever the topic has now; `patience` is how many seconds
-    to wait for each acknowledgement.
+    `partitions` is the count when the model was made, whatever the topic has now; `patience` is how many seconds to
+    wait for each acknowledgement.
     """
 
     def __init__(self, producer: Producer, topic: str, partitions: int, patience: float) -> None:
@@ -123,8 +123,7 @@ def send_lines(
     """Check each line, and hand good ones to the sink; blank lines are passed over.
 
     `refuse(line number, reason)` is told of each bad line, and returns whether to go on. `progress(line number)` is
-    called at
-    every line.
+    called at every line.
     """
     report = Report()
     for number, line in enumerate(lines, 1):

@@ -205,8 +205,7 @@ class StatusReader:
     """Reads Redis, the log's ends and the results topic, which it follows from one read to the next.
 
     `forgets` says whether the learner forgets; `clock` gives seconds since 1970. Making one checks that the topics
-    suit
-    the settings: raises TopicMissing, Refused, LogUnavailable.
+    suit the settings: raises TopicMissing, Refused, LogUnavailable.
     """
 
     def __init__(

@@ -62,8 +62,7 @@ def _suffices(spec: TopicSpec, settings: Settings) -> TopicSpec:
     """The least that a topic must have which is there already; it may be made with more.
 
     How long records are kept before they are deleted by age is up to the topic's owner. But events must stay for a
-    day, for
-    workers that were away, and receipts and dead letters until a deletion's deadline.
+    day, for workers that were away, and receipts and dead letters until a deletion's deadline.
     """
     if spec.config["cleanup.policy"] != "delete":
         return spec

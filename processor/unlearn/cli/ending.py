@@ -1,8 +1,7 @@
 """How a command ends on SIGTERM or Ctrl-C: in order if it can, by force if something hangs.
 
 Python handles a signal only in the main thread, once that returns from a call in progress, and libraries may swallow
-what
-a handler raises. So another thread counts the time from the signal on. All that must last is written so that a
+what a handler raises. So another thread counts the time from the signal on. All that must last is written so that a
 process may be killed at any moment.
 """
 
@@ -45,8 +44,7 @@ def allow(seconds: float) -> None:
 @contextmanager
 def heeded() -> Iterator[None]:
     """Inside the `with` block signals end the command: by SystemExit for SIGTERM, by KeyboardInterrupt for SIGINT, and
-    by
-    force if that takes too long.
+    by force if that takes too long.
 
     Does nothing outside of the main thread, where Python can't set handlers.
     """
@@ -75,8 +73,7 @@ def heeded() -> Iterator[None]:
 
 class Gently:
     """How a worker takes signals: before `begin` they end the process; after it, the first only asks the worker to
-    stop, and
-    a second one ends it all the same. Called, it tells whether the worker was asked to stop."""
+    stop, and a second one ends it all the same. Called, it tells whether the worker was asked to stop."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -113,8 +110,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _watch(read: socket.socket) -> None:
     """Wait for the first signal and then for the command's end, and force the end if it is late; a second signal
-    leaves
-    less time."""
+    leaves less time."""
     number = _next(read)
     try:
         for patience in (_allowed, _AGAIN):

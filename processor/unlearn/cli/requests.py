@@ -1,5 +1,5 @@
-"""What the commands share that make requests to partitions' owners: reading the tables, leaving a request, waiting
-for it."""
+"""What the commands share that make requests to partitions' owners: reading the tables, leaving a request, waiting for
+it."""
 
 from __future__ import annotations
 

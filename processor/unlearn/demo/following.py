@@ -63,8 +63,7 @@ class Following:
 
     def drain(self, plan: Drain) -> None:
         """Look on until everything sent is applied and published. Raises DemoFailed if that takes too long or a
-        partition has
-        stopped, and what `turn` raises."""
+        partition has stopped, and what `turn` raises."""
         deadline = time.monotonic() + _DRAIN_WITHIN
         while not plan.step():
             if time.monotonic() > deadline:

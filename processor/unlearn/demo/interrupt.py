@@ -15,8 +15,7 @@ class Interrupt:
     """Inside the `with` block SIGINT and SIGTERM only ask to stop; `check` then raises KeyboardInterrupt.
 
     Raised just anywhere, it could meet the Kafka client while that connects: the client swallows it, and waits in vain
-    for an
-    answer. A second signal raises at once all the same. For the main thread.
+    for an answer. A second signal raises at once all the same. For the main thread.
     """
 
     def __init__(self) -> None:

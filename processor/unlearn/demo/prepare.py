@@ -29,8 +29,7 @@ DEFAULT_EVENTS = 20_000
 
 def read_script(loaded: Loaded, options: Options) -> tuple[Stream, Script]:
     """The events as read, and the script made of them. Raises InputInvalid where there is nothing to send or the input
-    has
-    fewer than two labels."""
+    has fewer than two labels."""
     settings = loaded.settings
     # Generated events have labels of their own, whatever the user's model has.
     classes = settings.classes if options.source and "classes" in loaded.origins else None

@@ -35,7 +35,7 @@ def _named(variable: str, below_home: str) -> Path:
 
 
 def _home() -> Path:
-    """The user's home, or the root for a user without one, as in containers; to make a folder there then fails with
-    a message."""
+    """The user's home, or the root for a user without one, as in containers; to make a folder there then fails with a
+    message."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path's raises where there is none
     return home if home.is_absolute() else Path("/")

@@ -2,8 +2,8 @@
 
 A producer's serialiser puts bytes before the JSON, or a field around it. Until such forms can be declared, they are
 possible deletions, each form with a reason of its own; an operator who knows that they are inserts closes all of that
-reason. So nothing else gets these reasons: no deletion in the same form, and no envelope that says deletion outside
-of its insert.
+reason. So nothing else gets these reasons: no deletion in the same form, and no envelope that says deletion outside of
+its insert.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ _FAR = {kind: set(fields) for kind, fields in _FIELDS.items()}
 """Names that were already found to be like none of our fields; most messages hold no others."""
 _REMEMBERED = 10_000
 _LONG = 7
-"""Letters that a field's name has at least if names that differ by one letter are refused; shorter ones are too close
+"""Least length of a field's name for which a name that differs by one letter is refused; shorter names are too close
 to
 other words."""
 

@@ -1,7 +1,7 @@
 """Bytes become an event, an empty offset, a bad insert, or a possible deletion that can't be read.
 
-A usual message costs one validation and a count of its quotes. Only a message that fails there, or that may repeat
-a key or hold an unknown one, is decoded a second time and judged by what it holds.
+A usual message costs one validation and a count of its quotes. Only a message that fails there, or that may repeat a
+key or hold an unknown one, is decoded a second time and judged by what it holds.
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ class Parser:
         """What a message is. Never raises, whatever the bytes.
 
         `at`: when the message was appended or sent, in ms since 1970 UTC. With None, or a value not above 0, it isn't
-        checked
-        whether a deletion was asked for in the future.
+        checked whether a deletion was asked for in the future.
         """
         found = Empty() if value is None else self._parse(value, at)
         return with_headers(found, headers) if headers else found

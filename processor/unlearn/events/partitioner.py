@@ -89,19 +89,13 @@ def homes(keys: Sequence[bytes], partitions: int) -> list[int]:
 
 
 @overload
-def event_key(event: Insert | Delete) -> bytes:
-    """The event's Kafka key: its subject id, or its record id where it has none; None for a seal.
-
-    A deletion that names a record alone has a key too, but no home.
-    """
-
-
+def event_key(event: Insert | Delete) -> bytes: ...
 @overload
 def event_key(event: Seal) -> None: ...
 def event_key(event: Event) -> bytes | None:
-    """The Kafka key: the subject id, or the record id where there is none; None for a seal.
+    """The event's Kafka key: its subject id, or its record id where it has none; None for a seal.
 
-    A deletion that names a record alone has a key too, though no home.
+    A deletion that names a record alone has a key too, but no home.
     """
     if isinstance(event, Seal):
         return None
@@ -185,8 +179,7 @@ class Origin(NamedTuple):
 
 def origin_header(secret: bytes, origin: Origin) -> tuple[str, bytes]:
     """Name and value of the header that a forwarded or copied event bears. Its last part proves that who wrote it has
-    the
-    secret."""
+    the secret."""
     text = f"{origin.model}/{origin.partition}/{origin.offset}/{origin.timestamp}".encode()
     return ORIGIN, text + b"/" + _mac(secret, text)
 
@@ -201,8 +194,7 @@ def read_origin(secret: bytes, model: str, headers: Iterable[tuple[str, bytes | 
 
 def read_marks(headers: Iterable[tuple[str, bytes | None]]) -> list[Origin]:
     """The origins that the headers claim for any model, at most the first few. They aren't proved: only the log can
-    show
-    whether they are true."""
+    show whether they are true."""
     values = (value for name, value in headers if name == ORIGIN and value)
     found = [_MARK.fullmatch(value) for value in islice(values, _MOST_MARKS)]
     return [Origin(m[1].decode(errors="replace"), int(m[2]), int(m[3]), int(m[4])) for m in found if m]

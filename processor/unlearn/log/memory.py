@@ -164,8 +164,7 @@ class MemoryLog:
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header]
     ) -> int:
         """Appends a record; gives its offset. Raises TopicMissing, and LogRefused where the record is larger than the
-        topic
-        takes or the topic has no such partition."""
+        topic takes or the topic has no such partition."""
         with self.changed:
             limit = int(self._topic(topic).spec.config.get("max.message.bytes", 2**31))
             size = len(key or b"") + len(value or b"")
@@ -281,8 +280,8 @@ class MemoryReader:
         }
 
     def _running(self) -> list[int]:
-        """Partitions to take batches from: sought, within the log, not paused; the one that has waited longest
-        comes first."""
+        """Partitions to take batches from: sought, within the log, not paused; the one that has waited longest comes
+        first."""
         places = len(self._places())
         stopped = self._paused | self._lost().keys()
         return [p for p in self._positions if p not in stopped and p < places]

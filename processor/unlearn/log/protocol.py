@@ -279,5 +279,5 @@ class Log(Protocol):
         ...
 
     def close(self) -> None:
-        """Closes the log's own connections; readers, tails and producers are closed by themselves."""
+        """Closes the log's own connections; each reader, tail and producer is closed on its own."""
         ...

@@ -107,8 +107,7 @@ class ClaimedPartition:
     claimed_at: float = 0.0
     used_at: dict[str, float] = field(default_factory=dict)
     """File name -> when a look at the store last found it in use (monotonic seconds). A file without an entry counts
-    as
-    used until the claim, when another owner may have used it."""
+    as used until the claim, when another owner may have used it."""
     erased_through: int = 0
     """What was deleted before this offset is erased, as far as the looks at the store have shown; see
     `storage.garbage`."""

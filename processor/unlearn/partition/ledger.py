@@ -1,7 +1,7 @@
 """What a batch changes of the sums, slice ends and hits: which slice each row lives and dies in.
 
-Slice boundaries depend on offsets alone: every multiple of `slice_span`, and after every seal. A slice in which no
-row was accepted leaves no trace.
+Slice boundaries depend on offsets alone: every multiple of `slice_span`, and after every seal. A slice in which no row
+was accepted leaves no trace.
 """
 
 from __future__ import annotations
@@ -81,10 +81,8 @@ class Ledger:
         self._slices[key] = _without(self._slices.get(key) or self._view.slices[key], kill)
 
     def hit(self, kill: Kill) -> None:
-        """Note that the shard's rows from `kill.slot` on may have died, so that its states are checked.
-
-        `bury` counts which.
-        """
+        """Note that the shard's rows from `kill.slot` on may have died, so that its states are checked; `bury` says
+        which did."""
         self._hits.append(kill)
 
     def settle(self, change: Change, stop: int, drop_states: bool) -> None:

@@ -105,8 +105,7 @@ class Crash(NamedTuple):
 
 class Unresolved(NamedTuple):
     """A possible deletion that could not be read. Times in ms since 1970; 0 stands for an unknown one, and a deadline
-    of
-    0 is overdue."""
+    of 0 is overdue."""
 
     reason: str
     deadline: int
@@ -126,8 +125,7 @@ class StillOpen(NamedTuple):
 
 class OpenRange(NamedTuple):
     """Many possible deletions that are unresolved for one reason. Its key is the offset of the first; its times are
-    those
-    of the earliest."""
+    those of the earliest."""
 
     reason: str
     deadline: int

@@ -18,8 +18,7 @@ __all__ = ["Form", "Input", "chunks", "parse_lines", "to_rows"]
 
 Form = Literal["json", "text", "any text"]
 """How lines are read. "text" refuses a line that begins as a JSON object does, since its label would be scored as a
-part
-of the text; "any text" takes such a line too."""
+part of the text; "any text" takes such a line too."""
 
 _OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*(?:"|\}\s*$)')
 

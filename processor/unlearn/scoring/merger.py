@@ -43,8 +43,7 @@ class Merger:
         self.problems: Mapping[int, str] = {}
         self.beyond: tuple[int, ...] = ()
         """Partitions that have manifests of this model although the settings have fewer partitions. While there are
-        any, every
-        answer would be that of a part of the model."""
+        any, every answer would be that of a part of the model."""
 
     def merge(self, results: Results, before: Mapping[int, Merged]) -> dict[int, Merged]:
         """What to serve from now on. A partition whose newest manifest is refused stays as it was."""

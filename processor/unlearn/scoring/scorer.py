@@ -1,10 +1,10 @@
 """The scorer: follows the results topic, and serves the states that the partitions' owners vouch for.
 
-A partition is served while its newest manifest is merged, no higher counter was seen on it, and a heartbeat
-of its owner is younger than the lease (see `unlearn.scoring.lease`); `Scorer.once` asks instead whether the
-manifest covers the events topic. Where a manifest can't be merged (`unlearn.scoring.trust` has the rules), the one
-before it is served for as long as its lease lasts. With fewer partitions than the quorum there is no answer. No wall
-clock decides anything.
+A partition is served while its newest manifest is merged, no higher counter was seen on it, and a heartbeat of its
+owner is younger than the lease (see `unlearn.scoring.lease`); `Scorer.once` asks instead whether the manifest covers
+the events topic. Where a manifest can't be merged (`unlearn.scoring.trust` has the rules), the one before it is served
+for as long as its lease lasts. With fewer partitions than the quorum there is no answer. No wall clock decides
+anything.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ class Scorer:
         """Poll in a thread until `close`; gives the scorer itself.
 
         During an outage the thread goes on trying, and the leases run out. Any other error ends the thread: from then
-        on
-        every answer is ScorerStopped, with the reason.
+        on every answer is ScorerStopped, with the reason.
         """
         self._check()
         if not self._polling.started:

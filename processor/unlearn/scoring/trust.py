@@ -1,7 +1,7 @@
 """The rules by which a manifest is believed: each a pure function by name, in the order in which they are asked.
 
-A scorer merges a manifest that no rule of `RULES` objects to. `unlearn verify` asks some too: what a manifest must
-be in itself (`unlisted`, `contradiction`, `misnamed`).
+A scorer merges a manifest that no rule of `RULES` objects to. `unlearn verify` asks some too: what a manifest must be
+in itself (`unlisted`, `contradiction`, `misnamed`).
 """
 
 from __future__ import annotations

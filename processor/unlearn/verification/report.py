@@ -37,9 +37,9 @@ Progress = Callable[[str, int, int], None]
 class ShardVerdict:
     """One shard's published state against what it must be.
 
-    equal: the same bytes, and nothing left to cover. pending: the same bytes, but the reason says what is not
-    covered yet. incomparable: it can't be told here, and the reason says why. `through` to `digest` are those of the
-    published entry, None where there is none.
+    equal: the same bytes, and nothing left to cover. pending: the same bytes, but the reason says what is not covered
+    yet. incomparable: it can't be told here, and the reason says why. `through` to `digest` are those of the published
+    entry, None where there is none.
     """
 
     partition: int

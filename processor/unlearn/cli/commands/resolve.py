@@ -129,8 +129,7 @@ def _close(
 
 
 def _stands_at(client: redis.Redis, settings: Settings, partitions: Iterable[int]) -> dict[int, int | None]:
-    """Partition -> the offset at which its owner can't go on because the log can't be decoded there; None if it
-    can."""
+    """Partition -> the offset at which its owner can't go on because the log can't be decoded there; None if it can."""
     from unlearn.state.scripts import states
 
     state_of = states(client, settings.model)

@@ -30,8 +30,8 @@ OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
     """Numbers the assignments and parks their partitions. Called on the client's thread, so it only takes notes.
 
-    A parked partition is paused at position 0: without a position the client would start at the committed
-    offset, or fail every poll for want of one.
+    A parked partition is paused at position 0: without a position the client would start at the committed offset, or
+    fail every poll for want of one.
     """
 
     def __init__(self) -> None:
@@ -59,8 +59,7 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
         """Forgets the partitions, as a revocation does. It is apart so that a lost partition is never taken for one
-        that was
-        given up in order."""
+        that was given up in order."""
         with self._lock:
             for tp in lost:
                 self._numbers.pop(tp.partition, None)
@@ -183,8 +182,7 @@ class KafkaReader:
 
     def _settle(self, fetched: Mapping[TopicPartition, list[Record]]) -> Polled:
         """What a poll found, for the assignments that were sought. The assignments are read once, so that the answer
-        is
-        consistent."""
+        is consistent."""
         assigned = self._assignments.now()
         self._forget_all_but(assigned)
         records = {tp.partition: found for tp, found in fetched.items()}
@@ -207,8 +205,7 @@ class KafkaReader:
 
     def _position(self, partition: int, at_least: int) -> int:
         """The partition's position, which may be beyond the last record, behind markers. `at_least` if it can't be
-        told now;
-        the next poll tells."""
+        told now; the next poll tells."""
         try:
             return self._consumer.position(self._tp(partition), timeout_ms=0) or at_least
         except (kafka_errors.KafkaError, KeyError, OSError):

@@ -53,8 +53,7 @@ def take_back_what_was_parked(reader: KafkaConsumer) -> None:
     """Have the client take up records again that it set aside; to be called before every poll.
 
     It sets aside what it fetched for a partition that was paused meanwhile, and takes that up only when it has no
-    other
-    records in hand. It counts records that were read to the end as in hand; here they are let go.
+    other records in hand. It counts records that were read to the end as in hand; here they are let go.
     """
     fetcher = reader._fetcher  # noqa: SLF001
     if fetcher._next_partition_records is not None and not fetcher._next_partition_records:  # noqa: SLF001
@@ -118,8 +117,7 @@ def _stop(position: int, batches: _Batches, intact: bool) -> int:
     """Where the batch in hand ends.
 
     What the batch says of itself counts where its checksum is right or two of its fields agree. No record behind the
-    batch
-    is ever passed over.
+    batch is ever passed over.
     """
     batch = batches.batch
     stop: int
