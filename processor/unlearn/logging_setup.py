@@ -49,8 +49,8 @@ def configure(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Inside the `with` block, log to a new file at `path`; afterwards nothing is logged, whatever the clients'
-    threads say."""
+    """Inside the `with` block, log to a new file at `path`; afterwards nothing is logged, even by the clients'
+    threads."""
     with make_file(path).open("w", encoding="utf-8") as stream:
         configure("INFO", stream)
         try:

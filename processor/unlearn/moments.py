@@ -16,8 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def dated(timestamp: int, now: int) -> int:
-    """When a record came: its timestamp; `now` where that can't be right, since it is not positive or over a day
-    ahead."""
+    """When a record came: its timestamp; or `now`, if the timestamp isn't positive or is more than a day ahead."""
     return timestamp if 0 < timestamp <= now + DAY else now
 
 

@@ -1,5 +1,4 @@
-"""What the commands share that make requests to partitions' owners: reading the tables, leaving a request, waiting for
-it."""
+"""What commands that make requests to partitions' owners share: the tables to look at, the request, the wait."""
 
 from __future__ import annotations
 

@@ -117,8 +117,8 @@ def _stderr(old: TextIO | None) -> TextIO:
 
 
 def _occupy(number: int) -> None:
-    """Open the null device under a standard stream's closed number, the wrong way round: for writing where it is read
-    from.
+    """Open the null device under a standard stream's closed number, but for writing where the stream reads, and vice
+    versa.
 
     So no other file gets the number, and using the stream still fails.
     """

@@ -102,8 +102,8 @@ class _Run:
         self._test: Rows = labelled_rows(script.held_out, self._learner)
 
     def play(self, folder: Path, config: Path | None) -> _Played:
-        """Send the script while workers and a scorer run, until everything is applied and published; then the workers
-        stop."""
+        """Run workers and a scorer, send the script, wait until everything is applied and published; then stop the
+        workers."""
         with (
             closing(Watch(self._settings, self._log, self._client, self._learner, self._test)) as watch,
             self._workers(folder, config) as workers,

@@ -18,8 +18,7 @@ _HOLD_BACK = 10.0
 
 
 class HoldBack:
-    """Called with a step's number, tells whether to wait before it: before step `number` until `released`, but not for
-    long."""
+    """Called with a step's number, tells whether to wait: before step `number`, until `released`, but not for long."""
 
     def __init__(self, number: int, released: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
         self._number, self._released, self._clock = number, released, clock
@@ -74,7 +73,9 @@ class Sender:
         self.deletions += isinstance(step.event, Delete)
 
     def places(self, patience: float) -> Iterator[tuple[int, Place]]:
-        """(place in the script, place in the log) of everything sent. Waits `patience` seconds for each; raises what
-        the log answered."""
+        """(place in the script, place in the log) of everything sent. Raises what the log answered.
+
+        Waits up to `patience` seconds for each acknowledgement.
+        """
         for number, partition, future in self._futures:
             yield number, (partition, future.result(patience))

@@ -81,8 +81,7 @@ def shard_in(settings: Settings, insert: Insert) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The manifests, with the entry of a followed record's shard, that mark the record's way; None where there was
-    none."""
+    """The manifests that mark a record's way, each with the entry of the record's shard; None where there was none."""
 
     holding: tuple[Standing, ShardEntry] | None
     """The first one that held the record."""

@@ -12,8 +12,7 @@ __all__ = ["connect"]
 
 
 def connect(url: str, timeout: float = 5.0) -> redis.Redis:
-    """A client of the Redis at `url`, without retries: by default the client might apply a script twice without
-    telling.
+    """A client of the Redis at `url`, without retries: by its default it might apply a script twice unnoticed.
 
     `timeout`: seconds for connecting and for each answer.
     """

@@ -35,7 +35,7 @@ def _named(variable: str, below_home: str) -> Path:
 
 
 def _home() -> Path:
-    """The user's home, or the root for a user without one, as in containers; to make a folder there then fails with a
+    """The user's home; the root for a user without one, as in containers, where making a folder then fails with a
     message."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path's raises where there is none
     return home if home.is_absolute() else Path("/")

@@ -64,8 +64,7 @@ class _Meant(NamedTuple):
 
 
 def near_miss(kind: str, pairs: Sequence[tuple[str, object]]) -> str | None:
-    """The field of an event of this kind that another top-level name looks like, where that changes the event's
-    meaning.
+    """The field of an event of this kind that another top-level name looks like, and would change the meaning of.
 
     `pairs` are the event's top-level names and values. None where no name does.
     """

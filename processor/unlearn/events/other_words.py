@@ -37,8 +37,7 @@ _NO = frozenset(("", "0", "0.0", "false", "f", "no", "n", "null", "none"))
 
 
 def says_deletion(pairs: Iterable[tuple[str, object]]) -> bool:
-    """Whether one of the pairs (name, value) says deletion: by a flag such as `deleted`, or as the name of an
-    operation."""
+    """Whether one of the pairs (name, value) says deletion: as a flag such as `deleted`, or as an operation's name."""
     return any(_says(_sort_of(name), value) for name, value in pairs if name not in _SILENT)
 
 

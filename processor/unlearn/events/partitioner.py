@@ -1,5 +1,4 @@
-"""Where an event belongs: its home partition, its shard, its bucket in Redis; and the header of events that are sent
-on.
+"""Where an event belongs: home partition, shard and bucket in Redis; and the header of events that are sent on.
 
 Ids never leave here in the clear: what is stored are digests under the model's secret.
 """
@@ -154,10 +153,9 @@ def tag_of(owner_digest: bytes) -> bytes:
 
 
 def shard_of(owner: bytes, shards: int) -> int:
-    """The shard of a row within its partition, from the digest of its subject, or of its record where it has no
-    subject.
+    """The shard of a row within its partition. The tag of the owner's digest gives the same as the digest.
 
-    The tag of that digest gives the same.
+    `owner` is the digest of the row's subject, or of its record where it has no subject.
     """
     tag = owner if len(owner) <= _TAG_SIZE else tag_of(owner)
     return int.from_bytes(tag, "little") % shards
@@ -178,8 +176,7 @@ class Origin(NamedTuple):
 
 
 def origin_header(secret: bytes, origin: Origin) -> tuple[str, bytes]:
-    """Name and value of the header that a forwarded or copied event bears. Its last part proves that who wrote it has
-    the secret."""
+    """Name and value of the header of a forwarded or copied event. The value ends with a proof of the secret."""
     text = f"{origin.model}/{origin.partition}/{origin.offset}/{origin.timestamp}".encode()
     return ORIGIN, text + b"/" + _mac(secret, text)
 

@@ -280,7 +280,7 @@ class MemoryReader:
         }
 
     def _running(self) -> list[int]:
-        """Partitions to take batches from: sought, within the log, not paused; the one that has waited longest comes
+        """Partitions to take batches from: sought, within the log, not paused; the one that waited longest comes
         first."""
         places = len(self._places())
         stopped = self._paused | self._lost().keys()

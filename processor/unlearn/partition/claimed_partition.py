@@ -109,8 +109,7 @@ class ClaimedPartition:
     """File name -> when a look at the store last found it in use (monotonic seconds). A file without an entry counts
     as used until the claim, when another owner may have used it."""
     erased_through: int = 0
-    """What was deleted before this offset is erased, as far as the looks at the store have shown; see
-    `storage.garbage`."""
+    """What was deleted before this offset is erased, as the looks at the store have shown; see `storage.garbage`."""
     publishing: Publishing | None = None
     manifest: Manifest | None = None
     """The newest manifest of this owner that the broker has acknowledged."""
@@ -179,8 +178,7 @@ class ClaimedPartition:
         self.view.apply(change, stop)
 
     def note_kills(self, kills: Iterable[Kill], now: float) -> None:
-        """Note rows that have died: for the jobs under way, whose states must not hold them, and for when shards
-        became dirty.
+        """Note rows that have died: for the jobs under way, whose states must not hold them, and for the dirty shards.
 
         `now` is in monotonic seconds.
         """

@@ -17,8 +17,7 @@ __all__ = ["Built", "Job", "Part", "Trained"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One slice of a job: its end, its file (empty: no rows), its holes (slot -> death), and its sum in the
-    membership."""
+    """One slice of a job: its end, file (empty: no rows), holes (slot -> death), and sum in the membership."""
 
     end: int
     file: str
@@ -28,8 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Learn the slices `learn` as of `applied`, from the state `base` (through, state) or, if None, from the empty
-    state.
+    """Learn the slices `learn` as of `applied`, from the state `base` (through, state); None: from the empty state.
 
     A learner that forgets first forgets, in the slices `forget`, the rows that died since the base's `applied`.
     `covers` maps digests of deleted subjects to the offsets of their deletions.

@@ -21,8 +21,7 @@ _MOST_RUNS = 1000
 
 
 def gathered(view: Tables) -> Change | None:
-    """The change that moves the oldest entries into ranges, once there are too many; None where nothing is to be
-    done."""
+    """The change that moves the oldest entries into ranges, once there are too many; else None."""
     if len(view.unresolved) < _APART + AT_ONCE:
         return None
     by_reason: defaultdict[str, dict[int, Unresolved]] = defaultdict(dict)

@@ -20,8 +20,7 @@ class OpenRows:
         self._dead: set[int] = set()
 
     def add(self, shards: NDArray[np.int32], members: Members) -> None:
-        """Add accepted rows, in slot order and behind those that are here; `shards` (n,) int32 gives each row's
-        shard."""
+        """Add accepted rows, in slot order and behind those that are here; `shards` (n,) int32 is each row's shard."""
         if len(members):
             self._parts.append((shards, members))
 

@@ -9,8 +9,7 @@ __all__ = ["Rate", "Rates", "Spent", "Step"]
 
 Step = Literal["read", "learn", "forget"]
 _MEMORY = 50_000
-"""Rows after which an earlier measurement counts half: rates follow the machine, and one slow call moves them
-little."""
+"""Rows after which an earlier measurement counts half: rates follow the machine, and one slow call moves little."""
 
 
 @dataclass(slots=True)

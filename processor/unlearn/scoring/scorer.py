@@ -217,8 +217,7 @@ class Scorer:
         self._polling.check()
 
     def _begin_anew(self) -> None:
-        """Make everything anew in a forked process, which has no thread of the parent's and must not use its
-        connections.
+        """Make everything anew in a forked process, which hasn't the parent's thread and must not use its connections.
 
         Locks of the parent may be held for ever by threads that aren't here, so each process has its own.
         """

@@ -76,8 +76,8 @@ class Merged:
     """Whether no higher counter has been seen."""
 
     def leased(self, now: float, lease: float) -> bool:
-        """Whether it may be served at `now`: its owner is the newest, and vouched for it less than `lease` seconds
-        ago."""
+        """Whether it may be served at `now`: its owner is the newest, and vouched for it within the last `lease`
+        seconds."""
         return self.newest_owner and self.vouched_at is not None and now < self.vouched_at + lease
 
     def covers(self, end: int) -> bool:

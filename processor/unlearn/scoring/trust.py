@@ -32,8 +32,7 @@ Verify = Callable[[Manifest], str | None]
 
 
 def unsigned(manifest: Manifest) -> str | None:
-    """The check where no signatures are in use: a signature can't be checked then, so a manifest with one isn't
-    trusted."""
+    """The check where no signatures are in use: a manifest with one isn't trusted, as it can't be checked."""
     return "its signature can't be checked" if manifest.signature else None
 
 
@@ -93,8 +92,7 @@ def goes_back(manifest: Manifest, expected: Expected, served: Manifest | None) -
 
 
 def hides_a_state(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
-    """Objects to an entry that names a state and says that it has no rows: it would take no part, whatever the
-    state."""
+    """Objects to an entry that names a state and says it has no rows: whatever the state, it would take no part."""
     hidden = [e.shard for e in manifest.shards if e.rows == 0 and e.digest != expected.empty_digest]
     return f"shard {hidden[0]} has no rows and a state that isn't the empty one" if hidden else None
 
@@ -123,8 +121,7 @@ def misshapen(manifest: Manifest, shards: int) -> str | None:
 
 
 def unlisted(manifest: Manifest, shards: int) -> str | None:
-    """What is wrong with the manifest's list of shards, which must name each of the model's once; None if nothing
-    is."""
+    """What is wrong with the manifest's list of shards, which must name each of the model's once; else None."""
     listed = sorted(entry.shard for entry in manifest.shards)
     if listed == list(range(shards)):
         return None

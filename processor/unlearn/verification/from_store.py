@@ -1,5 +1,4 @@
-"""Compares published states with a training from empty over the stored rows, for every shard as of its manifest's
-`applied`."""
+"""Compares published states with a training from empty over the stored rows, as of each manifest's `applied`."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Model:
         return (murmur2(key.encode()) & 0x7FFFFFFF) % self.partitions
 
     def shard(self, insert: Insert) -> int:
-        """The insert's shard in its partition, by the keyed digest of its subject, or of its record where it has no
+        """The insert's shard in its partition, by the keyed digest of its subject, or of its record if it has no
         subject."""
         alone = insert.subject_id is None
         owner = (insert.record_id if alone else insert.subject_id or "").encode()

@@ -19,8 +19,7 @@ from unlearn.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
 Lost = Callable[[str, Unreadable | None], None]
-"""Called when a position is outside of the log or can't be read, with the reason and, for the latter, the run of
-offsets."""
+"""Called when a position is outside of the log or can't be read: with the reason, and the run that can't be read."""
 READ_RECORDS = 2000
 OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
@@ -69,8 +68,8 @@ def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float
 
 
 def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Lost:
-    """What to do about a position outside of the log: go on at the log's start, if retention has taken what lies
-    before it."""
+    """What to do about a position outside of the log: go on at the log's start, if retention has overtaken the
+    reading."""
 
     def skip(reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None:

@@ -173,16 +173,17 @@ class KafkaReader:
             self._lose(tp.partition, reason)
 
     def _stand_at(self, tp: TopicPartition, found: Unreadable) -> None:
-        """Move to the start of a run that can't be read; what lies before it (markers, aborted records) has been
-        read."""
+        """Move to the start of a run that can't be read; markers and aborted records before it have been read."""
         if tp.partition in self._sought:
             self.unreadable[tp.partition] = found
             with suppress(ValueError, KeyError, kafka_errors.KafkaError):
                 self._consumer.seek(tp, found.start)
 
     def _settle(self, fetched: Mapping[TopicPartition, list[Record]]) -> Polled:
-        """What a poll found, for the assignments that were sought. The assignments are read once, so that the answer
-        is consistent."""
+        """What a poll found, for the assignments that were sought.
+
+        They are read once, so that the answer is consistent.
+        """
         assigned = self._assignments.now()
         self._forget_all_but(assigned)
         records = {tp.partition: found for tp, found in fetched.items()}
