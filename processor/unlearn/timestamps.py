@@ -29,7 +29,7 @@ def parse_timestamp(text: str) -> int | None:
         return None
     late = 0
     if match[1] == "60":
-        # A leap second is one of RFC 3339's, not of Python's.
+        # RFC 3339 has leap seconds, Python's datetime hasn't.
         text, late = f"{text[: _LEAP.start]}59{text[_LEAP.stop :]}", 1000
     try:
         at = datetime.fromisoformat(text.upper())

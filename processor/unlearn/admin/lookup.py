@@ -121,7 +121,7 @@ class Lookup:
         entries, known = parse_lookups(records, subjects, replies[len(_TABLES) :])
         apart = [digest for digest, entry in entries.items() if entry.apart]
         if apart:
-            # All of it again, with the pairs that stand apart: at one moment.
+            # Read everything again: with the pairs that stand apart, the answer must be of one moment.
             replies = read_snapshot(self._client, [*reads, *pair_reads(keys, apart)])
             entries, known = parse_lookups(records, subjects, replies[len(_TABLES) : len(reads)])
             for digest, reply in zip(apart, replies[len(reads) :], strict=True):

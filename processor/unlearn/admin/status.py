@@ -239,7 +239,7 @@ class StatusReader:
         identities = [view.meta["identity"] for view, *_ in held if "identity" in view.meta]
         if any(is_secret_of(identity, self._settings.secret_bytes) for identity in identities):
             self._prover = Prover(self._settings.secret_bytes)
-        # After Redis, so that no partition seems to be ahead of its log.
+        # Read after Redis, so that no partition seems to be ahead of its log.
         bounds = self._log.bounds(self._settings.events_topic)
         if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
             raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")

@@ -133,7 +133,7 @@ def _suits(name: str, value: str, found: str | None) -> bool:
     if found is None:
         return False
     if name == "retention.ms" and int(found) < 0:
-        return True  # for ever
+        return True  # kept for ever
     compare: Mapping[str, Callable[[], bool]] = {
         **dict.fromkeys(AT_LEAST, lambda: int(found) >= int(value)),
         **dict.fromkeys(AT_MOST, lambda: int(found) <= int(value)),
@@ -145,7 +145,7 @@ def _kept(retention_ms: int, largest: int) -> dict[str, str]:
     return {
         "cleanup.policy": "delete",
         "retention.ms": str(retention_ms),
-        "retention.bytes": "-1",  # by size it would take what nobody has applied yet
+        "retention.bytes": "-1",  # a limit by size could delete events that nobody has applied yet
         "max.message.bytes": str(largest),
         **SAME_EVERYWHERE,
     }

@@ -64,7 +64,7 @@ def heeded() -> Iterator[None]:
         yield
     finally:
         if not _told:
-            # It ends by itself; a process that was told to may yet hang in what its libraries do at its exit.
+            # Only without a signal: a process that got one may still hang in what its libraries do at exit.
             signal.set_wakeup_fd(wakeup)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -136,7 +136,7 @@ def _force(number: int) -> None:
         f"{_WORDS[signal.Signals(number)]}, and ended by force: something hangs, and what was under way is not "
         "finished. Nothing is lost by it: the next one does it again"
     )
-    # Whatever hangs may hold what these need.
+    # On a thread of its own, as what hangs may hold a lock that printing needs.
     saying = threading.Thread(target=_say, args=(words,), daemon=True)
     saying.start()
     saying.join(_AGAIN)

@@ -15,7 +15,7 @@ from unlearn.cli.command import Group
 from unlearn.cli.exits import COMMON
 from unlearn.environment.variables import TRACEBACK
 
-# Imported when used: a command starts without the others' dependencies.
+# Imported when used, so that a command starts without the others' dependencies.
 COMMANDS = {
     "init": "unlearn.cli.commands.init:command",
     "services": "unlearn.cli.commands.services:command",

@@ -23,7 +23,7 @@ def _shown(step: Step, labels: Collection[str]) -> Step:
     event = step.event
     if not isinstance(event, Insert) or is_held_out(event) or event.label is None:
         return step
-    # The half is by the record, another bit than those that hold records out.
+    # The half is chosen by the record's id, but not by the hash that holds records out.
     if event.label in labels and crc32(b"shown" + event.record_id.encode()) & 1:
         return step
     bare = event.model_copy(update={"label": None})

@@ -195,7 +195,7 @@ def _path(text: str) -> str:
     return text
 
 
-# Not among them: what would have the client ask again by itself, or answer in other types.
+# Options that make the client retry by itself, or answer in other types, are left out on purpose.
 _OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "client_name": _word,
     "db": _number,

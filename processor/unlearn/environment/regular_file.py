@@ -57,7 +57,7 @@ def _open(root: Path, parts: Sequence[str]) -> int:
             below = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=at)
             os.close(at)
             at = below
-        _size_of(os.stat(last, dir_fd=at, follow_symlinks=False))  # to open a device may already do something
+        _size_of(os.stat(last, dir_fd=at, follow_symlinks=False))  # before opening: to open a device may have an effect
         return os.open(last, _READ, dir_fd=at)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):

@@ -50,7 +50,7 @@ def enveloped(text: str, is_insert: IsInsert, says_deletion: SaysDeletion) -> st
     try:
         whole = json.loads(text)
     except ValueError:
-        # A number too long.
+        # `scan` takes numbers of any length, `json` doesn't.
         return ""
     return IN_ENVELOPE if _holds_insert(whole, is_insert, says_deletion, _DEEPEST) else ""
 

@@ -64,9 +64,9 @@ class _Meant(NamedTuple):
 
 
 def near_miss(kind: str, pairs: Sequence[tuple[str, object]]) -> str | None:
-    """The field of an event of this kind that another top-level name looks like, and would change the meaning of.
+    """The field that another top-level name of an event of this kind looks like; None where no name does.
 
-    `pairs` are the event's top-level names and values. None where no name does.
+    Names count only where passing them over would change what the event means. `pairs` are all names and values.
     """
     far = _FAR[kind]
     for name, value in [pair for pair in pairs if pair[0] not in far]:

@@ -221,7 +221,7 @@ def _validated(value: bytes, kind: str) -> tuple[Event | None, str]:
 def _reason(error: ValidationError) -> str:
     """The field and the rule that the message breaks; none of the input, which includes the keys of a mapping."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    # Each form of the features has its say; the form that was meant has more than its name to say.
+    # Each form of features reports errors; those of the form that was meant are about more than the form.
     told = next((one for one in errors if one["type"] not in _OTHER_FORM), errors[0])
     said = _OPENING.sub(lambda opening: "must " if opening[1] else "", told["msg"])
     rule = _RULES.get(told["type"]) or (said if told["type"] in _SAID else told["type"])

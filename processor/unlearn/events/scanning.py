@@ -50,7 +50,7 @@ def scan(value: bytes) -> Scan:
     if _depth(value) > MAX_DEPTH:
         raise ValueError("nested too deeply")
     found = Scan(value.decode())
-    # Numbers stay text: a long one would be an error of its own.
+    # Numbers stay text, as Python refuses to read very long ones.
     json.loads(found.text, object_pairs_hook=found.see, parse_int=str, parse_float=str, parse_constant=str)
     found.is_object = found.text.lstrip(" \t\n\r").startswith("{")
     return found

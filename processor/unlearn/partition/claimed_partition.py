@@ -170,7 +170,7 @@ class ClaimedPartition:
     def commit(self, change: Change, applied: int | None = None, need: Iterable[tuple[int, int]] = ()) -> None:
         """Make a change in Redis, then in `view`. `applied` is the next offset to apply afterwards; None: as before.
 
-        Raises as PartitionState.commit does.
+        `need` as in PartitionState.commit, which also says what is raised.
         """
         stop = self.view.applied if applied is None else applied
         ops = change.commands(self.state.keys.of)

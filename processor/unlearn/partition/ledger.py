@@ -47,7 +47,7 @@ class Ledger:
             self._boundary = offset - offset % self._span + self._span
 
     def end_slice(self, end: int) -> None:
-        """End the open slice at `end`; nothing happens if it has no rows."""
+        """End the open slice at `end`; nothing happens if no row was accepted in it."""
         self._gather()
         if not self._open:
             return
@@ -107,7 +107,7 @@ class Ledger:
                 self._drop_states(change, kill)
             crash = self._view.crashes.get(kill.shard)
             if crash is not None and kill.slot < crash.end:
-                # What its training fails at may be this row: it deserves another try.
+                # The shard's training may have failed at this row, so it gets another try.
                 change.drop("crashes", kill.shard)
 
     def _gather(self) -> None:
@@ -134,7 +134,7 @@ _Held = TypeVar("_Held", Open, Slice)
 
 def _without(held: _Held, kill: Kill) -> _Held:
     total = (held.sum - slot_hash(kill.slot)) % MODULUS
-    # A clean-up writes deaths that are older than those of rows killed since its subject was deleted.
+    # Deaths don't come in order: a clean-up's are older than those of rows killed since its subject was deleted.
     first = kill.death if held.first_death < 0 else min(held.first_death, kill.death)
     last = max(held.last_death, kill.death)
     return held._replace(sum=total, live=held.live - 1, last_death=last, first_death=first)

@@ -71,7 +71,7 @@ def deaths(
     """
     found = np.full(len(members), NEVER, np.int64)
     if covers:
-        # By each row's subject: a flood covers more subjects than a file has rows.
+        # Looked up row by row: in a flood of deletions there are more subjects than rows in a file.
         flat = members.subjects.tobytes()
         found[:] = [covers.get(flat[at : at + 16], NEVER) for at in range(0, len(flat), 16)]
     covered = found != NEVER

@@ -56,7 +56,7 @@ class Follower:
         self._tail.close()
 
     def _results(self) -> Results:
-        # Without a count: manifests of partitions beyond the settings' tell that the settings are wrong.
+        # Without a count, so that manifests of partitions beyond the settings' show that the settings are wrong.
         return Results(self._settings.model, clock=self._clock, date=self._ends.date, ends=self._log_ends)
 
     def _check_topic(self, now: float) -> None:

@@ -61,7 +61,7 @@ def chunks(inputs: Iterator[Input], size: int) -> Iterator[list[Input]]:
 
 def _text(number: int, line: bytes) -> Input:
     try:
-        # Not held to an event's length: nothing is kept of it.
+        # Without validation: a text to score isn't kept, so it may be longer than an event's.
         return Input.model_construct(text=line.decode().rstrip("\r\n"))
     except UnicodeDecodeError:
         raise InputInvalid(f"line {number}: not UTF-8") from None

@@ -59,7 +59,7 @@ class Scorer:
         self._verify = verify
         self._partitions = range(settings.partitions)
         self._open_log: Callable[[], Log] | None = None
-        self._inherited: list[object] = []  # of the parent process: never closed, nor finalized, here
+        self._inherited: list[object] = []  # the parent process's: never closed or finalized here
         self._forks: dict[int, threading.Lock] = {}
         self._begin(log)
 
@@ -132,7 +132,7 @@ class Scorer:
             self._check()
             caught_up = self._follower.read(timeout)
             results = self._follower.results
-            # At once: a higher counter stops a partition before anything is fetched.
+            # Before anything is fetched, as a higher counter stops a partition at once.
             self._swap({p: dated(one, results.of(p)) for p, one in self._merged.items()})
             if caught_up:
                 self._swap(self._merger.merge(results, self._merged))
@@ -240,7 +240,7 @@ class Scorer:
                 self._polling.start()
 
     def _swap(self, merged: Mapping[int, Merged]) -> None:
-        # Made before it is needed: no caller waits for it.
+        # The ensemble is made before it is needed, so that no caller waits for it.
         self._ensembles.of(_states(merged, self._leased(merged)))
         self._merged = merged
 

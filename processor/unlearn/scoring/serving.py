@@ -53,7 +53,7 @@ class Served:
         Raises AnswerInvalid, unlearn_models.BadRows.
         """
         rows = inputs if isinstance(inputs, Rows) else _rows(inputs, self.learner.n_features)
-        with np.errstate(all="ignore"):  # what comes of it is looked at
+        with np.errstate(all="ignore"):  # numbers that are no probabilities are found below
             scores = self.ensemble.scores(rows)
         _check_probabilities(scores, len(rows), len(self.learner.classes))
         return Answer(scores, self.learner.classes, self.version, self.left_out)
@@ -157,7 +157,7 @@ class Ensembles:
         key = tuple(digest for digest, _ in states)
         with self._lock:
             found = self._made.get(key)
-        # Made outside of the lock: others go on scoring by what is there.
+        # Made outside of the lock, so that others can go on scoring with those that are there.
         return found if found is not None else self._add(key, [state for _, state in states])
 
     def _add(self, key: tuple[str, ...], states: list[State]) -> Ensemble:

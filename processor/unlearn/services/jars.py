@@ -16,7 +16,7 @@ from unlearn.services.protocol import Say
 
 POM = Path(__file__).with_name("pom.xml")
 MIN_JAVA = 17
-# Nothing is left to fall through to, and a slow line may need minutes.
+# Seconds. There is no other way to try, and a slow line may need minutes.
 FETCH_WITHIN = 300.0
 
 

@@ -18,7 +18,7 @@ from unlearn.environment.private_files import make_file, make_folder
 from unlearn.errors import SettingsError
 from unlearn.services.protocol import wait_until
 
-# The inner shell writes its own pid before it becomes the service: no kill can leave one running without its
+# The inner shell writes its own pid before it becomes the service, so no kill leaves a service running without its
 # file. The outer one ends at once, so that whoever started the service need not reap it.
 _DETACHED = """sh -c 'echo $$ > pid.new && mv pid.new pid && exec "$@"' sh "$@" &"""
 _PID_WITHIN = 10.0
@@ -92,7 +92,7 @@ class LocalProcess:
             send()
 
     def _ended(self, patience: float) -> bool:
-        # Not psutil's wait: it waits until the dead process is reaped too, which isn't ours to do.
+        # Not by psutil's wait, which also waits until the dead process is reaped; its parent does that, not we.
         return wait_until(lambda: self.running() is None, patience)
 
     def log_end(self, lines: int = 20) -> str:

@@ -113,7 +113,7 @@ def _close(
 ) -> int:
     named = list(map(_places, places))
     views = tables(client, settings.model, {p.partition for p in named}) if named else _open(client, settings)
-    # What comes later was not meant: nobody has seen it.
+    # Only what is applied now: nobody can have seen, and meant, what comes later.
     named = named or [Places(p, 0, max(0, view.applied - 1), f"partition {p}") for p, view in views.items()]
     meant = None if reason is None else _meant(views, reason)
     stands_at = _stands_at(client, settings, views)

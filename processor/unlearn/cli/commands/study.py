@@ -180,7 +180,7 @@ def _study(
     from unlearn_study.show.plots import draw
     from unlearn_study.show.report import report
 
-    out.mkdir(parents=True, exist_ok=True)  # one that can't be made is told before hours of measuring
+    out.mkdir(parents=True, exist_ok=True)  # first, so that one that can't be made fails before hours of measuring
     of = terms(problem, effort, seed)
     kept = Kept(out, of)
     if fresh:

@@ -71,7 +71,7 @@ def _gzip_parts(data: bytes) -> Iterator[bytes]:
                 raise ValueError("the gzip data end too early")
             yield part
             rest = member.unconsumed_tail
-        # Members may follow each other, and zeros the last.
+        # Gzip data may have several members, and zeros behind the last.
         data = member.unused_data.lstrip(b"\x00")
 
 

@@ -89,7 +89,7 @@ def _made(kind: Callable[..., Any], within: float, **options: Any) -> Any:
 def _noting(connect: Callable[..., Any], failures: list[BaseException]) -> Callable[..., Any]:
     def noted(*arguments: Any, **options: Any) -> Any:
         connection = connect(*arguments, **options)
-        # Those of a connected client are of no interest, and would pile up.
+        # A bound, as the failures of a client that got connected would pile up, and nobody reads them.
         connection.init_future.add_errback(lambda error: failures.append(error) if len(failures) < _NOTED else None)
         return connection
 

@@ -26,7 +26,7 @@ SAFE: dict[str, Any] = {
     "metrics_enabled": False,
     "max_partition_fetch_bytes": 4 * 1024 * 1024,
     "reconnect_backoff_max_ms": 1000,
-    # Partitions that were added hold deletions too: 5 minutes would be long for them.
+    # Partitions that were added hold deletions too: the default of 5 minutes would be long for them.
     "metadata_max_age_ms": 30_000,
 }
 

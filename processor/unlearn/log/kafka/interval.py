@@ -73,7 +73,7 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: f
 
     def skip(reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None:
-            # Nothing may be said of what is not asked for: the client reads ahead.
+            # The client reads ahead: what lies beyond `stop` was not asked for, and is no error.
             if unreadable.start < stop:
                 raise LogUnreadable(f"{tp.topic}/{tp.partition}: {reason}", unreadable.start)
             reader.seek(tp, stop)
@@ -134,7 +134,7 @@ class KafkaTail:
         while True:
             left = max(0, round((deadline - time.monotonic()) * 1000))
             found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged, self._note)
-            # Where it can't be told, the next poll tells.
+            # If the position can't be told now, the next poll tells it.
             with suppress(LogUnavailable):
                 self._position = _position(self._consumer, self._tp)
             if found or left <= LOOK_EVERY:
@@ -163,7 +163,7 @@ class KafkaTail:
 
     def _diverged(self, reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None and unreadable.intact:
-            # Ours are never sent so that the client couldn't read them.
+            # An intact batch is as it was sent, and ours are never sent in a form that the client can't read.
             _log.error("topic %s: %s; not ours, passed over up to %d", self._tp.topic, reason, unreadable.stop)
             self._consumer.seek(self._tp, unreadable.stop)
             return
