@@ -12,7 +12,6 @@ import pytest
 from tests.databases import database
 from tests.harness.breakable_services import RewindableRedis
 from tests.harness.simulation_harness import SimulationHarness, closing
-from unlearn.simulate.determinism import deterministic
 
 MakeHarness = Callable[..., SimulationHarness]
 
@@ -26,9 +25,8 @@ def redis_url(redis_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def make_harness(redis_url: str) -> Iterator[MakeHarness]:
-    """Makes scenes; no client waits for Redis, and clean-ups take two rows at a time."""
+    """Makes harnesses; no client of theirs waits for Redis, and clean-ups take two rows at a time."""
     with ExitStack() as stack:
-        stack.enter_context(deterministic())
 
         def make(*arguments: Any, url: str = redis_url, **named: Any) -> SimulationHarness:
             return stack.enter_context(closing(SimulationHarness(url, *arguments, **named)))

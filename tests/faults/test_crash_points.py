@@ -12,7 +12,6 @@ import pytest
 from tests.faults.calls import Point
 from tests.faults.dying import Place, Ran
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import Shape
 from unlearn.simulate.oracle import Verdict
 from unlearn.simulate.run import LEARNERS
@@ -65,21 +64,20 @@ def test_a_crash_at_any_call_changes_nothing(redis_url: str, learner: str, after
 def _history(redis_url: str, learner: str, n: int, after: bool) -> tuple[object, int, int]:
     """(published states, calls until the end, crashes) where the n-th call is the last."""
     whole = busy_script(11)
-    with deterministic():
-        world = World(whole, Shape(6, 1, 2, "auto", 0.0, 0.0, 1, erase_after=0.0), learner, redis_url)
-        try:
-            world.fuse(n, after, 0)
-            for _ in range(6):
-                world.feed(8)
-                world.turn(0, 50)
-                world.wait(0.6)
-            left = world.place.fuse.calls
-            world.drain()
-            verdict = Verdict(world)
-            verdict.check()
-            return verdict.states(), n - left, world.counts["crashes"]
-        finally:
-            world.close()
+    world = World(whole, Shape(6, 1, 2, "auto", 0.0, 0.0, 1, erase_after=0.0), learner, redis_url)
+    try:
+        world.fuse(n, after, 0)
+        for _ in range(6):
+            world.feed(8)
+            world.turn(0, 50)
+            world.wait(0.6)
+        left = world.place.fuse.calls
+        world.drain()
+        verdict = Verdict(world)
+        verdict.check()
+        return verdict.states(), n - left, world.counts["crashes"]
+    finally:
+        world.close()
 
 
 # -- real processes

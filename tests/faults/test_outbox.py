@@ -150,7 +150,7 @@ def test_nothing_is_committed_to_kafka_beyond_what_the_outbox_holds(harness: Mem
     if leaving:
         left = harness.workers.pop()
         left.close()
-        left._state_of(0)._redis.close()
+        left._assignment._state_of(0)._redis.close()
     else:
         harness.wait(3.0)
 

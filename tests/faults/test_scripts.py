@@ -15,7 +15,6 @@ from unlearn.environment.redis_client import connect
 from unlearn.errors import Fenced, RolledBack, StateMissing, StateUnavailable
 from unlearn.partition.tables import Tables
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import Shape
 from unlearn.simulate.oracle import Verdict
 from unlearn.simulate.run import LEARNERS
@@ -317,21 +316,20 @@ def _raise_at(client: Any, redis_url: str, learner: str, points: Callable[[int],
 def _whole_run(client: Any, redis_url: str, learner: str, n: int) -> tuple[object, int]:
     """(published states, calls made) of a history in which the n-th call raises."""
     script = busy_script(3)
-    with deterministic():
-        world = World(script, Shape(5, 2, 2, "auto", 0.0, 0.0, workers=1), learner, redis_url)
-        try:
-            client.set(PROBE, n)
-            while world.fed < len(script.messages):
-                world.feed(5)
-                world.turn(0, 5)
-                _every_row_is_there(world)
-                world.wait(0.6)
-            world.drain()
-            verdict = Verdict(world)
-            verdict.check()
-            return verdict.states(), n - int(client.get(PROBE))
-        finally:
-            world.close()
+    world = World(script, Shape(5, 2, 2, "auto", 0.0, 0.0, workers=1), learner, redis_url)
+    try:
+        client.set(PROBE, n)
+        while world.fed < len(script.messages):
+            world.feed(5)
+            world.turn(0, 5)
+            _every_row_is_there(world)
+            world.wait(0.6)
+        world.drain()
+        verdict = Verdict(world)
+        verdict.check()
+        return verdict.states(), n - int(client.get(PROBE))
+    finally:
+        world.close()
 
 
 def _every_row_is_there(world: World) -> None:

@@ -11,7 +11,6 @@ import pytest
 from tests.harness.settings import SECRET
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
-from unlearn.state import lookups
 from unlearn.state.entries import Entry, Pair, decode_entry, encode_entry
 from unlearn.state.scripts import PartitionState, _pack
 
@@ -115,7 +114,7 @@ def test_an_entry_of_before_is_taken_apart_when_it_is_next_written(
     harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr(lookups, "_MOST_PAIRS", SUBJECTS)
+        before.setattr(harness.worker._intake, "_most_pairs", SUBJECTS)
         share(harness)
     assert len(stored(harness)) > 10 * SUBJECTS
 

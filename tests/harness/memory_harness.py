@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 from tests.harness import events
 from tests.harness.events import Placed, placed
 from tests.harness.model_data import ModelLog, forget_keys
 from tests.harness.settings import WITHOUT_WAITING, create_topics, settings_of
 from tests.harness.worker_harness import is_published
+from unlearn.environment.clock import Clock
 from unlearn.environment.redis_client import connect
 from unlearn.events.event import Event, Insert
 from unlearn.learners import learner_of
@@ -24,8 +24,10 @@ from unlearn.storage.artefacts import FolderStore
 from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_store import verify_store
 from unlearn.verification.report import Report
+from unlearn.worker.assembly import assemble
 from unlearn.worker.lifecycle import states
 from unlearn.worker.loop import Worker
+from unlearn.worker.machine import Machine
 from unlearn_models import Learner
 
 T = TypeVar("T")
@@ -128,10 +130,10 @@ class MemoryHarness(ModelLog):
         """A further worker; the one before stays as it is, and is assigned nothing."""
         for worker in self.workers[-1:]:
             self.log.leave(worker._reader)  # type: ignore[arg-type]
-        with patch("unlearn.worker.loop.ThreadPoolExecutor", lambda *_, **__: self.io):
-            trainers = InlineTrainers(self.learner, self.store)
-            client = connect(self.settings.redis.url.get_secret_value())
-            worker = Worker(self.settings, self.log, client, self.store, self.learner, trainers, clock=lambda: self.now)
+        trainers = InlineTrainers(self.learner, self.store)
+        client = connect(self.settings.redis.url.get_secret_value())
+        machine = Machine(clock=Clock(monotonic=lambda: self.now), make_io=lambda: self.io)
+        worker = Worker(assemble(self.settings, self.log, client, self.store, self.learner, trainers, machine=machine))
         self.workers.append(worker)
         return worker
 
@@ -165,7 +167,7 @@ class MemoryHarness(ModelLog):
         for worker in self.workers[-1:]:
             self.log.leave(worker._reader)  # type: ignore[arg-type]
         for worker in self.workers:
-            worker._state_of(0)._redis.close()
+            worker._assignment._state_of(0)._redis.close()
         forget_keys(self.redis, self.settings)
         self.redis.close()
 

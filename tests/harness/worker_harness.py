@@ -28,6 +28,7 @@ from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.store_binding import guarded
 from unlearn.training.pool import InlineTrainers
+from unlearn.worker.assembly import assemble
 from unlearn.worker.loop import Worker
 from unlearn_study.generator.tweet_generator import tweets
 
@@ -37,7 +38,7 @@ __all__ = ["WorkerHarness", "caught_up", "counts_of", "is_published", "make_work
 def make_worker(settings: Settings, log: Log, client: redis.Redis, *, rebuild: bool = False) -> Worker:
     """As `unlearn work` makes it, but it trains in this process."""
     learner, store = learner_of(settings), guarded(open_store(settings.store.url, settings.model))
-    return Worker(settings, log, client, store, learner, InlineTrainers(learner, store), rebuild=rebuild)
+    return Worker(assemble(settings, log, client, store, learner, InlineTrainers(learner, store), rebuild=rebuild))
 
 
 def caught_up(worker: Worker, log: Log, settings: Settings) -> bool:

@@ -26,6 +26,7 @@ from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers
+from unlearn.worker.assembly import assemble
 from unlearn.worker.loop import Worker
 from unlearn_models import Rows, hash_texts
 from unlearn_models.base.encoding import decode_state
@@ -188,6 +189,6 @@ def working(settings: Settings) -> Iterator[Worker]:
     learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
     client = connect(settings.redis.url.get_secret_value())
     with closing(KafkaLog(settings.kafka)) as log, closing(client):
-        worker = Worker(settings, log, client, store, learner, InlineTrainers(learner, store))
+        worker = Worker(assemble(settings, log, client, store, learner, InlineTrainers(learner, store)))
         with closing(worker):
             yield worker

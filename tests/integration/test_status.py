@@ -45,6 +45,7 @@ from unlearn.state.entries import FOREVER, NO_TOMB, decode_entry, decode_subject
 from unlearn.state.keys import Keys
 from unlearn.storage.artefacts import open_store
 from unlearn.training.pool import InlineTrainers
+from unlearn.worker.assembly import assemble
 from unlearn.worker.loop import Worker
 
 ZERO, ONE = at(0), at(1)
@@ -398,7 +399,7 @@ def test_both_commands_on_kafka_and_redis(make_settings: MakeSettings) -> None:
             producer.flush(30)
         learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
         with closing(connect(settings.redis.url.get_secret_value())) as client:
-            worker = Worker(settings, log, client, store, learner, InlineTrainers(learner, store))
+            worker = Worker(assemble(settings, log, client, store, learner, InlineTrainers(learner, store)))
             with closing(worker):
                 owned = worker.owned
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,7 +14,6 @@ from tests.property.twin import copy_without_the_dead
 from unlearn.errors import Fenced
 from unlearn.events.event import Delete, encode
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import Action, Shape
 from unlearn.simulate.oracle import Verdict, sent_on
 from unlearn.simulate.script import Message, Script, busy_script
@@ -36,12 +34,6 @@ def bounded(examples: int) -> settings:
         report_multiple_bugs=False,
         phases=(Phase.generate,),
     )
-
-
-@pytest.fixture(autouse=True)
-def _still() -> Iterator[None]:
-    with deterministic():
-        yield
 
 
 @patient

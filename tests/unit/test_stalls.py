@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from tests.unit.owner import owner
 from tests.unit.rows_by_hand import members
+from unlearn.environment.clock import Clock
 from unlearn.partition.claimed_partition import ClaimedPartition, Running
 from unlearn.partition.jobs import Job, Part, Trained
 from unlearn.partition.tables import Change
@@ -53,7 +54,7 @@ class WatchedTraining:
         self.now = 0.0
         self.hand = Hand()
         settings = Settings(secret=SecretStr("0123456789abcdef"), stall_after=10.0)
-        self.training = Training(settings, self.hand, False, lambda: self.now)
+        self.training = Training(settings, self.hand, False, Clock(monotonic=lambda: self.now))
         self.owned: ClaimedPartition = owner(Change(), 10)
 
     def begin(self, shard: int) -> Future[Trained]:

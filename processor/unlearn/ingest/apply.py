@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.features import rows_of
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, shard_of, tag_of
@@ -22,7 +22,7 @@ from unlearn.partition.rows import NO_SUBJECT, Members
 from unlearn.partition.tables import AT_ONCE, Change, slice_start
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER
-from unlearn.state.lookups import Asked, asked_of, read_members, write_holes, write_members
+from unlearn.state.lookups import MOST_PAIRS, Asked, asked_of, read_members, write_holes, write_members
 from unlearn_models.base.learner import Learner
 
 __all__ = ["Intake", "members_of"]
@@ -32,7 +32,12 @@ class Intake:
     """Applies batches to owned partitions. Holds nothing of them itself."""
 
     def __init__(
-        self, settings: Settings, learner: Learner, log: Log, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        learner: Learner,
+        log: Log,
+        clock: Clock = MACHINE_CLOCK,
+        most_pairs: int = MOST_PAIRS,
     ) -> None:
         self._settings = settings
         self._learner = learner
@@ -40,6 +45,7 @@ class Intake:
         self._digests = Digests(settings.secret_bytes)
         self._origins = Origins(log, settings.events_topic, settings.model, settings.secret_bytes)
         self._clock = clock
+        self._most_pairs = most_pairs
 
     def apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         """Apply what the batch holds beyond `applied`. Raises Fenced, RolledBack, StateUnavailable."""
@@ -133,11 +139,11 @@ class Intake:
         ends = view.ends + planned.ends
         holes = ((kill.shard, slice_start(ends, kill.slot), kill.slot, kill.death) for kill in planned.kills)
         change.ops += write_holes(keys, holes)
-        change.ops += write_members(keys, planned.records, planned.subjects, lookups.records)
+        change.ops += write_members(keys, planned.records, planned.subjects, lookups.records, self._most_pairs)
         owned.commit(change, planned.stop)
 
     def _remember(self, owned: ClaimedPartition, planned: Plan, records: Sequence[Record]) -> None:
-        now = self._clock()
+        now = self._clock.monotonic()
         outbox = owned.view.outbox
         owned.records.update({r.offset: r for r in records if r.offset in outbox} if outbox else {})
         self._open(owned, planned.rows)
@@ -164,7 +170,7 @@ class Intake:
             settings.forget_within,
             settings.update_within,
             folds=not self._learner.forgets,
-            now=round(time.time() * 1000),
+            now=self._clock.wall_ms(),
         )
 
     def _classifier(self, partition: int) -> Classifier:

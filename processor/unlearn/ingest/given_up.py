@@ -7,10 +7,10 @@ from typing import NamedTuple
 from unlearn.ingest.dues import COPIES, Letter, counter_of
 from unlearn.partition.tables import Change, Tables, Unresolved
 
-__all__ = ["Clock", "mark_unresolved", "put_letter"]
+__all__ = ["Wait", "mark_unresolved", "put_letter"]
 
 
-class Clock(NamedTuple):
+class Wait(NamedTuple):
     """Since when a deletion waits, and until when it should; ms since the epoch."""
 
     since: int
@@ -26,14 +26,14 @@ def put_letter(view: Tables, change: Change, offset: int, letter: Letter) -> Non
 
 
 def mark_unresolved(
-    view: Tables, change: Change, offset: int, letter: Letter, clock: Clock, *, nameless: bool = False
+    view: Tables, change: Change, offset: int, letter: Letter, wait: Wait, *, nameless: bool = False
 ) -> None:
-    """The event at the offset gets a dead letter and stays unresolved, by its own clock where it has one.
+    """The event at the offset gets a dead letter and stays unresolved, by its own times where it has some.
 
     `nameless`: nobody can tell any more who waits for its receipt. What was applied still has a deadline.
     """
     pending = view.pending.get(offset)
-    since, deadline = (pending.since, pending.deadline) if pending else clock
+    since, deadline = (pending.since, pending.deadline) if pending else wait
     if COPIES in view.outbox.get(offset, ()):
         # Some partitions never hear of it: what is unresolved must not be said to be hidden.
         change.drop("pending", offset)

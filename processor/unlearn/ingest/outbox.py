@@ -8,18 +8,19 @@ twice; all of it may be repeated.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from itertools import islice
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import LogRefused, LogUnavailable
 from unlearn.events.event import Delete, Insert, encode
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
 from unlearn.events.refused_fields import told_of
 from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
-from unlearn.ingest.given_up import Clock, mark_unresolved, put_letter
+from unlearn.ingest.given_up import Wait, mark_unresolved, put_letter
 from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.ingest.sent_before import SentBefore
 from unlearn.log.protocol import Header, Log, Producer, Record
@@ -46,14 +47,23 @@ Sends = dict[str, Future[int]]
 """What was sent for one event, by name; a copy's name is its partition."""
 
 
+@dataclass(slots=True)
+class _Shortened:
+    offsets: set[int] = field(default_factory=set)
+    """Events that the log refused as they are: they go in fewer bytes."""
+
+
 class Outbox:
     """Sends what the outboxes of owned partitions hold. One turn starts sends and settles those that ended."""
 
-    def __init__(self, settings: Settings, log: Log, producer: Producer, parser: Parser) -> None:
+    def __init__(
+        self, settings: Settings, log: Log, producer: Producer, parser: Parser, clock: Clock = MACHINE_CLOCK
+    ) -> None:
         self._settings = settings
         self._log = log
         self._producer = producer
         self._parser = parser
+        self._clock = clock
         self._digests = Digests(settings.secret_bytes)
         self._sent_before: SentBefore | None = None
         self._building: set[int] = set()
@@ -102,14 +112,14 @@ class Outbox:
         place = self._log, self._settings.events_topic, owned.partition
         lost = lost_at(*place, offsets)
         spoilt = unreadable_at(*place, [offset for offset in offsets if offset not in lost])
-        change, now = Change(), _now()
+        change, now = Change(), self._clock.wall_ms()
         for offset in islice(lost | spoilt, AT_ONCE):
             due = owned.view.outbox[offset]
             if due[0] == DEAD:
                 owned.sending[offset] = {DEAD: self._dead_letter(owned.partition, offset, Letter.of(due), None)}
             else:
                 letter = Letter(GONE if offset in lost else SPOILT)
-                mark_unresolved(owned.view, change, offset, letter, Clock(now, now), nameless=True)
+                mark_unresolved(owned.view, change, offset, letter, Wait(now, now), nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
@@ -121,7 +131,7 @@ class Outbox:
         event = self._parser.taken(record.value)
         there = self._places(owned, record)
         message = record.key, record.value, record.headers
-        if record.offset in owned.shortened and isinstance(event, Insert | Delete):
+        if record.offset in owned.kept(_Shortened).offsets and isinstance(event, Insert | Delete):
             message = _shortest(event)
         if HOME in due and isinstance(event, Insert | Delete):
             where = home(event_key(event), self._settings.partitions)
@@ -174,15 +184,15 @@ class Outbox:
             self._give_up(owned, change, offset, _CHANGED)
         elif not errors or _letter_is_out(sends):
             change.drop("outbox", offset)
-            owned.shortened.discard(offset)
+            owned.kept(_Shortened).offsets.discard(offset)
             pending = owned.view.pending.get(offset)
             if COPIES in due and pending is not None:
                 copies = {name: sent.result() for name, sent in sends.items() if name.isdecimal()}
                 change.put("pending", offset, pending._replace(copies=copies))
             owned.counters["accepted"] += ACCEPTED in due
         elif due[0] != DEAD and any(map(_refuses, errors)):
-            if offset not in owned.shortened and self._is_long(owned.records[offset]):
-                owned.shortened.add(offset)
+            if offset not in owned.kept(_Shortened).offsets and self._is_long(owned.records[offset]):
+                owned.kept(_Shortened).offsets.add(offset)
             else:
                 self._give_up(owned, change, offset, _REFUSED)
 
@@ -193,7 +203,7 @@ class Outbox:
         return isinstance(event, Insert | Delete) and said != _shortest(event)
 
     def _give_up(self, owned: ClaimedPartition, change: Change, offset: int, reason: str) -> None:
-        owned.shortened.discard(offset)
+        owned.kept(_Shortened).offsets.discard(offset)
         owned.counters["given_up"] += 1
         record = owned.records[offset]
         event = self._parser.taken(record.value)
@@ -201,9 +211,9 @@ class Outbox:
             put_letter(owned.view, change, offset, Letter(reason))
             return
         within = event.forget_within if isinstance(event, Delete) else None
-        since = dated(record.timestamp, _now())
+        since = dated(record.timestamp, self._clock.wall_ms())
         deadline = since + round((self._settings.forget_within if within is None else within) * 1000)
-        mark_unresolved(owned.view, change, offset, Letter(reason, answers=True), Clock(since, deadline))
+        mark_unresolved(owned.view, change, offset, Letter(reason, answers=True), Wait(since, deadline))
 
     def _forward(self, record: Record, partition: int, message: _Message) -> Future[int]:
         key, value, headers = message
@@ -235,7 +245,3 @@ def _letter_is_out(sends: Sends) -> bool:
     answer = sends.get(REFUSED)
     error = None if answer is None else answer.exception()
     return error is not None and _refuses(error) and sends[DEAD].exception() is None
-
-
-def _now() -> int:
-    return round(time.time() * 1000)

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from unlearn.log.protocol import Record, Unreadable
 from unlearn.partition.answers import Addressee
@@ -19,6 +19,8 @@ from unlearn.results.manifest import Manifest
 from unlearn.state.scripts import Op, PartitionState, Token
 
 __all__ = ["ClaimedPartition", "Filed", "Publishing", "Running", "Sealing", "Tailing"]
+
+T = TypeVar("T")
 
 
 class Filed(NamedTuple):
@@ -87,17 +89,11 @@ class ClaimedPartition:
     running: dict[int, Running] = field(default_factory=dict)
     sealing: Sealing | None = None
     rewriting: Sealing | None = None
-    dead_since: dict[tuple[int, int], float] = field(default_factory=dict)
-    """(shard, end) of a slice file -> when dead rows were first seen in it (monotonic seconds)."""
     tailing: Tailing | None = None
     tailed_at: float = 0.0
-    store_at: float = float("-inf")
-    """When the steps that need the store are tried again, after it could not be reached (monotonic seconds)."""
     blocked: Unreadable | None = None
     """The run of offsets at which the log can't be decoded. Nothing is applied until it can be, or an operator has the
     run stepped over."""
-    blocked_at: float = 0.0
-    """When the log was last found to be `blocked` (monotonic seconds)."""
     skips: Runs = ()
     """The runs of offsets that an earlier owner had stepped over, as its newest manifest says."""
     paused: bool = False
@@ -105,16 +101,12 @@ class ClaimedPartition:
     files_seen: bool = False
     """Whether the files that the tables name were compared with the store since the claim."""
     claimed_at: float = 0.0
-    used_at: dict[str, float] = field(default_factory=dict)
-    """File name -> when a look at the store last found it in use (monotonic seconds). A file without an entry counts
-    as used until the claim, when another owner may have used it."""
     erased_through: int = 0
     """What was deleted before this offset is erased, as the looks at the store have shown; see `storage.garbage`."""
     publishing: Publishing | None = None
     manifest: Manifest | None = None
     """The newest manifest of this owner that the broker has acknowledged."""
     manifest_offset: int = -1
-    published_at: float = 0.0
     heartbeat_at: float = float("-inf")
     unhidden_since: float | None = None
     """When the oldest kill or deletion was applied that no acknowledged manifest covers (monotonic seconds)."""
@@ -123,10 +115,6 @@ class ClaimedPartition:
     """For each of the last kills: how many slices newer than the row's own there were when it died."""
     rows_since: float | None = None
     """When the oldest live open row came (monotonic seconds)."""
-    holes_since: float | None = None
-    """When it was first seen that all open rows are dead, and that some have holes (monotonic seconds)."""
-    own_seal: Future[int] | None = None
-    seal_look_at: float = float("-inf")
     records: dict[int, Record] = field(default_factory=dict)
     """Records of the batch in hand that the outbox names, by offset."""
     sending: dict[int, dict[str, Future[int]]] = field(default_factory=dict)
@@ -134,11 +122,20 @@ class ClaimedPartition:
     receipts: dict[int, Future[int]] = field(default_factory=dict)
     addressees: dict[int, Addressee] = field(default_factory=dict)
     """Whom the receipts of pending deletions answer, by the deletion's offset."""
-    shortened: set[int] = field(default_factory=set)
-    """Offsets of outbox events whose messages the log refused; they are sent again in fewer bytes."""
     sequence: int = 0
     """The last number that `next_sequence` gave, for names and manifests written under this token."""
     counters: Counter[str] = field(default_factory=Counter)
+    _kept: dict[type, Any] = field(default_factory=dict, init=False)
+
+    def kept(self, kind: type[T]) -> T:
+        """The record that one step keeps of this claim for itself: made when first asked for, and gone with the claim.
+
+        `kind` is the step's own class, and is called without arguments.
+        """
+        if kind not in self._kept:
+            self._kept[kind] = kind()
+        found: T = self._kept[kind]
+        return found
 
     @property
     def busy(self) -> bool:

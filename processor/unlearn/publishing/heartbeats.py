@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.log.protocol import Producer
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Tables
@@ -17,28 +17,28 @@ __all__ = ["Heartbeats"]
 class Heartbeats:
     """Sends the heartbeats of owned partitions."""
 
-    def __init__(self, settings: Settings, producer: Producer, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, producer: Producer, clock: Clock = MACHINE_CLOCK) -> None:
         self._settings = settings
         self._producer = producer
         self._clock = clock
 
     def turn(self, owned: ClaimedPartition) -> None:
         """Name the manifest in force, if it is time and the token is still ours."""
-        if owned.manifest is not None and self._clock() - owned.heartbeat_at >= self._settings.heartbeat_every:
+        waited = self._clock.monotonic() - owned.heartbeat_at
+        if owned.manifest is not None and waited >= self._settings.heartbeat_every:
             owned.read([("EXISTS", owned.state.keys.meta)])
             self.beat(owned)
 
     def beat(self, owned: ClaimedPartition) -> None:
         """Name the manifest in force, unless a deletion is past its deadline."""
-        if owned.manifest is None or any(_late(owned.view)):
+        if owned.manifest is None or any(_late(owned.view, self._clock.wall() * 1000)):
             return
-        owned.heartbeat_at = self._clock()
+        owned.heartbeat_at = self._clock.monotonic()
         manifest = owned.manifest
         beat = Heartbeat(counter=manifest.token.counter, nonce=manifest.token.nonce, sequence=manifest.sequence)
         key = heartbeat_key(self._settings.model, owned.partition)
         self._producer.send(self._settings.results_topic, 0, key, beat.encode())
 
 
-def _late(view: Tables) -> Iterator[bool]:
-    now = time.time() * 1000
+def _late(view: Tables, now: float) -> Iterator[bool]:
     return (pending.deadline < now for pending in view.pending.values())

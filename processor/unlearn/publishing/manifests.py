@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.ingest.fingerprints import fingerprint_of
 from unlearn.log.protocol import Producer
 from unlearn.partition.claimed_partition import ClaimedPartition, Publishing
@@ -20,6 +21,12 @@ from unlearn_models.positive_unlabelled.ensemble import label_frequency
 __all__ = ["Manifests"]
 
 
+@dataclass(slots=True)
+class _Published:
+    at: float = 0.0
+    """When the broker acknowledged the newest manifest (monotonic)."""
+
+
 class Manifests:
     """Publishes the manifests of owned partitions. One a partition is on its way at a time."""
 
@@ -31,7 +38,7 @@ class Manifests:
         learner: tuple[str, str, bool],
         empty_digest: str,
         announce: Callable[[ClaimedPartition], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = MACHINE_CLOCK,
     ) -> None:
         """`announce` tells of the manifest in force; called as soon as the broker has acknowledged it."""
         self._settings = settings
@@ -55,9 +62,9 @@ class Manifests:
                 self._publish(owned, shards)
 
     def _timing(self, owned: ClaimedPartition, shards: tuple[ShardEntry, ...], recovering: bool) -> Timing:
-        now, last = self._clock(), owned.manifest
+        now, last = self._clock.monotonic(), owned.manifest
         return Timing(
-            since_last=None if last is None else now - owned.published_at,
+            since_last=None if last is None else now - owned.kept(_Published).at,
             unhidden=None if owned.unhidden_since is None else now - owned.unhidden_since,
             recovering=recovering,
             changed=last is None or shards != last.shards,
@@ -97,7 +104,7 @@ class Manifests:
             applied=owned.view.applied,
             erased_through=self._erased(owned),
             start=owned.view.number("start"),
-            created_at=round(time.time() * 1000),
+            created_at=self._clock.wall_ms(),
             learner=self._learner,
             profile=self._profile,
             shards=shards,
@@ -122,7 +129,8 @@ class Manifests:
         change.put("meta", "proven", 1)
         owned.commit(change)
         owned.publishing, owned.manifest = None, sent.manifest
-        owned.manifest_offset, owned.published_at = sent.future.result(), self._clock()
+        owned.manifest_offset = sent.future.result()
+        owned.kept(_Published).at = self._clock.monotonic()
         owned.counters["manifests"] += 1
         owned.counters["withdrawals"] += any(e.status in ("withdrawn", "left-out") for e in sent.manifest.shards)
         self._announce(owned)

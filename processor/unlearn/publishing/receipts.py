@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future
 from itertools import islice
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import LogUnavailable
 from unlearn.events.event import Delete
 from unlearn.events.parsing import Parser
 from unlearn.ingest.dues import Letter
-from unlearn.ingest.given_up import Clock, mark_unresolved
+from unlearn.ingest.given_up import Wait, mark_unresolved
 from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.answers import addressee_of, receipt_to
@@ -28,11 +28,14 @@ _NOTHING_SENT.set_result(-1)
 class Receipts:
     """Sends the receipts of pending deletions, and ends those that nobody can be told of any more."""
 
-    def __init__(self, settings: Settings, log: Log, producer: Producer, parser: Parser) -> None:
+    def __init__(
+        self, settings: Settings, log: Log, producer: Producer, parser: Parser, clock: Clock = MACHINE_CLOCK
+    ) -> None:
         self._settings = settings
         self._log = log
         self._producer = producer
         self._parser = parser
+        self._clock = clock
 
     def turn(self, owned: ClaimedPartition, results: Results) -> None:
         """Send `hidden` for every deletion that no version in force holds.
@@ -72,10 +75,10 @@ class Receipts:
         place = self._log, self._settings.events_topic, owned.partition
         gone = lost_at(*place, nameless)
         lost = gone | unreadable_at(*place, nameless - gone)
-        change, now = Change(), round(time.time() * 1000)
+        change, now = Change(), self._clock.wall_ms()
         for offset in islice(lost, AT_ONCE):
             letter = Letter(GONE if offset in gone else SPOILT)
-            mark_unresolved(owned.view, change, offset, letter, Clock(now, now), nameless=True)
+            mark_unresolved(owned.view, change, offset, letter, Wait(now, now), nameless=True)
         if change.tables:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])

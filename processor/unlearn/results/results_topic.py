@@ -65,13 +65,15 @@ class Results:
     `count` is how many partitions the model has. `date` says since when, in monotonic seconds, a record at an
     offset may have been on the topic; without it a heartbeat is as old as its reading. `holds` says whether a
     manifest's proof is right (None: it has none), `ends` where the events topic ends now, by partition (None:
-    there is no telling now); without them nothing is refused for its `applied`.
+    there is no telling now); without them nothing is refused for its `applied`. `follow` gives up by `waiting`, which
+    must go on while it reads.
     """
 
     model: str
     partitions: dict[int, Published] = field(default_factory=dict)
     version: int | None = None
     clock: Callable[[], float] = time.monotonic
+    waiting: Callable[[], float] = time.monotonic
     date: Callable[[int], float | None] | None = None
     count: int = 10**_DIGITS
     holds: Callable[[Manifest], bool | None] | None = None
@@ -105,10 +107,10 @@ class Results:
 
     def follow(self, tail: Tail, timeout: float = 5.0) -> bool:
         """Read to the topic's end as it is now. False if that took longer than `timeout` seconds."""
-        end, deadline = tail.end(), time.monotonic() + timeout
+        end, deadline = tail.end(), self.waiting() + timeout
         while tail.position < end:
             self.merge(tail.poll(min(0.5, timeout)))
-            if time.monotonic() > deadline and tail.position < end:
+            if self.waiting() > deadline and tail.position < end:
                 return False
         return True
 

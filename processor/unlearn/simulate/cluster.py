@@ -15,7 +15,7 @@ from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
-from unlearn.simulate.determinism import EPOCH
+from unlearn.simulate.determinism import EPOCH, Chance
 from unlearn.simulate.fault_injection import Crash, FaultPlan, MemoryStore
 from unlearn.simulate.history import Action, Shape
 from unlearn.simulate.members import Member, Place
@@ -30,12 +30,15 @@ _MOST = 50
 
 
 class World:
-    """Every method that `Action` may name is one thing that can happen. Use it within `deterministic`.
+    """Every method that `Action` may name is one thing that can happen.
 
-    The model's keys in Redis are the world's own, and are gone after `close`.
+    What its workers do follows from the script, the shape, the actions and the seed. The model's keys in Redis are
+    the world's own, and are gone after `close`.
     """
 
-    def __init__(self, script: Script, shape: Shape, learner_id: str, redis_url: str, name: str = "") -> None:
+    def __init__(
+        self, script: Script, shape: Shape, learner_id: str, redis_url: str, name: str = "", seed: int = 0
+    ) -> None:
         self.script = script
         self.settings = _settings(script, shape, learner_id, name or f"t{uuid.uuid4().hex[:12]}")
         self.redis = redis.Redis.from_url(redis_url)
@@ -43,7 +46,8 @@ class World:
         fuse = FaultPlan()
         self.log = MemoryLog(clock=lambda: round((EPOCH + self.place.now) * 1000))
         self.store = MemoryStore(lambda: self.place.now, fuse)
-        self.place = Place(self.settings, self.log, redis_url, self.store, learner_of(self.settings), fuse)
+        learner = learner_of(self.settings)
+        self.place = Place(self.settings, self.log, redis_url, self.store, learner, fuse, Chance(seed))
         self.log.create_topic(self.settings.events_topic, script.topic_partitions)
         for topic in ("results_topic", "receipts_topic", "dead_letters_topic"):
             self.log.create_topic(getattr(self.settings, topic), 1)

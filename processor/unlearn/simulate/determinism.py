@@ -1,25 +1,28 @@
-"""In a simulation, time and chance follow from the seed, and chunks are so small that their edges are met."""
+"""A worker's machine in a simulation: time and chance follow from the seed."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from unittest.mock import patch
+from typing import Final
 
-__all__ = ["EPOCH", "StillTime", "deterministic"]
+from unlearn.environment.clock import Clock
+from unlearn.worker.assembly import Limits
+
+__all__ = ["EPOCH", "LIMITS", "Chance"]
 
 EPOCH = 1_700_000_000
-"""The wall clock's time throughout, in seconds since 1970."""
+"""What the wall clock shows throughout, in seconds since 1970."""
+LIMITS: Final = Limits(chunk=2, most_pairs=1)
 
 
 @dataclass
-class StillTime:
-    """Stands in for the module `time` where it is asked directly: each look is a second later, no sleep lasts."""
+class _Running:
+    """A clock of its own, apart from the world's: each look is a second later, no sleep lasts."""
 
+    chance: random.Random
     now: float = 0.0
-    chance: random.Random = field(default_factory=random.Random)
 
     def monotonic(self) -> float:
         self.now += 1.0
@@ -30,42 +33,31 @@ class StillTime:
         self.now += self.chance.random() ** 4
         return self.now
 
-    def time(self) -> float:
-        return float(EPOCH)
-
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
 
-class _Nonces:
-    """Stands in for the module `secrets`."""
+@dataclass
+class Chance:
+    """Clocks and nonces that follow from the seed, shared by all workers of a world."""
 
-    def __init__(self, seed: int) -> None:
-        self._chance = random.Random(f"nonces {seed}")
+    seed: int = 0
+    _nonces: random.Random = field(init=False)
+    _running: _Running = field(init=False)
 
-    def token_hex(self, size: int) -> str:
-        return self._chance.randbytes(size).hex()
+    def __post_init__(self) -> None:
+        self._nonces = random.Random(f"nonces {self.seed}")
+        self._running = _Running(random.Random(f"paces {self.seed}"))
 
+    def nonce(self, size: int) -> str:
+        return self._nonces.randbytes(size).hex()
 
-@contextmanager
-def deterministic(seed: int = 0) -> Iterator[None]:
-    """Everything that the workers of a simulation do within follows from the seed."""
-    still = StillTime(chance=random.Random(f"paces {seed}"))
-    with ExitStack() as stack:
-        for module in (
-            "state.scripts",
-            "publishing.heartbeats",
-            "publishing.manifests",
-            "publishing.receipts",
-            "training.trainer",
-            "training.dispatch",
-            "results.results_topic",
-            "storage.cleanup",
-            "storage.garbage",
-        ):
-            stack.enter_context(patch(f"unlearn.{module}.time", still))
-        stack.enter_context(patch("unlearn.worker.claim.secrets", _Nonces(seed)))
-        stack.enter_context(patch("unlearn.storage.store_binding.secrets", _Nonces(seed)))
-        stack.enter_context(patch("unlearn.storage.cleanup._CHUNK", 2))
-        stack.enter_context(patch("unlearn.state.lookups._MOST_PAIRS", 1))
-        yield
+    def standing(self, now: Callable[[], float]) -> Clock:
+        """Its monotonic time is the world's, which moves only between turns."""
+        return self.running._replace(monotonic=now)
+
+    @property
+    def running(self) -> Clock:
+        """Its monotonic time goes on with every look, so that whoever waits comes to an end."""
+        own = self._running
+        return Clock(own.monotonic, lambda: float(EPOCH), own.perf_counter, own.sleep)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import redis
 
+from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, LogRefused, LogUnavailable, StoreUnavailable
 from unlearn.log.memory import MemoryLog, MemoryReader, MemoryTail
 from unlearn.log.protocol import Header, Polled, Record, TopicSpec
@@ -102,8 +103,8 @@ class Later(Executor):
 class SlowTrainers:
     """Two trainers. Counts jobs that begin anew from a state of rows that were learned before."""
 
-    def __init__(self, learner: Learner, store: MemoryStore, later: Later) -> None:
-        self._learner, self._store, self._later = learner, store, later
+    def __init__(self, learner: Learner, store: MemoryStore, later: Later, clock: Clock) -> None:
+        self._learner, self._store, self._later, self._clock = learner, store, later, clock
         self._reached: dict[tuple[int, int], int] = {}
         self.restarts = 0
 
@@ -112,7 +113,7 @@ class SlowTrainers:
         if job.base and job.learn and job.learn[0].end <= self._reached.get(shard, 0):
             self.restarts += 1
         self._reached[shard] = max(self._reached.get(shard, 0), *(part.end for part in job.learn), 0)
-        return self._later.submit(run, job, self._learner, self._store)
+        return self._later.submit(run, job, self._learner, self._store, clock=self._clock)
 
     @property
     def free(self) -> int:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
+from unlearn.environment.clock import Clock
 from unlearn.log.memory import MemoryLog
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
+from unlearn.simulate.determinism import LIMITS, Chance
 from unlearn.simulate.fault_injection import FaultPlan, FaultyRedis, Later, MemoryStore, SlowTrainers, Wire
 from unlearn.storage.cleanup import Cleaner
+from unlearn.storage.marker import Guarded
+from unlearn.storage.store_binding import guarded
+from unlearn.worker.assembly import assemble
 from unlearn.worker.loop import Worker
+from unlearn.worker.machine import Machine
 from unlearn_models import Learner
 
 __all__ = ["Member", "Place"]
@@ -30,6 +34,7 @@ class Place:
     store: MemoryStore
     learner: Learner
     fuse: FaultPlan
+    chance: Chance
     now: float = 1000.0
     sweeping: bool = True
     late_jobs: bool = False
@@ -43,10 +48,12 @@ class Place:
 class _Cleaner(Cleaner):
     """Cleans up only while the world lets it."""
 
-    place: Place
+    def __init__(self, place: Place, store: Guarded, clock: Clock) -> None:
+        super().__init__(place.settings, store, clock, *LIMITS)
+        self._place = place
 
     def turn(self, owned: ClaimedPartition) -> None:
-        if self.place.sweeping:
+        if self._place.sweeping:
             super().turn(owned)
 
 
@@ -59,29 +66,24 @@ class Member:
         client: Any = FaultyRedis.from_url(place.redis_url)
         client.fuse = place.fuse
         self._redis: Any = client
-        self.trainers = SlowTrainers(place.learner, place.store, self.later)
-        with ExitStack() as stack:
-            stack.enter_context(patch("unlearn.worker.loop.ThreadPoolExecutor", lambda *_, **__: self.later))
-            stack.enter_context(patch("unlearn.worker.assembly.Cleaner", self._cleaner))
-            self.worker = self._worker()
+        clock = place.chance.standing(place.time)
+        self.trainers = SlowTrainers(place.learner, place.store, self.later, clock)
+        self.worker = self._worker(clock)
 
-    def _worker(self) -> Worker:
-        place = self._place
-        return Worker(
+    def _worker(self, clock: Clock) -> Worker:
+        place, store = self._place, guarded(self._place.store)
+        parts = assemble(
             place.settings,
             self.wire,
             self._redis,
-            place.store,
+            store,
             place.learner,
             self.trainers,
             rebuild=place.rebuild,
-            clock=place.time,
+            machine=Machine(clock, place.chance.running, place.chance.nonce, lambda: self.later),
+            limits=LIMITS,
         )
-
-    def _cleaner(self, *args: Any) -> _Cleaner:
-        cleaner = _Cleaner(*args)
-        cleaner.place = self._place
-        return cleaner
+        return Worker(parts._replace(cleaner=_Cleaner(place, store, clock)))
 
     def turn(self, most: int) -> None:
         """One pass, with at most so many records polled."""

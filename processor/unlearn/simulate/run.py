@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from unlearn.simulate.cluster import World
-from unlearn.simulate.determinism import deterministic
 from unlearn.simulate.history import history_of, shape_of
 from unlearn.simulate.oracle import Verdict, sent_on
 from unlearn.simulate.script import script_of
@@ -41,16 +40,15 @@ class Outcome:
 
 def run_seed(seed: int, redis_url: str, run: str = "0") -> Outcome:
     """One history to its end, and judged. `run` keeps its keys apart from those of others."""
-    with deterministic(seed):
-        learner = _BY_SEED[seed % len(_BY_SEED)]
-        world = World(script_of(seed), shape_of(seed), learner, redis_url, name=f"sim-{run}-{seed}")
-        try:
-            _live(world, seed)
-        except Exception as error:  # noqa: BLE001  whatever a worker dies of is the finding
-            return Outcome(seed, f"{type(error).__name__}: {error}", traceback.format_exc(), world.counts)
-        finally:
-            world.close()
-        return Outcome(seed, counts=world.counts + sent_on(world))
+    learner = _BY_SEED[seed % len(_BY_SEED)]
+    world = World(script_of(seed), shape_of(seed), learner, redis_url, name=f"sim-{run}-{seed}", seed=seed)
+    try:
+        _live(world, seed)
+    except Exception as error:  # noqa: BLE001  whatever a worker dies of is the finding
+        return Outcome(seed, f"{type(error).__name__}: {error}", traceback.format_exc(), world.counts)
+    finally:
+        world.close()
+    return Outcome(seed, counts=world.counts + sent_on(world))
 
 
 def _live(world: World, seed: int) -> None:

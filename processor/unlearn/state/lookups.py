@@ -27,6 +27,7 @@ from unlearn.state.keys import Keys
 from unlearn.state.scripts import Op
 
 __all__ = [
+    "MOST_PAIRS",
     "Asked",
     "asked_of",
     "drop_holes",
@@ -46,7 +47,7 @@ __all__ = [
 Read = Callable[[Sequence[Op]], list[Any]]
 """Replies to read commands, as a script gives them."""
 
-_MOST_PAIRS = 64
+MOST_PAIRS = 64
 """An entry with more is taken apart: rewriting it costs about a kilobyte by then."""
 _MOST_AT_ONCE = 20_000
 """Pairs that one script takes apart, unless one entry alone has more."""
@@ -140,15 +141,19 @@ def write_members(
     records: Mapping[bytes, Entry],
     subjects: Mapping[bytes, Subject],
     before: Mapping[bytes, Entry] | None = None,
+    most_pairs: int = MOST_PAIRS,
 ) -> Iterable[Op]:
-    """Writes of subjects and records; an entry that says nothing is removed. `before`: entries as they were read."""
+    """Writes of subjects and records; an entry that says nothing is removed. `before`: entries as they were read.
+
+    Entries with more than `most_pairs` are taken apart.
+    """
     for digest, subject in subjects.items():
         bucket, field = bucket_and_field(digest)
         yield "HSET", keys.subject(bucket), field, encode_subject(subject)
     room = _MOST_AT_ONCE
     for digest, entry in records.items():
         was = before.get(digest) if before else None
-        if not entry.apart and len(entry.pairs) > _MOST_PAIRS and (len(entry.pairs) <= room or room == _MOST_AT_ONCE):
+        if not entry.apart and len(entry.pairs) > most_pairs and (len(entry.pairs) <= room or room == _MOST_AT_ONCE):
             room -= len(entry.pairs)
             entry, was = entry._replace(apart=True), None  # noqa: PLW2901
         yield from write_entry(keys, *bucket_and_field(digest), entry, was)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import msgpack  # type: ignore[import-untyped]
 import redis
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import Fenced, RolledBack, StateMissing
 from unlearn.results.belief import MOST_COUNTER
 from unlearn.state.keys import TABLE_HASHES, Keys
@@ -50,10 +50,11 @@ class DirtyShard(Exception):
 class PartitionState:
     """Scripts over the keys of one partition. Holds no state of its own."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, *, patience: float = 3.0) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, *, patience: float = 3.0, clock: Clock = MACHINE_CLOCK) -> None:
         self.keys = keys
         self._redis = client
         self._patience = patience
+        self._clock = clock
         self._commit, self._read, self._claim = (
             client.register_script(files(__package__).joinpath(f"{name}.lua").read_text())
             for name in ("commit", "read", "claim")
@@ -178,15 +179,15 @@ class PartitionState:
         _check(answer[0])
 
     def _ask(self, script: Any, keys: list[str], args: list[Any]) -> list[Any]:
-        deadline = time.monotonic() + self._patience
+        deadline = self._clock.monotonic() + self._patience
         while True:
             try:
                 return list(script(keys=keys, args=args))
             except redis.RedisError as error:
                 lost = isinstance(error, redis.ConnectionError | redis.TimeoutError)
-                if not lost or time.monotonic() >= deadline:
+                if not lost or self._clock.monotonic() >= deadline:
                     raise translate(error, self._redis) from None
-                time.sleep(0.05)
+                self._clock.sleep(0.05)
 
 
 def _pack(value: object) -> bytes:
@@ -202,6 +203,6 @@ def _check(status: bytes) -> None:
         raise RolledBack("Redis holds less than was written: it was rolled back")
 
 
-def states(client: redis.Redis, model: str) -> Callable[[int], PartitionState]:
+def states(client: redis.Redis, model: str, clock: Clock = MACHINE_CLOCK) -> Callable[[int], PartitionState]:
     """Partition -> its state's client."""
-    return lambda partition: PartitionState(client, Keys(model, partition))
+    return lambda partition: PartitionState(client, Keys(model, partition), clock=clock)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Kill, Ledger
@@ -15,14 +15,15 @@ from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair
-from unlearn.state.lookups import asked_of, read_members, write_members
+from unlearn.state.lookups import MOST_PAIRS, asked_of, read_members, write_members
 from unlearn.storage.artefacts import Store
 from unlearn.storage.burials import put_burials
 from unlearn.storage.slice_files import read_slice
 
-__all__ = ["Cleaner", "bury", "group_of"]
+__all__ = ["CHUNK", "Cleaner", "bury", "group_of"]
 
-_CHUNK = 500
+CHUNK = 500
+"""Rows that one turn gives their holes."""
 _SUBJECTS = 1000
 """Clean-ups in hand at once."""
 _WALK_FOR = 0.02
@@ -70,12 +71,21 @@ def group_of(cleanups: Mapping[str, Cleanup]) -> Group:
 
 
 class Cleaner:
-    """One chunk a turn and partition, so that the loop never waits for it."""
+    """Buries at most `chunk` rows of a partition in a turn, so that the loop never waits long for it."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock = MACHINE_CLOCK,
+        chunk: int = CHUNK,
+        most_pairs: int = MOST_PAIRS,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
+        self._chunk = chunk
+        self._most_pairs = most_pairs
 
     def turn(self, owned: ClaimedPartition) -> None:
         """Bury the next rows of the oldest open clean-ups.
@@ -99,15 +109,15 @@ class Cleaner:
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk of them, or what the time allows of at least one file."""
-        started, rows, cursor = self._clock(), Members.empty(), group.cursor
+        started, rows, cursor = self._clock.monotonic(), Members.empty(), group.cursor
         for end, held in owned.view.shard_slices(group.shard):
             if end <= group.cursor or end > owned.view.registered:
                 continue
             rows = Members.concat([rows, _of_group(read_slice(self._store, held.file or ""), group)])
             cursor = end
-            if len(rows) > _CHUNK or self._clock() - started > _WALK_FOR:
-                return _cut(rows, cursor)
-        return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), None)
+            if len(rows) > self._chunk or self._clock.monotonic() - started > _WALK_FOR:
+                return _cut(rows, cursor, self._chunk)
+        return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), None, self._chunk)
 
     def _bury(self, owned: ClaimedPartition, group: Group, members: Members, change: Change) -> list[int]:
         view, keys = owned.view, owned.state.keys
@@ -117,7 +127,7 @@ class Cleaner:
         ledger = Ledger(view, view.applied, self._settings.slice_span)
         changed = bury(members, entries, group.cleanups, ledger)
         put_burials(owned, change, ledger)
-        change.ops += write_members(keys, changed, {}, entries)
+        change.ops += write_members(keys, changed, {}, entries, self._most_pairs)
         return [kill.slot for kill in ledger.kills]
 
 
@@ -129,9 +139,9 @@ def _of_group(members: Members, group: Group) -> Members:
     return members.take(np.array(mine, np.bool_))
 
 
-def _cut(rows: Members, cursor: int | None) -> Found:
+def _cut(rows: Members, cursor: int | None, chunk: int) -> Found:
     """At most a chunk; what it leaves is found again from the new cursor on."""
-    if len(rows) <= _CHUNK:
+    if len(rows) <= chunk:
         return Found(rows, cursor)
-    cursor = int(rows.slots[_CHUNK])
+    cursor = int(rows.slots[chunk])
     return Found(rows.take(rows.slots < cursor), cursor)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Tables
 from unlearn.settings import Settings
@@ -13,12 +14,16 @@ from unlearn.storage.artefacts import Store, newest_files, read_name
 __all__ = ["Collector", "erased_through"]
 
 
-class Collector:
-    """Looks at all files of a partition in a turn."""
+@dataclass(slots=True)
+class _Used:
+    at: dict[str, float] = field(default_factory=dict)
+    """When a look at the store last found a file in use (monotonic); before the claim others may have used it."""
 
-    def __init__(
-        self, settings: Settings, store: Store, forgets: bool, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+
+class Collector:
+    """Deletes the files of owned partitions that nothing needs any more; a turn looks at all of a partition's."""
+
+    def __init__(self, settings: Settings, store: Store, forgets: bool, clock: Clock = MACHINE_CLOCK) -> None:
         self._settings = settings
         self._forgets = forgets
         self._store = store
@@ -34,17 +39,17 @@ class Collector:
         if owned.manifest is None or owned.tailing:
             # An earlier owner's manifest is in force, or a tail may bring back what has no hole any more.
             return
-        needed, now = set(_needed(owned)), self._clock()
+        needed, now = set(_needed(owned)), self._clock.monotonic()
         found = dict(self._store.names(f"{owned.partition}/"))
-        used = owned.used_at
-        owned.used_at = {name: now if name in needed else used.get(name, owned.claimed_at) for name in found}
+        used = owned.kept(_Used)
+        used.at = {name: now if name in needed else used.at.get(name, owned.claimed_at) for name in found}
         ordered = sorted(found, key=lambda name: name not in needed)
         # A slice that lost all its rows has no file to fall back on, and needs none.
         empty = {key for key, held in owned.view.slices.items() if held.file == ""}
         newest = {name for key, (_, name) in newest_files(ordered).items() if key not in empty}
         writers = tuple(f"/{writer}." for writer in _writing(owned))
         garbage = {n for n in found if n not in needed and not any(writer in n for writer in writers)}
-        old = {name for name in garbage if min(found[name], now - owned.used_at[name]) > self._settings.garbage_grace}
+        old = {name for name in garbage if min(found[name], now - used.at[name]) > self._settings.garbage_grace}
         gone = sorted(old - newest)
         if gone:
             # Asked after the list was made: to an owner of before, its successor's files look like garbage.
@@ -61,7 +66,7 @@ class Collector:
     def _rewrite_aof(self, owned: ClaimedPartition, erased: bool) -> None:
         """What is erased here is still in the append-only file, which all partitions share."""
         self._aof_due |= erased
-        every, now = self._settings.aof_rewrite_every, self._clock()
+        every, now = self._settings.aof_rewrite_every, self._clock.monotonic()
         if self._aof_due and every and now - self._aof_at >= every and owned.state.rewrite_aof():
             self._aof_at, self._aof_due = now, False
             owned.counters["aof_rewrites"] += 1

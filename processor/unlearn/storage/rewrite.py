@@ -7,12 +7,13 @@ needless; the old file is garbage.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
 from unlearn.partition.tables import Change, Slice, Tables
 from unlearn.settings import Settings
@@ -49,6 +50,12 @@ def worth_it(held: Slice, age: float, erase_after: float) -> bool:
     return age >= erase_after or held.rows - held.live >= _MANY * held.rows
 
 
+@dataclass(slots=True)
+class _Dead:
+    since: dict[tuple[int, int], float] = field(default_factory=dict)
+    """When dead rows were first seen in the file of (shard, end) (monotonic)."""
+
+
 class Rewriter:
     """Rewrites the slice files of owned partitions on the I/O thread."""
 
@@ -58,7 +65,7 @@ class Rewriter:
         store: Store,
         io: Executor,
         forgets: bool,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = MACHINE_CLOCK,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -72,7 +79,7 @@ class Rewriter:
         if owned.rewriting is not None and owned.rewriting.future.done():
             rewriting, owned.rewriting = owned.rewriting, None
             self._register(owned, rewriting.end, rewriting.future.result()[0])
-        now = self._clock()
+        now = self._clock.monotonic()
         if owned.rewriting is None and not owned.catching_up and now >= self._look_at.get(owned.partition, 0.0):
             due = next(self._due(owned, now), None)
             if due is None:
@@ -87,7 +94,7 @@ class Rewriter:
         safe = {s: safe_before(owned.view, s, owned.manifest.applied, self._forgets) for s in shards}
         for (shard, end), held in owned.view.slices.items():
             if shard not in owned.running and rewritable(owned.view, shard, end, safe[shard]):
-                age = now - owned.dead_since.setdefault((shard, end), now)
+                age = now - owned.kept(_Dead).since.setdefault((shard, end), now)
                 if worth_it(held, age, self._settings.erase_after):
                     yield shard, end
 
@@ -113,5 +120,5 @@ class Rewriter:
         change = Change()
         register_file(owned, change, end, filed)
         owned.commit(change)
-        owned.dead_since.pop((filed.shard, end), None)
+        owned.kept(_Dead).since.pop((filed.shard, end), None)
         owned.counters["rewritten"] += 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
 from unlearn.partition.rows import Members
@@ -27,20 +27,31 @@ def seal_due(waited: float | None, seal_after: float, own_seal_applied: bool) ->
     return waited is not None and waited >= seal_after and own_seal_applied
 
 
+@dataclass(slots=True)
+class _Seals:
+    holes_since: float | None = None
+    """When it was first seen that no open row lives, and that dead ones have holes (monotonic)."""
+    own: Future[int] | None = None
+    """The newest that this owner appended."""
+    look_at: float = float("-inf")
+    """When to look at the log's end again (monotonic)."""
+
+
 def _waited(owned: ClaimedPartition, now: float) -> float | None:
     """Seconds for which open rows wait for their slice's end; None where there are none.
 
     Dead ones count where none lives: their holes go, and `erased_through` passes them, only with the slice.
     """
+    seals = owned.kept(_Seals)
     if owned.rows_since is not None:
-        owned.holes_since = None
+        seals.holes_since = None
         return now - owned.rows_since
     if all(held.first_death < 0 for held in owned.view.open.values()):
-        owned.holes_since = None
+        seals.holes_since = None
         return None
-    if owned.holes_since is None:
-        owned.holes_since = now
-    return now - owned.holes_since
+    if seals.holes_since is None:
+        seals.holes_since = now
+    return now - seals.holes_since
 
 
 class Sealer:
@@ -53,7 +64,7 @@ class Sealer:
         producer: Producer,
         store: Store,
         io: Executor,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = MACHINE_CLOCK,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -74,16 +85,16 @@ class Sealer:
         """Append a seal event where one is due. Raises LogUnavailable."""
         if owned.catching_up or owned.partition >= self._settings.partitions:
             return
-        now = self._clock()
+        now, seals = self._clock.monotonic(), owned.kept(_Seals)
         waited = _waited(owned, now)
-        if now < owned.seal_look_at or not seal_due(waited, self._settings.seal_after, self._seal_applied(owned)):
+        if now < seals.look_at or not seal_due(waited, self._settings.seal_after, self._seal_applied(owned)):
             return
-        owned.seal_look_at = now + _LOOK_EVERY
+        seals.look_at = now + _LOOK_EVERY
         if self._at_end(owned):
-            owned.own_seal = self._producer.send(self._settings.events_topic, owned.partition, None, SEAL_EVENT)
+            seals.own = self._producer.send(self._settings.events_topic, owned.partition, None, SEAL_EVENT)
 
     def _seal_applied(self, owned: ClaimedPartition) -> bool:
-        sent = owned.own_seal
+        sent = owned.kept(_Seals).own
         if sent is None or (sent.done() and sent.exception() is not None):
             return True
         return sent.done() and owned.view.applied > sent.result()

@@ -56,6 +56,7 @@ class Binding:
         identity: str,
         *,
         rebuild: bool,
+        nonces: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -63,6 +64,7 @@ class Binding:
         self._state_of = state_of
         self._identity = identity
         self._rebuild = rebuild
+        self._nonces = nonces
 
     def bind(self, results: Callable[[], Results]) -> None:
         """`results` gives the results topic up to its end. Safe to repeat; later only Redis is asked again.
@@ -100,7 +102,7 @@ class Binding:
     def _marker(self) -> Marker:
         settings = self._settings
         topic = self._log.topic_id(settings.events_topic)
-        return Marker(secrets.token_hex(16), settings.model, self._identity, self._log.cluster_id(), topic)
+        return Marker(self._nonces(16), settings.model, self._identity, self._log.cluster_id(), topic)
 
     def _may_mark(self, results: Results) -> None:
         views = {p: Tables(self._state_of(p).load()) for p in range(self._settings.partitions)}

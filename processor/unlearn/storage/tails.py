@@ -6,10 +6,9 @@ counts as none: the log from the slice's start is read instead.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import Executor
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import ArtefactInvalid, StoreUnavailable
 from unlearn.partition.claimed_partition import ClaimedPartition, Tailing
 from unlearn.partition.rows import Members
@@ -24,9 +23,7 @@ __all__ = ["Tailer", "read_tail"]
 class Tailer:
     """Writes tails on the I/O thread; one script registers a tail's name and how far it reaches."""
 
-    def __init__(
-        self, settings: Settings, store: Store, io: Executor, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: Settings, store: Store, io: Executor, clock: Clock = MACHINE_CLOCK) -> None:
         self._settings = settings
         self._store = store
         self._io = io
@@ -37,12 +34,12 @@ class Tailer:
         if owned.tailing is not None and owned.tailing.future.done():
             tailing, owned.tailing = owned.tailing, None
             self._register(owned, tailing.applied, tailing.future.result())
-        waited = self._clock() - owned.tailed_at
+        waited = self._clock.monotonic() - owned.tailed_at
         if owned.tailing is None and (leaving or waited >= self._settings.tail_every):
             self._begin(owned)
 
     def _begin(self, owned: ClaimedPartition) -> None:
-        owned.tailed_at = self._clock()
+        owned.tailed_at = self._clock.monotonic()
         if owned.view.number("tail_to") == owned.view.applied:
             return
         if not len(owned.open_rows):

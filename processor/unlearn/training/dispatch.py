@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from math import inf
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.claimed_partition import ClaimedPartition, Running
 from unlearn.partition.rates import Rates
 from unlearn.settings import Settings
@@ -21,14 +20,14 @@ __all__ = ["Training"]
 
 
 class Training:
-    """Starts and settles jobs; never waits for one."""
+    """Gives jobs to the trainers, and takes the results of those that have ended; it never waits for a job."""
 
     def __init__(
         self,
         settings: Settings,
         trainers: Trainers,
         forgets: bool,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = MACHINE_CLOCK,
         *,
         resumes: bool = True,
     ) -> None:
@@ -81,7 +80,7 @@ class Training:
 
     def _stalled(self, running: Running) -> bool:
         """No slice within `stall_after`."""
-        now = self._clock()
+        now = self._clock.monotonic()
         finished = self._trainers.finished(running.future) if isinstance(self._trainers, ReportingTrainers) else 0
         if finished != running.finished:
             running.finished, running.moved_at = finished, now
@@ -97,13 +96,13 @@ class Training:
         hit, pending = len(owned.dirty_since), owned.view.pending
         # The other shards may train first.
         cost = predicted(owned.view, order, self._rates) * hit
-        left = min((one.deadline for one in pending.values()), default=inf) / 1000 - time.time() - cost
-        return window_closes(self._clock() - since, self._settings.window, hit, len(pending), idle, left)
+        left = min((one.deadline for one in pending.values()), default=inf) / 1000 - self._clock.wall() - cost
+        return window_closes(self._clock.monotonic() - since, self._settings.window, hit, len(pending), idle, left)
 
     def _begin(self, owned: ClaimedPartition, order: Order) -> None:
         job = self._jobs.make(owned, order)
         hit = owned.dirty_since.pop(order.shard, None) is not None
-        owned.running[order.shard] = Running(job, self._trainers.submit(job), self._clock())
+        owned.running[order.shard] = Running(job, self._trainers.submit(job), self._clock.monotonic())
         owned.counters["jobs"] += 1
         if order.base is not None:
             owned.counters["jobs_from_checkpoint"] += 1

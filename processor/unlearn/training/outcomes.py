@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 
+from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, StateInvalid, StoreUnavailable
 from unlearn.partition.claimed_partition import ClaimedPartition, Running
 from unlearn.partition.jobs import Built, Trained
@@ -26,9 +26,7 @@ _RETRY = 5.0
 class Outcomes:
     """Takes ended jobs of owned partitions, and knows which shards are to wait after a failure."""
 
-    def __init__(
-        self, forgets: bool, budget: Budget, rates: Rates, suspects: Suspects, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, forgets: bool, budget: Budget, rates: Rates, suspects: Suspects, clock: Clock) -> None:
         self._forgets = forgets
         self._budget = budget
         self._rates = rates
@@ -38,7 +36,7 @@ class Outcomes:
 
     def may_retry(self, partition: int, shard: int) -> bool:
         """Whether the wait after the shard's last failure is over."""
-        return self._clock() >= self._retry_at.get((partition, shard), 0.0)
+        return self._clock.monotonic() >= self._retry_at.get((partition, shard), 0.0)
 
     def take(self, owned: ClaimedPartition, running: Running) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
@@ -137,7 +135,7 @@ class Outcomes:
 
     def _fail(self, owned: ClaimedPartition, shard: int, why: str) -> None:
         owned.counters["jobs_failed"] += 1
-        self._retry_at[owned.partition, shard] = self._clock() + _RETRY
+        self._retry_at[owned.partition, shard] = self._clock.monotonic() + _RETRY
         owned.state.mark_trouble(f"shard {shard}: {why}")
         _log.error("shard %d of partition %d: %s", shard, owned.partition, why)
 

@@ -6,12 +6,12 @@ What a job learned is summed from the rows themselves, and compared with the sum
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.jobs import Built, Job, Part, Trained
 from unlearn.partition.lineage import EMPTY, MODULUS, chain, sum_slots
 from unlearn.partition.rates import Spent, Step
@@ -34,20 +34,28 @@ def run(
     store: Store,
     finished: Callable[[], None] = lambda: None,
     live: LiveStates | None = None,
+    clock: Clock = MACHINE_CLOCK,
 ) -> Trained:
     """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here.
 
-    StateInvalid if its base is gone from the store, or spoilt. `finished` is called after each slice; `grown`
-    holds what this process has trained before.
+    StateInvalid if its base is gone from the store, or spoilt. `finished` is called after each slice;
+    `live` holds what this process has trained before.
     """
-    work = _Run(job, learner, store, finished, live or LiveStates())
+    work = _Run(job, learner, store, finished, live or LiveStates(), clock)
     return work.forget_and_fold() if learner.forgets else work.fold()
 
 
 class _Run:
     def __init__(
-        self, job: Job, learner: Learner, store: Store, finished: Callable[[], None], live: LiveStates
+        self,
+        job: Job,
+        learner: Learner,
+        store: Store,
+        finished: Callable[[], None],
+        live: LiveStates,
+        clock: Clock,
     ) -> None:
+        self.clock = clock
         self.learner, self.store, self.finished, self.live = learner, store, finished, live
         self.through = job.through
         self.job, held = Start(job, None) if learner.resumes else start_of(job, live)
@@ -89,7 +97,7 @@ class _Run:
         alive = death >= self.job.applied
         rows = members.take(alive)
         if len(rows):
-            began = time.perf_counter()
+            began = self.clock.perf_counter()
             self.state = self.learner.learn(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
             self._spend("learn", len(rows), began)
         total = _sum(members.slots[alive])
@@ -107,7 +115,7 @@ class _Run:
         gone = (death >= self.job.base[1].applied) & (death < self.job.applied)
         rows = members.take(gone)
         if len(rows):
-            began = time.perf_counter()
+            began = self.clock.perf_counter()
             self.state = self.learner.forget(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
             self._spend("forget", len(rows), began)
         self.result.forgotten += len(rows)
@@ -116,14 +124,14 @@ class _Run:
         return _sum(rows.slots), _sum(members.slots[covered & (death < self.job.applied)])
 
     def _read(self, part: Part) -> tuple[Members, NDArray[np.int64], NDArray[np.bool_]]:
-        began = time.perf_counter()
+        began = self.clock.perf_counter()
         members = read_slice(self.store, part.file)
         found = deaths(members, part.holes, self.job.covers)
         self._spend("read", len(members), began)
         return members, *found
 
     def _spend(self, step: Step, rows: int, began: float) -> None:
-        self.result.spent.setdefault(step, Spent()).add(rows, time.perf_counter() - began)
+        self.result.spent.setdefault(step, Spent()).add(rows, self.clock.perf_counter() - began)
 
     def _store(self, through: int) -> None:
         data = encode_state(self.learner, self.state)

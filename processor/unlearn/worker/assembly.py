@@ -1,41 +1,77 @@
-"""The steps of a worker's loop, made from its settings and its ways out."""
+"""The only place where a worker's parts are made: from its settings, its ways out and its machine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import redis
+
+from unlearn.environment.clock import Clock
 from unlearn.events.parsing import parser_of
 from unlearn.identity import identity_hash, identity_of
 from unlearn.ingest.apply import Intake
 from unlearn.ingest.outbox import Outbox
-from unlearn.log.protocol import Log, Producer
+from unlearn.log.protocol import Log, Producer, Tail
 from unlearn.publishing.heartbeats import Heartbeats
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
+from unlearn.results.log_ends import ends_of
+from unlearn.results.proof import Prover
+from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
-from unlearn.state.scripts import PartitionState
+from unlearn.state.lookups import MOST_PAIRS
+from unlearn.state.scripts import states
 from unlearn.storage.artefacts import Store
-from unlearn.storage.cleanup import Cleaner
+from unlearn.storage.cleanup import CHUNK, Cleaner
 from unlearn.storage.garbage import Collector
 from unlearn.storage.repair import Repairer
 from unlearn.storage.rewrite import Rewriter
 from unlearn.storage.scrub import Scrubber
 from unlearn.storage.seal import Sealer
+from unlearn.storage.store_binding import Binding, guarded
 from unlearn.storage.tails import Tailer
 from unlearn.training.dispatch import Training
 from unlearn.training.protocol import Trainers
+from unlearn.worker.assignment import Assignment
 from unlearn.worker.claim import Claimer
+from unlearn.worker.machine import MACHINE, Machine
 from unlearn.worker.request_runner import RequestRunner
+from unlearn.worker.waiting import Troubles
 from unlearn_models import digest
 from unlearn_models.base.learner import Learner
 
-__all__ = ["Steps", "make_steps"]
+__all__ = ["LIMITS", "Limits", "Parts", "assemble"]
 
 
-class Steps(NamedTuple):
-    claimer: Claimer
+class Limits(NamedTuple):
+    """How much is done at once. A simulation makes it so little that every edge is met."""
+
+    chunk: int = CHUNK
+    """Rows that a turn of a clean-up buries."""
+    most_pairs: int = MOST_PAIRS
+    """Pairs that one entry of a record holds."""
+
+
+LIMITS: Final = Limits()
+
+
+class Parts(NamedTuple):
+    """All that a worker is made of."""
+
+    settings: Settings
+    clock: Clock
+    log: Log
+    tail: Tail
+    producer: Producer
+    client: redis.Redis
+    io: Executor
+    trainers: Trainers
+    counters: Counter[str]
+    results: Results
+    assignment: Assignment
+    troubles: Troubles
     intake: Intake
     outbox: Outbox
     requests: RequestRunner
@@ -52,43 +88,89 @@ class Steps(NamedTuple):
     scrubber: Scrubber
 
 
-def make_steps(
+def assemble(
     settings: Settings,
-    learner: Learner,
     log: Log,
-    producer: Producer,
-    state_of: Callable[[int], PartitionState],
+    client: redis.Redis,
     store: Store,
-    io: Executor,
+    learner: Learner,
     trainers: Trainers,
-    rebuild: bool,
-    clock: Callable[[], float],
-) -> Steps:
-    identity, parser, forgets = identity_of(settings, learner), parser_of(learner), learner.forgets
+    *,
+    rebuild: bool = False,
+    machine: Machine = MACHINE,
+    limits: Limits = LIMITS,
+) -> Parts:
+    """Joins the consumer group; the worker made of the parts leaves it when it is closed."""
+    clock, nonces, forgets = machine.clock, machine.nonces, learner.forgets
+    identity, parser = identity_of(settings, learner), parser_of(learner)
+    reader = log.reader(settings.events_topic, settings.group_id)
+    tail, producer = log.tail(settings.results_topic), log.producer()
+    io, counters = machine.make_io(), Counter[str]()
+    state_of = states(client, settings.model, machine.waiting)
+    results = _results(settings, log, machine)
+    store = guarded(store)
+    intake = Intake(settings, learner, log, clock, limits.most_pairs)
     heartbeats = Heartbeats(settings, producer, clock)
-    intake = Intake(settings, learner, log, clock)
-    return Steps(
-        Claimer(settings, log, store, state_of, identity, intake.restore, rebuild=rebuild),
-        intake,
-        Outbox(settings, log, producer, parser),
-        RequestRunner(intake.pass_over, settings.forget_within, clock),
-        Repairer(settings, store),
-        Sealer(settings, log, producer, store, io, clock),
-        Training(settings, trainers, forgets, clock, resumes=learner.resumes),
-        Manifests(
-            settings,
-            producer,
-            identity_hash(identity),
-            (learner.id, "" if learner.exact_everywhere else "unknown", forgets),
-            digest(learner, learner.empty()),
-            heartbeats.beat,
-            clock,
-        ),
-        Receipts(settings, log, producer, parser),
-        heartbeats,
-        Rewriter(settings, store, io, forgets, clock),
-        Tailer(settings, store, io, clock),
-        Cleaner(settings, store, clock),
-        Collector(settings, store, forgets, clock),
-        Scrubber(store),
+    training = Training(settings, trainers, forgets, clock, resumes=learner.resumes)
+    assignment = Assignment(
+        settings,
+        log,
+        reader,
+        tail,
+        results,
+        Binding(settings, log, store, state_of, identity, rebuild=rebuild, nonces=nonces),
+        Claimer(settings, log, store, state_of, identity, intake.restore, nonces, rebuild=rebuild),
+        state_of,
+        training.forget_partition,
+        counters,
+        clock,
+    )
+    manifests = Manifests(
+        settings,
+        producer,
+        identity_hash(identity),
+        (learner.id, "" if learner.exact_everywhere else "unknown", forgets),
+        digest(learner, learner.empty()),
+        heartbeats.beat,
+        clock,
+    )
+    return Parts(
+        settings=settings,
+        clock=clock,
+        log=log,
+        tail=tail,
+        producer=producer,
+        client=client,
+        io=io,
+        trainers=trainers,
+        counters=counters,
+        results=results,
+        assignment=assignment,
+        troubles=Troubles(state_of, clock),
+        intake=intake,
+        outbox=Outbox(settings, log, producer, parser, clock),
+        requests=RequestRunner(intake.pass_over, settings.forget_within, clock),
+        repairer=Repairer(settings, store),
+        sealer=Sealer(settings, log, producer, store, io, clock),
+        training=training,
+        manifests=manifests,
+        receipts=Receipts(settings, log, producer, parser, clock),
+        heartbeats=heartbeats,
+        rewriter=Rewriter(settings, store, io, forgets, clock),
+        tailer=Tailer(settings, store, io, clock),
+        cleaner=Cleaner(settings, store, clock, limits.chunk, limits.most_pairs),
+        collector=Collector(settings, store, forgets, clock),
+        scrubber=Scrubber(store),
+    )
+
+
+def _results(settings: Settings, log: Log, machine: Machine) -> Results:
+    """Believes what the model's secret proves, or the events topic reaches."""
+    return Results(
+        settings.model,
+        clock=machine.clock.monotonic,
+        waiting=machine.waiting.monotonic,
+        count=settings.partitions,
+        holds=Prover(settings.secret_bytes).holds,
+        ends=ends_of(log, settings.events_topic, settings.partitions),
     )

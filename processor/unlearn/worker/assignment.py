@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
+from unlearn.environment.clock import Clock
 from unlearn.errors import (
     Fenced,
     LogUnavailable,
@@ -47,7 +48,7 @@ class Assignment:
         state_of: Callable[[int], PartitionState],
         forget: Callable[[int], None],
         counters: Counter[str],
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
         """`forget` is called with each partition that is let go, `counters` count for the whole worker."""
         self._settings = settings
@@ -88,7 +89,7 @@ class Assignment:
 
     def claim_later(self, partition: int, *, outage: bool) -> None:
         """Claim it again: soon if there is an outage, else at once."""
-        self._claim_at[partition] = self._clock() + _CLAIM_RETRY * outage
+        self._claim_at[partition] = self._clock.monotonic() + _CLAIM_RETRY * outage
 
     def read_anew(self, stuck: Mapping[int, str]) -> None:
         """Join the group by a new reader, since the one there is doesn't read these partitions, for these reasons."""
@@ -130,7 +131,7 @@ class Assignment:
     def _claim(self, partition: int, number: int) -> bool:
         """Whether the partition is ours, and its reader stands at what is applied."""
         if partition not in self.owned or not self._still_ours(self.owned[partition]):
-            if self._clock() < self._claim_at.get(partition, 0.0):
+            if self._clock.monotonic() < self._claim_at.get(partition, 0.0):
                 return False
             try:
                 if not self._results.follow(self._tail):
@@ -143,7 +144,7 @@ class Assignment:
                 return False
             except (StateUnavailable, LogUnavailable, StoreUnavailable, Fenced, RolledBack) as error:
                 _log.warning("partition %d can't be claimed yet: %s", partition, error)
-                self._claim_at[partition] = self._clock() + _CLAIM_RETRY
+                self._claim_at[partition] = self._clock.monotonic() + _CLAIM_RETRY
                 return False
             self.stopped.pop(partition, None)
             self._claimed(self.owned[partition])
@@ -153,12 +154,12 @@ class Assignment:
 
     def _claimed(self, owned: ClaimedPartition) -> None:
         self.counters["claims"] += 1
-        owned.claimed_at = self._clock()
+        owned.claimed_at = self._clock.monotonic()
         owned.state.mark_stopped("")
         if owned.view.pending and owned.partition < self._settings.partitions:
-            owned.unhidden_since = self._clock()
+            owned.unhidden_since = self._clock.monotonic()
         if any(held.live for held in owned.view.open.values()):
-            owned.rows_since = self._clock()
+            owned.rows_since = self._clock.monotonic()
         _log.info(
             "partition %d claimed at %d with token %d%s",
             owned.partition,
@@ -205,7 +206,7 @@ class Assignment:
         self.stopped[partition] = why
 
     def _block(self, owned: ClaimedPartition, run: Unreadable) -> None:
-        if block(owned, run, self.stopped, self._clock(), LOOK_AGAIN):
+        if block(owned, run, self.stopped, self._clock.monotonic(), LOOK_AGAIN):
             self.reader.seek(owned.partition, owned.view.applied)
 
     def unblock(self, owned: ClaimedPartition) -> None:

@@ -5,7 +5,6 @@ Steps as numbered there; 2 (the results tail has passed the topic's end) is the 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 
 from unlearn.errors import LogDiverged, Refused, StateUnavailable
@@ -36,7 +35,8 @@ Restore = Callable[[ClaimedPartition, Members, Iterable[Record]], None]
 class Claimer:
     """Claims partitions. Raises Refused where one must stop: never a silent reset.
 
-    `restore` takes open rows back from a tail and the log's records behind it.
+    `restore` takes open rows back from a tail and the log's records behind it; `nonces` gives a nonce of so many
+    random bytes, in hex.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Claimer:
         state_of: Callable[[int], PartitionState],
         identity: str,
         restore: Restore,
+        nonces: Callable[[int], str],
         *,
         rebuild: bool = False,
     ) -> None:
@@ -56,6 +57,7 @@ class Claimer:
         self._state_of = state_of
         self._identity = identity
         self._restore = restore
+        self._nonces = nonces
         self._continuity = Continuity(log, self._topic, Digests(settings.secret_bytes))
         self._rebuild = rebuild
 
@@ -80,7 +82,7 @@ class Claimer:
 
     def _take(self, state: PartitionState, published: Published, start: int, end: int) -> Token:
         highest, newest = published.highest_counter, published.manifest
-        token = Token(max(highest, 0) + 1, secrets.token_hex(16))
+        token = Token(max(highest, 0) + 1, self._nonces(16))
         unheard_of = highest < 0 and published.last_offset < 0
         first = self._first(start, end) if unheard_of or self._rebuild else None
         if first and newest and start > newest.start and not state.load()["meta"]:

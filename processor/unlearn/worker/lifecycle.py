@@ -18,6 +18,7 @@ from unlearn.storage.artefacts import open_store
 from unlearn.storage.marker import Guarded
 from unlearn.storage.store_binding import guarded
 from unlearn.training.pool import InlineTrainers, PoolTrainers
+from unlearn.worker.assembly import assemble
 from unlearn.worker.drain import Drain
 from unlearn.worker.loop import Worker
 from unlearn.worker.preflight import bind_store, check_all
@@ -41,7 +42,8 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
     state_of, identity = states(client, settings.model), identity_of(settings, learner)
     check_all(settings, log, client, state_of, identity)
     bind_store(settings, log, store, state_of, identity, rebuild=rebuild)
-    worker = Worker(settings, log, client, store, learner, _trainers(settings, learner, store), rebuild=rebuild)
+    trainers = _trainers(settings, learner, store)
+    worker = Worker(assemble(settings, log, client, store, learner, trainers, rebuild=rebuild))
     # Long-lived objects out of the collector's way: its passes cost several us an event otherwise.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -1,4 +1,4 @@
-"""The loop (DESIGN 7). The only place where the steps meet.
+"""The loop (DESIGN 7): the only place where the steps are called.
 
  1 poll            5 plan                9 train
  2 parse           6 apply              10 compose, gate
@@ -12,12 +12,8 @@ again at the next poll if it is still assigned.
 from __future__ import annotations
 
 import logging
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-
-import redis
+from dataclasses import dataclass
 
 from unlearn.errors import (
     ArtefactInvalid,
@@ -28,23 +24,11 @@ from unlearn.errors import (
     StateUnavailable,
     StoreUnavailable,
 )
-from unlearn.identity import identity_of
 from unlearn.ingest.dues import letters_by_reason
-from unlearn.log.protocol import Batch, Log, Reader
+from unlearn.log.protocol import Batch, Reader
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.results.log_ends import ends_of
-from unlearn.results.proof import Prover
-from unlearn.results.results_topic import Results
-from unlearn.settings import Settings
 from unlearn.state.health import look, redis_problems
-from unlearn.state.scripts import states
-from unlearn.storage.artefacts import Store
-from unlearn.storage.store_binding import Binding, guarded
-from unlearn.training.protocol import Trainers
-from unlearn.worker.assembly import make_steps
-from unlearn.worker.assignment import Assignment
-from unlearn.worker.waiting import Troubles
-from unlearn_models.base.learner import Learner
+from unlearn.worker.assembly import Parts
 
 __all__ = ["Worker"]
 
@@ -60,69 +44,33 @@ _MOST_OPEN_ROWS = 100_000
 """Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
 
 
+@dataclass(slots=True)
+class _Store:
+    again_at: float = float("-inf")
+    """When steps that need the store are tried again, after it was away (monotonic)."""
+
+
 class Worker:
     """One member of the consumer group. `turn` is one pass of the loop; call it from one thread."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        log: Log,
-        client: redis.Redis,
-        store: Store,
-        learner: Learner,
-        trainers: Trainers,
-        *,
-        rebuild: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._log = log
-        reader = log.reader(settings.events_topic, settings.group_id)
-        self._tail = log.tail(settings.results_topic)
-        self._producer = log.producer()
-        self._io = ThreadPoolExecutor(1, thread_name_prefix="io")
-        self._trainers, self._client = trainers, client
-        self._state_of = states(client, settings.model)
-        self.results = Results(
-            settings.model,
-            clock=clock,
-            count=settings.partitions,
-            holds=Prover(settings.secret_bytes).holds,
-            ends=ends_of(log, settings.events_topic, settings.partitions),
-        )
-        store = guarded(store)
-        binding = Binding(settings, log, store, self._state_of, identity_of(settings, learner), rebuild=rebuild)
-        steps = make_steps(
-            settings, learner, log, self._producer, self._state_of, store, self._io, trainers, rebuild, clock
-        )
-        self._intake, self._outbox = steps.intake, steps.outbox
-        self._requests, self._repairer, self._sealer = steps.requests, steps.repairer, steps.sealer
-        self._training, self._manifests = steps.training, steps.manifests
-        self._receipts, self._heartbeats = steps.receipts, steps.heartbeats
-        self._rewriter, self._tailer = steps.rewriter, steps.tailer
-        self._cleaner, self._collector, self._scrubber = steps.cleaner, steps.collector, steps.scrubber
-        self.counters: Counter[str] = Counter()
-        self._assignment = Assignment(
-            settings,
-            log,
-            reader,
-            self._tail,
-            self.results,
-            binding,
-            steps.claimer,
-            self._state_of,
-            self._training.forget_partition,
-            self.counters,
-            clock,
-        )
+    def __init__(self, parts: Parts) -> None:
+        """`parts` are its own: `close` gives them back."""
+        self._settings, self._clock = parts.settings, parts.clock
+        self._log, self._tail, self._producer = parts.log, parts.tail, parts.producer
+        self._client, self._io, self._trainers = parts.client, parts.io, parts.trainers
+        self.results, self.counters = parts.results, parts.counters
+        self._assignment, self._troubles = parts.assignment, parts.troubles
+        self._intake, self._outbox = parts.intake, parts.outbox
+        self._requests, self._repairer, self._sealer = parts.requests, parts.repairer, parts.sealer
+        self._training, self._manifests = parts.training, parts.manifests
+        self._receipts, self._heartbeats = parts.receipts, parts.heartbeats
+        self._rewriter, self._tailer = parts.rewriter, parts.tailer
+        self._cleaner, self._collector, self._scrubber = parts.cleaner, parts.collector, parts.scrubber
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
-        self._troubles = Troubles(self._state_of, clock)
-        self._collect_at = self._commit_at = clock()
-        self._fit_at = clock() + _FITNESS_EVERY
-        self._inspect_at = clock() + _INSPECT_EVERY
+        now = self._clock.monotonic()
+        self._collect_at = self._commit_at = now
+        self._fit_at, self._inspect_at, self._tell_at = now + _FITNESS_EVERY, now + _INSPECT_EVERY, now + _TELL_EVERY
         self._unheard = ""
-        self._tell_at = clock() + _TELL_EVERY
         self.unfit = ""
         """Why Redis can't be used, though it answers; looked at again and again."""
 
@@ -232,7 +180,7 @@ class Worker:
             self._tailer.turn(owned, leaving=self._assignment.leaving)
 
     def _with_store(self, owned: ClaimedPartition, step: Callable[[ClaimedPartition], None]) -> None:
-        if self._clock() >= owned.store_at:
+        if self._clock.monotonic() >= owned.kept(_Store).again_at:
             self._guarded(owned, _waiting(step))
 
     def _bound_memory(self, owned: ClaimedPartition) -> None:
@@ -261,7 +209,7 @@ class Worker:
         except StoreUnavailable as error:
             # What the step had in hand is still there: it is done again.
             owned.counters["store_lost"] += 1
-            owned.store_at = self._clock() + _STORE_RETRY
+            owned.kept(_Store).again_at = self._clock.monotonic() + _STORE_RETRY
             owned.state.mark_trouble(str(error))
             _log.error("partition %d waits: %s", owned.partition, error)
         except LogUnavailable as error:
@@ -270,7 +218,7 @@ class Worker:
             self._assignment.stop(owned.partition, str(error))
 
     def _keep_house(self) -> None:
-        now = self._clock()
+        now = self._clock.monotonic()
         if now >= self._commit_at:
             self._commit_at = now + _COMMIT_EVERY
             self._reader.commit({p: owned.view.applied for p, owned in self.owned.items() if not owned.view.outbox})
@@ -288,7 +236,7 @@ class Worker:
 
     def _look_at_redis(self) -> None:
         """One that evicts, or is no master any more, would forget deletions: nothing is done with it."""
-        now = self._clock()
+        now = self._clock.monotonic()
         if now < self._fit_at:
             return
         self._fit_at = now + (_UNFIT_EVERY if self.unfit else _FITNESS_EVERY)

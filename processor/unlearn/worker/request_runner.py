@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from itertools import islice
 
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.log.protocol import Unreadable
 from unlearn.moments import dated
 from unlearn.partition.claimed_partition import ClaimedPartition
@@ -25,9 +25,9 @@ PassOver = Callable[[ClaimedPartition, int, Change], None]
 
 
 class RequestRunner:
-    """Looks every other second. `forget_within`: seconds to the deadline of what is stepped over."""
+    """Looks every other second for requests. What is stepped over has a deadline `forget_within` seconds later."""
 
-    def __init__(self, pass_over: PassOver, forget_within: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pass_over: PassOver, forget_within: float, clock: Clock = MACHINE_CLOCK) -> None:
         self._pass_over = pass_over
         self._forget_within = forget_within
         self._clock = clock
@@ -35,7 +35,7 @@ class RequestRunner:
 
     def turn(self, owned: ClaimedPartition) -> None:
         """Raises Fenced, RolledBack, StateUnavailable."""
-        now = self._clock()
+        now = self._clock.monotonic()
         if (owned.catching_up and not owned.blocked) or now < self._look_at.get(owned.partition, 0.0):
             return
         self._look_at[owned.partition] = now + _LOOK_EVERY
@@ -50,7 +50,7 @@ class RequestRunner:
             self._carry_out(owned, requests)
 
     def _step_over(self, owned: ClaimedPartition, run: Unreadable, requests: Mapping[str, str]) -> bool:
-        run = run._replace(since=dated(run.since, round(time.time() * 1000)))
+        run = run._replace(since=dated(run.since, self._clock.wall_ms()))
         change = steps_over(owned.view, run, requests, owned.skips, self._forget_within)
         if change is None:
             return False
@@ -70,7 +70,7 @@ class RequestRunner:
         key = owned.state.keys.of("asked")
         done = plan_requests(owned.view, requests)
         if done.more:
-            self._look_at[owned.partition] = self._clock()
+            self._look_at[owned.partition] = self._clock.monotonic()
         if done.fields:
             done.change.ops.append(("HDEL", key, *(field.encode("latin-1") for field in done.fields)))
         if not done.change.tables and not done.change.ops:

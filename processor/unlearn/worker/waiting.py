@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+from unlearn.environment.clock import Clock
 from unlearn.log.protocol import Unreadable
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.state.scripts import PartitionState
@@ -18,10 +20,16 @@ LOOK_AGAIN = 60.0
 _TROUBLE_EVERY = 5.0
 
 
+@dataclass(slots=True)
+class _Blocked:
+    at: float = 0.0
+    """When the log was last found so that it can't be read on (monotonic)."""
+
+
 class Troubles:
     """Why Kafka refuses us for now, such as a right that was taken away: logged once, and shown while it lasts."""
 
-    def __init__(self, state_of: Callable[[int], PartitionState], clock: Callable[[], float]) -> None:
+    def __init__(self, state_of: Callable[[int], PartitionState], clock: Clock) -> None:
         self._state_of = state_of
         self._clock = clock
         self._said = ""
@@ -33,8 +41,8 @@ class Troubles:
         if trouble and trouble != self._said:
             counters["kafka_trouble"] += 1
             _log.warning("waiting for Kafka: %s", trouble)
-        if trouble and self._clock() >= self._say_at:
-            self._say_at = self._clock() + _TROUBLE_EVERY
+        if trouble and self._clock.monotonic() >= self._say_at:
+            self._say_at = self._clock.monotonic() + _TROUBLE_EVERY
             for partition in partitions:
                 self._state_of(partition).mark_trouble(f"Kafka: {trouble}")
         self._said = trouble
@@ -54,8 +62,9 @@ def block(owned: ClaimedPartition, run: Unreadable, stopped: dict[int, str], now
         _log.error("partition %d is stopped: %s", partition, why)
         owned.state.mark_stopped(why, run.start)
         stopped[partition] = why
-    again_now = owned.blocked is not None and now - owned.blocked_at >= again
+    last = owned.kept(_Blocked)
+    again_now = owned.blocked is not None and now - last.at >= again
     if owned.blocked is None or again_now:
-        owned.blocked_at = now
+        last.at = now
     owned.blocked = run
     return again_now
