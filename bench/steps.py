@@ -15,7 +15,7 @@ from typing import Any
 
 import unlearn.events.features
 import unlearn.ingest.apply
-import unlearn.storage.seal
+import unlearn.maintenance.seal
 import unlearn.training.pool
 from unlearn.events.parsing import Parser
 from unlearn.ingest.apply import Intake
@@ -23,6 +23,8 @@ from unlearn.ingest.classify import Classifier
 from unlearn.ingest.outbox import Outbox
 from unlearn.log.kafka.interval import KafkaTail
 from unlearn.log.kafka.reader import KafkaReader
+from unlearn.maintenance.cleanup import Cleaner
+from unlearn.maintenance.seal import Sealer
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.tables import Change, Tables
 from unlearn.publishing.heartbeats import Heartbeats
@@ -31,8 +33,6 @@ from unlearn.publishing.receipts import Receipts
 from unlearn.state import scripts as state_redis
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import FolderStore
-from unlearn.storage.cleanup import Cleaner
-from unlearn.storage.seal import Sealer
 from unlearn.training.dispatch import Training
 
 __all__ = ["Step", "Stopwatch", "watch_steps"]

@@ -11,7 +11,7 @@ from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
 from tests.harness.events import SEAL, delete
 from tests.harness.memory_harness import MemoryHarness, insert
 from tests.harness.model_data import records
-from unlearn.storage.seal import SEAL_EVENT
+from unlearn.maintenance.seal import SEAL_EVENT
 
 SEAL_AFTER = 2.0
 

@@ -23,17 +23,17 @@ from tests.harness.waiting import until
 from unlearn.events.event import Delete, Event
 from unlearn.events.partitioner import Digests
 from unlearn.local_password import with_local_password
+from unlearn.maintenance.cleanup import Cleaner
+from unlearn.maintenance.garbage import Collector, _needed
+from unlearn.maintenance.rewrite import Rewriter
+from unlearn.maintenance.seal import Sealer
+from unlearn.maintenance.tails import Tailer
 from unlearn.services import LocalRedis
 from unlearn.services.address import free_port
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import read_name
-from unlearn.storage.cleanup import Cleaner
-from unlearn.storage.garbage import Collector, _needed
-from unlearn.storage.rewrite import Rewriter
-from unlearn.storage.seal import Sealer
 from unlearn.storage.slice_files import decode_slice
-from unlearn.storage.tails import Tailer
 
 DELETIONS = {"record": DELETE_RECORD, "subject": DELETE_SUBJECT}
 MORE = [MARKER.model_copy(update={"event_id": f"e{n}", "record_id": f"{MARKER.record_id}-{n}"}) for n in range(3)]

@@ -21,10 +21,11 @@ from tests.harness.memory_harness import MemoryHarness
 from unlearn import learners
 from unlearn.events.partitioner import Digests
 from unlearn.ingest.plan import _Planner
+from unlearn.maintenance import rewrite
 from unlearn.partition.ledger import Ledger
 from unlearn.publishing import compose
 from unlearn.state.entries import NO_TOMB, Entry, Pair
-from unlearn.storage import rewrite, slice_writer
+from unlearn.storage import slice_writer
 from unlearn.storage.artefacts import Artefact
 from unlearn.storage.slice_files import read_slice
 from unlearn.training import pool, schedule, trainer

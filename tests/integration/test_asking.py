@@ -42,7 +42,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", work)
-    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.operator_requests.runner._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 
@@ -324,7 +324,7 @@ def test_a_range_that_is_none_or_holds_nothing_is_refused(harness: WorkerHarness
 def test_a_range_is_one_request_and_goes_on_under_the_next_owner(
     harness: WorkerHarness, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unlearn.worker.request_plan.AT_ONCE", 2)
+    monkeypatch.setattr("unlearn.operator_requests.plan.AT_ONCE", 2)
     offsets = flood(harness, 0, 9, JUNK)
     keys = Keys(harness.settings.model, 0)
     harness.worker.close()

@@ -53,11 +53,11 @@ IN_THE_LOOP = (
     "unlearn.state.scripts:PartitionState._ask",
     "unlearn.ingest.apply:Intake.apply",
     "unlearn.ingest.outbox:Outbox.turn",
-    "unlearn.storage.seal:Sealer.turn",
+    "unlearn.maintenance.seal:Sealer.turn",
     "unlearn.training.dispatch:Training.turn",
     "unlearn.publishing.manifests:Manifests.turn",
-    "unlearn.worker.request_runner:RequestRunner.turn",
-    "unlearn.storage.cleanup:Cleaner.turn",
+    "unlearn.operator_requests.runner:RequestRunner.turn",
+    "unlearn.maintenance.cleanup:Cleaner.turn",
     "os:fsync",
 )
 AT_THE_START = ("unlearn.log.kafka.log:KafkaLog._described", "unlearn.worker.preflight:check_redis")

@@ -55,7 +55,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(f"unlearn.cli.commands.{name}.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: harness.worker.turn(0))
-    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.operator_requests.runner._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda command, *given: runner.invoke(command, [*given], catch_exceptions=False, standalone_mode=False)
 

@@ -13,13 +13,13 @@ from tests.harness.events import at
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.cli.commands.resolve import command as resolve
 from unlearn.errors import InputInvalid
+from unlearn.operator_requests.requests import resolve as wish
 from unlearn.state.keys import Keys
 from unlearn.state.requests import leave_requests
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import open_store
 from unlearn.verification.from_log import subject_of, verify_log
 from unlearn.verification.from_store import verify_store
-from unlearn.worker.requests import resolve as wish
 
 ZERO, ONE = at(0), at(1)
 Run = Callable[..., Result]
@@ -36,7 +36,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: harness.worker.turn(0))
-    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.operator_requests.runner._LOOK_EVERY", 0.0)
     runner = CliRunner()
     return lambda *given: runner.invoke(resolve, [*given], catch_exceptions=False, standalone_mode=False)
 
@@ -54,7 +54,7 @@ def turn(harness: WorkerHarness, times: int = 60) -> None:
 @pytest.fixture
 def stuck(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> WorkerHarness:
     """Partition 0 has 25 inserts, of which 12 to 16 can't be read, 12 is where it stands; a deletion is at 11."""
-    monkeypatch.setattr("unlearn.worker.request_runner._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("unlearn.operator_requests.runner._LOOK_EVERY", 0.0)
     insert(harness, 0, 10)
     harness.insert("kept", ZERO)
     harness.delete(subject=ZERO)

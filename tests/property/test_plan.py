@@ -18,12 +18,12 @@ from unlearn.ingest.apply import members_of
 from unlearn.ingest.classify import Classifier, Item
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Entry as Logged
+from unlearn.maintenance.cleanup import bury
 from unlearn.partition.ledger import Ledger
 from unlearn.partition.lineage import sum_slots
 from unlearn.partition.tables import Change, State, Tables, slice_start
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry
-from unlearn.storage.cleanup import bury
 from unlearn.verification.reference import Model, Replay, replay
 from unlearn_models import make_learner
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from unlearn.ingest.plan import DEAD
+from unlearn.operator_requests.plan import plan_requests
+from unlearn.operator_requests.requests import VERDICTS, resolve, retry
 from unlearn.partition.tables import Change, Crash, Tables, Unresolved
 from unlearn.training.quarantine import quarantined
-from unlearn.worker.request_plan import plan_requests
-from unlearn.worker.requests import VERDICTS, resolve, retry
 
 
 def view() -> Tables:

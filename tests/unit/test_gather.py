@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import pytest
 
 from unlearn.ingest.dues import DEAD, Letter
+from unlearn.operator_requests.plan import plan_requests
+from unlearn.operator_requests.requests import resolve, resolve_range
 from unlearn.partition import open_ranges
 from unlearn.partition.open_ranges import gathered
 from unlearn.partition.tables import Change, Tables, Unresolved, encode_value
-from unlearn.worker.request_plan import plan_requests
-from unlearn.worker.requests import resolve, resolve_range
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +178,7 @@ def test_wishes_that_overlap_close_each_place_once() -> None:
 
 
 def test_a_range_is_closed_in_scripts_of_bounded_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unlearn.worker.request_plan.AT_ONCE", 5)
+    monkeypatch.setattr("unlearn.operator_requests.plan.AT_ONCE", 5)
     view = flooded(range(100), ("a", "b", "c"))
     before = len(view.unresolved) + len(view.open_ranges)
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from tests.unit.owner import HandState, owner
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.events.partitioner import BUCKETS, bucket_and_field, tag_of
+from unlearn.maintenance.repair import Repairer, _buckets_at_once, stray
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Kill
 from unlearn.partition.lineage import sum_slots
@@ -21,7 +22,6 @@ from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair, encode_entry
 from unlearn.state.scripts import Op, Token
 from unlearn.storage.artefacts import Artefact, FolderStore
-from unlearn.storage.repair import Repairer, _buckets_at_once, stray
 from unlearn.storage.slice_writer import write_slice
 
 COVERED = {tag_of(ANN): Cleanup(30, 0, 0)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from unlearn.maintenance.rewrite import rewritable, safe_before, worth_it
 from unlearn.partition.tables import Change, Cleanup, Slice, State, Tables
-from unlearn.storage.rewrite import rewritable, safe_before, worth_it
 
 FILED = Slice(live=8, rows=10, first_death=20, last_death=25, file="f")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.rows_by_hand import ANN, members
+from unlearn.maintenance.tails import read_tail
 from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
 from unlearn.storage.slice_files import encode_slice
-from unlearn.storage.tails import read_tail
 
 DATA = encode_slice(9, 9, members((3, ANN), (5, b"")))
 NAME = artefact_name(Artefact(0, 0, "tail", 9, 9), "1-ab-1", DATA)

@@ -102,7 +102,7 @@ class ClaimedPartition:
     """Whether the files that the tables name were compared with the store since the claim."""
     claimed_at: float = 0.0
     erased_through: int = 0
-    """What was deleted before this offset is erased, as the looks at the store have shown; see `storage.garbage`."""
+    """What was deleted before this offset is erased, as looks at the store have shown; see `maintenance.garbage`."""
     publishing: Publishing | None = None
     manifest: Manifest | None = None
     """The newest manifest of this owner that the broker has acknowledged."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from unlearn.environment.clock import Clock
 from unlearn.log.memory import MemoryLog
+from unlearn.maintenance.cleanup import Cleaner
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
 from unlearn.simulate.determinism import LIMITS, Chance
 from unlearn.simulate.fault_injection import FaultPlan, FaultyRedis, Later, MemoryStore, SlowTrainers, Wire
-from unlearn.storage.cleanup import Cleaner
 from unlearn.storage.marker import Guarded
 from unlearn.storage.store_binding import guarded
 from unlearn.worker.assembly import assemble

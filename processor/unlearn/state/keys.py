@@ -8,7 +8,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:unreadable   the offset at which it stands since nothing can be read there, if that is why
     {model:partition}:trouble      what its owner waits for, such as room in the store; expires by itself
     {model:partition}:store        the id of the model's store; partition 0 keeps it for all
-    {model:partition}:asked        hash: what operators ask of the owner; see `unlearn.worker.requests`
+    {model:partition}:asked        hash: what operators ask of the owner; see `unlearn.operator_requests.requests`
     {model:partition}:register     the newest manifest's bytes, as they go to the results topic
     {model:partition}:slices       hash `shard:end`: lineage sum, live rows, last death, file
     {model:partition}:hits         hash shard: 1 + the newest kill of a row whose slice has ended

@@ -1,1 +1,1 @@
-"""The store: files of slices and states, how they are written, rewritten, repaired and removed."""
+"""The store and its marker, and the files of slices and states in it."""

@@ -14,6 +14,14 @@ from unlearn.identity import identity_hash, identity_of
 from unlearn.ingest.apply import Intake
 from unlearn.ingest.outbox import Outbox
 from unlearn.log.protocol import Log, Producer, Tail
+from unlearn.maintenance.cleanup import CHUNK, Cleaner
+from unlearn.maintenance.garbage import Collector
+from unlearn.maintenance.repair import Repairer
+from unlearn.maintenance.rewrite import Rewriter
+from unlearn.maintenance.scrub import Scrubber
+from unlearn.maintenance.seal import Sealer
+from unlearn.maintenance.tails import Tailer
+from unlearn.operator_requests.runner import RequestRunner
 from unlearn.publishing.heartbeats import Heartbeats
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
@@ -24,20 +32,12 @@ from unlearn.settings import Settings
 from unlearn.state.lookups import MOST_PAIRS
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import Store
-from unlearn.storage.cleanup import CHUNK, Cleaner
-from unlearn.storage.garbage import Collector
-from unlearn.storage.repair import Repairer
-from unlearn.storage.rewrite import Rewriter
-from unlearn.storage.scrub import Scrubber
-from unlearn.storage.seal import Sealer
 from unlearn.storage.store_binding import Binding, guarded
-from unlearn.storage.tails import Tailer
 from unlearn.training.dispatch import Training
 from unlearn.training.protocol import Trainers
 from unlearn.worker.assignment import Assignment
 from unlearn.worker.claim import Claimer
 from unlearn.worker.machine import MACHINE, Machine
-from unlearn.worker.request_runner import RequestRunner
 from unlearn.worker.waiting import Troubles
 from unlearn_models import digest
 from unlearn_models.base.learner import Learner

@@ -12,6 +12,7 @@ from unlearn.events.partitioner import Digests
 from unlearn.identity import check_identity
 from unlearn.ingest.reread import read_but
 from unlearn.log.protocol import Log, Record
+from unlearn.maintenance.tails import read_tail
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.rows import Members
 from unlearn.partition.skipped import runs_of
@@ -21,7 +22,6 @@ from unlearn.results.results_topic import Published
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState, Token
 from unlearn.storage.artefacts import Store
-from unlearn.storage.tails import read_tail
 from unlearn.worker.continuity import Continuity
 
 __all__ = ["Claimer"]

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from unlearn.ingest.dues import letters_by_reason
 from unlearn.log.protocol import Log, Producer
+from unlearn.maintenance.seal import SEAL_EVENT
 from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState
-from unlearn.storage.seal import SEAL_EVENT
 from unlearn.training.quarantine import quarantined
 
 __all__ = ["Drain", "covered", "remaining"]

@@ -137,7 +137,7 @@ def _stands_at(client: redis.Redis, settings: Settings, partitions: Iterable[int
 
 
 def _request(places: Places, reason: str | None, verdict: str) -> tuple[str, str]:
-    from unlearn.worker.requests import resolve, resolve_range
+    from unlearn.operator_requests.requests import resolve, resolve_range
 
     if places.first == places.last and reason is None:
         return resolve(places.first, verdict)

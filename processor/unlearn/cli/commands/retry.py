@@ -30,8 +30,8 @@ def command(ctx: click.Context, partition: int | None, shard: int | None, wait: 
     """
     if shard is not None and partition is None:
         raise click.UsageError("--shard needs --partition")
+    from unlearn.operator_requests.requests import retry
     from unlearn.training.quarantine import quarantined
-    from unlearn.worker.requests import retry
 
     settings = context.settings(ctx, demo=True)
     if partition is not None and partition >= settings.partitions:

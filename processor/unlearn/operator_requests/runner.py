@@ -9,9 +9,9 @@ from itertools import islice
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.log.protocol import Unreadable
 from unlearn.moments import dated
+from unlearn.operator_requests.plan import plan_requests, steps_over
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import AT_ONCE, Change
-from unlearn.worker.request_plan import plan_requests, steps_over
 
 __all__ = ["RequestRunner"]
 

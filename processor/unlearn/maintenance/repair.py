@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from unlearn.events.partitioner import BUCKETS, tag_of
+from unlearn.maintenance.burials import put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.tables import Change, Cleanup, Tables
@@ -19,7 +20,6 @@ from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
 from unlearn.state.lookups import read_pairs, write_entry
 from unlearn.storage.artefacts import Artefact, Store, newest_files
-from unlearn.storage.burials import put_burials
 from unlearn.storage.slice_files import read_slice
 from unlearn.storage.slice_writer import register_file
 

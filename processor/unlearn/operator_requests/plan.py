@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from unlearn.ingest.dues import Letter, counter_of
 from unlearn.log.protocol import Unreadable
+from unlearn.operator_requests.requests import VERDICTS, Closing, closing
 from unlearn.partition.offset_runs import count, parted, read_runs
 from unlearn.partition.open_ranges import put_range
 from unlearn.partition.skipped import Runs, holds, runs_of, with_run
 from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Tables, Unresolved
-from unlearn.worker.requests import VERDICTS, Closing, closing
 
 __all__ = ["RequestPlan", "plan_requests", "steps_over"]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
+from unlearn.maintenance.burials import put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.rows import Members
@@ -17,7 +18,6 @@ from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair
 from unlearn.state.lookups import MOST_PAIRS, asked_of, read_members, write_members
 from unlearn.storage.artefacts import Store
-from unlearn.storage.burials import put_burials
 from unlearn.storage.slice_files import read_slice
 
 __all__ = ["CHUNK", "Cleaner", "bury", "group_of"]

@@ -1,0 +1,1 @@
+"""What a worker does for its files and members beside events: seals slices, and rewrites, mends and removes files."""
