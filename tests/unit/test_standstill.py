@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import pytest
 
+from tests.harness.settings import settings_of
 from unlearn.errors import LogUnavailable
+from unlearn.worker import lifecycle
+from unlearn.worker.drain import Drain
+from unlearn.worker.loop import Worker
 from unlearn.worker.standstill import Standstill
 
 
@@ -101,3 +106,53 @@ def test_a_log_that_does_not_answer_is_asked_again(clock: Clock) -> None:
     assert answered(still, {0: 5}) == {}
     clock.now = 40.0
     assert answered(still, {0: 5})
+
+
+class Stuck:
+    """What a worker's life sees of one whose reader brings nothing."""
+
+    reading: Mapping[int, int] = {0: 5}
+    busy = False
+
+    def __init__(self) -> None:
+        self.anew: dict[int, str] = {}
+
+    def turn(self) -> None:
+        time.sleep(0.001)
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        return {0: (0, 9)}
+
+    def read_anew(self, stuck: Mapping[int, str]) -> None:
+        self.anew.update(stuck)
+
+    def stop_taking(self) -> None:
+        """As a worker that has nothing in hand."""
+
+
+class NeverDone:
+    def step(self) -> bool:
+        return False
+
+
+def run(worker: Worker, stopping: Callable[[], bool]) -> None:
+    lifecycle.run(worker, settings_of(), stopping)
+
+
+def drain(worker: Worker, stopping: Callable[[], bool]) -> None:
+    assert not lifecycle.drain(worker, cast("Drain", NeverDone()), stopping)
+
+
+@pytest.mark.parametrize("live", [run, drain])
+def test_a_worker_that_runs_or_drains_reads_anew_what_stands_still(
+    live: Callable[[Worker, Callable[[], bool]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(bounds: Callable[[], Any]) -> Standstill:
+        return Standstill(bounds, patience=0.0, every=0.0)
+
+    monkeypatch.setattr(lifecycle, "Standstill", impatient)
+    worker, deadline = Stuck(), time.monotonic() + 30
+
+    live(cast("Worker", worker), lambda: bool(worker.anew) or time.monotonic() > deadline)
+
+    assert worker.anew == {0: "nothing is read from 5 on, though the log goes up to 9"}
