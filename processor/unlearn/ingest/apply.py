@@ -29,7 +29,7 @@ __all__ = ["Intake", "members_of"]
 
 
 class Intake:
-    """Applies batches to owned partitions. Holds nothing of them itself."""
+    """Applies batches of the events topic's records to owned partitions, and keeps no state of a partition itself."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Intake:
         self._most_pairs = most_pairs
 
     def apply(self, owned: ClaimedPartition, batch: Batch) -> None:
-        """Apply what the batch holds beyond `applied`. Raises Fenced, RolledBack, StateUnavailable."""
+        """Apply the batch's records from the partition's `applied` on. Raises Fenced, RolledBack, StateUnavailable."""
         applied = owned.view.applied
         records = [record for record in batch.records if record.offset >= applied]
         for at in range(0, len(records) or 1, AT_ONCE):
@@ -56,6 +56,7 @@ class Intake:
             self._apply(owned, records[at : at + AT_ONCE], behind[0].offset if behind else batch.stop)
 
     def _apply(self, owned: ClaimedPartition, records: Sequence[Record], stop: int) -> None:
+        """Apply some records, up to the offset `stop`: look up whom they name, plan, write, and remember the result."""
         items = self._spared(owned, self.items(owned.partition, records), records)
         lookups = self._look_up(owned, items)
         planned = plan(items, lookups, owned.view, self._frame(owned, stop))
@@ -63,7 +64,10 @@ class Intake:
         self._remember(owned, planned, records)
 
     def pass_over(self, owned: ClaimedPartition, stop: int, more: Change) -> None:
-        """Apply up to `stop` as if nothing lay there, and change this beside it. Raises as `apply` does."""
+        """Move `applied` to `stop` as if no records lay before it, and make the changes `more` in the same script.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
         nobody = Lookups({}, {})
         planned = plan((), nobody, owned.view, self._frame(owned, stop))
         for table, rows in more.tables.items():
@@ -74,11 +78,14 @@ class Intake:
         self._remember(owned, planned, ())
 
     def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
-        """Steps 2 and 3: parse and route, one record at a time; none stops another."""
+        """What each record asks for, by steps 2 and 3 of the loop. A bad record never stops the others."""
         return self._classifier(partition).sort_all(records, [self._parser.read(record) for record in records])
 
     def _spared(self, owned: ClaimedPartition, items: list[Item], records: Sequence[Record]) -> list[Item]:
-        """The items without copies that other models have sent on, of events that stand elsewhere in the log."""
+        """The items, less what another model's forwarding makes needless: a copy whose original stands in the log.
+
+        Of a deletion's copy the deletion itself stays, but owes no receipt and no copies.
+        """
         wandering = {item.offset for item in items if wanders(item)}
         if not wandering:
             return items
@@ -89,9 +96,10 @@ class Intake:
         return [item for item in spared if item is not None]
 
     def restore(self, owned: ClaimedPartition, tail: Members, records: Iterable[Record]) -> None:
-        """Take back the open rows: those of the tail and of the log behind it that the membership names.
+        """Bring the open slice's rows back into memory: those of the tail and of `records`, the log behind it.
 
-        A row that a clean-up covers is still named, until its hole is recorded.
+        A row is taken only if the membership names its slot. So a row that a clean-up is to bury comes back too, until
+        its hole is recorded. Raises Fenced, RolledBack, StateUnavailable.
         """
         for at in range(0, len(tail), self._settings.batch_records):
             self._restore_tail(owned, tail.take(_between(len(tail), at, at + self._settings.batch_records)))
@@ -186,7 +194,7 @@ class Intake:
 
 
 def _refused_at_home(item: Item) -> Addressed | None:
-    """The record that a refused insert would have changed here."""
+    """The record that a refused insert would have changed here; None for any other item."""
     refused = item.refused if isinstance(item, Sending) else None
     return refused.who if refused is not None and refused.at_home else None
 
@@ -210,7 +218,10 @@ def _parts(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
 
 
 def members_of(rows: Sequence[Row], classes: Sequence[str], n_features: int) -> tuple[NDArray[np.int32], Members]:
-    """(shards, members) of accepted rows."""
+    """The rows of accepted inserts as columns: (shard of each row, int32 of shape (n,); the n rows themselves).
+
+    `classes` and `n_features` are the model's, by which labels and texts become numbers.
+    """
     insertions = [row.insertion for row in rows]
     members = Members(
         np.array([row.slot for row in rows], np.int64),

@@ -1,8 +1,8 @@
-"""One record of the events topic -> what the plan has to do with it (DESIGN 3, routing).
+"""Routing: what one record of the events topic asks the plan to do (docs/design.md, section 3, "Homes").
 
-An event counts only on its home partition, where its key (rebuilt from the payload) belongs. Elsewhere it
-is sent home, unchanged. A delete that names a record alone has no home: it counts wherever it is read, and
-the first partition to read it copies it to all others. What another model has sent on is sent no further.
+An event counts only on its home partition, where its key (rebuilt from the payload) belongs. Elsewhere it is sent home,
+unchanged. A delete that names a record alone has no home: it counts wherever it is read, and the first partition to
+read it copies it to all others. What another model has sent on is sent no further.
 """
 
 from __future__ import annotations
@@ -34,58 +34,70 @@ OFF_HOME: Final = "a forwarded event was read off its home"
 
 
 class Addressed(NamedTuple):
-    """The keyed digests of who an event is about; empty where it doesn't say."""
+    """The keyed digests of the record and the subject that an event is about; empty for one that it doesn't name."""
 
     record: bytes
     subject: bytes
 
 
 class Insertion(NamedTuple):
+    """An insert that is read on its home partition; `content` is a keyed tag of its content, to tell conflicts."""
+
     offset: int
     who: Addressed
     content: bytes
     revision: int
     since: int
-    """When it came, ms since the epoch."""
+    """The timestamp of its record, ms since the epoch."""
     event: Insert
 
 
 class Deletion(NamedTuple):
+    """A deletion that counts on this partition. `revision` None means every revision, for ever."""
+
     offset: int
     who: Addressed
     revision: int | None
     since: int
     """When its clock started, ms since the epoch: the original's timestamp for a copy."""
     forget_within: float | None
+    """Seconds from `since` to the deadline, as the event asks; None leaves it to the settings."""
     receipt: bool
-    """A copy of another partition's event owes no receipt; the original's owner sends it."""
+    """Whether this partition owes the sender a receipt. For a copy the partition that read the original sends it."""
     copies: bool
+    """Whether this partition is the first to read it and must copy it to all others."""
 
 
 class Sealing(NamedTuple):
+    """A seal event: the slice ends after it."""
+
     offset: int
 
 
 class Refused(NamedTuple):
-    """What an insert that is refused would have been."""
+    """Which record a refused insert names, and the revision that it would have brought."""
 
     who: Addressed
     revision: int
     at_home: bool
-    """Whether its record would be a row here, if anywhere."""
+    """Whether this partition is the insert's home, so that its membership tells what the insert would have replaced."""
 
 
 class Sending(NamedTuple):
-    """Not applied here: to be sent home, or dead-lettered for `reason`; unresolved if it may be a deletion."""
+    """An event that isn't applied here: it is sent home, or gets a dead letter for `reason`.
+
+    Of kind "unresolved" is one that may be a deletion: besides its dead letter it stays open, with a deadline.
+    """
 
     offset: int
     kind: Literal["home", "dead", "unresolved"]
     reason: str
     since: int
+    """The timestamp of the record, or of its original, ms since the epoch."""
     forget_within: float | None = None
-    """As a readable deletion says."""
+    """Seconds to the deadline, where the event could be read as a deletion that names them."""
     answers: bool = False
-    """Whether its sender can be told that it is refused."""
+    """Whether the event has a readable `event_id`, so that its sender can be sent a `refused` receipt."""
     refused: Refused | None = None
 
 
@@ -93,7 +105,7 @@ Item = Insertion | Deletion | Sealing | Sending
 
 
 def wanders(item: Item) -> bool:
-    """Whether an event is to be sent on, or was and lies where it doesn't belong."""
+    """Whether the event is to be sent to other partitions, or has been sent on and was read off its home."""
     if isinstance(item, Deletion):
         return item.copies
     return isinstance(item, Sending) and (item.kind == "home" or item.reason == OFF_HOME)
@@ -111,18 +123,18 @@ class Classifier:
     digests: Digests
 
     def sort(self, record: Record, event: Parsed) -> Item | None:
-        """The item of a parsed record; None where there is nothing to do. Total."""
+        """The item of a parsed record; None where there is nothing to do. Never raises."""
         return next(iter(self.sort_all([record], [event])), None)
 
     def sort_all(self, records: Sequence[Record], events: Sequence[Parsed]) -> list[Item]:
-        """The items of parsed records, in their order; where there is nothing to do there is none. Total."""
+        """The items of parsed records, in their order; records that ask for nothing have none. Never raises."""
         keys = [event_key(event) for event in events if isinstance(event, (Insert, Delete))]
         at = iter(homes(keys, self.partitions))
         sorted_ = [self._sort(record, event, at) for record, event in zip(records, events, strict=True)]
         return [item for item in sorted_ if item is not None]
 
     def _sort(self, record: Record, event: Parsed, at: Iterator[int]) -> Item | None:
-        """`at` gives the homes of inserts and deletes in turn."""
+        """`at` gives the home partitions of inserts and deletes one after the other, in the order of the records."""
         if isinstance(event, Insert):
             return self._insert(record, event, next(at) == self.partition)
         if isinstance(event, Delete):
@@ -176,14 +188,18 @@ class Classifier:
     def _send_home(
         self, record: Record, given_up: Literal["dead", "unresolved"], forget_within: float | None = None
     ) -> Sending:
+        """The item of an event off its home: sent home, or `given_up` if it was sent on before and still came here."""
         origin = self._origin(record)
         if origin is None:
             return Sending(record.offset, "home", "", record.timestamp, forget_within)
-        # Its sender hears of the original.
+        # No answer to the sender: the original, which stands elsewhere, gets one.
         return Sending(record.offset, given_up, OFF_HOME, origin.timestamp, forget_within)
 
     def spare(self, item: Item) -> Item | None:
-        """What is left to do about a wandering event that is a copy: its original stands elsewhere in the log."""
+        """What is left to do about a wandering event whose original stands in the log, where every model reads it.
+
+        A deletion's copy is still applied, without receipt and copies; None: nothing is left to do.
+        """
         if isinstance(item, Deletion) and self.partition < self.partitions:
             return item._replace(copies=False, receipt=False)
         return None

@@ -1,7 +1,7 @@
-"""What the outbox still owes for an event, and how dead letters are counted.
+"""How the outbox writes down what must still be sent for an event, and how dead letters are counted by reason.
 
-An outbox entry is a list of words: what is to be sent. A dead letter's begins with DEAD and the reason; then
-comes REFUSED where the sender is owed an answer, or, where one letter speaks of many, their last and how many they are.
+An entry is a list of words that name what is due. One for a dead letter is DEAD, the reason, and REFUSED if the sender
+is owed an answer; for one letter about many events it is DEAD, the reason, the last offset and their number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import NamedTuple
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "REFUSED", "Letter", "counter_of", "letters_by_reason"]
 
 ACCEPTED, COPIES, HOME, DEAD, REFUSED = "accepted", "copies", "home", "dead", "refused"
-"""A receipt, copies to every other partition, sending home, a dead letter, a receipt that says no."""
+"""In this order: a first receipt, copies to all other partitions, a forward home, a dead letter, a `refused` receipt.
+"""
 
 _COUNTED = "dead:"
 _MOST_REASONS = 100
@@ -20,7 +21,7 @@ _OTHERS = "other reasons"
 
 
 class Letter(NamedTuple):
-    """A dead letter to be sent: of one event, or of `total` of them up to `last`."""
+    """A dead letter to be sent: about one event, or about `total` events of which the last is at the offset `last`."""
 
     reason: str
     answers: bool = False
@@ -28,14 +29,14 @@ class Letter(NamedTuple):
     total: int = 1
 
     def due(self) -> list[str]:
-        """As the outbox keeps it."""
+        """The letter as the words of an outbox entry."""
         if self.last is not None:
             return [DEAD, self.reason, str(self.last), str(self.total)]
         return [DEAD, self.reason, *([REFUSED] if self.answers else [])]
 
     @staticmethod
     def of(due: Sequence[str]) -> Letter:
-        """The letter of an entry that begins with DEAD."""
+        """The letter that an outbox entry describes; its first word must be DEAD."""
         _, reason, *more = due
         if len(more) > 1:
             return Letter(reason, last=int(more[0]), total=int(more[1]))
@@ -43,7 +44,10 @@ class Letter(NamedTuple):
 
 
 def counter_of(reason: str, *counted: Mapping[str, object]) -> str:
-    """The name of the counter for letters of this reason, given all counters there are: they never become many."""
+    """The name of the counter for dead letters of this reason. `counted` holds all counters that there are by now.
+
+    There are at most 100 such counters; all further reasons share one.
+    """
     name = _COUNTED + reason
     if any(name in names for names in counted):
         return name

@@ -1,4 +1,4 @@
-"""The last record applied, so that a log that was cut and has grown again is told from the one that was applied.
+"""The fingerprint of the last record applied: by it a log that was truncated and has grown again is recognised.
 
 Redis keeps it with the partition's `meta`, manifests carry it.
 """
@@ -14,16 +14,16 @@ __all__ = ["fingerprint_of", "is_of", "note_fingerprint"]
 
 
 def note_fingerprint(change: Change, digests: Digests, last: Record) -> None:
-    """Have Redis keep the fingerprint of the last record of a batch."""
+    """Add to the change that Redis keeps the fingerprint of `last`, the last record of a batch."""
     change.put("meta", "fp_offset", last.offset)
     change.put("meta", "fp_epoch", last.leader_epoch)
     change.put("meta", "fp_digest", digests.log_record(last.key, last.value))
-    # With its offset: a worker of before writes the others alone.
+    # An older version doesn't write the time, so the offset tells whether the time is of the same record.
     change.put("meta", "fp_time", f"{last.offset}:{last.timestamp}")
 
 
 def fingerprint_of(view: Tables) -> Fingerprint | None:
-    """What Redis keeps; None before the first record."""
+    """The fingerprint that Redis keeps of the partition; None before the first record."""
     if "fp_offset" not in view.meta:
         return None
     offset, _, timestamp = view.meta.get("fp_time", ":").partition(":")
@@ -36,7 +36,10 @@ def fingerprint_of(view: Tables) -> Fingerprint | None:
 
 
 def is_of(mark: Fingerprint, record: Record, digests: Digests) -> bool:
-    """Whether the record at the fingerprint's offset is the one that was applied."""
+    """Whether `record`, read at the fingerprint's offset, is the record that was applied.
+
+    Keyed digests of key and value must agree, and leader epochs and timestamps where both are known.
+    """
     known_epochs = -1 not in (mark.epoch, record.leader_epoch)
     return (
         mark.digest == digests.log_record(record.key, record.value)

@@ -1,8 +1,8 @@
-"""Which events the log itself shows to be copies that another model on the topic has sent on.
+"""Which records are copies that another model on the topic has sent on, judged by what the log itself shows.
 
-Such a copy bears a mark that only its sender can check. It is believed if the record that it names stands in the
-log with the same key and value: that one is read by every model, so its copies need no further copies. Everything
-else is treated as if it had no mark, and sent on, which at worst is sent twice.
+Such a copy bears an origin whose authentication code only its sender can check. It is believed if the record that it
+names stands in the log with the same key and value: every model reads that one, so the copy needs no further copies.
+Any other is treated as if it had no origin, and sent on: at worst the event is sent twice.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ __all__ = ["Origins"]
 _log = logging.getLogger(__name__)
 _MOST_READS = 64
 _LONGEST_READ = 50_000
-"""Offsets. A batch of true copies needs one short read of each partition; more than that is a forger's."""
+"""Offsets in one read. True copies lie close together; an origin that needs more reading was made up."""
 _KEPT = 50_000
-"""Originals that are remembered: their other copies come in other partitions."""
+"""Originals that are remembered, since their copies on other partitions come later."""
 
 Place = tuple[int, int]
 """(partition, offset)."""
 
 
 class _Original(NamedTuple):
-    """What is kept of a record: enough to compare a copy with."""
+    """What is remembered of a record to compare a copy with it; `marked`: it bears an origin itself."""
 
     content: int
     timestamp: int
@@ -41,7 +41,7 @@ class _Original(NamedTuple):
 
 
 class Origins:
-    """Looks up originals in the log, by the batch. `model` and `secret` tell our own marks."""
+    """Finds the originals that copies name, in the log. `model` and `secret` tell our own copies from others'."""
 
     def __init__(self, log: Log, topic: str, model: str, secret: bytes) -> None:
         self._log = log
@@ -50,9 +50,10 @@ class Origins:
         self._kept: OrderedDict[Place, _Original] = OrderedDict()
 
     def copies(self, records: Sequence[Record]) -> set[int]:
-        """Offsets of those of one partition's records that are others' copies of a record in the log. Never raises.
+        """Offsets of those `records`, all of one partition, that are other models' copies of a record in the log.
 
-        Those without a mark are remembered as originals, whose copies come later.
+        Records without an origin are remembered, since their copies may come later. Where the log can't be read, no
+        record counts as a copy; nothing is raised.
         """
         named = {record.offset: self._places(record) for record in records if record.headers}
         for record in records:
@@ -67,7 +68,7 @@ class Origins:
         return {r.offset for r in records if any(self._is_copy(r, place) for place in named.get(r.offset, ()))}
 
     def _places(self, record: Record) -> list[Place]:
-        """Where others' marks say that the record stood first."""
+        """The places (partition, offset) of the original, as origins written by other models name them."""
         ours = read_origin(self._secret, self._model, record.headers) is not None
         marks = [mark for mark in read_marks(record.headers) if not (ours and mark.model == self._model)]
         return [(mark.partition, mark.offset) for mark in marks]
@@ -77,7 +78,7 @@ class Origins:
         here = record.partition, record.offset
         if original is None or place == here or original.content != content_of(record):
             return False
-        # An original that is marked itself must come before: so two can't name each other, and be sent on by nobody.
+        # An original with an origin must be the earlier: else two could name each other, and neither would be sent on.
         earlier = (original.timestamp, *place) < (record.timestamp, *here)
         return earlier or not original.marked
 
@@ -97,7 +98,7 @@ class Origins:
 
 
 def _reads(places: Collection[Place], bounds: Mapping[int, tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
-    """(partition, first, last) of what the log has of the places, near ones together."""
+    """The reads (partition, first, last) that cover those places that the log still holds, near ones in one read."""
     by_partition: dict[int, list[int]] = {}
     for partition, offset in sorted(places):
         start, end = bounds.get(partition, (0, 0))

@@ -1,8 +1,8 @@
-"""Step 7 of the loop: what a batch asks to be sent - forwards, copies, dead letters, first receipts.
+"""Step 7 of the loop: what applied events ask to be sent: forwards, copies, dead letters, first receipts.
 
-The outbox in Redis holds offsets and what is due, never bytes: those come from the batch in hand, or are
-read from the log again. An entry goes when all it asks for is acknowledged, so a crash sends some of it
-twice; all of it may be repeated.
+The outbox in Redis holds offsets and what is due, never bytes: those come from the batch in hand, or are read from the
+log again. An entry goes once all that it asks for is acknowledged. After a crash some of it is sent twice, which does
+no harm.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from unlearn.settings import Settings
 __all__ = ["Outbox"]
 
 _READ_AT_ONCE = 10_000
-"""Records that one turn reads to see what was sent before."""
+"""Records of the log that one turn reads to see what was sent on before the model was made."""
 _MANY = 10_000
-"""Entries that wait for it: then reading goes before."""
+"""If more entries than this wait for that reading, a turn reads ten times as much."""
 _REFUSED = "the log refuses to take it where it belongs"
 _CHANGED = "it can't be sent on: it isn't read as it was when it was applied"
 
 _Message = tuple[bytes | None, bytes | None, Sequence[Header]]
-"""Key, value and headers as they are sent on, without our mark."""
+"""Key, value and headers of a record that is sent on, before the header with its origin is added."""
 
 Sends = dict[str, Future[int]]
-"""What was sent for one event, by name; a copy's name is its partition."""
+"""What was sent for one event: the outbox's word for it, or a copy's partition -> the offset to come."""
 
 
 @dataclass(slots=True)
 class _Shortened:
     offsets: set[int] = field(default_factory=set)
-    """Events that the log refused as they are: they go in fewer bytes."""
+    """Events that the log refused as they were sent, such as for their size; they are sent again in fewer bytes."""
 
 
 class Outbox:
@@ -67,10 +67,13 @@ class Outbox:
         self._digests = Digests(settings.secret_bytes)
         self._sent_before: SentBefore | None = None
         self._building: set[int] = set()
-        """Partitions with events from before the model was made that are still to be applied, or to be sent on."""
+        """Partitions that still have events from before the model was made, to be applied or to be sent on."""
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable, LogUnavailable."""
+        """Send what is due, note what was acknowledged, and gather unresolved events that lie together into ranges.
+
+        Raises Fenced, RolledBack, StateUnavailable, LogUnavailable.
+        """
         fresh = self._ready(owned, [offset for offset in owned.view.outbox if offset not in owned.sending])
         records = self._records(owned, fresh)
         owned.records.update(records)
@@ -84,7 +87,11 @@ class Outbox:
             owned.commit(change)
 
     def _ready(self, owned: ClaimedPartition, fresh: list[int]) -> list[int]:
-        """Those that can be sent now. What may have been sent before the model was made waits until the log tells."""
+        """Those of the offsets whose entries can be sent now.
+
+        An event from before the model was made may have been sent on then: it waits until the log has been searched for
+        that.
+        """
         made_at = owned.view.number("made_at")
         old = {
             offset for offset in fresh if offset < made_at and not {HOME, COPIES}.isdisjoint(owned.view.outbox[offset])
@@ -108,7 +115,7 @@ class Outbox:
         return held | records_at(self._log, self._settings.events_topic, owned.partition, lacking)
 
     def _let_go(self, owned: ClaimedPartition, offsets: list[int]) -> None:
-        """What retention took, or can't be decoded, can't be sent: a dead letter says so, without its digest."""
+        """Give up entries whose records the log has lost or can't decode: a dead letter without digest says so."""
         place = self._log, self._settings.events_topic, owned.partition
         lost = lost_at(*place, offsets)
         spoilt = unreadable_at(*place, [offset for offset in offsets if offset not in lost])
@@ -125,6 +132,7 @@ class Outbox:
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
 
     def _sends(self, owned: ClaimedPartition, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
+        """Start all sends that an entry asks for: (word of the outbox or partition of a copy, answer to come)."""
         if due[0] == DEAD:
             yield from self._letter(owned.partition, record, Letter.of(due))
             return
@@ -145,7 +153,7 @@ class Outbox:
                     yield str(partition), there.get(partition) or self._forward(record, partition, message)
 
     def _places(self, owned: ClaimedPartition, record: Record) -> dict[int, Future[int]]:
-        """Partitions where the record was sent to before the model was made, as if it had been sent now."""
+        """Partitions to which the record was sent before the model was made, each as a send already acknowledged."""
         if self._sent_before is None or record.offset >= owned.view.number("made_at"):
             return {}
         there: dict[int, Future[int]] = {}
@@ -156,7 +164,7 @@ class Outbox:
         return there
 
     def _letter(self, partition: int, record: Record, letter: Letter) -> Iterator[tuple[str, Future[int]]]:
-        """The letter, and the answer to who sent the event."""
+        """Send the dead letter, and the `refused` receipt if the sender is owed one."""
         digest = None if letter.last is not None else self._digests.log_record(record.key, record.value)
         yield DEAD, self._dead_letter(partition, record.offset, letter, digest)
         event_id = told_of(record.value).event_id if letter.answers else None
@@ -165,7 +173,7 @@ class Outbox:
             yield REFUSED, self._receipt(receipt_to(to, "refused", reason=letter.reason))
 
     def _settle(self, owned: ClaimedPartition) -> int:
-        """Closes entries whose sends have ended. Returns how many sends had."""
+        """Close the entries all of whose sends have ended. Returns how many entries those were."""
         change = Change()
         done = (offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values()))
         ended = list(islice(done, AT_ONCE))
@@ -178,6 +186,11 @@ class Outbox:
         return len(ended)
 
     def _close(self, owned: ClaimedPartition, change: Change, offset: int, sends: Sends) -> None:
+        """Settle one entry whose sends have ended.
+
+        It is dropped if all were acknowledged. If the log refuses one for good, the event is sent once more in fewer
+        bytes, and then given up. After any other error it stays, and is sent again.
+        """
         errors = [error for error in (future.exception() for future in sends.values()) if error is not None]
         due = owned.view.outbox[offset]
         if not sends:
@@ -197,7 +210,7 @@ class Outbox:
                 self._give_up(owned, change, offset, _REFUSED)
 
     def _is_long(self, record: Record) -> bool:
-        """Whether it says more than its event."""
+        """Whether the record holds more bytes than its event needs, so that a shorter message is worth a try."""
         event = self._parser.taken(record.value)
         said = record.key, record.value, tuple(record.headers)
         return isinstance(event, Insert | Delete) and said != _shortest(event)
@@ -236,12 +249,12 @@ def _shortest(event: Insert | Delete) -> _Message:
 
 
 def _refuses(error: BaseException) -> bool:
-    """For good: who has no right today may have it tomorrow."""
+    """Whether the log refuses a message for good. A missing right is LogUnavailable: it may be granted later."""
     return isinstance(error, LogRefused) and not isinstance(error, LogUnavailable)
 
 
 def _letter_is_out(sends: Sends) -> bool:
-    """Whether all that is missing is an answer that the log will never take."""
+    """Whether the dead letter was sent and only the receipt is missing, because the log refuses it for good."""
     answer = sends.get(REFUSED)
     error = None if answer is None else answer.exception()
     return error is not None and _refuses(error) and sends[DEAD].exception() is None

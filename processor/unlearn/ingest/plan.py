@@ -1,8 +1,8 @@
-"""(events, look-ups) -> Plan: the rules of DESIGN 3, pure and total.
+"""What a batch of events changes: the rules of docs/design.md, section 3, as a pure function that never fails.
 
-The rules commute with batch boundaries, repetition and background work: what an event does to a record
-depends only on the record's entry, its subject's entry and the events' offsets. A plan never says that
-a deletion is hidden; only a manifest does.
+The rules commute with batch boundaries, repetition and background work: what an event does to a record depends only on
+the record's entry, its subject's entry and the events' offsets. A plan never says that a deletion is hidden; only a
+manifest does.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _NO_PAIR = Pair()
 
 
 class Lookups(NamedTuple):
-    """What Redis holds of everyone a batch is about, by digest. A missing digest is unknown.
+    """What Redis holds of the records and subjects that a batch names, by digest; unknown ones are missing.
 
-    Of an entry whose pairs stand apart those that the batch names are there; all, where a deletion under every
-    subject reaches higher than its tomb: below that nothing lives.
+    Of an entry whose pairs stand apart, `pairs` has those that the batch names; or all, where a deletion under every
+    subject reaches above the entry's tombstone: only then can it kill a pair that the batch doesn't name.
     """
 
     records: dict[bytes, Entry]
@@ -38,7 +38,7 @@ class Lookups(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The interval of fetch positions that a batch covers, and the settings a plan needs. Times in s."""
+    """The interval [start, stop) of offsets that a batch covers, and the settings that a plan needs; times in s."""
 
     start: int
     stop: int
@@ -47,9 +47,9 @@ class Frame(NamedTuple):
     forget_within: float
     update_within: float
     folds: bool
-    """The learner can't forget: a kill drops the states that hold the row."""
+    """True for a learner that can't forget: a kill then drops the stored states that hold the row."""
     now: int | None = None
-    """ms since the epoch, to date what has no date that can be; None takes every date as it is."""
+    """ms since the epoch: a timestamp that can't be true is dated by it. None takes every timestamp as it is."""
 
 
 class Row(NamedTuple):
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """Everything a batch changes; the memberships are `records` and `subjects`, to be written last."""
+    """Everything that a batch changes. The memberships to write are `records` and `subjects`."""
 
     stop: int
     rows: list[Row] = field(default_factory=list)
@@ -70,14 +70,15 @@ class Plan:
     records: dict[bytes, Entry] = field(default_factory=dict)
     subjects: dict[bytes, Subject] = field(default_factory=dict)
     covered: list[Kill] = field(default_factory=list)
-    """Subjects deleted here: first slot, death, shard. Every row of theirs from that slot on is dead."""
+    """For each subject deleted here, its first slot, the death and the shard: all its rows from that slot on are dead.
+    """
     ends: list[int] = field(default_factory=list)
     change: Change = field(default_factory=Change)
     counts: Counter[str] = field(default_factory=Counter)
 
 
 def plan(items: Iterable[Item], lookups: Lookups, view: Tables, frame: Frame) -> Plan:
-    """What the items of [frame.start, frame.stop) change, given what is known of those they name."""
+    """What the items of [frame.start, frame.stop) change, given what is known of those that they name."""
     return _Planner(lookups, view, frame).run(items)
 
 
@@ -90,6 +91,7 @@ class _Planner:
         self.covered_tags = {tag_of(bytes.fromhex(digest)) for digest in view.cleanups}
 
     def run(self, items: Iterable[Item]) -> Plan:
+        """Apply the items in order to a copy of what was looked up, and return what changed."""
         for item in items:
             self.ledger.reach(item.offset)
             if isinstance(item, Insertion):
@@ -213,7 +215,10 @@ class _Planner:
             self.plan.counts["refused_updates"] += 1
 
     def _was_update(self, refused: Refused) -> bool:
-        """Whether an older revision stays a row. Off its home its revision alone tells: it is taken for one."""
+        """Whether the refused insert was to replace a row, so that an older revision stays in force.
+
+        Off the insert's home the row can't be looked up: there any revision above 0 counts as an update.
+        """
         if not refused.at_home:
             return refused.revision > 0
         tag = tag_of(refused.who.subject)
@@ -221,14 +226,17 @@ class _Planner:
         return pair.slot != NO_ROW and refused.revision > pair.revision and tag not in self.covered_tags
 
     def _clock(self, since: int, within: float | None) -> tuple[int, int]:
-        """Since when a deletion waits, and its deadline; `within` is in s, None means as long as any."""
+        """(start, deadline) of a deletion's wait, in ms since the epoch.
+
+        `within`: seconds between them; None stands for the settings' `forget_within`.
+        """
         start = since if self.frame.now is None else dated(since, self.frame.now)
         return start, start + round((self.frame.forget_within if within is None else within) * 1000)
 
     # -- memory of the batch
 
     def _changing(self, record: bytes) -> Entry:
-        """The record's entry, its pairs copied once: what was looked up stays as it was."""
+        """The record's entry, to be changed in place; its pairs are a copy, so what was looked up stays as it was."""
         if record not in self.plan.records:
             entry = self.records.get(record, _NO_ENTRY)
             self.records[record] = self.plan.records[record] = entry._replace(pairs=dict(entry.pairs))

@@ -18,7 +18,7 @@ _NEAR = 5000
 
 
 def records_at(log: Log, topic: str, partition: int, offsets: Iterable[int]) -> dict[int, Record]:
-    """The records at these offsets that the log still has, and that can be decoded.
+    """The records at these offsets, by offset; those that the log has lost or that can't be decoded are missing.
 
     Raises LogUnavailable, TopicMissing.
     """
@@ -35,7 +35,7 @@ def records_at(log: Log, topic: str, partition: int, offsets: Iterable[int]) -> 
 
 
 def read_but(log: Log, topic: str, partition: int, start: int, stop: int, skipped: Runs) -> Iterator[Record]:
-    """What `log.read` gives, without what was stepped over."""
+    """The records of [start, stop), except the runs of offsets in `skipped`. Raises what `log.read` raises."""
     for first, last in gaps(skipped, start, stop):
         yield from log.read(topic, partition, first, last)
 
@@ -72,7 +72,7 @@ def _readable(log: Log, topic: str, partition: int, offset: int) -> dict[int, Re
 
 
 def runs(offsets: list[int]) -> Iterator[tuple[int, int]]:
-    """(first, last) of offsets that are near each other."""
+    """(first, last) of each group of sorted offsets with no gap above 5,000 offsets between neighbours."""
     start = 0
     for at in range(1, len(offsets) + 1):
         if at == len(offsets) or offsets[at] - offsets[at - 1] > _NEAR:
@@ -81,5 +81,5 @@ def runs(offsets: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def content_of(record: Record) -> int:
-    """A number that tells a record's key and value from any others, in this process."""
+    """A hash of the record's key and value, good for comparing within this process only."""
     return hash((record.key, record.value))

@@ -1,8 +1,8 @@
-"""What the log shows was sent on already, for a model that is built from a log with a past.
+"""What the log shows to have been sent on already, for a model that is built from a log with a past.
 
-A new model, or one that is built anew, reads events that were sent home or copied before: by its former self, or by
-another model on the topic. Their marks stand in the log, so the log is read once, and nothing is sent again
-that stands where it belongs. What isn't found is sent: twice does no harm, never does.
+Such a model reads events that were sent home or copied before: by another model on the topic, or by itself before it
+was built again. Their origins stand in the log. So the log is read once, and nothing is sent again that stands where it
+belongs. What isn't found is sent: sending twice does no harm, never sending does.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SentBefore:
         self._index: list[NDArray[np.int64]] | None = None
 
     def look(self, most: int) -> bool:
-        """Reads at most so many records further. Whether all is read."""
+        """Read up to `most` records further. Returns whether the log has been read to its end."""
         if self._index is None:
             self._reading = self._reading or self._read()
             for _ in range(most):
@@ -49,8 +49,11 @@ class SentBefore:
         return self._index is not None
 
     def places(self, record: Record) -> dict[int, int]:
-        """Partition -> offset of what stands there of the same bytes, sent on from the record's place, or, where that
-        is a copy whose original is gone, from the same place as it."""
+        """Partition -> offset of each record there with the same key and value that was sent on from this place.
+
+        If the record is a copy itself, those sent on from its original's place count as well. Empty until `look` is
+        done.
+        """
         if self._index is None:
             return {}
         keys, partitions, offsets, contents = self._index
@@ -63,12 +66,12 @@ class SentBefore:
         return found
 
     def _read(self) -> Iterator[None]:
-        """Goes on from one record to the next."""
+        """Read the log, yielding after each record so that `look` can stop in between."""
         for partition, (start, end) in sorted(self._log.bounds(self._topic).items()):
             yield from self._read_partition(partition, start, end)
 
     def _read_partition(self, partition: int, start: int, end: int) -> Iterator[None]:
-        """A partition that can't be read has sent nothing, as far as we know."""
+        """Read one partition, up to three tries; what can't be read counts as if nothing had been sent on there."""
         for _ in range(_TRIES):
             try:
                 for record in self._log.read(self._topic, partition, start, end):
