@@ -1,14 +1,14 @@
-"""What Redis remembers of a record id: tombstones and the rows that live under it.
+"""What Redis remembers of a record id: tombstones, and the rows that live under it.
 
-One entry per record id and partition, a few bytes long; several subjects may use one id, so an entry
-holds a pair per subject. The layout, little by little:
+There is one entry per record id and partition, a few bytes long. Several subjects may use one id, so an entry holds a
+pair per subject. The layout, with optional parts in brackets:
 
     entry    flags, [tomb of every subject], pair*
     pair     flags, [subject tag, 6 bytes], [slot, content tag of 4 bytes, [revision]], [tomb]
 
-Integers are unsigned LEB128; a tomb is 0 for ever, else its revision + 1. An entry without anything to
-say is empty bytes, and is removed. Where many subjects use one id, the pairs stand apart, each in a field of
-its own that its tag names, without the tag; the entry's flags say so.
+Integers are unsigned LEB128. A tomb, the highest deleted revision, is stored as 0 where it holds for ever, else as the
+revision + 1. An entry that holds nothing is empty bytes, and is removed. Where many subjects use one id, the pairs
+stand apart, as the entry's flags say: each in a field of its own, named by the tag, which the pair then lacks.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ __all__ = [
 ]
 
 FOREVER = 1 << 62
-"""The tomb of a delete without revision: above every revision."""
+"""The tomb of a deletion without revision: it is above every revision."""
 NO_TOMB = -1
+"""The tomb where nothing was deleted: it is below every revision."""
 NO_ROW = -1
+"""The slot of a pair without a live row."""
 ALONE = b""
 """The tag of a record without a subject."""
 
@@ -49,9 +51,10 @@ _HEADS = _BYTES[_ANY_TOMB], _BYTES[_ANY_TOMB | _APART]
 
 
 class Pair(NamedTuple):
-    """One (subject, record id): its live row, if any, and its tomb.
+    """One (subject, record id): the slot, revision and content tag of its live row, if any, and its tomb.
 
-    A subject's pair with neither was buried with its subject, or came after its deletion.
+    A subject's pair with neither row nor tomb says that the record is forgotten: its row was buried with its subject,
+    or its insert came after the subject's deletion.
     """
 
     slot: int = NO_ROW
@@ -66,7 +69,7 @@ class Entry(NamedTuple):
     tomb: int
     pairs: dict[bytes, Pair]
     apart: bool = False
-    """The pairs stand apart; `pairs` are those that were asked for."""
+    """Whether the pairs stand apart, each in its own field; then `pairs` has only those that were read."""
 
 
 class Subject(NamedTuple):
@@ -77,7 +80,7 @@ class Subject(NamedTuple):
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """Bytes of an entry, without pairs that stand apart; empty if it says nothing."""
+    """The bytes of an entry, without pairs that stand apart; empty if it holds neither tomb nor pairs."""
     if entry.tomb != NO_TOMB:
         head = _HEADS[entry.apart] + _number(_tomb_code(entry.tomb))
     else:
@@ -89,10 +92,9 @@ def encode_entry(entry: Entry) -> bytes:
 
 
 def decode_entry(data: bytes | None) -> Entry:
-    """The entry of these bytes, without pairs that stand apart; none at all is an entry that says nothing.
+    """The entry of these bytes, without pairs that stand apart; one without tomb and pairs for None and empty bytes.
 
-    Raises:
-        ArtefactInvalid: the bytes are not an entry.
+    Raises ArtefactInvalid where the bytes are cut short.
     """
     if not data:
         return Entry(NO_TOMB, {})
@@ -104,13 +106,13 @@ def decode_entry(data: bytes | None) -> Entry:
 
 
 def encode_pair(tag: bytes, pair: Pair) -> bytes:
-    """Bytes of a pair that stands apart, under its tag; empty if it says nothing."""
+    """The bytes of a pair that stands apart under `tag`; empty if it has neither tag, row nor tomb."""
     data = _encode_pair(tag, pair)
     return data[:1] + data[1 + len(tag) :]
 
 
 def decode_pair(tag: bytes, data: bytes) -> Pair:
-    """The pair of these bytes. Raises ArtefactInvalid."""
+    """The pair that stands apart under `tag`. Raises ArtefactInvalid where the bytes are cut short."""
     try:
         return dict(_pairs(data[:1] + tag + data[1:], 0))[tag]
     except (IndexError, KeyError):
@@ -118,10 +120,12 @@ def decode_pair(tag: bytes, data: bytes) -> Pair:
 
 
 def encode_subject(subject: Subject) -> bytes:
+    """The bytes of a subject: T if it is dead, else L, and the offset."""
     return (b"T" if subject.dead else b"L") + _number(subject.offset)
 
 
 def decode_subject(data: bytes | None) -> Subject | None:
+    """The subject of these bytes; None for None and empty bytes."""
     if not data:
         return None
     return Subject(data[:1] == b"T", _get(data, 1)[0])

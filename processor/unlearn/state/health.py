@@ -1,6 +1,6 @@
-"""Whether a Redis may hold what must not be lost: pure judgements of what it says of itself.
+"""Whether a Redis can be trusted with what must not be lost: pure judgements of what it says of itself.
 
-Managed ones hide CONFIG, an ACL may hide INFO too: each fact is asked for in every way there is.
+Managed services hide CONFIG, and an ACL may hide INFO too. So each fact is asked for in every way there is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unlearn.state.refusals import CLUSTER, SENTINEL, place_of, told
 __all__ = ["Facts", "look", "redis_problems", "redis_shortages", "require_single"]
 
 Facts = Mapping[str, Any]
-"""INFO's fields by name, without those that no way tells."""
+"""INFO's fields by name, without those that Redis told in no way."""
 
 _UNCHECKED = (
     "allow the user INFO or CONFIG GET; or see to it yourself that this Redis is a master with maxmemory-policy "
@@ -25,7 +25,10 @@ _UNCHECKED = (
 
 
 def look(client: redis.Redis) -> Facts:
-    """What it tells of itself, by INFO, else by HELLO and CONFIG GET. Raises StateUnavailable."""
+    """What Redis tells of itself, by INFO, and by HELLO and CONFIG GET for what INFO didn't tell.
+
+    Raises StateUnavailable, and its subclasses where the login or the kind of server is the trouble.
+    """
     facts: dict[str, Any] = {}
     with told(client):
         # A refusal in connecting (login, database) is not one of the command.
@@ -61,7 +64,7 @@ def _config(client: redis.Redis) -> dict[str, Any]:
 
 
 def require_single(client: redis.Redis) -> None:
-    """Raises StateUnsupported for a cluster's node and a Sentinel, StateUnavailable."""
+    """Raises StateUnsupported for a cluster's node and for a Sentinel; else as `look` does."""
     mode = look(client).get("redis_mode")
     if mode in _UNSUPPORTED:
         raise StateUnsupported(f"Redis at {place_of(client)} {_UNSUPPORTED[mode]}")
@@ -71,8 +74,10 @@ _UNSUPPORTED = {"cluster": CLUSTER, "sentinel": SENTINEL}
 
 
 def redis_problems(facts: Facts, *, unchecked: bool = False) -> tuple[list[str], list[str]]:
-    """(what forbids the use of this Redis, what is merely worth a warning). `unchecked`: its owner answers for
-    what it doesn't tell."""
+    """(what forbids the use of this Redis, what is merely worth a warning).
+
+    `unchecked`: the operator answers for what Redis doesn't tell, so that is only worth a warning.
+    """
     if facts.get("redis_mode") in _UNSUPPORTED:
         return [f"it {_UNSUPPORTED[facts['redis_mode']]}"], []
     problems: list[str] = []
@@ -96,7 +101,7 @@ _MUST_BE_KNOWN = {"role": "whether it is a master", "maxmemory_policy": "whether
 
 
 def redis_shortages(facts: Facts) -> list[str]:
-    """Why it refuses writes for now; work goes on by itself once that is over."""
+    """Why Redis refuses writes for now: memory, disk, loading. Workers go on by themselves once that is over."""
     found: list[str] = []
     most = int(facts.get("maxmemory", 0))
     if most and int(facts.get("used_memory", 0)) >= most:

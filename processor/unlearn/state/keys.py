@@ -34,7 +34,7 @@ TABLE_HASHES = (
     *("meta", "slices", "hits", "open", "states", "cleanups"),
     *("outbox", "pending", "unresolved", "open_ranges", "crashes"),
 )
-"""The hashes whose whole content the owner mirrors in memory."""
+"""The hashes that the owner keeps whole in memory, as its tables."""
 
 
 class Keys:
@@ -45,17 +45,21 @@ class Keys:
         self.meta = self.prefix + "meta"
 
     def of(self, name: str) -> str:
+        """The key of this name, as listed above, for those without a method of their own."""
         return self.prefix + name
 
     def record(self, bucket: int) -> str:
+        """The hash of a bucket's record entries."""
         return f"{self.prefix}r:{bucket}"
 
     def pairs(self, bucket: int, field: bytes) -> str:
-        """`field` is the record's in its bucket."""
+        """The hash of the pairs that stand apart for one record, which has `field` in its bucket."""
         return f"{self.prefix}p:{bucket}:{field.hex()}"
 
     def subject(self, bucket: int) -> str:
+        """The hash of a bucket's subjects."""
         return f"{self.prefix}s:{bucket}"
 
     def holes(self, shard: int, start: int) -> str:
+        """The hash of the holes in a shard's slice that starts at the offset `start`."""
         return f"{self.prefix}holes:{shard}:{start}"

@@ -1,8 +1,8 @@
 """Reading and writing who is a member: record entries, subjects and holes of a batch.
 
-An entry with more than a few pairs is taken apart when it is next written: each pair gets a field of its own, so
-that an event about one subject writes one pair, whatever number of subjects use the id. A deletion under every
-subject still reads and writes all pairs that it changes, by one script.
+An entry with more than a few pairs is taken apart when it is next written: each pair gets a field of its own, so that
+an event about one subject writes one pair, however many subjects use the id. A deletion under every subject still reads
+and writes all pairs that it changes, by one script.
 """
 
 from __future__ import annotations
@@ -45,25 +45,28 @@ __all__ = [
 ]
 
 Read = Callable[[Sequence[Op]], list[Any]]
-"""Replies to read commands, as a script gives them."""
+"""Runs read commands and returns their replies, in the form in which Redis' scripts return them."""
 
 MOST_PAIRS = 64
-"""An entry with more is taken apart: rewriting it costs about a kilobyte by then."""
+"""An entry with more pairs is taken apart: as a whole it would be about a kilobyte to write again each time."""
 _MOST_AT_ONCE = 20_000
 """Pairs that one script takes apart, unless one entry alone has more."""
 _PART = 1000
 
 
 class Asked(NamedTuple):
-    """What a batch needs of a record id: the pairs of some subjects, by tag; of all, where a deletion under every
-    subject reaches higher than the entry's tomb."""
+    """What a batch needs of a record id: the pairs of the subjects with these tags.
+
+    `tomb`: the highest revision that the batch deletes under every subject. If it is above the entry's own tomb, all
+    pairs are needed.
+    """
 
     tags: set[bytes]
     tomb: int = NO_TOMB
 
 
 def asked_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, Asked]:
-    """What is needed of each record, from the digests of records and their subjects."""
+    """What is needed of each record, given (record digest, subject digest) of whatever names it."""
     asked: dict[bytes, Asked] = {}
     for record, subject in pairs:
         asked.setdefault(record, Asked(set())).tags.add(tag_of(subject))
@@ -73,7 +76,10 @@ def asked_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, Asked]:
 def read_members(
     read: Read, keys: Keys, records: Mapping[bytes, Asked], subjects: Collection[bytes]
 ) -> tuple[dict[bytes, Entry], dict[bytes, Subject]]:
-    """The entries of records, with the pairs asked for at least, and subjects; digests of unknown ones are missing."""
+    """The entries of these records, with the pairs asked for at least, and the subjects; unknown ones are missing.
+
+    Raises as `read` does, and ArtefactInvalid for an entry that is cut short.
+    """
     entries, known = parse_lookups(records, subjects, read(lookup_reads(keys, records, subjects)))
     apart = {digest: entry for digest, entry in entries.items() if entry.apart}
     some = {digest: asked.tags for digest, asked in records.items() if digest in apart}
@@ -88,7 +94,7 @@ def read_members(
 
 
 def read_pairs(read: Read, keys: Keys, places: Mapping[tuple[int, bytes], tuple[Entry, Collection[bytes]]]) -> None:
-    """Adds the pairs with these tags to entries whose pairs stand apart, by bucket and field."""
+    """Read the pairs with the given tags into entries whose pairs stand apart. `places` is by (bucket, field)."""
     parts = [
         (entry, keys.pairs(*place), part)
         for place, (entry, tags) in places.items()
@@ -109,16 +115,17 @@ def _all_pairs(read: Read, key: str) -> Iterator[tuple[bytes, Pair]]:
 
 
 def pair_reads(keys: Keys, records: Iterable[bytes]) -> list[Op]:
-    """Reads of all pairs of entries whose pairs stand apart, by digest; `parse_pairs` takes each reply."""
+    """The commands that read all pairs that stand apart of these records, by digest; `parse_pairs` takes each reply."""
     return [("HGETALL", keys.pairs(*bucket_and_field(digest))) for digest in records]
 
 
 def parse_pairs(reply: Mapping[bytes, bytes]) -> dict[bytes, Pair]:
+    """Subject tag -> pair, from the reply to one command of `pair_reads`."""
     return {tag: decode_pair(tag, data) for tag, data in reply.items()}
 
 
 def lookup_reads(keys: Keys, records: Collection[bytes], subjects: Collection[bytes]) -> list[Op]:
-    """Reads of all entries by digest, records first; answered by `parse_lookups` in the same order."""
+    """The commands that read these entries and subjects by digest; `parse_lookups` takes their replies."""
     reads: list[Op] = []
     for digests, key_of in ((records, keys.record), (subjects, keys.subject)):
         for digest in digests:
@@ -130,7 +137,10 @@ def lookup_reads(keys: Keys, records: Collection[bytes], subjects: Collection[by
 def parse_lookups(
     records: Collection[bytes], subjects: Collection[bytes], replies: list[Any]
 ) -> tuple[dict[bytes, Entry], dict[bytes, Subject]]:
-    """What `lookup_reads` found; digests that nothing is known of are missing, and so are pairs that stand apart."""
+    """Entries and subjects by digest, from the replies to `lookup_reads`. Unknown ones are missing.
+
+    Pairs that stand apart aren't in the entries yet.
+    """
     entries = {d: decode_entry(r) for d, r in zip(records, replies[: len(records)], strict=True) if r}
     known = {d: decode_subject(r) for d, r in zip(subjects, replies[len(records) :], strict=True) if r}
     return entries, {digest: subject for digest, subject in known.items() if subject is not None}
@@ -143,9 +153,10 @@ def write_members(
     before: Mapping[bytes, Entry] | None = None,
     most_pairs: int = MOST_PAIRS,
 ) -> Iterable[Op]:
-    """Writes of subjects and records; an entry that says nothing is removed. `before`: entries as they were read.
+    """The commands that write subjects and entries. An entry that holds nothing is removed.
 
-    Entries with more than `most_pairs` are taken apart.
+    `before`: the entries as they were read, so that of pairs that stand apart only changed ones are written. Entries
+    with more than `most_pairs` are taken apart.
     """
     for digest, subject in subjects.items():
         bucket, field = bucket_and_field(digest)
@@ -160,7 +171,10 @@ def write_members(
 
 
 def write_entry(keys: Keys, bucket: int, field: bytes, entry: Entry, was: Entry | None) -> Iterator[Op]:
-    """The writes of one entry. Of pairs that stand apart only those that differ from `was`; None: there were none."""
+    """The commands that write one entry. Of pairs that stand apart only those that differ from `was` are written.
+
+    `was` None: no pairs stood apart before.
+    """
     if not entry.apart:
         data = encode_entry(entry)
         yield ("HSET", keys.record(bucket), field, data) if data else ("HDEL", keys.record(bucket), field)
@@ -180,7 +194,7 @@ def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 def write_holes(keys: Keys, holes: Iterable[tuple[int, int, int, int]]) -> Iterable[Op]:
-    """(shard, slice start, slot, death) each, grouped by slice, at most 1,000 a write."""
+    """The commands that record holes, each (shard, slice start, slot, death), up to 1,000 in one."""
     groups: dict[tuple[int, int], list[str]] = {}
     for shard, start, slot, death in holes:
         groups.setdefault((shard, start), []).extend((str(slot), str(death)))
@@ -190,14 +204,16 @@ def write_holes(keys: Keys, holes: Iterable[tuple[int, int, int, int]]) -> Itera
 
 
 def hole_reads(keys: Keys, shard: int, starts: Iterable[int]) -> list[Op]:
+    """The commands that read the holes of a shard's slices, by their start offsets; `parse_holes` takes each reply."""
     return [("HGETALL", keys.holes(shard, start)) for start in starts]
 
 
 def drop_holes(keys: Keys, shard: int, start: int, slots: Sequence[int]) -> Iterable[Op]:
+    """The commands that remove the holes at these slots of one slice, up to 1,000 in one."""
     for at in range(0, len(slots), 1000):
         yield "HDEL", keys.holes(shard, start), *map(str, slots[at : at + 1000])
 
 
 def parse_holes(reply: list[bytes]) -> dict[int, int]:
-    """slot -> death of one HGETALL, as a script returns it: flat."""
+    """Slot -> death, from the reply to one command of `hole_reads`, as a script returns it: keys and values in turn."""
     return {int(slot): int(death) for slot, death in zip(reply[::2], reply[1::2], strict=True)}

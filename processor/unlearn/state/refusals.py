@@ -1,4 +1,4 @@
-"""What the Redis client raises, told as what it is: our error, the place, what to do.
+"""Errors of the Redis client as errors of our own, which name the server, what is wrong, and what to do.
 
 Redis' own text is used sparingly: it repeats the arguments of a command it doesn't know, a password among them.
 """
@@ -36,7 +36,7 @@ _MOST_TEXT = 300
 
 
 class _Rule(NamedTuple):
-    """Where `pattern` is in the code and text of an error, `kind` is raised: "Redis at PLACE `says`"."""
+    """For an error whose code and text match `pattern`, `kind` is raised with the text "Redis at PLACE `says`"."""
 
     pattern: str
     kind: type[StateUnavailable]
@@ -67,7 +67,7 @@ _RULES = (
 
 @contextmanager
 def told(client: redis.Redis) -> Iterator[None]:
-    """Raises StateUnavailable, StateDenied or StateUnsupported for what the client raises."""
+    """Raises StateUnavailable, StateDenied or StateUnsupported for what the client raises within the block."""
     try:
         yield
     except redis.RedisError as error:
@@ -75,14 +75,14 @@ def told(client: redis.Redis) -> Iterator[None]:
 
 
 def translate(error: redis.RedisError, client: redis.Redis) -> StateUnavailable:
-    """StateDenied is not over by waiting, the others may be."""
+    """The error to raise for the client's. StateDenied lasts until somebody changes a setting; others may pass."""
     place = place_of(client)
     kind, says = _meaning(error, place)
     return kind(f"Redis at {place} {says}")
 
 
 def place_of(client: redis.Redis) -> RedisAddress:
-    """Where the client connects to."""
+    """The address that the client connects to."""
     options = client.connection_pool.connection_kwargs
     if "path" in options:
         return RedisAddress(socket=str(options["path"]))
@@ -107,7 +107,7 @@ def _meaning(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUn
 
 
 def _code(error: redis.RedisError) -> str:
-    """The first word of Redis' answer, where an older client doesn't keep it."""
+    """The error code at the start of Redis' answer, by the error's class: the client takes it out of the text."""
     names = {
         redis.exceptions.OutOfMemoryError: "OOM",
         redis.exceptions.ReadOnlyError: "READONLY",
@@ -131,7 +131,7 @@ def _unknown_command(name: str) -> tuple[type[StateUnavailable], str]:
 
 
 def _silence(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUnavailable], str]:
-    """What the network says, by the error from which the client made its own."""
+    """The error where no answer came: told from the network's error that the client's own error was raised from."""
     cause = error.__context__
     if isinstance(cause, ssl.SSLError):
         return StateDenied, _tls(cause)

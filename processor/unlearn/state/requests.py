@@ -1,4 +1,7 @@
-"""Leaving operator requests for a partition's owner, and seeing which are open: by no token, in a hash of their own."""
+"""Requests that operators leave for a partition's owner, and which are still open. They stand in a hash of their own.
+
+Whoever leaves one needs no token, since nothing of the partition's tables is written.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ __all__ = ["leave_requests", "open_requests"]
 
 
 def leave_requests(client: redis.Redis, keys: Keys, requests: Mapping[str, str]) -> None:
-    """Raises StateUnavailable. May be repeated."""
+    """Leave requests, as field -> value, for the partition's owner. May be repeated. Raises StateUnavailable."""
     with told(client):
         client.hset(keys.of("asked"), items=[part for request in requests.items() for part in request])
 
 
 def open_requests(client: redis.Redis, keys: Keys) -> set[str]:
-    """The fields of requests that the owner has not done with. Raises StateUnavailable."""
+    """The fields of the requests that the owner hasn't carried out yet. Raises StateUnavailable."""
     (fields,) = read_snapshot(client, [("HKEYS", keys.of("asked"))])
     return {field.decode("latin-1") for field in fields}

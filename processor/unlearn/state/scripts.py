@@ -1,8 +1,8 @@
-"""The client of a partition's state: three scripts, each checked against the owner's token.
+"""The client of a partition's state: three scripts, two of which ask for the owner's token; `claim` gives it.
 
-A time-out means unknown: every script may run twice, so the client asks again with the same arguments
-until it has an answer, and only gives up with `StateUnavailable` - whoever gets that drops the
-partition's memory and claims it again.
+A time-out leaves unknown whether a script ran. So each may run twice, and the client repeats it with the same arguments
+until it has an answer or its patience is over: then it raises `StateUnavailable`, upon which the owner drops its memory
+of the partition and claims it again.
 """
 
 from __future__ import annotations
@@ -40,15 +40,18 @@ class Token(NamedTuple):
 
 
 _TROUBLE_LASTS = 15
-"""Seconds for which a word of trouble stands."""
+"""Seconds for which `mark_trouble` is shown, unless it is repeated."""
 
 
 class DirtyShard(Exception):
-    """The gate found a kill newer than the state that was to be published."""
+    """Raised at the gate: a shard was hit by a newer kill than the state that was to be published covers."""
 
 
 class PartitionState:
-    """Scripts over the keys of one partition. Holds no state of its own."""
+    """Runs scripts over the keys of one partition. It keeps nothing of the partition itself.
+
+    `patience`: seconds for which a script that got no answer is repeated.
+    """
 
     def __init__(self, client: redis.Redis, keys: Keys, *, patience: float = 3.0, clock: Clock = MACHINE_CLOCK) -> None:
         self.keys = keys
@@ -61,13 +64,12 @@ class PartitionState:
         )
 
     def claim(self, token: Token, first: Mapping[str, str | int] | None) -> int | None:
-        """Take the partition; `first` holds meta's fields if it may be new. Returns a higher counter, if one holds.
+        """Take the partition with this token. Returns None, or the stored counter if it is as high or higher.
 
-        A counter above MOST_COUNTER is nobody's: a worker took it once from a forged one.
+        `first`: fields of `meta` for a partition that may be new. A stored counter above MOST_COUNTER is ignored: only
+        a forged one on the results topic can have led to it.
 
-        Raises:
-            StateUnavailable: no answer.
-            StateMissing: the partition isn't there, and `first` is None.
+        Raises StateUnavailable; StateMissing where the partition isn't in Redis and `first` is None.
         """
         blob = b"" if first is None else _pack({k: str(v) for k, v in first.items()})
         keys = [self.keys.meta, self.keys.of("redo")]
@@ -80,9 +82,9 @@ class PartitionState:
         return int(answer[1]) if answer[0] == b"HIGHER" else None
 
     def mark_stopped(self, why: str, unreadable: int | None = None) -> None:
-        """Leave word for others that the partition's owner stopped, or with "" that it goes on; best effort.
+        """Show others why the partition's owner stopped; "" means that it goes on. Redis' errors are ignored.
 
-        `unreadable`: the offset from which nothing can be read, where that is why.
+        `unreadable`: the offset at which nothing can be read, where that is the reason.
         """
         words = {"stopped": why, "unreadable": "" if unreadable is None else str(unreadable)}
         with contextlib.suppress(redis.RedisError):
@@ -90,7 +92,7 @@ class PartitionState:
                 self._redis.set(self.keys.of(name), word) if word else self._redis.delete(self.keys.of(name))
 
     def mark_trouble(self, why: str) -> None:
-        """Leave word of what the owner waits for; it goes by itself once it isn't said again. Best effort."""
+        """Show others what the owner waits for, for 15 seconds unless it is repeated. Redis' errors are ignored."""
         with contextlib.suppress(redis.RedisError):
             self._redis.set(self.keys.of("trouble"), why, ex=_TROUBLE_LASTS)
 
@@ -107,7 +109,7 @@ class PartitionState:
         return self.store()
 
     def rewrite_aof(self) -> bool:
-        """Have Redis write its append-only file anew, without what was deleted. Whether it will."""
+        """Ask Redis to write its append-only file anew, without what was deleted. Returns whether it agreed."""
         try:
             self._redis.execute_command("BGREWRITEAOF")  # type: ignore[no-untyped-call]
         except redis.RedisError:
@@ -121,13 +123,16 @@ class PartitionState:
             return (self._redis.get(self.keys.of("stopped")) or b"").decode()  # type: ignore[union-attr]
 
     def unreadable(self) -> int | None:
-        """The offset from which its owner can read nothing; None if it can. Raises StateUnavailable."""
+        """The offset at which the partition's owner can read nothing; None if it can read. Raises StateUnavailable."""
         with told(self._redis):
             found = self._redis.get(self.keys.of("unreadable"))
         return int(found) if found else None
 
     def load(self) -> dict[str, dict[bytes, bytes]]:
-        """The hashes that the owner mirrors, by name. Call it after a claim: nobody else writes then."""
+        """The hashes that the owner keeps in memory, by name. Raises StateUnavailable.
+
+        Called after a claim they are current, since nobody else writes then.
+        """
         with told(self._redis):
             pipe = self._redis.pipeline(transaction=True)
             for name in TABLE_HASHES:
@@ -135,7 +140,10 @@ class PartitionState:
             return dict(zip(TABLE_HASHES, pipe.execute(), strict=True))
 
     def holes(self, shard: int, starts: Iterable[int]) -> list[list[bytes]]:
-        """What each slice's holes are now, flat, without a token: for those who only look."""
+        """The holes of each of these slices as they are now, slots and deaths in turn. Raises StateUnavailable.
+
+        It asks for no token: it is for those who only look.
+        """
         with told(self._redis):
             pipe = self._redis.pipeline(transaction=True)
             for start in starts:
@@ -143,10 +151,9 @@ class PartitionState:
             return [[x for pair in reply.items() for x in pair] for reply in pipe.execute()]
 
     def read(self, token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
-        """Replies to read commands, all at one moment.
+        """The replies to read commands, all at one moment, if token, `applied` and `writes` are still the owner's.
 
-        Raises:
-            Fenced, RolledBack, StateUnavailable: the owner must claim again.
+        Raises Fenced, RolledBack, StateUnavailable: the owner must claim again.
         """
         if not ops:
             return []
@@ -163,13 +170,12 @@ class PartitionState:
         new_applied: int,
         need: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """Perform absolute writes once, whole; afterwards the partition's `writes` is one more.
+        """Perform all of these writes or none, once, even if the script is repeated; then `writes` is one more.
 
-        `need` lists (shard, offset): refused if the shard's `hit` is beyond that.
+        The writes must be absolute, such as HSET. `need` lists (shard, offset): nothing is written if a shard's hit is
+        beyond its offset.
 
-        Raises:
-            DirtyShard: a need is not met; nothing was written.
-            Fenced, RolledBack, StateUnavailable: the owner must claim again.
+        Raises DirtyShard for such a shard; Fenced, RolledBack, StateUnavailable where the owner must claim again.
         """
         keys = [self.keys.meta, self.keys.of("redo"), self.keys.of("hits")]
         args = [str(token), applied, writes, new_applied, _pack(ops), _pack(list(need))]
@@ -204,5 +210,5 @@ def _check(status: bytes) -> None:
 
 
 def states(client: redis.Redis, model: str, clock: Clock = MACHINE_CLOCK) -> Callable[[int], PartitionState]:
-    """Partition -> its state's client."""
+    """A function from a partition of the model to the client of its state."""
     return lambda partition: PartitionState(client, Keys(model, partition), clock=clock)

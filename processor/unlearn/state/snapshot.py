@@ -1,4 +1,4 @@
-"""Reading a partition's keys without a token: for those who only look."""
+"""Reading a partition's keys without a token, for those who only look."""
 
 from __future__ import annotations
 
