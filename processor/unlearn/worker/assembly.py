@@ -46,19 +46,19 @@ __all__ = ["LIMITS", "Limits", "Parts", "assemble"]
 
 
 class Limits(NamedTuple):
-    """How much is done at once. A simulation makes it so little that every edge is met."""
+    """How much is done at once. A simulation makes it so little that each limit is reached often."""
 
     chunk: int = CHUNK
-    """Rows that a turn of a clean-up buries."""
+    """Rows that a clean-up buries in one turn."""
     most_pairs: int = MOST_PAIRS
-    """Pairs that one entry of a record holds."""
+    """Pairs that a record's entry holds before it is taken apart."""
 
 
 LIMITS: Final = Limits()
 
 
 class Parts(NamedTuple):
-    """All that a worker is made of."""
+    """All that a worker is made of. The worker closes them."""
 
     settings: Settings
     clock: Clock
@@ -100,7 +100,10 @@ def assemble(
     machine: Machine = MACHINE,
     limits: Limits = LIMITS,
 ) -> Parts:
-    """Joins the consumer group; the worker made of the parts leaves it when it is closed."""
+    """Make all parts of one worker, and join the consumer group; closing the worker leaves the group.
+
+    `rebuild`: partitions that Redis has lost are built again from the log.
+    """
     clock, nonces, forgets = machine.clock, machine.nonces, learner.forgets
     identity, parser = identity_of(settings, learner), parser_of(learner)
     reader = log.reader(settings.events_topic, settings.group_id)
@@ -165,7 +168,7 @@ def assemble(
 
 
 def _results(settings: Settings, log: Log, machine: Machine) -> Results:
-    """Believes what the model's secret proves, or the events topic reaches."""
+    """A reader of the results topic that believes a manifest if it has a proof, or if the log reaches its `applied`."""
     return Results(
         settings.model,
         clock=machine.clock.monotonic,

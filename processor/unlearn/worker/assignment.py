@@ -34,7 +34,7 @@ _CLAIM_RETRY = 1.0
 
 
 class Assignment:
-    """The partitions of one member of the consumer group: `owned`, and `stopped` with the reason."""
+    """The partitions of one member of the consumer group: `owned` are claimed, `stopped` maps others to the reason."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Assignment:
         counters: Counter[str],
         clock: Clock,
     ) -> None:
-        """`forget` is called with each partition that is let go, `counters` count for the whole worker."""
+        """`forget` is called with each partition that is let go; `counters` count for the whole worker."""
         self._settings = settings
         self._log = log
         self.reader = reader
@@ -75,24 +75,26 @@ class Assignment:
 
     @property
     def reading(self) -> dict[int, int]:
-        """Partition -> the next offset, of those that are to be read on."""
+        """Partition -> the next offset to read, of the owned partitions that are neither paused nor blocked."""
         if self.leaving or self.reader.trouble:
             return {}
         waiting = (owned for owned in self.owned.values() if not owned.paused and owned.blocked is None)
         return {owned.partition: owned.view.applied for owned in waiting}
 
     def leave(self) -> None:
-        """Take no more events and partitions."""
+        """Take no more events and no more partitions."""
         self.leaving = True
         for partition in self.owned:
             self.reader.pause(partition)
 
     def claim_later(self, partition: int, *, outage: bool) -> None:
-        """Claim it again: soon if there is an outage, else at once."""
+        """Allow the partition to be claimed again: after a second if there is an outage, else at the next poll."""
         self._claim_at[partition] = self._clock.monotonic() + _CLAIM_RETRY * outage
 
     def read_anew(self, stuck: Mapping[int, str]) -> None:
-        """Join the group by a new reader, since the one there is doesn't read these partitions, for these reasons."""
+        """Join the group with a new reader, since the old one doesn't read the partitions `stuck`, for the reasons
+        given.
+        """
         for partition, why in stuck.items():
             _log.error("partition %d: %s; its reader is started anew", partition, why)
             self._state_of(partition).mark_trouble(f"{why}; its reader is started anew")
@@ -102,13 +104,17 @@ class Assignment:
         except LogUnavailable as error:
             _log.warning("no new reader can be had yet: %s", error)
             return
-        # It may hang in what keeps it from reading.
+        # In a thread: closing may hang for the same reason for which nothing is read.
         threading.Thread(target=self.reader.close, name="leaving", daemon=True).start()
         self.reader = fresh
         self._numbers.clear()
 
     def take(self, polled: Polled, *, claims: bool) -> set[int]:
-        """Let go of what is no longer assigned, and claim the rest if `claims`. Returns where the reader was moved."""
+        """Let go of what is no longer assigned, and claim what is new if `claims`.
+
+        Partitions that the reader has lost are stopped, or blocked where a record can't be read. Returns the partitions
+        whose reader was moved: what it had fetched before is not what follows.
+        """
         for partition in self.owned.keys() - polled.assigned.keys():
             self.drop(partition, "no longer assigned")
         for partition in self.stopped.keys() - polled.assigned.keys():
@@ -129,7 +135,7 @@ class Assignment:
         return sought
 
     def _claim(self, partition: int, number: int) -> bool:
-        """Whether the partition is ours, and its reader stands at what is applied."""
+        """Claim the partition unless it is still ours. Returns whether its reader was moved to what is applied."""
         if partition not in self.owned or not self._still_ours(self.owned[partition]):
             if self._clock.monotonic() < self._claim_at.get(partition, 0.0):
                 return False
@@ -169,6 +175,7 @@ class Assignment:
         )
 
     def _still_ours(self, owned: ClaimedPartition) -> bool:
+        """Whether Redis still has our token; drops the partition if it doesn't, or gives no answer."""
         try:
             owned.read([("EXISTS", owned.state.keys.meta)])
         except (Fenced, RolledBack, StateUnavailable) as error:
@@ -177,19 +184,23 @@ class Assignment:
         return True
 
     def compare_with_published(self) -> None:
-        """Drop partitions where the results topic shows another owner, or more applied than there is here."""
+        """Drop partitions where the results topic shows another owner, or more applied than there is here.
+
+        Where another record has replaced our newest manifest on the topic, a new one is published.
+        """
         for partition, owned in list(self.owned.items()):
             published = self._results.of(partition)
             if rivalled(owned, published):
                 self.counters["fenced"] += 1
                 self.drop(partition, "the results topic shows another owner")
             elif published.highest_applied > max(owned.view.applied, owned.catch_up_to):
-                # A claim asks whether the log is the one that it was applied from.
+                # The next claim compares the log with what was applied, and stops the partition if they differ.
                 self.drop(partition, "the results topic shows more applied than Redis holds")
             elif overtaken(owned, published):
                 owned.manifest = None
 
     def drop(self, partition: int, why: str) -> None:
+        """Forget an owned partition, without giving anything back; it is claimed again if it is still assigned."""
         owned = self.owned.pop(partition)
         if owned.blocked is not None:
             self.stopped.pop(partition, None)
@@ -198,6 +209,7 @@ class Assignment:
         _log.info("partition %d dropped: %s", partition, why)
 
     def stop(self, partition: int, why: str) -> None:
+        """Give the partition up until it is assigned anew, and show the reason."""
         if self.stopped.get(partition) != why:
             _log.error("partition %d is stopped: %s", partition, why)
             self._state_of(partition).mark_stopped(why)
@@ -206,11 +218,12 @@ class Assignment:
         self.stopped[partition] = why
 
     def _block(self, owned: ClaimedPartition, run: Unreadable) -> None:
+        """Stop reading at records that can't be decoded, and try them again from time to time."""
         if block(owned, run, self.stopped, self._clock.monotonic(), LOOK_AGAIN):
             self.reader.seek(owned.partition, owned.view.applied)
 
     def unblock(self, owned: ClaimedPartition) -> None:
-        """Go on once the place that could not be read was read after all, or stepped over."""
+        """Read on once the offsets that could not be read were read after all, or stepped over."""
         if owned.blocked is None or owned.view.applied <= owned.blocked.start:
             return
         owned.blocked = None

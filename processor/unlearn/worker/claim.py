@@ -1,6 +1,6 @@
-"""Claiming a partition (DESIGN 6): take the token, see that Redis and the log are ours, take up the open slice.
+"""Claiming a partition: docs/design.md, section 6, whose steps are numbered in `Claimer.claim`.
 
-Steps as numbered there; 2 (the results tail has passed the topic's end) is the caller's, 7 is the manifests'.
+Two are done elsewhere: step 2, reading the results topic to its end, by the caller; step 7 by `Manifests`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from unlearn.worker.continuity import Continuity
 __all__ = ["Claimer"]
 
 _TRIES = 10
-"""Claims of others that one may meet before it gives up for now."""
+"""Attempts at the token, each after another claim came in between, before this one is given up for now."""
 
 Restore = Callable[[ClaimedPartition, Members, Iterable[Record]], None]
+"""Brings the open slice's rows back into memory: from a tail, and from the log's records behind it."""
 
 
 class Claimer:
-    """Claims partitions. Raises Refused where one must stop: never a silent reset.
+    """Claims partitions. Where the log, Redis or the model's identity don't agree it raises, and never resets anything.
 
-    `restore` takes open rows back from a tail and the log's records behind it; `nonces` gives a nonce of so many
-    random bytes, in hex.
+    `nonces` gives a nonce of so many random bytes, in hex; `rebuild`: what Redis has lost is built again from the log.
     """
 
     def __init__(
@@ -62,9 +62,10 @@ class Claimer:
         self._rebuild = rebuild
 
     def claim(self, partition: int, published: Published) -> ClaimedPartition:
-        """The partition, ours; `published` is what the results topic holds of it.
+        """The partition, claimed. `published`: what the results topic holds of it, read to the topic's end.
 
-        Raises Refused, LogUnavailable, StateUnavailable.
+        Raises Refused where the partition must be stopped (LogDiverged, IdentityChanged are such); LogUnavailable,
+        StateUnavailable where it may be tried again.
         """
         start, end = self._log.bounds(self._topic)[partition]
         state = self._state_of(partition)
@@ -81,6 +82,7 @@ class Claimer:
         return owned
 
     def _take(self, state: PartitionState, published: Published, start: int, end: int) -> Token:
+        """Step 1: a token with a counter above all that Redis and the results topic show."""
         highest, newest = published.highest_counter, published.manifest
         token = Token(max(highest, 0) + 1, self._nonces(16))
         unheard_of = highest < 0 and published.last_offset < 0
@@ -99,6 +101,7 @@ class Claimer:
         raise StateUnavailable("others claimed it at the same time")
 
     def _first(self, start: int, end: int) -> dict[str, str | int]:
+        """The fields of `meta` with which a new partition begins; [start, end) is what the log holds."""
         return {
             "identity": self._identity,
             "cluster_id": self._log.cluster_id(),
@@ -111,10 +114,12 @@ class Claimer:
         }
 
     def _check(self, partition: int, view: Tables, published: Published) -> None:
+        """Step 3: whether identity, cluster, topic and the last record applied are still the same."""
         check_identity(view.meta["identity"], self._identity, self._topic)
         self._continuity.check(partition, view, published)
 
     def _take_up_open_slice(self, owned: ClaimedPartition, start: int) -> None:
+        """Step 5: bring back the rows of slices that are in no file yet. Raises Refused where the log lacks some."""
         view = owned.view
         begin = max(view.registered, view.number("start"))
         unregistered = view.open or any(end > view.registered for end in view.ends)

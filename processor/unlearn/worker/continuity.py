@@ -1,7 +1,7 @@
-"""Whether the log is still the one that was applied, by Redis and by the manifests (DESIGN 6.3).
+"""Whether the log is still the one that was applied: docs/design.md, section 6, step 3.
 
-Log and Redis may lose their ends together, and the log may grow again: only the results topic tells then. It is
-asked before anything is applied.
+The log and Redis may lose their newest part together, and the log may then grow again: only the manifests on the
+results topic show that. So all of it is compared before anything is applied.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ __all__ = ["Continuity", "diverged"]
 
 
 def diverged(topic: str, partition: int, what: str) -> LogDiverged:
-    """The error, with the way on: offsets are the only clock, so a model can't go on from a log that has gone back."""
+    """The error for a log that isn't the one that was applied: what was found, and what an operator can do.
+
+    Offsets are the only clock, so a model can't go on from a log that has lost some of them.
+    """
     return LogDiverged(
         f"partition {partition}: {what}. Restore what was lost; or, where it is lost for good: `unlearn resolve` lists "
         "the deletions that are known by their receipts and not in the log any more; send each again, then build "
@@ -31,14 +34,14 @@ def diverged(topic: str, partition: int, what: str) -> LogDiverged:
 
 
 class Continuity(NamedTuple):
-    """Compares one topic's partitions with what was applied of them."""
+    """Compares the partitions of a topic with what Redis and the manifests say was applied of them."""
 
     log: Log
     topic: str
     digests: Digests
 
     def check(self, partition: int, view: Tables, published: Published) -> None:
-        """Raises LogDiverged where the log is not the one that was applied, LogUnavailable."""
+        """Compare the log with Redis and with manifests that have applied more. Raises LogDiverged, LogUnavailable."""
         self.check_redis(partition, view)
         _, end = self.log.bounds(self.topic)[partition]
         for manifest in _ahead(view, published):
@@ -52,7 +55,7 @@ class Continuity(NamedTuple):
             self._check_record(partition, manifest.fingerprint, where)
 
     def check_redis(self, partition: int, view: Tables) -> None:
-        """By what Redis has applied alone. Raises as `check` does."""
+        """Compare cluster, topic, reach and last record with Redis alone. Raises LogDiverged, LogUnavailable."""
         for name, now in (("cluster_id", self.log.cluster_id()), ("topic_id", self.log.topic_id(self.topic))):
             if view.meta[name] != now:
                 raise self._diverged(
@@ -68,7 +71,7 @@ class Continuity(NamedTuple):
         self._check_record(partition, fingerprint_of(view), "Redis")
 
     def _check_record(self, partition: int, mark: Fingerprint | None, whose: str) -> None:
-        """A record that is gone by retention tells nothing."""
+        """Raise LogDiverged unless the log has the record of the fingerprint; one that retention took passes."""
         if mark is None:
             return
         records = list(self.log.read(self.topic, partition, mark.offset, mark.offset + 1))
@@ -88,9 +91,9 @@ class Continuity(NamedTuple):
 
 
 def _ahead(view: Tables, published: Published) -> Iterator[Manifest]:
-    """The manifests that say more than Redis: the newest, and the one that has applied most, a zombie's even.
+    """Those manifests that have applied more than Redis: the newest, and the one with the highest `applied`.
 
-    One without a proof that says more than the log holds is believed only where no worker has written proofs yet.
+    One without a proof that has applied more than the log holds counts only for a model that has no proofs yet.
     """
     found = [published.manifest, published.furthest]
     if not (published.proven or "proven" in view.meta):

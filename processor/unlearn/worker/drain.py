@@ -1,7 +1,7 @@
-"""When a drain is done: everything below the log's end at its start is in manifests, wherever it is owned.
+"""When a drain is done: manifests cover all that was in the log when it began, whoever owns the partitions.
 
-Phases: events below the end offsets, then the copies and forwards they caused, then one seal for each
-partition with open live rows, then manifests that cover all of it.
+It waits for the events below the log's ends, then for the copies and forwards that those caused, then appends one seal
+to each partition with live open rows, then waits for manifests that cover all of it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def covered(view: Tables, manifest: Manifest | None, target: int) -> str | None:
 
 @dataclass
 class Drain:
-    """Follows all partitions of a model by Redis, the log and the results topic. `step` until it says done."""
+    """Follows all partitions of a model through Redis, the log and the results topic. Call `step` until it is True."""
 
     settings: Settings
     log: Log
@@ -55,18 +55,21 @@ class Drain:
     results: Results
     targets: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, str] = field(default_factory=dict)
-    """What is still to come, by partition."""
+    """What is still to come, by partition; for people."""
     stopped: dict[int, str] = field(default_factory=dict)
     quarantined: dict[int, list[int]] = field(default_factory=dict)
-    """Shards that training gave up, by partition; not waited for."""
+    """Shards in quarantine, by partition. They are not waited for."""
     unresolved: dict[int, int] = field(default_factory=dict)
-    """How many possible deletions could not be read, by partition."""
+    """How many possible deletions are open, by partition."""
     dead_letters: dict[int, dict[str, int]] = field(default_factory=dict)
-    """How many events were not taken, by partition and reason, since the model was made."""
+    """How many dead letters there were since the model was made, by partition and reason."""
     _phase: int = 0
 
     def step(self) -> bool:
-        """Whether all is done; partitions that are stopped are named in `stopped` and not waited for."""
+        """Look once. Returns whether all is done. Partitions in `stopped` are not waited for.
+
+        Raises LogUnavailable, StateUnavailable.
+        """
         if not self.targets:
             self.targets = self._ends()
         states = {p: self.state_of(p) for p in self.targets}

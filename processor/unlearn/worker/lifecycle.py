@@ -1,4 +1,4 @@
-"""A worker's life: made from settings, turned until told to stop or until a drain is done."""
+"""A worker's life: it is made from settings, and takes turns until it is told to stop or a drain is done."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LOOK_EVERY = 0.3
 
 @contextmanager
 def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Iterator[Worker]:
-    """A worker on the services that the settings name, checked before it consumes anything.
+    """A worker on the services that the settings name, which are checked before it reads any event.
 
     Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable, StoreUnavailable.
     """
@@ -44,7 +44,7 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
     bind_store(settings, log, store, state_of, identity, rebuild=rebuild)
     trainers = _trainers(settings, learner, store)
     worker = Worker(assemble(settings, log, client, store, learner, trainers, rebuild=rebuild))
-    # Long-lived objects out of the collector's way: its passes cost several us an event otherwise.
+    # Python's garbage collector is kept from walking long-lived objects: that cost several us an event.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
@@ -55,7 +55,7 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
 
 
 def run(worker: Worker, settings: Settings, stopping: Callable[[], bool]) -> None:
-    """Turn until told to stop, then finish what is under way within `drain_within`."""
+    """Take turns until `stopping()`; then finish what is under way, for at most `drain_within` seconds."""
     still = Standstill(worker.bounds)
     while not stopping():
         worker.turn()
@@ -70,7 +70,10 @@ def run(worker: Worker, settings: Settings, stopping: Callable[[], bool]) -> Non
 def drain(
     worker: Worker, plan: Drain, stopping: Callable[[], bool], watch: Callable[[Drain], None] = lambda _: None
 ) -> bool:
-    """Turn until all partitions are drained, whoever owns them. False if told to stop before."""
+    """Take turns until all partitions are drained, whoever owns them. Returns False if `stopping()` came first.
+
+    `watch` is called now and then with the plan, to show how far it is.
+    """
     look_at, still = 0.0, Standstill(worker.bounds)
     while not stopping():
         worker.turn()
@@ -84,6 +87,7 @@ def drain(
 
 
 def _watch(worker: Worker, still: Standstill) -> None:
+    """Start the reader anew if partitions stand still though the log goes on."""
     stuck = still.look(worker.reading)
     if stuck:
         worker.read_anew(stuck)

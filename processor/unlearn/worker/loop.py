@@ -1,12 +1,12 @@
-"""The loop (DESIGN 7): the only place where the steps are called.
+"""The loop, the only place where the steps are called: docs/design.md, section 7.
 
  1 poll            5 plan                9 train
  2 parse           6 apply              10 compose, gate
  3 route           7 send               11 publish, receipts
  4 look up         8 end slices, seal   12 commit, housekeeping, heartbeat
 
-Whoever is fenced, rolled back or without an answer of Redis drops all memory of the partition, and claims it
-again at the next poll if it is still assigned.
+An owner that is fenced, or whose Redis was rolled back or gives no answer, drops all memory of the partition. It is
+claimed again at a later poll if it is still assigned.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
 _UNFIT_EVERY = 1.0
 _MOST_OPEN_ROWS = 100_000
-"""Beyond it and two slices' length a partition is paused: some 30 MB of rows of 16 tokens."""
+"""Beyond so many open rows, and two slices' span, a partition is paused: some 30 MB of rows of 16 tokens."""
 
 
 @dataclass(slots=True)
@@ -51,10 +51,10 @@ class _Store:
 
 
 class Worker:
-    """One member of the consumer group. `turn` is one pass of the loop; call it from one thread."""
+    """One member of the consumer group. `turn` is one pass of the loop; all turns must be taken on one thread."""
 
     def __init__(self, parts: Parts) -> None:
-        """`parts` are its own: `close` gives them back."""
+        """The worker owns its parts: `close` closes them."""
         self._settings, self._clock = parts.settings, parts.clock
         self._log, self._tail, self._producer = parts.log, parts.tail, parts.producer
         self._client, self._io, self._trainers = parts.client, parts.io, parts.trainers
@@ -72,10 +72,13 @@ class Worker:
         self._fit_at, self._inspect_at, self._tell_at = now + _FITNESS_EVERY, now + _INSPECT_EVERY, now + _TELL_EVERY
         self._unheard = ""
         self.unfit = ""
-        """Why Redis can't be used, though it answers; looked at again and again."""
+        """Why Redis can't be used though it answers, such as for its policy; empty if it can. Asked every second then."""
 
     def turn(self, timeout: float | None = None) -> int:
-        """One pass. Returns how many events it applied. Raises TopicMissing, LogDiverged (results topic)."""
+        """One pass of the loop, which waits up to `timeout` seconds for events. Returns how many it applied.
+
+        Raises TopicMissing; LogDiverged where the results topic itself was cut.
+        """
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
         ways = (self._reader, self._tail, self._producer)
         self._troubles.show(ways, self._assignment.partitions, self.counters)
@@ -98,23 +101,25 @@ class Worker:
 
     @property
     def reading(self) -> dict[int, int]:
-        """Partition -> the next offset, of those that are to be read on."""
+        """Partition -> the next offset to read, of the partitions that should be read now."""
         return self._assignment.reading
 
     def bounds(self) -> dict[int, tuple[int, int]]:
-        """Partition -> (start, end) of the events topic. From any thread; raises as `Log.bounds` does."""
+        """Partition -> (start, end) of the events topic. Any thread may call it. Raises what `Log.bounds` raises."""
         return self._log.bounds(self._settings.events_topic)
 
     def read_anew(self, stuck: Mapping[int, str]) -> None:
-        """Join the group by a new reader, since the one there is doesn't read these partitions, for these reasons."""
+        """Join the group with a new reader, since the old one doesn't read the partitions `stuck`, for the reasons
+        given.
+        """
         self._assignment.read_anew(stuck)
 
     def stop_taking(self) -> None:
-        """Take no more events and partitions: what is under way is finished by further turns."""
+        """Take no more events and partitions. Further turns finish what is under way."""
         self._assignment.leave()
 
     def close(self) -> None:
-        """Leave the group and let go of everything; what is under way is done again by the next owner."""
+        """Leave the group and close all parts. What is still under way is done again by the next owner."""
         self._tell("leaving with %d partitions owned")
         self._commit_at = 0.0
         self._keep_house()
@@ -125,7 +130,7 @@ class Worker:
         self._io.shutdown(wait=True)
 
     def _tell(self, what: str) -> None:
-        """All that was counted since the start; `what` takes the number of partitions."""
+        """Log all counts since the start. `what` is the message, with a %d for the number of partitions."""
         totals = sum((owned.counters for owned in self.owned.values()), self.counters)
         refused = "; ".join(f"{count} x {reason}" for reason, count in letters_by_reason(totals).items())
         _log.info(f"{what}, dead letters: %s", len(self.owned), refused or "none", extra={"counters": totals})
@@ -152,7 +157,10 @@ class Worker:
         self._intake.apply(owned, batch)  # 2-6
 
     def _steps(self, owned: ClaimedPartition, *, idle: bool) -> None:
-        """A store that is away holds up only the steps that need it: deletions go on being hidden."""
+        """The steps after applying, for one partition. A store that is away holds up only those that need it.
+
+        So deletions go on being hidden meanwhile.
+        """
         if not owned.catching_up:
             self._guarded(owned, self._outbox.turn)  # 7
         if owned.partition < self._settings.partitions:
@@ -184,7 +192,10 @@ class Worker:
             self._guarded(owned, _waiting(step))
 
     def _bound_memory(self, owned: ClaimedPartition) -> None:
-        """Too many rows that are in no file yet pause a partition; there are always ended slices among them."""
+        """Pause a partition with too many rows that are in no file yet, and resume it once files hold them.
+
+        It can always be resumed: with so many rows some belong to an ended slice, which becomes a file.
+        """
         full = len(owned.open_rows) > _MOST_OPEN_ROWS + 2 * self._settings.slice_span
         if full:
             self._reader.pause(owned.partition)
@@ -198,6 +209,7 @@ class Worker:
         return {shard for shard in shards if shard in owned.view.hits}
 
     def _guarded(self, owned: ClaimedPartition, step: Callable[..., object], *args: object) -> None:
+        """Run a step of an owned partition. By its error the partition is dropped, stopped, or waits for the store."""
         if self.owned.get(owned.partition) is not owned:
             return
         try:
@@ -207,7 +219,7 @@ class Worker:
             self._assignment.claim_later(owned.partition, outage=isinstance(error, _OUTAGES))
             self._assignment.drop(owned.partition, str(error))
         except StoreUnavailable as error:
-            # What the step had in hand is still there: it is done again.
+            # The partition is kept: the step loses nothing by failing, and is tried again.
             owned.counters["store_lost"] += 1
             owned.kept(_Store).again_at = self._clock.monotonic() + _STORE_RETRY
             owned.state.mark_trouble(str(error))
@@ -235,7 +247,7 @@ class Worker:
                 self._guarded(owned, self._scrubber.turn)
 
     def _look_at_redis(self) -> None:
-        """One that evicts, or is no master any more, would forget deletions: nothing is done with it."""
+        """Drop all partitions while Redis can't be used: one that evicts keys or is a replica forgets deletions."""
         now = self._clock.monotonic()
         if now < self._fit_at:
             return
@@ -255,7 +267,7 @@ class Worker:
         self.unfit = unfit
 
     def _say_once(self, unheard: str) -> None:
-        """A member without partitions asks Redis nothing else: what it says is told here."""
+        """Log why Redis gives no answer, once. Without partitions nothing else asks Redis, so it would go unnoticed."""
         if unheard and unheard != self._unheard:
             _log.warning("%s", unheard)
         self._unheard = unheard
@@ -283,7 +295,10 @@ def _counter_of(error: Exception) -> str:
 
 
 def _waiting(step: Callable[[ClaimedPartition], None]) -> Callable[[ClaimedPartition], None]:
-    """A spoilt file is as good as one that is away: ending the claim would end it again and again."""
+    """The step, with a stored file that can't be used counted as a store that is away.
+
+    Dropping the partition would not help: the next claim would meet the same file.
+    """
 
     def waiting(owned: ClaimedPartition) -> None:
         try:

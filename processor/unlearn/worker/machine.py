@@ -17,15 +17,19 @@ def _one_thread() -> Executor:
 
 
 class Machine(NamedTuple):
+    """Clocks, random nonces and the executor for files, as a worker uses them."""
+
     clock: Clock = MACHINE_CLOCK
-    """The loop's and its steps'."""
+    """The clock of the loop and its steps."""
     waiting: Clock = MACHINE_CLOCK
-    """Says how long an answer of Redis or of the log has been waited for. It must go on while one waits, though the
-    loop's clock may stand still within a turn."""
+    """By this clock waits for answers of Redis or the log end. It must go on during a turn.
+
+    `clock` may stand still within a turn, as it does in a simulation.
+    """
     nonces: Callable[[int], str] = secrets.token_hex
-    """A nonce of so many random bytes, in hex."""
+    """Gives a nonce of so many random bytes, in hex."""
     make_io: Callable[[], Executor] = _one_thread
-    """Makes the executor that reads and writes files beside the loop; the worker shuts it down."""
+    """Makes the executor on which files are read and written beside the loop. The worker shuts it down."""
 
 
 MACHINE: Final = Machine()

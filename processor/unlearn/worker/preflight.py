@@ -29,7 +29,10 @@ _log = logging.getLogger(__name__)
 def check_all(
     settings: Settings, log: Log, client: redis.Redis, state_of: Callable[[int], PartitionState], identity: str
 ) -> None:
-    """Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable; nothing was consumed."""
+    """Check Redis, the topics and the model's identity before anything is consumed.
+
+    Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable.
+    """
     check_redis(client, unchecked=settings.redis.unchecked)
     check_topics(settings, log)
     for partition in range(settings.partitions):
@@ -47,7 +50,7 @@ def bind_store(
     *,
     rebuild: bool,
 ) -> None:
-    """See that the store is the model's own, or becomes it if the model is new. Raises as `Binding.bind` does."""
+    """Tie the store to the model if the model is new, else check that it is its own. Raises as `Binding.bind` does."""
 
     def results() -> Results:
         found = Results(settings.model, count=settings.partitions, holds=Prover(settings.secret_bytes).holds)
@@ -60,6 +63,10 @@ def bind_store(
 
 
 def check_topics(settings: Settings, log: Log) -> None:
+    """Check that all topics are there, with partitions enough, and that events aren't compacted.
+
+    Raises TopicMissing, Refused, LogUnavailable.
+    """
     topics = {
         settings.events_topic: settings.partitions,
         settings.results_topic: 1,
@@ -80,7 +87,7 @@ def check_topics(settings: Settings, log: Log) -> None:
 
 
 def check_kept(topic: str, log: Log) -> None:
-    """Raises Refused where compaction takes events out of the log: what was deleted could not be told from it."""
+    """Raise Refused if the events topic is compacted: then the log loses events, and deletions among them."""
     try:
         found = log.topic(topic)
     except LogRefused as error:
@@ -97,8 +104,10 @@ def check_kept(topic: str, log: Log) -> None:
 
 
 def check_redis(client: redis.Redis, *, unchecked: bool = False) -> None:
-    """Raises Refused where Redis could lose or drop what it holds, StateUnavailable; warns where it isn't
-    persistent, and, if it may be used `unchecked`, where it doesn't tell."""
+    """Raise Refused where Redis could drop or forget what it holds; log a warning where a restart may lose the newest.
+
+    `unchecked`: what Redis doesn't tell is only worth a warning. Raises StateUnavailable, too.
+    """
     problems, warnings = redis_problems(look(client), unchecked=unchecked)
     for warning in warnings:
         _log.warning("%s", warning)

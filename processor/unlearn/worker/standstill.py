@@ -1,6 +1,6 @@
-"""Partitions of which nothing is read for a while though the log goes on: they are named, and read anew.
+"""Finds partitions of which nothing is read for a while though the log goes on, so that they are read anew.
 
-Whatever the cause: the client has had faults of this kind, and they are silent.
+The cause doesn't matter: Kafka clients have had faults of this kind, without any error to see.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Ends = Mapping[int, tuple[int, int]]
 
 
 class Place(NamedTuple):
-    """Where a partition stands, and since when (monotonic seconds)."""
+    """The offset at which a partition stands, and since when (monotonic seconds)."""
 
     position: int
     since: float
 
 
 def moved(places: Mapping[int, Place], positions: Mapping[int, int], now: float) -> dict[int, Place]:
-    """The places as they are now: those that have not moved keep their time."""
+    """Each partition's place now, given `positions`. A partition that hasn't moved keeps its time."""
     return {
         partition: held if (held := places.get(partition)) and held.position == position else Place(position, now)
         for partition, position in positions.items()
@@ -38,7 +38,10 @@ def moved(places: Mapping[int, Place], positions: Mapping[int, int], now: float)
 
 
 def standing(asked: Mapping[int, Place], places: Mapping[int, Place], ends: Ends) -> dict[int, str]:
-    """Those that still stand where they stood when the log was asked for its ends, and why that is wrong."""
+    """Partition -> why it should have moved, of those that stand where they stood when the log was asked.
+
+    `asked`: their places at that time; `ends`: the answer.
+    """
     return {
         partition: f"nothing is read from {place.position} on, though the log goes up to {ends[partition][1]}"
         for partition, place in asked.items()
@@ -47,7 +50,10 @@ def standing(asked: Mapping[int, Place], places: Mapping[int, Place], ends: Ends
 
 
 class Standstill:
-    """`bounds` asks the log; that may take long, so a thread of its own waits for the answer. Times in s."""
+    """Notices partitions that stand for `patience` seconds, and asks the log for its ends, `every` seconds at most.
+
+    `bounds` asks the log. That may take long, so a thread of its own waits for the answer.
+    """
 
     def __init__(
         self,
@@ -65,11 +71,15 @@ class Standstill:
 
     @property
     def asking(self) -> bool:
-        """Whether the log was asked, and its answer was not yet looked at."""
+        """Whether the log was asked and its answer is still to be looked at."""
         return self._answer is not None
 
     def look(self, positions: Mapping[int, int]) -> dict[int, str]:
-        """The partitions that stand still, and why. `positions` are of those that should be read now."""
+        """Partition -> reason, of those that stand still though the log goes on; each is named once in `patience`
+        seconds.
+
+        `positions`: the next offset of each partition that should be read now.
+        """
         now = self._clock()
         self._places = moved(self._places, positions, now)
         if self._answer is not None:
@@ -88,7 +98,7 @@ class Standstill:
             _log.info("the log does not tell its ends: %s", error)
             return {}
         if found:
-            # They get their time again once they are read anew.
+            # All places begin anew, so that the new reader has `patience` seconds, too.
             self._places = {}
         return found
 

@@ -1,4 +1,4 @@
-"""What a worker waits for on Kafka's side, said where others look: rights and logins, and places that can't be read."""
+"""What a worker waits for on Kafka's side: rights, logins, and records that can't be read. It is shown to operators."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _TROUBLE_EVERY = 5.0
 @dataclass(slots=True)
 class _Blocked:
     at: float = 0.0
-    """When the log was last found so that it can't be read on (monotonic)."""
+    """When reading was last tried and failed (monotonic seconds)."""
 
 
 class Troubles:
-    """Why Kafka refuses us for now, such as a right that was taken away: logged once, and shown while it lasts."""
+    """Shows why Kafka refuses the worker for now, such as for a missing right: in the log once, in Redis all along."""
 
     def __init__(self, state_of: Callable[[int], PartitionState], clock: Clock) -> None:
         self._state_of = state_of
@@ -36,7 +36,10 @@ class Troubles:
         self._say_at = float("-inf")
 
     def show(self, ways: Iterable[object], partitions: Iterable[int], counters: Counter[str]) -> None:
-        """`ways` to Kafka tell their `trouble`, if they have any; it is said of the partitions."""
+        """Show the first `trouble` that one of the `ways` to Kafka has, for each of these partitions.
+
+        Readers, tails and producers have that attribute where they can tell; it is empty if all is well.
+        """
         trouble = next((words for way in ways if (words := getattr(way, "trouble", ""))), "")
         if trouble and trouble != self._said:
             counters["kafka_trouble"] += 1
@@ -49,9 +52,10 @@ class Troubles:
 
 
 def block(owned: ClaimedPartition, run: Unreadable, stopped: dict[int, str], now: float, again: float) -> bool:
-    """Notes that the log can't be read on. What was applied goes on being trained, hidden and published.
+    """Note that the log can't be read on at `run`, and stop reading there. Returns whether to try again now.
 
-    Whether it is time to read it again, which is every `again` seconds.
+    That is every `again` seconds; `now` is monotonic. What was applied before goes on being trained, hidden and
+    published.
     """
     partition = owned.partition
     why = (
