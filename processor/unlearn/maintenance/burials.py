@@ -11,7 +11,7 @@ __all__ = ["put_burials"]
 
 
 def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None:
-    """Adds to the change what the ledger has buried; whose entries they were is the caller's to write."""
+    """Add to the change what the ledger buried: holes, slice tables, counts. The caller writes the entries."""
     view = owned.view
     ledger.settle(change, view.applied, drop_states=False)
     holes = ((kill.shard, view.start_of(kill.slot), kill.slot, kill.death) for kill in ledger.kills)

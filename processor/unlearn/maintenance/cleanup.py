@@ -1,4 +1,4 @@
-"""Clean-ups: rows of deleted subjects get their holes in chunks, one a turn, in the background."""
+"""Clean-ups: the rows of deleted subjects get their holes in the background, some in each turn."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from unlearn.storage.slice_files import read_slice
 __all__ = ["CHUNK", "Cleaner", "bury", "group_of"]
 
 CHUNK = 500
-"""Rows that one turn gives their holes."""
+"""Rows that one turn buries."""
 _SUBJECTS = 1000
-"""Clean-ups in hand at once."""
+"""Clean-ups that one turn works on at most."""
 _WALK_FOR = 0.02
-"""Seconds of looking for rows in a turn."""
+"""Seconds after which a turn opens no further file to look for rows."""
 
 
 def bury(
     members: Members, entries: Mapping[bytes, Entry], cleanups: Mapping[bytes, Cleanup], ledger: Ledger
 ) -> dict[bytes, Entry]:
-    """Bury rows of deleted subjects: those whose membership still names their slot. Returns changed entries.
+    """Bury rows of deleted subjects, as far as the membership still names their slot. Returns the changed entries.
 
-    `cleanups` are by the subjects' digests, and hold each row's."""
+    `cleanups` must hold the subject of every row, by its digest; the kills go to the ledger.
+    """
     changed: dict[bytes, Entry] = {}
     for slot, record, owner in zip(members.slots.tolist(), members.records, members.subjects, strict=True):
         digest, subject = record.tobytes(), owner.tobytes()
@@ -48,22 +49,26 @@ def bury(
 
 
 class Group(NamedTuple):
-    """Open clean-ups of one shard, by their subjects' digests: its files are walked once for all of them."""
+    """Open clean-ups of one shard, by their subjects' digests. Its files are read once for all of them."""
 
     shard: int
     cursor: int
+    """The slot from which on the shard's rows are still to be looked at."""
     cleanups: Mapping[bytes, Cleanup]
 
 
 class Found(NamedTuple):
-    """A walk's rows, and where it goes on; None at the end."""
+    """The rows that a walk found, and the slot where the next walk goes on; None if there is nothing behind them."""
 
     rows: Members
     cursor: int | None
 
 
 def group_of(cleanups: Mapping[str, Cleanup]) -> Group:
-    """The oldest clean-up, and those of its shard that lie in its way: none of them can hold it up."""
+    """The oldest clean-up, with those of its shard that have come as far or further, so that no other holds it up.
+
+    It may be up to 1,000 of them, the oldest ones.
+    """
     first = min(cleanups.values(), key=lambda cleanup: cleanup.death)
     mine = ((d, c) for d, c in cleanups.items() if c.shard == first.shard and c.cursor >= first.cursor)
     oldest = sorted(mine, key=lambda item: item[1].death)[:_SUBJECTS]
@@ -108,7 +113,7 @@ class Cleaner:
         owned.counters["sweeps"] += 1
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
-        """The group's rows from its cursor on: a chunk of them, or what the time allows of at least one file."""
+        """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""
         started, rows, cursor = self._clock.monotonic(), Members.empty(), group.cursor
         for end, held in owned.view.shard_slices(group.shard):
             if end <= group.cursor or end > owned.view.registered:
@@ -140,7 +145,7 @@ def _of_group(members: Members, group: Group) -> Members:
 
 
 def _cut(rows: Members, cursor: int | None, chunk: int) -> Found:
-    """At most a chunk; what it leaves is found again from the new cursor on."""
+    """At most `chunk` rows; the cursor is then at the first row left out, so that the next walk finds it."""
     if len(rows) <= chunk:
         return Found(rows, cursor)
     cursor = int(rows.slots[chunk])

@@ -1,4 +1,4 @@
-"""Files that nobody needs are deleted after a grace, and what is left says what is erased."""
+"""Deletes files that nothing refers to any more, after a grace, and tells by what is left how much is erased."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Collector", "erased_through"]
 @dataclass(slots=True)
 class _Used:
     at: dict[str, float] = field(default_factory=dict)
-    """When a look at the store last found a file in use (monotonic); before the claim others may have used it."""
+    """When each file was last found in use (monotonic seconds). Before the claim an earlier owner may have used any."""
 
 
 class Collector:
-    """Deletes the files of owned partitions that nothing needs any more; a turn looks at all of a partition's."""
+    """Deletes the files of owned partitions that nothing needs any more. One turn looks at all files of a partition."""
 
     def __init__(self, settings: Settings, store: Store, forgets: bool, clock: Clock = MACHINE_CLOCK) -> None:
         self._settings = settings
@@ -32,9 +32,10 @@ class Collector:
         self._aof_at = float("-inf")
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Delete files of the partition that nothing has referred to for the grace, and see what is left.
+        """Delete files that nothing has referred to for `garbage_grace` seconds, and move `erased_through` on.
 
-        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
+        The newest file of each slice stays, in case Redis is rolled back. Raises Fenced, RolledBack, StateUnavailable,
+        StoreUnavailable.
         """
         if owned.manifest is None or owned.tailing:
             # An earlier owner's manifest is in force, or a tail may bring back what has no hole any more.
@@ -52,7 +53,7 @@ class Collector:
         old = {name for name in garbage if min(found[name], now - used.at[name]) > self._settings.garbage_grace}
         gone = sorted(old - newest)
         if gone:
-            # Asked after the list was made: to an owner of before, its successor's files look like garbage.
+            # The token is checked after the list was made: a successor's files look like garbage to the owner before.
             owned.read([("EXISTS", owned.state.keys.meta)])
         for name in gone:
             self._store.delete(name)
@@ -64,7 +65,10 @@ class Collector:
         self._rewrite_aof(owned, owned.erased_through > before)
 
     def _rewrite_aof(self, owned: ClaimedPartition, erased: bool) -> None:
-        """What is erased here is still in the append-only file, which all partitions share."""
+        """Have Redis write its append-only file anew, now and then: it still has what was erased.
+
+        All partitions share the file, so one rewriting is enough for all.
+        """
         self._aof_due |= erased
         every, now = self._settings.aof_rewrite_every, self._clock.monotonic()
         if self._aof_due and every and now - self._aof_at >= every and owned.state.rewrite_aof():
@@ -73,11 +77,11 @@ class Collector:
 
 
 def erased_through(view: Tables, garbage: Iterable[str], forgets: bool) -> int:
-    """No byte of what was deleted before this offset is left in files or Redis.
+    """The offset before which every deletion is erased: no byte of what it deleted is left in files or in Redis.
 
-    `garbage` are the files in the store that nothing refers to. A file holds no row that was dead before the
-    `applied` in its name; what died in one that is referred to since then has a hole in Redis, and what a
-    state must still forget died after its `applied`. Stays true as time goes on.
+    `garbage`: the files in the store that nothing refers to. A file holds no row that was dead before the `applied` in
+    its name. What died later in a file in use has a hole in Redis. What a state must still forget died after the
+    state's `applied`. What the offset says stays true as time goes on.
     """
     deaths = [held.first_death for held in view.slices.values() if held.first_death >= 0]
     deaths += [held.first_death for held in view.open.values() if held.first_death >= 0]
@@ -90,6 +94,7 @@ def erased_through(view: Tables, garbage: Iterable[str], forgets: bool) -> int:
 
 
 def _needed(owned: ClaimedPartition) -> Iterator[str]:
+    """Names of the files that tables, jobs under way or manifests refer to."""
     yield from _named(owned.view)
     for running in owned.running.values():
         yield from (part.file for part in (*running.job.learn, *running.job.forget))
@@ -100,12 +105,13 @@ def _needed(owned: ClaimedPartition) -> Iterator[str]:
 
 
 def _writing(owned: ClaimedPartition) -> Iterator[str]:
-    """Who writes files that no table names yet."""
+    """The writers, as in file names, of files that are being written and that no table names yet."""
     yield from (running.job.writer for running in owned.running.values())
     yield from (work.writer for work in (owned.sealing, owned.rewriting) if work is not None)
 
 
 def _named(view: Tables) -> Iterator[str]:
+    """Names of the files that the tables name."""
     yield from (held.file for held in view.slices.values() if held.file)
     yield from (state.file for state in view.states.values())
     yield from filter(None, [view.meta.get("tail")])

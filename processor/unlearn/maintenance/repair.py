@@ -1,8 +1,8 @@
-"""After a claim: pointers that lead nowhere, because Redis was rolled back across a rewriting.
+"""After a claim, mends table entries whose files are gone because Redis was rolled back to before a rewriting.
 
-The newest file of a slice is never garbage, so it is taken instead, once the log is applied as far as the
-file was. Rows of deleted subjects that it lacks, and that the membership still names, are buried: their
-clean-up could not find them any more.
+The newest file of a slice is never garbage. It is taken instead, once the log is applied as far as it was when the file
+was made. Rows of deleted subjects that the file lacks and that the membership still names are buried: their clean-up
+could not find them any more.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ __all__ = ["Repairer", "stray"]
 _log = logging.getLogger(__name__)
 _MOST_BUCKETS = 256
 _ENTRIES_AT_ONCE = 4000
-"""About so many a script looks at."""
+"""Record entries that one script reads, roughly."""
 
 Slots = Mapping[tuple[int, int], frozenset[int]]
-"""(shard, slice end) -> the slots in the slice's file."""
+"""(shard, slice end) -> the slots of the rows in the slice's file."""
 
 
 class Found(NamedTuple):
-    """What there is of a slice whose pointer leads nowhere: the newest file made, or no name."""
+    """The newest file of a slice whose named file is gone; the name is empty if there is none."""
 
     shard: int
     end: int
@@ -45,7 +45,11 @@ class Found(NamedTuple):
 
 
 def stray(entry: Entry, view: Tables, files: Slots, covers: Mapping[bytes, Cleanup]) -> Iterator[tuple[bytes, Kill]]:
-    """(tag, its row's death) of covered subjects' rows that should be in one of the files and aren't."""
+    """(subject tag, kill) of rows that the entry names and that their slice's file lacks, of subjects with a clean-up.
+
+    `files`: the slots in the files found; `covers`: the clean-ups, by subject tag. Slices that aren't in `files` are
+    passed over.
+    """
     for tag, pair in entry.pairs.items():
         cover = covers.get(tag)
         if cover is None or pair.slot == NO_ROW:
@@ -56,14 +60,17 @@ def stray(entry: Entry, view: Tables, files: Slots, covers: Mapping[bytes, Clean
 
 
 class Repairer:
-    """Looks once after each claim, when Redis has caught up."""
+    """Compares the tables with the store, once after each claim, when Redis has caught up."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid."""
+        """Mend what leads to files that are gone: take the newest file of a slice, drop lost states.
+
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid.
+        """
         if owned.files_seen or owned.catching_up:
             return
         names = {name for name, _ in self._store.names(f"{owned.partition}/")}
@@ -85,7 +92,7 @@ class Repairer:
 
     @staticmethod
     def _drop_states(owned: ClaimedPartition, names: set[str]) -> None:
-        """States of before the rollback that were collected since: they are learned anew."""
+        """Drop states whose files were collected before Redis was rolled back; their shards are learned again."""
         change = Change()
         for key, state in owned.view.states.items():
             if state.file not in names:
@@ -95,6 +102,7 @@ class Repairer:
             owned.counters["states_lost"] += len(change.tables["states"])
 
     def _take(self, owned: ClaimedPartition, found: Found) -> None:
+        """Point the slice at the file found, if `applied` has reached the file's; else log that its file is gone."""
         shard, end, name, applied, slots = found
         if applied > owned.view.applied or (not name and owned.view.slices[shard, end].live):
             owned.counters["slices_lost"] += 1
@@ -106,7 +114,7 @@ class Repairer:
         owned.counters["slices_repaired"] += 1
 
     def _bury_strays(self, owned: ClaimedPartition, files: Slots) -> None:
-        """The membership is walked once, whatever number of files was found."""
+        """Bury the rows that the files found lack. The partition's entries are read once, for all files together."""
         shards = {shard for shard, _ in files}
         covers = {tag_of(bytes.fromhex(d)): c for d, c in owned.view.cleanups.items() if c.shard in shards}
         if not covers:
@@ -139,7 +147,7 @@ class Repairer:
     def _entries(
         self, owned: ClaimedPartition, buckets: Sequence[int], covers: Mapping[bytes, Cleanup]
     ) -> dict[tuple[int, bytes], Entry]:
-        """By bucket and field; of pairs that stand apart those of covered subjects."""
+        """The entries of these buckets, by (bucket, field). Of pairs that stand apart, those of tags in `covers`."""
         keys = owned.state.keys
         replies = owned.read([("HGETALL", keys.record(bucket)) for bucket in buckets])
         entries = {
@@ -152,6 +160,6 @@ class Repairer:
 
 
 def _buckets_at_once(view: Tables) -> int:
-    """Records share out evenly over the buckets."""
+    """How many buckets one script reads, so that it looks at some 4,000 entries; records spread evenly over buckets."""
     each = 1 + (view.number("live") + view.number("tombstones") + view.number("holes")) // BUCKETS
     return max(1, min(_MOST_BUCKETS, _ENTRIES_AT_ONCE // each))

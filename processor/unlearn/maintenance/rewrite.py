@@ -1,8 +1,8 @@
 """Erasing: slice files are written again without their dead rows, one at a time, in the background.
 
-A row may go once nothing needs it any more: no job that runs, no state that must still forget it, and no
-manifest from before its death. One script then swaps the pointer and drops the holes that the new file makes
-needless; the old file is garbage.
+A row may go once nothing needs it any more: no job that runs, no state that must still forget it, and no manifest from
+before its death. One script then puts the new file's name in the table and drops the holes of the rows that it lacks.
+The old file is garbage.
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ __all__ = ["Rewriter", "rewritable", "safe_before", "worth_it"]
 
 _LOOK_EVERY = 1.0
 _MANY = 0.1
-"""The share of dead rows at which a file is written again at once."""
+"""The share of dead rows at which a file is written again without waiting."""
 
 
 def safe_before(view: Tables, shard: int, published: int, forgets: bool) -> int:
-    """Deaths before this offset concern neither the newest manifest nor a state that must still forget."""
+    """Rows that died before this offset are in no published state, and no stored state must still forget them.
+
+    `published`: the newest manifest's `applied`; `forgets`: whether the learner forgets.
+    """
     bases = [state.applied for _, state in view.shard_states(shard)] if forgets else []
     return min([published, *bases])
 
 
 def rewritable(view: Tables, shard: int, end: int, safe: int) -> bool:
-    """Whether every dead row of a slice's file may go.
+    """Whether all dead rows of a slice's file may go; `safe` is what `safe_before` gives.
 
-    An open clean-up's rows have no holes yet, so a file made now would keep them under too high an `applied`.
+    Not while a clean-up of the shard is open: its rows have no holes yet, so the new file would hold rows that died
+    before the `applied` in its name.
     """
     held = view.slices[shard, end]
     walked = all(cleanup.shard != shard for cleanup in view.cleanups.values())
@@ -46,14 +50,17 @@ def rewritable(view: Tables, shard: int, end: int, safe: int) -> bool:
 
 
 def worth_it(held: Slice, age: float, erase_after: float) -> bool:
-    """Whether a file is due: a tenth of its rows is dead, or some have been for `erase_after` seconds."""
+    """Whether to write the file again: a tenth of its rows is dead, or some have been for `erase_after` seconds.
+
+    `age`: seconds since dead rows were first seen in it.
+    """
     return age >= erase_after or held.rows - held.live >= _MANY * held.rows
 
 
 @dataclass(slots=True)
 class _Dead:
     since: dict[tuple[int, int], float] = field(default_factory=dict)
-    """When dead rows were first seen in the file of (shard, end) (monotonic)."""
+    """When dead rows were first seen in the file of (shard, end), in monotonic seconds."""
 
 
 class Rewriter:
@@ -75,7 +82,10 @@ class Rewriter:
         self._look_at: dict[int, float] = {}
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid."""
+        """Register the file that was written, and begin the next that is due.
+
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid.
+        """
         if owned.rewriting is not None and owned.rewriting.future.done():
             rewriting, owned.rewriting = owned.rewriting, None
             self._register(owned, rewriting.end, rewriting.future.result()[0])

@@ -1,4 +1,4 @@
-"""Stored states are looked at again while nobody trains from them: scorers that start anew need every one."""
+"""Looks at stored states again while nobody trains from them, since a scorer that starts must read every one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _Key = tuple[int, int]
 
 
 class Scrubber:
-    """Each turn finds all files that are gone, and reads one more state to find those that are spoilt."""
+    """Each turn finds all states whose files are gone, and reads one more file to find those that are spoilt."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._looks: Counter[int] = Counter()
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Drop what is lost: a state is a cache, and its shard is learned anew and published again.
+        """Drop states that are lost. A state is a cache: its shard is learned again, and published again.
 
-        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
+        """
         if owned.catching_up:
             return
         change = Change()

@@ -1,4 +1,4 @@
-"""Step 8 of the loop: ended slices become files, idle open rows get a seal event."""
+"""Step 8 of the loop: ended slices become files, and a slice of rows that wait too long is ended by a seal event."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ SEAL_EVENT = b'{"type":"seal"}'
 
 
 def seal_due(waited: float | None, seal_after: float, own_seal_applied: bool) -> bool:
-    """Whether the owner should append a seal, once it stands at the log's end. Times in s."""
+    """Whether the owner should append a seal, if it has applied the log to its end. Times in seconds.
+
+    `waited`: since when open rows wait, None if there are none; `own_seal_applied`: no earlier seal is on its way.
+    """
     return waited is not None and waited >= seal_after and own_seal_applied
 
 
 @dataclass(slots=True)
 class _Seals:
     holes_since: float | None = None
-    """When it was first seen that no open row lives, and that dead ones have holes (monotonic)."""
+    """Since when all open rows are dead and have holes (monotonic seconds)."""
     own: Future[int] | None = None
-    """The newest that this owner appended."""
+    """The newest seal that this owner appended."""
     look_at: float = float("-inf")
-    """When to look at the log's end again (monotonic)."""
+    """When the log's end may be asked for again (monotonic seconds)."""
 
 
 def _waited(owned: ClaimedPartition, now: float) -> float | None:
-    """Seconds for which open rows wait for their slice's end; None where there are none.
+    """Seconds for which the open slice has held rows; None if it holds none.
 
-    Dead ones count where none lives: their holes go, and `erased_through` passes them, only with the slice.
+    Dead rows count too if none lives: only with the slice's end do their holes go, and can `erased_through` pass them.
     """
     seals = owned.kept(_Seals)
     if owned.rows_since is not None:
@@ -55,7 +58,7 @@ def _waited(owned: ClaimedPartition, now: float) -> float | None:
 
 
 class Sealer:
-    """Writes slice files on the I/O thread and registers them by one script a slice."""
+    """Writes slice files on the I/O thread, and registers each slice's files by one script."""
 
     def __init__(
         self,
@@ -74,7 +77,10 @@ class Sealer:
         self._clock = clock
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        """Register the files that were written, and begin with the next slice that has ended.
+
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
+        """
         if owned.sealing is not None and owned.sealing.future.done():
             sealing, owned.sealing = owned.sealing, None
             self._register(owned, sealing.end, sealing.future.result())
@@ -82,7 +88,7 @@ class Sealer:
             self._begin(owned)
 
     def append_seal(self, owned: ClaimedPartition) -> None:
-        """Append a seal event where one is due. Raises LogUnavailable."""
+        """Append a seal event if one is due. Raises LogUnavailable."""
         if owned.catching_up or owned.partition >= self._settings.partitions:
             return
         now, seals = self._clock.monotonic(), owned.kept(_Seals)

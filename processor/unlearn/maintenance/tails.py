@@ -1,7 +1,7 @@
-"""Tail files: the open slice's rows in the store, so that a claim needs only the log behind them.
+"""Tails: the open slice's rows in a file of the store, so that a claim needs to read only the log behind them.
 
-Written at least every `tail_every` seconds while rows are open, and before a worker leaves. A missing tail
-counts as none: the log from the slice's start is read instead.
+One is written every `tail_every` seconds while rows are open, and before a worker leaves. If it is missing, the log is
+read from the slice's start instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Tailer", "read_tail"]
 
 
 class Tailer:
-    """Writes tails on the I/O thread; one script registers a tail's name and how far it reaches."""
+    """Writes tails on the I/O thread. One script registers a tail's name and the offset that it reaches."""
 
     def __init__(self, settings: Settings, store: Store, io: Executor, clock: Clock = MACHINE_CLOCK) -> None:
         self._settings = settings
@@ -30,7 +30,10 @@ class Tailer:
         self._clock = clock
 
     def turn(self, owned: ClaimedPartition, *, leaving: bool = False) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable."""
+        """Register a tail that was written, and begin the next if it is time, or at once if the worker is `leaving`.
+
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
+        """
         if owned.tailing is not None and owned.tailing.future.done():
             tailing, owned.tailing = owned.tailing, None
             self._register(owned, tailing.applied, tailing.future.result())
@@ -66,7 +69,10 @@ class Tailer:
 
 
 def read_tail(store: Store, name: str, reach: int) -> tuple[Members, int]:
-    """(the tail's rows, the offset where the log goes on); no rows and 0 if there is no such tail."""
+    """(the tail's rows, the offset `reach` from which on the log must be read); no rows and 0 if it can't be read.
+
+    Never raises: a tail is a shortcut.
+    """
     if not name:
         return Members.empty(), 0
     try:

@@ -21,10 +21,10 @@ _NUMBER = re.compile("[0-9]{1,18}")
 
 @dataclass(slots=True)
 class RequestPlan:
-    """The fields that are done with, what they change, and what was requested and found: shards, offsets.
+    """What carrying out requests changes. `fields` are the requests done with, `retried` the shards to train again.
 
-    Of a range that is closed `resolved` has the first offset alone; `closed` counts them all. `more`: there is
-    more to do than one script should.
+    `resolved` has the offsets of possible deletions that were closed, of a range only the first; `closed` counts them
+    all. `more`: some is left, since one script should not do too much.
     """
 
     fields: list[str] = field(default_factory=list)
@@ -36,13 +36,16 @@ class RequestPlan:
 
     @property
     def touched(self) -> bool:
+        """Whether possible deletions are closed by it already, so that the tables no longer show what is open."""
         return any(name in self.change.tables for name in ("unresolved", "open_ranges"))
 
     @property
     def full(self) -> bool:
+        """Whether it has as many dead letters as one script should write."""
         return len(self.resolved) >= AT_ONCE
 
     def tell(self, offset: int, letter: Letter) -> None:
+        """Add the dead letter that ends the possible deletions from `offset` on, and count them."""
         self.change.put("outbox", offset, letter.due())
         self.resolved.append(offset)
         self.closed += letter.total
@@ -51,10 +54,11 @@ class RequestPlan:
 def steps_over(
     view: Tables, run: Unreadable, requests: Mapping[str, str], skips: Runs, forget_within: float
 ) -> Change | None:
-    """What changes when the run at which the partition stands is stepped over; None where nobody requested it.
+    """What changes if the undecodable `run` at which the partition stands is stepped over; None if nobody asked for it.
 
-    `skips`: what an earlier owner was to step over. What lay there may hold deletions: it stays unresolved,
-    `forget_within` seconds from when it came to its deadline.
+    `skips`: runs that an earlier owner stepped over, which are stepped over again. Records there may have been
+    deletions: so the run stays open as a possible deletion, with its deadline `forget_within` seconds after it was
+    appended.
     """
     field = f"resolve:{run.start}"
     if run.start != view.applied or (requests.get(field) not in VERDICTS and not holds(skips, run.start)):
@@ -70,7 +74,7 @@ def steps_over(
 
 
 def plan_requests(view: Tables, requests: Mapping[str, str]) -> RequestPlan:
-    """Total: a request that makes no sense, or that has been carried out, is done with."""
+    """What these requests change. Never raises: one that makes no sense, or was carried out before, is done with."""
     done = RequestPlan()
     for name, value in requests.items():
         kind, _, text = name.partition(":")
@@ -79,7 +83,7 @@ def plan_requests(view: Tables, requests: Mapping[str, str]) -> RequestPlan:
             done.change.drop("crashes", number)
             done.retried.append(number)
         if kind == "resolve" and number == view.applied and value in VERDICTS:
-            # Whether nothing can be read there is known once it was tried; see `steps_over`.
+            # Left open: `steps_over` carries it out if it turns out that nothing can be read there.
             continue
         meant = closing(text, value) if kind == "resolve" else None
         if meant is None or _close(view, done, meant):
@@ -90,11 +94,11 @@ def plan_requests(view: Tables, requests: Mapping[str, str]) -> RequestPlan:
 
 
 def _close(view: Tables, done: RequestPlan, closing: Closing) -> bool:
-    """Whether nothing is left to close of what is meant."""
+    """Close the possible deletions that are meant, as far as this plan has room. Returns whether none is left."""
     if closing.first == closing.last and closing.first in view.unresolved:
         return _close_one(view, done, closing, closing.first)
     if done.touched:
-        # Looked at once all that was done before stands in the view.
+        # Left for the next plan: only then the view shows what this one has closed already.
         done.more = True
         return False
     all_closed = True
@@ -106,22 +110,23 @@ def _close(view: Tables, done: RequestPlan, closing: Closing) -> bool:
 
 
 def _apart(view: Tables, closing: Closing) -> list[int]:
-    """The entries of their own that are meant."""
+    """Offsets of those possible deletions that are meant and have an entry of their own."""
     held = view.unresolved.items()
     return [at for at, one in held if closing.first <= at <= closing.last and closing.means(one.reason)]
 
 
 def _ranges(view: Tables, closing: Closing) -> list[tuple[int, OpenRange]]:
-    """Those in which some may be meant."""
+    """Ranges of possible deletions, by first offset, that may hold some that are meant."""
     held = view.open_ranges.items()
     return [(at, r) for at, r in held if at <= closing.last and r.last >= closing.first and closing.means(r.reason)]
 
 
 def _close_one(view: Tables, done: RequestPlan, closing: Closing, offset: int) -> bool:
+    """Close the possible deletion at the offset, if it is meant. Returns whether nothing is left to do about it."""
     if offset in done.change.tables.get("unresolved", ()) or not closing.means(view.unresolved[offset].reason):
         return True
     if offset in view.outbox:
-        # What it is still owed comes first: its dead letter.
+        # Its first dead letter is still to be sent, and this one must come after it.
         return False
     if done.full:
         done.more = True
@@ -132,6 +137,7 @@ def _close_one(view: Tables, done: RequestPlan, closing: Closing, offset: int) -
 
 
 def _close_in(view: Tables, done: RequestPlan, closing: Closing, first: int, held: OpenRange) -> bool:
+    """Close those of a range that are meant; the rest is kept as ranges. Returns False if the plan is full."""
     if done.full:
         done.more = True
         return False

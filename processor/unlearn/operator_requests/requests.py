@@ -1,4 +1,4 @@
-"""Operator requests: how a request to a partition's owner is written and read. Pure (DESIGN 3 and 7).
+"""How a request to a partition's owner is written and read (docs/design.md, section 10). Pure.
 
 Whoever makes one owns no token, so nothing of the partition's own tables is written: the request stands in a hash of
 its own, as field -> value, until the owner carries it out by scripts like any other.
@@ -23,15 +23,15 @@ VERDICTS = {
     "sent": "resolved: a readable deletion was sent instead",
     "none": "resolved: it was no deletion",
 }
-"""What an operator may find of a possible deletion, and what the dead letter that ends it says."""
+"""What an operator may say of a possible deletion -> the reason in the dead letter that closes it."""
 
 _PLACES = re.compile("([0-9]{1,18})(?:-([0-9]{1,18})(?::(.*))?)?", re.DOTALL)
 
 
 class Closing(NamedTuple):
-    """Possible deletions that are to be closed: those at first..last, of one reason or of any.
+    """Possible deletions to be closed: those at the offsets first..last, of one reason, or of any if it is None.
 
-    `verdict` is as the dead letter says it.
+    `verdict` is in the words of the dead letter.
     """
 
     first: int
@@ -40,24 +40,28 @@ class Closing(NamedTuple):
     reason: str | None = None
 
     def means(self, reason: str) -> bool:
+        """Whether possible deletions that are open for this reason are to be closed."""
         return self.reason in (None, reason)
 
 
 def retry(shard: int) -> tuple[str, str]:
+    """The request (field, value) to train a shard in quarantine again."""
     return f"retry:{shard}", ""
 
 
 def resolve(offset: int, verdict: str) -> tuple[str, str]:
+    """The request (field, value) to close the possible deletion at the offset. `verdict` is a key of VERDICTS."""
     return f"resolve:{offset}", verdict
 
 
 def resolve_range(first: int, last: int, reason: str | None, verdict: str) -> tuple[str, str]:
+    """The request (field, value) to close possible deletions at first..last, of one reason, or of any if it is None."""
     of_reason = "" if reason is None else f":{json.dumps(reason)}"
     return f"resolve:{first}-{last}{of_reason}", verdict
 
 
 def closing(text: str, verdict: str) -> Closing | None:
-    """What a field that starts with `resolve:` means, from what follows; None where it makes no sense."""
+    """What a field `resolve:TEXT` with this value asks to close; None if it makes no sense."""
     match = _PLACES.fullmatch(text)
     if match is None or verdict not in VERDICTS:
         return None

@@ -21,11 +21,14 @@ _NAMED = 10
 
 
 PassOver = Callable[[ClaimedPartition, int, Change], None]
-"""Applies up to an offset as if nothing lay there, with a change beside it."""
+"""Applies up to an offset as if nothing lay there, and makes a change in the same script."""
 
 
 class RequestRunner:
-    """Looks every other second for requests. What is stepped over has a deadline `forget_within` seconds later."""
+    """Looks every two seconds for requests to a partition's owner, and carries them out.
+
+    `forget_within`: seconds from the time of records that are stepped over to their deadline, as possible deletions.
+    """
 
     def __init__(self, pass_over: PassOver, forget_within: float, clock: Clock = MACHINE_CLOCK) -> None:
         self._pass_over = pass_over
@@ -34,7 +37,7 @@ class RequestRunner:
         self._look_at: dict[int, float] = {}
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable."""
+        """Carry out what is asked of the partition's owner. Raises Fenced, RolledBack, StateUnavailable."""
         now = self._clock.monotonic()
         if (owned.catching_up and not owned.blocked) or now < self._look_at.get(owned.partition, 0.0):
             return
@@ -42,7 +45,7 @@ class RequestRunner:
         key = owned.state.keys.of("asked")
         reply = owned.read([("HGETALL", key)])[0]
         pairs = islice(zip(reply[::2], reply[1::2], strict=True), AT_ONCE)
-        # Whatever somebody wrote there has a reading, and is named again byte for byte.
+        # Latin-1 reads any bytes, and gives the same bytes back when the field is deleted.
         requests = {field.decode("latin-1"): value.decode("latin-1") for field, value in pairs}
         if owned.blocked is not None and self._step_over(owned, owned.blocked, requests):
             return

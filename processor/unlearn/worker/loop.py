@@ -72,7 +72,7 @@ class Worker:
         self._fit_at, self._inspect_at, self._tell_at = now + _FITNESS_EVERY, now + _INSPECT_EVERY, now + _TELL_EVERY
         self._unheard = ""
         self.unfit = ""
-        """Why Redis can't be used though it answers, such as for its policy; empty if it can. Asked every second then."""
+        """Why Redis can't be used though it answers, such as for its policy; empty if it can. Looked at repeatedly."""
 
     def turn(self, timeout: float | None = None) -> int:
         """One pass of the loop, which waits up to `timeout` seconds for events. Returns how many it applied.
@@ -109,9 +109,7 @@ class Worker:
         return self._log.bounds(self._settings.events_topic)
 
     def read_anew(self, stuck: Mapping[int, str]) -> None:
-        """Join the group with a new reader, since the old one doesn't read the partitions `stuck`, for the reasons
-        given.
-        """
+        """Join the group with a new reader, since the old one doesn't read the partitions `stuck`, for these reasons."""
         self._assignment.read_anew(stuck)
 
     def stop_taking(self) -> None:
