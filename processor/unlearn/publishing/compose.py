@@ -1,4 +1,4 @@
-"""What a manifest says of each shard, and whether one is due: pure decisions (DESIGN 7.10, 8)."""
+"""What a manifest says of each shard, and whether one is due: docs/design.md, sections 7 (step 10) and 8. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ __all__ = ["Timing", "Urgency", "clean_at", "due", "entries"]
 
 
 def entries(view: Tables, shards: int, forgets: bool, empty_digest: str) -> tuple[ShardEntry, ...]:
-    """Per shard the newest state that is valid now, else the empty prefix of its fold."""
+    """One entry per shard: its newest state that holds no dead row, or the empty state if there is none.
+
+    `empty_digest`: the digest of the learner's empty state; `forgets`: whether the learner forgets.
+    """
     return tuple(_entry(view, shard, forgets, empty_digest) for shard in range(shards))
 
 
 def clean_at(view: Tables, entry: ShardEntry, forgets: bool) -> int:
-    """The `applied` up to which the entry's state is known to hold no dead row; the gate compares it.
+    """The `applied` up to which the entry's state is known to hold no dead row; the gate compares the hit with it.
 
     A fold's states are dropped by the very script that kills a row in them, so those left are clean now.
     """
@@ -42,13 +45,14 @@ def _entry(view: Tables, shard: int, forgets: bool, empty_digest: str) -> ShardE
 
 
 def _valid(view: Tables, shard: int, forgets: bool) -> tuple[int, State] | None:
+    """(through, state) of the shard's newest state that holds no dead row; None if there is none."""
     hit = view.hits.get(shard, 0)
     states = [(t, s) for t, s in view.shard_states(shard) if not forgets or s.applied >= hit]
     return states[-1] if states else None
 
 
 def _reach(view: Tables, shard: int, through: int) -> int:
-    """The last slice end before the shard's next slice with rows: up to there the state stays the same."""
+    """How far a state through `through` holds all rows: to the end before the shard's next slice with rows."""
     for end in view.ends_after(through):
         held = view.slices.get((shard, end))
         if held is not None and held.file != "":
@@ -58,6 +62,7 @@ def _reach(view: Tables, shard: int, through: int) -> int:
 
 
 def _status(view: Tables, shard: int, through: int, held: tuple[int, State] | None) -> ShardState:
+    """The word for how the shard's entry stands to the last slice end; see `ShardState`."""
     if through == view.last_end:
         return "current" if held and held[1].rows else "empty"
     if held is None:
@@ -66,22 +71,22 @@ def _status(view: Tables, shard: int, through: int, held: tuple[int, State] | No
 
 
 class Timing(NamedTuple):
-    """Where a partition's publishing stands; ages in s, None where there is none."""
+    """Where a partition's publishing stands. Ages in seconds; None where there is nothing to count from."""
 
     since_last: float | None
-    """Since the newest acknowledged manifest."""
+    """Age of the acknowledgement of the newest manifest."""
     unhidden: float | None
-    """Since the oldest kill or deletion that it doesn't cover."""
+    """Age of the oldest kill or deletion that no manifest covers yet."""
     recovering: bool
-    """A hit shard is being retrained: waiting a little may spare its withdrawal."""
+    """Whether a hit shard is being retrained, so that waiting a little may spare its withdrawal."""
     changed: bool
-    """The shards' entries differ from that manifest's."""
+    """Whether the shards' entries differ from those of the newest manifest."""
     advanced: bool
-    """`applied` or `erased_through` does."""
+    """Whether `applied` or `erased_through` is beyond that of the newest manifest."""
 
 
 class Urgency(NamedTuple):
-    """The settings that decide; in s."""
+    """The settings that decide when to publish; times in seconds."""
 
     withdraw: Literal["auto", "always", "never"]
     publish_wait: float
@@ -94,7 +99,11 @@ _QUIET = 1.0
 
 
 def due(timing: Timing, urgency: Urgency) -> bool:
-    """Whether to publish now."""
+    """Whether to publish a manifest now.
+
+    The first one at once; then none without a change, nor within `publish_every`. With a deletion to hide, `withdraw`
+    says how long a hit shard's retraining is waited for; without one, a mere move of `applied` waits a second.
+    """
     if timing.since_last is None:
         return True
     if timing.since_last < urgency.publish_every or (not timing.advanced and not timing.changed):

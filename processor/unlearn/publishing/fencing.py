@@ -1,4 +1,4 @@
-"""What the results topic tells an owner of others who held its partition: pure decisions (DESIGN 8)."""
+"""What the results topic tells an owner of other owners: docs/design.md, section 5, "Fencing". Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["overtaken", "rivalled"]
 
 
 def rivalled(owned: ClaimedPartition, published: Published) -> bool:
-    """Whether the topic shows a higher counter than ours, or ours with what we never wrote.
+    """Whether the topic shows a higher counter than ours, or a manifest with our counter that we didn't write.
 
-    So it is where Redis was rolled back and gave the counter twice. Who reads the topic goes by the highest
-    counter and sequence, whoever wrote it: only a claim can outbid it.
+    A counter is given twice if Redis was rolled back. Readers go by the highest counter and sequence, whoever wrote
+    them, so the owner must claim again to get above them.
     """
     if published.highest_counter > owned.token.counter:
         return True
@@ -23,6 +23,9 @@ def rivalled(owned: ClaimedPartition, published: Published) -> bool:
 
 
 def overtaken(owned: ClaimedPartition, published: Published) -> bool:
-    """Whether something else stands behind our newest manifest: compaction would leave it alone on the topic."""
+    """Whether another record than one of ours stands last under the partition's key on the results topic.
+
+    Compaction would then remove our newest manifest and keep that record.
+    """
     ours = [owned.manifest, owned.publishing and owned.publishing.manifest]
     return published.last_offset > owned.manifest_offset and (published.last is None or published.last not in ours)

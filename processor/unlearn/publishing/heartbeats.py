@@ -1,4 +1,4 @@
-"""Step 12 of the loop: heartbeats say that the manifest in force is its owner's newest."""
+"""Step 12 of the loop: heartbeats, which name the owner's newest manifest as the one in force."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Heartbeats:
         self._clock = clock
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Name the manifest in force, if it is time and the token is still ours."""
+        """Send a heartbeat if it is time and our token holds. Raises Fenced, RolledBack, StateUnavailable."""
         waited = self._clock.monotonic() - owned.heartbeat_at
         if owned.manifest is not None and waited >= self._settings.heartbeat_every:
             owned.read([("EXISTS", owned.state.keys.meta)])
             self.beat(owned)
 
     def beat(self, owned: ClaimedPartition) -> None:
-        """Name the manifest in force, unless a deletion is past its deadline."""
+        """Send a heartbeat now, unless there is no manifest, or a deletion is past its deadline."""
         if owned.manifest is None or any(_late(owned.view, self._clock.wall() * 1000)):
             return
         owned.heartbeat_at = self._clock.monotonic()

@@ -24,11 +24,14 @@ __all__ = ["Manifests"]
 @dataclass(slots=True)
 class _Published:
     at: float = 0.0
-    """When the broker acknowledged the newest manifest (monotonic)."""
+    """When the broker acknowledged the newest manifest (monotonic seconds)."""
 
 
 class Manifests:
-    """Publishes the manifests of owned partitions. One a partition is on its way at a time."""
+    """Publishes the manifests of owned partitions; of each, one is on its way at a time.
+
+    `learner` is (its id, its numeric profile or "", whether it forgets).
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class Manifests:
         announce: Callable[[ClaimedPartition], None],
         clock: Clock = MACHINE_CLOCK,
     ) -> None:
-        """`announce` tells of the manifest in force; called as soon as the broker has acknowledged it."""
+        """`announce` is called with a partition as soon as the broker has acknowledged its manifest."""
         self._settings = settings
         self._producer = producer
         self._identity = identity_hash
@@ -52,7 +55,10 @@ class Manifests:
         self._urgency = Urgency(settings.withdraw, settings.publish_wait, settings.publish_every, settings.max_stale)
 
     def turn(self, owned: ClaimedPartition, recovering: bool) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable."""
+        """Take note of an acknowledged manifest, and publish the next if it is due.
+
+        `recovering`: a shard that was hit is being retrained. Raises Fenced, RolledBack, StateUnavailable.
+        """
         if owned.catching_up:
             return
         self._acknowledge(owned)
@@ -119,7 +125,7 @@ class Manifests:
         if sent is None or not sent.future.done():
             return
         if sent.future.exception() is not None:
-            # Unknown whether it was written; the same bytes again do no harm.
+            # It may have been written; the same bytes again do no harm.
             owned.counters["resent"] += 1
             self._send(owned, sent.manifest, sent.data)
             return

@@ -1,4 +1,4 @@
-"""Step 11 of the loop: whoever deleted is told `hidden` once no version in force holds the rows any more."""
+"""Step 11 of the loop: the sender of a deletion is told `hidden` once no version in force holds the rows any more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOTHING_SENT.set_result(-1)
 
 
 class Receipts:
-    """Sends the receipts of pending deletions, and ends those that nobody can be told of any more."""
+    """Sends the `hidden` receipts of pending deletions, and gives up those whose senders can't be known any more."""
 
     def __init__(
         self, settings: Settings, log: Log, producer: Producer, parser: Parser, clock: Clock = MACHINE_CLOCK
@@ -38,7 +38,7 @@ class Receipts:
         self._clock = clock
 
     def turn(self, owned: ClaimedPartition, results: Results) -> None:
-        """Send `hidden` for every deletion that no version in force holds.
+        """Send `hidden` for every pending deletion that manifests in force cover, on all partitions with a copy.
 
         Raises Fenced, RolledBack, StateUnavailable, LogUnavailable.
         """
@@ -62,7 +62,7 @@ class Receipts:
             raise LogUnavailable(f"the deletions at {owned.partition}/{sorted(nameless)} can't be read again")
 
     def _nameless(self, owned: ClaimedPartition, offsets: list[int]) -> set[int]:
-        """Looks up whom to answer of deletions that another owner applied. Returns where nobody is to be found."""
+        """Read again who is to be answered, of deletions that an earlier owner applied. Returns those that failed."""
         lacking = {offset for offset in offsets if offset not in owned.addressees}
         for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
             event = self._parser.taken(record.value)
@@ -71,7 +71,10 @@ class Receipts:
         return lacking - owned.addressees.keys()
 
     def _let_go(self, owned: ClaimedPartition, nameless: set[int]) -> set[int]:
-        """Nobody is ever told of those that retention took, or that can't be decoded any more; ops are."""
+        """Give up deletions whose records the log has lost or can't decode: nobody knows whom to answer. Returns them.
+
+        A dead letter tells operators instead.
+        """
         place = self._log, self._settings.events_topic, owned.partition
         gone = lost_at(*place, nameless)
         lost = gone | unreadable_at(*place, nameless - gone)
@@ -85,7 +88,7 @@ class Receipts:
         return lost
 
     def _hidden_by(self, owned: ClaimedPartition, offset: int, pending: Pending, results: Results) -> int | None:
-        """The version that hides the deletion in every partition; None if there is none yet."""
+        """The version since which all partitions that count the deletion hide it; None if one doesn't yet."""
         versions: list[int] = []
         if owned.partition < self._settings.partitions:
             if owned.manifest is None or owned.manifest.applied <= offset:

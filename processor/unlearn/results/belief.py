@@ -1,8 +1,8 @@
-"""What is believed of a record on the results topic: pure decisions (DESIGN 8).
+"""Which records on the results topic are believed: docs/design.md, section 8. Pure.
 
-Whoever may write to the topic may write anything, and readers keep the highest counter that they have seen. So
-a counter has a limit, and the limit grows with the record's offset: whatever counter one record bears, those
-behind it have room above it, and an owner that outbids it is believed again.
+Whoever may write to the topic may write anything, and readers keep the highest counter that they have seen. So a
+counter has a limit, which grows with the record's offset: whatever counter one record bears, a later record may bear a
+higher one, so an owner that claims again is believed again.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from unlearn.results.manifest import Manifest
 __all__ = ["MOST_COUNTER", "Refusal", "foreign", "most_counter"]
 
 _CLAIMS = 2**32
-"""More than a partition sees in its lifetime: one a second for 136 years."""
+"""Claims that a partition never exceeds: one in each second of 136 years."""
 _CLAIMS_A_RECORD = 2**12
-"""How much further the limit lies with each record. Most claims write some."""
+"""By how much the limit grows with each record of the topic; most claims write a record or more."""
 MOST_COUNTER = 2**52
-"""The limit never reaches the integers that JSON readers and Redis' scripts can't tell apart."""
+"""The limit of all counters, so that JSON readers and Redis' scripts can represent each of them exactly."""
 
 
 class Refusal(NamedTuple):
-    """A record that is not believed: its results offset, the partition its key names, and why."""
+    """A record that is not believed: its results offset, the partition that its key names, and why."""
 
     offset: int
     partition: int
@@ -35,7 +35,10 @@ def most_counter(offset: int) -> int:
 
 
 def foreign(model: str, partition: int, offset: int, manifest: Manifest) -> str | None:
-    """Why a manifest under a partition's key can't be of the partition's owner; None if it can."""
+    """Why the manifest under a partition's key can't have been written by the partition's owner; None if it can.
+
+    `offset`: the record's results offset.
+    """
     if manifest.model != model:
         return "it is of another model"
     if manifest.partition != partition:

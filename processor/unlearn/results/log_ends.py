@@ -15,9 +15,9 @@ _log = logging.getLogger(__name__)
 
 
 def ends_of(log: Log, topic: str, partitions: int) -> Callable[[], Mapping[int, float] | None]:
-    """Asks for each partition's end; None while the cluster gives no answer.
+    """A function that asks for each partition's end of the events topic; it gives None while Kafka doesn't answer.
 
-    Who may not read the topic, as scorers may be set up, believes any: infinity.
+    A scorer may have no right to read that topic: then every end is infinity, so that any `applied` is believed.
     """
 
     def ends() -> Mapping[int, float] | None:

@@ -30,17 +30,20 @@ Order = tuple[int, int]
 
 _MAX = 2**53 - 1
 _MOST_BYTES = 16 * 1024 * 1024
-"""Of a manifest: some ten times what 1,024 shards need."""
+"""Longer values are not read as manifests; 1,024 shards need about a tenth of it."""
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
 
     def encode(self) -> bytes:
+        """The message as JSON bytes."""
         return self.model_dump_json().encode()
 
 
 class TokenField(_Message):
+    """The token of the owner that wrote a manifest: counter and nonce, 128 bits in hex."""
+
     counter: int = Field(ge=0, le=_MAX)
     nonce: str = Field(pattern="^[0-9a-f]{32}$")
 
@@ -65,11 +68,14 @@ class ShardEntry(_Message):
     """Name in the store; empty where the state is the empty one."""
     size: int = Field(ge=0, le=_MAX)
     summary: dict[str, int | float] = {}
-    """What the learner says of the state; of positive-unlabelled ones, what the shard adds to the ensemble's c."""
+    """What the learner says of the state; for positive-unlabelled ones, what the shard adds to the ensemble's `c`."""
 
 
 class Fingerprint(_Message):
-    """The last record of the log that was applied; `digest` is keyed, over its key and value. `timestamp` in ms."""
+    """The last record of the log that was applied: its offset, leader epoch (-1: unknown) and timestamp in ms.
+
+    `digest` is a keyed digest of its key and value. `timestamp` None: it was written by an older version.
+    """
 
     offset: int = Field(ge=0, le=_MAX)
     epoch: int = Field(ge=-1, le=_MAX)
@@ -78,7 +84,7 @@ class Fingerprint(_Message):
 
 
 class Manifest(_Message):
-    """Every deletion before `applied` is in none of these states."""
+    """What an owner publishes of its partition: shard states, none of which holds a row deleted before `applied`."""
 
     model: str
     identity: str = Field(pattern="^[0-9a-f]{64}$")
@@ -99,19 +105,20 @@ class Manifest(_Message):
     """Runs [start, stop) of offsets that couldn't be decoded and that an operator had stepped over: nothing in
     them was applied."""
     c: float | None = None
-    """P(labelled | positive) by these shards, of a model of positive and unlabelled rows."""
+    """P(labelled | positive) estimated from these shards; only for positive-unlabelled learners."""
     fingerprint: Fingerprint | None = None
-    """None before the first record, and in manifests of before there were fingerprints."""
+    """None before the first record, and in manifests of versions without fingerprints."""
     proof: str = Field(default="", pattern="^([0-9a-f]{32})?$")
-    """That a holder of the model's secret wrote it; see `unlearn.results.proof`. Empty in manifests of before."""
+    """A code that only a holder of the model's secret can make; see `unlearn.results.proof`. Empty in older ones."""
 
     @property
     def order(self) -> Order:
+        """(counter, sequence), by which manifests of a partition order."""
         return self.token.counter, self.sequence
 
 
 class Heartbeat(_Message):
-    """The manifest in force, named by an owner that still holds its token."""
+    """The word of an owner that still holds its token: which manifest is in force."""
 
     counter: int = Field(ge=0, le=_MAX)
     nonce: str = Field(pattern="^[0-9a-f]{32}$")
@@ -119,11 +126,11 @@ class Heartbeat(_Message):
 
 
 class Receipt(_Message):
-    """What becomes of one deletion: accepted once it is applied, hidden once no version in force holds it;
-    refused, for `reason`, where it can't be applied. Lifted is kept for the end of a subject's tombstone.
+    """What becomes of one deletion.
 
-    partition and offset name the deletion's event as its sender put it; version is the results offset of the
-    manifest that hides it.
+    accepted: it is applied. hidden: no version in force holds its rows. refused: it can't be applied, for `reason`.
+    lifted: reserved for the end of a subject's tombstone. partition and offset name the deletion's event as its sender
+    put it; version is the results offset of the manifest that hides it.
     """
 
     event_id: str
@@ -135,15 +142,17 @@ class Receipt(_Message):
 
 
 def manifest_key(model: str, partition: int) -> bytes:
+    """The key of a partition's manifests on the results topic."""
     return f"{model}/{partition}".encode()
 
 
 def heartbeat_key(model: str, partition: int) -> bytes:
+    """The key of a partition's heartbeats on the results topic."""
     return f"{model}/{partition}/heartbeat".encode()
 
 
 def read_manifest(value: bytes) -> Manifest | None:
-    """The manifest of these bytes; None if they are none."""
+    """The manifest in these bytes; None if they aren't one."""
     if len(value) > _MOST_BYTES:
         return None
     try:
@@ -153,6 +162,7 @@ def read_manifest(value: bytes) -> Manifest | None:
 
 
 def read_heartbeat(value: bytes) -> Heartbeat | None:
+    """The heartbeat in these bytes; None if they aren't one."""
     try:
         return Heartbeat.model_validate_json(value)
     except ValidationError:

@@ -1,7 +1,7 @@
-"""A manifest's proof: only a holder of the model's secret can write one.
+"""A manifest's proof: a keyed hash (BLAKE2b) that only a holder of the model's secret can make.
 
-Workers tell by it what an owner has really applied from what somebody says on the results topic. Scorers have
-no secret: they can't check it. It covers what decides at a claim; files have digests.
+By it workers tell what an owner has really applied from what somebody else wrote to the results topic. Scorers have no
+secret and can't check it. It covers what is decided by at a claim; files have digests of their own.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Prover:
         self._mac = blake2b(key=digest_key(secret), person=b"manifest", digest_size=16).copy
 
     def proven(self, manifest: Manifest) -> Manifest:
-        """The same, with its proof."""
+        """The same manifest with its proof."""
         return manifest.model_copy(update={"proof": self._proof(manifest)})
 
     def holds(self, manifest: Manifest) -> bool | None:
-        """Whether its proof is right; None if it has none, as those of before."""
+        """Whether the manifest's proof is right; None if it has none, as those of versions without proofs."""
         return compare_digest(manifest.proof, self._proof(manifest)) if manifest.proof else None
 
     def _proof(self, manifest: Manifest) -> str:

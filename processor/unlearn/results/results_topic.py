@@ -1,6 +1,6 @@
 """The results topic as it stands: each partition's newest manifest, and the heartbeats that named it.
 
-What is not believed (see `unlearn.results.belief`) is passed over, and named in `refused`.
+Records that are not believed (see `unlearn.results.belief`) are passed over, and listed in `refused`.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from unlearn.results.manifest import Heartbeat, Manifest, heartbeat_key, manifes
 __all__ = ["Published", "Results", "read_results"]
 
 _DIGITS = 9
-"""A partition number has no more; Python refuses to read very long ones."""
+"""A partition number has no more digits. Python refuses to read very long numbers."""
 _REFUSED = 100
 """Refusals that are kept, the newest."""
 _DOUBTED = 8
-"""Manifests of a partition that wait until the log is known to reach them, the newest."""
+"""Of a partition's manifests that wait until the log is known to reach them, so many are kept, the newest."""
 _DOUBT_FOR = 1.0
-"""Seconds after which the log is asked again."""
+"""Seconds after which the log is asked again whether it reaches them."""
 
 
 @dataclass(slots=True)
 class Published:
-    """One partition: its newest manifest by (counter, sequence), where it stands, and what named it last."""
+    """One partition: its newest believed manifest by (counter, sequence) and that record's results offset; and more."""
 
     manifest: Manifest | None = None
     offset: int = -1
     last: Manifest | None = None
-    """What stands last on the topic, a zombie's included: compaction leaves only that. None if it is none."""
+    """The last record under the manifest's key, whoever wrote it, as compaction keeps it. None if no manifest."""
     last_offset: int = -1
     top: Manifest | None = None
-    """The highest by (counter, sequence), not believed ones included: who can't check them goes by it."""
+    """The highest manifest by (counter, sequence), believed or not: readers without the secret go by it."""
     named: Manifest | None = None
     """The newest manifest that a heartbeat has named."""
     heartbeat_at: float | None = None
-    """Monotonic seconds of the newest heartbeat; None before the first, and where its date is unknown."""
+    """Monotonic seconds of the newest heartbeat; None before the first, and if its time can't be told."""
     heartbeat: Heartbeat | None = None
-    """The newest one read whose counter was the highest then."""
+    """The newest heartbeat, of those whose counter was at least the highest seen by then."""
     highest_counter: int = -1
     """The highest counter seen in manifests and heartbeats."""
     furthest: Manifest | None = None
-    """The one with the highest `applied`, a zombie's included."""
+    """The believed manifest with the highest `applied`, even if an owner wrote it that had been replaced."""
     proven: bool = False
     """Whether any manifest had a proof that is right."""
     doubted: dict[int, Manifest] = field(default_factory=dict)
-    """Results offset -> what has no proof, and has applied more than the log is known to hold."""
+    """Results offset -> manifest without proof that has applied more than the log is known to hold."""
 
     @property
     def highest_applied(self) -> int:
@@ -62,11 +62,11 @@ class Published:
 class Results:
     """Merges what a tail brings. `version` is the results offset of the newest manifest merged.
 
-    `count` is how many partitions the model has. `date` says since when, in monotonic seconds, a record at an
-    offset may have been on the topic; without it a heartbeat is as old as its reading. `holds` says whether a
-    manifest's proof is right (None: it has none), `ends` where the events topic ends now, by partition (None:
-    there is no telling now); without them nothing is refused for its `applied`. `follow` gives up by `waiting`, which
-    must go on while it reads.
+    `count`: how many partitions the model has. `date`: gives the monotonic time since when the record at an offset may
+    have been on the topic; without it, a heartbeat counts from when it is read. `holds`: gives whether a manifest's
+    proof is right, None if it has none. `ends`: gives the events topic's ends by partition, None if unknown for now.
+    Without those two no manifest is refused for its `applied`. `waiting`: the clock by which `follow` gives up; it must
+    go on while it reads.
     """
 
     model: str
@@ -79,7 +79,7 @@ class Results:
     holds: Callable[[Manifest], bool | None] | None = None
     ends: Callable[[], Mapping[int, float] | None] | None = None
     refused: dict[int, Refusal] = field(default_factory=dict)
-    """By results offset: the newest ones."""
+    """The newest refusals, by results offset."""
     refused_count: int = 0
     _news: list[Refusal] = field(default_factory=list)
     _ends: Mapping[int, float] = field(default_factory=dict)
@@ -87,10 +87,11 @@ class Results:
     _ask_at: float = float("-inf")
 
     def of(self, partition: int) -> Published:
+        """What is known of a partition; empty if no record was seen."""
         return self.partitions.setdefault(partition, Published())
 
     def merge(self, records: Iterable[Record]) -> None:
-        """Take records in offset order. Those under keys of other models are passed over."""
+        """Take records in offset order. Records under other models' keys are passed over."""
         self._asked = False
         for record in records:
             found = _partition_of(self.model, record.key)
@@ -115,7 +116,7 @@ class Results:
         return True
 
     def newly_refused(self) -> list[Refusal]:
-        """What was refused since the last call, the newest of it."""
+        """What was refused since the last call; if that is more than 100, the newest of it."""
         news, self._news = self._news, []
         return news
 
@@ -150,7 +151,7 @@ class Results:
     def _admit(self, held: Published, manifest: Manifest, offset: int) -> None:
         if held.furthest is None or manifest.applied > held.furthest.applied:
             held.furthest = manifest
-        # The same one sent again counts at its new place: compaction leaves only that.
+        # The same manifest, sent again, counts at its new offset: compaction leaves only that.
         if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
             held.manifest, held.offset = manifest, offset
             self.version = max(offset, self.version if self.version is not None else -1)
@@ -162,7 +163,10 @@ class Results:
         self._refuse(manifest.partition, offset, f"the log is not known to reach the {manifest.applied} it has applied")
 
     def _reaches(self, manifest: Manifest) -> bool:
-        """Whether the events topic holds what a manifest has applied; asked at most once for a batch of records."""
+        """Whether the events topic is known to hold all that a manifest has applied.
+
+        The log is asked for its ends at most once in a `merge`.
+        """
         if self.ends is None:
             return True
         within = manifest.applied <= self._ends.get(manifest.partition, -1)
@@ -192,7 +196,7 @@ class Results:
             self._refuse(partition, offset, "it is no heartbeat")
         elif beat.counter > most_counter(offset):
             self._refuse(partition, offset, f"no claim gave the counter {beat.counter}")
-        # A late one of an earlier owner must not stand in for its successor's.
+        # A late heartbeat of an earlier owner must not count as its successor's.
         elif beat.counter >= held.highest_counter:
             held.highest_counter = beat.counter
             held.heartbeat = beat
@@ -211,7 +215,7 @@ def _token(manifest: Manifest) -> tuple[int, str]:
 
 
 def _partition_of(model: str, key: bytes | None) -> tuple[int, bool] | None:
-    """(partition, whether it is a heartbeat's key); None for keys of others."""
+    """(partition, whether the key is a heartbeat's); None for keys that aren't this model's."""
     parts = (key or b"").decode("utf-8", "replace").split("/")
     if len(parts) not in (2, 3) or not (parts[1].isdecimal() and len(parts[1]) <= _DIGITS):
         return None

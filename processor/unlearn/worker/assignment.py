@@ -92,7 +92,7 @@ class Assignment:
         self._claim_at[partition] = self._clock.monotonic() + _CLAIM_RETRY * outage
 
     def read_anew(self, stuck: Mapping[int, str]) -> None:
-        """Join the group with a new reader, since the old one doesn't read the partitions `stuck`, for these reasons."""
+        """Join the group with a new reader. `stuck`: why the old one's reading of these partitions isn't trusted."""
         for partition, why in stuck.items():
             _log.error("partition %d: %s; its reader is started anew", partition, why)
             self._state_of(partition).mark_trouble(f"{why}; its reader is started anew")

@@ -109,7 +109,7 @@ class Worker:
         return self._log.bounds(self._settings.events_topic)
 
     def read_anew(self, stuck: Mapping[int, str]) -> None:
-        """Join the group with a new reader, since the old one doesn't read the partitions `stuck`, for these reasons."""
+        """Join the group with a new reader. `stuck`: why the old one's reading of these partitions isn't trusted."""
         self._assignment.read_anew(stuck)
 
     def stop_taking(self) -> None:

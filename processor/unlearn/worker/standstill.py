@@ -75,8 +75,7 @@ class Standstill:
         return self._answer is not None
 
     def look(self, positions: Mapping[int, int]) -> dict[int, str]:
-        """Partition -> reason, of those that stand still though the log goes on. After it is named, its time begins
-        anew.
+        """Partition -> reason, of those that stand still though the log goes on. Once named, its time begins anew.
 
         `positions`: the next offset of each partition that should be read now.
         """
