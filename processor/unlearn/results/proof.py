@@ -1,7 +1,7 @@
-"""A manifest's proof: a keyed hash (BLAKE2b) that only a holder of the model's secret can make.
+"""A manifest's proof: a keyed hash (BLAKE2b, RFC 7693) that only a holder of the model's secret can make.
 
 By it workers tell what an owner has really applied from what somebody else wrote to the results topic. Scorers have no
-secret and can't check it. It covers what is decided by at a claim; files have digests of their own.
+secret and can't check it. It covers what a claim relies on; files have digests of their own.
 """
 
 from __future__ import annotations

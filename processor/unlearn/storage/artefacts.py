@@ -1,8 +1,7 @@
 """Artefacts behind one URL: slice files and states, each name written once and never shared.
 
-Names are `partition/shard/kind/token-sequence.end.applied-digest`: what a file holds can be told without
-reading it. A file is there whole or not at all: written under
-a temporary name, synced, renamed, its folder synced.
+Names are `partition/shard/kind/token-sequence.end.applied-digest`: what a file holds can be told without reading it. A
+file is there whole or not at all: it is written under a temporary name, synced and renamed, and its folder is synced.
 """
 
 from __future__ import annotations
@@ -30,34 +29,44 @@ _NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-
 
 
 class Store(Protocol):
-    """Raises StoreUnavailable from every call that the medium refuses.
-
-    `get` raises ArtefactMissing, one kind of it, only where the store is there and the name isn't; and
-    ArtefactInvalid, before anything is read, for what is no file of `size` bytes (any number where it is None)."""
+    """Where artefacts are kept. Every call raises StoreUnavailable where the medium refuses it."""
 
     def __hash__(self) -> int: ...
 
     def marker(self) -> bytes | None:
-        """What `mark` wrote; None where there is none, because there is no store either."""
+        """The bytes that `mark` wrote; None if the store was never marked, or isn't there."""
         ...
 
     def mark(self, data: bytes) -> bytes:
-        """Make the store, and mark it unless it is marked. Returns the mark that stands; no other name leads to it."""
+        """Make the store, and mark it with `data` unless it has a marker. Returns the marker that it has then.
+
+        The marker can be reached by no artefact's name.
+        """
         ...
 
-    def put(self, name: str, data: bytes) -> None: ...
+    def put(self, name: str, data: bytes) -> None:
+        """Write an artefact. Once this returns it is there after a crash, too."""
+        ...
 
-    def get(self, name: str, size: int | None = None) -> bytes: ...
+    def get(self, name: str, size: int | None = None) -> bytes:
+        """The bytes of an artefact.
+
+        Raises ArtefactMissing, a kind of StoreUnavailable, only where the store is there and the name isn't;
+        ArtefactInvalid, before anything is read, for what is no file, or not one of `size` bytes if that is given.
+        """
+        ...
 
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        """(name, age in seconds) of everything below a folder, but for the marker."""
+        """(name, age in seconds) of every file below a folder, except the marker."""
         ...
 
-    def delete(self, name: str) -> None: ...
+    def delete(self, name: str) -> None:
+        """Delete an artefact, for good even after a crash. One that isn't there is no error."""
+        ...
 
 
 class Artefact(NamedTuple):
-    """What a name says: rows with slot < `end` that were not dead before `applied`."""
+    """What a file's name says: it holds rows with slot < `end` that were not dead before `applied`."""
 
     partition: int
     shard: int
@@ -67,13 +76,16 @@ class Artefact(NamedTuple):
 
 
 def artefact_name(artefact: Artefact, writer: str, data: bytes) -> str:
-    """`writer` is unique to who writes: token and sequence."""
+    """The name of an artefact with this content.
+
+    `writer`: token and sequence of whoever writes it, so that no two writers share a name.
+    """
     partition, shard, kind, end, applied = artefact
     return f"{partition}/{shard}/{kind}/{writer}.{end}.{applied}-{hashlib.sha256(data).hexdigest()[:16]}"
 
 
 def is_whole(name: str, data: bytes) -> bool:
-    """Whether a file's content is what `artefact_name` named; other names say nothing of it."""
+    """Whether `data` has the digest that the name ends with; True for names that `artefact_name` doesn't make."""
     return read_name(name) is None or name.endswith("-" + hashlib.sha256(data).hexdigest()[:16])
 
 
@@ -87,7 +99,7 @@ def read_name(name: str) -> Artefact | None:
 
 
 def newest_files(names: Iterable[str]) -> dict[tuple[int, int], tuple[Artefact, str]]:
-    """(shard, end) -> the slice file made at the highest `applied`; the first of equals."""
+    """(shard, end) -> artefact and name of the slice file with the highest `applied`; of equal ones the first named."""
     newest: dict[tuple[int, int], tuple[Artefact, str]] = {}
     for name in names:
         artefact = read_name(name)
@@ -99,9 +111,10 @@ def newest_files(names: Iterable[str]) -> dict[tuple[int, int], tuple[Artefact, 
 
 
 def open_store(url: str, model: str) -> Store:
-    """One model's part of the store: models may share a URL, and collect no file of each other's.
+    """The store of one model below the URL: models may share the URL, and never see each other's files.
 
-    Raises SettingsError for a URL that no store answers to."""
+    Raises SettingsError for a URL that isn't a local folder's.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("file", ""):
         raise SettingsError(f"UNLEARN_STORE__URL: {parts.scheme}:// is not known; use file:///a/folder")
@@ -111,7 +124,7 @@ def open_store(url: str, model: str) -> Store:
 
 
 class FolderStore:
-    """A store in a local (or mounted) folder. A name that leads out of it is not there."""
+    """A store in a local or mounted folder. Names that lead out of the folder raise StoreUnavailable."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -194,7 +207,7 @@ class FolderStore:
             raise StoreUnavailable(f"the store can't delete {name}: {error.strerror}") from error
 
     def _tighten(self) -> None:
-        """A store made before may be open to others: looked at once, at the first file that is written."""
+        """Close a store that an older version left open to other users; once, before the first file is written."""
         if not self._tightened:
             self._tightened = True
             tighten(self._root)
@@ -214,7 +227,7 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    """With its parents, each of them there after a crash too."""
+    """Make a folder and its parents, synced so that each of them is there after a crash, too."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)

@@ -1,7 +1,7 @@
-"""A store's marker ties it to one model: any other folder in its place has none, or another's.
+"""A store's marker ties the store to one model: any other folder in its place has no marker, or another one.
 
-An unmounted disk leaves an empty folder behind, and a setting may name a wrong one: there all files are lacking,
-which says nothing of the model. So a worker does nothing with a store whose marker isn't the model's.
+An unmounted disk leaves an empty folder behind, and a setting may name a wrong one. All files are missing there, which
+says nothing of the model. So a worker does nothing with a store whose marker isn't the model's.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ __all__ = ["Guarded", "Marker", "read_marker", "unlike", "write_marker"]
 
 
 class Marker(NamedTuple):
-    """`id` is the store's own, and stands in Redis too; `identity` is the model's, `topic` that of its events.
+    """Which model a store belongs to. `id` is the store's own, and is kept in Redis, too.
 
-    All but `id` tell whose store it is where Redis has lost it.
+    `identity` is the model's, `cluster` and `topic` are the ids of its events topic. They tell whose store it is if
+    Redis has lost the `id`.
     """
 
     id: str
@@ -30,22 +31,25 @@ class Marker(NamedTuple):
 
 
 _UNREADABLE = Marker("", "", "", "", "")
-"""Of nobody."""
+"""Stands for a marker that can't be read; no model has it."""
 
 
 def read_marker(store: Store) -> Marker | None:
-    """None where the store has none. Raises StoreUnavailable."""
+    """The store's marker; None if it has none. Raises StoreUnavailable."""
     data = store.marker()
     return None if data is None else _decoded(data)
 
 
 def write_marker(store: Store, marker: Marker) -> Marker:
-    """Mark the store unless it is marked. Returns the marker that stands. Raises StoreUnavailable."""
+    """Mark the store unless it has a marker. Returns the marker that it has then. Raises StoreUnavailable."""
     return _decoded(store.mark(json.dumps(marker._asdict()).encode()))
 
 
 def unlike(store: Store, model: str) -> str | None:
-    """Why the files of a model may be missing there; None where the marker is of a model of this name."""
+    """Why the store isn't that of a model of this name, so that missing files mean nothing; None if it is.
+
+    Raises StoreUnavailable.
+    """
     marker = read_marker(store)
     if marker is None:
         return f"the store has no marker of the model {model}: its folder is not mounted, or is another one"
@@ -61,9 +65,10 @@ def _decoded(data: bytes) -> Marker:
 
 
 class Guarded:
-    """A store that does nothing, and lacks nothing, while its marker is not there. Raises as a Store does.
+    """A store that is used only while it has the expected marker: otherwise calls raise StoreUnavailable.
 
-    Before `bind` nothing can be done with it.
+    So no file counts as missing while the store itself is away. Nothing works before `bind`, except the marker's
+    methods.
     """
 
     def __init__(self, store: Store) -> None:
@@ -71,6 +76,7 @@ class Guarded:
         self.bound: Marker | None = None
 
     def bind(self, marker: Marker) -> None:
+        """Expect this marker from now on."""
         self.bound = marker
 
     def marker(self) -> bytes | None:
@@ -82,7 +88,7 @@ class Guarded:
     def put(self, name: str, data: bytes) -> None:
         self._check()
         self.store.put(name, data)
-        # It may have gone before the file was there: then nobody would find the file again.
+        # The store may have gone away before the write, which then went to another folder and would never be found.
         self._check()
 
     def get(self, name: str, size: int | None = None) -> bytes:

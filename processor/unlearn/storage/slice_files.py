@@ -27,13 +27,14 @@ _ROWS = tuple(column.name for column in fields(Rows))
 
 
 def encode_slice(end: int, applied: int, members: Members) -> bytes:
+    """The bytes of a slice file with these rows. `end`: the slice's end; `applied`: no row in it was dead before."""
     arrays: dict[str, NDArray[Any]] = {name: getattr(members, name) for name in _COLUMNS}
     arrays |= {name: getattr(members.rows, name) for name in _ROWS}
     return encode_arrays({"kind": "slice/1", "end": end, "applied": applied}, arrays)
 
 
 def decode_slice(data: bytes) -> Members:
-    """Raises ArtefactInvalid for anything but a slice file."""
+    """The rows of a slice file. Raises ArtefactInvalid for any other bytes."""
     try:
         header, arrays = decode_arrays(data)
         if header.get("kind") != "slice/1":
@@ -46,7 +47,10 @@ def decode_slice(data: bytes) -> Members:
 
 @lru_cache(maxsize=64)
 def read_slice(store: Store, name: str) -> Members:
-    """The rows of a slice file; none for the empty name. Raises StoreUnavailable, ArtefactInvalid."""
+    """The rows of the slice file or tail of this name, checked against its digest; no rows for the empty name.
+
+    The last 64 are kept in memory. Raises StoreUnavailable, ArtefactInvalid.
+    """
     if not name:
         return Members.empty()
     data = store.get(name)

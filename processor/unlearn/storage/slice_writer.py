@@ -1,7 +1,7 @@
-"""Writing slice files, and pointing the tables at them.
+"""Writing slice files, and entering their names in the tables.
 
-A new pointer and the holes it makes needless change in one script: only holes of rows that the new file
-lacks go, since nothing will ever ask who killed those.
+A file's name and the holes that it makes needless change in one script. Only holes of rows that the new file lacks are
+dropped, since nothing will ever ask when those died.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ __all__ = ["register_file", "write_slice"]
 
 
 def write_slice(store: Store, artefact: Artefact, writer: str, members: Members) -> Filed:
-    """Write one shard's rows of a slice; no rows, no file. Raises StoreUnavailable."""
+    """Write one shard's rows of a slice, and return what was written; no file if there are no rows.
+
+    Raises StoreUnavailable.
+    """
     if not len(members):
         return Filed(artefact.shard, "", frozenset())
     data = encode_slice(artefact.end, artefact.applied, members)
@@ -27,7 +30,10 @@ def write_slice(store: Store, artefact: Artefact, writer: str, members: Members)
 
 
 def register_file(owned: ClaimedPartition, change: Change, end: int, filed: Filed) -> None:
-    """Point (shard, end) at a file, and drop the holes of rows that aren't in it."""
+    """Add to the change that (shard, end) has this file, and drop the holes of rows that aren't in it.
+
+    Raises Fenced, RolledBack, StateUnavailable.
+    """
     keys, view, start = owned.state.keys, owned.view, owned.view.start_of(end - 1)
     holes = parse_holes(owned.read(hole_reads(keys, filed.shard, [start]))[0])
     gone = [slot for slot in holes if slot not in filed.slots]

@@ -11,9 +11,9 @@ __all__ = ["read_state"]
 
 
 def read_state(store: Store, name: str, digest: str, size: int | None = None) -> bytes:
-    """Of `size` bytes, where that is known.
+    """The bytes of a stored state, checked against `digest`, its sha256 in hex, and against `size` in bytes if given.
 
-    Raises StateInvalid where the file is gone or spoilt, StoreUnavailable where nothing can be read.
+    Raises StateInvalid where the file is gone or spoilt, StoreUnavailable where the store can't be read.
     """
     try:
         data = store.get(name, size)

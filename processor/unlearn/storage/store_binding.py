@@ -1,4 +1,4 @@
-"""The store that a model was made with, and no other: asked before anything is done with it (DESIGN 5)."""
+"""Ties a model to the store that it was made with, and to no other: docs/design.md, section 5."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Binding", "guarded", "stranger"]
 
 
 def guarded(store: Store) -> Guarded:
-    """The store behind its guard, if it isn't yet."""
+    """The store behind a `Guarded`, unless it is one already."""
     return store if isinstance(store, Guarded) else Guarded(store)
 
 
 def stranger(settings: Settings, store: Store, stored_id: str | None) -> str | None:
-    """What is wrong with the store of a model whose Redis names `stored_id`; None if nothing is, or nobody can tell.
+    """What is wrong with the store of a model for which Redis has the store id `stored_id`.
 
-    Raises StoreUnavailable.
+    None if nothing is wrong, or if Redis has no id to compare with. Raises StoreUnavailable.
     """
     if stored_id is None:
         return None
@@ -37,6 +37,7 @@ def stranger(settings: Settings, store: Store, stored_id: str | None) -> str | N
 
 
 def _what(marker: Marker | None, model: str) -> str:
+    """What to say of a store with this marker that isn't the model's."""
     if marker is None:
         return f"has no marker of the model {model}: its folder is not mounted, or is another one"
     if marker.model == model:
@@ -45,7 +46,7 @@ def _what(marker: Marker | None, model: str) -> str:
 
 
 class Binding:
-    """Ties the store to the model when the model is made, and sees to it that they stay together."""
+    """Marks the store when the model is made, and later checks that the store is still the model's."""
 
     def __init__(
         self,
@@ -67,9 +68,10 @@ class Binding:
         self._nonces = nonces
 
     def bind(self, results: Callable[[], Results]) -> None:
-        """`results` gives the results topic up to its end. Safe to repeat; later only Redis is asked again.
+        """Tie the store to the model, or check that it is the model's; then the store can be used. May be repeated.
 
-        Raises Refused, saying how to go on; StateUnavailable, StoreUnavailable, LogUnavailable.
+        `results` gives the results topic read to its end; it is called only if the store may have to be marked. Raises
+        Refused, saying how to go on; StateUnavailable, StoreUnavailable, LogUnavailable.
         """
         stored, marker = self._state_of(0).store(), self._store.bound
         if marker is None:
@@ -83,7 +85,10 @@ class Binding:
         self._store.bind(marker)
 
     def _unnamed(self, marker: Marker | None, results: Callable[[], Results]) -> Marker:
-        """The marker where Redis names no store: the model is new, is built again, or was made before markers."""
+        """The store's marker, if Redis has no store id: the model is new, is built again, or is older than markers.
+
+        A store without a marker is marked if it can be the model's. Raises Refused otherwise.
+        """
         if marker is None:
             self._may_mark(results())
             marker = write_marker(self._store, self._marker())
@@ -92,6 +97,7 @@ class Binding:
         return marker
 
     def _is_ours(self, marker: Marker) -> bool:
+        """Whether the marker has this model's name, identity, cluster and topic."""
         ours = self._marker()
         try:
             check_identity(marker.identity, ours.identity, self._settings.events_topic)
@@ -105,6 +111,7 @@ class Binding:
         return Marker(self._nonces(16), settings.model, self._identity, self._log.cluster_id(), topic)
 
     def _may_mark(self, results: Results) -> None:
+        """Raise Refused unless the model is new, is built again, or has all its slice files in the store."""
         views = {p: Tables(self._state_of(p).load()) for p in range(self._settings.partitions)}
         made = {p: view for p, view in views.items() if view.meta}
         if not made:
@@ -128,13 +135,14 @@ class Binding:
 
 
 def _heard_of(results: Results) -> Iterator[bool]:
+    """For each partition, whether anything was ever published of it."""
     return (held.last_offset >= 0 or held.highest_counter >= 0 for held in results.partitions.values())
 
 
 def _lacks(views: Mapping[int, Tables], results: Results, there: set[str]) -> str | None:
-    """A file that speaks against the store being the model's; None if it is its own.
+    """The name of a file that the model has and the store lacks; None if the store may be the model's.
 
-    States are a cache: where all slices are there, those that are gone are learned anew.
+    Lost states alone don't count: a state is a cache, and is learned again where all slice files are there.
     """
     slices = {held.file for view in views.values() for held in view.slices.values() if held.file}
     states = {state.file for view in views.values() for state in view.states.values() if state.file}

@@ -1,8 +1,7 @@
 """Which states of a shard to keep. They are a cache: the choice changes the cost, never the result.
 
-The newest always stays. While no deletion was seen, states at equal steps are kept; then those that would have
-spared the most rows of relearning, had they been there for the deletions seen
-(`unlearn_models.sisa.checkpoint_policies`).
+The newest always stays. Until a deletion is seen, states at equal steps are kept; then those that would have spared
+most relearning of rows, had they been there for the deletions seen (`unlearn_models.sisa.checkpoint_policies`).
 """
 
 from __future__ import annotations
@@ -17,11 +16,14 @@ from unlearn_models.sisa.checkpoint_policies import by_age, spaced, weights_of_a
 __all__ = ["Budget", "slice_rows", "state_sizes", "surplus", "to_drop", "to_store"]
 
 _CANDIDATES = 12
-"""So many of the newest ends, and as many of all: choosing by age among n takes n**2 steps."""
+"""Slice ends that are considered: so many of the newest and so many of all. Choosing among n takes n**2 steps."""
 
 
 class Budget(NamedTuple):
-    """At most `states` of them, or `size` bytes where that is not None; `by_age` off: always at equal steps."""
+    """How many states of a shard may be kept: `states`, or as many as fit into `size` bytes if that is given.
+
+    `by_age`: whether the ages of past deletions decide which; otherwise they stand at equal steps.
+    """
 
     states: int
     size: int | None = None
@@ -29,12 +31,12 @@ class Budget(NamedTuple):
 
 
 def slice_rows(view: Tables, shard: int) -> list[tuple[int, int]]:
-    """(end, rows) of the shard's slices, in order."""
+    """(end, stored rows) of each of the shard's slices, in order."""
     return [(end, held.rows) for end, held in view.shard_slices(shard)]
 
 
 def state_sizes(view: Tables, shard: int) -> dict[int, int]:
-    """End -> bytes of the state that is held there."""
+    """Slice end -> bytes of the shard's state after it, of the states that are stored."""
     return {through: state.size for through, state in view.shard_states(shard)}
 
 
@@ -45,7 +47,7 @@ def to_store(
     ages: Sequence[int],
     budget: Budget,
 ) -> set[int]:
-    """After which of the slice ends in `learn` a job stores a state; arguments as in `to_drop`."""
+    """Those slice ends in `learn` after which a job should store a state. The other arguments are as in `to_drop`."""
     size = max(held.values(), default=1)
     candidates = dict(held) | dict.fromkeys(spaced(learn, _CANDIDATES) | set(learn[-_CANDIDATES:]), size)
     if not budget.by_age or not ages:
@@ -57,10 +59,10 @@ def to_store(
 def to_drop(
     slices: Sequence[tuple[int, int]], held: Mapping[int, int], ages: Sequence[int], budget: Budget
 ) -> set[int]:
-    """Which of the held states are over the budget.
+    """The ends of held states that the budget has no room for.
 
-    slices: (end, rows) of the shard, in order.  held: end -> bytes.  ages: of past deletions, in slices, 0 for
-    the newest.
+    slices: (end, rows) of the shard, in order. held: end -> bytes. ages: of past deletions, in slices, 0 for the
+    newest.
     """
     if not held:
         return set()
@@ -71,9 +73,10 @@ def to_drop(
 
 
 def surplus(held: Iterable[int], limit: int) -> set[int]:
-    """Again and again the one whose neighbours are closest together, until `limit` are left.
+    """The ends to drop so that `limit` are left, at steps as equal as can be.
 
-    Spacing counts from 0, the empty state, which costs nothing to keep.
+    Again and again the one goes whose neighbours are closest together. The empty state counts as a neighbour at 0,
+    since it costs nothing to keep. The newest always stays.
     """
     kept = [0, *sorted(held)]
     gone: set[int] = set()
@@ -100,7 +103,7 @@ def _by_age(
 
 
 def _as_many(held: Mapping[int, int], size: int) -> int:
-    """How many of the newest fit, one at least."""
+    """How many of the newest states fit into `size` bytes; at least one."""
     fit, left = 0, size
     for end in sorted(held, reverse=True):
         left -= held[end]

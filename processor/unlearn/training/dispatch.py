@@ -1,4 +1,4 @@
-"""Step 9 of the loop: jobs begin on shards behind or hit, and what they bring is registered."""
+"""Step 9 of the loop: jobs begin on shards that are behind or hit, and what ended jobs made is registered."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ class Training:
         self._outcomes = Outcomes(forgets, budget, self._rates, self._suspects, clock)
 
     def turn(self, owned: ClaimedPartition, idle: bool) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable."""
+        """Take what ended jobs brought, and begin jobs while trainers are free. `idle`: no event came in this turn.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
         self.settle(owned)
         if owned.catching_up:
             return
@@ -58,7 +61,7 @@ class Training:
         self.settle(owned)
 
     def wanted(self, owned: ClaimedPartition) -> set[int]:
-        """Shards with a job under way or due."""
+        """Shards with a job under way or due, without those in quarantine."""
         return {order.shard for order in self._orders(owned)} | owned.running.keys()
 
     def _orders(self, owned: ClaimedPartition) -> list[Order]:
@@ -69,7 +72,11 @@ class Training:
         return self._suspects.may_run((owned.partition, order.shard), self._trainers.idle)
 
     def settle(self, owned: ClaimedPartition) -> None:
-        """Register what ended jobs brought; one that stands still too long is ended, with all that run beside it."""
+        """Register what ended jobs made, or decide what follows from their failure.
+
+        If a job stands still for longer than `stall_after`, all trainers are restarted, so the jobs beside it fail,
+        too.
+        """
         if any(self._stalled(running) for running in owned.running.values()):
             owned.counters["stalled"] += 1
             self._trainers.restart()
@@ -79,7 +86,7 @@ class Training:
                 self._outcomes.take(owned, running)
 
     def _stalled(self, running: Running) -> bool:
-        """No slice within `stall_after`."""
+        """Whether the job has finished no slice for longer than `stall_after` seconds."""
         now = self._clock.monotonic()
         finished = self._trainers.finished(running.future) if isinstance(self._trainers, ReportingTrainers) else 0
         if finished != running.finished:
@@ -87,6 +94,7 @@ class Training:
         return now - running.moved_at > self._settings.stall_after
 
     def _ripe(self, owned: ClaimedPartition, order: Order, idle: bool) -> bool:
+        """Whether to begin an order now: after a failure it waits, after a deletion others are gathered for a while."""
         if not self._outcomes.may_retry(owned.partition, order.shard):
             return False
         since = owned.dirty_since.get(order.shard)
@@ -94,7 +102,7 @@ class Training:
             # Forgetting costs by the row, whenever it is done: gathering would save nothing.
             return True
         hit, pending = len(owned.dirty_since), owned.view.pending
-        # The other shards may train first.
+        # Jobs of the other hit shards may run before this one.
         cost = predicted(owned.view, order, self._rates) * hit
         left = min((one.deadline for one in pending.values()), default=inf) / 1000 - self._clock.wall() - cost
         return window_closes(self._clock.monotonic() - since, self._settings.window, hit, len(pending), idle, left)
@@ -111,5 +119,5 @@ class Training:
             owned.counters["learned_anew"] += 1
 
     def forget_partition(self, partition: int) -> None:
-        """The partition is no longer ours: nobody waits for its suspects."""
+        """Stop keeping other shards waiting for this partition's suspects: it is no longer ours."""
         self._suspects.forget_partition(partition)

@@ -24,6 +24,10 @@ class JobMaker:
         self._budget = budget
 
     def make(self, owned: ClaimedPartition, order: Order) -> Job:
+        """The job that carries out an order, with its files, their holes and the sums to check it by.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
         view, shard = owned.view, order.shard
         last = order.learn[-1] if order.learn else order.base[0] if order.base else 0
         whole = [] if self._resumes or order.base is None else filed(view, shard, order.base[0])
@@ -53,16 +57,19 @@ class JobMaker:
 
 
 def _holes(owned: ClaimedPartition, shard: int, ends: list[int]) -> dict[int, dict[int, int]]:
-    """Slice by slice, so that no script is long; nothing changes in between, as each script checks."""
+    """Slice end -> its holes. Each slice is read by a script of its own, so that none takes long.
+
+    They fit together: each script checks that nothing was written since.
+    """
     starts = [owned.view.start_of(end - 1) for end in ends]
     replies = [owned.read(hole_reads(owned.state.keys, shard, [start]))[0] for start in starts]
     return {end: parse_holes(reply) for end, reply in zip(ends, replies, strict=True)}
 
 
 def _lineage(view: Tables, shard: int, through: int) -> str | None:
-    """L of the slices up to `through`, by the sums that the membership kept.
+    """The lineage of the slices up to `through`, computed from the sums that the membership kept.
 
-    None while a clean-up is open: the sums still hold rows that no state does.
+    None while a clean-up is open: the sums then still hold rows that no state does.
     """
     if any(cleanup.shard == shard for cleanup in view.cleanups.values()):
         return None

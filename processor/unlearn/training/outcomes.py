@@ -1,4 +1,4 @@
-"""What ended jobs brought: their states are registered, or it is decided what follows from their failure."""
+"""What ended jobs made is registered; for those that failed, it is decided what follows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RETRY = 5.0
 
 
 class Outcomes:
-    """Takes ended jobs of owned partitions, and knows which shards are to wait after a failure."""
+    """Takes ended jobs of owned partitions, and remembers which shards wait after a failure."""
 
     def __init__(self, forgets: bool, budget: Budget, rates: Rates, suspects: Suspects, clock: Clock) -> None:
         self._forgets = forgets
@@ -39,7 +39,10 @@ class Outcomes:
         return self._clock.monotonic() >= self._retry_at.get((partition, shard), 0.0)
 
     def take(self, owned: ClaimedPartition, running: Running) -> None:
-        """Raises Fenced, RolledBack, StateUnavailable."""
+        """Register the states of an ended job that still hold, or decide what follows from its failure.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
         shard = running.job.shard
         error = running.future.exception()
         if isinstance(error, StateInvalid):
@@ -75,9 +78,13 @@ class Outcomes:
             change.drop("states", (shard, through))
 
     def _crashed(self, owned: ClaimedPartition, running: Running, error: BaseException) -> None:
-        """A store that is away is nobody's fault; a broken pool is somebody's; else the job's own."""
+        """Decide what a failed job's error means.
+
+        If the store is away, nobody is blamed. If the pool broke, any of its jobs may have done it: the shard becomes a
+        suspect, unless it ran alone. In all other cases the job itself is blamed.
+        """
         shard = running.job.shard
-        # Only the store's errors name no row.
+        # Other errors may quote a row's content, which must not reach logs or Redis.
         told = str(error) if isinstance(error, StoreUnavailable) else type(error).__name__
         self._fail(owned, shard, f"training failed: {told}")
         who = owned.partition, shard
@@ -90,7 +97,7 @@ class Outcomes:
         self._blame(owned, running)
 
     def _blame(self, owned: ClaimedPartition, running: Running) -> None:
-        """The job failed by itself: the third time its shard goes into quarantine."""
+        """Count a crash of the job by itself. The third puts the shard into quarantine."""
         shard = running.job.shard
         ends = [part.end for part in (*running.job.forget, *running.job.learn)]
         crash = after_crash(owned.view.crashes.get(shard), max(ends, default=owned.view.last_end))
@@ -103,6 +110,7 @@ class Outcomes:
             _log.error("shard %d of partition %d is in quarantine: it is left out", shard, owned.partition)
 
     def _acquit(self, owned: ClaimedPartition, shard: int) -> None:
+        """The job succeeded: the shard is no suspect, and its crashes are forgotten."""
         self._suspects.clear((owned.partition, shard))
         if shard in owned.view.crashes:
             change = Change()
@@ -110,7 +118,10 @@ class Outcomes:
             owned.commit(change)
 
     def _distrust(self, owned: ClaimedPartition, running: Running, why: str) -> None:
-        """A safety net that should never catch. The shard is learned anew from empty; if that fails too, blamed."""
+        """Drop all states of a shard whose files or sums don't agree, so that it is learned from empty.
+
+        If it began from empty already, the job is blamed. Should never happen.
+        """
         shard = running.job.shard
         self._fail(owned, shard, f"{why}; learning anew")
         if running.job.base is None:
@@ -141,10 +152,10 @@ class Outcomes:
 
 
 def _valid(trained: Trained, kills: list[Kill], forgets: bool, applied: int) -> list[Built]:
-    """The states that stay valid after the kills that came while they were made.
+    """The states of an ended job that still hold after the `kills` that came while it ran.
 
-    One that holds none of the killed slots is as of `applied` now. A fold's other states are void; a learner
-    that forgets starts from its state next time.
+    A state without any of the killed slots holds up to `applied` now. Of the others a fold's are void, while a learner
+    that forgets can start from its state and forget the kills next time.
     """
     lowest = min((kill.slot for kill in kills), default=None)
     clean = [b for b in trained.built if lowest is None or b.through <= lowest]

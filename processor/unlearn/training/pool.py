@@ -25,7 +25,7 @@ __all__ = ["InlineTrainers", "LearnerSpec", "PoolTrainers"]
 
 
 class LearnerSpec(NamedTuple):
-    """What a trainer process needs: the learner, and the way to the same store, with the marker it must bear."""
+    """What a trainer process needs: the learner, and the store's URL, model and expected marker."""
 
     learner: Learner
     store_url: str
@@ -33,6 +33,7 @@ class LearnerSpec(NamedTuple):
     marker: Marker | None
 
     def store(self) -> Store:
+        """Open the store, guarded if there is a marker to expect."""
         store = open_store(self.store_url, self.model)
         if self.marker is None:
             return store
@@ -67,7 +68,10 @@ class InlineTrainers:
 
 
 class PoolTrainers:
-    """A pool of spawned processes. A broken pool is made anew; its jobs fail, and are scheduled again."""
+    """A pool of `settings.trainers` spawned processes.
+
+    If it breaks, the jobs under way fail with BrokenProcessPool, and the next job is given to a new pool.
+    """
 
     def __init__(self, settings: Settings, learner: Learner, marker: Marker | None = None) -> None:
         self._size = settings.trainers
@@ -111,13 +115,13 @@ class PoolTrainers:
             process.kill()
 
     def close(self) -> None:
-        """At once: what a job under way has not finished is done again by the next owner."""
+        """End all jobs at once: the next owner does them again."""
         self.restart()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _make(self) -> ProcessPoolExecutor:
         context = get_context("spawn")
-        # Without a lock, which a trainer might die with: each job alone writes where it counts.
+        # Without a lock, which a trainer could die holding; each job writes to its own place alone.
         self._finished = context.RawArray(c_int64, self._size)
         return ProcessPoolExecutor(
             self._size,
@@ -145,6 +149,7 @@ def _start(spec: LearnerSpec, parent: int, finished: Array[c_int64]) -> None:
 
 
 def _die_with(parent: int) -> None:
+    """End this process when its parent has ended, however that happened."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

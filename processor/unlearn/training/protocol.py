@@ -13,7 +13,9 @@ __all__ = ["ReportingTrainers", "Trainers"]
 class Trainers(Protocol):
     """Where jobs run."""
 
-    def submit(self, job: Job) -> Future[Trained]: ...
+    def submit(self, job: Job) -> Future[Trained]:
+        """Start a job. The future gives what it trained, or whatever error it raised."""
+        ...
 
     @property
     def free(self) -> int:
@@ -26,10 +28,12 @@ class Trainers(Protocol):
         ...
 
     def restart(self) -> None:
-        """End all jobs under way: they fail."""
+        """End all jobs under way; their futures fail."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End all jobs, and release what they ran in."""
+        ...
 
 
 @runtime_checkable
@@ -37,5 +41,5 @@ class ReportingTrainers(Trainers, Protocol):
     """Trainers that tell how far a job is."""
 
     def finished(self, future: Future[Trained]) -> int:
-        """How many slices it has gone through."""
+        """How many slices the job of this future has gone through."""
         ...

@@ -1,7 +1,7 @@
-"""When a shard's training is given up for now: pure decisions (DESIGN 7).
+"""When training of a shard is given up for now: docs/design.md, section 7. Pure decisions.
 
-A job that breaks its trainer may take others down with it, so only one that ran alone counts. The third
-quarantines the shard: it is left out, the others go on. It is tried again when a row at or before the slice
+A job that breaks its trainer may take others down with it, so only a crash of a job that ran alone counts. The third
+puts the shard into quarantine: it is left out, the others go on. It is tried again when a row at or before the slice
 where it fails changes, or by command.
 """
 
@@ -20,9 +20,10 @@ def after_crash(before: Crash | None, end: int) -> Crash:
 
 
 def in_quarantine(crash: Crash | None) -> bool:
+    """Whether the shard has crashed as often as LIMIT allows."""
     return crash is not None and crash.times >= LIMIT
 
 
 def quarantined(view: Tables) -> list[int]:
-    """The shards that training gave up for now."""
+    """The shards of the partition that are in quarantine, sorted."""
     return [shard for shard, crash in sorted(view.crashes.items()) if in_quarantine(crash)]

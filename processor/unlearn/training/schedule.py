@@ -1,4 +1,4 @@
-"""Which shards to train now, from where: pure decisions (DESIGN 4 and 8)."""
+"""Which shards to train now, and from which state: docs/design.md, sections 4 and 8. Pure decisions."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ __all__ = ["Order", "filed", "orders", "predicted", "window_closes"]
 
 
 _JOB_ROWS = 200_000
-"""A job ends after about so many rows, and another goes on from its state: a kill in between costs less."""
+"""A job takes about so many rows and another goes on from its state, so that a kill voids less work."""
 
 
 class Order(NamedTuple):
-    """One shard's next job: fold `learn` onto `base`; a learner that forgets first goes through `forget`."""
+    """One shard's next job: learn the slices `learn` onto the state `base`, None for the empty one.
+
+    A learner that forgets first forgets the dead rows of the slices `forget`.
+    """
 
     shard: int
     base: tuple[int, State] | None
+    """(through, state)."""
     learn: tuple[int, ...]
     """Slice ends, in order."""
     forget: tuple[int, ...]
 
 
 def orders(view: Tables, shards: int, forgets: bool, rates: Rates | None = None) -> list[Order]:
-    """The shards behind the last registered slice end, or dirty, each in the cheapest exact way."""
+    """An order for each shard that is behind the last registered slice end, or dirty, in the cheapest exact way."""
     rates = rates or Rates()
     wanted = (_forgetting(view, shard, rates) if forgets else _folding(view, shard) for shard in range(shards))
     return [order for order in wanted if order is not None]
 
 
 def predicted(view: Tables, order: Order, rates: Rates) -> float:
-    """Seconds that a job takes, were its slices to be learned."""
+    """Seconds that the order's job should take if all its slices are learned, by the rates measured."""
     ends = {*order.learn, *order.forget}
     held = [view.slices[order.shard, end] for end in ends if (order.shard, end) in view.slices]
     return rates.anew(sum(one.rows for one in held), sum(one.live for one in held))
@@ -58,7 +62,7 @@ def _forgetting(view: Tables, shard: int, rates: Rates) -> Order | None:
 
 
 def _anew(view: Tables, shard: int, base: tuple[int, State], forget: tuple[int, ...], rates: Rates) -> Order | None:
-    """All slices from empty where that is cheaper than to forget, and where one job reaches beyond the base."""
+    """The order to learn all slices from empty, if that is cheaper and one job gets as far as the base; or None."""
     through, state = base
     inside = [(end, view.slices[shard, end]) for end in filed(view, shard, through)]
     live = sum(held.live for _, held in inside)
@@ -71,7 +75,10 @@ def _anew(view: Tables, shard: int, base: tuple[int, State], forget: tuple[int, 
 
 
 def _to_forget(view: Tables, shard: int, through: int, since: int) -> tuple[int, ...]:
-    """Ended slices below `through` with deaths since then, or rows that an open clean-up may still cover."""
+    """Ends up to `through` of slices with rows that died since, or that an open clean-up may still bury.
+
+    `since`: the offset up to which the state has forgotten already, its `applied`.
+    """
     walked = min((c.cursor for c in view.cleanups.values() if c.shard == shard), default=through)
     return tuple(
         end for end, held in view.shard_slices(shard) if end <= through and (held.last_death >= since or end > walked)
@@ -79,7 +86,7 @@ def _to_forget(view: Tables, shard: int, through: int, since: int) -> tuple[int,
 
 
 def filed(view: Tables, shard: int, through: int) -> list[int]:
-    """The ends up to `through` of slices with rows in a file."""
+    """The ends up to `through` of the shard's slices that have a file with rows."""
     return [end for end, held in view.shard_slices(shard) if end <= through and held.file]
 
 
@@ -89,7 +96,7 @@ def _newest(view: Tables, shard: int) -> tuple[int, State] | None:
 
 
 def _behind(view: Tables, shard: int, through: int) -> tuple[int, ...]:
-    """Registered slices of the shard beyond `through` that have rows in a file, as many as one job takes."""
+    """The ends of registered slices of the shard beyond `through` that have a file, as many as one job takes."""
     found: list[int] = []
     rows = 0
     for end in view.ends_after(through):
@@ -103,9 +110,10 @@ def _behind(view: Tables, shard: int, through: int) -> tuple[int, ...]:
 
 
 def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool, left: float = inf) -> bool:
-    """Whether to retrain now the shards that deletions hit `age` seconds ago.
+    """Whether to retrain now the shards that deletions hit `age` seconds ago, instead of gathering more deletions.
 
-    When the window has passed, when nearly every shard is hit anyway (about two kills a shard), when idle, and
-    when the oldest deadline, less what the retraining takes, is `left` seconds away and the window would miss it.
+    Yes if the window of `window` seconds has passed; if there are two deletions pending for each hit shard; if the
+    worker is idle; or if the oldest deadline, less the time that retraining takes, is `left` seconds away and the
+    window would miss it.
     """
     return idle or age >= window or pending >= 2 * max(1, hit_shards) or age + left <= window

@@ -1,4 +1,4 @@
-"""Trainers: a job is a fold (or a forget) over slice files, run in this process or in a pool.
+"""Trainers: a job is a fold (or a forget) over slice files: docs/design.md, section 4. It runs here or in a pool.
 
 What a job learned is summed from the rows themselves, and compared with the sums that the membership kept.
 """
@@ -36,10 +36,10 @@ def run(
     live: LiveStates | None = None,
     clock: Clock = MACHINE_CLOCK,
 ) -> Trained:
-    """Do a job. Raises StoreUnavailable, ArtefactInvalid, ModelError; nothing is registered here.
+    """Do a job: store its states and return them, without registering any.
 
-    StateInvalid if its base is gone from the store, or spoilt. `finished` is called after each slice;
-    `live` holds what this process has trained before.
+    `finished` is called after each slice; `live` holds states that this process has trained before. Raises
+    StoreUnavailable, ArtefactInvalid, ModelError; StateInvalid where the job's base is gone from the store or spoilt.
     """
     work = _Run(job, learner, store, finished, live or LiveStates(), clock)
     return work.forget_and_fold() if learner.forgets else work.fold()
@@ -67,6 +67,7 @@ class _Run:
         self.lineage, self.rows = (base.lineage, base.rows) if base else (EMPTY, 0)
 
     def fold(self) -> Trained:
+        """Learn the slices one after another, and store a state wherever the job keeps one, and at the end."""
         self.result.agrees = self.job.base_lineage in (None, self.lineage)
         for part in self.job.learn:
             live, total = self._learn(part)
@@ -77,6 +78,7 @@ class _Run:
         return self.result
 
     def forget_and_fold(self) -> Trained:
+        """Forget what died since the base was made, learn the new slices, and store the state at the end."""
         total = int(self.lineage, 16)
         covered = 0
         for part in self.job.forget:
@@ -92,7 +94,7 @@ class _Run:
         return self.result
 
     def _learn(self, part: Part) -> tuple[int, int]:
-        """Learn a slice's living rows; (how many, their sum)."""
+        """Learn the living rows of a slice. Returns (how many, the sum of their slots' hashes)."""
         members, death, covered = self._read(part)
         alive = death >= self.job.applied
         rows = members.take(alive)
@@ -109,7 +111,10 @@ class _Run:
         return len(rows), total
 
     def _forget(self, part: Part) -> tuple[int, int]:
-        """Forget what died in [base.applied, applied); (its sum, the sum of rows only a clean-up covers)."""
+        """Forget the rows of a slice that died in [base.applied, applied).
+
+        Returns two sums of slots' hashes: of those rows, and of dead rows that an open clean-up is still to bury.
+        """
         assert self.job.base is not None
         members, death, covered = self._read(part)
         gone = (death >= self.job.base[1].applied) & (death < self.job.applied)
