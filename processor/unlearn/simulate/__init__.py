@@ -1,1 +1,1 @@
-"""Simulation: any history of a model with faults, in one process, the same again for the same seed."""
+"""Simulation: a model's history with faults, in one process, drawn from a seed and the same again for the same seed."""

@@ -1,4 +1,4 @@
-"""Any history of a model: workers on one log, one Redis and one store, turned, stopped and killed at will."""
+"""A simulated world: workers on one log, one Redis and one store, which take turns, stop and are killed as told."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _MOST = 50
 
 
 class World:
-    """Every method that `Action` may name is one thing that can happen.
+    """A model's world. Each method that an `Action` may name makes one thing happen in it.
 
-    What its workers do follows from the script, the shape, the actions and the seed. The model's keys in Redis are
-    the world's own, and are gone after `close`.
+    All that its workers do follows from the script, the shape, the actions and the seed. `name` is the model's; its
+    keys in Redis are the world's own, and are deleted by `close`.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class World:
         self._snapshots = Snapshots(self.redis, self.settings.model)
 
     def close(self) -> None:
+        """End all workers, and delete the model's keys from Redis."""
         for member in (*self.members, *self.zombies):
             self._bury(member)
         self._snapshots.wipe()
@@ -66,64 +67,73 @@ class World:
     # -- actions
 
     def act(self, action: Action) -> None:
+        """Make one action happen."""
         getattr(self, action[0])(*action[1:])
 
     def feed(self, count: int) -> None:
+        """Send the next `count` messages of the script to the events topic."""
         self.script.send(self.log, self.settings.events_topic, self.fed, self.fed + count)
         self.fed += count
 
     def again(self, share: float) -> None:
-        """A message that was sent before comes once more."""
+        """Send a message once more that was sent before; `share`, below 1, says which."""
         at = int(share * min(self.fed, len(self.script.messages)))
         for message in self.script.messages[at : at + 1]:
             self.log.append(self.settings.events_topic, message.partition, message.key, message.value, ())
 
     def turn(self, who: int, most: int) -> None:
+        """A worker takes one turn of its loop, with at most `most` records."""
         self._guarded(self._member(who), lambda member: member.turn(most))
 
     def work(self, who: int) -> None:
+        """Jobs and sends that a worker has kept back are done now."""
         self._guarded(self._member(who), Member.work)
 
     def wait(self, seconds: float) -> None:
+        """Let the world's clock go on."""
         self.place.now += seconds
 
     def fuse(self, calls: int, after: bool, outage: int) -> None:
+        """Let a coming call fail, by crash or outage; see `FaultPlan`."""
         self.place.fuse.arm(calls, after, outage)
 
     def slow(self, calls: int, after: bool, seconds: float) -> None:
-        """An external call takes its time."""
+        """Let a coming call take so many seconds of the world's time."""
         self.place.fuse.arm(calls, after, meanwhile=lambda: self.wait(seconds))
 
     def stall(self, calls: int, after: bool, turns: int) -> None:
-        """A worker hangs in an external call until the group thinks it dead, and others have gone on."""
+        """Let a worker hang in a coming call: the group takes it for dead, and the others take turns meanwhile."""
         self.place.fuse.arm(calls, after, meanwhile=lambda: self._hang(turns))
 
     def crash(self, who: int) -> None:
-        """What its producer had in hand is lost; the group sees it leave."""
+        """A worker dies at once: what its producer has kept back is lost, and another worker is started."""
         self._replace(self._member(who), dead=True)
 
     def zombie(self, who: int) -> None:
-        """The group thinks it dead, but it isn't."""
+        """The group takes a worker for dead though it lives on, and another is started."""
         self._replace(self._member(who), dead=False)
 
     def haunt(self, turns: int) -> None:
-        """A zombie goes on; what it had in hand reaches the log."""
+        """A zombie does what it kept back and takes some turns, then ends."""
         if self.zombies:
             member = self.zombies.pop()
             self._guarded(member, partial(_go_on, turns))
             self._bury(member)
 
     def set_late(self, jobs: bool, sends: bool) -> None:
+        """Whether workers keep back jobs and sends from now on, until `work`."""
         self.place.late_jobs, self.place.late_sends = jobs, sends
 
     def sweep(self, on: bool) -> None:
+        """Whether clean-ups go on."""
         self.place.sweeping = on
 
     def rebalance(self) -> None:
+        """The consumer group deals out its partitions anew."""
         self.log.rebalance(self.settings.events_topic, self.settings.group_id)
 
     def collect(self) -> None:
-        """Long enough for garbage to be collected; nobody has anything in hand meanwhile."""
+        """Let all workers finish what is under way, then let the time pass after which garbage is collected."""
         for who in range(len(self.members)):
             for _ in range(2):
                 self.work(who)
@@ -132,10 +142,11 @@ class World:
             self.place.now += 200.0
 
     def snapshot(self) -> None:
+        """Copy what Redis holds of the model, for `roll_back`."""
         self._snapshots.take()
 
     def roll_back(self, age: int) -> None:
-        """Redis is as it was some snapshots ago; before the first it held nothing, and workers may rebuild it."""
+        """Set Redis back by `age` snapshots; before the first it held nothing. From then on workers may rebuild."""
         self._snapshots.restore(age)
         self.place.rebuild = True
         self.counts["roll backs"] += 1
@@ -143,13 +154,16 @@ class World:
     # -- the end
 
     def drain(self) -> None:
-        """No more faults: all that was sent is applied and published. Raises Wrong if that never comes."""
+        """Without further faults, let workers go on until all that was sent is applied and published.
+
+        Raises Wrong if that isn't so after 300 rounds.
+        """
         self.place.fuse.disarm()
         self.place.late_jobs, self.place.late_sends, self.place.sweeping = False, False, True
         self.feed(len(self.script.messages))
         while self.zombies:
             self.haunt(2)
-        # An idle owner looks at Redis with its heartbeats: only then it sees a rollback.
+        # An idle owner asks Redis only when a heartbeat is due, and notices a rollback only then.
         self.place.now += self.settings.heartbeat_every
         for _ in range(300):
             for member in list(self.members):
@@ -162,16 +176,17 @@ class World:
         raise Wrong(f"not settled: {self.unsettled()}")
 
     def _restart_if_told(self, member: Member) -> None:
-        """As an operator does where Redis lost everything: the reason names the way out."""
+        """Restart a worker with `--rebuild` where a partition's reason to stop asks for it, as an operator would."""
         if self.place.rebuild and any("--rebuild" in why for why in member.worker.stopped.values()):
             self._replace(member, dead=True)
             self.counts["rebuilds"] += 1
 
     def settled(self) -> bool:
+        """Whether nothing is open any more."""
         return not self.unsettled()
 
     def unsettled(self) -> list[str]:
-        """What is still open, by partition."""
+        """What is still open, as texts that begin with the partition."""
         found: list[str] = []
         for partition, (_, end) in self.log.bounds(self.settings.events_topic).items():
             owners = [m.worker.owned[partition] for m in self.members if partition in m.worker.owned]

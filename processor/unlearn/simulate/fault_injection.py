@@ -1,4 +1,4 @@
-"""A worker's collaborators with faults between: each call may crash it, or lose its effect or its answer."""
+"""A worker's services with faults in between: any call may crash the worker, fail, or succeed without an answer."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ __all__ = ["Crash", "FaultPlan", "FaultyRedis", "Later", "MemoryStore", "Produce
 T = TypeVar("T")
 
 
-class Crash(BaseException):  # no handler of errors may catch it
-    """The process dies here."""
+class Crash(BaseException):
+    """The worker's process dies here. Not an Exception, so that no handler of errors catches it."""
 
 
 @dataclass
 class FaultPlan:
-    """Blows at the next call but `calls`, before or after its effect.
+    """Which call goes wrong, and how: `calls` calls succeed first (-1: all), and the next goes wrong.
 
-    With something to do `meanwhile` the call only takes its time. Else, with an outage of 0, it is a crash, and
-    with one so many calls in a row fail with the service's own error.
+    With `after` it takes effect before it goes wrong. With `meanwhile` it only takes time, in which that is called.
+    Else it crashes the worker if `outage` is 0, or so many calls in a row fail with the service's own error.
     """
 
     calls: int = -1
@@ -42,12 +42,15 @@ class FaultPlan:
     meanwhile: Callable[[], None] | None = None
 
     def arm(self, calls: int, after: bool, outage: int = 0, meanwhile: Callable[[], None] | None = None) -> None:
+        """Set the plan."""
         self.calls, self.after, self.outage, self.meanwhile = calls, after, outage, meanwhile
 
     def disarm(self) -> None:
+        """Let nothing go wrong any more."""
         self.calls = -1
 
     def call(self, act: Callable[[], T], error: Exception) -> T:
+        """Make a call under the plan. Raises Crash, or `error` in an outage."""
         if self.calls != 0:
             self.calls -= self.calls > 0
             return act()
@@ -72,7 +75,7 @@ class FaultPlan:
 
 
 class Later(Executor):
-    """Runs at once, or keeps for `work`."""
+    """An executor that runs what it is given at once or, while `late`, keeps it until `work`."""
 
     def __init__(self) -> None:
         self.late = False
@@ -93,6 +96,7 @@ class Later(Executor):
         return future
 
     def work(self) -> None:
+        """Run all that was kept, in order."""
         while self._kept:
             self._kept.popleft()()
 
@@ -101,7 +105,7 @@ class Later(Executor):
 
 
 class SlowTrainers:
-    """Two trainers. Counts jobs that begin anew from a state of rows that were learned before."""
+    """Two trainers on a `Later`. `restarts` counts jobs that go back to a state and learn slices again."""
 
     def __init__(self, learner: Learner, store: MemoryStore, later: Later, clock: Clock) -> None:
         self._learner, self._store, self._later, self._clock = learner, store, later, clock
@@ -131,7 +135,10 @@ class SlowTrainers:
 
 
 class MemoryStore:
-    """Files in a dict, with the time of their writing by the simulation's clock."""
+    """A store in memory. A file's age is by the world's clock.
+
+    Raises Wrong if other bytes are written under a name that is there.
+    """
 
     def __init__(self, clock: Callable[[], float], fuse: FaultPlan) -> None:
         self.files: dict[str, tuple[bytes, float]] = {}
@@ -171,7 +178,7 @@ class MemoryStore:
 
 
 class FaultyRedis(redis.Redis):
-    """Made by `from_url`; set `fuse` before use."""
+    """A Redis client under a fault plan. Made by `from_url`; set `fuse` before use."""
 
     fuse = FaultPlan()
 
@@ -184,7 +191,7 @@ _LOST = redis.ConnectionError("injected")
 
 
 class PolledReader(MemoryReader):
-    """Takes as many records a poll as its wire says."""
+    """A reader that takes as many records a poll as its wire's `most` says."""
 
     wire: Wire
 
@@ -194,13 +201,13 @@ class PolledReader(MemoryReader):
 
 @dataclass
 class Producer:
-    """Sends at once, or keeps what is sent: written when `land` is called, even after its worker's end."""
+    """A producer that sends at once or, while `late`, keeps messages until `land`, even after its worker's end."""
 
     log: MemoryLog
     fuse: FaultPlan
     late: bool = False
     refused: set[tuple[str, int]] = field(default_factory=set)
-    """(topic, partition) that the cluster says no to."""
+    """The (topic, partition) for which the log refuses all messages."""
     kept: deque[tuple[Future[int], tuple[Any, ...]]] = field(default_factory=deque)
 
     def send(
@@ -213,6 +220,7 @@ class Producer:
         return answer
 
     def land(self) -> None:
+        """Send all that was kept, in order."""
         while self.kept:
             answer, message = self.kept.popleft()
             if message[:2] in self.refused:
@@ -233,7 +241,10 @@ class Producer:
 
 
 class Wire:
-    """One worker's way to the log."""
+    """One worker's access to the log: a `Log` whose reads succeed and whose sends may fail.
+
+    `most`: records that a poll takes; `sends`: its producer; `member`: its reader, while it is in the group.
+    """
 
     def __init__(self, log: MemoryLog, fuse: FaultPlan) -> None:
         self._log = log

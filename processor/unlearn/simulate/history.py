@@ -1,4 +1,4 @@
-"""What happens to a world: the settings that matter and the order of things, drawn by a seed."""
+"""What happens to a simulated world: its settings and the order of events, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 __all__ = ["Action", "Shape", "history_of", "shape_of"]
 
 Action = tuple[Any, ...]
-"""The name of a method of World, and its arguments."""
+"""The name of a method of `World`, and its arguments."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The settings that matter, small enough to meet."""
+    """The settings that change what happens, with values so small that slices, windows and limits are met often."""
 
     slice_span: int
     shards: int
@@ -28,6 +28,7 @@ class Shape:
 
 
 def shape_of(seed: int) -> Shape:
+    """The shape drawn from this seed."""
     chance = random.Random(f"shape {seed}")
     return Shape(
         slice_span=chance.choice((*range(2, 10), 25)),
@@ -43,7 +44,10 @@ def shape_of(seed: int) -> Shape:
 
 
 def history_of(seed: int, *, rollbacks: bool = True) -> list[Action]:
-    """Up to 150 actions; two in five histories are without faults, half of the others roll Redis back."""
+    """Up to 150 actions drawn from this seed.
+
+    Two in five histories have no faults; of the others half roll Redis back, unless `rollbacks` is False.
+    """
     chance = random.Random(f"history {seed}")
     calm = chance.random() < 0.4
     rollbacks = rollbacks and chance.random() < 0.5

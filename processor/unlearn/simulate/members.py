@@ -26,7 +26,11 @@ __all__ = ["Member", "Place"]
 
 @dataclass
 class Place:
-    """What all members share, and what the world lets them do."""
+    """What all workers of a world share, and what the world allows them.
+
+    `now`: the world's time in seconds; `sweeping`: clean-ups go on; `late_jobs`, `late_sends`: they are kept back;
+    `rebuild`: a new worker may build again what Redis has lost.
+    """
 
     settings: Settings
     log: MemoryLog
@@ -42,11 +46,12 @@ class Place:
     rebuild: bool = False
 
     def time(self) -> float:
+        """The world's time, in seconds."""
         return self.now
 
 
 class _Cleaner(Cleaner):
-    """Cleans up only while the world lets it."""
+    """A cleaner that stands still while the world says so."""
 
     def __init__(self, place: Place, store: Guarded, clock: Clock) -> None:
         super().__init__(place.settings, store, clock, *LIMITS)
@@ -58,7 +63,7 @@ class _Cleaner(Cleaner):
 
 
 class Member:
-    """A worker on its own wires."""
+    """One worker with connections of its own to the world's log, Redis and store."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -86,28 +91,29 @@ class Member:
         return Worker(parts._replace(cleaner=_Cleaner(place, store, clock)))
 
     def turn(self, most: int) -> None:
-        """One pass, with at most so many records polled."""
+        """One turn of the loop, with at most `most` records polled."""
         self.wire.most = most
         self.later.late, self.wire.sends.late = self._place.late_jobs, self._place.late_sends
         self.worker.turn(0.0)
 
     def work(self) -> None:
-        """Whatever was late happens."""
+        """Do the jobs and sends that were kept back."""
         self.later.work()
         self.wire.sends.land()
 
     @property
     def in_hand(self) -> int:
+        """How many jobs and messages are kept back."""
         return len(self.later) + len(self.wire.sends.kept)
 
     def leave(self, leaving: Callable[[Any], None]) -> None:
-        """The group sees it leave; it may live on."""
+        """Leave the consumer group, by calling `leaving` with the reader; the worker itself may live on."""
         reader, self.wire.member = self.wire.member, None
         if reader is not None:
             leaving(reader)
 
     def bury(self) -> Counter[str]:
-        """Its end. Returns what it counted."""
+        """Close the worker's Redis connection, and return all that it counted."""
         self._redis.close()
         counts = sum((owned.counters for owned in self.worker.owned.values()), Counter(self.worker.counters))
         counts["restarts"] += self.trainers.restarts

@@ -1,4 +1,7 @@
-"""What must hold of a world at its end: everything it ever said and everything it keeps is the reference's."""
+"""What must hold of a world at its end: all that it published and keeps agrees with the reference.
+
+The reference is a second implementation of the rules (`unlearn.verification.reference`), which reads the log alone.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ from unlearn.verification.reference import Replay
 __all__ = ["Verdict", "sent_on"]
 
 Pairs = dict[tuple[bytes, bytes], tuple[int, int]]
-"""(record field, subject tag) -> (slot, revision)."""
+"""(record's field in Redis, subject tag) -> (slot, revision)."""
 
 
 @dataclass
 class Verdict:
-    """The world beside what the reference makes of its log."""
+    """A world at its end, and what the reference makes of its log."""
 
     world: World
 
@@ -56,6 +59,7 @@ class Verdict:
         self.views = {p: self._view(p) for p in range(settings.partitions)}
 
     def check(self) -> None:
+        """Make all checks. Raises Wrong where one fails."""
         self.check_manifests()
         self.check_memberships()
         self.check_rows()
@@ -66,10 +70,14 @@ class Verdict:
     # -- what was published
 
     def records(self, topic: str, partition: int = 0) -> Iterator[Record]:
+        """All records of a topic's partition."""
         return self.world.log.read(topic, partition, 0, 1 << 60)
 
     def check_manifests(self) -> None:
-        """Each that ever stood on the topic equals the fold; the newest hold all there is."""
+        """Check that each manifest that was ever published equals the fold, and that the newest cover the whole log.
+
+        Raises Wrong.
+        """
         results = Results(self.world.settings.model)
         for record in self.records(self.world.settings.results_topic):
             results.merge([record])
@@ -87,7 +95,7 @@ class Verdict:
                 equal(f"digest of {entry.file}", digest, entry.digest)
 
     def states(self) -> dict[tuple[int, int], tuple[str, str, int]]:
-        """(partition, shard) -> (digest, lineage, rows) last published."""
+        """(partition, shard) -> (digest, lineage, rows) as last published."""
         results = Results(self.world.settings.model)
         results.merge(self.records(self.world.settings.results_topic))
         newest = {p: results.of(p).manifest for p in self.found}
@@ -122,12 +130,12 @@ class Verdict:
         return {field: entry for (_, field), entry in entries.items()}
 
     def _hashes(self, partition: int, pattern: str) -> Iterator[tuple[bytes, bytes]]:
-        """Every field of the partition's hashes with such names."""
+        """(field, value) of all hashes of the partition whose names match the pattern."""
         for _, held in self._keys(partition, pattern):
             yield from held.items()
 
     def _records(self, partition: int) -> Iterator[tuple[int, bytes, bytes]]:
-        """(bucket, field, entry) of each record."""
+        """(bucket, field, bytes of the entry) of each record."""
         for key, held in self._keys(partition, "r:*"):
             for field, data in held.items():
                 yield int(key.rpartition(b":")[2]), field, data
@@ -139,12 +147,15 @@ class Verdict:
             yield key, client.hgetall(key)
 
     def field(self, record: str) -> bytes:
+        """The record's field in its bucket in Redis."""
         return bucket_and_field(self.digests.record(record))[1]
 
     def tag(self, subject: str | None) -> bytes:
+        """The subject's tag; empty for None."""
         return b"" if subject is None else tag_of(self.digests.subject(subject))
 
     def check_memberships(self) -> None:
+        """Check rows, tombstones, subjects and counts in Redis against the reference. Raises Wrong."""
         for partition, found in self.found.items():
             entries = self._entries(partition)
             rows = {
@@ -181,7 +192,7 @@ class Verdict:
                 raise Wrong(f"{subject} of {partition} has the rows {slots}")
 
     def check_rows(self) -> None:
-        """Files less holes are the live rows; each hole's death is the reference's; sums and counts agree."""
+        """Check that files less holes are the live rows, and that deaths and counts agree. Raises Wrong."""
         for partition, found in self.found.items():
             view = self.views[partition]
             kept: set[int] = set()
@@ -201,7 +212,7 @@ class Verdict:
     # -- what went in, and what came out
 
     def check_input(self) -> None:
-        """Who lives follows from the messages alone, whatever way and in whatever order they came."""
+        """Check that the live rows follow from the messages alone, in whatever order they came. Raises Wrong."""
         inserts, deletes = [], []
         for message in self.world.script.messages:
             event = self.parser.parse(message.value, at=EPOCH * 1000)
@@ -223,7 +234,7 @@ class Verdict:
         equal("who lives", lives, must)
 
     def check_receipts(self) -> None:
-        """Each deletion is accepted and hidden, or refused, and what is hidden is in no version from then on."""
+        """Check that each deletion was answered, and that no version holds what was said to be hidden. Raises Wrong."""
         said: Counter[tuple[str, int, int]] = Counter()
         hidden: list[Receipt] = []
         for record in self.records(self.world.settings.receipts_topic):
@@ -236,7 +247,7 @@ class Verdict:
             self._check_hidden(receipt)
 
     def _owed(self) -> Iterator[tuple[int, int]]:
-        """Where deletions were sent that are applied, or copied, where they were read."""
+        """(partition, offset) of each deletion to be answered `accepted` and `hidden`, where it was first read."""
         settings = self.world.settings
         for partition in self.ends:
             for record in self.records(self.topic, partition):
@@ -249,7 +260,7 @@ class Verdict:
                     yield (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
 
     def _refused(self) -> Iterator[tuple[int, int]]:
-        """Where possible deletions stand that can't be applied, and tell whom to answer."""
+        """(partition, offset) of each possible deletion that can't be applied and whose `event_id` can be read."""
         for partition in self.ends:
             for record in self.records(self.topic, partition):
                 event = self.parser.read(record)
@@ -271,7 +282,7 @@ class Verdict:
                     raise Wrong(f"{receipt}, but {newest.get(partition)}")
 
     def _newest_from(self, version: int) -> Iterator[Mapping[int, Manifest]]:
-        """What stood as each partition's newest at the version, and after each manifest behind it."""
+        """Each partition's newest manifest as of this version, and as of each later change, the latest first."""
         for offset, newest in reversed(self._stood):
             yield newest
             if offset <= version:
@@ -279,6 +290,7 @@ class Verdict:
 
     @cached_property
     def _stood(self) -> list[tuple[int, Mapping[int, Manifest]]]:
+        """(results offset, each partition's newest manifest from there on), in order."""
         results = Results(self.world.settings.model)
         stood: list[tuple[int, Mapping[int, Manifest]]] = []
         for record in self.records(self.world.settings.results_topic):
@@ -293,6 +305,7 @@ class Verdict:
         return any(slots & found.holds(entry.shard, entry.through, manifest.applied) for entry in manifest.shards)
 
     def _killed(self, partition: int, event: Delete, before: int) -> set[int]:
+        """Slots of the partition's rows below `before` that the deletion kills."""
         return {
             row.slot
             for row in self.found[partition].rows.values()
@@ -307,7 +320,7 @@ class Verdict:
         return event
 
     def _copies(self, receipt: Receipt) -> dict[int, tuple[int, int]]:
-        """Partition -> (first, last) offset at which the deletion counts there."""
+        """Partition -> (first, last) offset at which this deletion or a copy of it stands there."""
         settings = self.world.settings
         places = {receipt.partition: [receipt.offset]}
         for partition in self.found:
@@ -319,7 +332,7 @@ class Verdict:
 
 
 def sent_on(world: World) -> Counter[str]:
-    """How many records of the log bear a header of ours."""
+    """How many records of the log bear a header of ours, copies and those sent home apart."""
     counts: Counter[str] = Counter()
     for partition in world.log.bounds(world.settings.events_topic):
         for record in world.log.read(world.settings.events_topic, partition, 0, 1 << 60):
@@ -336,7 +349,7 @@ def _tomb(revision: float) -> int:
 
 
 def _reach(event: Delete, name: tuple[str | None, str]) -> float:
-    """The highest revision of the pair that the delete kills; -1 if none."""
+    """The highest revision of the record `name`, (subject, record id), that the deletion kills; -1 if it kills none."""
     subject, record = name
     if event.record_id is None:
         return math.inf if event.subject_id == subject else -1

@@ -1,4 +1,4 @@
-"""Seeds, each a world of its own, shared out over processes."""
+"""Runs simulations: each seed is a world of its own, and processes share out the seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unlearn.simulate.script import script_of
 __all__ = ["LEARNERS", "Outcome", "run_seed", "run_seeds"]
 
 LEARNERS = ("naive-bayes", "linear")
-"""One that forgets and one that folds: between them they take every path."""
+"""One learner that forgets and one that folds, so that both ways of training are taken."""
 _BY_SEED = (*LEARNERS, "forest", *LEARNERS, "pu-naive-bayes", "linear", "pu-linear")
 _HASH_SEED = "PYTHONHASHSEED"
 
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a seed: what is wrong, and the paths it took."""
+    """What became of a seed: what is wrong, if anything, its traceback, and counts of what happened."""
 
     seed: int
     wrong: str = ""
@@ -39,7 +39,10 @@ class Outcome:
 
 
 def run_seed(seed: int, redis_url: str, run: str = "0") -> Outcome:
-    """One history to its end, and judged. `run` keeps its keys apart from those of others."""
+    """Play one seed's history to its end, and check it. `run` keeps its keys in Redis apart from other runs'.
+
+    Raises nothing that a worker or a check raises: the outcome tells it.
+    """
     learner = _BY_SEED[seed % len(_BY_SEED)]
     world = World(script_of(seed), shape_of(seed), learner, redis_url, name=f"sim-{run}-{seed}", seed=seed)
     try:
@@ -61,7 +64,10 @@ def _live(world: World, seed: int) -> None:
 
 
 def run_seeds(seeds: Iterable[int], redis_url: str, processes: int, set_up: Callable[[], None]) -> Iterator[Outcome]:
-    """Outcomes as they come. `set_up` is called in each process; it must be importable."""
+    """The outcomes of the seeds, in the order in which they end.
+
+    `processes` run at once. `set_up` is called in each of them first; it must be importable.
+    """
     run = secrets.token_hex(4)
     with _steady_hashes(), multiprocessing.get_context("spawn").Pool(processes, set_up) as pool:
         yield from pool.imap_unordered(partial(run_seed, redis_url=redis_url, run=run), seeds)
@@ -69,7 +75,7 @@ def run_seeds(seeds: Iterable[int], redis_url: str, processes: int, set_up: Call
 
 @contextmanager
 def _steady_hashes() -> Iterator[None]:
-    """Processes started within walk their sets in the same order every time."""
+    """Within, processes start with a fixed PYTHONHASHSEED, so that they walk sets in the same order every time."""
     before = os.environ.get(_HASH_SEED)
     os.environ[_HASH_SEED] = "0"
     try:

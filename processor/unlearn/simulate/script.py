@@ -1,4 +1,4 @@
-"""What a simulated topic holds, in the order it was sent, drawn by a seed."""
+"""What is sent to a simulated topic, in order, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _GAPS = (0, 0, 0, 0, 0, 1, 3)
 
 @dataclass(frozen=True)
 class Message:
-    """To be sent to `partition`, after `gap` offsets without records."""
+    """What is sent to `partition`, after `gap` offsets without records."""
 
     partition: int
     key: bytes | None
@@ -48,7 +48,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Script:
-    """What a topic with `topic_partitions` >= `partitions` (the model's) holds, in the order it was sent."""
+    """What is sent to the events topic, in order.
+
+    `partitions` is the model's count, `topic_partitions` the topic's, which may be higher.
+    """
 
     partitions: int
     topic_partitions: int
@@ -67,11 +70,12 @@ class Script:
         return found
 
     def end(self, partition: int) -> int:
+        """The offset behind the partition's last message."""
         entries = self.entries(partition)
         return entries[-1].offset + 1 if entries else 0
 
     def send(self, log: MemoryLog, topic: str, start: int = 0, stop: int | None = None) -> None:
-        """Messages [start, stop) of the script into a topic of the in-process log."""
+        """Send the messages [start, stop) of the script to a topic of the in-memory log."""
         for message in self.messages[start:stop]:
             if message.gap:
                 log.gap(topic, message.partition, message.gap)
@@ -79,12 +83,12 @@ class Script:
 
 
 def script_of(seed: int) -> Script:
-    """Half of them busy, half unruly."""
+    """The script drawn from this seed: for half of the seeds a busy one, for the others an unruly one."""
     return busy_script(seed) if random.Random(f"kind {seed}").random() < 0.5 else unruly_script(seed)
 
 
 def busy_script(seed: int) -> Script:
-    """Many records of few subjects, most of which live for some time; everything at home."""
+    """Many records of few subjects, most of which live for some time. All events are on their home partitions."""
     chance = random.Random(seed)
     partitions = chance.randint(1, 2)
     events = [_event(chance, at) for at in range(chance.randint(20, 100))]
@@ -94,7 +98,7 @@ def busy_script(seed: int) -> Script:
 
 
 def unruly_script(seed: int) -> Script:
-    """Events off their home, on partitions that the model lacks, repeated, of another kind; nulls and garbage."""
+    """Also events off their home, on partitions that the model lacks, repeated, nulls, and bytes of no event."""
     chance = random.Random(f"unruly {seed}")
     partitions = chance.randint(1, 3)
     count = partitions + chance.randint(0, 1)

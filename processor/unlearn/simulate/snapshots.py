@@ -1,4 +1,4 @@
-"""Redis rolled back: all keys of a model as they were."""
+"""Rolling Redis back: all keys of a model as they were at an earlier time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Snapshots"]
 
 
 class Snapshots:
-    """Copies of the keys of one model. Whatever came after the one that is restored never was."""
+    """Copies of all keys of one model."""
 
     def __init__(self, client: redis.Redis, model: str) -> None:
         self._redis: Any = client
@@ -18,11 +18,12 @@ class Snapshots:
         self._taken: list[dict[bytes, bytes]] = [{}]
 
     def take(self) -> None:
+        """Copy the keys as they are now."""
         keys = self._keys()
         self._taken.append(dict(zip(keys, self._each("dump", keys), strict=True)))
 
     def restore(self, age: int) -> None:
-        """The newest but `age`; before the first one there was nothing."""
+        """Set the keys back to the newest copy but `age`, or to nothing if there are fewer; later copies are gone."""
         del self._taken[max(1, len(self._taken) - age) :]
         self.wipe()
         with self._redis.pipeline(transaction=True) as pipe:
@@ -31,6 +32,7 @@ class Snapshots:
             pipe.execute()
 
     def wipe(self) -> None:
+        """Delete all keys of the model."""
         keys = self._keys()
         if keys:
             self._redis.delete(*keys)

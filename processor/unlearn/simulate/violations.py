@@ -1,4 +1,4 @@
-"""What a simulation finds."""
+"""How a simulation says what is wrong."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ __all__ = ["Wrong", "equal"]
 
 
 class Wrong(AssertionError):
-    """A promise is broken."""
+    """Raised where a promise of the design is broken."""
 
 
 def equal(what: str, found: object, must: object) -> None:
-    """Raises Wrong."""
+    """Raise Wrong unless `found` equals `must`; `what` names it."""
     if found != must:
         raise Wrong(f"{what}: {found!r} must be {must!r}")
