@@ -80,7 +80,7 @@ class Outbox:
         for offset, record in records.items():
             owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
         self._let_go(owned, [offset for offset in fresh if offset not in records])
-        # Acknowledgements may come faster than turns.
+        # Between two turns more sends may end than one change should take.
         while self._settle(owned) == AT_ONCE:
             continue
         while (change := gathered(owned.view)) is not None:
@@ -188,8 +188,9 @@ class Outbox:
     def _close(self, owned: ClaimedPartition, change: Change, offset: int, sends: Sends) -> None:
         """Settle one entry whose sends have ended.
 
-        It is dropped if all were acknowledged. If the log refuses one for good, the event is sent once more in fewer
-        bytes, and then given up. After any other error it stays, and is sent again.
+        It is dropped if all were acknowledged. If the log refuses an event for good, it is sent once more in fewer
+        bytes, if there is such a form of it, and then given up. After any other error the entry stays, and is sent
+        again.
         """
         errors = [error for error in (future.exception() for future in sends.values()) if error is not None]
         due = owned.view.outbox[offset]

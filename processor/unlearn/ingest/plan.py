@@ -70,7 +70,9 @@ class Plan:
     records: dict[bytes, Entry] = field(default_factory=dict)
     subjects: dict[bytes, Subject] = field(default_factory=dict)
     covered: list[Kill] = field(default_factory=list)
-    """For each subject deleted here, its first slot, the death and the shard: all its rows from that slot on are dead.
+    """For each subject deleted here, its first slot, the death and the shard.
+
+    All rows of the subject from that slot on are dead.
     """
     ends: list[int] = field(default_factory=list)
     change: Change = field(default_factory=Change)
@@ -119,7 +121,7 @@ class _Planner:
         if buried or (known is not None and known.dead):
             self.plan.counts["dead_on_arrival"] += 1
             if not buried and tag not in entry.pairs:
-                # As if it had come before its subject's deletion: whoever asks for it is told that it is forgotten.
+                # Noted as if it had come before its subject's deletion, so that a look-up says that it is forgotten.
                 self._changing(record).pairs[tag] = _NO_PAIR
         elif pair.slot == NO_ROW or item.revision > pair.revision:
             self._accept(item, tag, pair)

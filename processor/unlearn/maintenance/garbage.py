@@ -38,14 +38,14 @@ class Collector:
         StoreUnavailable.
         """
         if owned.manifest is None or owned.tailing:
-            # An earlier owner's manifest is in force, or a tail may bring back what has no hole any more.
+            # An earlier owner's manifest may need the files, or a tail being written holds rows whose holes are gone.
             return
         needed, now = set(_needed(owned)), self._clock.monotonic()
         found = dict(self._store.names(f"{owned.partition}/"))
         used = owned.kept(_Used)
         used.at = {name: now if name in needed else used.at.get(name, owned.claimed_at) for name in found}
         ordered = sorted(found, key=lambda name: name not in needed)
-        # A slice that lost all its rows has no file to fall back on, and needs none.
+        # A slice that lost all its rows has no file, and needs no older one to fall back on.
         empty = {key for key, held in owned.view.slices.items() if held.file == ""}
         newest = {name for key, (_, name) in newest_files(ordered).items() if key not in empty}
         writers = tuple(f"/{writer}." for writer in _writing(owned))

@@ -85,7 +85,7 @@ class Repairer:
 
     def _found(self, shard: int, end: int, newest: tuple[Artefact, str] | None) -> Found:
         if newest is None:
-            # A file that is rewritten without any row is not written at all.
+            # None is normal where no row is left: then rewriting made no file.
             return Found(shard, end, "", 0, frozenset())
         artefact, name = newest
         return Found(shard, end, name, artefact.applied, frozenset(read_slice(self._store, name).slots.tolist()))

@@ -112,7 +112,7 @@ class Rewriter:
         view = owned.view
         holes = parse_holes(owned.read(hole_reads(owned.state.keys, shard, [view.start_of(end - 1)]))[0])
         held = view.slices[shard, end]
-        # What the file lacks died before this offset, and the newest manifest is not behind it.
+        # The rows that the new file lacks died before this offset, which the newest manifest has reached.
         artefact = Artefact(owned.partition, shard, "slice", end, held.last_death + 1)
         writer = owned.writer()
         future = self._io.submit(self._write, artefact, held.file or "", holes, writer)
@@ -125,7 +125,7 @@ class Rewriter:
 
     def _register(self, owned: ClaimedPartition, end: int, filed: Filed) -> None:
         if filed.shard in owned.running:
-            # A job that began meanwhile reads the old file, and may ask for holes that would go.
+            # A job that began meanwhile reads the old file, and may need the holes that would be dropped.
             return
         change = Change()
         register_file(owned, change, end, filed)

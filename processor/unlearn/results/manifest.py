@@ -49,9 +49,12 @@ class TokenField(_Message):
 
 
 ShardState = Literal["current", "behind", "withdrawn", "left-out", "empty"]
-"""current: up to the last slice end. behind: new slices are still being learned. withdrawn: a deletion took the
-newest state away, an older clean one stands in. left-out: no clean state is left; it takes no part. empty: the
-shard has no rows."""
+"""How a shard's published state stands to the partition's last slice end.
+
+current: it reaches that end. behind: new slices are still being learned. withdrawn: a deletion took the newest state
+away, an older clean one stands in. left-out: no clean state is left, and the shard takes no part. empty: the shard has
+no rows.
+"""
 
 
 class ShardEntry(_Message):
@@ -102,8 +105,10 @@ class Manifest(_Message):
     signature: str = ""
     shards: tuple[ShardEntry, ...]
     skipped: tuple[tuple[int, int], ...] = ()
-    """Runs [start, stop) of offsets that couldn't be decoded and that an operator had stepped over: nothing in
-    them was applied."""
+    """Runs [start, stop) of offsets that could not be decoded and that an operator had stepped over.
+
+    Nothing in them was applied.
+    """
     c: float | None = None
     """P(labelled | positive) estimated from these shards; only for positive-unlabelled learners."""
     fingerprint: Fingerprint | None = None

@@ -31,14 +31,14 @@ def look(client: redis.Redis) -> Facts:
     """
     facts: dict[str, Any] = {}
     with told(client):
-        # A refusal in connecting (login, database) is not one of the command.
+        # Connects first: a refused login or database must not be taken for a refused command.
         client.connection_pool.release(client.connection_pool.get_connection())
         for fields, ask in ((_ROLE | _POLICY, _info), (_ROLE, _hello), (_POLICY, _config)):
             if not fields <= facts.keys():
                 try:
                     facts = ask(client) | facts
                 except redis.ResponseError:
-                    continue  # it is hidden
+                    continue  # the command is hidden, so the next way is tried
     return facts
 
 

@@ -43,7 +43,7 @@ class _Rule(NamedTuple):
     says: str
 
 
-# The first that fits counts. A code stands first, or behind a - in the words about a script.
+# The first rule that matches counts. Redis' code stands first, or behind a "-" in an error about a script.
 _RULES = (
     _Rule("^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN|TRYAGAIN) |cluster mode", StateUnsupported, CLUSTER),
     _Rule(

@@ -113,7 +113,7 @@ class PartitionState:
         try:
             self._redis.execute_command("BGREWRITEAOF")  # type: ignore[no-untyped-call]
         except redis.RedisError:
-            # Such as: it does so now, but began before the last deletion.
+            # Redis refuses while a rewriting runs; that one may have begun before the last deletion.
             return False
         return True
 

@@ -22,7 +22,7 @@ def read_snapshot(client: redis.Redis, ops: Sequence[Op]) -> list[Any]:
         try:
             return _replies(client, ops, whole=True)
         except redis.exceptions.OutOfMemoryError:
-            # It refuses transactions then, and writes too: nothing changes between the reads.
+            # Without memory Redis refuses transactions, but writes too: nothing changes between the reads.
             return _replies(client, ops, whole=False)
 
 

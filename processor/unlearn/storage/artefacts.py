@@ -124,7 +124,7 @@ def open_store(url: str, model: str) -> Store:
 
 
 class FolderStore:
-    """A store in a local or mounted folder. Names that lead out of the folder raise StoreUnavailable."""
+    """A store in a local or mounted folder. Names such as `../x`, which lead out of it, raise StoreUnavailable."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -142,7 +142,7 @@ class FolderStore:
 
     def mark(self, data: bytes) -> bytes:
         path = self._root / _MARKER
-        # Of several that mark it at once one succeeds, and its marker is whole.
+        # A hard link is made whole or not at all: of several that mark the store at once, one succeeds.
         temporary = path.with_name(f"{_MARKER}.{secrets.token_hex(8)}{_TEMPORARY}")
         try:
             _make_folder(self._root)

@@ -88,7 +88,7 @@ class Guarded:
     def put(self, name: str, data: bytes) -> None:
         self._check()
         self.store.put(name, data)
-        # The store may have gone away before the write, which then went to another folder and would never be found.
+        # The store may have gone away before the write: then the file is in another folder, and would not be found.
         self._check()
 
     def get(self, name: str, size: int | None = None) -> bytes:

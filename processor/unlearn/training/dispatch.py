@@ -36,7 +36,7 @@ class Training:
         self._forgets = forgets
         self._rates = Rates()
         by_age = settings.checkpoint_policy == "ages"
-        # A learner that forgets never goes back.
+        # A learner that forgets never goes back to an older state, so one is enough.
         budget = Budget(1) if forgets else Budget(settings.checkpoints, settings.checkpoint_bytes, by_age)
         self._clock = clock
         self._suspects = Suspects()
@@ -99,7 +99,7 @@ class Training:
             return False
         since = owned.dirty_since.get(order.shard)
         if since is None or self._forgets:
-            # Forgetting costs by the row, whenever it is done: gathering would save nothing.
+            # Forgetting costs the same for each row whenever it is done, so gathering would save nothing.
             return True
         hit, pending = len(owned.dirty_since), owned.view.pending
         # Jobs of the other hit shards may run before this one.

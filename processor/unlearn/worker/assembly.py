@@ -58,7 +58,7 @@ LIMITS: Final = Limits()
 
 
 class Parts(NamedTuple):
-    """All that a worker is made of. The worker closes them."""
+    """All that a worker is made of. The worker closes what must be closed, except the Redis client."""
 
     settings: Settings
     clock: Clock

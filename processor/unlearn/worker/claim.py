@@ -75,7 +75,7 @@ class Claimer:
         owned = ClaimedPartition(partition, token, state, view)
         self._take_up_open_slice(owned, start)  # 5
         owned.catch_up_to = published.highest_applied  # 6
-        # Nobody but an owner says what may be stepped over.
+        # Only with a proof: otherwise whoever may write to the results topic could have events stepped over.
         owned.skips = published.manifest.skipped if published.manifest and published.manifest.proof else ()
         if owned.catching_up:
             owned.counters["rolled_back"] += 1
@@ -107,7 +107,7 @@ class Claimer:
             "cluster_id": self._log.cluster_id(),
             "topic_id": self._log.topic_id(self._topic),
             "start": start,
-            # Events before it may have been sent on already: by another model, or by this one if it is built anew.
+            # Events before this offset may have been sent on: by another model, or by this one before it was rebuilt.
             "made_at": end,
             "applied": start,
             "registered": 0,

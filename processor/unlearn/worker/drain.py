@@ -90,7 +90,7 @@ class Drain:
     def _uncovered(self, partition: int, view: Tables) -> str | None:
         if partition < self.settings.partitions:
             return covered(view, self.results.of(partition).manifest, self.targets[partition])
-        # It has no manifest of its own, but may have read deletions and sent copies of them.
+        # A partition beyond the model's publishes nothing, but may have read deletions and sent copies of them.
         return f"{len(view.pending)} deletions are not hidden" if view.pending else None
 
     def _advance(self, views: Mapping[int, Tables]) -> None:

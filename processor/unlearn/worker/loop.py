@@ -54,7 +54,7 @@ class Worker:
     """One member of the consumer group. `turn` is one pass of the loop; all turns must be taken on one thread."""
 
     def __init__(self, parts: Parts) -> None:
-        """The worker owns its parts: `close` closes them."""
+        """The worker owns its parts: `close` closes those that must be closed, except the Redis client."""
         self._settings, self._clock = parts.settings, parts.clock
         self._log, self._tail, self._producer = parts.log, parts.tail, parts.producer
         self._client, self._io, self._trainers = parts.client, parts.io, parts.trainers
@@ -84,7 +84,7 @@ class Worker:
         self._troubles.show(ways, self._assignment.partitions, self.counters)
         self._follow_results()
         sought = self._assignment.take(polled, claims=not self.unfit)
-        # What was fetched before a seek is not what follows it.
+        # A batch that was fetched before its reader was moved doesn't follow what is applied.
         batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
         applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
         for owned in list(self.owned.values()):
@@ -117,7 +117,7 @@ class Worker:
         self._assignment.leave()
 
     def close(self) -> None:
-        """Leave the group and close all parts. What is still under way is done again by the next owner."""
+        """Leave the group, and close the parts. What is still under way is done again by the next owner."""
         self._tell("leaving with %d partitions owned")
         self._commit_at = 0.0
         self._keep_house()

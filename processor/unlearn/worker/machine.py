@@ -22,7 +22,7 @@ class Machine(NamedTuple):
     clock: Clock = MACHINE_CLOCK
     """The clock of the loop and its steps."""
     waiting: Clock = MACHINE_CLOCK
-    """By this clock waits for answers of Redis or the log end. It must go on during a turn.
+    """The clock by which waits for Redis or the log come to an end. It must go on while one waits.
 
     `clock` may stand still within a turn, as it does in a simulation.
     """
