@@ -59,7 +59,7 @@ class Deletion(NamedTuple):
     who: Addressed
     revision: int | None
     since: int
-    """When its clock started, ms since the epoch: the original's timestamp for a copy."""
+    """Since when it waits, ms since the epoch: the timestamp of its record, or of the original for a copy."""
     forget_within: float | None
     """Seconds from `since` to the deadline, as the event asks; None leaves it to the settings."""
     receipt: bool

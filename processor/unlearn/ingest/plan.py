@@ -53,7 +53,7 @@ class Frame(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An accepted insert: it became its record's row when it was applied."""
+    """An accepted insert: it becomes its record's row, whose slot is the insert's offset."""
 
     slot: int
     shard: int

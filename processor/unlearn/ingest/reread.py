@@ -14,7 +14,7 @@ GONE = "the log's retention took it before it was sent"
 SPOILT = "the log's record can't be decoded any more"
 
 _NEAR = 5000
-"""Offsets between two records that are read in one go: a read of its own costs a connection."""
+"""Records that are at most so many offsets apart are read in one go: each read costs a connection."""
 
 
 def records_at(log: Log, topic: str, partition: int, offsets: Iterable[int]) -> dict[int, Record]:

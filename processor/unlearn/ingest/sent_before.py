@@ -23,7 +23,7 @@ __all__ = ["SentBefore"]
 
 _log = logging.getLogger(__name__)
 _MOST_MARKS = 2_000_000
-"""Marks that are remembered, at 32 bytes each; events of further ones are sent again."""
+"""Origins that are remembered, at 32 bytes each; events sent on beyond them are sent again."""
 _TRIES = 3
 _OFFSET_BITS = 48
 

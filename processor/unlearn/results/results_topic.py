@@ -107,7 +107,10 @@ class Results:
         self._weigh_again()
 
     def follow(self, tail: Tail, timeout: float = 5.0) -> bool:
-        """Read to the topic's end as it is now. False if that took longer than `timeout` seconds."""
+        """Read to the topic's end as it is now. False if that took longer than `timeout` seconds.
+
+        Raises as `Tail.poll` does.
+        """
         end, deadline = tail.end(), self.waiting() + timeout
         while tail.position < end:
             self.merge(tail.poll(min(0.5, timeout)))

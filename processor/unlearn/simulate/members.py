@@ -1,4 +1,4 @@
-"""One simulated worker with everything that dies with it."""
+"""One simulated worker, with all that is lost when it dies."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ Read = Callable[[Sequence[Op]], list[Any]]
 MOST_PAIRS = 64
 """An entry with more pairs is taken apart: as a whole it would be about a kilobyte to write again each time."""
 _MOST_AT_ONCE = 20_000
-"""Pairs that one script takes apart, unless one entry alone has more."""
+"""Pairs that one script takes apart at most, unless one entry alone has more."""
 _PART = 1000
 
 

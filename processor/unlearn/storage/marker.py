@@ -65,10 +65,10 @@ def _decoded(data: bytes) -> Marker:
 
 
 class Guarded:
-    """A store that is used only while it has the expected marker: otherwise calls raise StoreUnavailable.
+    """A store that acts only while it has the expected marker: otherwise calls raise StoreUnavailable.
 
-    So no file counts as missing while the store itself is away. Nothing works before `bind`, except the marker's
-    methods.
+    Reading looks at the marker only if a file is missing, so that none counts as missing while the store itself is
+    away. Before `bind` nothing can be done, except to read and write the marker.
     """
 
     def __init__(self, store: Store) -> None:

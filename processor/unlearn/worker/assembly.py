@@ -1,4 +1,4 @@
-"""The only place where a worker's parts are made: from its settings, its ways out and its machine."""
+"""The only place where a worker's parts are made: from its settings, its services and its machine."""
 
 from __future__ import annotations
 
