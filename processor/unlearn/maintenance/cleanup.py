@@ -67,7 +67,7 @@ class Found(NamedTuple):
 def group_of(cleanups: Mapping[str, Cleanup]) -> Group:
     """The oldest clean-up, with those of its shard that have come as far or further, so that no other holds it up.
 
-    It may be up to 1,000 of them, the oldest ones.
+    At most 1,000 of them, the oldest.
     """
     first = min(cleanups.values(), key=lambda cleanup: cleanup.death)
     mine = ((d, c) for d, c in cleanups.items() if c.shard == first.shard and c.cursor >= first.cursor)

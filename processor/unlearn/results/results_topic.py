@@ -62,11 +62,7 @@ class Published:
 class Results:
     """Merges what a tail brings. `version` is the results offset of the newest manifest merged.
 
-    `count`: how many partitions the model has. `date`: gives the monotonic time since when the record at an offset may
-    have been on the topic; without it, a heartbeat counts from when it is read. `holds`: gives whether a manifest's
-    proof is right, None if it has none. `ends`: gives the events topic's ends by partition, None if unknown for now.
-    Without those two no manifest is refused for its `applied`. `waiting`: the clock by which `follow` gives up; it must
-    go on while it reads.
+    Without `holds` and `ends` no manifest is refused for its `applied`.
     """
 
     model: str
@@ -74,10 +70,18 @@ class Results:
     version: int | None = None
     clock: Callable[[], float] = time.monotonic
     waiting: Callable[[], float] = time.monotonic
+    """The clock by which `follow` gives up, in seconds; it must go on while it reads."""
     date: Callable[[int], float | None] | None = None
+    """Gives the monotonic time since when the record at an offset may have been on the topic, None if it can't be told.
+
+    Without it a heartbeat counts from when it is read.
+    """
     count: int = 10**_DIGITS
+    """How many partitions the model has."""
     holds: Callable[[Manifest], bool | None] | None = None
+    """Gives whether a manifest's proof is right, None if it has none."""
     ends: Callable[[], Mapping[int, float] | None] | None = None
+    """Gives the events topic's ends by partition, None if there is no answer for now."""
     refused: dict[int, Refusal] = field(default_factory=dict)
     """The newest refusals, by results offset."""
     refused_count: int = 0
