@@ -114,7 +114,7 @@ class Repairer:
         owned.counters["slices_repaired"] += 1
 
     def _bury_strays(self, owned: ClaimedPartition, files: Slots) -> None:
-        """Bury the rows that the files found lack. The partition's entries are read once, for all files together."""
+        """Bury rows of deleted subjects that the files found lack. Each entry is read once, for all files together."""
         shards = {shard for shard, _ in files}
         covers = {tag_of(bytes.fromhex(d)): c for d, c in owned.view.cleanups.items() if c.shard in shards}
         if not covers:

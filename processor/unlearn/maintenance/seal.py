@@ -23,9 +23,10 @@ SEAL_EVENT = b'{"type":"seal"}'
 
 
 def seal_due(waited: float | None, seal_after: float, own_seal_applied: bool) -> bool:
-    """Whether the owner should append a seal, if it has applied the log to its end. Times in seconds.
+    """Whether the owner should append a seal, if it has applied the log to its end.
 
-    `waited`: since when open rows wait, None if there are none; `own_seal_applied`: no earlier seal is on its way.
+    `waited`: for how many seconds open rows have waited, None if there are none; `seal_after`: for how many they may;
+    `own_seal_applied`: no earlier seal of this owner is on its way.
     """
     return waited is not None and waited >= seal_after and own_seal_applied
 
