@@ -232,11 +232,18 @@ def _partition_of(model: str, key: bytes | None) -> tuple[int, bool] | None:
     return (partition, True) if key == heartbeat_key(model, partition) else None
 
 
-def read_results(log: Log, topic: str, model: str, partitions: int, timeout: float) -> Results | None:
-    """The topic read to its end as it is now; None if that took longer than `timeout` seconds.
+def read_results(
+    log: Log,
+    topic: str,
+    model: str,
+    partitions: int,
+    timeout: float,
+    holds: Callable[[Manifest], bool | None] | None = None,
+) -> Results | None:
+    """The topic read to its end as it is now; None if that took longer than `timeout` seconds. `holds`: as in Results.
 
     Raises LogUnavailable, TopicMissing.
     """
-    results = Results(model, count=partitions)
+    results = Results(model, count=partitions, holds=holds)
     with closing(log.tail(topic)) as tail:
         return results if results.follow(tail, timeout) else None

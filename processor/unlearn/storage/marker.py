@@ -13,7 +13,7 @@ from typing import NamedTuple
 from unlearn.errors import ArtefactMissing, StoreUnavailable
 from unlearn.storage.artefacts import Store
 
-__all__ = ["Guarded", "Marker", "read_marker", "unlike", "write_marker"]
+__all__ = ["NOT_THERE", "Guarded", "Marker", "read_marker", "unlike", "write_marker"]
 
 
 class Marker(NamedTuple):
@@ -30,6 +30,8 @@ class Marker(NamedTuple):
     topic: str
 
 
+NOT_THERE = "its folder is not mounted, or is another one"
+"""What a missing marker means."""
 _UNREADABLE = Marker("", "", "", "", "")
 """Stands for a marker that can't be read; no model has it."""
 
@@ -52,7 +54,7 @@ def unlike(store: Store, model: str) -> str | None:
     """
     marker = read_marker(store)
     if marker is None:
-        return f"the store has no marker of the model {model}: its folder is not mounted, or is another one"
+        return f"the store has no marker of the model {model}: {NOT_THERE}"
     return None if marker.model == model else f"the store is that of the model {marker.model or '?'}, not of {model}"
 
 
@@ -110,4 +112,4 @@ class Guarded:
 
     def _check(self) -> None:
         if self.bound is None or read_marker(self.store) != self.bound:
-            raise StoreUnavailable("the store lacks the model's marker: its folder is not mounted, or is another one")
+            raise StoreUnavailable(f"the store lacks the model's marker: {NOT_THERE}")

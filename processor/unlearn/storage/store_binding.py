@@ -13,7 +13,7 @@ from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
 from unlearn.state.scripts import PartitionState
 from unlearn.storage.artefacts import Store
-from unlearn.storage.marker import Guarded, Marker, read_marker, write_marker
+from unlearn.storage.marker import NOT_THERE, Guarded, Marker, read_marker, write_marker
 
 __all__ = ["Binding", "guarded", "stranger"]
 
@@ -39,7 +39,7 @@ def stranger(settings: Settings, store: Store, stored_id: str | None) -> str | N
 def _what(marker: Marker | None, model: str) -> str:
     """What to say of a store with this marker that isn't the model's."""
     if marker is None:
-        return f"has no marker of the model {model}: its folder is not mounted, or is another one"
+        return f"has no marker of the model {model}: {NOT_THERE}"
     if marker.model == model:
         return f"is marked as the store of another model {model}, or of one made before it"
     return f"is marked as the store of the model {marker.model or '?'}, not of {model}"
@@ -89,16 +89,16 @@ class Binding:
 
         A store without a marker is marked if it can be the model's. Raises Refused otherwise.
         """
+        ours = self._marker()
         if marker is None:
             self._may_mark(results())
-            marker = write_marker(self._store, self._marker())
-        if not self._is_ours(marker):
+            marker = write_marker(self._store, ours)
+        if not self._is_same_model(marker, ours):
             raise self._refused(_what(marker, self._settings.model))
         return marker
 
-    def _is_ours(self, marker: Marker) -> bool:
-        """Whether the marker has this model's name, identity, cluster and topic."""
-        ours = self._marker()
+    def _is_same_model(self, marker: Marker, ours: Marker) -> bool:
+        """Whether both have one model's name, identity, cluster and topic."""
         try:
             check_identity(marker.identity, ours.identity, self._settings.events_topic)
         except (IdentityChanged, ValueError):

@@ -60,9 +60,15 @@ class Training:
                 self._begin(owned, order)
         self.settle(owned)
 
-    def wanted(self, owned: ClaimedPartition) -> set[int]:
-        """Shards with a job under way or due, without those in quarantine."""
-        return {order.shard for order in self._orders(owned)} | owned.running.keys()
+    def recovering(self, owned: ClaimedPartition) -> bool:
+        """Whether a shard that was hit has a job under way or due; those in quarantine have none.
+
+        Without hits nothing is planned: this is asked in every turn, and planning looks at all slices.
+        """
+        hits = owned.view.hits
+        if not hits:
+            return False
+        return any(shard in hits for shard in owned.running) or any(o.shard in hits for o in self._orders(owned))
 
     def _orders(self, owned: ClaimedPartition) -> list[Order]:
         due = orders(owned.view, self._settings.shards_per_partition, self._forgets, self._rates)

@@ -178,7 +178,7 @@ class Worker:
     def _train_and_publish(self, owned: ClaimedPartition, idle: bool) -> None:
         self._sealer.append_seal(owned)
         self._training.turn(owned, idle)
-        self._manifests.turn(owned, bool(self._training.wanted(owned) & self._hit(owned)))
+        self._manifests.turn(owned, self._training.recovering(owned))
 
     def _rewrite(self, owned: ClaimedPartition) -> None:
         self._rewriter.turn(owned)
@@ -201,10 +201,6 @@ class Worker:
         elif owned.paused and not self._assignment.leaving:
             self._reader.resume(owned.partition)
         owned.paused = full
-
-    def _hit(self, owned: ClaimedPartition) -> set[int]:
-        shards = range(self._settings.shards_per_partition)
-        return {shard for shard in shards if shard in owned.view.hits}
 
     def _guarded(self, owned: ClaimedPartition, step: Callable[..., object], *args: object) -> None:
         """Run a step of an owned partition. By its error the partition is dropped, stopped, or waits for the store."""

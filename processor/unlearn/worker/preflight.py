@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import closing
 
 import redis
 
@@ -13,7 +12,7 @@ from unlearn.identity import check_identity
 from unlearn.log.protocol import Log
 from unlearn.partition.tables import Tables
 from unlearn.results.proof import Prover
-from unlearn.results.results_topic import Results
+from unlearn.results.results_topic import Results, read_results
 from unlearn.settings import Settings
 from unlearn.state.health import look, redis_problems
 from unlearn.state.refusals import place_of
@@ -53,10 +52,10 @@ def bind_store(
     """Tie the store to the model if the model is new, else check that it is its own. Raises as `Binding.bind` does."""
 
     def results() -> Results:
-        found = Results(settings.model, count=settings.partitions, holds=Prover(settings.secret_bytes).holds)
-        with closing(log.tail(settings.results_topic)) as tail:
-            if not found.follow(tail, settings.kafka.request_timeout):
-                raise LogUnavailable(f"{settings.results_topic} can't be read to its end")
+        topic, holds = settings.results_topic, Prover(settings.secret_bytes).holds
+        found = read_results(log, topic, settings.model, settings.partitions, settings.kafka.request_timeout, holds)
+        if found is None:
+            raise LogUnavailable(f"{topic} can't be read to its end")
         return found
 
     Binding(settings, log, store, state_of, identity, rebuild=rebuild).bind(results)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unlearn_models import Rows, encode_arrays
 from unlearn_models.forest.forest import Forest
 from unlearn_models.forest.keys import row_keys
+from unlearn_models.forest.learner import dense
 from unlearn_models.forest.settings import Settings
 from unlearn_study.methods.survivors import Survivors
 
@@ -69,9 +70,8 @@ class Regrown:
         self._regrow()
 
     def delete(self, positions: NDArray[np.int64]) -> None:
-        survivors = copy(self._survivors)
-        places = survivors.remove(positions)
-        self._survivors = survivors
+        places = self._survivors.places(positions)
+        self._survivors = self._survivors.without(positions)
         self._keys, self._y = np.delete(self._keys, places), np.delete(self._y, places)
         self._x = np.delete(self._x, places, axis=0)
         self._regrow()
@@ -91,10 +91,3 @@ class Regrown:
     def _regrow(self) -> None:
         self._grown = Dare(self._settings, self._n_classes, self._n_features)
         self._grown.grow(self._keys, self._x, self._y)
-
-
-def dense(rows: Rows, n_features: int) -> NDArray[np.float64]:
-    """The rows as a dense array (n, n_features) float64, 0.0 where a row has no cell."""
-    x = np.zeros((len(rows), n_features))
-    x[np.repeat(np.arange(len(rows)), np.diff(rows.indptr)), rows.indices] = rows.values
-    return x

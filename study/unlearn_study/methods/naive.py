@@ -37,9 +37,8 @@ class Naive:
         self._states = [naive(self._learner, part) for part in parts]
 
     def delete(self, positions: NDArray[np.int64]) -> None:
-        survivors = copy(self._survivors)
-        places = survivors.remove(positions)
-        self._survivors = survivors
+        places = self._survivors.places(positions)
+        self._survivors = self._survivors.without(positions)
         self._learn(without(self._rows, places), np.delete(self._shard, places))
 
     def publish(self) -> list[bytes]:
