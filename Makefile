@@ -5,6 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 # Many tests wait for a broker, so three processes of them keep two cores busy.
 JOBS ?= 3
+# The tests start hundreds of processes: without bytecode on disk each compiles all sources anew, half a second each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak check format tables lock bench up status logs down clean
@@ -20,12 +22,14 @@ demo: $(STAMP) ## run the whole path on generated events, against real Kafka and
 test: $(STAMP) ## run all tests, in JOBS processes
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults, floods, a million mangled events
+soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults, floods, 14 million events
 	$(BIN)/unlearn simulate --seeds 1..10000
 	$(BIN)/python -m pytest -m soak
 	$(BIN)/python -m tests.faults.fuzz --events 1000000
 	$(BIN)/python -m tests.faults.measure
 	$(BIN)/python -m tests.faults.recovery
+	@mkdir -p bench/out
+	$(BIN)/python -m bench scale --events 14000000 --json bench/out/scale.json
 
 check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -39,7 +43,7 @@ format: $(STAMP) ## format the code and apply the linter's safe fixes
 
 bench: $(STAMP) ## measure everything beside its peers (about an hour), figures in bench/out and docs/figures.md
 	@mkdir -p bench/out
-	for name in text naive-bayes linear checkpoints forest ingest; do \
+	for name in text naive-bayes linear checkpoints forest client ingest; do \
 	  $(BIN)/python -m bench $$name --json bench/out/$$name.json || exit 1; \
 	done
 	$(BIN)/python -m bench.figures_page

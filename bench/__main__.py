@@ -12,26 +12,38 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import checkpoints, forest, ingest, linear, naive_bayes, text
+from bench import checkpoints, client, forest, ingest, linear, naive_bayes, scale, text
 from bench.figures import Report
+from bench.progress import Ticker
 from bench.show import show
 from unlearn.errors import UnlearnError
 
 
 class Measurement(NamedTuple):
-    """`run(config, quick, tick)` calls `tick(what comes)` `phases(quick)` times; `reads`: it takes `data`, a path."""
+    """`run(config, quick, tick)` calls `tick(what comes)` `phases(quick)` times; it takes `options` by name, too."""
 
     what: str
     run: Callable[..., Report]
     phases: Callable[[bool], int]
-    reads: bool = False
+    options: tuple[str, ...] = ()
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
     "ingest": Measurement(
-        "events a second beside a bare poll, Redis' bytes, time to hidden, gaps between manifests",
+        "events a second beside bare polls and peers, deletions' cost, Redis' bytes, time to hidden (20 minutes)",
         ingest.run,
         ingest.phases,
+    ),
+    "client": Measurement(
+        "events a second of `unlearn send` beside kafka-python's, a scorer's time for 10,000 texts and for one",
+        client.run,
+        client.phases,
+    ),
+    "scale": Measurement(
+        "millions of events through some workers, both verifications, and a worker killed in a backlog",
+        scale.run,
+        scale.phases,
+        options=("events", "workers", "backlog"),
     ),
     "linear": Measurement(
         "the linear learner: refits, deletions and accuracy beside scikit-learn's and River's",
@@ -45,7 +57,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         "the forest on Adult: builds, deletions, memory and accuracy beside dare_rf's and scikit-learn's",
         forest.run,
         forest.phases,
-        reads=True,
+        options=("data",),
     ),
     "text": Measurement("texts to counts beside HashingVectorizer", text.run, text.phases),
     "checkpoints": Measurement("rows to learn anew under each checkpoint policy", checkpoints.run, checkpoints.phases),
@@ -64,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(level=logging.ERROR)
     try:
-        report = _measured(MEASUREMENTS[options.name], options.config, options.quick, options.data)
+        report = _measured(MEASUREMENTS[options.name], options)
     except (UnlearnError, TimeoutError) as error:
         print(f"{options.name}: {error}", file=sys.stderr)
         return 1
@@ -81,19 +93,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it runs, measures nothing")
     parser.add_argument("--data", type=Path, metavar="FILE", help="of forest: Adult as CSV, may end in .gz")
+    parser.add_argument("--events", type=int, metavar="N", help="of scale: how many; 1,000,000 unless given")
+    parser.add_argument("--workers", type=int, metavar="N", help="of scale: how many, on as many cores; 2 unless given")
+    parser.add_argument("--backlog", type=int, metavar="N", help="of scale: events before a killed worker; 1,000,000")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, as for `unlearn`")
     return parser
 
 
-def _measured(measurement: Measurement, config: Path | None, quick: bool, data: Path | None) -> Report:
-    given = {"data": data} if measurement.reads else {}
+def _measured(measurement: Measurement, options: argparse.Namespace) -> Report:
+    given = {name: getattr(options, name) for name in measurement.options}
     screen = console(stderr=True)
     columns = BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("starting", total=measurement.phases(quick) + 1)
-        return measurement.run(
-            config, quick, lambda phase: progress.update(task, advance=1, description=phase), **given
-        )
+        ticker = Ticker(progress, measurement.phases(options.quick))
+        return measurement.run(options.config, options.quick, ticker, **given)
 
 
 def console(*, stderr: bool) -> Console:

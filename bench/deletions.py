@@ -27,7 +27,7 @@ from unlearn.settings import Settings
 from unlearn.worker.lifecycle import make_worker, run
 from unlearn_study.generator.tweet_generator import tweets
 
-__all__ = ["Load", "Phases", "gaps_of", "measure"]
+__all__ = ["Load", "Phases", "gaps_of", "manifests", "measure"]
 
 _PATIENCE = 120.0
 
@@ -123,7 +123,7 @@ def _judged(
     kills: Sequence[tuple[int, int]],
 ) -> Phases:
     sent = _timestamps(log, settings, {*idle, *busy, *kills})
-    shown = _manifests(log, settings)
+    shown = manifests(log, settings)
     hidden = _hidden(log, settings)
     took = {
         at: (shown[version][1] - sent[at]) / 1000 for at, version in hidden.items() if at in sent and version in shown
@@ -152,7 +152,7 @@ def _timestamps(log: Log, settings: Settings, places: set[tuple[int, int]]) -> d
     return found
 
 
-def _manifests(log: Log, settings: Settings) -> dict[int, tuple[int, int]]:
+def manifests(log: Log, settings: Settings) -> dict[int, tuple[int, int]]:
     """Results offset -> (partition, timestamp in ms)."""
     found: dict[int, tuple[int, int]] = {}
     for record in log.read(settings.results_topic, 0, 0, log.bounds(settings.results_topic)[0][1]):

@@ -6,7 +6,8 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -15,9 +16,9 @@ import redis
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from unlearn.admin.send import LogSink
 from unlearn.admin.topics import create
 from unlearn.environment.redis_client import connect
-from unlearn.events.partitioner import home
 from unlearn.local_password import with_local_password
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.services import local_services
@@ -26,7 +27,8 @@ from unlearn.settings import Settings, load_settings
 __all__ = ["PARTITIONS", "Environment", "encode", "opened"]
 
 PARTITIONS = 4
-_FLUSH_EVERY = 5000
+_AT_ONCE = 5000
+_PATIENCE = 90.0
 
 
 class Environment:
@@ -86,18 +88,21 @@ class Environment:
     def produce(
         self, settings: Settings, events: Iterable[Mapping[str, Any]], tick: Callable[[int], None] = lambda _: None
     ) -> int:
-        """Send events to their homes and wait for all of them. Returns how many."""
-        producer, count = self.log.producer(), 0
-        try:
-            for count, event in enumerate(events, 1):
-                key, value = encode(event)
-                producer.send(settings.events_topic, home(key, PARTITIONS), key, value)
-                if count % _FLUSH_EVERY == 0:
-                    producer.flush(60.0)
-                    tick(_FLUSH_EVERY)
-            producer.flush(60.0)
-        finally:
-            producer.close()
+        """Send events to their homes and wait for all of them; `tick` is told how many are sent. Returns how many."""
+        return self.send(settings, map(encode, events), tick)
+
+    def send(
+        self, settings: Settings, messages: Iterable[tuple[bytes, bytes]], tick: Callable[[int], None] = lambda _: None
+    ) -> int:
+        """As `produce`, of events by key and value."""
+        left, count = iter(messages), 0
+        with closing(self.log.producer()) as producer:
+            sink = LogSink(producer, settings.events_topic, settings.partitions, _PATIENCE)
+            while batch := list(islice(left, _AT_ONCE)):
+                sink.take(batch)
+                count += len(batch)
+                tick(count)
+            sink.finish()
         return count
 
 

@@ -1,4 +1,4 @@
-"""Ingest beside a bare poll, the share of each step, Redis' bytes, time to hidden, gaps between manifests."""
+"""Ingest beside bare polls and peers, its steps, its size in Redis, and how soon deletions are hidden."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import backlog, deletion_costs, growth, ingest_turns, two_workers
+from bench.backlog import Backlog
+from bench.deletion_costs import Deletions
 from bench.deletions import Load, Phases, measure
 from bench.environment import PARTITIONS, Environment, opened
-from bench.figures import Figure, Report, Table, percentile
-from bench.machine import on_one_core
-from bench.memory import Held, fill, held, redis_cpu, used
-from bench.throughput import Measured, bare_poll, whole_path
-from unlearn.settings import Settings
-from unlearn_study.generator.tweet_generator import tweets
+from bench.figures import Figure, Report, percentile
+from bench.growth import Growth
+from bench.ingest_turns import Turns
+from bench.memory import fill, held
 
 __all__ = ["FULL", "QUICK", "Size", "phases", "run"]
 
-EVENTS_GOAL, BYTES_GOAL, HIDDEN_GOAL, GAP_GOAL = 60_000.0, 50.0, 1.0, 1.0
+BYTES_GOAL, HIDDEN_GOAL, GAP_GOAL = 50.0, 1.0, 1.0
 LEARNERS = ("naive-bayes", "linear")
 
 Tick = Callable[[str], None]
@@ -30,26 +31,41 @@ class Size(NamedTuple):
 
     events: int
     runs: int
+    pair: int
+    growth: Growth
+    deletions: Deletions
+    backlog: Backlog
     alone: tuple[int, int]
     load: Load
 
 
-FULL = Size(200_000, 3, (1_000_000, 250_000), Load(40_000, 200, 12.0, 2000.0, 750, 50.0))
-QUICK = Size(3000, 1, (2000, 500), Load(500, 20, 20.0, 200.0, 50, 50.0))
-
-
-class _Side(NamedTuple):
-    """One run of the whole path, with what it cost Redis."""
-
-    measured: Measured
-    redis_cpu: float
-    redis_bytes: int
+FULL = Size(
+    events=400_000,
+    runs=5,
+    pair=200_000,
+    growth=Growth((10_000, 200_000, 5_000_000), 50_000, 5, 30_000),
+    deletions=Deletions(200_000, 10_000, 5),
+    backlog=Backlog(1_000_000, 0.001),
+    alone=(1_000_000, 250_000),
+    load=Load(40_000, 200, 12.0, 2000.0, 750, 50.0),
+)
+QUICK = Size(
+    events=3000,
+    runs=1,
+    pair=2000,
+    growth=Growth((500, 1000, 3000), 700, 1, 300),
+    deletions=Deletions(2000, 50, 1),
+    backlog=Backlog(30_000, 0.002),
+    alone=(2000, 500),
+    load=Load(500, 20, 20.0, 200.0, 50, 50.0),
+)
 
 
 def phases(quick: bool) -> int:
     """How often `run` says what it does."""
-    runs = (QUICK if quick else FULL).runs
-    return 1 + runs * 2 + len(LEARNERS[1:]) + 1 + 1 + len(LEARNERS) * 4
+    size = QUICK if quick else FULL
+    parts = ingest_turns.phases(size.runs) + two_workers.phases(size.runs) + growth.phases(size.growth)
+    return parts + deletion_costs.phases(size.deletions) + 1 + len(LEARNERS) * (backlog.PHASES + 4)
 
 
 def run(config: Path | None, quick: bool, tick: Tick) -> Report:
@@ -57,73 +73,25 @@ def run(config: Path | None, quick: bool, tick: Tick) -> Report:
     size = QUICK if quick else FULL
     report = Report("ingest", notes=_notes(size))
     with opened(config) as environment:
-        _ingest(environment, size, report, tick)
+        turns = ingest_turns.taken(environment, size.events, size.runs, tick)
+        report.figures += ingest_turns.figures(turns, size.events)
+        report.tables.append(ingest_turns.steps(turns, size.events))
+        report.notes += _lacking(turns)
+        report.figures += two_workers.measured(environment, size.pair, size.runs, tick)
+        report.figures += growth.measured(environment, size.growth, tick)
+        report.figures += deletion_costs.measured(environment, size.deletions, tick)
+        for learner in LEARNERS:
+            report.figures += backlog.measured(environment, size.backlog, learner, tick)
         _memory_alone(environment, size, report, tick)
         _deletions(environment, size, report, tick)
     return report
 
 
-def _ingest(environment: Environment, size: Size, report: Report, tick: Tick) -> None:
-    topic = environment.model("events")
-    tick(f"producing {size.events:,} events")
-    environment.produce(topic, tweets(size.events, seed=1))
-    sides: dict[str, list[_Side]] = {name: [] for name in LEARNERS}
-    bare: list[Measured] = []
-    weighed: Held | None = None
-    for number in range(size.runs):
-        tick(f"bare poll, run {number + 1}")
-        bare.append(on_one_core(bare_poll, topic, size.events))
-        for learner in LEARNERS if number == 0 else LEARNERS[:1]:
-            tick(f"whole path, {learner}, run {number + 1}")
-            settings = _sharing(environment, topic, f"{learner}-{number}", learner)
-            sides[learner].append(_whole(environment, settings, size.events))
-            weighed = weighed or held(environment.client, settings.model, random.Random(1))
-            environment.forget(settings)
-    assert weighed is not None
-    tick("whole path, steps watched")
-    settings = _sharing(environment, topic, "watched", LEARNERS[0])
-    watched = _whole(environment, settings, size.events, watched=True)
-    report.figures += _pace_figures(sides, bare) + _memory_figures(sides, weighed, size.events)
-    report.tables.append(_steps(watched, size.events))
-
-
-def _sharing(environment: Environment, topic: Settings, name: str, learner: str) -> Settings:
-    return environment.model(name, learner=learner, trainers=0, topics={"events": topic.events_topic})
-
-
-def _whole(environment: Environment, settings: Settings, events: int, watched: bool = False) -> _Side:
-    cpu, memory = redis_cpu(environment.client), used(environment.client)
-    measured = on_one_core(whole_path, settings, events, watched)
-    return _Side(measured, redis_cpu(environment.client) - cpu, used(environment.client) - memory)
-
-
-def _pace_figures(sides: dict[str, list[_Side]], bare: list[Measured]) -> list[Figure]:
-    figures: list[Figure] = []
-    peer = [one.pace.wall for one in bare]
-    peer_cpu = [one.pace.cpu for one in bare]
-    for learner, runs in sides.items():
-        suffix = _suffix(learner)
-        wall = [one.measured.pace.wall for one in runs]
-        cpu = [one.measured.pace.cpu for one in runs]
-        figures += [
-            Figure.of_runs(f"ingest.events_per_second{suffix}", "events/s", wall, peer, EVENTS_GOAL),
-            Figure.of_runs(f"ingest.events_per_cpu_second{suffix}", "events/cpu s", cpu, peer_cpu),
-        ]
-    vs_poll = [ours.measured.pace.wall / theirs for ours, theirs in zip(sides[LEARNERS[0]], peer, strict=True)]
-    return [*figures, Figure.of_runs("ingest.vs_poll", "of bare poll", vs_poll)]
-
-
-def _memory_figures(sides: dict[str, list[_Side]], weighed: Held, events: int) -> list[Figure]:
-    grown = [one.redis_bytes / events for runs in sides.values() for one in runs]
-    cpu = [one.redis_cpu / events * 1e6 for runs in sides.values() for one in runs]
-    return [
-        Figure(
-            "ingest.redis_bytes_per_record", statistics.median(grown), "bytes", goal=BYTES_GOAL, runs={"ours": grown}
-        ),
-        Figure("ingest.redis_bytes_per_record.records", weighed.record_bytes / max(1, weighed.records), "bytes"),
-        Figure("ingest.redis_bytes_per_record.subjects", weighed.subject_bytes / max(1, weighed.records), "bytes"),
-        Figure("ingest.redis_cpu_per_event", statistics.median(cpu), "us", runs={"ours": cpu}),
-    ]
+def _lacking(turns: Turns) -> list[str]:
+    """What could not be had, and why."""
+    unpinned = ["Redis could not be kept to the worker's core, so `ingest.events_per_second` has two."]
+    missing = [f"{name} is missing: {why}" for name, why in turns.missing.items()]
+    return ([] if turns.pinned else unpinned) + missing
 
 
 def _memory_alone(environment: Environment, size: Size, report: Report, tick: Tick) -> None:
@@ -165,42 +133,49 @@ def _hidden_figures(phases: Phases, learner: str) -> list[Figure]:
     ]
 
 
-def _steps(side: _Side, events: int) -> Table:
-    """Microseconds an event. Wall time includes what others on the machine took; CPU time is the thread's own."""
-    watched = side.measured
-    total = sum(step.wall for name, step in watched.steps.items() if "file thread" not in name)
-    rows: list[tuple[str | float, ...]] = [
-        (name, _us(step.wall, watched.events), _us(step.cpu, watched.events), round(100 * step.wall / total, 1))
-        for name, step in sorted(watched.steps.items())
-    ]
-    known = sum(step.cpu for step in watched.steps.values()) / watched.events
-    others = max(0.0, 1.0 / watched.pace.cpu - known)
-    rows.append(("other threads of the process", "", round(others * 1e6, 2), ""))
-    rows.append(("Redis' own CPU, beside", "", _us(side.redis_cpu, events), ""))
-    return Table("steps of the whole path, us an event", ("step", "wall", "cpu", "% of wall"), rows)
-
-
-def _us(seconds: float, events: int) -> float:
-    return round(seconds / events * 1e6, 2)
-
-
 def _notes(size: Size) -> list[str]:
+    grown = size.growth
     return [
         (
             f"{size.events:,} inserts of about 250 bytes, {PARTITIONS} partitions, local Kafka and Redis "
-            "(append-only file, everysec) on the same machine, outside of the measured core."
+            "(append-only file, everysec) on the same machine; Redis' server keeps to the measured core, the broker "
+            "does not. Sides take turns; figures are medians, ratios those of each turn's own runs."
         ),
         (
-            "Whole path: one worker process on one core, trainers=0, so it trains and writes its files there too; "
-            "from poll to published manifests. Bare poll: kafka-python, same consumer settings and batch size, "
-            "one process on one core. Runs alternate; figures are medians."
+            "Whole path: one worker process on one core, trainers=0, so it trains and writes its files there too. The "
+            "clock runs from the first tenth of the events until all ended slices are learned and published, so "
+            "training that was put off past the end counts. Bare poll: kafka-python, same consumer settings and batch "
+            "size; confluent-kafka's `consume` beside."
+        ),
+        (
+            "Quix' BatchingSink and Bytewax parse the same topic's JSON and write ids into one Redis hash, one HSET a "
+            "batch, on the same core as Redis; they neither deduplicate, nor train, nor delete."
         ),
         "Steps: another run with clocks around the steps; naive Bayes. Exclusive times.",
         (
-            "Bytes a record: growth of used_memory over all members, subjects included, with few records a hash; "
-            "`full_partition` writes the same entries for as many records as the hashes are made for."
+            "training_slows: a backlog's pace with no job begun, by that with training; one trainer process, on the "
+            "worker's core."
         ),
-        "Figures without a learner's name are naive Bayes; the pace of the others is that of one run.",
+        (
+            f"two_workers: {size.pair:,} events, of which a tenth comes first; the workers, one core each, stand still "
+            "until all are there. CPU of the workers alone, an event."
+        ),
+        (
+            f"flat: one model grows by the product itself; worker CPU an event of {grown.windows} backlogs of "
+            f"{grown.window:,} from {grown.small:,} records on, and as many from {grown.weighed[-1]:,} on. Bytes a "
+            "record: the hashes of records and subjects with their keys; `used_memory` is the server's growth over all."
+        ),
+        (
+            f"deletions: {size.deletions.at_once:,} at once among {size.deletions.records:,} records, of which 60% by "
+            "subject and record, 20% whole subjects, 20% record ids alone, copied to all partitions. CPU of worker and "
+            "Redis a deletion sent, until all are hidden and cleaned up, training included. `among_inserts`: what "
+            "inserts with 1% of deletions among them cost more than inserts alone, by the deletion."
+        ),
+        (
+            f"hidden.backlog: {size.backlog.inserts:,} inserts with deletions among them, one worker with one trainer; "
+            "from a deletion's `accepted` receipt to the manifest that hides it, by the broker's clock."
+        ),
+        "Figures without a learner's name are naive Bayes.",
         (
             "Hidden: from a deletion's record to the manifest that its receipt names, by the broker's clock; one "
             f"worker with one trainer; single deletions at {size.load.deletion_rate:g} a second, idle, then with "

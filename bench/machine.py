@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import psutil
 
-__all__ = ["describe", "on_one_core", "pin"]
+__all__ = ["cores", "describe", "on_one_core", "pin"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,11 +31,17 @@ def describe() -> dict[str, Any]:
 
 def pin() -> int | None:
     """Keep this process on the last core it may use. Returns the core; None where systems can't pin."""
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    core = max(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {core})
+    core = next(iter(cores(1)), None)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
     return core
+
+
+def cores(count: int) -> list[int]:
+    """The last cores that this process may use, the last one first, `count` at most; none where systems can't pin."""
+    if not hasattr(os, "sched_setaffinity"):
+        return []
+    return sorted(os.sched_getaffinity(0), reverse=True)[:count]
 
 
 def on_one_core(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

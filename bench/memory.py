@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 import redis
 
 from unlearn.events.partitioner import tag_of
-from unlearn.state.entries import NO_TOMB, Entry, Pair, Subject
+from unlearn.state.entries import NO_TOMB, Entry, Pair, Subject, encode_entry, encode_subject
 from unlearn.state.keys import Keys
-from unlearn.state.lookups import write_members
+from unlearn.state.members import pack_members
+from unlearn.state.scripts import PartitionState, Token
 
 __all__ = ["Held", "fill", "held", "redis_cpu", "used"]
 
 _SAMPLES = 400
+_AT_ONCE = 2000
+"""Members that one script writes."""
 
 
 class Held(NamedTuple):
@@ -41,28 +44,32 @@ def redis_cpu(client: redis.Redis) -> float:
 
 def held(client: redis.Redis, model: str, rng: random.Random) -> Held:
     """What the model's memberships take, by MEMORY USAGE of sampled hashes."""
-    return Held(*_weighed(client, f"{{{model}:*}}:r:*", rng), *_weighed(client, f"{{{model}:*}}:s:*", rng))
+    return Held(*_weighed(client, f"{{{model}:*}}:m:*", rng), *_weighed(client, f"{{{model}:*}}:u:*", rng))
 
 
 def fill(client: redis.Redis, model: str, records: int, subjects: int, rng: random.Random) -> None:
     """Members of one partition as the product writes them, sparing the rest of the path."""
-    keys = Keys(model, 0)
-    known = ((rng.randbytes(16), Subject(False, slot)) for slot in range(subjects))
-    _send(client, (op for slot in range(records) for op in write_members(keys, dict([_row(rng, slot)]), {})))
-    _send(client, (op for one in known for op in write_members(keys, {}, dict([one]))))
+    state, token = PartitionState(client, Keys(model, 0)), Token(1, "0" * 32)
+    state.claim(token, {"applied": 0})
+    rows, known = (_row(rng, slot) for slot in range(records)), (_subject(rng, slot) for slot in range(subjects))
+    for number, part in enumerate(_packed(rows, known)):
+        state.commit(token, number, number, [], number + 1, members=part)
 
 
-def _row(rng: random.Random, slot: int) -> tuple[bytes, Entry]:
+def _packed(rows: Iterator[tuple[bytes, bytes]], subjects: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    while part := dict(islice(rows, _AT_ONCE)):
+        yield pack_members(part, {})
+    while part := dict(islice(subjects, _AT_ONCE)):
+        yield pack_members({}, part)
+
+
+def _row(rng: random.Random, slot: int) -> tuple[bytes, bytes]:
     pair = Pair(slot, 0, rng.randbytes(4))
-    return rng.randbytes(16), Entry(NO_TOMB, {tag_of(rng.randbytes(16)): pair})
+    return rng.randbytes(16), encode_entry(Entry(NO_TOMB, {tag_of(rng.randbytes(16)): pair}))
 
 
-def _send(client: redis.Redis, ops: Iterator[Any], size: int = 5000) -> None:
-    while part := list(islice(ops, size)):
-        pipe = client.pipeline(transaction=False)
-        for op in part:
-            pipe.execute_command(*op)  # type: ignore[no-untyped-call]
-        pipe.execute()
+def _subject(rng: random.Random, slot: int) -> tuple[bytes, bytes]:
+    return rng.randbytes(16), encode_subject(Subject(False, slot))
 
 
 def _weighed(client: redis.Redis, pattern: str, rng: random.Random) -> tuple[float, int]:

@@ -13,14 +13,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import unlearn.events.features
 import unlearn.ingest.apply
 import unlearn.maintenance.seal
 import unlearn.training.pool
+from unlearn.events.addresses import Addressing
+from unlearn.events.contents import Contents
 from unlearn.events.parsing import Parser
+from unlearn.events.usual_inserts import UsualInsertScanner
 from unlearn.ingest.apply import Intake
 from unlearn.ingest.classify import Classifier
+from unlearn.ingest.new_rows import NewRows
 from unlearn.ingest.outbox import Outbox
+from unlearn.ingest.read_columns import ColumnReader
 from unlearn.log.kafka.interval import KafkaTail
 from unlearn.log.kafka.reader import KafkaReader
 from unlearn.maintenance.cleanup import Cleaner
@@ -103,10 +107,14 @@ class Stopwatch:
 _WATCHED: tuple[tuple[Any, str, str], ...] = (
     (KafkaReader, "poll", "1 poll"),
     (KafkaTail, "poll", "1 poll, results"),
-    (Parser, "parse", "2 parse"),
-    (Intake, "items", "2 parse, 3 route: loop"),
-    (Classifier, "sort", "3 route"),
+    (UsualInsertScanner, "scan", "2 scan"),
+    (Addressing, "homes", "3 addresses"),
+    (Addressing, "of", "3 addresses"),
+    (Parser, "parse", "2 parse, one by one"),
+    (Classifier, "sort_all", "3 route, one by one"),
+    (ColumnReader, "read", "4 look up, client"),
     (Intake, "_look_up", "4 look up, client"),
+    (Intake, "recall", "4 look up, memory of ids"),
     (PartitionState, "_ask", "scripts: client and wait for Redis"),
     (state_redis, "_pack", "scripts: pack"),
     (unlearn.ingest.apply, "plan", "5 plan"),
@@ -114,12 +122,13 @@ _WATCHED: tuple[tuple[Any, str, str], ...] = (
     (Change, "commands", "6 apply, client"),
     (Tables, "apply", "6 apply, client"),
     (Intake, "_remember", "6 remember rows"),
-    (unlearn.ingest.apply, "members_of", "6 rows: columns"),
-    (unlearn.events.features, "hash_texts", "6 rows: features"),
+    (NewRows, "packed", "6 apply, entries"),
+    (Contents, "rows", "6 rows"),
+    (unlearn.ingest.apply, "members_of", "6 rows, one by one"),
     (Outbox, "turn", "7 outbox"),
     (Sealer, "turn", "8 slices, worker"),
     (Sealer, "append_seal", "8 slices, worker"),
-    (OpenRows, "select", "8 slices, worker"),
+    (OpenRows, "cut", "8 slices, worker"),
     (OpenRows, "drop", "8 slices, worker"),
     (Sealer, "_write", "8 slices, file thread"),
     (FolderStore, "put", "8/9 store writes"),

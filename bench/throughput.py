@@ -1,21 +1,24 @@
 """Events a second on one core: the whole path, and a bare kafka-python poll loop over the same topic.
 
 Each side runs in a process of its own, pinned to one core, from a joined group to the topic's end. The
-clock starts when a tenth of the events is through: by then kernels are compiled and buffers are full.
+clock starts when a tenth of the events is through: by then kernels are compiled and buffers are full. A worker's
+stops once nothing is left to do: all slices that have ended are filed, learned and published. So training that was
+put off past the topic's end counts, with the wait before it, in which hardly any CPU is used.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from kafka import TopicPartition
 
+from bench.settling import all_settled, training_held
 from bench.steps import Step, Stopwatch, watch_steps
 from unlearn.learners import learner_of
 from unlearn.log.kafka.consumer import consumer
@@ -39,10 +42,14 @@ class Pace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run. `steps` is empty unless they were watched; `events` is how many they cover."""
+    """One run. `steps` is empty unless they were watched; `events` is how many they cover.
+
+    `backlog`: events a second by the wall's clock until all were applied, whatever was left to learn then.
+    """
 
     pace: Pace
     events: int
+    backlog: float = 0.0
     counters: dict[str, int] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
 
@@ -72,17 +79,27 @@ class _Clock:
         return Pace(events / wall, events / cpu), events
 
 
-def whole_path(settings: Settings, total: int, watched: bool = False) -> Measured:
-    """Apply all `total` events of the topic with one worker; training happens in it if `trainers` is 0."""
-    stopwatch = Stopwatch()
-    with _log(settings) as log, watch_steps(stopwatch) if watched else _nothing(), make_worker(settings, log) as worker:
+def whole_path(settings: Settings, total: int, watched: bool = False, train: bool = True) -> Measured:
+    """Apply all `total` events of the topic with one worker; training happens in it if `trainers` is 0.
+
+    Without `train` no job begins.
+    """
+    stopwatch, forgets = Stopwatch(), learner_of(settings).forgets
+    watching = watch_steps(stopwatch) if watched else nullcontext()
+    holding = nullcontext() if train else training_held()
+    with closing(KafkaLog(settings.kafka)) as log, watching, holding, make_worker(settings, log) as worker:
         _warm_up(settings)
         clock = _Clock(total // 10, total, stopwatch.reset)
         _until(lambda: clock.add(_turn(worker, stopwatch, watched)))
+        backlog, ends = clock.stop()[0].wall, {p: end for p, (_, end) in worker.bounds().items()}
+        if train:
+            _until(
+                lambda: clock.add(_turn(worker, stopwatch, watched)) and all_settled(worker, settings, ends, forgets)
+            )
         pace, events = clock.stop()
         steps = dict(stopwatch.steps)
         counters = sum((owned.counters for owned in worker.owned.values()), worker.counters)
-    return Measured(pace, events, dict(counters), steps)
+    return Measured(pace, events, backlog, dict(counters), steps)
 
 
 def bare_poll(settings: Settings, total: int) -> Measured:
@@ -118,17 +135,3 @@ def _warm_up(settings: Settings) -> None:
     learner = learner_of(settings)
     counts = hash_texts(["some words", "other words"], settings.features)
     learner.learn(learner.empty(), Rows(np.array([0, 1], np.int32), *counts))
-
-
-@contextmanager
-def _log(settings: Settings) -> Iterator[KafkaLog]:
-    log = KafkaLog(settings.kafka)
-    try:
-        yield log
-    finally:
-        log.close()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield

@@ -6,12 +6,13 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
-from unlearn.errors import LogDiverged, LogRefused, TopicMissing
-from unlearn.log.protocol import Batch, Log, Polled, Reader, Record, TopicSpec
+from unlearn.errors import LogDiverged, LogRefused, LogUnavailable, TopicMissing
+from unlearn.log.columns import RecordColumns
+from unlearn.log.protocol import Batch, Header, Log, Polled, Reader, Record, TopicSpec
 
 NAMES = itertools.count()
 PATIENCE = 120.0
@@ -29,6 +30,24 @@ class Rig(Protocol):
     def delete(self, topic: str) -> None: ...
 
     def committed(self, topic: str, group: str) -> Mapping[int, int]: ...
+
+
+def in_columns(reader: Callable[..., Any]) -> Any:
+    """A log's `reader`, changed to one that gives columns, and that checks that it gives nothing else."""
+
+    def made(topic: str, group: str) -> Any:
+        found = reader(topic, group, columns=True)
+        plainly = found.poll
+
+        def poll(timeout: float, max_records: int) -> Polled:
+            polled: Polled = plainly(timeout, max_records)
+            assert all(type(batch.records) is RecordColumns for batch in polled.batches.values())
+            return polled
+
+        found.poll = poll
+        return found
+
+    return made
 
 
 def new_topic(rig: Rig, partitions: int = 1, **config: str) -> str:
@@ -59,13 +78,20 @@ def reading(rig: Rig, topic: str, group: str | None = None) -> Iterator[Reader]:
         reader.close()
 
 
-def poll_until(reader: Reader, done: Callable[[Polled], object], most: int = 1000) -> Polled:
-    deadline = time.monotonic() + PATIENCE
+def poll_until(
+    reader: Reader,
+    done: Callable[[Polled], object],
+    most: int = 1000,
+    seconds: float = PATIENCE,
+    what: str = "the reader never got there",
+) -> Polled:
+    """The first polled that is `done`. Fails the test after `seconds`, with `what`."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         polled = reader.poll(0.2, most)
         if done(polled):
             return polled
-    raise AssertionError("the reader never got there")
+    raise AssertionError(what)
 
 
 def joined(reader: Reader, count: int) -> Mapping[int, int]:
@@ -172,6 +198,76 @@ def test_a_failed_send_comes_by_its_future_and_by_flush(rig: Rig) -> None:
     producer.close()
     producer.close()
     assert good.result(0) == 0
+
+
+def test_a_batch_is_written_whole_and_in_order_with_what_is_sent_beside_it(rig: Rig) -> None:
+    topic = new_topic(rig, 2)
+    producer = rig.log.producer()
+    batch = [(f"k{i}".encode(), bytes([i % 256]) * (i * 7 % 900)) for i in range(3000)]
+    odd = [(None, b"keyless"), (b"valueless", None), (b"", b""), (b"\xff", b"\x00" * 100_000)]
+    before = producer.send(topic, 0, b"k", b"before")
+    first = producer.send_batch(topic, 0, batch)
+    between = producer.send(topic, 0, b"k", b"between", [("h", b"1")])
+    rest = [
+        producer.send_batch(topic, 0, odd),
+        producer.send_batch(topic, 0, batch[:1]),
+        producer.send_batch(topic, 1, batch[:2]),
+    ]
+    producer.flush(PATIENCE)
+    producer.close()
+    assert (before.result(0), first.result(0), between.result(0)) == (0, [*range(1, 3001)], 3001)
+    assert [answer.result(0) for answer in rest] == [[3002, 3003, 3004, 3005], [3006], [0, 1]]
+    got = list(rig.log.read(topic, 0, 0, 4000))
+    assert [r.offset for r in got] == list(range(3007))
+    assert [(r.key, r.value) for r in got] == [(b"k", b"before"), *batch, (b"k", b"between"), *odd, batch[0]]
+    assert [list(r.headers) for r in got if r.headers] == [[("h", b"1")]]
+    assert all(r.timestamp >= got[0].timestamp for r in got)
+    assert [(r.key, r.value) for r in rig.log.read(topic, 1, 0, 4)] == batch[:2]
+
+
+def test_a_batchs_messages_keep_their_headers(rig: Rig) -> None:
+    topic = new_topic(rig)
+    producer = rig.log.producer()
+    two: list[list[Header]] = [[("h", b"%d" % i), ("long \u00e9", b"x" * i)] for i in range(1000)]
+    headers = [each[: i % 3] for i, each in enumerate(two)]
+    headers += [[("", b""), ("", b"")], [("h", b"y" * 300_000)], [("h", b"1")] * 200]
+    batch = [(b"k%d" % i, b"v" * (i % 300)) for i in range(len(headers))]
+    sent = producer.send_batch(topic, 0, batch, headers)
+    producer.flush(PATIENCE)
+    producer.close()
+    assert sent.result(0) == [*range(len(batch))]
+    got = list(rig.log.read(topic, 0, 0, 4000))
+    assert [(r.key, r.value) for r in got] == batch
+    assert [list(r.headers) for r in got] == headers
+
+
+def test_a_batch_larger_than_the_topic_takes_is_sent_in_parts(rig: Rig) -> None:
+    topic = new_topic(rig, max_message_bytes="2000")
+    producer = rig.log.producer()
+    batch = [(b"k%d" % i, b"x" * 400) for i in range(100)]
+    sent = [producer.send_batch(topic, 0, batch), producer.send_batch(topic, 0, batch)]
+    producer.flush(PATIENCE)
+    producer.close()
+    assert [answer.result(0) for answer in sent] == [[*range(100)], [*range(100, 200)]]
+    assert [(r.key, r.value) for r in rig.log.read(topic, 0, 0, 300)] == batch * 2
+
+
+def test_a_batch_with_a_message_that_is_too_large_fails_by_its_future_and_by_flush(rig: Rig) -> None:
+    topic = new_topic(rig, max_message_bytes="2000")
+    producer = rig.log.producer()
+    refused = producer.send_batch(topic, 0, [(b"k", b"small"), (b"k", b"x" * 20_000), (b"k", b"small")])
+    with pytest.raises(LogRefused):
+        producer.flush(PATIENCE)
+    assert isinstance(refused.exception(0), LogRefused)
+    assert isinstance(producer.send_batch(topic, 7, [(b"k", b"x")]).exception(PATIENCE), LogRefused)
+    with pytest.raises(LogRefused):
+        producer.flush(PATIENCE)
+    good = producer.send_batch(topic, 0, [(b"k", b"last"), (b"k", b"very last")])
+    producer.flush(PATIENCE)
+    producer.close()
+    offset, _ = good.result(0)
+    assert [r.value for r in rig.log.read(topic, 0, offset, offset + 5)] == [b"last", b"very last"]
+    assert isinstance(producer.send_batch(topic, 0, [(b"k", b"x")]).exception(PATIENCE), LogUnavailable)
 
 
 # Bounds and intervals

@@ -57,5 +57,5 @@ pip install -q --no-deps --no-build-isolation -e .
 say "3/4  what a local Kafka needs: Docker, or Java and Maven"
 kafka_needs
 say "4/4  compiling the kernels, once: a minute or two"
-.venv/bin/python -c 'import unlearn_models.compile_kernels, unlearn.events.partitioner; unlearn_models.compile_kernels.prime()'
+.venv/bin/python -m unlearn_models.compile_kernels unlearn_models unlearn
 say "ready: make demo, or .venv/bin/unlearn --help"

@@ -1,19 +1,26 @@
-"""Compiles every kernel into numba's cache: `python -m unlearn_models.compile_kernels`, once after installing."""
+"""Compiles kernels into numba's cache, once after installing: `python -m unlearn_models.compile_kernels [PACKAGE ...]`.
+
+The packages are named, by default this one alone: others may have kernels too, and nothing here knows of them.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 
 import unlearn_models
 
+_OWN = unlearn_models.__name__
 
-def prime() -> None:
+
+def prime(package: str = _OWN) -> None:
     """Import every module of the package: kernels have explicit types, so importing one compiles it."""
-    for module in pkgutil.walk_packages(unlearn_models.__path__, "unlearn_models."):
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
         if module.name != "unlearn_models.compile_kernels":
             importlib.import_module(module.name)
 
 
 if __name__ == "__main__":
-    prime()
+    for name in sys.argv[1:] or [_OWN]:
+        prime(name)

@@ -12,9 +12,12 @@ from unlearn.settings import Settings
 from unlearn_models.base.learner import Learner
 from unlearn_models.text.letters import UNICODE
 
-__all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of", "new_model"]
+__all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of", "kept_identity", "new_model"]
 
 _SCHEMA = 1
+_LAYOUT, _LAYOUT_NOW = "state_layout", 2
+"""Under which name Redis keeps, beside the identity, how a partition's state is laid out there, and how it is now. An
+earlier release doesn't know it, and so refuses a partition in whose hashes it would find no members."""
 
 
 def identity_of(settings: Settings, learner: Learner) -> str:
@@ -58,12 +61,24 @@ def new_model(events_topic: str) -> str:
     return f"set UNLEARN_MODEL to a new name and UNLEARN_TOPICS__EVENTS={events_topic}, and run `unlearn topics create`"
 
 
+def kept_identity(identity: str) -> str:
+    """What Redis keeps of an identity: it, and the layout of the state."""
+    return json.dumps({**json.loads(identity), _LAYOUT: _LAYOUT_NOW}, sort_keys=True, separators=(",", ":"))
+
+
 def check_identity(stored: str, ours: str, events_topic: str) -> None:
-    """Raises IdentityChanged, naming what differs, unless both are the same."""
+    """Raises IdentityChanged, naming what differs, unless what Redis keeps is of our identity.
+
+    Where the layout of before is kept, or none, it is of ours too: what this release writes moves the state on.
+    """
     if stored == ours:
         return
-    before: Mapping[str, object] = json.loads(stored)
+    before: dict[str, object] = json.loads(stored)
     now: Mapping[str, object] = json.loads(ours)
+    if before.pop(_LAYOUT, _LAYOUT_NOW) != _LAYOUT_NOW:
+        raise IdentityChanged("the model's state in Redis is of a newer release: run that one")
+    if before == now:
+        return
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if changed == ["unicode"]:
         raise IdentityChanged(_other_letters(before["unicode"], events_topic))

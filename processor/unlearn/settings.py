@@ -233,6 +233,17 @@ class Settings(BaseSettings):
         "equal: at equal steps",
     )
     trainers: int = Field(1, ge=0, le=1024, description="training processes; 0: train in the worker")
+    ingest: Literal["fast", "plain"] = Field(
+        "fast",
+        description="how inserts are read; fast: the usual ones of new records by columns; "
+        "plain: each by itself, as the others are. Both give the same",
+    )
+    id_memory: int = Field(
+        16 * 2**20,
+        ge=1024,
+        description="bytes in which a partition's owner remembers the ids that it knows, at most; with 2 a record "
+        "Redis is hardly asked about new ones",
+    )
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")
     drain_within: Duration = Field(30.0, gt=0, description="seconds from SIGTERM to the end at most")
     tail_every: Duration = Field(

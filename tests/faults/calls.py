@@ -12,7 +12,6 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from signal import Signals
 from types import FrameType
@@ -24,15 +23,13 @@ import unlearn
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.kafka.producer import KafkaProducer
 from unlearn.log.kafka.reader import KafkaReader
+from unlearn.state.scripts import text_of
 from unlearn.storage.artefacts import FolderStore
 
 ROOT = Path(unlearn.__file__).parent
-PORTS = ("log/", "state/", "storage/artefacts.py", "partition/claimed_partition.py")
+PORTS = ("log/", "state/", "storage/artefacts.py", "partition/claimed_partition.py", "simulate/fault_injection.py")
 """Not these are asked who calls, but those that call them."""
-SCRIPTS = {
-    hashlib.sha1(files("unlearn.state").joinpath(f"{name}.lua").read_bytes()).hexdigest(): name
-    for name in ("commit", "read", "claim")
-}
+SCRIPTS = {hashlib.sha1(text_of(name).encode()).hexdigest(): name for name in ("commit", "read", "claim")}
 
 
 class Point(NamedTuple):
@@ -82,7 +79,8 @@ class Calls:
         """Every way out of a worker: Redis, the log, the store."""
         self.watch(redis.Redis, "execute_command", _command)
         self.watch(redis.client.Pipeline, "execute", lambda *_: "redis load")
-        self.watch(KafkaProducer, "send", lambda _, topic, *__: f"send {topic.rpartition('.')[2]}")
+        for name in ("send", "send_batch"):
+            self.watch(KafkaProducer, name, lambda _, topic, *__: f"send {topic.rpartition('.')[2]}")
         for name in ("poll", "seek", "commit"):
             self.watch(KafkaReader, name, lambda *_, name=name: f"log {name}")
         for name in ("bounds", "read"):

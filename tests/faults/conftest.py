@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from tests.databases import database
+from tests.faults.raising import FIRST, META, PROBE, instrument
 from tests.harness.breakable_services import RewindableRedis
 from tests.harness.simulation_harness import SimulationHarness, closing
+from unlearn.environment.redis_client import connect
+from unlearn.state.keys import Keys
+from unlearn.state.scripts import PartitionState
 
 MakeHarness = Callable[..., SimulationHarness]
 
@@ -39,3 +45,28 @@ def own_redis(tmp_path: Path) -> Iterator[RewindableRedis]:
     """To be asked for before `make_harness`: harnesses end first."""
     with RewindableRedis(tmp_path / "redis") as server:
         yield server
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    found = connect(redis_url)
+    yield found
+    found.delete(PROBE)
+    found.close()
+
+
+@pytest.fixture
+def state(client: redis.Redis) -> Iterator[PartitionState]:
+    """A partition claimed by FIRST: 10 applied, nothing written."""
+    keys = Keys(f"t{uuid.uuid4().hex[:12]}", 0)
+    found = PartitionState(client, keys)
+    assert found.claim(FIRST, META) is None
+    yield found
+    client.delete(*client.scan_iter(match=f"{keys.prefix}*"))
+
+
+@pytest.fixture
+def probed(client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> redis.Redis:
+    """From now on scripts raise after the call at which PROBE reaches 0."""
+    instrument(client, monkeypatch, tmp_path)
+    return client

@@ -148,7 +148,7 @@ def _ran(log: KafkaLog, settings: Settings, folder: Path, codes: list[int]) -> R
     client: Any = redis.Redis.from_url(settings.redis.url.get_secret_value())
     try:
         members = sum(
-            int(client.hlen(key)) for key in client.scan_iter(match=f"{{{settings.model}:*}}:r:*", count=1000)
+            int(client.hlen(key)) for key in client.scan_iter(match=f"{{{settings.model}:*}}:m:*", count=1000)
         )
         forget_keys(client, settings)
     finally:

@@ -12,8 +12,9 @@ from tests.harness.memory_harness import MemoryHarness
 from tests.harness.model_data import keys_of, records
 from tests.harness.settings import SECRET
 from unlearn.events.event import Insert
-from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
+from unlearn.events.partitioner import Digests, tag_of
 from unlearn.state.entries import NO_ROW, decode_entry, decode_subject
+from unlearn.state.members import field_of
 from unlearn.storage.artefacts import read_name
 from unlearn.storage.slice_files import decode_slice
 from unlearn_models import hash_texts
@@ -88,17 +89,17 @@ def _in_redis(harness: MemoryHarness, marker: Insert) -> Iterator[str]:
     digests = Digests(SECRET.encode())
     slots, _ = _rows(harness, marker)
     record, subject = digests.record(marker.record_id), digests.subject(marker.subject_id or "")
-    tomb, subject_tomb = bucket_and_field(record)[1], bucket_and_field(subject)[1]
+    tomb, subject_tomb = field_of(record), field_of(subject)
     for key in keys_of(harness.redis, harness.settings):
         name = key.decode().split(":")[2]
         redis: Any = harness.redis
         fields = redis.hgetall(key) if redis.type(key) == b"hash" else {b"": redis.get(key)}
         for field, value in fields.items():
             what = f"{key.decode()} {field!r}"
-            if name == "r" and field == tomb:
+            if name == "m" and field == tomb:
                 pair = decode_entry(value).pairs.get(tag_of(subject))
                 yield from [f"{what}: a row"] if pair is not None and pair.slot != NO_ROW else []
-            elif name == "s" and field == subject_tomb:
+            elif name == "u" and field == subject_tomb:
                 held = decode_subject(value)
                 yield from (
                     [f"{what}: not a tombstone"] if site_forgot_subject(harness) and held and not held.dead else []

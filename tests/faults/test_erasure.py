@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -334,29 +333,27 @@ def story(redis_url: str, folder: Path, learner: str, step: str, at: int, after:
         return fuse, end_state(harness)
 
 
+@pytest.mark.parametrize("most", [pytest.param(5, id="some"), pytest.param(None, id="all", marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     ("step", "learner"), [*((step, "linear") for step in STEPS), ("rewriting", "naive-bayes"), ("tails", "naive-bayes")]
 )
 def test_an_erasure_killed_at_any_call_ends_as_one_that_was_not(
-    redis_url: str, tmp_path: Path, step: str, learner: str
+    redis_url: str, tmp_path: Path, step: str, learner: str, most: int | None
 ) -> None:
+    """At no more than about `most` calls in the suite; the others are much like them."""
     calm, undisturbed = story(redis_url, tmp_path, learner, step, 0, after=False)
     assert calm.calls > 0
-    for at, after in _places(calm.calls):
+    for at, after in _places(calm.calls, most):
         fuse, ended = story(redis_url, tmp_path, learner, step, at, after)
         assert fuse.blown
         for name, must in undisturbed.items():
             assert ended[name] == must, f"{name}, killed at call {at}"
 
 
-_MOST = 8
-"""Calls at which a step is killed in the suite; the others are much like them, and are for the long run."""
-
-
-def _places(calls: int) -> list[tuple[int, bool]]:
+def _places(calls: int, most: int | None) -> list[tuple[int, bool]]:
+    """(call, whether after it): all, or about `most`, before and after by turns."""
     every = [(at, after) for at in range(1, calls + 1) for after in (False, True)]
-    step = 1 if os.environ.get("UNLEARN_TESTS_SOAK", "0") != "0" else len(every) // _MOST | 1
-    return every[::step]
+    return every if most is None else every[:: len(every) // most | 1]
 
 
 # -- the append-only file

@@ -12,6 +12,7 @@ from tests.harness.events import SEAL
 from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.partition.tables import State
 from unlearn.storage.slice_files import read_slice
+from unlearn.training.live_states import LiveStates
 
 
 @pytest.fixture(params=["linear", "naive-bayes"])
@@ -29,7 +30,10 @@ def states(harness: MemoryHarness) -> dict[int, State]:
     return dict(harness.owned.view.shard_states(0))
 
 
-def next_slice(harness: MemoryHarness) -> None:
+def next_slice(harness: MemoryHarness, *, in_memory: bool = False) -> None:
+    """`in_memory`: the trainer that made the states does the next job, too; else another does."""
+    if not in_memory:
+        harness.worker._trainers._live = LiveStates()  # type: ignore[attr-defined]
     harness.send(*[insert(n) for n in range(20, 24)], SEAL)
     harness.settle()
 
@@ -71,6 +75,18 @@ def test_a_spoilt_one_is_dropped_too(harness: MemoryHarness) -> None:
 
     assert harness.count("states_lost") == 1
     assert harness.verify().verdict == "equal"
+
+
+def test_a_lost_one_is_not_missed_where_it_is_in_memory(harness: MemoryHarness) -> None:
+    kept = states(harness)
+    for state in kept.values():
+        (harness.store.root / state.file).unlink()
+
+    next_slice(harness, in_memory=True)
+
+    assert harness.count("states_lost") == harness.count("jobs_failed") == 0
+    assert harness.verify().verdict == "equal"
+    assert harness.verify_store().verdict == "equal"
 
 
 def test_a_store_that_is_away_has_lost_none(harness: MemoryHarness) -> None:
@@ -146,7 +162,7 @@ def test_a_store_that_is_away_has_lost_none_of_the_published(harness: MemoryHarn
 
 
 def test_a_slice_that_is_gone_gives_no_verdict_and_is_named_once_it_is_needed(harness: MemoryHarness) -> None:
-    (_, held) = harness.owned.view.shard_slices(0)[0]
+    _, held = next(harness.owned.view.of_shard(0).after())
     path = harness.store.root / (held.file or "")
     kept = path.read_bytes()
     path.unlink()

@@ -171,6 +171,8 @@ def _pair(planner: Any, item: Any) -> Pair | None:
 class _Learning:
     """A learner that is given other rows than the job has."""
 
+    onward = None
+
     def __init__(self, run: Any, change: Callable[[Any, Rows], Rows]) -> None:
         self._run, self._inner, self._change = run, run.learner, change
 
@@ -257,6 +259,8 @@ def test_a_wrong_fold_is_caught_by_its_lineage_before_it_is_published(
 class _Stepping:
     """A learner that counts its steps in the state, as an optimiser would."""
 
+    onward = None
+
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
@@ -293,7 +297,7 @@ def _learn_from_empty_slices(patch: Patch) -> list[int]:
         live, total = learn(self, part)
         if not live:
             calls.append(part.end)
-            self.state = self.learner.learn(self.state, Rows.empty())
+            self._fold.learn(Rows.empty())
         return live, total
 
     patch.setattr(trainer._Run, "_learn", always)

@@ -14,7 +14,7 @@ from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.errors import LogDenied, LogRefused, LogUnavailable
 from unlearn.events.event import Delete, Unreadable, encode
 from unlearn.events.partitioner import home
-from unlearn.log.protocol import Producer
+from unlearn.log.protocol import Header, Message, Producer
 from unlearn.partition.claimed_partition import ClaimedPartition
 
 Headers = Sequence[tuple[str, bytes]]
@@ -25,18 +25,14 @@ class Held:
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self.waiting: list[tuple[str, int, Future[int], Future[int]]] = []
+        self.waiting: list[tuple[str, int, Future[list[int]], Future[list[int]]]] = []
 
-    def send(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> Future[int]:
-        told: Future[int] = Future()
-        self.waiting.append((topic, partition, told, self._producer.send(topic, partition, key, value, headers)))
+    def send_batch(
+        self, topic: str, partition: int, messages: Sequence[Message], headers: Sequence[Sequence[Header]] = ()
+    ) -> Future[list[int]]:
+        told: Future[list[int]] = Future()
+        sent = self._producer.send_batch(topic, partition, messages, headers)
+        self.waiting.append((topic, partition, told, sent))
         return told
 
     def acknowledge(self, but: int = 0) -> None:
@@ -56,20 +52,17 @@ class Limited:
     def __init__(self, producer: Producer, topic: str, most: int) -> None:
         self._producer, self._topic, self.most = producer, topic, most
 
-    def send(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> Future[int]:
-        size = len(value or b"") + sum(len(name) + len(content) for name, content in headers)
-        if topic == self._topic and size > self.most:
-            told: Future[int] = Future()
+    def send_batch(
+        self, topic: str, partition: int, messages: Sequence[Message], headers: Sequence[Sequence[Header]] = ()
+    ) -> Future[list[int]]:
+        sizes = [len(value or b"") for _, value in messages]
+        for at, of in enumerate(headers):
+            sizes[at] += sum(len(name) + len(content or b"") for name, content in of)
+        if topic == self._topic and max(sizes) > self.most:
+            told: Future[list[int]] = Future()
             told.set_exception(LogRefused("too large"))
             return told
-        return self._producer.send(topic, partition, key, value, headers)
+        return self._producer.send_batch(topic, partition, messages, headers)
 
 
 @pytest.fixture
@@ -311,3 +304,39 @@ def test_a_denial_is_waited_for_and_nothing_becomes_unresolved(harness: MemoryHa
     assert not owned.view.outbox
     # Two copies each time that it was sent.
     assert copies(harness) == 2 * 4
+
+
+def test_what_is_beside_an_event_that_the_log_refuses_is_sent_on_its_own(harness: MemoryHarness) -> None:
+    """Of many events sent together the log says that it refuses one, not which."""
+    limit(harness, 1000)
+    wide = b'{"type":"delete","event_id":"d","record_id":"r9","requested_at":"2024-05-01"}' + b" " * 100
+    offsets = [put(harness, 0, wide + b" " * 1000 * (at == 7)) for at in range(20)]
+    for offset in offsets:
+        put(harness, 0, encode(Delete(event_id=f"t{offset}", record_id="t", requested_at="2024-05-01")))
+    harness.settle()
+    harness.turn(30)
+
+    sent = [
+        record.value
+        for record in harness.log.read(harness.settings.events_topic, 1, 0, 1 << 60)
+        if record.headers and b"r9" in (record.value or b"")
+    ]
+    assert sent.count(wide) == 19
+    assert len(sent) == 20
+    assert {receipt.offset for receipt in harness.receipts("hidden")} >= set(offsets)
+    assert not any(owned.view.unresolved for owned in harness.worker.owned.values())
+
+
+def test_a_copy_of_which_nobody_says_where_it_was_written_is_sent_again(harness: MemoryHarness) -> None:
+    producer, owned, offset = begun(harness)
+
+    producer.waiting[-1][2].set_result([-1])
+    producer.waiting.pop()
+    producer.acknowledge()
+    harness.turn(3)
+
+    assert offset in owned.view.outbox
+    producer.acknowledge()
+    harness.turn(3)
+    assert not owned.view.outbox
+    assert copies(harness) == 4

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import redis
 
-from unlearn.environment.redis_client import connect
+from tests.faults.raising import FIRST, META, NEVER, PROBE, calls_of, everything, meta, restore
 from unlearn.errors import Fenced, RolledBack, StateMissing, StateUnavailable
 from unlearn.partition.tables import Tables
 from unlearn.simulate.cluster import World
@@ -21,43 +20,11 @@ from unlearn.simulate.run import LEARNERS
 from unlearn.simulate.script import busy_script
 from unlearn.state.entries import NO_ROW, decode_entry
 from unlearn.state.keys import Keys
-from unlearn.state.lookups import parse_pairs
-from unlearn.state.scripts import DirtyShard, Op, PartitionState, Token
+from unlearn.state.lookups import pair_reads, parse_pairs
+from unlearn.state.members import field_of, walk
+from unlearn.state.scripts import DirtyShard, Op, PartitionState, Token, read_without_token
 
-PROBE = "probe"
-INSTRUMENT = f"""
-local function probed(...)
-  local answer = redis.call(...)
-  if redis.call('DECR', '{PROBE}') == 0 then error('injected') end
-  return answer
-end
-"""
-FOREVER = 1 << 50
-FIRST = Token(1, "a" * 32)
-META: dict[str, str | int] = {"applied": 10, "registered": 0}
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    found = connect(redis_url)
-    yield found
-    found.delete(PROBE)
-    found.close()
-
-
-@pytest.fixture
-def state(client: redis.Redis) -> Iterator[PartitionState]:
-    """A partition claimed by FIRST: 10 applied, nothing written."""
-    keys = Keys(f"t{uuid.uuid4().hex[:12]}", 0)
-    found = PartitionState(client, keys)
-    assert found.claim(FIRST, META) is None
-    yield found
-    client.delete(*client.scan_iter(match=f"{keys.prefix}*"))
-
-
-def meta(client: Any, state: PartitionState) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = client.hgetall(state.keys.meta)
-    return found
+RECORD, SUBJECT = b"r" * 12, b"s" * 12
 
 
 def put(state: PartitionState, value: str = "1") -> list[Op]:
@@ -175,36 +142,14 @@ def test_a_partition_that_is_not_there_is_made_only_where_it_may_be_new(client: 
 # -- a raise after every call
 
 
-@pytest.fixture
-def probed(client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> redis.Redis:
-    """From now on scripts raise after the call at which PROBE reaches 0."""
-    for name in ("commit", "read", "claim"):
-        text = files("unlearn.state").joinpath(f"{name}.lua").read_text()
-        (tmp_path / f"{name}.lua").write_text(INSTRUMENT + text.replace("redis.call(", "probed("))
-    monkeypatch.setattr("unlearn.state.scripts.files", lambda _: tmp_path)
-    client.set(PROBE, FOREVER)
-    return client
-
-
-def everything(client: Any, state: PartitionState) -> dict[bytes, dict[bytes, bytes]]:
-    """All hashes of the partition."""
-    return {key: client.hgetall(key) for key in sorted(client.scan_iter(match=f"{state.keys.prefix}*", count=1000))}
-
-
-def restore(client: Any, state: PartitionState, found: dict[bytes, dict[bytes, bytes]]) -> None:
-    client.delete(state.keys.meta, *everything(client, state))
-    for key, fields in found.items():
-        client.hset(key, mapping=fields)
-
-
 def _writes(state: PartitionState) -> list[Op]:
     keys = state.keys
     return [
         ("HSET", keys.holes(0, 0), "3", "11"),
-        ("HSET", keys.subject(1), b"s", b"1"),
+        ("SUBJECT.SET", SUBJECT, b"1"),
         ("HSET", keys.of("slices"), "0:10", "x"),
         ("HDEL", keys.of("open"), "0"),
-        ("HSET", keys.record(1), b"r", b"1"),
+        ("RECORD.SET", RECORD, b"1"),
     ]
 
 
@@ -212,7 +157,7 @@ def test_a_commit_that_raises_anywhere_is_whole_after_the_next_claim(probed: Any
     state = PartitionState(probed, state.keys)
     state.commit(FIRST, 10, 0, put(state), 10)
     before = everything(probed, state)
-    taken = _calls(probed, lambda: state.commit(FIRST, 10, 1, _writes(state), 15))
+    taken = calls_of(probed, lambda: state.commit(FIRST, 10, 1, _writes(state), 15))
     state.claim(Token(2, "b" * 32), None)
     after = everything(probed, state)
     assert taken > len(_writes(state))
@@ -225,7 +170,7 @@ def test_a_commit_that_raises_anywhere_is_whole_after_the_next_claim(probed: Any
             state.commit(FIRST, 10, 1, _writes(state), 15)
         kept = probed.exists(state.keys.of("redo"))
         # The row's membership is its last write: it is never there without the rest, or what will bring it.
-        assert kept or not probed.exists(state.keys.record(1)) or probed.hget(state.keys.of("slices"), "0:10")
+        assert kept or not probed.exists(state.keys.of("m:0")) or probed.hget(state.keys.of("slices"), "0:10")
         state.claim(Token(2, "b" * 32), None)
         now = everything(probed, state)
         untouched = {**before, state.keys.meta.encode(): now[state.keys.meta.encode()]}
@@ -237,7 +182,7 @@ def test_a_commit_that_raises_anywhere_is_whole_after_the_next_claim(probed: Any
 def test_a_commit_again_after_a_raise_is_whole(probed: Any, state: PartitionState) -> None:
     state = PartitionState(probed, state.keys)
     before = everything(probed, state)
-    taken = _calls(probed, lambda: state.commit(FIRST, 10, 0, _writes(state), 15))
+    taken = calls_of(probed, lambda: state.commit(FIRST, 10, 0, _writes(state), 15))
     after = everything(probed, state)
 
     for n in range(1, taken + 1):
@@ -257,9 +202,9 @@ def test_a_claim_that_raises_anywhere_is_whole_the_next_time(probed: Any, state:
         state.commit(FIRST, 10, 0, _writes(state), 15)
     assert probed.exists(state.keys.of("redo"))
     before = everything(probed, state)
-    taken = _calls(probed, lambda: state.claim(second, None))
+    taken = calls_of(probed, lambda: state.claim(second, None))
     after = everything(probed, state)
-    assert after[state.keys.record(1).encode()] == {b"r": b"1"}
+    assert after[state.keys.of("m:0").encode()] == {field_of(RECORD): b"1"}
 
     for n in range(1, taken + 1):
         restore(probed, state, before)
@@ -273,18 +218,12 @@ def test_a_claim_that_raises_anywhere_is_whole_the_next_time(probed: Any, state:
 def test_a_read_that_raises_anywhere_changes_nothing(probed: Any, state: PartitionState) -> None:
     state = PartitionState(probed, state.keys)
     before = everything(probed, state)
-    ops: list[Op] = [("HGETALL", state.keys.meta), ("HGET", state.keys.record(1), "r")]
-    for n in range(1, _calls(probed, lambda: state.read(FIRST, 10, 0, ops)) + 1):
+    ops: list[Op] = [("HGETALL", state.keys.meta), ("RECORDS.GET", RECORD)]
+    for n in range(1, calls_of(probed, lambda: state.read(FIRST, 10, 0, ops)) + 1):
         probed.set(PROBE, n)
         with pytest.raises(StateUnavailable, match="injected"):
             state.read(FIRST, 10, 0, ops)
     assert everything(probed, state) == before
-
-
-def _calls(client: Any, act: Any) -> int:
-    client.set(PROBE, FOREVER)
-    act()
-    return FOREVER - int(client.get(PROBE))
 
 
 @pytest.mark.timeout(1800)
@@ -304,7 +243,7 @@ def test_a_worker_whose_scripts_raise_at_each_call(probed: Any, redis_url: str, 
 
 
 def _raise_at(client: Any, redis_url: str, learner: str, points: Callable[[int], range]) -> None:
-    undisturbed, calls = _whole_run(client, redis_url, learner, FOREVER)
+    undisturbed, calls = _whole_run(client, redis_url, learner, NEVER)
     assert calls > 500
 
     for n in points(calls):
@@ -339,10 +278,11 @@ def _every_row_is_there(world: World) -> None:
         client: Any = world.redis
         view = Tables(owned.state.load())
         counted = sum(held.live for held in view.slices.values()) + sum(held.live for held in view.open.values())
-        entries = [e for key in client.scan_iter(match=f"{keys.prefix}r:*") for e in client.hvals(key)]
+        read = partial(read_without_token, client, keys)
+        entries = {name: decode_entry(data) for part in walk(read, "RECORDS") for name, data in part}
         # Pairs of an id that many subjects use stand apart from its entry.
-        apart = [parse_pairs(client.hgetall(key)) for key in client.scan_iter(match=f"{keys.prefix}p:*")]
-        held_pairs = [*(decode_entry(entry).pairs for entry in entries), *apart]
+        apart = [parse_pairs(reply) for reply in read(pair_reads(entries))]
+        held_pairs = [*(entry.pairs for entry in entries.values()), *apart]
         rows = [pair.slot for pairs in held_pairs for pair in pairs.values() if pair.slot != NO_ROW]
         if not client.exists(keys.of("redo")):
             assert counted == len(rows) == view.number("live"), partition

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,10 @@ from tests.faults.test_mutations import without_net
 from tests.harness.events import SEAL, delete
 from tests.harness.memory_harness import DatedStore, MemoryHarness, insert
 from tests.harness.settings import SECRET
-from tests.harness.waiting import until
 from unlearn.errors import Fenced, RolledBack
 from unlearn.events.event import Empty, Unreadable
 from unlearn.events.parsing import Parser
-from unlearn.events.partitioner import Digests, bucket_and_field
+from unlearn.events.partitioner import Digests
 from unlearn.ingest import apply
 from unlearn.log.memory import MemoryReader
 from unlearn.partition.claimed_partition import ClaimedPartition
@@ -35,7 +33,8 @@ from unlearn.publishing.receipts import Receipts
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.serving import Merged
 from unlearn.state import lookups
-from unlearn.state.scripts import PartitionState
+from unlearn.state.members import field_of
+from unlearn.state.scripts import PartitionState, text_of
 from unlearn.storage.artefacts import read_name
 from unlearn.worker.assignment import Assignment
 from unlearn.worker.loop import Worker
@@ -171,9 +170,9 @@ def test_no_token_check(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
 
 def _unfenced(harness: MemoryHarness) -> Any:
     """The script that writes, without its look at the token and at what was written."""
-    text = files("unlearn.state").joinpath("commit.lua").read_text()
-    start, stop = text.index("if now[1] ~= token"), text.index("for _, pair")
-    return harness.redis.register_script(text[:start] + text[stop:])
+    before, check, behind = text_of("commit").rpartition("if why then return {why} end")
+    assert check
+    return harness.redis.register_script(before + behind)
 
 
 @twice
@@ -260,41 +259,24 @@ def test_no_withdrawal_for_a_version_in_flight(site_of: Open, monkeypatch: Patch
 
 
 @twice
-def test_tombstones_with_a_ttl(site_of: Open, monkeypatch: Patch, bug: bool) -> None:
-    write = lookups.write_members
-
-    def expiring(keys: Any, *members: Any) -> Any:
-        for op in write(keys, *members):
-            yield op
-            entry = dead.get(bytes(op[2]) if isinstance(op[2], bytes) else b"")
-            if entry:
-                yield "PEXPIRE", op[1], "1"
-
+def test_tombstones_with_a_ttl(site_of: Open, bug: bool) -> None:
     digests = Digests(SECRET.encode())
-    dead = {bucket_and_field(digests.record("r3"))[1]: True, bucket_and_field(digests.subject("s4"))[1]: True}
     harness = site_of()
     grow(harness)
-    if bug:
-        monkeypatch.setattr(apply, "write_members", expiring)
     harness.send(delete("r3", "s3"), delete(None, "s4"))
     harness.settle()
-    monkeypatch.setattr(apply, "write_members", write)
-    _until_expired(harness, dead if bug else {})
+    if bug:
+        _expire(harness, field_of(digests.record("r3")), field_of(digests.subject("s4")))
     harness.send(insert(3, "s3"), insert(4, "s4"), SEAL)
     harness.settle()
 
     assert (harness.verify().exit_code == 1) == bug
 
 
-def _until_expired(harness: MemoryHarness, fields: dict[bytes, bool]) -> None:
-    keys = [harness.owned.state.keys.prefix + pattern for pattern in ("r:*", "s:*")]
-
-    def there() -> bool:
-        return any(
-            f in fields for k in keys for key in harness.redis.scan_iter(match=k) for f in harness.redis.hkeys(key)
-        )
-
-    until(lambda: not there(), 120, "they are expired")
+def _expire(harness: MemoryHarness, *fields: bytes) -> None:
+    keys = [harness.owned.state.keys.prefix + pattern for pattern in ("m:*", "u:*")]
+    client: Any = harness.redis
+    assert sum(client.hdel(key, *fields) for pattern in keys for key in client.scan_iter(match=pattern)) == len(fields)
 
 
 @twice
@@ -309,7 +291,7 @@ def test_on_partitions_lost_saves(site_of: Open, monkeypatch: Patch, bug: bool) 
         drop(self, partition, why)
 
     def watched(self: PartitionState, script: Any, keys: Any, args: list[Any]) -> Any:
-        if len(args) == 6:
+        if script is self._commit:
             writers.append(args[0])
         return ask(self, script, keys, args)
 

@@ -10,9 +10,10 @@ import pytest
 
 from tests.harness.settings import SECRET
 from tests.harness.worker_harness import WorkerHarness
-from unlearn.events.partitioner import Digests, bucket_and_field, tag_of
+from unlearn.events.partitioner import Digests, tag_of
 from unlearn.state.entries import Entry, Pair, decode_entry, encode_entry
-from unlearn.state.scripts import PartitionState, _pack
+from unlearn.state.members import name_of
+from unlearn.state.scripts import PartitionState, _pack, read_without_token
 
 SUBJECTS = 3000
 COUNT = 100
@@ -141,6 +142,6 @@ def test_a_few_subjects_share_one_entry_as_ever(harness: WorkerHarness) -> None:
 
 
 def stored(harness: WorkerHarness) -> bytes:
-    bucket, field = bucket_and_field(Digests(SECRET.encode()).record("1"))
-    found: Any = harness.client.hget(harness.worker.owned[0].state.keys.record(bucket), field)
+    name = name_of(Digests(SECRET.encode()).record("1"))
+    found = read_without_token(harness.client, harness.worker.owned[0].state.keys, [("RECORDS.GET", name)])[0][0]
     return bytes(found)

@@ -288,8 +288,8 @@ def test_a_look_up_that_fails_only_costs_copies(make_street: MakeStreet, monkeyp
 
     street.settle()
     for one in street.neighbours:
-        monkeypatch.setattr(one.worker._intake._origins, "_kept", {})
-        monkeypatch.setattr(one.worker._intake._origins, "_keep", lambda record: None)
+        monkeypatch.setattr(one.worker._intake._items._origins, "_kept", {})
+        monkeypatch.setattr(one.worker._intake._items._origins, "_keep", lambda record: None)
     street.delete(3, 1, record_id="r")
     with monkeypatch.context() as patch:
         patch.setattr(MemoryLog, "read", failing)

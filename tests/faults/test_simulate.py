@@ -13,7 +13,7 @@ from unlearn.cli.main import cli
 from unlearn.simulate.run import Outcome, run_seed
 from unlearn.training import outcomes
 
-FIRST, LAST = 1, 300
+FIRST, LAST = 1, 150
 """The long run is `make soak`."""
 
 

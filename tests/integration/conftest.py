@@ -19,7 +19,7 @@ def harness(redis_url: str, tmp_path: Path) -> Iterator[WorkerHarness]:
     harness.close()
 
 
-@pytest.fixture(scope="session", params=["naive-bayes", "linear"])
+@pytest.fixture(scope="session", params=["linear", pytest.param("naive-bayes", marks=pytest.mark.soak)])
 def finished(
     request: pytest.FixtureRequest, kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Finished:

@@ -22,6 +22,9 @@ from unlearn_study.generator.tweet_generator import tweets
 
 COMMAND = [sys.executable, "-c", "from unlearn.cli.main import main; main()", "demo"]
 FEW = ["--events", "600", "--rate", "0"]
+SMALL = {"UNLEARN_FEATURES": "1024"}
+HIDDEN = "inserts: half of spam, no other; the rest is hidden"
+"""What is said where only some positives have labels."""
 
 
 @pytest.fixture
@@ -54,13 +57,16 @@ def test_a_run_ends_well_and_the_next_one_cleans_up_after_it(
     assert said.count("12 equal of 12 shards") == 2
     assert "first version without it" in said
     assert "All is well" in said
+    assert HIDDEN not in said
     (first,) = models(tmp_path)
     log = KafkaLog(KafkaSettings(bootstrap_servers=kafka))
     assert log.topic(f"{first}.events") is not None
 
-    code, said = demo(environment, *FEW)
+    code, said = demo(environment | SMALL, *FEW, "--learner", "forest")
 
     assert code == 0, said
+    assert said.count("12 equal of 12 shards") == 2
+    assert "first version without it" in said
     assert len(models(tmp_path)) == 1
     assert first not in models(tmp_path)
     assert log.topic(f"{first}.events") is None
@@ -69,24 +75,17 @@ def test_a_run_ends_well_and_the_next_one_cleans_up_after_it(
         assert list(client.scan_iter(f"{{{first}:*", count=10_000)) == []
 
 
+# In the suite the other tests here take a learner each.
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "learner",
-    # Of two learners on one way one is enough in the suite.
-    [
-        "forest",
-        "pu-linear",
-        pytest.param("complement-naive-bayes", marks=pytest.mark.soak),
-        pytest.param("pu-naive-bayes", marks=pytest.mark.soak),
-    ],
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("learner", ["forest", "pu-linear", "complement-naive-bayes", "pu-naive-bayes"])
 def test_every_learner_forgets_through_worker_scorer_and_both_checks(environment: dict[str, str], learner: str) -> None:
-    code, said = demo(environment | {"UNLEARN_FEATURES": "1024"}, *FEW, "--learner", learner)
+    code, said = demo(environment | SMALL, *FEW, "--learner", learner)
 
     assert code == 0, said
     assert said.count("12 equal of 12 shards") == 2
     assert "first version without it" in said
-    assert ("inserts: half of spam, no other; the rest is hidden" in said) == learner.startswith("pu-")
+    assert (HIDDEN in said) == learner.startswith("pu-")
 
 
 @pytest.mark.slow
@@ -111,12 +110,14 @@ def test_without_kafka_it_runs_on_the_log_in_the_process_and_says_so_loudly(
     (without / "env").symlink_to("/usr/bin/env")
     nowhere = {"PATH": str(without), "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}", "JAVA_HOME": ""}
 
-    code, said = demo(environment | nowhere, *FEW)
+    code, said = demo(environment | SMALL | nowhere, *FEW, "--learner", "pu-linear")
 
     assert code == 0, said
     assert "NO KAFKA" in said
     assert "WITHOUT KAFKA" in said
     assert said.count("12 equal of 12 shards") == 2
+    assert "first version without it" in said
+    assert HIDDEN in said
 
 
 @pytest.mark.slow

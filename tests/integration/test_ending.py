@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -43,9 +44,13 @@ for owner in owners:
     place = getattr(place, owner)
 setattr(place, method, hang)
 unlearn.cli.ending.FORCED_AFTER = 1.0
+if method != "nowhere":  # what hangs ends by force: no need to wait long for it
+    unlearn.cli.ending._PLAIN = 0.5
 unlearn.cli.main.main(sys.argv[2:])
 """
 NOWHERE = "unlearn.cli.ending:nowhere"  # no such name: nothing hangs
+ENDED_WITHIN = 30.0
+"""Seconds from a signal until a process must have ended, in order or by force: the longest of these takes four."""
 IN_THE_LOOP = (
     "unlearn.log.kafka.reader:KafkaReader.poll",
     "unlearn.log.kafka.interval:KafkaTail.poll",
@@ -123,9 +128,12 @@ class Child:
         assert words in self.errors(), self.errors()
 
     def told(self, number: signal.Signals) -> int:
-        """Its exit code after the signal."""
+        """Its exit code after the signal. Fails the test where it doesn't end."""
         self.process.send_signal(number)
-        return self.process.wait(90)
+        try:
+            return self.process.wait(ENDED_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{ENDED_WITHIN:g} s after {number.name} it runs on: {self.errors()}") from None
 
     def close(self) -> None:
         self.process.kill()
@@ -209,12 +217,11 @@ def test_a_worker_that_connects_in_vain_ends_at_once(
     make_settings: MakeSettings, tmp_path: Path, number: signal.Signals
 ) -> None:
     settings = make_settings(kafka={"bootstrap_servers": "127.0.0.1:9", "request_timeout": 600.0})
-    child = Child(settings, tmp_path, NOWHERE, "work")
-    child.says("waiting for Kafka at 127.0.0.1:9")
+    with closing(Child(settings, tmp_path, NOWHERE, "work")) as child:
+        child.says("waiting for Kafka at 127.0.0.1:9")
 
-    assert child.told(number) == 128 + number
-    assert "ended by force" not in child.errors()
-    child.close()
+        assert child.told(number) == 128 + number
+        assert "ended by force" not in child.errors()
 
 
 @pytest.mark.parametrize(

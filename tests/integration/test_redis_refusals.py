@@ -213,6 +213,15 @@ def test_a_user_without_config_needs_no_setting(say: Say, guarded: int) -> None:
     client = connect(login("half", "half-of-them!", guarded))
     check_redis(client)
     assert look(client)["maxmemory_policy"] == "noeviction"
+    assert "hash_fields" not in look(client)
+    client.close()
+
+
+def test_the_limit_of_small_hashes_is_read(plain: int) -> None:
+    client = connect(f"redis://127.0.0.1:{plain}/0")
+    client.config_set("hash-max-ziplist-entries", 100)
+    assert look(client)["hash_fields"] == 100
+    client.config_set("hash-max-ziplist-entries", 512)
     client.close()
 
 

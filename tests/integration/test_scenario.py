@@ -17,10 +17,11 @@ from tests.integration.twin import states, twin_of
 from unlearn.environment.redis_client import connect
 from unlearn.events.event import Insert
 from unlearn.events.parsing import parse
-from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, tag_of
+from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.settings import Settings
 from unlearn.state.entries import ALONE, FOREVER, NO_TOMB, Entry, Pair, Subject, decode_entry, decode_subject
 from unlearn.state.keys import Keys
+from unlearn.state.members import field_of
 from unlearn.verification.from_log import judge
 from unlearn.verification.reference import Replay
 from unlearn.verification.reference_fold import Row, Slice
@@ -109,12 +110,12 @@ def test_memberships_in_redis_are_those_of_the_input(finished: Finished) -> None
         buried = {(field, tag) for field, entry in held.items() for tag, pair in entry.pairs.items() if pair == Pair()}
         assert buried <= dead_rows(replayed, digests) | late_rows(finished, partition, replayed, digests)
         subjects = subjects_held(finished.settings, partition)
-        dead = {bucket_and_field(digests.subject(s))[1]: d for s, d in replayed.gone.items() if s is not None}
+        dead = {field_of(digests.subject(s)): d for s, d in replayed.gone.items() if s is not None}
         assert {field: held.offset for field, held in subjects.items() if held.dead} == dead
         first: dict[bytes, int] = {}
         for slot, row in replayed.rows.items():
             if row.insert.subject_id is not None:
-                first.setdefault(bucket_and_field(digests.subject(row.insert.subject_id))[1], slot)
+                first.setdefault(field_of(digests.subject(row.insert.subject_id)), slot)
         alive = {field: held.offset for field, held in subjects.items() if not held.dead}
         assert alive == {field: slot for field, slot in first.items() if field not in dead}
 
@@ -131,7 +132,7 @@ def telling(item: tuple[bytes, Entry]) -> tuple[bytes, Entry]:
 def dead_rows(replayed: Replay, digests: Digests) -> set[tuple[bytes, bytes]]:
     """(field, tag) of every row that has died."""
     inserts = [row.insert for row in replayed.rows.values() if row.death is not None]
-    return {(bucket_and_field(digests.record(i.record_id))[1], tag_in(digests, i.subject_id)) for i in inserts}
+    return {(field_of(digests.record(i.record_id)), tag_in(digests, i.subject_id)) for i in inserts}
 
 
 def late_rows(finished: Finished, partition: int, replayed: Replay, digests: Digests) -> set[tuple[bytes, bytes]]:
@@ -140,15 +141,15 @@ def late_rows(finished: Finished, partition: int, replayed: Replay, digests: Dig
     inserts = [
         e for e in events if isinstance(e, Insert) and e.subject_id is not None and e.subject_id in replayed.gone
     ]
-    return {(bucket_and_field(digests.record(i.record_id))[1], tag_in(digests, i.subject_id)) for i in inserts}
+    return {(field_of(digests.record(i.record_id)), tag_in(digests, i.subject_id)) for i in inserts}
 
 
 def entries_held(settings: Settings, partition: int) -> dict[bytes, Entry]:
-    return {field: decode_entry(value) for field, value in fields(settings, partition, "r")}
+    return {field: decode_entry(value) for field, value in fields(settings, partition, "m")}
 
 
 def subjects_held(settings: Settings, partition: int) -> dict[bytes, Subject]:
-    found = {field: decode_subject(value) for field, value in fields(settings, partition, "s")}
+    found = {field: decode_subject(value) for field, value in fields(settings, partition, "u")}
     return {field: subject for field, subject in found.items() if subject is not None}
 
 
@@ -177,7 +178,7 @@ def entries_due(replayed: Replay, digests: Digests) -> dict[bytes, Entry]:
             due[record][tag_in(digests, subject)] = Pair(row.slot, row.insert.revision, content, held.tomb)
     everywhere = {record: tomb(revision) for record, revision in replayed.everywhere.items()}
     return {
-        bucket_and_field(digests.record(record))[1]: Entry(everywhere.get(record, NO_TOMB), due.get(record, {}))
+        field_of(digests.record(record)): Entry(everywhere.get(record, NO_TOMB), due.get(record, {}))
         for record in due.keys() | everywhere.keys()
     }
 

@@ -448,8 +448,8 @@ def _dump(harness: WorkerHarness) -> dict[bytes, Any]:
 
 
 def _tombstones(harness: WorkerHarness, partition: int) -> int:
-    records = [v for key in _keys(harness, f"{partition}}}:r:*") for v in _values(harness, key)]
-    subjects = [v for key in _keys(harness, f"{partition}}}:s:*") for v in _values(harness, key)]
+    records = [v for key in _keys(harness, f"{partition}}}:m:*") for v in _values(harness, key)]
+    subjects = [v for key in _keys(harness, f"{partition}}}:u:*") for v in _values(harness, key)]
     entries = [decode_entry(value) for value in records]
     tombs = [tomb for entry in entries for tomb in (entry.tomb, *(pair.tomb for pair in entry.pairs.values()))]
     assert FOREVER in tombs

@@ -46,7 +46,7 @@ def fill(harness: WorkerHarness, prefix: str = "s") -> None:
         for n in range(6):
             harness.insert(f"{prefix}{partition}{n}", at(partition, prefix=prefix))
         harness.raw(partition, b'{"type":"seal"}')
-    harness.apply()
+    harness.rest()
 
 
 def root(harness: WorkerHarness) -> Path:

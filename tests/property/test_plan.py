@@ -20,7 +20,7 @@ from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Entry as Logged
 from unlearn.maintenance.cleanup import bury
 from unlearn.partition.ledger import Ledger
-from unlearn.partition.lineage import sum_slots
+from unlearn.partition.slot_sums import sum_slots
 from unlearn.partition.tables import Change, State, Tables, slice_start
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry
@@ -47,9 +47,11 @@ class Held:
     rows: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        there = Change()
         for shard in range(SHARDS):
             for through in range(SPAN, 100, SPAN):
-                self.view.states[shard, through] = State(0, "", "")
+                there.put("states", (shard, through), State(0, "", ""))
+        self.view.apply(there, self.view.applied)
 
     def items(self, entries: list[Logged]) -> list[Item]:
         classifier = Classifier("m", 0, self.script.partitions, self.script.subjects, SECRET, DIGESTS)

@@ -138,7 +138,7 @@ def test_the_product_is_as_before_once_its_steps_are_no_longer_watched() -> None
     stopwatch, original = Stopwatch(), Parser.parse
     with watch_steps(stopwatch):
         Parser().parse(b"{}")
-        assert stopwatch.steps["2 parse"].calls == 1
+        assert stopwatch.steps["2 parse, one by one"].calls == 1
     assert Parser.parse is original
 
 
@@ -197,13 +197,16 @@ def test_a_quick_run_measures_everything(kafka: str, redis_url: str, tmp_path: P
         env=os.environ | services,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "ingest.events_per_second" in done.stdout
     figures = {figure["name"]: figure for figure in json.loads(out.read_text())["figures"]}
-    assert figures.keys() >= {"ingest.vs_poll", "ingest.redis_bytes_per_record", "hidden.median", "hidden.p99"}
+    paces = {"vs_bare_poll", "vs_plain", "events_per_second", "two_workers", "deletions", "flat", "training_slows"}
+    sizes = {f"redis_bytes_per_record.{size}" for size in (500, 1000, 3000)}
+    assert figures.keys() >= {f"ingest.{name}" for name in paces | sizes}
+    assert figures.keys() >= {"hidden.median", "hidden.p99", "hidden.backlog.p99", "hidden.backlog.p99.linear"}
     assert figures.keys() >= {"manifests.max_gap", "manifests.max_gap.linear", "hidden.under_load.p99.linear"}
-    assert all(figure["ours"] > 0 for name, figure in figures.items() if not name.startswith("hidden.missing"))
-    assert figures["hidden.missing"]["ours"] == figures["hidden.missing.linear"]["ours"] == 0
+    assert all(figure["ours"] > 0 for figure in figures.values() if figure["goal"])
+    assert {figure["ours"] for name, figure in figures.items() if ".missing" in name} == {0}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from unlearn.partition.shard_slices import ShardSlices, Slice
 from unlearn.training.checkpoints import Budget, surplus, to_drop, to_store
 
-SLICES = [(end, 10) for end in range(10, 1010, 10)]
+ENDS = range(10, 1010, 10)
+SLICES = ShardSlices((end, Slice(rows=10)) for end in ENDS)
 RECENT = [0, 0, 1, 1, 2, 3] * 50
 OLD = [98, 99, 99] * 50
 
@@ -75,7 +77,7 @@ def test_a_job_stores_its_last_end_and_what_it_would_keep(ages: list[int]) -> No
 
 
 def test_a_job_after_recent_deletions_stores_the_newest() -> None:
-    stored = to_store(SLICES, {}, [end for end, _ in SLICES], RECENT, Budget(4))
+    stored = to_store(SLICES, {}, list(ENDS), RECENT, Budget(4))
 
     assert sum(end >= 960 for end in stored) == 3
 

@@ -36,14 +36,14 @@ def test_rows_become_a_file_whose_name_tells_its_end_and_applied(tmp_path: Path)
 
 
 def test_a_slice_without_rows_gets_no_file(tmp_path: Path) -> None:
-    assert write_slice(FolderStore(tmp_path), ARTEFACT, "1-ab-7", Members.empty()) == Filed(1, "", frozenset())
+    assert write_slice(FolderStore(tmp_path), ARTEFACT, "1-ab-7", Members.empty()) == Filed(1, 10, "", frozenset())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_holes_of_rows_that_the_file_lacks_go() -> None:
     owned, change = an_owner(), Change()
 
-    register_file(owned, change, 10, Filed(1, "new", frozenset({1, 6, 7})))
+    register_file(owned, change, Filed(1, 10, "new", frozenset({1, 6, 7})))
 
     assert change.ops == [("HDEL", "{m:0}:holes:1:0", "2", "4")]
     assert change.tables["slices"][1, 10] == Slice(5, 3, 26, "new", rows=3, first_death=26)
@@ -54,7 +54,7 @@ def test_two_files_in_one_change_count_their_holes_together() -> None:
     owned, change = an_owner(), Change()
     change.put("meta", "holes", 8)
 
-    register_file(owned, change, 10, Filed(1, "", frozenset()))
+    register_file(owned, change, Filed(1, 10, "", frozenset()))
 
     assert change.tables["slices"][1, 10] == Slice(5, 3, 26, "", rows=0, first_death=-1)
     assert change.tables["meta"]["holes"] == 5

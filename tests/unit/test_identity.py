@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.settings import SECRET
 from unlearn.errors import IdentityChanged
-from unlearn.identity import check_identity, identity_of
+from unlearn.identity import check_identity, identity_of, kept_identity
 from unlearn.learners import learner_of
 from unlearn.settings import Settings
 
@@ -40,3 +40,17 @@ def test_a_model_made_with_a_later_pythons_letters_is_told_what_to_do() -> None:
 def test_other_differences_are_named_beside_the_letters() -> None:
     with pytest.raises(IdentityChanged, match="partitions, unicode changed"):
         check_identity(_identity(unicode="15.0.0", partitions=99), _identity(), "mail.events")
+
+
+def test_what_redis_keeps_is_of_its_identity_and_no_earlier_release_takes_it() -> None:
+    ours = _identity()
+    check_identity(kept_identity(ours), ours, "mail.events")
+    check_identity(ours, ours, "mail.events")
+    assert kept_identity(ours) != ours
+    with pytest.raises(IdentityChanged, match="partitions changed"):
+        check_identity(kept_identity(_identity(partitions=99)), ours, "mail.events")
+
+
+def test_the_state_of_a_newer_release_is_left_alone() -> None:
+    with pytest.raises(IdentityChanged, match="newer release"):
+        check_identity(_identity(state_layout=3), _identity(), "mail.events")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.lineage import sum_slots
+import random
+
+import numpy as np
+import pytest
+
+from unlearn.partition.ledger import Columns, Kill, Ledger
+from unlearn.partition.slot_sums import sum_slots
 from unlearn.partition.tables import Change, State, Tables
 
 SPAN = 10
@@ -36,6 +41,13 @@ def filled(*slots: int, stop: int, seals: tuple[int, ...] = ()) -> Tables:
         else:
             ledger.add(offset, 0)
     return settled(view, ledger, stop)
+
+
+def put_states(view: Tables, *keys: tuple[int, int]) -> None:
+    change = Change()
+    for key in keys:
+        change.put("states", key, State(0, "", ""))
+    view.apply(change, view.applied)
 
 
 def test_a_slice_ends_at_the_span_whoever_comes_next() -> None:
@@ -105,10 +117,7 @@ def test_a_batch_that_passes_the_end_counts_the_kills_before_it() -> None:
 
 def test_states_that_hold_the_row_go_and_others_stay() -> None:
     view = filled(3, 12, stop=20)
-    view.states = {}
-    for through in (10, 20):
-        view.states[0, through] = view.states[1, through] = State(0, "", "")
-    view._tables["states"] = view.states
+    put_states(view, (0, 10), (0, 20), (1, 10), (1, 20))
     ledger = Ledger(view, 20, SPAN)
 
     ledger.kill(Kill(12, 20, 0))
@@ -118,7 +127,7 @@ def test_states_that_hold_the_row_go_and_others_stay() -> None:
 
 def test_the_first_slot_of_a_slice_is_not_in_the_state_before_it() -> None:
     view = filled(3, 10, stop=20)
-    view.states[0, 10] = State(0, "", "")
+    put_states(view, (0, 10))
     ledger = Ledger(view, 20, SPAN)
 
     ledger.kill(Kill(10, 20, 0))
@@ -147,3 +156,39 @@ def test_a_burial_is_no_hit() -> None:
     ledger.bury(Kill(3, 20, 0))
 
     assert settled(view, ledger, 30).hits == {}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_rows_as_columns_are_counted_as_if_they_were_added_one_by_one(seed: int) -> None:
+    chance = random.Random(seed)
+    offsets = sorted(chance.sample(range(chance.choice([30, 400])), 25))
+    shards = {offset: chance.randrange(3) for offset in offsets}
+    seals = set(chance.sample(offsets, 3))
+    columns = {offset for offset in offsets if chance.random() < 0.6} - seals
+    one_by_one, by_columns = Tables({}), Tables({})
+    start = 0
+    for stop in (chance.randrange(offsets[-1]), offsets[-1] + chance.randint(1, 30)):
+        part = [offset for offset in offsets if start <= offset < stop]
+        mine = [offset for offset in part if offset in columns]
+        bulk = Columns(np.array(mine, np.int64), np.array([shards[offset] for offset in mine], np.int32))
+        for view, ledger, passed in (
+            (one_by_one, Ledger(one_by_one, start, SPAN), set()),
+            (by_columns, Ledger(by_columns, start, SPAN, bulk), columns),
+        ):
+            for offset in part:
+                if offset in passed:
+                    continue
+                ledger.reach(offset)
+                if offset in seals:
+                    ledger.end_slice(offset + 1)
+                    continue
+                ledger.add(offset, shards[offset])
+                before = [at for at in part if at < offset and at not in columns | seals]
+                if before and offset not in columns and offset % 4 == 0 and before[-1] % 4:
+                    ledger.kill(Kill(before[-1], offset, shards[before[-1]]))
+            settled(view, ledger, stop)
+        start = stop
+    assert by_columns.ends == one_by_one.ends
+    assert slices(by_columns) == slices(one_by_one)
+    assert opened(by_columns) == opened(one_by_one)
+    assert by_columns.hits == one_by_one.hits

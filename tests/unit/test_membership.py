@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unlearn.errors import ArtefactInvalid
 from unlearn.state.entries import (
@@ -16,7 +18,12 @@ from unlearn.state.entries import (
     decode_subject,
     encode_entry,
     encode_subject,
+    forgotten,
+    holds_one_row,
 )
+from unlearn.state.keys import Keys
+from unlearn.state.lookups import write_members
+from unlearn.state.members import pack_members, pack_sets
 
 TAG, OTHER, CONTENT = b"tag-01", b"tag-02", b"\x01\x02\x03\x04"
 ROW = Pair(300, 0, CONTENT)
@@ -35,6 +42,70 @@ ROW = Pair(300, 0, CONTENT)
 )
 def test_an_entry_comes_back_as_it_went_in(entry: Entry) -> None:
     assert decode_entry(encode_entry(entry)) == entry
+
+
+def test_an_entrys_bytes_depend_on_what_it_holds_alone() -> None:
+    """A pair that says nothing is dropped between two batches, and kept in its place within one."""
+    silent = Entry(FOREVER, {TAG: ROW, ALONE: Pair(), OTHER: ROW})
+    within = silent._replace(pairs=silent.pairs | {ALONE: ROW})
+    between = decode_entry(encode_entry(silent))
+    between.pairs[ALONE] = ROW
+
+    assert list(within.pairs) != list(between.pairs)
+    assert encode_entry(within) == encode_entry(between)
+
+
+def test_a_pair_that_says_nothing_takes_no_entry_apart() -> None:
+    """Whether it is still there depends on where batches end."""
+    pairs = {number.to_bytes(6): ROW for number in range(3)}
+    silent, without = (Entry(FOREVER, held) for held in ({ALONE: Pair()} | pairs, pairs))
+    written = [list(write_members(Keys("m", 0), {bytes(16): entry}, {}, None, 3)) for entry in (silent, without)]
+    assert written[0] == written[1] == [("RECORD.SET", bytes(12), encode_entry(without))]
+
+
+def test_pairs_that_stand_in_another_order_are_read() -> None:
+    one, other = (encode_entry(Entry(NO_TOMB, {tag: ROW}))[1:] for tag in (TAG, OTHER))
+    assert decode_entry(b"\0" + other + one) == decode_entry(b"\0" + one + other)
+
+
+def test_entries_that_are_set_are_packed_in_front_of_those_that_are_packed_already() -> None:
+    long = ("RECORD.SET", b"c" * 12, b"x" * 256)
+    ops = [("HSET", "k", "f", "v"), ("RECORD.SET", b"a" * 12, b"1"), long, ("RECORD.DEL", b"d" * 12)]
+    ops += [("RECORD.SET", b"b" * 12, b"x" * 255), ("PAIRS.HDEL", b"c" * 12, TAG)]
+    rest = [ops[0], long, ops[3], ops[5]]
+    packed = {b"a" * 12: b"1", b"b" * 12: b"x" * 255}
+
+    assert pack_sets(ops, b"") == (rest, pack_members(packed, {}))
+    rows, subjects = {b"r" * 12: b"row"}, {b"s" * 12: b"L1"}
+    assert pack_sets(ops, pack_members(rows, subjects)) == (rest, pack_members(packed | rows, subjects))
+    assert pack_sets(rest, b"") == (rest, b"")
+    assert pack_sets(rest, pack_members(rows, subjects)) == (rest, pack_members(rows, subjects))
+
+
+SLOTS = st.sampled_from([-1, 0, 1, 127, 128, 300, 16_383, 16_384, 2**40])
+TOMBS = st.sampled_from([NO_TOMB, 0, 3, 127, FOREVER])
+PAIRS = st.builds(
+    lambda slot, revision, content, tomb: Pair(tomb=tomb) if slot < 0 else Pair(slot, revision, content, tomb),
+    SLOTS,
+    st.sampled_from([0, 0, 1, 127, 300]),
+    st.sampled_from([CONTENT, bytes(4), b"\x01tag", b"\xff" * 4]),
+    TOMBS,
+)
+
+
+@given(TOMBS, st.dictionaries(st.sampled_from([TAG, OTHER, ALONE]), PAIRS, max_size=2), st.booleans(), SLOTS)
+def test_bytes_are_one_rows_exactly_if_the_entry_is(
+    tomb: int, pairs: dict[bytes, Pair], apart: bool, slot: int
+) -> None:
+    """What is written for a row that is buried unread is what is written for its entry."""
+    entry = Entry(tomb, pairs, apart)
+    data = encode_entry(entry)
+    for asked in (max(0, slot), *(max(0, pair.slot) for pair in pairs.values())):
+        found = pairs.get(TAG, Pair())
+        alone = entry == Entry(NO_TOMB, {TAG: Pair(asked, 0, found.content)})
+        assert holds_one_row(data, TAG, asked) == alone
+        if alone:
+            assert forgotten(TAG) == encode_entry(Entry(NO_TOMB, {TAG: Pair(tomb=found.tomb)}))
 
 
 @pytest.mark.parametrize("entry", [Entry(NO_TOMB, {}), Entry(NO_TOMB, {ALONE: Pair()})])

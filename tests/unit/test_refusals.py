@@ -68,6 +68,11 @@ def test_facts_that_forbid_the_use_of_a_redis(changed: dict[str, object], proble
     assert [problem in found for found in problems] == [True] * (problem is not None) if problem else problems == []
 
 
+def test_hashes_that_are_no_longer_small_are_warned_of() -> None:
+    assert redis_problems(FIT | {"hash_fields": 128}) == redis_problems(FIT) == ([], [])
+    assert "hash-max-listpack-entries is 64" in redis_problems(FIT | {"hash_fields": 64})[1][0]
+
+
 def test_unchecked_allows_only_facts_that_redis_does_not_tell() -> None:
     assert redis_problems({}, unchecked=True)[0] == []
     warnings = " ".join(redis_problems({}, unchecked=True)[1])

@@ -10,10 +10,8 @@ from kafka.partitioner.default import murmur2 as kafka_murmur2
 
 from unlearn.events.event import Delete, Insert, Seal
 from unlearn.events.partitioner import (
-    BUCKETS,
     Digests,
     Origin,
-    bucket_and_field,
     event_key,
     home,
     homes,
@@ -142,17 +140,13 @@ def test_a_log_record_is_told_from_any_other() -> None:
     assert len({digests.log_record(*pair) for pair in pairs}) == len(pairs)
 
 
-def test_shards_and_buckets_are_even_and_come_from_other_bytes() -> None:
+def test_shards_are_even() -> None:
     digests = [Digests(SECRET).record(str(i)) for i in range(6000)]
 
     counts = [[shard_of(digest, 3) for digest in digests].count(shard) for shard in range(3)]
     assert all(1800 < count < 2200 for count in counts)
     assert all(shard_of(digest, 12) == int.from_bytes(digest[8:14], "little") % 12 for digest in digests)
     assert all(shard_of(tag_of(digest), 12) == shard_of(digest, 12) for digest in digests)
-    buckets = {bucket_and_field(digest) for digest in digests}
-    assert len({field for _, field in buckets}) == len(digests)
-    assert all(0 <= bucket < BUCKETS and len(field) == 10 for bucket, field in buckets)
-    assert len({bucket for bucket, _ in buckets}) > 4500
 
 
 def test_an_origin_is_read_back() -> None:

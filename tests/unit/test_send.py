@@ -5,27 +5,33 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from unlearn.admin.send import MAX_LINE, LogSink, NoSink, Pace, read_lines, send_lines
+from unlearn.admin.line_checks import LineChecker
+from unlearn.admin.lines import MAX_LINE, read_chunks
+from unlearn.admin.send import LogSink, NoSink, Pace, send_lines
 from unlearn.cli.commands import send as cli
 from unlearn.cli.main import cli as unlearn
-from unlearn.errors import LogUnavailable, SettingsError, UnlearnError
-from unlearn.events.event import Delete, Event
-from unlearn.events.parsing import Parser, parse
+from unlearn.errors import LogRefused, LogUnavailable, SettingsError
+from unlearn.events.event import Delete
+from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import home
+from unlearn.events.usual_inserts import scanner_of
 from unlearn.log.memory import MemoryLog, MemoryProducer
-from unlearn.log.protocol import Record, TopicSpec
+from unlearn.log.protocol import Header, Message, Record, TopicSpec
+from unlearn_models import make_learner
 
 TOPIC = "demo.events"
 PARTITIONS = 4
 SEAL = b'{"type":"seal"}'
+NB = make_learner("naive-bayes", ("ham", "spam"), 1024)
+CHECKER = LineChecker(parser_of(NB), scanner_of(NB))
 
 
 def insert(record: str, **fields: Any) -> bytes:
@@ -157,39 +163,19 @@ def test_a_topic_with_fewer_partitions_is_refused(run: Callable[..., Result], mo
     assert "UNLEARN_PARTITIONS" in str(result.exception)
 
 
-def test_lines_are_read_plain_or_gzip() -> None:
-    data = b"a\nb\n\nc"
-
-    assert list(read_lines(io.BytesIO(data))) == [b"a\n", b"b\n", b"\n", b"c"]
-    assert list(read_lines(io.BytesIO(gzip.compress(data)))) == [b"a\n", b"b\n", b"\n", b"c"]
-    assert list(read_lines(io.BytesIO(b""))) == []
-
-
-def test_broken_gzip_is_an_error_after_the_lines_before_it() -> None:
-    lines = [str(i).encode() * 9 + b"\n" for i in range(50_000)]
-
-    reading = read_lines(io.BytesIO(gzip.compress(b"".join(lines))[:-2000]))
-
-    before = list(islice(reading, 40_000))
-
-    assert before == lines[:40_000]
-    with pytest.raises(UnlearnError, match=r"broken after line 4\d+"):
-        list(reading)
-
-
 def test_sending_ends_when_all_is_answered() -> None:
     told: list[str] = []
 
     class Recorder(NoSink):
-        def take(self, event: Event, value: bytes) -> None:
-            told.append(event.type)
+        def take(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None:
+            told.append(f"{len(messages)} taken")
 
         def finish(self) -> None:
             told.append("finished")
 
-    send_lines([SEAL, SEAL], Parser(), Recorder(), Pace(None), lambda *_: True)
+    send_lines([[SEAL, SEAL], [b"bad"], [SEAL]], CHECKER, Recorder(), Pace(None), lambda *_: True)
 
-    assert told == ["seal", "seal", "finished"]
+    assert told == ["2 taken", "1 taken", "finished"]
 
 
 def test_an_oversized_line_is_one_bad_line() -> None:
@@ -200,7 +186,7 @@ def test_an_oversized_line_is_one_bad_line() -> None:
         refused.append((number, reason))
         return True
 
-    report = send_lines(read_lines(io.BytesIO(data)), Parser(), NoSink(), Pace(None), refuse)
+    report = send_lines(read_chunks(io.BytesIO(data)), CHECKER, NoSink(), Pace(None), refuse)
 
     assert report.sent == {"insert": 2}
     assert refused == [(2, "more than 1000000 bytes")]
@@ -226,12 +212,84 @@ def test_the_pace_is_an_average_since_the_start() -> None:
 def test_what_was_acknowledged_is_told_when_the_log_fails(log: MemoryLog) -> None:
     producer: MemoryProducer = log.producer()
     sink = LogSink(producer, TOPIC, PARTITIONS, 1.0)
-    sink.take(Delete(event_id="e", record_id="r", requested_at="2023-01-01"), b"{}")
+    sink.take([(b"r", b"{}")])
     producer.close()
-    sink.take(Delete(event_id="e", record_id="r", requested_at="2023-01-01"), b"{}")
+    sink.take([(b"r", b"{}")])
 
-    with pytest.raises(LogUnavailable, match="1 were acknowledged"):
+    with pytest.raises(LogUnavailable, match="the first 1 were acknowledged, send the rest again"):
         sink.finish()
+
+
+@pytest.mark.parametrize(("fails", "acknowledged"), [(0, 10), (1, 11), (2, 16)])
+def test_events_before_the_first_one_that_was_not_acknowledged_are_counted(fails: int, acknowledged: int) -> None:
+    log = MemoryLog()
+    log.create(TopicSpec(TOPIC, 3))
+    first, other, third = (next(k for i in range(99) if home(k := b"%d" % i, 3) == p) for p in range(3))
+    sink = LogSink(PartlyRefusing(log, fails), TOPIC, 3, 1.0)
+    sink.take([(first, b"a")] * 10)
+    sink.take([(first, b"a")] + [(other, b"b")] * 5 + [(third, b"c")] + [(first, b"d")] * 3)
+
+    with pytest.raises(LogRefused, match=f"no room; the first {acknowledged} were acknowledged"):
+        sink.finish()
+
+
+class PartlyRefusing(MemoryProducer):
+    """Refuses this partition's batches, but for the very first batch."""
+
+    def __init__(self, log: MemoryLog, partition: int) -> None:
+        super().__init__(log)
+        self.partition, self.calls = partition, 0
+
+    def send_batch(
+        self, topic: str, partition: int, messages: Sequence[Message], headers: Sequence[Sequence[Header]] = ()
+    ) -> Future[list[int]]:
+        self.calls += 1
+        if partition != self.partition or self.calls == 1:
+            return super().send_batch(topic, partition, messages, headers)
+        answer: Future[list[int]] = Future()
+        answer.set_exception(LogRefused("no room"))
+        return answer
+
+
+def test_a_batch_goes_out_while_too_much_is_on_its_way() -> None:
+    log = MemoryLog()
+    log.create(TopicSpec(TOPIC, 1))
+    producer: MemoryProducer = log.producer()
+    sink = LogSink(producer, TOPIC, 1, 1.0)
+    producer.close()
+    for _ in range(8):
+        sink.take([(b"k", bytes(1_000_000))])
+    with pytest.raises(LogUnavailable, match="the first 0 were"):
+        sink.take([(b"k", bytes(1_000_000))])
+
+
+def test_events_of_a_partition_stay_in_order_with_the_seals(run: Callable[..., Result], log: MemoryLog) -> None:
+    lines = [SEAL if i % 5 == 0 else insert(f"r{i}", subject_id=f"s{i % 9}") for i in range(200)]
+
+    run("-", text=b"\n".join(lines))
+
+    for partition in range(PARTITIONS):
+        mine = [v for v in lines if v == SEAL or home(json.loads(v)["subject_id"].encode(), PARTITIONS) == partition]
+        assert [record.value for record in records(log, partition)] == mine
+
+
+def test_with_a_rate_no_event_is_sent_before_its_time() -> None:
+    now, sent = [0.0], []
+
+    class Timed(NoSink):
+        def take(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None:
+            sent.extend([now[0]] * len(messages))
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    pace = Pace(500.0, lambda: now[0], sleep)
+    send_lines([[SEAL] * 70, [b"bad", b""] * 20, [SEAL] * 30], CHECKER, Timed(), pace, lambda *_: True)
+
+    assert len(sent) == 100
+    assert all(at >= number / 500 - 1e-9 for number, at in enumerate(sent))
+    assert now[0] == pytest.approx(99 / 500, rel=1e-12)
+    assert len(set(sent)) == 10
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tests.harness.results_harness import FEATURES, HAM, SPAM, ResultsHarness
 from unlearn.errors import AnswerInvalid
 from unlearn.scoring.serving import Served
-from unlearn_models import Rows
+from unlearn_models import Rows, hash_texts, make_learner
+from unlearn_study.generator.tweet_generator import tweets
 
 
 @dataclass
@@ -69,3 +70,23 @@ def test_an_input_that_overflows_a_real_model_is_an_error(tmp_path: Path) -> Non
 
     with pytest.raises(AnswerInvalid, match="input 1 of 1"):
         harness.scorer().once(0).scores(far)
+
+
+@pytest.mark.parametrize("name", ["naive-bayes", "complement-naive-bayes", "linear", "pu-naive-bayes", "pu-linear"])
+@pytest.mark.parametrize("n_features", [500, 2**18, 2**24])
+def test_an_answer_does_not_depend_on_the_texts_beside_it(name: str, n_features: int) -> None:
+    events = list(tweets(1200, 7))
+    texts, other = [event["text"] for event in events], -1 if name.startswith("pu") else 0
+    known = np.array([1 if event["label"] == "spam" else other for event in events], np.int32)
+    learner = make_learner(name, ("ham", "spam"), n_features)
+    rows = Rows(known, *hash_texts(texts, n_features))
+    states = [learner.learn(learner.empty(), rows.part(start, start + 200)) for start in range(0, 1000, 200)]
+    served = Served(learner, learner.ensemble([*states, learner.empty()]), 1, ())
+
+    asked = [*texts[900:], ""]
+
+    together = served.scores(asked)
+
+    assert served.predict(asked) == together.labels()
+    for at in (0, 99, 100, 299, 300):
+        assert served.scores([asked[at]]).scores.tolist() == together.scores[at : at + 1].tolist()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import random
+from bisect import bisect_right
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
+from unlearn.maintenance.seal import ends_to_file
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.rows import NEVER, Members, deaths
+from unlearn.partition.tables import Change, Slice, Tables
 from unlearn.storage.slice_files import decode_slice, encode_slice
 from unlearn_models.base.encoding import encode_arrays
 
@@ -62,14 +68,67 @@ def open_rows() -> OpenRows:
     return rows
 
 
-def slots(cut: dict[int, Members]) -> dict[int, list[int]]:
-    return {shard: rows.slots.tolist() for shard, rows in cut.items()}
+def slots(cut: Mapping[tuple[int, int], Members]) -> dict[tuple[int, int], list[int]]:
+    return {key: rows.slots.tolist() for key, rows in cut.items()}
 
 
 def test_a_cut_takes_the_living_below_the_end() -> None:
-    assert slots(open_rows().select(10)) == {0: [3], 1: [7]}
-    assert slots(open_rows().select(7)) == {0: [3]}
-    assert slots(open_rows().select(13)) == {0: [3, 12], 1: [7]}
+    assert slots(open_rows().cut([10])) == {(10, 0): [3], (10, 1): [7]}
+    assert slots(open_rows().cut([7])) == {(7, 0): [3]}
+    assert slots(open_rows().cut([13])) == {(13, 0): [3, 12], (13, 1): [7]}
+    assert slots(open_rows().cut([2])) == {}
+
+
+def test_several_slices_are_cut_at_once() -> None:
+    assert slots(open_rows().cut([5, 7, 10, 20])) == {(5, 0): [3], (10, 1): [7], (20, 0): [12]}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_slices_cut_at_once_hold_what_each_row_alone_says(seed: int) -> None:
+    chance = random.Random(seed)
+    taken = sorted(chance.sample(range(100), 40))
+    ends = sorted(chance.sample(range(1, 101), 5))
+    dead = chance.sample(taken, chance.choice((0, 9)))
+    shards = {slot: chance.randrange(3) for slot in taken}
+    rows = OpenRows()
+    for start in range(0, 40, 7):
+        part = taken[start : start + 7]
+        rows.add(np.array([shards[slot] for slot in part], np.int32), members(*((slot, ANN) for slot in part)))
+    rows.kill(dead)
+
+    while ends:
+        wanted: dict[tuple[int, int], list[int]] = {}
+        for slot in taken:
+            if slot not in dead and slot < ends[-1]:
+                wanted.setdefault((ends[bisect_right(ends, slot)], shards[slot]), []).append(slot)
+        found = {(end, shard): encode_slice(end, 0, one) for (end, shard), one in rows.cut(ends).items()}
+        by_hand = {key: members(*((slot, ANN) for slot in slots)) for key, slots in wanted.items()}
+        assert found == {(end, shard): encode_slice(end, 0, one) for (end, shard), one in by_hand.items()}
+        assert rows.all().slots.tolist() == [slot for slot in taken if slot not in dead]
+        done = chance.randint(1, len(ends))
+        rows.drop(ends[done - 1])
+        taken = [slot for slot in taken if slot >= ends[done - 1]]
+        ends = ends[done:]
+        assert len(rows) == len(taken)
+
+
+def ended(*live: int) -> Tables:
+    """Slices of one shard that end at 10, 20, ..., with so many rows; the first is registered."""
+    change = Change()
+    for at, rows in enumerate(live):
+        change.put("slices", (0, 10 * (at + 1)), Slice(live=rows))
+    change.put("meta", "registered", 10)
+    view = Tables({})
+    view.apply(change, 500)
+    return view
+
+
+def test_all_slices_that_have_ended_are_filed_in_one_job_within_its_bounds() -> None:
+    assert ends_to_file(ended(5)) == ()
+    assert ends_to_file(ended(5, 5, 5)) == (20, 30)
+    assert ends_to_file(ended(*[5] * 40)) == tuple(range(20, 180, 10))
+    assert ends_to_file(ended(5, 20_000, 30_000, 1)) == (20, 30)
+    assert ends_to_file(ended(5, 60_000, 1)) == (20,)
 
 
 def test_open_rows_of_a_registered_slice_are_dropped() -> None:
@@ -78,4 +137,4 @@ def test_open_rows_of_a_registered_slice_are_dropped() -> None:
     rows.drop(7)
 
     assert len(rows) == 2
-    assert slots(rows.select(99)) == {0: [12], 1: [7]}
+    assert slots(rows.cut([99])) == {(99, 0): [12], (99, 1): [7]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.partition.jobs import Job, Part, Trained
-from unlearn.partition.lineage import EMPTY, chain, sum_slots
+from unlearn.partition.lineage import EMPTY, chain
+from unlearn.partition.slot_sums import sum_slots
 from unlearn.partition.tables import State
 from unlearn.storage.artefacts import FolderStore
 from unlearn.storage.slice_files import encode_slice
+from unlearn.training.live_states import LastStates, LiveStates
 from unlearn.training.trainer import run
 from unlearn_models import Learner, Rows, digest, make_learner
 
@@ -170,3 +173,66 @@ def test_rows_without_a_label_are_members_but_not_learned(store: FolderStore) ->
 
     assert (done.agrees, last(done).rows) == (True, 2)
     assert last(done).digest == digest(FOLD, FOLD.empty())
+
+
+class Reading(FolderStore):
+    """Notes what is read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.read: list[str] = []
+
+    def get(self, name: str, size: int | None = None) -> bytes:
+        self.read.append(name)
+        return super().get(name, size)
+
+
+@pytest.mark.parametrize("learner", [FOLD, COUNTS])
+def test_a_state_in_memory_is_gone_on_from_with_the_same_bytes(tmp_path: Path, learner: Learner) -> None:
+    live, results = LiveStates(), []
+    for folder, memory in (("with", live), ("without", None)):
+        store = Reading(tmp_path / folder)
+        store.put("first", encode_slice(10, 10, members(*FIRST)))
+        store.put("second", encode_slice(20, 20, members(*SECOND)))
+        total = sum_slots((1, 2, 3)) if learner.forgets else None
+        first = run(job(part(10, (1, 2, 3)), total=total), learner, store, live=memory)
+        total = sum_slots((1, 2, 3, 11, 12)) if learner.forgets else None
+        then = run(job(part(20, (11, 12)), base=(10, last(first)), total=total), learner, store, live=memory)
+        if learner.forgets:
+            holes = {2: 25}
+            total = sum_slots((1, 3, 11, 12))
+            gone = job(applied=30, base=(20, last(then)), forget=(part(10, (1, 3), holes),), total=total)
+            then = run(gone, learner, store, live=memory)
+        assert first.agrees
+        assert then.agrees
+        results.append((last(first), last(then), store.get(last(then).file)))
+        was_read = [name for name in store.read[:-1] if name == last(first).file]
+        assert was_read == ([] if memory else [last(first).file])
+
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("changed", ["file", "digest", "other shard", "none"])
+def test_only_the_very_state_that_a_job_starts_from_is_taken(changed: str) -> None:
+    base, kept = State(10, "name", "d"), LastStates()
+    arrays = COUNTS.empty()
+    kept.put(job(), base, arrays)
+    other = {"file": base._replace(file="x"), "digest": base._replace(digest="x")}.get(changed, base)
+    asked = job(base=(10, other))
+    if changed == "other shard":
+        asked = replace(asked, shard=1)
+
+    assert (kept.take(asked) is arrays) == (changed == "none")
+    assert len(kept) == (changed == "other shard"), "what isn't gone on from is of no use any more"
+
+
+def test_the_states_in_memory_are_bounded_and_the_shards_trained_last_stay() -> None:
+    kept = LastStates(room=100)
+    for shard in (0, 1, 2, 1, 3):
+        kept.put(replace(job(), shard=shard), State(10, f"s{shard}", "d", size=40), COUNTS.empty())
+    kept.put(replace(job(), shard=4), State(10, "s4", "d", size=101), COUNTS.empty())
+    assert len(kept) == 2
+
+    bases = {shard: (10, State(10, f"s{shard}", "d")) for shard in range(5)}
+    held = [shard for shard, base in bases.items() if kept.take(replace(job(base=base), shard=shard)) is not None]
+    assert held == [1, 3]

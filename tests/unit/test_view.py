@@ -124,5 +124,5 @@ def test_slices_and_states_of_a_shard_come_in_order() -> None:
         change.put("states", (1, end), State(end, "", ""))
     view = Tables(stored(change))
 
-    assert [end for end, _ in view.shard_slices(0)] == [10, 20]
+    assert [end for end, _ in view.of_shard(0).after()] == [10, 20]
     assert [through for through, _ in view.shard_states(0)] == [10, 20]

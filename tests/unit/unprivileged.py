@@ -95,11 +95,8 @@ def installed(*, compiled: bool) -> Iterator[Installation]:
         if not compiled:
             (folder / "tree" / "models" / "unlearn_models" / "__init__.py").write_text("")
         else:
-            code = (
-                "import unlearn_models.compile_kernels, unlearn.events.partitioner;"
-                "unlearn_models.compile_kernels.prime()"
-            )
-            subprocess.run([sys.executable, "-c", code], cwd=folder / "tree", env=_own(folder), check=True, timeout=900)
+            command = [sys.executable, "-m", "unlearn_models.compile_kernels", "unlearn_models", "unlearn"]
+            subprocess.run(command, cwd=folder / "tree", env=_own(folder), check=True, timeout=900)
         made = Installation(folder)
         made.home.mkdir()
         _close(folder)

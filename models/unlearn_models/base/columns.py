@@ -12,6 +12,8 @@ from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads,
 MAX_FEATURES = 2**31 - 1
 # A table over all features costs n_features steps once, a sort or search costs log(m) steps for each cell.
 _TABLE_PAYS = 32
+_SEARCH_COSTS = 32
+"""Steps to search for one feature. The table costs a step for each of all features, however many were seen."""
 
 
 class Joined(NamedTuple):
@@ -44,9 +46,10 @@ def join(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: in
 
 def find(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: int) -> NDArray[np.int32]:
     """Each cell's index among the sorted features, (nnz,) int32; len(features) for a feature that is not among them."""
-    if _sparse(len(features) + len(indices), n_features):
+    if len(indices) * _SEARCH_COSTS < n_features:
         at = _positions(features, indices)
-        at[np.append(features, -1)[at] != indices] = len(features)
+        if len(features):
+            at[features[np.minimum(at, len(features) - 1)] != indices] = len(features)
         return at
     return _table(features, n_features)[indices]
 

@@ -3,7 +3,8 @@
 Without fastmath LLVM neither reorders sums nor joins a product and a sum into one rounding, so + - * / sqrt
 and comparisons give the same bytes on every CPU.  Signatures are explicit: importing a module compiles or
 loads its kernels, and an array of another type is an error, never a second version.
-A kernel calls only kernels of its own file: numba's cache doesn't see a change in another one.
+A kernel calls only kernels of its own file, or of its own folder if that is named `kernels`: a change in another one
+wouldn't be seen by the cache.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ i32 = types.int32
 i64 = types.int64
 u8 = types.uint8
 u32 = types.uint32
+u64 = types.uint64
 flag = types.boolean
 none = types.void
 
@@ -41,5 +43,14 @@ def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
 
     def declared(function: F) -> F:
         return compiled(function, returns(*arguments), error_model="numpy")
+
+    return declared
+
+
+def lean_kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
+    """As `kernel`, for kernels that create no arrays: references to arrays, which take time, aren't counted."""
+
+    def declared(function: F) -> F:
+        return compiled(function, returns(*arguments), error_model="numpy", _nrt=False)
 
     return declared

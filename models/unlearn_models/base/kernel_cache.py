@@ -1,7 +1,8 @@
 """Where compiled kernels are kept and found, also by a user who can't write beside the sources.
 
 Numba looks in one place only, and needs to write to it.  So machine code that was compiled beside the sources at
-installation is copied to a folder that can be written to; where there is none, it is read in its place.
+installation is copied to a folder that can be written to; where there is none, it is read in its place.  It counts as
+stale when one of the sources changes that may have gone into it; see `kernel_stamp`.
 """
 
 from __future__ import annotations
@@ -21,21 +22,32 @@ from numba import config
 from numba.core.caching import InTreeCacheLocator
 
 from unlearn_models.base.cache_folder import cache_folder
+from unlearn_models.base.kernel_stamp import folder_stamp, is_kernel_folder
 
-__all__ = ["AsInstalled", "Beside", "InNamed", "InOwn", "compiled", "paths"]
+__all__ = ["AsInstalled", "Beside", "InNamed", "InOwn", "compiled"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-Beside = InTreeCacheLocator
-"""Numba's own choice: beside the sources, if that can be written to."""
 
 
-class _Elsewhere(InTreeCacheLocator):
+class Beside(InTreeCacheLocator):
+    """Beside the sources, if that can be written to: numba's own choice."""
+
+    _py_file: str
+
+    def get_source_stamp(self) -> Any:
+        folder = Path(self._py_file).parent
+        if is_kernel_folder(folder):
+            return folder_stamp(folder)
+        return super().get_source_stamp()  # type: ignore[no-untyped-call]
+
+
+class _Elsewhere(Beside):
     """A folder for each version of each source file; it starts with a copy of what is compiled beside the source."""
 
     def __init__(self, function: Any, source: str) -> None:
         super().__init__(function, source)  # type: ignore[no-untyped-call]
         name = self.get_suitable_cache_subpath(source)  # type: ignore[no-untyped-call]
-        stamp = hashlib.sha256(repr(self.get_source_stamp()).encode()).hexdigest()[:16]  # type: ignore[no-untyped-call]
+        stamp = hashlib.sha256(repr(self.get_source_stamp()).encode()).hexdigest()[:16]
         self._beside, self._stem = Path(self._cache_path), Path(source).stem
         self._cache_path = str((self.folder() or Path()) / f"{name}-{stamp}")
 
@@ -74,7 +86,7 @@ class InOwn(_Elsewhere):
         return cache_folder("kernels")
 
 
-class AsInstalled(InTreeCacheLocator):
+class AsInstalled(Beside):
     """Beside the sources, read-only: saving raises OSError."""
 
     @classmethod
@@ -82,21 +94,17 @@ class AsInstalled(InTreeCacheLocator):
         return cls(function, source) if Path(source).exists() else None
 
 
-def paths(*locators: type) -> str:
-    """The locators' full names in the order to try them, comma-separated as numba's CACHE_LOCATOR_CLASSES."""
-    return ",".join(f"{each.__module__}.{each.__qualname__}" for each in locators)
+_LOCATORS = ",".join(f"{each.__module__}.{each.__qualname__}" for each in (InNamed, Beside, InOwn, AsInstalled))
+"""In the order to try them, as numba's CACHE_LOCATOR_CLASSES."""
 
 
-_LOCATORS = paths(InNamed, Beside, InOwn, AsInstalled)
-
-
-def compiled(function: F, signature: Any, locators: str = _LOCATORS, **options: Any) -> F:
+def compiled(function: F, signature: Any, **options: Any) -> F:
     """The function compiled for exactly these types, or loaded from the cache.
 
-    The first of the locators (as `paths` gives them) that can keep it does so.  Where none can, for lack of a folder or
-    of space, it is compiled at each start.
+    The first locator that can keep it does so.  Where none can, for lack of a folder or of space, it is compiled at
+    each start.
     """
-    with _located(locators):
+    with _located():
         try:
             done: F = numba.njit(signature, cache=True, nogil=True, **options)(function)
         except OSError:
@@ -105,9 +113,9 @@ def compiled(function: F, signature: Any, locators: str = _LOCATORS, **options: 
 
 
 @contextmanager
-def _located(locators: str) -> Iterator[None]:
+def _located() -> Iterator[None]:
     before = config.CACHE_LOCATOR_CLASSES  # type: ignore[attr-defined]
-    config.CACHE_LOCATOR_CLASSES = locators  # type: ignore[attr-defined]
+    config.CACHE_LOCATOR_CLASSES = _LOCATORS  # type: ignore[attr-defined]
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from unlearn_models.base.learner import Learner, State
 from unlearn_models.base.rows import Rows
 from unlearn_models.folds.prepared import Plain, Prepared, rising
 
-__all__ = ["Fold", "Folds", "Steps", "begin"]
+__all__ = ["Fold", "Folds", "Onward", "Steps", "begin", "onward"]
 
 
 class Fold(Protocol):
@@ -65,6 +65,20 @@ def begin(learner: Learner, state: State | None = None) -> Fold:
     """A fold that starts from this state, or from the learner's empty one."""
     state = learner.empty() if state is None else state
     return learner.fold(state) if isinstance(learner, Folds) else Steps(learner, state)
+
+
+@runtime_checkable
+class Onward(Protocol):
+    """A learner with a fold of its own that is never rewound, so that it keeps nothing to return to."""
+
+    def onward(self, state: State) -> Fold:
+        """A fold that goes on from this state. `rewind` may not be called."""
+        ...
+
+
+def onward(learner: Learner, state: State) -> Fold:
+    """A fold that goes on from this state, and is never rewound."""
+    return learner.onward(state) if isinstance(learner, Onward) else Steps(learner, state)
 
 
 class Steps:

@@ -105,15 +105,19 @@ class Linear:
     def learn(self, state: State, rows: Rows) -> State:
         if not len(rows):
             return state
-        fold = LinearFold(self, state)
+        fold = self.onward(state)
         fold.learn(rows)
         return fold.state()
 
     def fold(self, state: State) -> LinearFold:
         """A fold that starts from this state, with mark 0 set; it costs the rows learned or rewound, not the state."""
-        fold = LinearFold(self, state)
+        fold = self.onward(state)
         fold.mark(0)
         return fold
+
+    def onward(self, state: State) -> LinearFold:
+        """A fold that starts from this state, without a mark: what it learns can't be rewound, and isn't logged."""
+        return LinearFold(self, state)
 
     def forget(self, state: State, rows: Rows) -> State:
         raise CannotForget("the linear learner has no inverse: fold again from a state before the rows")

@@ -19,7 +19,7 @@ from unlearn_models.base.learner import JSON, Ensemble, State
 from unlearn_models.base.rows import Rows
 from unlearn_models.base.uniform import Uniform
 from unlearn_models.naive_bayes.fold import CountingFold
-from unlearn_models.naive_bayes.kernels import whole
+from unlearn_models.naive_bayes.kernels import add_columns, whole
 
 
 class Totals(NamedTuple):
@@ -33,10 +33,7 @@ class Totals(NamedTuple):
         """The counts of these w sorted features over all shards, (classes, w) int64."""
         found = np.zeros((len(self.rows), len(features)), np.int64)
         for state in self.states:
-            if held := len(state["features"]):
-                at = np.minimum(np.searchsorted(state["features"], features), held - 1)
-                here = state["features"][at] == features
-                found[:, here] += state["counts"][:, at[here]]
+            add_columns(state["features"], state["counts"], features, found)
         return found
 
 
@@ -114,6 +111,10 @@ class Counting(ABC):
 
     def fold(self, state: State) -> CountingFold:
         """A fold that starts from this state; learning and forgetting then cost the rows, not the state."""
+        return CountingFold(self, state)
+
+    def onward(self, state: State) -> CountingFold:
+        """As `fold`; its only mark is the state given."""
         return CountingFold(self, state)
 
     def check(self, state: State) -> None:

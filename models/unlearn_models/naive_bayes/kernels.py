@@ -24,6 +24,40 @@ def whole(indptr: NDArray[np.int64], values: NDArray[np.float64], good: NDArray[
         good[row] = fine
 
 
+@kernel(none, reads(i32), reads(i64, 2), reads(i32), writes(i64, 2))
+def add_columns(
+    features: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    wanted: NDArray[np.int32],
+    found: NDArray[np.int64],
+) -> None:
+    """Kernel: add the counts (classes, m) of the wanted features (w,), sorted as those of the state are, to found
+    (classes, w).
+
+    Each is looked for behind the one before, in steps that double and then halve: exponential search (Bentley and Yao,
+    "An almost optimal algorithm for unbounded searching", 1976). That is a merge where there are many, a binary search
+    where there are few.
+    """
+    held, low = len(features), 0
+    for at in range(len(wanted)):
+        feature, step = wanted[at], 1
+        high = low
+        while high < held and features[high] < feature:
+            low = high + 1
+            high += step
+            step *= 2
+        high = min(high, held)
+        while low < high:
+            middle = (low + high) // 2
+            if features[middle] < feature:
+                low = middle + 1
+            else:
+                high = middle
+        if low < held and features[low] == feature:
+            for k in range(len(counts)):
+                found[k, at] += counts[k, low]
+
+
 @kernel(none, reads(i32), writes(i64))
 def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None:
     """Kernel: insert distinct features into an empty hash index.

@@ -9,12 +9,14 @@ Operations Research Letters 10, 1991) with a knapsack's budget.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["by_age", "expected_rows", "spaced", "weights_of_ages"]
+__all__ = ["by_age", "expected_rows", "spaced", "weights_of_ages", "weights_of_runs"]
 
 _UNITS = 256
 """A budget is counted in so many parts, sizes rounded up: never more bytes than allowed, maybe some less."""
@@ -68,6 +70,17 @@ def weights_of_ages(ages: Iterable[int], slices: int) -> list[float]:
     weights = [_RATE] * slices
     for age in ages:
         weights[max(0, slices - 1 - age)] += 1.0
+    return weights
+
+
+def weights_of_runs(ages: Iterable[int], counts: Sequence[int]) -> list[float]:
+    """The sums of `weights_of_ages` over runs of slices, without a step for each slice.
+
+    counts: how many slices there are up to the end of each run, in order; the last run ends with the newest slice.
+    """
+    weights = [_RATE * (after - before) for before, after in pairwise([0, *counts])]
+    for age in ages:
+        weights[min(bisect_right(counts, max(0, counts[-1] - 1 - age)), len(weights) - 1)] += 1.0
     return weights
 
 

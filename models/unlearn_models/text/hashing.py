@@ -26,18 +26,28 @@ def hash_texts(
 
     Raises BadSettings unless 1 <= n_features < 2**31.
     """
-    if not 1 <= n_features <= MAX_FEATURES:
-        raise BadSettings(f"the number of features must lie in 1..{MAX_FEATURES}")
     joined = "".join(texts)
     data = np.frombuffer(joined.encode("utf-8", "surrogatepass"), np.uint8)
-    ends = np.cumsum(np.array(_sizes(texts, joined.isascii()), np.int64))
+    spans = np.zeros((len(texts), 2), np.int64)
+    np.cumsum(np.array(_sizes(texts, joined.isascii()), np.int64), out=spans[:, 1])
+    spans[1:, 0] = spans[:-1, 1]
+    return hash_utf8(data, spans, n_features)
+
+
+def hash_utf8(
+    data: NDArray[np.uint8], texts: NDArray[np.int64], n_features: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    """As `hash_texts`, of texts in UTF-8: spans (start, stop) of `data`, texts (n, 2)."""
+    if not 1 <= n_features <= MAX_FEATURES:
+        raise BadSettings(f"the number of features must lie in 1..{MAX_FEATURES}")
     # A token takes two bytes and something between it and the next one.
-    room = (len(data) + len(texts)) // 3 + 1
+    room = (int((texts[:, 1] - texts[:, 0]).sum()) + len(texts)) // 3 + 1
     indptr = np.zeros(len(texts) + 1, np.int64)
     indices, values = np.empty(room, np.int32), np.empty(room, np.float64)
-    count_tokens(data, ends, *letters(), n_features, indptr, indices, values)
-    used = indptr[-1]
-    return indptr, indices[:used].copy(), values[:used].copy()
+    count_tokens(data, texts, *letters(), n_features, indptr, indices, values)
+    for array in (indices, values):
+        array.resize(indptr[-1], refcheck=False)
+    return indptr, indices, values
 
 
 def murmur3(data: bytes, seed: int = 0) -> int:

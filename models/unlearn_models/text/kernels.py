@@ -169,10 +169,10 @@ def _sort(array: NDArray[np.int32], n: int) -> None:
         gap //= 3
 
 
-@kernel(none, reads(u8), reads(i64), reads(i32), reads(u8), i64, writes(i64), writes(i32), writes(f64))
+@kernel(none, reads(u8), reads(i64, 2), reads(i32), reads(u8), i64, writes(i64), writes(i32), writes(f64))
 def count_tokens(
     data: NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    texts: NDArray[np.int64],
     lower: NDArray[np.int32],
     cases: NDArray[np.uint8],
     n_features: int,
@@ -180,15 +180,15 @@ def count_tokens(
     indices: NDArray[np.int32],
     counts: NDArray[np.float64],
 ) -> None:
-    """Kernel: the CSR counts of the texts that end at these bytes, into indptr, indices and counts.
+    """Kernel: the CSR counts of the texts, spans (start, stop) of `data`, into indptr, indices and counts.
 
     lower (int32): of each character its lower case, or APART or HARD; cases (uint8): CASED, IGNORABLE or 0.  Characters
     beyond the tables are APART and have no case.
     """
-    start = filled = 0
-    for text in range(len(ends)):
+    filled = 0
+    for text in range(len(texts)):
         tokens = indices[filled:]
-        found = _features(data, start, ends[text], lower, cases, n_features, tokens)
+        found = _features(data, texts[text, 0], texts[text, 1], lower, cases, n_features, tokens)
         _sort(tokens, found)
         last = -1
         for i in range(found):
@@ -198,5 +198,4 @@ def count_tokens(
                 counts[filled] = 0.0
                 filled += 1
             counts[filled - 1] += 1.0
-        start = ends[text]
         indptr[text + 1] = filled

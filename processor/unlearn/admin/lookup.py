@@ -19,7 +19,7 @@ from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Subject
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import lookup_reads, pair_reads, parse_lookups, parse_pairs
-from unlearn.state.snapshot import read_snapshot
+from unlearn.state.scripts import Op, read_without_token
 
 __all__ = ["Found", "Lookup"]
 
@@ -116,17 +116,20 @@ class Lookup:
     def _read(self, partition: int, records: Sequence[bytes], subjects: Sequence[bytes]) -> _Partition:
         keys = Keys(self._settings.model, partition)
         records, subjects = list(dict.fromkeys(records)), list(dict.fromkeys(subjects))
-        reads = [*(("HGETALL", keys.of(name)) for name in _TABLES), *lookup_reads(keys, records, subjects)]
-        replies = read_snapshot(self._client, reads)
+        tables: list[Op] = [("HGETALL", keys.of(name)) for name in _TABLES]
+        reads = [*tables, *lookup_reads(records, subjects)]
+        replies = read_without_token(self._client, keys, reads)
         entries, known = parse_lookups(records, subjects, replies[len(_TABLES) :])
         apart = [digest for digest, entry in entries.items() if entry.apart]
         if apart:
             # Read everything again: with the pairs that stand apart, the answer must be of one moment.
-            replies = read_snapshot(self._client, [*reads, *pair_reads(keys, apart)])
+            replies = read_without_token(self._client, keys, [*reads, *pair_reads(apart)])
             entries, known = parse_lookups(records, subjects, replies[len(_TABLES) : len(reads)])
             for digest, reply in zip(apart, replies[len(reads) :], strict=True):
                 entries[digest].pairs.update(parse_pairs(reply))
-        raw: dict[str, dict[bytes, bytes]] = dict(zip(_TABLES, replies, strict=False))
+        raw = {
+            name: dict(zip(flat[::2], flat[1::2], strict=True)) for name, flat in zip(_TABLES, replies, strict=False)
+        }
         if not raw["meta"]:
             raise StateMissing(
                 f"Redis holds nothing of partition {partition} of model {self._settings.model}: "

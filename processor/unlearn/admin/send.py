@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import time
-import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol, cast
+from typing import NamedTuple, Protocol
 
+from unlearn.admin.line_checks import LineChecker
 from unlearn.errors import LogUnavailable, UnlearnError
-from unlearn.events.event import BadInsert, Delete, Empty, Event, Insert, Seal, Unreadable
-from unlearn.events.parsing import Parser
-from unlearn.events.partitioner import event_key, home
-from unlearn.log.protocol import Producer
+from unlearn.events.partitioner import homes
+from unlearn.log.protocol import Message, Producer
 
-MAX_LINE = 1_000_000
-"""Bytes of a line at most; Kafka's brokers take little more than this in one record."""
+__all__ = ["LogSink", "NoSink", "Pace", "Report", "Sink", "send_lines"]
 
-_GZIP = b"\x1f\x8b"
-_IN_FLIGHT = 5000
+_IN_FLIGHT = 8 * 1024 * 1024
+_AT_ONCE = 0.02
 
 
 class Sink(Protocol):
     """Takes events that have passed the check."""
 
-    def take(self, event: Event, value: bytes) -> None:
-        """Take one event, and its JSON as it was read."""
+    def take(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None:
+        """Take events in order: the key of each, None of a seal, and its JSON as it was read."""
 
     def finish(self) -> None:
         """Return once everything that was taken is done with."""
@@ -45,6 +40,14 @@ class Report:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
+class _Sent(NamedTuple):
+    """A batch on its way: how many events were taken before its first one, its bytes, and its answer."""
+
+    before: int
+    size: int
+    answer: Future[list[int]]
+
+
 class LogSink:
     """Sends an event to its home partition, and a seal to every partition of the model.
 
@@ -54,38 +57,68 @@ class LogSink:
 
     def __init__(self, producer: Producer, topic: str, partitions: int, patience: float) -> None:
         self._producer, self._topic, self._partitions, self._patience = producer, topic, partitions, patience
-        self._waiting: deque[Future[int]] = deque()
-        self._settled = 0
+        self._waiting: deque[_Sent] = deque()
+        self._taken = self._in_flight = 0
 
-    def take(self, event: Event, value: bytes) -> None:
-        """Send the event, without waiting for its acknowledgement. Raises what `finish` does, for an earlier event."""
-        key = None if isinstance(event, Seal) else event_key(event)
-        for partition in range(self._partitions) if key is None else [home(key, self._partitions)]:
-            self._waiting.append(self._producer.send(self._topic, partition, key, value))
-        while len(self._waiting) > _IN_FLIGHT:
+    def take(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None:
+        """Send the events, and wait for acknowledgements while too much is on its way.
+
+        Raises what `finish` does, for an earlier event.
+        """
+        firsts, batches = self._divided(messages)
+        # In the order of their first events, so that all events before an unanswered batch's first are acknowledged.
+        for partition, batch in batches.items():
+            answer = self._producer.send_batch(self._topic, partition, batch)
+            size = sum(len(value or b"") for _, value in batch)
+            self._waiting.append(_Sent(firsts[partition], size, answer))
+            self._in_flight += size
+        self._taken += len(messages)
+        while self._in_flight > _IN_FLIGHT:
             self._settle()
 
     def finish(self) -> None:
         """Wait until every event is acknowledged.
 
-        Raises LogUnavailable, or the error by which the log refused an event.
+        Raises LogUnavailable, or the error by which the log refused an event; either says how many events from the
+        first on are acknowledged.
         """
         while self._waiting:
             self._settle()
 
+    def _divided(
+        self, messages: Sequence[tuple[bytes | None, bytes]]
+    ) -> tuple[dict[int, int], dict[int, list[Message]]]:
+        """By partition: the events taken before its first message, and its messages in order."""
+        firsts: dict[int, int] = {}
+        batches: dict[int, list[Message]] = {}
+        places = iter(homes([key for key, _ in messages if key is not None], self._partitions))
+        for number, message in enumerate(messages, self._taken):
+            for partition in range(self._partitions) if message[0] is None else (next(places),):
+                if partition not in batches:
+                    firsts[partition], batches[partition] = number, []
+                batches[partition].append(message)
+        return firsts, batches
+
     def _settle(self) -> None:
+        sent = self._waiting.popleft()
         try:
-            self._waiting.popleft().result(self._patience)
-        except (LogUnavailable, FutureTimeout) as error:
+            sent.answer.result(self._patience)
+        except FutureTimeout as error:
             why = str(error) or f"no answer from Kafka in {self._patience:g} s"
-            raise LogUnavailable(f"{why}; {self._settled} were acknowledged, send the rest again") from error
-        self._settled += 1
+            raise LogUnavailable(f"{why}; {_rest(sent)}") from error
+        except UnlearnError as error:
+            raise type(error)(f"{error}; {_rest(sent)}") from error
+        self._in_flight -= sent.size
+
+
+def _rest(sent: _Sent) -> str:
+    return f"the first {sent.before} were acknowledged, send the rest again"
 
 
 class NoSink:
     """Takes events and sends nothing, for a check."""
 
-    def take(self, event: Event, value: bytes) -> None: ...
+    def take(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None: ...
     def finish(self) -> None: ...
 
 
@@ -102,19 +135,24 @@ class Pace:
         self._start = clock()
         self._count = 0
 
-    def wait(self) -> None:
-        """Sleep until the next event may be sent."""
-        if self._rate is None:
+    def runs(self, lines: list[bytes]) -> Iterator[list[bytes]]:
+        """The lines in runs of as many as may be sent at once."""
+        most = len(lines) if self._rate is None else max(1, int(self._rate * _AT_ONCE))
+        return (lines[start : start + most] for start in range(0, len(lines), most))
+
+    def wait(self, events: int = 1) -> None:
+        """Sleep until the last of the next so many events may be sent."""
+        if self._rate is None or not events:
             return
-        ahead = self._start + self._count / self._rate - self._clock()
-        self._count += 1
+        self._count += events
+        ahead = self._start + (self._count - 1) / self._rate - self._clock()
         if ahead > 0:
             self._sleep(ahead)
 
 
 def send_lines(
-    lines: Iterable[bytes],
-    parser: Parser,
+    chunks: Iterable[list[bytes]],
+    checker: LineChecker,
     sink: Sink,
     pace: Pace,
     refuse: Callable[[int, str], bool],
@@ -122,54 +160,40 @@ def send_lines(
 ) -> Report:
     """Check each line, and hand good ones to the sink; blank lines are passed over.
 
-    `refuse(line number, reason)` is told of each bad line, and returns whether to go on. `progress(line number)` is
-    called at every line.
+    `refuse(line number, reason)` is told of each bad line in order, and returns whether to go on. `progress(line
+    number)` is called now and then with the last line that was read.
     """
-    report = Report()
-    for number, line in enumerate(lines, 1):
-        value = line.strip()
+    report, number = Report(), 0
+    for run in (run for lines in chunks for run in pace.runs(lines)):
+        messages, goes_on = _checked(run, number, checker, report, refuse)
+        number += len(run)
         progress(number)
-        if not value:
-            continue
-        event, reason = _checked(parser, value)
-        if event is None:
-            report.refused.append((number, reason))
-            if not refuse(number, reason):
-                break
-            continue
-        pace.wait()
-        sink.take(event, value)
-        report.sent[event.type] += 1
-        report.bytes += len(value)
+        pace.wait(len(messages))
+        if messages:
+            sink.take(messages)
+        if not goes_on:
+            break
     sink.finish()
     return report
 
 
-def read_lines(source: BinaryIO) -> Iterator[bytes]:
-    """The lines of plain or gzip bytes. Of a line longer than MAX_LINE only the first MAX_LINE + 1 bytes are given.
-
-    Raises UnlearnError where gzip data is broken, after the lines before it.
-    """
-    buffered = source if isinstance(source, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", source))
-    text = gzip.GzipFile(fileobj=buffered) if buffered.peek(2)[:2] == _GZIP else buffered
-    number = 0
-    try:
-        while line := text.readline(MAX_LINE + 1):
-            number += 1
-            yield line
-            while len(line) > MAX_LINE and not line.endswith(b"\n"):
-                line = text.readline(MAX_LINE + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UnlearnError(f"the compressed input is broken after line {number}; all before it was read") from error
-
-
-def _checked(parser: Parser, value: bytes) -> tuple[Event | None, str]:
-    if len(value) > MAX_LINE:
-        return None, f"more than {MAX_LINE} bytes"
-    match parser.parse(value, at=round(time.time() * 1000)):
-        case BadInsert(reason) | Unreadable(reason):
-            return None, reason
-        case Insert() | Delete() | Seal() as event:
-            return event, ""
-        case Empty():
-            return None, "empty"
+def _checked(
+    lines: list[bytes], before: int, checker: LineChecker, report: Report, refuse: Callable[[int, str], bool]
+) -> tuple[list[tuple[bytes | None, bytes]], bool]:
+    """(The events of the lines behind `before` others, up to a bad one that ends it; whether to go on)."""
+    numbered = [(number, value) for number, line in enumerate(lines, before + 1) if (value := line.strip())]
+    values = [value for _, value in numbered]
+    found = checker.check(values)
+    stop, goes_on = len(values), True
+    for place, reason in found.refused.items():
+        number = numbered[place][0]
+        report.refused.append((number, reason))
+        goes_on = refuse(number, reason)
+        if not goes_on:
+            stop = place
+            break
+    kinds = found.kinds[:stop]
+    messages = [(key, value) for kind, key, value in zip(kinds, found.keys, values, strict=False) if kind]
+    report.sent.update(filter(None, kinds))
+    report.bytes += sum(len(value) for _, value in messages)
+    return messages, goes_on

@@ -355,7 +355,7 @@ def _shards(view: Tables, count: int, forgets: bool) -> tuple[ShardStatus, ...]:
 
 
 def _shard(view: Tables, shard: int, status: ShardState) -> ShardStatus:
-    slices = view.shard_slices(shard)
+    slices = list(view.of_shard(shard).after())
     waiting = view.open[shard].live if shard in view.open else 0
     rows = waiting + sum(held.live for _, held in slices)
     return ShardStatus(shard, status, rows, len(slices), len(view.shard_states(shard)))

@@ -1,4 +1,4 @@
-"""Where an event belongs: home partition, shard and bucket in Redis; and the header of events that are sent on.
+"""Where an event belongs: home partition and shard; and the header of events that are sent on.
 
 Ids never leave here in the clear: what is stored are digests under the model's secret.
 """
@@ -10,69 +10,26 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from hmac import compare_digest
 from itertools import islice
-from typing import Final, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
-from numba import types
-from numpy.typing import NDArray
 
 from unlearn.events.event import ORIGIN, Delete, Event, Insert, Seal, features_of
-from unlearn_models.base.kernel import i32, i64, kernel, reads, u8, u32, writes
-
-BUCKETS: Final = 1 << 14
-"""Redis hashes over which the records are spread: some 61 fields each at a million records, below the limit of 128 for
-Redis' compact form."""
+from unlearn.kernels import murmur2 as kernel
 
 _NONE = b"\xff\xff\xff\xff"
 _MARK = re.compile(rb"([^/]{1,256})/([0-9]{1,6})/([0-9]{1,16})/([0-9]{1,16})/[0-9a-f]{32}")
 _MOST_MARKS = 8
-_TAG = slice(8, 14)
+TAG = slice(8, 14)
+"""The bytes of an owner's digest that stand in a membership; see `tag_of`."""
 _TAG_SIZE = 6
-BYTES = types.Bytes(u8, 1, "C", readonly=True)
-
-
-# From Apache Kafka, org.apache.kafka.common.utils.Utils.murmur2: Austin Appleby's MurmurHash2.
-@kernel(u32, BYTES, i64, i64)
-def _murmur2(data: bytes, start: int, stop: int) -> int:
-    m = np.uint32(0x5BD1E995)
-    length = stop - start
-    h = np.uint32(np.uint32(0x9747B28C) ^ np.uint32(length))
-    at = start
-    while at + 4 <= stop:
-        k = np.uint32(
-            np.uint32(data[at])
-            | np.uint32(np.uint32(data[at + 1]) << np.uint32(8))
-            | np.uint32(np.uint32(data[at + 2]) << np.uint32(16))
-            | np.uint32(np.uint32(data[at + 3]) << np.uint32(24))
-        )
-        k = np.uint32(k * m)
-        k = np.uint32(k ^ (k >> np.uint32(24)))
-        h = np.uint32(np.uint32(h * m) ^ np.uint32(k * m))
-        at += 4
-    rest = stop - at
-    if rest == 3:
-        h = np.uint32(h ^ np.uint32(np.uint32(data[at + 2]) << np.uint32(16)))
-    if rest >= 2:
-        h = np.uint32(h ^ np.uint32(np.uint32(data[at + 1]) << np.uint32(8)))
-    if rest >= 1:
-        h = np.uint32(np.uint32(h ^ np.uint32(data[at])) * m)
-    h = np.uint32(np.uint32(h ^ (h >> np.uint32(13))) * m)
-    return int(np.uint32(h ^ (h >> np.uint32(15))))
-
-
-@kernel(writes(i32), BYTES, reads(i64), i64)
-def _homes(data: bytes, ends: NDArray[np.int64], partitions: int) -> NDArray[np.int32]:
-    homes = np.empty(len(ends), np.int32)
-    start = 0
-    for i in range(len(ends)):
-        homes[i] = (_murmur2(data, start, ends[i]) & 0x7FFFFFFF) % partitions
-        start = ends[i]
-    return homes
+DIGEST_SIZE, CONTENT_SIZE = 16, 4
+"""Bytes of the digests of ids, and of contents."""
 
 
 def murmur2(key: bytes) -> int:
     """Kafka's hash of a key, unsigned, 0 .. 2**32 - 1."""
-    return int(_murmur2(key, 0, len(key)))
+    return int(kernel.murmur2(np.frombuffer(key, np.uint8), 0, len(key)))
 
 
 def home(key: bytes, partitions: int) -> int:
@@ -82,9 +39,13 @@ def home(key: bytes, partitions: int) -> int:
 
 def homes(keys: Sequence[bytes], partitions: int) -> list[int]:
     """`home` of many keys at once."""
-    ends = np.cumsum(np.fromiter(map(len, keys), np.int64, len(keys)))
-    found: list[int] = _homes(b"".join(keys), ends, partitions).tolist()
-    return found
+    spans = np.zeros((len(keys), 2), np.int64)
+    np.cumsum(np.fromiter(map(len, keys), np.int64, len(keys)), out=spans[:, 1])
+    spans[1:, 0] = spans[:-1, 1]
+    found = np.empty(len(keys), np.int32)
+    kernel.home_partitions(np.frombuffer(b"".join(keys), np.uint8), spans, partitions, found)
+    homes: list[int] = found.tolist()
+    return homes
 
 
 @overload
@@ -111,9 +72,9 @@ class Digests:
 
     def __init__(self, secret: bytes) -> None:
         key = digest_key(secret)
-        self._record = blake2b(key=key, person=b"record", digest_size=16).copy
-        self._subject = blake2b(key=key, person=b"subject", digest_size=16).copy
-        self._content = blake2b(key=key, person=b"content", digest_size=4).copy
+        self._record = blake2b(key=key, person=b"record", digest_size=DIGEST_SIZE).copy
+        self._subject = blake2b(key=key, person=b"subject", digest_size=DIGEST_SIZE).copy
+        self._content = blake2b(key=key, person=b"content", digest_size=CONTENT_SIZE).copy
         self._log = blake2b(key=key, person=b"log", digest_size=16).copy
 
     def record(self, record_id: str) -> bytes:
@@ -149,7 +110,7 @@ class Digests:
 
 def tag_of(owner_digest: bytes) -> bytes:
     """The 6 bytes of a subject's digest that stand in a membership, and decide its shard."""
-    return owner_digest[_TAG]
+    return owner_digest[TAG]
 
 
 def shard_of(owner: bytes, shards: int) -> int:
@@ -159,11 +120,6 @@ def shard_of(owner: bytes, shards: int) -> int:
     """
     tag = owner if len(owner) <= _TAG_SIZE else tag_of(owner)
     return int.from_bytes(tag, "little") % shards
-
-
-def bucket_and_field(digest: bytes) -> tuple[int, bytes]:
-    """Where a record's entry is in Redis: the number of the hash, 0 .. BUCKETS - 1, and the field in it (10 bytes)."""
-    return (digest[0] << 8 | digest[1]) & (BUCKETS - 1), digest[2:12]
 
 
 class Origin(NamedTuple):

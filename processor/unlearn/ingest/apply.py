@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -10,16 +11,19 @@ from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.features import rows_of
-from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, shard_of, tag_of
-from unlearn.ingest.classify import Addressed, Classifier, Deletion, Insertion, Item, Sending, wanders
+from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
 from unlearn.ingest.fingerprints import note_fingerprint
-from unlearn.ingest.foreign_copies import Origins
+from unlearn.ingest.known_ids import KnownIds, digests_of
+from unlearn.ingest.new_rows import NO_ROWS, NewRows
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
+from unlearn.ingest.read_columns import ColumnReader, Reading
+from unlearn.ingest.read_items import ItemReader
+from unlearn.log.columns import RecordColumns, columns_of
 from unlearn.log.protocol import Batch, Log, Record
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.rows import NO_SUBJECT, Members
-from unlearn.partition.tables import AT_ONCE, Change, slice_start
+from unlearn.partition.tables import AT_ONCE, Change, Tables, slice_start
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER
 from unlearn.state.lookups import MOST_PAIRS, Asked, asked_of, read_members, write_holes, write_members
@@ -41,27 +45,33 @@ class Intake:
     ) -> None:
         self._settings = settings
         self._learner = learner
-        self._parser = parser_of(learner)
         self._digests = Digests(settings.secret_bytes)
-        self._origins = Origins(log, settings.events_topic, settings.model, settings.secret_bytes)
+        self._items = ItemReader(settings, learner, log)
+        self._columns = ColumnReader(settings, learner, self._items) if settings.ingest == "fast" else None
         self._clock = clock
         self._most_pairs = most_pairs
 
     def apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         """Apply the batch's records from the partition's `applied` on. Raises Fenced, RolledBack, StateUnavailable."""
-        applied = owned.view.applied
-        records = [record for record in batch.records if record.offset >= applied]
+        records = _from(owned.view.applied, batch.records)
+        if self._columns is not None and not isinstance(records, RecordColumns):
+            records = columns_of(owned.partition, records)
         for at in range(0, len(records) or 1, AT_ONCE):
             behind = records[at + AT_ONCE : at + AT_ONCE + 1]
             self._apply(owned, records[at : at + AT_ONCE], behind[0].offset if behind else batch.stop)
 
     def _apply(self, owned: ClaimedPartition, records: Sequence[Record], stop: int) -> None:
         """Apply some records, up to the offset `stop`: look up whom they name, plan, write, and remember the result."""
-        items = self._spared(owned, self.items(owned.partition, records), records)
-        lookups = self._look_up(owned, items)
-        planned = plan(items, lookups, owned.view, self._frame(owned, stop))
-        self._write(owned, planned, lookups, records)
-        self._remember(owned, planned, records)
+        read = self._read(owned, records)
+        lookups = self._look_up(owned, read.items)
+        planned = plan(read.items, lookups, owned.view, self._frame(owned, stop), read.rows.columns)
+        self._write(owned, planned, lookups, records[-1] if records else None, read.rows)
+        self._remember(owned, planned, read)
+
+    def _read(self, owned: ClaimedPartition, records: Sequence[Record]) -> Reading:
+        if self._columns is not None and isinstance(records, RecordColumns) and len(records):
+            return self._columns.read(owned, records)
+        return Reading(self._items.items(owned, records), records, NO_ROWS)
 
     def pass_over(self, owned: ClaimedPartition, stop: int, more: Change) -> None:
         """Move `applied` to `stop` as if no records lay before it, and make the changes `more` in the same script.
@@ -74,26 +84,8 @@ class Intake:
             for key, value in rows.items():
                 planned.change.put(table, key, value)
         planned.change.ops += more.ops
-        self._write(owned, planned, nobody, ())
-        self._remember(owned, planned, ())
-
-    def items(self, partition: int, records: Sequence[Record]) -> list[Item]:
-        """What each record asks for, by steps 2 and 3 of the loop. A bad record never stops the others."""
-        return self._classifier(partition).sort_all(records, [self._parser.read(record) for record in records])
-
-    def _spared(self, owned: ClaimedPartition, items: list[Item], records: Sequence[Record]) -> list[Item]:
-        """The items, less what another model's forwarding makes needless: a copy whose original stands in the log.
-
-        Of a deletion's copy the deletion itself stays, but owes no receipt and no copies.
-        """
-        wandering = {item.offset for item in items if wanders(item)}
-        if not wandering:
-            return items
-        copies = self._origins.copies([record for record in records if record.offset in wandering])
-        classifier = self._classifier(owned.partition)
-        owned.counters["others_copies"] += len(copies)
-        spared = (classifier.spare(item) if item.offset in copies else item for item in items)
-        return [item for item in spared if item is not None]
+        self._write(owned, planned, nobody, None, NO_ROWS)
+        self._remember(owned, planned, Reading([], (), NO_ROWS))
 
     def restore(self, owned: ClaimedPartition, tail: Members, records: Iterable[Record]) -> None:
         """Bring the open slice's rows back into memory: those of the tail and of `records`, the log behind it.
@@ -104,8 +96,7 @@ class Intake:
         for at in range(0, len(tail), self._settings.batch_records):
             self._restore_tail(owned, tail.take(_between(len(tail), at, at + self._settings.batch_records)))
         for part in _parts(records, self._settings.batch_records):
-            events = [self._parser.taken(record.value) for record in part]
-            items = [i for i in self._classifier(owned.partition).sort_all(part, events) if isinstance(i, Insertion)]
+            items = self._items.taken(owned.partition, part)
             lookups = self._look_up(owned, items)
             self._open(owned, [self._row(item) for item in items if _names(lookups, item.who, item.offset)])
 
@@ -140,21 +131,38 @@ class Intake:
         subjects = list({who.subject: None for who in whos if who.subject})
         return Lookups(*read_members(owned.read, owned.state.keys, asked, subjects))
 
-    def _write(self, owned: ClaimedPartition, planned: Plan, lookups: Lookups, records: Sequence[Record]) -> None:
+    def recall(self, owned: ClaimedPartition) -> None:
+        """Read some of the ids that the partition knows, if they aren't all remembered yet.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
+        if self._columns is not None:
+            owned.kept(KnownIds).turn(owned, self._settings.id_memory)
+
+    def _write(
+        self, owned: ClaimedPartition, planned: Plan, lookups: Lookups, last: Record | None, rows: NewRows
+    ) -> None:
         keys, view, change = owned.state.keys, owned.view, planned.change
-        if records:
-            note_fingerprint(change, self._digests, records[-1])
-        ends = view.ends + planned.ends
-        holes = ((kill.shard, slice_start(ends, kill.slot), kill.slot, kill.death) for kill in planned.kills)
+        if last is not None:
+            note_fingerprint(change, self._digests, last)
+        starts = (_slice_start(view, planned.ends, kill.slot) for kill in planned.kills)
+        holes = ((k.shard, start, k.slot, k.death) for k, start in zip(planned.kills, starts, strict=True))
         change.ops += write_holes(keys, holes)
         change.ops += write_members(keys, planned.records, planned.subjects, lookups.records, self._most_pairs)
-        owned.commit(change, planned.stop)
+        owned.commit(change, planned.stop, members=rows.packed())
 
-    def _remember(self, owned: ClaimedPartition, planned: Plan, records: Sequence[Record]) -> None:
+    def _remember(self, owned: ClaimedPartition, planned: Plan, read: Reading) -> None:
         now = self._clock.monotonic()
         outbox = owned.view.outbox
-        owned.records.update({r.offset: r for r in records if r.offset in outbox} if outbox else {})
-        self._open(owned, planned.rows)
+        owned.records.update({r.offset: r for r in read.records if r.offset in outbox} if outbox else {})
+        for item in read.items:
+            if isinstance(item, Deletion) and item.sender is not None:
+                owned.addressees[item.offset] = item.sender
+        dead = [subject for subject, value in planned.subjects.items() if value.dead]
+        if self._columns is not None:
+            written = np.concatenate([read.rows.addresses.records, digests_of(planned.records)])
+            owned.kept(KnownIds).add(written, digests_of(dead))
+        self._open(owned, planned.rows, read.rows)
         owned.open_rows.kill([kill.slot for kill in planned.kills])
         owned.note_kills([*planned.kills, *planned.covered], now)
         publishes = owned.partition < self._settings.partitions
@@ -164,9 +172,14 @@ class Intake:
             owned.rows_since = now if any(held.live for held in owned.view.open.values()) else None
         owned.counters.update(planned.counts)
 
-    def _open(self, owned: ClaimedPartition, rows: Sequence[Row]) -> None:
-        if rows:
-            owned.open_rows.add(*members_of(rows, self._settings.classes, self._settings.features))
+    def _open(self, owned: ClaimedPartition, rows: Sequence[Row], new: NewRows = NO_ROWS) -> None:
+        parts = [members_of(rows, self._settings.classes, self._settings.features)] if rows else []
+        if len(new):
+            parts.append((new.addresses.shards, new.members(self._settings.features)))
+        if len(parts) == 1:
+            owned.open_rows.add(*parts[0])
+        elif parts:
+            owned.open_rows.add(*_in_slot_order(parts))
 
     def _frame(self, owned: ClaimedPartition, stop: int) -> Frame:
         settings = self._settings
@@ -181,16 +194,17 @@ class Intake:
             now=self._clock.wall_ms(),
         )
 
-    def _classifier(self, partition: int) -> Classifier:
-        settings = self._settings
-        return Classifier(
-            settings.model,
-            partition,
-            settings.partitions,
-            settings.subjects,
-            settings.secret_bytes,
-            self._digests,
-        )
+
+def _from(applied: int, records: Sequence[Record]) -> Sequence[Record]:
+    """The records from the offset `applied` on."""
+    if not len(records) or records[0].offset >= applied:
+        return records
+    return records[bisect_left(records, applied, key=lambda record: record.offset) :]
+
+
+def _slice_start(view: Tables, more_ends: Sequence[int], slot: int) -> int:
+    """Where the slot's slice starts, given the slice ends of the tables and those of the batch behind them."""
+    return view.start_of(slot) if slot < view.last_end else slice_start([view.last_end, *more_ends], slot)
 
 
 def _refused_at_home(item: Item) -> Addressed | None:
@@ -231,6 +245,12 @@ def members_of(rows: Sequence[Row], classes: Sequence[str], n_features: int) -> 
         rows_of([insertion.event for insertion in insertions], classes, n_features),
     )
     return np.array([row.shard for row in rows], np.int32), members
+
+
+def _in_slot_order(parts: Sequence[tuple[NDArray[np.int32], Members]]) -> tuple[NDArray[np.int32], Members]:
+    members = Members.concat([members for _, members in parts])
+    shards = np.concatenate([shards for shards, _ in parts])
+    return shards[np.argsort(members.slots, kind="stable")], members.in_slot_order()
 
 
 def _flat(digests: Sequence[bytes]) -> NDArray[np.uint8]:

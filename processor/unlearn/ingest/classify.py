@@ -15,6 +15,7 @@ from unlearn.events.event import BadInsert, Delete, Empty, Insert, Parsed, Seal,
 from unlearn.events.partitioner import Digests, Origin, event_key, home, homes, read_origin
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
+from unlearn.partition.answers import Addressee, sender_of
 from unlearn.state.entries import ALONE
 
 __all__ = [
@@ -66,6 +67,8 @@ class Deletion(NamedTuple):
     """Whether this partition owes the sender a receipt. For a copy the partition that read the original sends it."""
     copies: bool
     """Whether this partition is the first to read it and must copy it to all others."""
+    sender: Addressee | None = None
+    """Whom its receipts answer, where this partition owes them."""
 
 
 class Sealing(NamedTuple):
@@ -175,14 +178,16 @@ class Classifier:
         origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
             return self._send_home(record, "unresolved", event.forget_within)
+        receipt = not (homeless and origin)
         return Deletion(
             record.offset,
             self._who(event.record_id, event.subject_id),
             event.revision,
             origin.timestamp if origin else record.timestamp,
             event.forget_within,
-            receipt=not (homeless and origin),
+            receipt=receipt,
             copies=homeless and origin is None,
+            sender=sender_of(event.event_id, record, origin) if receipt else None,
         )
 
     def _send_home(
@@ -201,7 +206,7 @@ class Classifier:
         A deletion's copy is still applied, without receipt and copies; None: nothing is left to do.
         """
         if isinstance(item, Deletion) and self.partition < self.partitions:
-            return item._replace(copies=False, receipt=False)
+            return item._replace(copies=False, receipt=False, sender=None)
         return None
 
     def _origin(self, record: Record) -> Origin | None:

@@ -8,13 +8,12 @@ no harm.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
-from unlearn.errors import LogRefused, LogUnavailable
 from unlearn.events.event import Delete, Insert, encode
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
@@ -28,6 +27,7 @@ from unlearn.moments import dated
 from unlearn.partition.answers import addressee_of, receipt_to
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.open_ranges import gathered
+from unlearn.partition.sent import Refusals, Sent, ended, refuses
 from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.settings import Settings
 
@@ -40,17 +40,23 @@ _MANY = 10_000
 _REFUSED = "the log refuses to take it where it belongs"
 _CHANGED = "it can't be sent on: it isn't read as it was when it was applied"
 
-_Message = tuple[bytes | None, bytes | None, Sequence[Header]]
-"""Key, value and headers of a record that is sent on, before the header with its origin is added."""
-
-Sends = dict[str, Future[int]]
-"""What was sent for one event: the outbox's word for it, or a copy's partition -> the offset to come."""
+_Headers = Sequence[Header]
+_Message = tuple[bytes | None, bytes | None, _Headers]
+"""Key, value and headers of a record that is sent."""
 
 
-@dataclass(slots=True)
-class _Shortened:
-    offsets: set[int] = field(default_factory=set)
-    """Events that the log refused as they were sent, such as for their size; they are sent again in fewer bytes."""
+class _Place(NamedTuple):
+    """What is sent where: the outbox's word for it, or a copy's partition, and the topic and partition that get it."""
+
+    name: str
+    topic: str
+    partition: int
+
+
+_Wanted = tuple[_Place, _Message | int]
+"""A message and its place; or the offset where it stands there already."""
+_Of = tuple[int, list[_Message | int]]
+"""An entry's offset, and what is sent for it, in the order of its places."""
 
 
 class Outbox:
@@ -65,6 +71,7 @@ class Outbox:
         self._parser = parser
         self._clock = clock
         self._digests = Digests(settings.secret_bytes)
+        self._place_of_letters = _Place(DEAD, settings.dead_letters_topic, 0)
         self._sent_before: SentBefore | None = None
         self._building: set[int] = set()
         """Partitions that still have events from before the model was made, to be applied or to be sent on."""
@@ -77,11 +84,10 @@ class Outbox:
         fresh = self._ready(owned, [offset for offset in owned.view.outbox if offset not in owned.sending])
         records = self._records(owned, fresh)
         owned.records.update(records)
-        for offset, record in records.items():
-            owned.sending[offset] = dict(self._sends(owned, record, owned.view.outbox[offset]))
+        self._send(owned, records)
         self._let_go(owned, [offset for offset in fresh if offset not in records])
         # Between two turns more sends may end than one change should take.
-        while self._settle(owned) == AT_ONCE:
+        while self._settle(owned):
             continue
         while (change := gathered(owned.view)) is not None:
             owned.commit(change)
@@ -123,7 +129,8 @@ class Outbox:
         for offset in islice(lost | spoilt, AT_ONCE):
             due = owned.view.outbox[offset]
             if due[0] == DEAD:
-                owned.sending[offset] = {DEAD: self._dead_letter(owned.partition, offset, Letter.of(due), None)}
+                nameless = self._dead_letter(owned.partition, offset, Letter.of(due), None)
+                self._start(owned, [self._place_of_letters], [(offset, [nameless])])
             else:
                 letter = Letter(GONE if offset in lost else SPOILT)
                 mark_unresolved(owned.view, change, offset, letter, Wait(now, now), nameless=True)
@@ -131,84 +138,153 @@ class Outbox:
             owned.commit(change)
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
 
-    def _sends(self, owned: ClaimedPartition, record: Record, due: list[str]) -> Iterator[tuple[str, Future[int]]]:
-        """Start all sends that an entry asks for: (word of the outbox or partition of a copy, answer to come)."""
+    def _send(self, owned: ClaimedPartition, records: Mapping[int, Record]) -> None:
+        """Start all sends that the entries of these records ask for, those with the same places together."""
+        together: dict[tuple[_Place, ...], list[_Of]] = {}
+        alone = owned.kept(Refusals).alone
+        for offset, record in records.items():
+            wanted = list(self._wanted(owned, record, owned.view.outbox[offset]))
+            places, messages = tuple(place for place, _ in wanted), [message for _, message in wanted]
+            if offset in alone or any(isinstance(message, int) for message in messages):
+                self._start(owned, places, [(offset, messages)])
+            else:
+                together.setdefault(places, []).append((offset, messages))
+        for places, entries in together.items():
+            for at in range(0, len(entries), AT_ONCE):
+                self._start(owned, places, entries[at : at + AT_ONCE])
+
+    def _start(self, owned: ClaimedPartition, places: Sequence[_Place], entries: Sequence[_Of]) -> None:
+        """Send the entries' messages, a batch for each place."""
+        columns = zip(*(messages for _, messages in entries), strict=True)
+        batches = {place.name: self._batch(place, of) for place, of in zip(places, columns, strict=True)}
+        sent = Sent([offset for offset, _ in entries], batches)
+        owned.sending.update(dict.fromkeys(sent.offsets, sent))
+
+    def _batch(self, place: _Place, messages: Sequence[_Message | int]) -> Future[list[int]]:
+        fresh = [message for message in messages if not isinstance(message, int)]
+        if not fresh:
+            there: Future[list[int]] = Future()
+            there.set_result([message for message in messages if isinstance(message, int)])
+            return there
+        headers = [headers for _, _, headers in fresh]
+        plain = [(key, value) for key, value, _ in fresh]
+        return self._producer.send_batch(place.topic, place.partition, plain, headers if any(headers) else ())
+
+    def _wanted(self, owned: ClaimedPartition, record: Record, due: list[str]) -> Iterator[_Wanted]:
+        """All that an entry asks to be sent."""
         if due[0] == DEAD:
             yield from self._letter(owned.partition, record, Letter.of(due))
             return
-        event = self._parser.taken(record.value)
+        short = record.offset in owned.kept(Refusals).shortened
+        to = owned.addressees.get(record.offset)
+        # Whom to answer is known only of a deletion that this owner has read itself.
+        event = self._parser.taken(record.value) if short or to is None or HOME in due else None
+        if event is not None and not isinstance(event, Insert | Delete):
+            return
         there = self._places(owned, record)
-        message = record.key, record.value, record.headers
-        if record.offset in owned.kept(_Shortened).offsets and isinstance(event, Insert | Delete):
-            message = _shortest(event)
-        if HOME in due and isinstance(event, Insert | Delete):
+        message = _shortest(event) if short and event is not None else (record.key, record.value, record.headers)
+        if HOME in due and event is not None:
             where = home(event_key(event), self._settings.partitions)
-            yield HOME, there.get(where) or self._forward(record, where, message)
-        if ACCEPTED in due and isinstance(event, Delete):
-            owned.addressees[record.offset] = to = addressee_of(self._settings, event.event_id, record)
-            yield ACCEPTED, self._receipt(receipt_to(to, "accepted"))
-        if COPIES in due and isinstance(event, Delete):
-            for partition in range(self._settings.partitions):
-                if partition != owned.partition:
-                    yield str(partition), there.get(partition) or self._forward(record, partition, message)
+            place = _Place(HOME, self._settings.events_topic, where)
+            yield place, there[where] if where in there else self._marked(record, message)
+        if to is None and isinstance(event, Delete):
+            to = addressee_of(self._settings, event.event_id, record)
+        if to is None:
+            return
+        if ACCEPTED in due:
+            owned.addressees[record.offset] = to
+            yield _Place(ACCEPTED, self._settings.receipts_topic, 0), (*receipt_to(to, "accepted"), ())
+        if COPIES in due:
+            marked = self._marked(record, message)
+            for place in self._copies_of(owned.partition):
+                yield place, there.get(place.partition, marked)
 
-    def _places(self, owned: ClaimedPartition, record: Record) -> dict[int, Future[int]]:
-        """Partitions to which the record was sent before the model was made, each as a send already acknowledged."""
+    def _copies_of(self, partition: int) -> Iterator[_Place]:
+        for other in range(self._settings.partitions):
+            if other != partition:
+                yield _Place(str(other), self._settings.events_topic, other)
+
+    def _places(self, owned: ClaimedPartition, record: Record) -> Mapping[int, int]:
+        """Partition -> offset of what was sent on of the record before the model was made."""
         if self._sent_before is None or record.offset >= owned.view.number("made_at"):
             return {}
-        there: dict[int, Future[int]] = {}
-        for partition, offset in self._sent_before.places(record).items():
-            there[partition] = Future()
-            there[partition].set_result(offset)
+        there = self._sent_before.places(record)
         owned.counters["sent_before"] += bool(there)
         return there
 
-    def _letter(self, partition: int, record: Record, letter: Letter) -> Iterator[tuple[str, Future[int]]]:
-        """Send the dead letter, and the `refused` receipt if the sender is owed one."""
+    def _letter(self, partition: int, record: Record, letter: Letter) -> Iterator[_Wanted]:
+        """The dead letter, and the `refused` receipt if the sender is owed one."""
         digest = None if letter.last is not None else self._digests.log_record(record.key, record.value)
-        yield DEAD, self._dead_letter(partition, record.offset, letter, digest)
+        yield self._place_of_letters, self._dead_letter(partition, record.offset, letter, digest)
         event_id = told_of(record.value).event_id if letter.answers else None
         if event_id is not None:
             to = addressee_of(self._settings, event_id, record)
-            yield REFUSED, self._receipt(receipt_to(to, "refused", reason=letter.reason))
+            receipt = receipt_to(to, "refused", reason=letter.reason)
+            yield _Place(REFUSED, self._settings.receipts_topic, 0), (*receipt, ())
 
-    def _settle(self, owned: ClaimedPartition) -> int:
-        """Close the entries all of whose sends have ended. Returns how many entries those were."""
+    def _settle(self, owned: ClaimedPartition) -> bool:
+        """Close some of the entries all of whose sends have ended. Returns whether there were any."""
         change = Change()
-        done = (offset for offset, sends in owned.sending.items() if all(f.done() for f in sends.values()))
-        ended = list(islice(done, AT_ONCE))
-        for offset in ended:
-            self._close(owned, change, offset, owned.sending.pop(offset))
+        found = ended(owned.sending, AT_ONCE)
+        offsets = [offset for sent in found for offset in sent.offsets]
+        for offset in offsets:
+            del owned.sending[offset]
+        for sent in found:
+            self._close(owned, change, sent)
         if change.tables:
             owned.commit(change)
-        for offset in ended:
+        for offset in offsets:
             owned.records.pop(offset, None)
-        return len(ended)
+        return bool(found)
 
-    def _close(self, owned: ClaimedPartition, change: Change, offset: int, sends: Sends) -> None:
-        """Settle one entry whose sends have ended.
+    def _close(self, owned: ClaimedPartition, change: Change, sent: Sent) -> None:
+        """Settle entries whose sends have ended.
 
-        It is dropped if all were acknowledged. If the log refuses an event for good, it is sent once more in fewer
-        bytes, if there is such a form of it, and then given up. After any other error the entry stays, and is sent
-        again.
+        They are dropped if all were acknowledged. If the log refuses something, it isn't known which entry is at fault,
+        so each is sent again on its own. One that it refuses then for good is sent once more in fewer bytes, if there
+        is such a form of it, and then given up. After any other error the entries stay, and are sent again.
         """
-        errors = [error for error in (future.exception() for future in sends.values()) if error is not None]
-        due = owned.view.outbox[offset]
-        if not sends:
-            self._give_up(owned, change, offset, _CHANGED)
-        elif not errors or _letter_is_out(sends):
+        errors = sent.errors()
+        if not sent.batches:
+            for offset in sent.offsets:
+                self._give_up(owned, change, offset, _CHANGED)
+        elif not errors:
+            self._drop(owned, change, sent)
+        elif any(map(refuses, errors.values())):
+            self._refused(owned, change, sent, errors)
+
+    def _drop(self, owned: ClaimedPartition, change: Change, sent: Sent) -> None:
+        refused, outbox = owned.kept(Refusals), owned.view.outbox
+        copies = {name: batch.result() for name, batch in sent.batches.items() if name.isdecimal()}
+        for at, offset in enumerate(sent.offsets):
+            copied = {name: written[at] for name, written in copies.items()}
+            if min(copied.values(), default=0) < 0:
+                # The broker took it and didn't say where, so nobody could tell when it is hidden: it is sent again.
+                continue
             change.drop("outbox", offset)
-            owned.kept(_Shortened).offsets.discard(offset)
+            refused.forget(offset)
             pending = owned.view.pending.get(offset)
-            if COPIES in due and pending is not None:
-                copies = {name: sent.result() for name, sent in sends.items() if name.isdecimal()}
-                change.put("pending", offset, pending._replace(copies=copies))
-            owned.counters["accepted"] += ACCEPTED in due
-        elif due[0] != DEAD and any(map(_refuses, errors)):
-            if offset not in owned.kept(_Shortened).offsets and self._is_long(owned.records[offset]):
-                owned.kept(_Shortened).offsets.add(offset)
-            else:
-                self._give_up(owned, change, offset, _REFUSED)
+            if COPIES in outbox[offset] and pending is not None:
+                change.put("pending", offset, pending._replace(copies=copied))
+            owned.counters["accepted"] += ACCEPTED in outbox[offset]
+
+    def _refused(
+        self, owned: ClaimedPartition, change: Change, sent: Sent, errors: Mapping[str, BaseException]
+    ) -> None:
+        refused = owned.kept(Refusals)
+        if len(sent.offsets) > 1:
+            refused.alone.update(sent.offsets)
+            return
+        (offset,) = sent.offsets
+        if DEAD in sent.batches:
+            # The dead letter is out, and only the receipt is missing, which the log refuses for good.
+            if DEAD not in errors and refuses(errors[REFUSED]):
+                self._drop(owned, change, sent)
+        elif offset not in refused.shortened and self._is_long(owned.records[offset]):
+            refused.alone.add(offset)
+            refused.shortened.add(offset)
+        else:
+            self._give_up(owned, change, offset, _REFUSED)
 
     def _is_long(self, record: Record) -> bool:
         """Whether the record holds more bytes than its event needs, so that a shorter message is worth a try."""
@@ -217,7 +293,7 @@ class Outbox:
         return isinstance(event, Insert | Delete) and said != _shortest(event)
 
     def _give_up(self, owned: ClaimedPartition, change: Change, offset: int, reason: str) -> None:
-        owned.kept(_Shortened).offsets.discard(offset)
+        owned.kept(Refusals).forget(offset)
         owned.counters["given_up"] += 1
         record = owned.records[offset]
         event = self._parser.taken(record.value)
@@ -229,33 +305,18 @@ class Outbox:
         deadline = since + round((self._settings.forget_within if within is None else within) * 1000)
         mark_unresolved(owned.view, change, offset, Letter(reason, answers=True), Wait(since, deadline))
 
-    def _forward(self, record: Record, partition: int, message: _Message) -> Future[int]:
+    def _marked(self, record: Record, message: _Message) -> _Message:
+        """The message with the header that tells where the record stands."""
         key, value, headers = message
         origin = Origin(self._settings.model, record.partition, record.offset, record.timestamp)
-        marked = [*headers, origin_header(self._settings.secret_bytes, origin)]
-        return self._producer.send(self._settings.events_topic, partition, key, value, marked)
+        return key, value, [*headers, origin_header(self._settings.secret_bytes, origin)]
 
-    def _receipt(self, receipt: tuple[bytes, bytes]) -> Future[int]:
-        return self._producer.send(self._settings.receipts_topic, 0, *receipt)
-
-    def _dead_letter(self, partition: int, offset: int, letter: Letter, digest: str | None) -> Future[int]:
+    def _dead_letter(self, partition: int, offset: int, letter: Letter, digest: str | None) -> _Message:
         told: dict[str, object] = {"partition": partition, "offset": offset, "digest": digest, "reason": letter.reason}
         if letter.last is not None:
             told |= {"last": letter.last, "count": letter.total}
-        return self._producer.send(self._settings.dead_letters_topic, 0, None, json.dumps(told).encode())
+        return None, json.dumps(told).encode(), ()
 
 
 def _shortest(event: Insert | Delete) -> _Message:
     return event_key(event), encode(event), ()
-
-
-def _refuses(error: BaseException) -> bool:
-    """Whether the log refuses a message for good. A missing right is LogUnavailable: it may be granted later."""
-    return isinstance(error, LogRefused) and not isinstance(error, LogUnavailable)
-
-
-def _letter_is_out(sends: Sends) -> bool:
-    """Whether the dead letter was sent and only the receipt is missing, because the log refuses it for good."""
-    answer = sends.get(REFUSED)
-    error = None if answer is None else answer.exception()
-    return error is not None and _refuses(error) and sends[DEAD].exception() is None

@@ -16,7 +16,7 @@ from unlearn.events.partitioner import shard_of, tag_of
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
 from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counter_of
 from unlearn.moments import dated
-from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
 from unlearn.partition.tables import Change, Cleanup, Pending, Tables, Unresolved
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
@@ -79,17 +79,22 @@ class Plan:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def plan(items: Iterable[Item], lookups: Lookups, view: Tables, frame: Frame) -> Plan:
-    """What the items of [frame.start, frame.stop) change, given what is known of those that they name."""
-    return _Planner(lookups, view, frame).run(items)
+def plan(items: Iterable[Item], lookups: Lookups, view: Tables, frame: Frame, columns: Columns = NO_COLUMNS) -> Plan:
+    """What the items of [frame.start, frame.stop) change, given what is known of those that they name.
+
+    `columns`: the rows of further inserts, each of a record that is new to the partition and named nowhere else in the
+    batch. They are counted; their entries and their subjects' are the caller's to write.
+    """
+    return _Planner(lookups, view, frame, columns).run(items)
 
 
 class _Planner:
-    def __init__(self, lookups: Lookups, view: Tables, frame: Frame) -> None:
+    def __init__(self, lookups: Lookups, view: Tables, frame: Frame, columns: Columns) -> None:
         self.records, self.subjects = dict(lookups.records), dict(lookups.subjects)
         self.view, self.frame = view, frame
         self.plan = Plan(frame.stop)
-        self.ledger = Ledger(view, frame.start, frame.slice_span)
+        self.ledger = Ledger(view, frame.start, frame.slice_span, columns)
+        self.plan.counts["inserts"] = self.new = len(columns.slots)
         self.covered_tags = {tag_of(bytes.fromhex(digest)) for digest in view.cleanups}
 
     def run(self, items: Iterable[Item]) -> Plan:
@@ -251,7 +256,7 @@ class _Planner:
         self.ledger.settle(self.plan.change, self.frame.stop, self.frame.folds)
         self.plan.kills, self.plan.ends = self.ledger.kills, self.ledger.ends
         counts = self.plan.counts
-        counts["live"] = len(self.plan.rows) - len(self.plan.kills)
+        counts["live"] = self.new + len(self.plan.rows) - len(self.plan.kills)
         counts["holes"] = len(self.plan.kills)
         for name, more in counts.items():
             if more:

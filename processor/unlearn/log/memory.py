@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
 from unlearn.errors import LogDiverged, LogRefused, LogUnavailable, LogUnreadable, TopicMissing, UnlearnError
+from unlearn.log.columns import columns_of
+from unlearn.log.joined import all_of
 from unlearn.log.memory_partition import Partition
-from unlearn.log.protocol import Batch, Entry, Header, Polled, Record, TopicSpec, Unreadable
+from unlearn.log.protocol import Batch, Entry, Header, Message, Polled, Record, TopicSpec, Unreadable
 
 READ_CHUNK = 2000
 
@@ -73,9 +75,9 @@ class MemoryLog:
             yield from found
             start = found[-1].offset + 1 if found else stop
 
-    def reader(self, topic: str, group: str) -> MemoryReader:
+    def reader(self, topic: str, group: str, *, columns: bool = False) -> MemoryReader:
         self._topic(topic)
-        return MemoryReader(self, topic, group)
+        return MemoryReader(self, topic, group, columns=columns)
 
     def tail(self, topic: str) -> MemoryTail:
         return MemoryTail(self, topic)
@@ -194,7 +196,7 @@ class MemoryLog:
 class MemoryReader:
     """A member of a group, which it joins when made. It learns of a rebalance only when it polls."""
 
-    def __init__(self, log: MemoryLog, topic: str, group: str) -> None:
+    def __init__(self, log: MemoryLog, topic: str, group: str, *, columns: bool = False) -> None:
         self.topic = topic
         self.group = group
         self._log = log
@@ -204,6 +206,7 @@ class MemoryReader:
         self._positions: dict[int, int] = {}
         self._paused: set[int] = set()
         self._closed = False
+        self._columns = columns
         self.trouble = ""
         log.join(self)
 
@@ -293,10 +296,13 @@ class MemoryReader:
             batch = _batch(places[partition], self._positions[partition], most)
             most -= len(batch.records)
             if batch.stop > batch.start:
-                batches[partition] = batch
+                batches[partition] = self._in_its_form(partition, batch)
                 del self._positions[partition]
                 self._positions[partition] = batch.stop
         return batches
+
+    def _in_its_form(self, partition: int, batch: Batch) -> Batch:
+        return batch._replace(records=columns_of(partition, batch.records)) if self._columns else batch
 
 
 def _batch(place: Partition, start: int, most: int) -> Batch:
@@ -364,6 +370,12 @@ class MemoryProducer:
             self._failed = self._failed or error
             answer.set_exception(error)
         return answer
+
+    def send_batch(
+        self, topic: str, partition: int, messages: Sequence[Message], headers: Sequence[Sequence[Header]] = ()
+    ) -> Future[list[int]]:
+        each = headers or [()] * len(messages)
+        return all_of([self.send(topic, partition, *one, of) for one, of in zip(messages, each, strict=True)])
 
     def flush(self, timeout: float) -> None:
         failed, self._failed = self._failed, None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
@@ -15,8 +17,9 @@ from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
-from unlearn.state.entries import Entry, Pair
+from unlearn.state.entries import Entry, Pair, forgotten, holds_one_row
 from unlearn.state.lookups import MOST_PAIRS, asked_of, read_members, write_members
+from unlearn.state.members import name_of, names_of
 from unlearn.storage.artefacts import Store
 from unlearn.storage.slice_files import read_slice
 
@@ -31,7 +34,7 @@ _WALK_FOR = 0.02
 
 
 def bury(
-    members: Members, entries: Mapping[bytes, Entry], cleanups: Mapping[bytes, Cleanup], ledger: Ledger
+    members: Members | Named, entries: Mapping[bytes, Entry], cleanups: Mapping[bytes, Cleanup], ledger: Ledger
 ) -> dict[bytes, Entry]:
     """Bury rows of deleted subjects, as far as the membership still names their slot. Returns the changed entries.
 
@@ -48,6 +51,31 @@ def bury(
     return changed
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """n rows in slot order, and whom they belong to: slots (n,) int64, records and subjects (n, 16) uint8."""
+
+    slots: NDArray[np.int64]
+    records: NDArray[np.uint8]
+    subjects: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Named:
+        """The rows at these positions, in the order given, or those where the mask (n,) is true."""
+        return Named(self.slots[which], self.records[which], self.subjects[which])
+
+    @staticmethod
+    def concat(parts: Sequence[Named]) -> Named:
+        """The rows of all parts, at least one, one part after the other."""
+        return Named(
+            np.concatenate([part.slots for part in parts]),
+            np.concatenate([part.records for part in parts]),
+            np.concatenate([part.subjects for part in parts]),
+        )
+
+
 class Group(NamedTuple):
     """Open clean-ups of one shard, by their subjects' digests. Its files are read once for all of them."""
 
@@ -60,7 +88,7 @@ class Group(NamedTuple):
 class Found(NamedTuple):
     """The rows that a walk found, and the slot where the next walk goes on; None if there is nothing behind them."""
 
-    rows: Members
+    rows: Named
     cursor: int | None
 
 
@@ -114,37 +142,75 @@ class Cleaner:
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""
-        started, rows, cursor = self._clock.monotonic(), Members.empty(), group.cursor
-        for end, held in owned.view.shard_slices(group.shard):
-            if end <= group.cursor or end > owned.view.registered:
-                continue
-            rows = Members.concat([rows, _of_group(read_slice(self._store, held.file or ""), group)])
+        started, cursor = self._clock.monotonic(), group.cursor
+        begins = _begins(group.cleanups)
+        rows = _of_group(Members.empty(), group, begins)
+        for end, held in owned.view.of_shard(group.shard).with_rows(group.cursor):
+            if end > owned.view.registered:
+                break
+            rows = Named.concat([rows, _of_group(read_slice(self._store, held.file or ""), group, begins)])
             cursor = end
             if len(rows) > self._chunk or self._clock.monotonic() - started > _WALK_FOR:
                 return _cut(rows, cursor, self._chunk)
-        return _cut(Members.concat([rows, _of_group(owned.open_rows.all(), group)]), None, self._chunk)
+        return _cut(Named.concat([rows, _of_group(owned.open_rows.all(), group, begins)]), None, self._chunk)
 
-    def _bury(self, owned: ClaimedPartition, group: Group, members: Members, change: Change) -> list[int]:
-        view, keys = owned.view, owned.state.keys
-        named = zip(members.records, members.subjects, strict=True)
-        asked = asked_of((record.tobytes(), subject.tobytes()) for record, subject in named)
-        entries, _ = read_members(owned.read, keys, asked, [])
-        ledger = Ledger(view, view.applied, self._settings.slice_span)
-        changed = bury(members, entries, group.cleanups, ledger)
+    def _bury(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change) -> list[int]:
+        ledger = Ledger(owned.view, owned.view.applied, self._settings.slice_span)
+        odd = self._bury_usual(owned, group, rows, change, ledger)
+        if odd:
+            self._bury_odd(owned, group, rows.take(np.array(odd, np.intp)), change, ledger)
         put_burials(owned, change, ledger)
-        change.ops += write_members(keys, changed, {}, entries, self._most_pairs)
         return [kill.slot for kill in ledger.kills]
 
+    def _bury_usual(
+        self, owned: ClaimedPartition, group: Group, rows: Named, change: Change, ledger: Ledger
+    ) -> list[int]:
+        """Bury the rows whose records' entries hold nothing else; returns the places of all others.
 
-def _of_group(members: Members, group: Group) -> Members:
-    """The rows of the group's subjects, each from its own cursor on."""
-    flat = members.subjects.tobytes()
+        It does what `bury` does of these, without decoding the entries.
+        """
+        odd: list[int] = []
+        entries, _ = owned.look_up(names_of(rows.records), b"")
+        slots, subjects, records = rows.slots.tolist(), rows.subjects.tobytes(), rows.records.tobytes()
+        for at, (slot, data) in enumerate(zip(slots, entries, strict=True)):
+            subject = subjects[16 * at : 16 * at + 16]
+            tag = tag_of(subject)
+            if data is None or not holds_one_row(data, tag, slot):
+                odd.append(at)
+                continue
+            cleanup = group.cleanups[subject]
+            ledger.bury(Kill(slot, cleanup.death, cleanup.shard))
+            change.ops.append(("RECORD.SET", name_of(records[16 * at : 16 * at + 16]), forgotten(tag)))
+        return odd
+
+    def _bury_odd(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change, ledger: Ledger) -> None:
+        named = zip(rows.records, rows.subjects, strict=True)
+        asked = asked_of((record.tobytes(), subject.tobytes()) for record, subject in named)
+        entries, _ = read_members(owned.read, owned.state.keys, asked, [])
+        changed = bury(rows, entries, group.cleanups, ledger)
+        change.ops += write_members(owned.state.keys, changed, {}, entries, self._most_pairs)
+
+
+def _of_group(members: Members, group: Group, begins: NDArray[np.uint64]) -> Named:
+    """The rows of the group's subjects, each from its own cursor on. `begins`: those of the subjects."""
+    rows = Named(members.slots, members.records, members.subjects)
+    near = rows.take(np.flatnonzero(np.isin(_begin(rows.subjects), begins)))
+    flat = near.subjects.tobytes()
     held = (group.cleanups.get(flat[at : at + 16]) for at in range(0, len(flat), 16))
-    mine = [c is not None and slot >= c.cursor for c, slot in zip(held, members.slots.tolist(), strict=True)]
-    return members.take(np.array(mine, np.bool_))
+    mine = [c is not None and slot >= c.cursor for c, slot in zip(held, near.slots.tolist(), strict=True)]
+    return near.take(np.array(mine, np.bool_))
 
 
-def _cut(rows: Members, cursor: int | None, chunk: int) -> Found:
+def _begins(cleanups: Mapping[bytes, Cleanup]) -> NDArray[np.uint64]:
+    return _begin(np.frombuffer(b"".join(cleanups), np.uint8).reshape(-1, 16))
+
+
+def _begin(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """The first 8 bytes of each digest (n, 16), which seldom are another's."""
+    return np.ascontiguousarray(digests[:, :8]).view(np.uint64)[:, 0]
+
+
+def _cut(rows: Named, cursor: int | None, chunk: int) -> Found:
     """At most `chunk` rows; the cursor is then at the first row left out, so that the next walk finds it."""
     if len(rows) <= chunk:
         return Found(rows, cursor)

@@ -8,10 +8,10 @@ could not find them any more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from unlearn.events.partitioner import BUCKETS, tag_of
+from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.ledger import Kill, Ledger
@@ -19,6 +19,7 @@ from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
 from unlearn.state.lookups import read_pairs, write_entry
+from unlearn.state.members import walk
 from unlearn.storage.artefacts import Artefact, Store, newest_files
 from unlearn.storage.slice_files import read_slice
 from unlearn.storage.slice_writer import register_file
@@ -26,7 +27,6 @@ from unlearn.storage.slice_writer import register_file
 __all__ = ["Repairer", "stray"]
 
 _log = logging.getLogger(__name__)
-_MOST_BUCKETS = 256
 _ENTRIES_AT_ONCE = 4000
 """Record entries that one script reads, roughly."""
 
@@ -109,57 +109,38 @@ class Repairer:
             _log.error("partition %d: the file of shard %d up to %d is gone", owned.partition, shard, end)
             return
         change = Change()
-        register_file(owned, change, end, Filed(shard, name, slots))
+        register_file(owned, change, Filed(shard, end, name, slots))
         owned.commit(change)
         owned.counters["slices_repaired"] += 1
 
     def _bury_strays(self, owned: ClaimedPartition, files: Slots) -> None:
-        """Bury rows of deleted subjects that the files found lack. Each entry is read once, for all files together."""
+        """Bury rows of deleted subjects that the files found lack. Each entry is read for all files together."""
         shards = {shard for shard, _ in files}
         covers = {tag_of(bytes.fromhex(d)): c for d, c in owned.view.cleanups.items() if c.shard in shards}
         if not covers:
             return
-        step = _buckets_at_once(owned.view)
-        for first in range(0, BUCKETS, step):
-            buckets = range(first, min(first + step, BUCKETS))
-            self._bury(owned, self._entries(owned, buckets, covers), files, covers)
+        for found in walk(owned.read, "RECORDS", _ENTRIES_AT_ONCE):
+            entries = {name: decode_entry(data) for name, data in found}
+            apart = {name: (entry, covers.keys()) for name, entry in entries.items() if entry.apart}
+            read_pairs(owned.read, apart)
+            self._bury(owned, entries, files, covers)
 
     def _bury(
         self,
         owned: ClaimedPartition,
-        entries: Mapping[tuple[int, bytes], Entry],
+        entries: Mapping[bytes, Entry],
         files: Slots,
         covers: Mapping[bytes, Cleanup],
     ) -> None:
         view = owned.view
         change, ledger = Change(), Ledger(view, view.applied, self._settings.slice_span)
-        for (bucket, field), entry in entries.items():
+        for name, entry in entries.items():
             pairs = dict(entry.pairs)
             for tag, kill in stray(entry, view, files, covers):
                 ledger.bury(kill)
                 pairs[tag] = Pair(tomb=pairs[tag].tomb)
             if pairs != entry.pairs:
-                change.ops += write_entry(owned.state.keys, bucket, field, entry._replace(pairs=pairs), entry)
+                change.ops += write_entry(name, entry._replace(pairs=pairs), entry)
         if ledger.kills:
             put_burials(owned, change, ledger)
             owned.commit(change)
-
-    def _entries(
-        self, owned: ClaimedPartition, buckets: Sequence[int], covers: Mapping[bytes, Cleanup]
-    ) -> dict[tuple[int, bytes], Entry]:
-        """The entries of these buckets, by (bucket, field). Of pairs that stand apart, those of tags in `covers`."""
-        keys = owned.state.keys
-        replies = owned.read([("HGETALL", keys.record(bucket)) for bucket in buckets])
-        entries = {
-            (bucket, field): decode_entry(data)
-            for bucket, reply in zip(buckets, replies, strict=True)
-            for field, data in zip(reply[::2], reply[1::2], strict=True)
-        }
-        read_pairs(owned.read, keys, {at: (entry, covers.keys()) for at, entry in entries.items() if entry.apart})
-        return entries
-
-
-def _buckets_at_once(view: Tables) -> int:
-    """How many buckets one script reads, so that it looks at some 4,000 entries; records spread evenly over buckets."""
-    each = 1 + (view.number("live") + view.number("tombstones") + view.number("holes")) // BUCKETS
-    return max(1, min(_MOST_BUCKETS, _ENTRIES_AT_ONCE // each))

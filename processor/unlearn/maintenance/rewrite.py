@@ -17,7 +17,6 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
 from unlearn.partition.tables import Change, Slice, Tables
 from unlearn.settings import Settings
-from unlearn.state.lookups import hole_reads, parse_holes
 from unlearn.storage.artefacts import Artefact, Store
 from unlearn.storage.slice_files import read_slice
 from unlearn.storage.slice_writer import register_file, write_slice
@@ -88,7 +87,7 @@ class Rewriter:
         """
         if owned.rewriting is not None and owned.rewriting.future.done():
             rewriting, owned.rewriting = owned.rewriting, None
-            self._register(owned, rewriting.end, rewriting.future.result()[0])
+            self._register(owned, rewriting.future.result()[0])
         now = self._clock.monotonic()
         if owned.rewriting is None and not owned.catching_up and now >= self._look_at.get(owned.partition, 0.0):
             due = next(self._due(owned, now), None)
@@ -102,7 +101,7 @@ class Rewriter:
             return
         shards = range(self._settings.shards_per_partition)
         safe = {s: safe_before(owned.view, s, owned.manifest.applied, self._forgets) for s in shards}
-        for (shard, end), held in owned.view.slices.items():
+        for shard, end, held in owned.view.holed():
             if shard not in owned.running and rewritable(owned.view, shard, end, safe[shard]):
                 age = now - owned.kept(_Dead).since.setdefault((shard, end), now)
                 if worth_it(held, age, self._settings.erase_after):
@@ -110,25 +109,25 @@ class Rewriter:
 
     def _begin(self, owned: ClaimedPartition, shard: int, end: int) -> None:
         view = owned.view
-        holes = parse_holes(owned.read(hole_reads(owned.state.keys, shard, [view.start_of(end - 1)]))[0])
+        holes = owned.holes(shard, end)
         held = view.slices[shard, end]
         # The rows that the new file lacks died before this offset, which the newest manifest has reached.
         artefact = Artefact(owned.partition, shard, "slice", end, held.last_death + 1)
         writer = owned.writer()
         future = self._io.submit(self._write, artefact, held.file or "", holes, writer)
-        owned.rewriting = Sealing(end, future, writer)
+        owned.rewriting = Sealing((end,), future, writer)
 
     def _write(self, artefact: Artefact, old: str, holes: Mapping[int, int], writer: str) -> list[Filed]:
         members = read_slice(self._store, old)
         alive = ~np.isin(members.slots, np.fromiter(holes, np.int64, len(holes)))
         return [write_slice(self._store, artefact, writer, members.take(alive))]
 
-    def _register(self, owned: ClaimedPartition, end: int, filed: Filed) -> None:
+    def _register(self, owned: ClaimedPartition, filed: Filed) -> None:
         if filed.shard in owned.running:
             # A job that began meanwhile reads the old file, and may need the holes that would be dropped.
             return
         change = Change()
-        register_file(owned, change, end, filed)
+        register_file(owned, change, filed)
         owned.commit(change)
-        owned.kept(_Dead).since.pop((filed.shard, end), None)
+        owned.kept(_Dead).since.pop((filed.shard, filed.end), None)
         owned.counters["rewritten"] += 1

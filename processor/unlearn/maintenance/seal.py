@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -9,15 +10,19 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
 from unlearn.partition.rows import Members
-from unlearn.partition.tables import Change
+from unlearn.partition.tables import Change, Tables
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Artefact, Store
 from unlearn.storage.slice_writer import register_file, write_slice
 
-__all__ = ["SEAL_EVENT", "Sealer", "seal_due"]
+__all__ = ["SEAL_EVENT", "Sealer", "ends_to_file", "seal_due"]
 
 _LOOK_EVERY = 1.0
 """Seconds between looks at the log's end, which asks the broker."""
+
+_MOST_SLICES = 16
+_MOST_ROWS = 50_000
+"""How many ended slices, and rows in them, one job writes and one script registers; one slice may have more rows."""
 
 SEAL_EVENT = b'{"type":"seal"}'
 
@@ -58,8 +63,20 @@ def _waited(owned: ClaimedPartition, now: float) -> float | None:
     return now - seals.holes_since
 
 
+def ends_to_file(view: Tables) -> tuple[int, ...]:
+    """The ends of the next slices to write files of, in order: all that have ended, within the bounds of one job."""
+    found: list[int] = []
+    rows = 0
+    for end in view.ends_after(view.registered)[:_MOST_SLICES]:
+        rows += sum(view.slices[shard, end].live for shard in view.shards_at(end))
+        if found and rows > _MOST_ROWS:
+            break
+        found.append(end)
+    return tuple(found)
+
+
 class Sealer:
-    """Writes slice files on the I/O thread, and registers each slice's files by one script."""
+    """Writes the files of the slices that have ended on the I/O thread, and registers them by one script."""
 
     def __init__(
         self,
@@ -78,13 +95,13 @@ class Sealer:
         self._clock = clock
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Register the files that were written, and begin with the next slice that has ended.
+        """Register the files that were written, and begin with the slices that have ended since.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
         """
         if owned.sealing is not None and owned.sealing.future.done():
             sealing, owned.sealing = owned.sealing, None
-            self._register(owned, sealing.end, sealing.future.result())
+            self._register(owned, sealing.ends, sealing.future.result())
         if owned.sealing is None:
             self._begin(owned)
 
@@ -110,26 +127,29 @@ class Sealer:
         return owned.view.applied >= self._log.bounds(self._settings.events_topic)[owned.partition][1]
 
     def _begin(self, owned: ClaimedPartition) -> None:
-        end = next(iter(owned.view.ends_after(owned.view.registered)), None)
-        if end is None:
+        ends = ends_to_file(owned.view)
+        if not ends:
             return
-        members = owned.open_rows.select(end)
+        members = owned.open_rows.cut(ends)
         before, writer = owned.view.holed_before, owned.writer()
-        future = self._io.submit(self._write, owned.partition, end, before, members, writer)
-        owned.sealing = Sealing(end, future, writer)
+        future = self._io.submit(self._write, owned.partition, before, members, writer)
+        owned.sealing = Sealing(ends, future, writer)
 
-    def _write(self, partition: int, end: int, applied: int, members: dict[int, Members], writer: str) -> list[Filed]:
+    def _write(
+        self, partition: int, applied: int, members: Mapping[tuple[int, int], Members], writer: str
+    ) -> list[Filed]:
         return [
             write_slice(self._store, Artefact(partition, shard, "slice", end, applied), writer, rows)
-            for shard, rows in members.items()
+            for (end, shard), rows in members.items()
         ]
 
-    def _register(self, owned: ClaimedPartition, end: int, files: list[Filed]) -> None:
+    def _register(self, owned: ClaimedPartition, ends: Sequence[int], files: list[Filed]) -> None:
         change = Change()
-        written = {filed.shard: filed for filed in files}
-        for shard in [shard for shard, e in owned.view.slices if e == end]:
-            register_file(owned, change, end, written.get(shard, Filed(shard, "", frozenset())))
-        change.put("meta", "registered", end)
+        written = {(filed.shard, filed.end): filed for filed in files}
+        for end in ends:
+            for shard in owned.view.shards_at(end):
+                register_file(owned, change, written.get((shard, end), Filed(shard, end, "", frozenset())))
+        change.put("meta", "registered", ends[-1])
         owned.commit(change)
-        owned.open_rows.drop(end)
-        owned.counters["slices"] += 1
+        owned.open_rows.drop(ends[-1])
+        owned.counters["slices"] += len(ends)

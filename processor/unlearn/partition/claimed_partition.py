@@ -6,16 +6,19 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from unlearn.log.protocol import Record, Unreadable
 from unlearn.partition.answers import Addressee
 from unlearn.partition.jobs import Job, Trained
 from unlearn.partition.ledger import Kill
 from unlearn.partition.open_rows import OpenRows
+from unlearn.partition.sent import Sent
 from unlearn.partition.skipped import Runs
 from unlearn.partition.tables import Change, Tables
 from unlearn.results.manifest import Manifest
+from unlearn.state.lookups import hole_reads, parse_holes
+from unlearn.state.members import pack_sets
 from unlearn.state.scripts import Op, PartitionState, Token
 
 __all__ = ["ClaimedPartition", "Filed", "Publishing", "Running", "Sealing", "Tailing"]
@@ -24,9 +27,10 @@ T = TypeVar("T")
 
 
 class Filed(NamedTuple):
-    """A slice file as written: its shard, its name, and the slots in it; no name where there was no row."""
+    """A slice file as written: its shard and slice end, its name, and the slots in it; no name if there was no row."""
 
     shard: int
+    end: int
     name: str
     slots: frozenset[int]
 
@@ -45,14 +49,17 @@ class Running:
     """When it began, or was last seen to have finished another slice (monotonic seconds)."""
     finished: int = 0
     """How many slices it had finished when last looked at."""
+    up_to_date: bool = False
+    """Whether it learns all slices that were registered when it began."""
     kills: list[Kill] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Sealing:
-    """A slice whose files are being written, or one of whose files is being written again."""
+    """Slices whose files are being written, or one of whose files is being written again."""
 
-    end: int
+    ends: tuple[int, ...]
+    """The slices' ends, in order."""
     future: Future[list[Filed]]
     writer: str
     """The part of its files' names that no other writing uses. No table names these files yet."""
@@ -101,6 +108,8 @@ class ClaimedPartition:
     files_seen: bool = False
     """Whether the files that the tables name were compared with the store since the claim."""
     claimed_at: float = 0.0
+    batch_at: float = float("-inf")
+    """When the last batch of events came (monotonic seconds)."""
     erased_through: int = 0
     """What was deleted before this offset is erased, as looks at the store have shown; see `maintenance.garbage`."""
     publishing: Publishing | None = None
@@ -117,9 +126,11 @@ class ClaimedPartition:
     """When the oldest live open row came (monotonic seconds)."""
     records: dict[int, Record] = field(default_factory=dict)
     """Records of the batch in hand that the outbox names, by offset."""
-    sending: dict[int, dict[str, Future[int]]] = field(default_factory=dict)
-    """Offset of an outbox event -> name of what is sent for it -> the send that is under way."""
-    receipts: dict[int, Future[int]] = field(default_factory=dict)
+    sending: dict[int, Sent] = field(default_factory=dict)
+    """Offset of an outbox event -> what is under way for it and others; the outbox's word names each batch, or a copy's
+    partition."""
+    receipts: dict[int, Sent] = field(default_factory=dict)
+    """Offset of a pending deletion -> its `hidden` receipt that is under way, with others."""
     addressees: dict[int, Addressee] = field(default_factory=dict)
     """Whom the receipts of pending deletions answer, by the deletion's offset."""
     sequence: int = 0
@@ -164,14 +175,44 @@ class ClaimedPartition:
         """
         return self.state.read(self.token, self.view.applied, self.view.writes, ops)
 
-    def commit(self, change: Change, applied: int | None = None, need: Iterable[tuple[int, int]] = ()) -> None:
+    def holes(self, shard: int, end: int) -> dict[int, int]:
+        """Slot -> death of the rows of an ended slice that have holes in Redis. A slice without any isn't asked for.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
+        if self.view.slices[shard, end].first_death < 0:
+            return {}
+        start = self.view.start_of(end - 1)
+        return parse_holes(self.read(hole_reads(self.state.keys, shard, [start]))[0])
+
+    def look_up(self, records: bytes, subjects: bytes) -> tuple[list[bytes | None], list[bytes | None]]:
+        """The bytes of entries and subjects by their names, as PartitionState.look_up gives them.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
+        return self.state.look_up(self.token, self.view.applied, self.view.writes, records, subjects)
+
+    def fields(self, members: Literal["RECORDS", "SUBJECTS"], place: int, most: int) -> tuple[int, bytes]:
+        """The fields of some members, and the next place, as PartitionState.fields gives them.
+
+        Raises Fenced, RolledBack, StateUnavailable.
+        """
+        return self.state.fields(self.token, self.view.applied, self.view.writes, members, place, most)
+
+    def commit(
+        self,
+        change: Change,
+        applied: int | None = None,
+        need: Iterable[tuple[int, int]] = (),
+        members: bytes = b"",
+    ) -> None:
         """Make a change in Redis, then in `view`. `applied` is the next offset to apply afterwards; None: as before.
 
-        `need` as in PartitionState.commit, which also says what is raised.
+        `need` and `members` as in PartitionState.commit, which also says what is raised.
         """
         stop = self.view.applied if applied is None else applied
-        ops = change.commands(self.state.keys.of)
-        self.state.commit(self.token, self.view.applied, self.view.writes, ops, stop, need)
+        ops, members = pack_sets(change.commands(self.state.keys.of), members)
+        self.state.commit(self.token, self.view.applied, self.view.writes, ops, stop, need, members)
         self.view.apply(change, stop)
 
     def note_kills(self, kills: Iterable[Kill], now: float) -> None:

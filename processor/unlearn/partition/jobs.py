@@ -68,10 +68,14 @@ class Built:
 
 @dataclass(slots=True)
 class Trained:
-    """What a job brought. `agrees` is false if its rows were not those of the membership; `spent` is by step."""
+    """What a job brought. `agrees` is false if its rows were not those of the membership; `spent` is by step.
+
+    `seconds`: how long it took in all.
+    """
 
     built: list[Built] = field(default_factory=list)
     agrees: bool = True
     rows: int = 0
     forgotten: int = 0
     spent: dict[Step, Spent] = field(default_factory=dict)
+    seconds: float = 0.0

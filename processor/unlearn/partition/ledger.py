@@ -6,12 +6,17 @@ was accepted leaves no trace.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from unlearn.partition.lineage import MODULUS, slot_hash, sum_slots
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn.partition.lineage import MODULUS
+from unlearn.partition.slot_sums import sum_by_shard, sum_slots
 from unlearn.partition.tables import Change, Open, Slice, Tables
 
-__all__ = ["Kill", "Ledger"]
+__all__ = ["NO_COLUMNS", "Columns", "Kill", "Ledger"]
 
 
 class Kill(NamedTuple):
@@ -22,13 +27,24 @@ class Kill(NamedTuple):
     shard: int
 
 
+class Columns(NamedTuple):
+    """Accepted rows as columns, by rising slot: slots (n,) int64 and shards (n,) int32."""
+
+    slots: NDArray[np.int64]
+    shards: NDArray[np.int32]
+
+
+NO_COLUMNS = Columns(np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+
 class Ledger:
     """Follows one batch from offset `start` on; `settle` writes what changed.
 
-    Offsets must not go down between calls.
+    Offsets must not go down between calls. `columns`: further accepted rows of the batch, none of which dies in it;
+    they are counted where their slices end.
     """
 
-    def __init__(self, view: Tables, start: int, slice_span: int) -> None:
+    def __init__(self, view: Tables, start: int, slice_span: int, columns: Columns = NO_COLUMNS) -> None:
         self.ends: list[int] = []
         self.kills: list[Kill] = []
         self._view = view
@@ -37,18 +53,21 @@ class Ledger:
         self._open = dict(view.open)
         self._was_open = set(view.open)
         self._added: dict[int, list[int]] = {}
+        self._columns, self._counted = columns, 0
         self._slices: dict[tuple[int, int], Slice] = {}
         self._hits: list[Kill] = []
 
     def reach(self, offset: int) -> None:
         """End the slices that end at or before `offset`, up to which the batch has come."""
-        if offset >= self._boundary:
+        while offset >= self._boundary:
             self.end_slice(self._boundary)
-            self._boundary = offset - offset % self._span + self._span
+            come_to = min(offset, self._next_of_columns(offset))
+            self._boundary = come_to - come_to % self._span + self._span
 
     def end_slice(self, end: int) -> None:
         """End the open slice at `end`; nothing happens if no row was accepted in it."""
         self._gather()
+        self._count_columns(end)
         if not self._open:
             return
         for shard, held in self._open.items():
@@ -70,15 +89,8 @@ class Ledger:
         self.bury(kill)
 
     def bury(self, kill: Kill) -> None:
-        """Take a dead row out of the sum of its slice, whether that is open or has ended."""
+        """Take a dead row out of the sum of its slice, whether that is open or has ended; `settle` does it."""
         self.kills.append(kill)
-        end = self._end_of(kill.slot)
-        if end is None:
-            self._gather()
-            self._open[kill.shard] = _without(self._open[kill.shard], kill)
-            return
-        key = kill.shard, end
-        self._slices[key] = _without(self._slices.get(key) or self._view.slices[key], kill)
 
     def hit(self, kill: Kill) -> None:
         """Note that the shard's rows from `kill.slot` on may have died, so that its states are checked; `bury` says
@@ -92,6 +104,8 @@ class Ledger:
         """
         self.reach(stop)
         self._gather()
+        self._count_columns(stop)
+        self._take_out()
         for key, value in self._slices.items():
             change.put("slices", key, value)
         for shard in self._was_open | self._open.keys():
@@ -114,14 +128,41 @@ class Ledger:
         """Add the rows counted since to the sums, all at once: one by one would take longer than all the rest."""
         for shard, slots in self._added.items():
             held = self._open.get(shard, Open())
-            total, live = (held.sum + sum_slots(slots)) % MODULUS, held.live + len(slots)
-            self._open[shard] = held._replace(sum=total, live=live, accepted=held.accepted + len(slots))
+            self._open[shard] = _with(held, sum_slots(slots), len(slots))
         self._added = {}
 
+    def _take_out(self) -> None:
+        """Take the dead rows out of their slices' sums, all at once: what a slice held doesn't depend on the order."""
+        groups: dict[tuple[int, int | None], list[Kill]] = {}
+        for kill in self.kills:
+            groups.setdefault((kill.shard, self._end_of(kill.slot)), []).append(kill)
+        if not groups:
+            return
+        slots = np.array([kill.slot for kills in groups.values() for kill in kills], np.int64)
+        numbers = np.repeat(np.arange(len(groups), dtype=np.int32), [len(kills) for kills in groups.values()])
+        totals = sum_by_shard(slots, numbers)
+        for ((shard, end), kills), (_, total, _) in zip(groups.items(), totals, strict=True):
+            if end is None:
+                self._open[shard] = _without(self._open[shard], total, kills)
+            else:
+                key = shard, end
+                self._slices[key] = _without(self._slices.get(key) or self._view.slices[key], total, kills)
+
+    def _next_of_columns(self, otherwise: int) -> int:
+        slots = self._columns.slots
+        return int(slots[self._counted]) if self._counted < len(slots) else otherwise
+
+    def _count_columns(self, below: int) -> None:
+        """Count the columns' rows below an offset that aren't counted yet in the open slices of their shards."""
+        slots, shards = self._columns
+        start, stop = self._counted, int(np.searchsorted(slots, below))
+        self._counted = stop
+        for shard, total, rows in sum_by_shard(slots[start:stop], shards[start:stop]):
+            self._open[shard] = _with(self._open.get(shard, Open()), total, rows)
+
     def _drop_states(self, change: Change, kill: Kill) -> None:
-        for shard, through in self._view.states:
-            if shard == kill.shard and through > kill.slot:
-                change.drop("states", (shard, through))
+        for through in self._view.states_beyond(kill.shard, kill.slot):
+            change.drop("states", (kill.shard, through))
 
     def _end_of(self, slot: int) -> int | None:
         if slot < self._view.last_end:
@@ -129,12 +170,18 @@ class Ledger:
         return next((end for end in self.ends if slot < end), None)
 
 
+def _with(held: Open, total: int, rows: int) -> Open:
+    return held._replace(sum=(held.sum + total) % MODULUS, live=held.live + rows, accepted=held.accepted + rows)
+
+
 _Held = TypeVar("_Held", Open, Slice)
 
 
-def _without(held: _Held, kill: Kill) -> _Held:
-    total = (held.sum - slot_hash(kill.slot)) % MODULUS
+def _without(held: _Held, total: int, kills: Sequence[Kill]) -> _Held:
+    """What is left without these dead rows, whose slots' hashes add up to `total`."""
     # Deaths don't come in order: a clean-up's are older than those of rows killed since its subject was deleted.
-    first = kill.death if held.first_death < 0 else min(held.first_death, kill.death)
-    last = max(held.last_death, kill.death)
-    return held._replace(sum=total, live=held.live - 1, last_death=last, first_death=first)
+    deaths = [kill.death for kill in kills]
+    first = min(deaths) if held.first_death < 0 else min(held.first_death, *deaths)
+    last = max(held.last_death, *deaths)
+    live = held.live - len(kills)
+    return held._replace(sum=(held.sum - total) % MODULUS, live=live, last_death=last, first_death=first)

@@ -6,10 +6,9 @@ subtraction. `L[k] = chain(L[k-1], end, h[k])` goes over the slices with rows on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import blake2b
 
-__all__ = ["EMPTY", "MODULUS", "chain", "slot_hash", "sum_slots"]
+__all__ = ["EMPTY", "MODULUS", "chain", "slot_hash"]
 
 MODULUS = 1 << 128
 EMPTY = "0" * 32
@@ -23,11 +22,6 @@ def slot_hash(slot: int) -> int:
     digest = _empty_hash()
     digest.update(slot.to_bytes(8, "little"))
     return int.from_bytes(digest.digest(), "little")
-
-
-def sum_slots(slots: Iterable[int]) -> int:
-    """The sum of the slots' hashes, mod 2^128."""
-    return sum(map(slot_hash, slots)) % MODULUS
 
 
 def chain(before: str, end: int, total: int) -> str:

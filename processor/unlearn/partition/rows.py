@@ -33,13 +33,26 @@ class Members:
     def __len__(self) -> int:
         return len(self.slots)
 
-    def take(self, mask: NDArray[np.bool_]) -> Members:
-        """The rows where `mask` (n,) is true."""
-        if mask.all():
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Members:
+        """The rows at these positions, in the order given, or those where the mask (n,) is true."""
+        if which.dtype == np.bool_ and which.all():
             return self
         return Members(
-            self.slots[mask], self.records[mask], self.subjects[mask], self.revisions[mask], self.rows.take(mask)
+            self.slots[which], self.records[which], self.subjects[which], self.revisions[which], self.rows.take(which)
         )
+
+    def in_slot_order(self) -> Members:
+        """The rows by rising slot."""
+        order = np.argsort(self.slots, kind="stable")
+        return Members(
+            self.slots[order], self.records[order], self.subjects[order], self.revisions[order], self.rows.take(order)
+        )
+
+    def part(self, start: int, stop: int) -> Members:
+        """Rows start..stop-1, which share memory with these rows."""
+        cut = slice(start, stop)
+        rows = self.rows.part(start, stop)
+        return Members(self.slots[cut], self.records[cut], self.subjects[cut], self.revisions[cut], rows)
 
     @staticmethod
     def concat(parts: Sequence[Members]) -> Members:

@@ -8,13 +8,14 @@ at the next step and dropped.
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from unlearn.partition.lineage import EMPTY
 from unlearn.partition.offset_runs import read_runs
+from unlearn.partition.shard_slices import ShardSlices, Slice
 
 __all__ = [
     "AT_ONCE",
@@ -34,23 +35,6 @@ __all__ = [
 
 AT_ONCE = 1000
 """How many table entries or events one script handles at most, so that none runs for long."""
-
-
-class Slice(NamedTuple):
-    """A shard's rows in an ended slice.
-
-    `sum` is the sum of its live slots' hashes (see `lineage`), `last_death` an offset.
-    """
-
-    sum: int = 0
-    live: int = 0
-    last_death: int = -1
-    file: str | None = None
-    """The name of its file; None until it is registered; empty if no row was left to store."""
-    rows: int = 0
-    """How many rows the file holds, dead ones included."""
-    first_death: int = -1
-    """The lowest death among the rows whose holes are still in Redis; -1 if there are none."""
 
 
 class Open(NamedTuple):
@@ -176,9 +160,12 @@ def encode_key(key: Key) -> str:
     return f"{key[0]}:{key[1]}" if isinstance(key, tuple) else str(key)
 
 
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def encode_value(value: object) -> str:
     """A value as it stands in Redis: text and numbers as they are, everything else as JSON."""
-    return str(value) if isinstance(value, str | int) else json.dumps(value, separators=(",", ":"))
+    return str(value) if isinstance(value, str | int) else _as_json(value)
 
 
 @dataclass(slots=True)
@@ -250,6 +237,10 @@ class Tables:
         for table in (self.cleanups, self.outbox, self.pending, self.unresolved, self.open_ranges):
             _sort(table)
         self.ends: list[int] = sorted({end for _, end in self.slices})
+        self._by_shard = _slices_by_shard(self.slices)
+        self._throughs: dict[int, list[int]] = {}
+        for shard, through in sorted(self.states):
+            self._throughs.setdefault(shard, []).append(through)
 
     def number(self, name: str) -> int:
         """A counter of `meta`; 0 where it was never written."""
@@ -303,6 +294,11 @@ class Tables:
         at = bisect_right(self.ends, slot)
         return self.ends[at] if at < len(self.ends) else None
 
+    def end_before(self, end: int) -> int:
+        """The slice end before this one; 0 where there is none."""
+        at = bisect_left(self.ends, end)
+        return self.ends[at - 1] if at else 0
+
     def ends_after(self, offset: int) -> list[int]:
         """Slice ends beyond an offset, in order."""
         return self.ends[bisect_right(self.ends, offset) :]
@@ -311,13 +307,26 @@ class Tables:
         """How many slice ends lie beyond an offset."""
         return len(self.ends) - bisect_right(self.ends, offset)
 
-    def shard_slices(self, shard: int) -> list[tuple[int, Slice]]:
-        """(end, slice) of one shard, in order."""
-        return [(end, self.slices[shard, end]) for end in self.ends if (shard, end) in self.slices]
+    def of_shard(self, shard: int) -> ShardSlices:
+        """The shard's ended slices, as they are now and after each further change."""
+        return self._by_shard.setdefault(shard, ShardSlices())
+
+    def holed(self) -> list[tuple[int, int, Slice]]:
+        """(shard, end, slice) of the slices with holes in Redis."""
+        return [(shard, end, held) for shard, slices in self._by_shard.items() for end, held in slices.holed()]
+
+    def shards_at(self, end: int) -> list[int]:
+        """The shards that have a slice with this end."""
+        return [shard for shard in sorted(self._by_shard) if (shard, end) in self.slices]
 
     def shard_states(self, shard: int) -> list[tuple[int, State]]:
         """(through, state) of one shard, in order."""
-        return sorted((through, state) for (owner, through), state in self.states.items() if owner == shard)
+        return [(through, self.states[shard, through]) for through in self._throughs.get(shard, ())]
+
+    def states_beyond(self, shard: int, slot: int) -> list[int]:
+        """The slice ends of the shard's states that may hold the row at `slot`."""
+        throughs = self._throughs.get(shard, [])
+        return throughs[bisect_right(throughs, slot) :]
 
     def apply(self, change: Change, applied: int) -> None:
         """Make a change that Redis has made, and count the write. `applied` is the next offset to apply."""
@@ -328,7 +337,32 @@ class Tables:
                     table.pop(key, None)
                 else:
                     table[key] = str(value) if name == "meta" else value
-        for end in sorted({end for _, end in change.tables.get("slices", {})}):
-            if end > self.last_end:
-                self.ends.append(end)
+        for (shard, end), held in change.tables.get("slices", {}).items():
+            self._note_slice(shard, end, held)
+        for shard, through in change.tables.get("states", {}):
+            _keep_sorted(self._throughs.setdefault(shard, []), through, there=(shard, through) in self.states)
         self.meta["applied"], self.meta["writes"] = str(applied), str(self.writes + 1)
+
+    def _note_slice(self, shard: int, end: int, held: Slice | None) -> None:
+        if held is None:
+            self.of_shard(shard).drop(end)
+        else:
+            self.of_shard(shard).put(end, held)
+            _keep_sorted(self.ends, end, there=True)
+
+
+def _slices_by_shard(slices: Mapping[tuple[int, int], Slice]) -> dict[int, ShardSlices]:
+    apart: dict[int, dict[int, Slice]] = {}
+    for (shard, end), held in slices.items():
+        apart.setdefault(shard, {})[end] = held
+    return {shard: ShardSlices(apart[shard].items()) for shard in sorted(apart)}
+
+
+def _keep_sorted(numbers: list[int], number: int, *, there: bool) -> None:
+    """Have the number in the sorted list, or not, as `there` says."""
+    at = bisect_left(numbers, number)
+    found = at < len(numbers) and numbers[at] == number
+    if there and not found:
+        numbers.insert(at, number)
+    elif found and not there:
+        del numbers[at]

@@ -53,12 +53,8 @@ def _valid(view: Tables, shard: int, forgets: bool) -> tuple[int, State] | None:
 
 def _reach(view: Tables, shard: int, through: int) -> int:
     """How far a state through `through` holds all rows: to the end before the shard's next slice with rows."""
-    for end in view.ends_after(through):
-        held = view.slices.get((shard, end))
-        if held is not None and held.file != "":
-            return through
-        through = end
-    return through
+    following = next(view.of_shard(shard).with_rows(through), None)
+    return max(through, view.last_end if following is None else view.end_before(following[0]))
 
 
 def _status(view: Tables, shard: int, through: int, held: tuple[int, State] | None) -> ShardState:

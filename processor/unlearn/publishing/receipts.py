@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Mapping
 from itertools import islice
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
@@ -15,14 +15,18 @@ from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.answers import addressee_of, receipt_to
 from unlearn.partition.claimed_partition import ClaimedPartition
+from unlearn.partition.sent import Refusals, Sent, ended, refuses
 from unlearn.partition.tables import AT_ONCE, Change, Pending
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
 
 __all__ = ["Receipts"]
 
-_NOTHING_SENT: Future[int] = Future()
-_NOTHING_SENT.set_result(-1)
+_NAME = "hidden"
+
+
+class _Refusals(Refusals):
+    """Those of `hidden` receipts."""
 
 
 class Receipts:
@@ -44,19 +48,11 @@ class Receipts:
         """
         if owned.catching_up:
             return
-        due: dict[int, int] = {}
-        for offset, pending in owned.view.pending.items():
-            if owned.manifest is not None and offset >= owned.manifest.applied:
-                continue
-            if offset not in owned.receipts and offset not in owned.view.outbox:
-                version = self._hidden_by(owned, offset, pending, results)
-                if version is not None:
-                    due[offset] = version
+        due = self._due(owned, results)
         nameless = self._nameless(owned, [offset for offset in due if owned.view.pending[offset].receipt])
-        for offset in due.keys() - nameless:
-            to_send = owned.view.pending[offset].receipt
-            owned.receipts[offset] = self._receipt(owned, offset, due[offset]) if to_send else _NOTHING_SENT
-        self._settle(owned)
+        self._send(owned, {offset: version for offset, version in due.items() if offset not in nameless})
+        while self._settle(owned):
+            continue
         nameless -= self._let_go(owned, nameless)
         if nameless:
             raise LogUnavailable(f"the deletions at {owned.partition}/{sorted(nameless)} can't be read again")
@@ -87,12 +83,27 @@ class Receipts:
             owned.counters["retention_lost"] += len(change.tables["unresolved"])
         return lost
 
+    def _due(self, owned: ClaimedPartition, results: Results) -> dict[int, int]:
+        """The pending deletions that are hidden now, each with the version since when, but those that still wait for
+        something that was sent."""
+        due: dict[int, int] = {}
+        for offset, pending in owned.view.pending.items():
+            if owned.manifest is not None and offset >= owned.manifest.applied:
+                continue
+            if offset not in owned.receipts and offset not in owned.view.outbox:
+                version = self._hidden_by(owned, offset, pending, results)
+                if version is not None:
+                    due[offset] = version
+        return due
+
     def _hidden_by(self, owned: ClaimedPartition, offset: int, pending: Pending, results: Results) -> int | None:
         """The version since which all partitions that count the deletion hide it; None if one doesn't yet."""
         versions: list[int] = []
         if owned.partition < self._settings.partitions:
             if owned.manifest is None or owned.manifest.applied <= offset:
                 return None
+            if not pending.copies:
+                return owned.manifest_offset
             versions.append(owned.manifest_offset)
         for partition, copy in (pending.copies or {}).items():
             held = results.of(int(partition))
@@ -101,19 +112,40 @@ class Receipts:
             versions.append(held.offset)
         return max(versions)
 
-    def _receipt(self, owned: ClaimedPartition, offset: int, version: int) -> Future[int]:
-        return self._producer.send(
-            self._settings.receipts_topic, 0, *receipt_to(owned.addressees[offset], "hidden", version)
-        )
+    def _send(self, owned: ClaimedPartition, due: Mapping[int, int]) -> None:
+        """Send the receipts that are owed for deletions hidden since these versions, most of them together."""
+        alone = owned.kept(_Refusals).alone
+        together: list[int] = []
+        for offset in due:
+            if not owned.view.pending[offset].receipt:
+                owned.receipts[offset] = Sent([offset], {})
+            elif offset in alone:
+                self._start(owned, [offset], due)
+            else:
+                together.append(offset)
+        for at in range(0, len(together), AT_ONCE):
+            self._start(owned, together[at : at + AT_ONCE], due)
 
-    def _settle(self, owned: ClaimedPartition) -> None:
-        change = Change()
-        for offset, future in list(islice(owned.receipts.items(), AT_ONCE)):
-            if future.done():
+    def _start(self, owned: ClaimedPartition, offsets: list[int], due: Mapping[int, int]) -> None:
+        messages = [receipt_to(owned.addressees[offset], "hidden", due[offset]) for offset in offsets]
+        sent = Sent(offsets, {_NAME: self._producer.send_batch(self._settings.receipts_topic, 0, messages)})
+        owned.receipts.update(dict.fromkeys(offsets, sent))
+
+    def _settle(self, owned: ClaimedPartition) -> bool:
+        """Close some of the deletions whose receipts have ended. Returns whether there were any."""
+        change, refused = Change(), owned.kept(_Refusals)
+        found = ended(owned.receipts, AT_ONCE)
+        for sent in found:
+            errors = sent.errors()
+            if any(map(refuses, errors.values())) and len(sent.offsets) > 1:
+                refused.alone.update(sent.offsets)
+            for offset in sent.offsets:
                 del owned.receipts[offset]
-                if future.exception() is None:
+                if not errors:
                     change.drop("pending", offset)
                     owned.addressees.pop(offset, None)
+                    refused.forget(offset)
         if change.tables:
             owned.counters["hidden"] += len(change.tables["pending"])
             owned.commit(change)
+        return bool(found)

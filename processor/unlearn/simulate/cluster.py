@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from pydantic import SecretStr
@@ -37,10 +37,17 @@ class World:
     """
 
     def __init__(
-        self, script: Script, shape: Shape, learner_id: str, redis_url: str, name: str = "", seed: int = 0
+        self,
+        script: Script,
+        shape: Shape,
+        learner_id: str,
+        redis_url: str,
+        name: str = "",
+        seed: int = 0,
+        ingest: Literal["fast", "plain"] = "fast",
     ) -> None:
         self.script = script
-        self.settings = _settings(script, shape, learner_id, name or f"t{uuid.uuid4().hex[:12]}")
+        self.settings = _settings(script, shape, learner_id, name or f"t{uuid.uuid4().hex[:12]}", ingest)
         self.redis = redis.Redis.from_url(redis_url)
         self.counts: Counter[str] = Counter()
         fuse = FaultPlan()
@@ -255,7 +262,7 @@ def _go_on(turns: int, member: Member) -> None:
         member.turn(_MOST)
 
 
-def _settings(script: Script, shape: Shape, learner_id: str, model: str) -> Settings:
+def _settings(script: Script, shape: Shape, learner_id: str, model: str, ingest: str) -> Settings:
     values: dict[str, Any] = {
         "model": model,
         "secret": SecretStr(_SECRET),
@@ -275,5 +282,6 @@ def _settings(script: Script, shape: Shape, learner_id: str, model: str) -> Sett
         "tail_every": shape.tail_every,
         "garbage_grace": 100.0,
         "trainers": 0,
+        "ingest": ingest,
     }
     return Settings(**values)

@@ -12,10 +12,12 @@ import redis
 
 from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, LogRefused, LogUnavailable, StoreUnavailable
+from unlearn.log.joined import all_of
 from unlearn.log.memory import MemoryLog, MemoryReader, MemoryTail
-from unlearn.log.protocol import Header, Polled, Record, TopicSpec
+from unlearn.log.protocol import Header, Message, Polled, Record, TopicSpec
 from unlearn.partition.jobs import Job, Trained
 from unlearn.simulate.violations import Wrong
+from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
 from unlearn_models import Learner
 
@@ -109,6 +111,7 @@ class SlowTrainers:
 
     def __init__(self, learner: Learner, store: MemoryStore, later: Later, clock: Clock) -> None:
         self._learner, self._store, self._later, self._clock = learner, store, later, clock
+        self._live = LiveStates()
         self._reached: dict[tuple[int, int], int] = {}
         self.restarts = 0
 
@@ -117,7 +120,7 @@ class SlowTrainers:
         if job.base and job.learn and job.learn[0].end <= self._reached.get(shard, 0):
             self.restarts += 1
         self._reached[shard] = max(self._reached.get(shard, 0), *(part.end for part in job.learn), 0)
-        return self._later.submit(run, job, self._learner, self._store, clock=self._clock)
+        return self._later.submit(run, job, self._learner, self._store, live=self._live, clock=self._clock)
 
     @property
     def free(self) -> int:
@@ -219,6 +222,12 @@ class Producer:
             self.land()
         return answer
 
+    def send_batch(
+        self, topic: str, partition: int, messages: Sequence[Message], headers: Sequence[Sequence[Header]] = ()
+    ) -> Future[list[int]]:
+        each = headers or [()] * len(messages)
+        return all_of([self.send(topic, partition, *one, of) for one, of in zip(messages, each, strict=True)])
+
     def land(self) -> None:
         """Send all that was kept, in order."""
         while self.kept:
@@ -270,8 +279,8 @@ class Wire:
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         return self._log.read(topic, partition, start, stop)
 
-    def reader(self, topic: str, group: str) -> PolledReader:
-        self.member = PolledReader(self._log, topic, group)
+    def reader(self, topic: str, group: str, *, columns: bool = False) -> PolledReader:
+        self.member = PolledReader(self._log, topic, group, columns=columns)
         self.member.wire = self
         return self.member
 

@@ -9,14 +9,14 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Literal
 
 from unlearn.events.event import ORIGIN, Delete, Insert, Unreadable
 from unlearn.events.parsing import parser_of
-from unlearn.events.partitioner import Digests, bucket_and_field, read_origin, tag_of
+from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.rows import NEVER, deaths
@@ -28,8 +28,9 @@ from unlearn.simulate.determinism import EPOCH
 from unlearn.simulate.violations import Wrong, equal
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
 from unlearn.state.keys import Keys
-from unlearn.state.lookups import parse_pairs
-from unlearn.state.scripts import PartitionState
+from unlearn.state.lookups import pair_reads, parse_pairs
+from unlearn.state.members import field_of, walk
+from unlearn.state.scripts import Op, PartitionState, read_without_token
 from unlearn.storage.slice_files import decode_slice
 from unlearn.verification.from_log import judge, replay_log, subject_of
 from unlearn.verification.reference import Replay
@@ -119,36 +120,32 @@ class Verdict:
         return Tables(state.load())
 
     def _entries(self, partition: int) -> dict[bytes, Entry]:
-        client: Any = self.world.redis
-        keys = Keys(self.world.settings.model, partition)
-        entries = {(b, f): decode_entry(v) for b, f, v in self._records(partition)}
-        for (bucket, field), entry in entries.items():
-            apart = parse_pairs(client.hgetall(keys.pairs(bucket, field)))
-            if apart and not entry.apart:
+        entries = {name: decode_entry(data) for name, data in self._members(partition, "RECORDS")}
+        replies = self._look(partition, pair_reads(entries))
+        for entry, reply in zip(entries.values(), replies, strict=True):
+            if reply and not entry.apart:
                 raise Wrong(f"pairs stand apart of {entry}")
-            entry.pairs.update(apart)
-        return {field: entry for (_, field), entry in entries.items()}
+            entry.pairs.update(parse_pairs(reply))
+        found = {field_of(name): entry for name, entry in entries.items()}
+        equal(f"records of {partition}, each in one place", len(found), len(entries))
+        return found
 
-    def _hashes(self, partition: int, pattern: str) -> Iterator[tuple[bytes, bytes]]:
-        """(field, value) of all hashes of the partition whose names match the pattern."""
-        for _, held in self._keys(partition, pattern):
-            yield from held.items()
+    def _members(self, partition: int, members: Literal["RECORDS", "SUBJECTS"]) -> Iterator[tuple[bytes, bytes]]:
+        """(name, bytes) of each record or subject."""
+        for part in walk(partial(self._look, partition), members):
+            yield from part
 
-    def _records(self, partition: int) -> Iterator[tuple[int, bytes, bytes]]:
-        """(bucket, field, bytes of the entry) of each record."""
-        for key, held in self._keys(partition, "r:*"):
-            for field, data in held.items():
-                yield int(key.rpartition(b":")[2]), field, data
+    def _look(self, partition: int, ops: Sequence[Op]) -> list[Any]:
+        return read_without_token(self.world.redis, Keys(self.world.settings.model, partition), ops)
 
-    def _keys(self, partition: int, pattern: str) -> Iterator[tuple[bytes, Mapping[bytes, bytes]]]:
+    def _hash(self, partition: int, name: str) -> Mapping[bytes, bytes]:
         client: Any = self.world.redis
-        prefix = Keys(self.world.settings.model, partition).prefix
-        for key in client.scan_iter(match=prefix + pattern, count=1000):
-            yield key, client.hgetall(key)
+        found: Mapping[bytes, bytes] = client.hgetall(Keys(self.world.settings.model, partition).of(name))
+        return found
 
     def field(self, record: str) -> bytes:
-        """The record's field in its bucket in Redis."""
-        return bucket_and_field(self.digests.record(record))[1]
+        """The record's field in Redis."""
+        return field_of(self.digests.record(record))
 
     def tag(self, subject: str | None) -> bytes:
         """The subject's tag; empty for None."""
@@ -182,8 +179,8 @@ class Verdict:
         }
 
     def _check_subjects(self, partition: int, found: Replay) -> None:
-        held = {f: decode_subject(v) for f, v in self._hashes(partition, "s:*")}
-        names = {bucket_and_field(self.digests.subject(s))[1]: s for s in {*found.gone, *found.live} if s}
+        held = {field_of(n): decode_subject(v) for n, v in self._members(partition, "SUBJECTS")}
+        names = {field_of(self.digests.subject(s)): s for s in {*found.gone, *found.live} if s}
         dead = {names[f]: s.offset for f, s in held.items() if s and s.dead}
         equal(f"deleted subjects of {partition}", dead, found.gone)
         for field, subject in held.items():
@@ -197,7 +194,8 @@ class Verdict:
             view = self.views[partition]
             kept: set[int] = set()
             for (shard, end), held in view.slices.items():
-                holes = {int(s): int(d) for s, d in self._hashes(partition, f"holes:{shard}:{view.start_of(end - 1)}")}
+                named = self._hash(partition, f"holes:{shard}:{view.start_of(end - 1)}")
+                holes = {int(slot): int(death) for slot, death in named.items()}
                 equal(f"holes of {partition}", holes, {slot: found.rows[slot].death for slot in holes})
                 if held.file is None:
                     raise Wrong(f"slice {end} of {partition}/{shard} has no file")

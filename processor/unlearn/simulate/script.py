@@ -11,7 +11,17 @@ from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Entry
 from unlearn.verification.reference import murmur2
 
-__all__ = ["CLASSES", "GARBAGE", "WORDS", "Message", "Script", "busy_script", "script_of", "unruly_script"]
+__all__ = [
+    "CLASSES",
+    "GARBAGE",
+    "WORDS",
+    "Message",
+    "Script",
+    "busy_script",
+    "script_of",
+    "spread_script",
+    "unruly_script",
+]
 
 CLASSES: Final = ("ham", "spam")
 WORDS: Final = ("free", "money", "hello", "tea", "caf\u00e9", "lunch", "win", "now")
@@ -33,6 +43,7 @@ GARBAGE: Final = (
     b'{"type":"insert","event_id":"e","record_id":"r0","text":"free","text":"tea"}',
     b'{"type":"insert","event_id":"e","record_id":"r0","revision":-1,"text":"free"}',
 )
+_FEW = 25
 _GAPS = (0, 0, 0, 0, 0, 1, 3)
 
 
@@ -97,6 +108,17 @@ def busy_script(seed: int) -> Script:
     return Script(partitions, partitions, True, messages)
 
 
+def spread_script(seed: int) -> Script:
+    """As an unruly script, of so many records that most inserts are of a new one, and longer."""
+    chance = random.Random(f"spread {seed}")
+    partitions = chance.randint(1, 2)
+    subjects = chance.random() < 0.8
+    messages: list[Message] = []
+    for at in range(chance.randint(100, 400)):
+        messages.append(_unruly(chance, messages, at, partitions, partitions, subjects, records=2000))
+    return Script(partitions, partitions, subjects, tuple(messages))
+
+
 def unruly_script(seed: int) -> Script:
     """Also events off their home, on partitions that the model lacks, repeated, nulls, and bytes of no event."""
     chance = random.Random(f"unruly {seed}")
@@ -110,7 +132,13 @@ def unruly_script(seed: int) -> Script:
 
 
 def _unruly(
-    chance: random.Random, before: list[Message], at: int, partitions: int, count: int, subjects: bool
+    chance: random.Random,
+    before: list[Message],
+    at: int,
+    partitions: int,
+    count: int,
+    subjects: bool,
+    records: int = _FEW,
 ) -> Message:
     kind, gap, anywhere = chance.randrange(20), chance.choice(_GAPS), chance.randrange(count)
     if kind == 0:
@@ -118,14 +146,14 @@ def _unruly(
     if kind < 4 and before:
         again = chance.choice(before)
         return Message(anywhere if kind == 1 else again.partition, again.key, again.value, gap)
-    event = _event(chance, at, subjects or chance.random() < 0.1)
+    event = _event(chance, at, subjects or chance.random() < 0.1, records)
     if isinstance(event, Seal) or kind == 4:
         return Message(anywhere, _key(event), encode(event), gap)
     return _at_home(event, partitions, gap)
 
 
-def _event(chance: random.Random, at: int, subjects: bool = True) -> Event:
-    kind, record = chance.random(), f"r{chance.randrange(25)}"
+def _event(chance: random.Random, at: int, subjects: bool = True, records: int = _FEW) -> Event:
+    kind, record = chance.random(), f"r{chance.randrange(records)}"
     subject = chance.choice(("s0", "s1", "s2", "s3", None)) if subjects else None
     if kind < 0.04:
         return Seal()

@@ -1,18 +1,10 @@
 -- Takes a partition: writes the token if nobody holds a higher one. Repeatable by its nonce.
+-- Behind  members.lua, change.lua
 -- KEYS    meta, redo
 -- ARGV    counter, nonce, first: msgpack map of meta's fields when the partition is new, '' where it must exist,
 --         owner: who claims, for people; most: a counter above it is nobody's
 -- Returns {'OK'} | {'HIGHER', stored counter} | {'ABSENT'}
-local function perform(blob, new_applied, writes)
-  for _, op in ipairs(cmsgpack.unpack(blob)) do
-    redis.call(unpack(op))
-  end
-  redis.call('HSET', KEYS[1], 'writes', writes, 'applied', new_applied)
-  redis.call('DEL', KEYS[2])
-end
-
-local held = redis.call('HMGET', KEYS[2], 'blob', 'applied', 'writes')
-if held[1] then perform(held[1], held[2], held[3]) end
+perform_again()
 
 local token = ARGV[1] .. ':' .. ARGV[2]
 local stored = redis.call('HMGET', KEYS[1], 'token', 'writes')
@@ -24,7 +16,8 @@ if not stored[2] then
     first[#first + 1] = field
     first[#first + 1] = value
   end
-  redis.call('HSET', KEYS[1], 'token', token, 'owner', ARGV[4], 'writes', '0', unpack(first))
+  redis.call('HSET', KEYS[1], 'token', token, 'owner', ARGV[4], 'writes', '0',
+    'old_buckets_moved', OLD, unpack(first))
   return {'OK'}
 end
 local counter = stored[1] and string.match(stored[1], '^%d+') or '0'

@@ -6,9 +6,11 @@ pair per subject. The layout, with optional parts in brackets:
     entry    flags, [tomb of every subject], pair*
     pair     flags, [subject tag, 6 bytes], [slot, content tag of 4 bytes, [revision]], [tomb]
 
-Integers are unsigned LEB128. A tomb, the highest deleted revision, is stored as 0 where it holds for ever, else as the
-revision + 1. An entry that holds nothing is empty bytes, and is removed. Where many subjects use one id, the pairs
-stand apart, as the entry's flags say: each in a field of its own, named by the tag, which the pair then lacks.
+Pairs stand in the order of their tags, so that an entry's bytes depend on what it holds alone; earlier code wrote them
+in the order in which they came, and any order is read. Integers are unsigned LEB128. A tomb, the highest deleted
+revision, is stored as 0 where it holds for ever, else as the revision + 1. An entry that holds nothing is empty bytes,
+and is removed. Where many subjects use one id, the pairs stand apart, as the entry's flags say: each in a field of its
+own, named by the tag, which the pair then lacks.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ __all__ = [
     "encode_entry",
     "encode_pair",
     "encode_subject",
+    "forgotten",
+    "holds_one_row",
+    "is_dead",
 ]
 
 FOREVER = 1 << 62
@@ -47,6 +52,7 @@ _ANY_TOMB, _APART = 1, 2
 _HAS_TAG, _HAS_ROW, _HAS_REVISION, _HAS_TOMB = 1, 2, 4, 8
 _TAG, _CONTENT = 6, 4
 _BYTES = [bytes([byte]) for byte in range(256)]
+_ONE_ROW, _FORGOTTEN = bytes([0, _HAS_TAG | _HAS_ROW]), bytes([0, _HAS_TAG])
 _HEADS = _BYTES[_ANY_TOMB], _BYTES[_ANY_TOMB | _APART]
 
 
@@ -87,7 +93,7 @@ def encode_entry(entry: Entry) -> bytes:
         head = _BYTES[_APART * entry.apart]
     if entry.apart:
         return head
-    out = head + b"".join([_encode_pair(tag, pair) for tag, pair in entry.pairs.items()])
+    out = head + b"".join([_encode_pair(tag, entry.pairs[tag]) for tag in sorted(entry.pairs)])
     return b"" if out == b"\0" else out
 
 
@@ -119,6 +125,17 @@ def decode_pair(tag: bytes, data: bytes) -> Pair:
         raise ArtefactInvalid("a membership entry in Redis is cut short") from None
 
 
+def holds_one_row(data: bytes, tag: bytes, slot: int) -> bool:
+    """Whether an entry's bytes hold a row of revision 0 at this slot under this subject's tag, and nothing else."""
+    row = _ONE_ROW + tag + _number(slot)
+    return len(data) == len(row) + _CONTENT and data.startswith(row)
+
+
+def forgotten(tag: bytes) -> bytes:
+    """The bytes of an entry that holds a pair under this subject's tag, with neither row nor tomb, and nothing else."""
+    return _FORGOTTEN + tag
+
+
 def encode_subject(subject: Subject) -> bytes:
     """The bytes of a subject: T if it is dead, else L, and the offset."""
     return (b"T" if subject.dead else b"L") + _number(subject.offset)
@@ -128,7 +145,12 @@ def decode_subject(data: bytes | None) -> Subject | None:
     """The subject of these bytes; None for None and empty bytes."""
     if not data:
         return None
-    return Subject(data[:1] == b"T", _get(data, 1)[0])
+    return Subject(is_dead(data), _get(data, 1)[0])
+
+
+def is_dead(data: bytes) -> bool:
+    """Whether these bytes are a dead subject's."""
+    return data[:1] == b"T"
 
 
 def _encode_pair(tag: bytes, pair: Pair) -> bytes:

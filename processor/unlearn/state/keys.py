@@ -20,21 +20,31 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:unresolved   hash offset: possible deletions that could not be read
     {model:partition}:open_ranges  hash offset: as many of those as lie together, by their first
     {model:partition}:crashes      hash shard: how often its training failed
-    {model:partition}:r:BUCKET     hash: record digest -> membership entry (small hashes stay compact)
-    {model:partition}:p:BUCKET:FIELD   hash: subject tag -> pair, for a record id of many subjects
-    {model:partition}:s:BUCKET     hash: subject digest -> tombstone or first slot
+    {model:partition}:m:BUCKET     hash: record's field -> membership entry (small hashes stay compact)
+    {model:partition}:u:BUCKET     hash: subject's field -> tombstone or first slot
+    {model:partition}:p:FIELD      hash: subject tag -> pair, for a record id of many subjects
+    {model:partition}:r:BUCKET     records of before, in 16,384 hashes; each commit moves some of these into `m`
+    {model:partition}:s:BUCKET     subjects of before, which move into `u`
+    {model:partition}:p:BUCKET:FIELD   pairs of before, which move with their record
     {model:partition}:holes:SHARD:START   hash: slot -> death, for the slice that starts there
+
+The scripts alone name the keys of members (`members.lua`), since the number of buckets grows with them. `meta` keeps
+the sizes of their tables, see SIZES.
 """
 
 from __future__ import annotations
 
-__all__ = ["TABLE_HASHES", "Keys"]
+__all__ = ["SIZES", "TABLE_HASHES", "Keys"]
 
 TABLE_HASHES = (
     *("meta", "slices", "hits", "open", "states", "cleanups"),
     *("outbox", "pending", "unresolved", "open_ranges", "crashes"),
 )
 """The hashes that the owner keeps whole in memory, as its tables."""
+
+SIZES = ("record_buckets", "record_count", "subject_buckets", "subject_count", "old_buckets_moved")
+"""Fields of `meta` that scripts alone change: sizes of the members' tables, and how many of the 16,384 hashes of before
+are empty. The owner's copy has them as they were at its claim."""
 
 
 class Keys:
@@ -47,18 +57,6 @@ class Keys:
     def of(self, name: str) -> str:
         """The key of this name, as listed above, for those without a method of their own."""
         return self.prefix + name
-
-    def record(self, bucket: int) -> str:
-        """The hash of a bucket's record entries."""
-        return f"{self.prefix}r:{bucket}"
-
-    def pairs(self, bucket: int, field: bytes) -> str:
-        """The hash of the pairs that stand apart for one record, which has `field` in its bucket."""
-        return f"{self.prefix}p:{bucket}:{field.hex()}"
-
-    def subject(self, bucket: int) -> str:
-        """The hash of a bucket's subjects."""
-        return f"{self.prefix}s:{bucket}"
 
     def holes(self, shard: int, start: int) -> str:
         """The hash of the holes in a shard's slice that starts at the offset `start`."""

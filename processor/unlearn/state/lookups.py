@@ -7,11 +7,12 @@ and writes all pairs that it changes, by one script.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from unlearn.events.partitioner import bucket_and_field, tag_of
+from unlearn.events.partitioner import tag_of
 from unlearn.state.entries import (
+    ALONE,
     NO_TOMB,
     Entry,
     Pair,
@@ -24,6 +25,7 @@ from unlearn.state.entries import (
     encode_subject,
 )
 from unlearn.state.keys import Keys
+from unlearn.state.members import Read, name_of
 from unlearn.state.scripts import Op
 
 __all__ = [
@@ -43,9 +45,6 @@ __all__ = [
     "write_holes",
     "write_members",
 ]
-
-Read = Callable[[Sequence[Op]], list[Any]]
-"""Runs read commands and returns their replies, in the form in which Redis' scripts return them."""
 
 MOST_PAIRS = 64
 """An entry with more pairs is taken apart: as a whole it would be about a kilobyte to write again each time."""
@@ -74,75 +73,70 @@ def asked_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, Asked]:
 
 
 def read_members(
-    read: Read, keys: Keys, records: Mapping[bytes, Asked], subjects: Collection[bytes]
+    read: Read,
+    keys: Keys,
+    records: Mapping[bytes, Asked],
+    subjects: Collection[bytes],
 ) -> tuple[dict[bytes, Entry], dict[bytes, Subject]]:
     """The entries of these records, with the pairs asked for at least, and the subjects; unknown ones are missing.
 
     Raises as `read` does, and ArtefactInvalid for an entry that is cut short.
     """
-    entries, known = parse_lookups(records, subjects, read(lookup_reads(keys, records, subjects)))
+    entries, known = parse_lookups(records, subjects, read(lookup_reads(records, subjects)))
     apart = {digest: entry for digest, entry in entries.items() if entry.apart}
     some = {digest: asked.tags for digest, asked in records.items() if digest in apart}
     for digest, entry in apart.items():
         if records[digest].tomb > entry.tomb:
-            bucket, field = bucket_and_field(digest)
-            entry.pairs.update(_all_pairs(read, keys.pairs(bucket, field)))
+            entry.pairs.update(_all_pairs(read, name_of(digest)))
             del some[digest]
-    places = {bucket_and_field(digest): (apart[digest], tags) for digest, tags in some.items()}
-    read_pairs(read, keys, places)
+    read_pairs(read, {name_of(digest): (apart[digest], tags) for digest, tags in some.items()})
     return entries, known
 
 
-def read_pairs(read: Read, keys: Keys, places: Mapping[tuple[int, bytes], tuple[Entry, Collection[bytes]]]) -> None:
-    """Read the pairs with the given tags into entries whose pairs stand apart. `places` is by (bucket, field)."""
-    parts = [
-        (entry, keys.pairs(*place), part)
-        for place, (entry, tags) in places.items()
-        for part in _parts(sorted(tags), _PART)
-    ]
-    replies = read([("HMGET", key, *part) for _, key, part in parts]) if parts else []
+def read_pairs(read: Read, wanted: Mapping[bytes, tuple[Entry, Collection[bytes]]]) -> None:
+    """Read the pairs with the given tags into entries whose pairs stand apart. `wanted` is by the records' names."""
+    parts = [(entry, name, part) for name, (entry, tags) in wanted.items() for part in _parts(sorted(tags), _PART)]
+    replies = read([("PAIRS.HMGET", name, *part) for _, name, part in parts]) if parts else []
     for (entry, _, part), reply in zip(parts, replies, strict=True):
         entry.pairs.update({tag: decode_pair(tag, data) for tag, data in zip(part, reply, strict=True) if data})
 
 
-def _all_pairs(read: Read, key: str) -> Iterator[tuple[bytes, Pair]]:
+def _all_pairs(read: Read, name: bytes) -> Iterator[tuple[bytes, Pair]]:
     cursor: str | bytes = "0"
     while True:
-        cursor, flat = read([("HSCAN", key, cursor, "COUNT", str(_PART))])[0]
-        yield from ((tag, decode_pair(tag, data)) for tag, data in zip(flat[::2], flat[1::2], strict=True))
+        cursor, flat = read([("PAIRS.HSCAN", name, cursor, "COUNT", str(_PART))])[0]
+        yield from parse_pairs(flat).items()
         if int(cursor) == 0:
             return
 
 
-def pair_reads(keys: Keys, records: Iterable[bytes]) -> list[Op]:
+def pair_reads(records: Iterable[bytes]) -> list[Op]:
     """The commands that read all pairs that stand apart of these records, by digest; `parse_pairs` takes each reply."""
-    return [("HGETALL", keys.pairs(*bucket_and_field(digest))) for digest in records]
+    return [("PAIRS.HGETALL", name_of(digest)) for digest in records]
 
 
-def parse_pairs(reply: Mapping[bytes, bytes]) -> dict[bytes, Pair]:
-    """Subject tag -> pair, from the reply to one command of `pair_reads`."""
-    return {tag: decode_pair(tag, data) for tag, data in reply.items()}
+def parse_pairs(reply: Sequence[bytes]) -> dict[bytes, Pair]:
+    """Subject tag -> pair, from the reply to one command of `pair_reads`: tags and pairs in turn."""
+    return {tag: decode_pair(tag, data) for tag, data in zip(reply[::2], reply[1::2], strict=True)}
 
 
-def lookup_reads(keys: Keys, records: Collection[bytes], subjects: Collection[bytes]) -> list[Op]:
+def lookup_reads(records: Collection[bytes], subjects: Collection[bytes]) -> list[Op]:
     """The commands that read these entries and subjects by digest; `parse_lookups` takes their replies."""
-    reads: list[Op] = []
-    for digests, key_of in ((records, keys.record), (subjects, keys.subject)):
-        for digest in digests:
-            bucket, field = bucket_and_field(digest)
-            reads.append(("HGET", key_of(bucket), field))
-    return reads
+    return [
+        ("RECORDS.GET", b"".join(map(name_of, records))),
+        ("SUBJECTS.GET", b"".join(map(name_of, subjects))),
+    ]
 
 
 def parse_lookups(
-    records: Collection[bytes], subjects: Collection[bytes], replies: list[Any]
+    records: Collection[bytes], subjects: Collection[bytes], replies: Sequence[Any]
 ) -> tuple[dict[bytes, Entry], dict[bytes, Subject]]:
     """Entries and subjects by digest, from the replies to `lookup_reads`. Unknown ones are missing.
 
     Pairs that stand apart aren't in the entries yet.
     """
-    entries = {d: decode_entry(r) for d, r in zip(records, replies[: len(records)], strict=True) if r}
-    known = {d: decode_subject(r) for d, r in zip(subjects, replies[len(records) :], strict=True) if r}
+    entries = {d: decode_entry(r) for d, r in zip(records, replies[0], strict=True) if r}
+    known = {d: decode_subject(r) for d, r in zip(subjects, replies[1], strict=True) if r}
     return entries, {digest: subject for digest, subject in known.items() if subject is not None}
 
 
@@ -159,34 +153,35 @@ def write_members(
     with more than `most_pairs` are taken apart.
     """
     for digest, subject in subjects.items():
-        bucket, field = bucket_and_field(digest)
-        yield "HSET", keys.subject(bucket), field, encode_subject(subject)
+        yield "SUBJECT.SET", name_of(digest), encode_subject(subject)
     room = _MOST_AT_ONCE
     for digest, entry in records.items():
         was = before.get(digest) if before else None
-        if not entry.apart and len(entry.pairs) > most_pairs and (len(entry.pairs) <= room or room == _MOST_AT_ONCE):
-            room -= len(entry.pairs)
+        # A pair without subject may say nothing any more, which its bytes don't tell: so it doesn't count.
+        pairs = len(entry.pairs.keys() - {ALONE})
+        if not entry.apart and pairs > most_pairs and (pairs <= room or room == _MOST_AT_ONCE):
+            room -= pairs
             entry, was = entry._replace(apart=True), None  # noqa: PLW2901
-        yield from write_entry(keys, *bucket_and_field(digest), entry, was)
+        yield from write_entry(name_of(digest), entry, was)
 
 
-def write_entry(keys: Keys, bucket: int, field: bytes, entry: Entry, was: Entry | None) -> Iterator[Op]:
-    """The commands that write one entry. Of pairs that stand apart only those that differ from `was` are written.
+def write_entry(name: bytes, entry: Entry, was: Entry | None) -> Iterator[Op]:
+    """The commands that write the entry of the record with this name. `was`: what was read of it.
 
-    `was` None: no pairs stood apart before.
+    Of pairs that stand apart only those that differ from `was` are written. `was` None: no pairs stood apart before.
     """
     if not entry.apart:
         data = encode_entry(entry)
-        yield ("HSET", keys.record(bucket), field, data) if data else ("HDEL", keys.record(bucket), field)
+        yield ("RECORD.SET", name, data) if data else ("RECORD.DEL", name)
         return
     known = was.pairs if was else {}
     changed = [(tag, encode_pair(tag, pair)) for tag, pair in entry.pairs.items() if known.get(tag) != pair]
     for part in _parts([one for one in changed if one[1]], _PART):
-        yield "HSET", keys.pairs(bucket, field), *(x for one in part for x in one)
+        yield "PAIRS.HSET", name, *(x for one in part for x in one)
     for part in _parts([tag for tag, data in changed if not data], _PART):
-        yield "HDEL", keys.pairs(bucket, field), *part
+        yield "PAIRS.HDEL", name, *part
     if was is None or was.tomb != entry.tomb:
-        yield "HSET", keys.record(bucket), field, encode_entry(entry)
+        yield "RECORD.SET", name, encode_entry(entry)
 
 
 def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:

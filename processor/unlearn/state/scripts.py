@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgpack  # type: ignore[import-untyped]
 import redis
@@ -23,10 +23,19 @@ from unlearn.results.belief import MOST_COUNTER
 from unlearn.state.keys import TABLE_HASHES, Keys
 from unlearn.state.refusals import told, translate
 
-__all__ = ["DirtyShard", "Op", "PartitionState", "Token", "states"]
+__all__ = ["DirtyShard", "Op", "PartitionState", "Token", "read_without_token", "states", "text_of"]
 
 Op = Sequence[str | bytes]
 """One Redis command: its name, its key, its arguments."""
+
+
+_BEHIND = {
+    "commit": ("members", "change", "owner"),
+    "read": ("members", "owner"),
+    "claim": ("members", "change"),
+    "look": ("members",),
+}
+"""Each script, and the texts that stand before it."""
 
 
 class Token(NamedTuple):
@@ -59,8 +68,7 @@ class PartitionState:
         self._patience = patience
         self._clock = clock
         self._commit, self._read, self._claim = (
-            client.register_script(files(__package__).joinpath(f"{name}.lua").read_text())
-            for name in ("commit", "read", "claim")
+            client.register_script(text_of(name)) for name in ("commit", "read", "claim")
         )
 
     def claim(self, token: Token, first: Mapping[str, str | int] | None) -> int | None:
@@ -153,6 +161,8 @@ class PartitionState:
     def read(self, token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
         """The replies to read commands, all at one moment, if token, `applied` and `writes` are still the owner's.
 
+        Beside Redis' own, the commands of `unlearn.state.members` name members.
+
         Raises Fenced, RolledBack, StateUnavailable: the owner must claim again.
         """
         if not ops:
@@ -160,6 +170,28 @@ class PartitionState:
         answer = self._ask(self._read, [self.keys.meta], [str(token), applied, writes, _pack(ops)])
         _check(answer[0])
         return list(answer[1])
+
+    def look_up(
+        self, token: Token, applied: int, writes: int, records: bytes, subjects: bytes
+    ) -> tuple[list[bytes | None], list[bytes | None]]:
+        """The bytes of these records' entries, and of these subjects, in order; None for each that is unknown.
+
+        `records` and `subjects`: the first 12 bytes of each digest, one after the other. Checks and raises as `read`.
+        """
+        entries, known = self.read(token, applied, writes, [("RECORDS.GET", records), ("SUBJECTS.GET", subjects)])
+        return entries, known
+
+    def fields(
+        self, token: Token, applied: int, writes: int, members: Literal["RECORDS", "SUBJECTS"], place: int, most: int
+    ) -> tuple[int, bytes]:
+        """(the place where the next call goes on, -1 at the end; the fields of some members), by a walk from place 0.
+
+        Of a record its field, 10 bytes; of a subject its field and the first byte of its value, T or L. It reads whole
+        buckets until it has `most` members. Checks and raises as `read`; what stands between two calls, if members are
+        written, is said in `unlearn.state.members`.
+        """
+        found = self.read(token, applied, writes, [(f"{members}.FIELDS", str(place), str(most))])[0]
+        return int(found[0]), bytes(found[1])
 
     def commit(
         self,
@@ -169,16 +201,18 @@ class PartitionState:
         ops: Sequence[Op],
         new_applied: int,
         need: Iterable[tuple[int, int]] = (),
+        members: bytes = b"",
     ) -> None:
         """Perform all of these writes or none, once, even if the script is repeated; then `writes` is one more.
 
-        The writes must be absolute, such as HSET. `need` lists (shard, offset): nothing is written if a shard's hit is
-        beyond its offset.
+        The writes must be absolute, such as HSET. Beside Redis' own, the commands of `unlearn.state.members` name
+        members; `members` packs many, as `pack_members` makes it, and is written behind `ops`. `need` lists (shard,
+        offset): nothing is written if a shard's hit is beyond its offset.
 
         Raises DirtyShard for such a shard; Fenced, RolledBack, StateUnavailable where the owner must claim again.
         """
         keys = [self.keys.meta, self.keys.of("redo"), self.keys.of("hits")]
-        args = [str(token), applied, writes, new_applied, _pack(ops), _pack(list(need))]
+        args = [str(token), applied, writes, new_applied, _pack(ops), _pack(list(need)), members]
         answer = self._ask(self._commit, keys, args)
         if answer[0] == b"DIRTY":
             raise DirtyShard(answer[1])
@@ -194,6 +228,20 @@ class PartitionState:
                 if not lost or self._clock.monotonic() >= deadline:
                     raise translate(error, self._redis) from None
                 self._clock.sleep(0.05)
+
+
+def read_without_token(client: redis.Redis, keys: Keys, ops: Sequence[Op]) -> list[Any]:
+    """The replies to read commands on one partition, all at one moment, as `PartitionState.read` gives them.
+
+    It asks for no token: it is for those who only look. Raises StateUnavailable.
+    """
+    with told(client):
+        return list(client.register_script(text_of("look"))(keys=[keys.meta], args=[_pack(ops)]))
+
+
+def text_of(name: str) -> str:
+    """The whole text of a script, with what stands before it."""
+    return "\n".join(files(__package__).joinpath(f"{part}.lua").read_text() for part in (*_BEHIND[name], name))
 
 
 def _pack(value: object) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change
-from unlearn.state.lookups import drop_holes, hole_reads, parse_holes
+from unlearn.state.lookups import drop_holes
 from unlearn.storage.artefacts import Artefact, Store, artefact_name
 from unlearn.storage.slice_files import encode_slice
 
@@ -22,24 +22,24 @@ def write_slice(store: Store, artefact: Artefact, writer: str, members: Members)
     Raises StoreUnavailable.
     """
     if not len(members):
-        return Filed(artefact.shard, "", frozenset())
+        return Filed(artefact.shard, artefact.end, "", frozenset())
     data = encode_slice(artefact.end, artefact.applied, members)
     name = artefact_name(artefact, writer, data)
     store.put(name, data)
-    return Filed(artefact.shard, name, frozenset(members.slots.tolist()))
+    return Filed(artefact.shard, artefact.end, name, frozenset(members.slots.tolist()))
 
 
-def register_file(owned: ClaimedPartition, change: Change, end: int, filed: Filed) -> None:
-    """Add to the change that (shard, end) has this file, and drop the holes of rows that aren't in it.
+def register_file(owned: ClaimedPartition, change: Change, filed: Filed) -> None:
+    """Add to the change that the file is its slice's, and drop the holes of rows that aren't in it.
 
     Raises Fenced, RolledBack, StateUnavailable.
     """
-    keys, view, start = owned.state.keys, owned.view, owned.view.start_of(end - 1)
-    holes = parse_holes(owned.read(hole_reads(keys, filed.shard, [start]))[0])
+    keys, view, end = owned.state.keys, owned.view, filed.end
+    holes = owned.holes(filed.shard, end)
     gone = [slot for slot in holes if slot not in filed.slots]
     left = min((death for slot, death in holes.items() if slot in filed.slots), default=-1)
     held = view.slices[filed.shard, end]
     change.put("slices", (filed.shard, end), held._replace(file=filed.name, rows=len(filed.slots), first_death=left))
-    change.ops += drop_holes(keys, filed.shard, start, gone)
+    change.ops += drop_holes(keys, filed.shard, view.start_of(end - 1), gone)
     before = int(change.tables.get("meta", {}).get("holes", view.number("holes")))
     change.put("meta", "holes", before - len(gone))

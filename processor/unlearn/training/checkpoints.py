@@ -6,17 +6,21 @@ most relearning of rows, had they been there for the deletions seen (`unlearn_mo
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from sys import maxsize
+from typing import Final, NamedTuple
 
+from unlearn.partition.shard_slices import ShardSlices
 from unlearn.partition.tables import Tables
-from unlearn_models.sisa.checkpoint_policies import by_age, spaced, weights_of_ages
+from unlearn_models.sisa.checkpoint_policies import by_age, spaced, weights_of_runs
 
-__all__ = ["Budget", "slice_rows", "state_sizes", "surplus", "to_drop", "to_store"]
+__all__ = ["Budget", "state_sizes", "surplus", "to_drop", "to_store"]
 
 _CANDIDATES = 12
 """Slice ends that are considered: so many of the newest and so many of all. Choosing among n takes n**2 steps."""
+_LAST: Final = maxsize
+"""Beyond every slice end."""
 
 
 class Budget(NamedTuple):
@@ -30,24 +34,21 @@ class Budget(NamedTuple):
     by_age: bool = True
 
 
-def slice_rows(view: Tables, shard: int) -> list[tuple[int, int]]:
-    """(end, stored rows) of each of the shard's slices, in order."""
-    return [(end, held.rows) for end, held in view.shard_slices(shard)]
-
-
 def state_sizes(view: Tables, shard: int) -> dict[int, int]:
     """Slice end -> bytes of the shard's state after it, of the states that are stored."""
     return {through: state.size for through, state in view.shard_states(shard)}
 
 
 def to_store(
-    slices: Sequence[tuple[int, int]],
+    slices: ShardSlices,
     held: Mapping[int, int],
     learn: Sequence[int],
     ages: Sequence[int],
     budget: Budget,
 ) -> set[int]:
     """Those slice ends in `learn` after which a job should store a state. The other arguments are as in `to_drop`."""
+    if budget.states == 1 and budget.size is None:
+        return set(learn[-1:])
     size = max(held.values(), default=1)
     candidates = dict(held) | dict.fromkeys(spaced(learn, _CANDIDATES) | set(learn[-_CANDIDATES:]), size)
     if not budget.by_age or not ages:
@@ -56,12 +57,10 @@ def to_store(
     return _by_age(slices, candidates, ages, budget) & set(learn)
 
 
-def to_drop(
-    slices: Sequence[tuple[int, int]], held: Mapping[int, int], ages: Sequence[int], budget: Budget
-) -> set[int]:
+def to_drop(slices: ShardSlices, held: Mapping[int, int], ages: Sequence[int], budget: Budget) -> set[int]:
     """The ends of held states that the budget has no room for.
 
-    slices: (end, rows) of the shard, in order. held: end -> bytes. ages: of past deletions, in slices, 0 for the
+    slices: the shard's. held: end -> bytes. ages: of past deletions, in slices, 0 for the
     newest.
     """
     if not held:
@@ -86,15 +85,11 @@ def surplus(held: Iterable[int], limit: int) -> set[int]:
     return gone
 
 
-def _by_age(
-    slices: Sequence[tuple[int, int]], held: Mapping[int, int], ages: Sequence[int], budget: Budget
-) -> set[int]:
+def _by_age(slices: ShardSlices, held: Mapping[int, int], ages: Sequence[int], budget: Budget) -> set[int]:
     *older, newest = sorted(held)
-    weights = weights_of_ages(ages, len(slices))
-    rows, expected = [0] * (len(older) + 1), [0.0] * (len(older) + 1)
-    for (end, count), weight in zip(slices, weights, strict=True):
-        rows[bisect_left(older, end)] += count
-        expected[bisect_left(older, end)] += weight
+    expected = weights_of_runs(ages, [*map(slices.count, older), len(slices)])
+    stored = [slices.counted(end).rows for end in (*older, _LAST)]
+    rows = [after - before for before, after in pairwise([0, *stored])]
     if budget.size is None:
         sizes, room = [1] * len(older), budget.states - 1
     else:

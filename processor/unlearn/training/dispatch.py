@@ -11,9 +11,10 @@ from unlearn.settings import Settings
 from unlearn.training.checkpoints import Budget
 from unlearn.training.job_maker import JobMaker
 from unlearn.training.outcomes import Outcomes
+from unlearn.training.pacing import Paces
 from unlearn.training.protocol import ReportingTrainers, Trainers
 from unlearn.training.quarantine import in_quarantine
-from unlearn.training.schedule import Order, orders, predicted, window_closes
+from unlearn.training.schedule import Order, is_due, orders, predicted, window_closes
 from unlearn.training.suspects import Suspects
 
 __all__ = ["Training"]
@@ -40,11 +41,12 @@ class Training:
         budget = Budget(1) if forgets else Budget(settings.checkpoints, settings.checkpoint_bytes, by_age)
         self._clock = clock
         self._suspects = Suspects()
+        self._paces = Paces()
         self._jobs = JobMaker(forgets, resumes, budget)
         self._outcomes = Outcomes(forgets, budget, self._rates, self._suspects, clock)
 
     def turn(self, owned: ClaimedPartition, idle: bool) -> None:
-        """Take what ended jobs brought, and begin jobs while trainers are free. `idle`: no event came in this turn.
+        """Take what ended jobs brought, and begin jobs while trainers are free. `idle`: no event came for a while.
 
         Raises Fenced, RolledBack, StateUnavailable.
         """
@@ -63,12 +65,25 @@ class Training:
     def recovering(self, owned: ClaimedPartition) -> bool:
         """Whether a shard that was hit has a job under way or due; those in quarantine have none.
 
-        Without hits nothing is planned: this is asked in every turn, and planning looks at all slices.
+        A shard that only new rows have put behind isn't waited for.
         """
-        hits = owned.view.hits
-        if not hits:
+        return any(shard in owned.running or self._to_recover(owned, shard) for shard in owned.view.hits)
+
+    def _to_recover(self, owned: ClaimedPartition, shard: int) -> bool:
+        due = is_due(owned.view, shard, self._forgets) and not self._clean(owned, shard)
+        return due and not in_quarantine(owned.view.crashes.get(shard))
+
+    def _clean(self, owned: ClaimedPartition, shard: int) -> bool:
+        """Whether the shard's newest state is still as its last job made it, so that only new rows are to be learned.
+
+        False, too, where that job left slices out, or another owner did it.
+        """
+        states = owned.view.shard_states(shard)
+        if not states or shard in owned.dirty_since:
             return False
-        return any(shard in hits for shard in owned.running) or any(o.shard in hits for o in self._orders(owned))
+        through, newest = states[-1]
+        hit = self._forgets and newest.applied < owned.view.hits.get(shard, 0)
+        return not hit and self._paces.holds((owned.partition, shard), through)
 
     def _orders(self, owned: ClaimedPartition) -> list[Order]:
         due = orders(owned.view, self._settings.shards_per_partition, self._forgets, self._rates)
@@ -89,7 +104,14 @@ class Training:
         for shard, running in list(owned.running.items()):
             if running.future.done():
                 del owned.running[shard]
-                self._outcomes.take(owned, running)
+                self._take(owned, running)
+
+    def _take(self, owned: ClaimedPartition, running: Running) -> None:
+        who = owned.partition, running.job.shard
+        self._paces.forget(who)
+        if self._outcomes.take(owned, running) and running.up_to_date:
+            cost = running.future.result().seconds
+            self._paces.note(who, self._clock.monotonic(), cost, running.job.through)
 
     def _stalled(self, running: Running) -> bool:
         """Whether the job has finished no slice for longer than `stall_after` seconds."""
@@ -100,9 +122,16 @@ class Training:
         return now - running.moved_at > self._settings.stall_after
 
     def _ripe(self, owned: ClaimedPartition, order: Order, idle: bool) -> bool:
-        """Whether to begin an order now: after a failure it waits, after a deletion others are gathered for a while."""
+        """Whether to begin an order now.
+
+        After a failure it waits, and after a deletion others are gathered for a while. New rows alone are gathered,
+        too, unless no more come.
+        """
         if not self._outcomes.may_retry(owned.partition, order.shard):
             return False
+        if not idle and self._clean(owned, order.shard):
+            shards = self._settings.shards_per_partition
+            return self._paces.ripe((owned.partition, order.shard), self._clock.monotonic(), shards)
         since = owned.dirty_since.get(order.shard)
         if since is None or self._forgets:
             # Forgetting costs the same for each row whenever it is done, so gathering would save nothing.
@@ -116,7 +145,10 @@ class Training:
     def _begin(self, owned: ClaimedPartition, order: Order) -> None:
         job = self._jobs.make(owned, order)
         hit = owned.dirty_since.pop(order.shard, None) is not None
-        owned.running[order.shard] = Running(job, self._trainers.submit(job), self._clock.monotonic())
+        rest = next(owned.view.of_shard(order.shard).with_rows(job.through), None)
+        up_to_date = rest is None or rest[0] > owned.view.registered
+        future = self._trainers.submit(job)
+        owned.running[order.shard] = Running(job, future, self._clock.monotonic(), up_to_date=up_to_date)
         owned.counters["jobs"] += 1
         if order.base is not None:
             owned.counters["jobs_from_checkpoint"] += 1
@@ -125,5 +157,6 @@ class Training:
             owned.counters["learned_anew"] += 1
 
     def forget_partition(self, partition: int) -> None:
-        """Stop keeping other shards waiting for this partition's suspects: it is no longer ours."""
+        """Forget what was noted of the partition's jobs: it is no longer ours, and no other shard waits for it."""
         self._suspects.forget_partition(partition)
+        self._paces.forget_partition(partition)

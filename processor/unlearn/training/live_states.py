@@ -1,7 +1,7 @@
-"""States kept in memory for learners whose stored states can be scored with but not learned on from.
+"""States that a trainer keeps in memory, so that a later job goes on from there; the bytes are the same without.
 
-A trainer that still has the state in memory goes on from it. Any other learns the shard from empty; the bytes are the
-same.
+A learner that can't learn on from a stored state learns the shard from empty where its state isn't in memory. Of any
+other learner the stored state is read, checked and decoded then.
 """
 
 from __future__ import annotations
@@ -11,15 +11,63 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from unlearn.partition.jobs import Job
+from unlearn.partition.tables import State as Stored
 from unlearn_models.base.learner import State
 
-__all__ = ["LiveStates", "Start", "start_of"]
+__all__ = ["LastStates", "LiveStates", "Start", "start_of"]
+
+
+_MOST_BYTES = 64 << 20
+"""Of the states that `LastStates` keeps, as they are stored; in memory they take about as much."""
+
+
+class _Kept(NamedTuple):
+    file: str
+    digest: str
+    size: int
+    state: State
+
+
+class LastStates:
+    """The state that each shard's last job here ended with, of the shards trained last: at most `room` bytes in all.
+
+    One for each shard, so that what is deleted doesn't stay in an older one.
+    """
+
+    def __init__(self, room: int = _MOST_BYTES) -> None:
+        self._room = room
+        self._held: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
+
+    def take(self, job: Job) -> State | None:
+        """The state of the job's base, if the shard's last job ended with just that; it isn't held any more then.
+
+        Whatever else is held of the shard is dropped.
+        """
+        kept = self._held.pop((job.partition, job.shard), None)
+        if kept is None or job.base is None:
+            return None
+        base = job.base[1]
+        return kept.state if (base.file, base.digest) == (kept.file, kept.digest) else None
+
+    def put(self, job: Job, stored: Stored, state: State) -> None:
+        """Hold the state that a job ended with and stored so, and let go of those of shards trained longest ago."""
+        who = job.partition, job.shard
+        self._held.pop(who, None)
+        if stored.size > self._room:
+            return
+        self._held[who] = _Kept(stored.file, stored.digest, stored.size, state)
+        while sum(kept.size for kept in self._held.values()) > self._room:
+            self._held.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 class LiveStates:
-    """The `limit` states used last, by digest."""
+    """The `limit` states used last, by digest; and in `last` the last of each shard."""
 
     def __init__(self, limit: int = 32) -> None:
+        self.last = LastStates()
         self._limit = limit
         self._held: OrderedDict[str, State] = OrderedDict()
 
@@ -47,8 +95,13 @@ class Start(NamedTuple):
     state: State | None
 
 
-def start_of(job: Job, live: LiveStates) -> Start:
-    """How to do the job of a learner that can't resume: from its base if that is in memory, else from empty."""
+def start_of(job: Job, live: LiveStates, resumes: bool) -> Start:
+    """How to do the job: from its base if that is in memory.
+
+    Otherwise a learner that `resumes` does it from the stored base, any other from empty.
+    """
+    if resumes:
+        return Start(job, live.last.take(job))
     held = live.get(job.base[1].digest) if job.base else None
     if job.base is None or held is not None:
         return Start(job, held)

@@ -12,7 +12,7 @@ from unlearn.partition.jobs import Built, Trained
 from unlearn.partition.ledger import Kill
 from unlearn.partition.rates import Rates
 from unlearn.partition.tables import Change
-from unlearn.training.checkpoints import Budget, slice_rows, state_sizes, to_drop
+from unlearn.training.checkpoints import Budget, state_sizes, to_drop
 from unlearn.training.quarantine import after_crash, in_quarantine
 from unlearn.training.suspects import Suspects
 
@@ -38,27 +38,15 @@ class Outcomes:
         """Whether the wait after the shard's last failure is over."""
         return self._clock.monotonic() >= self._retry_at.get((partition, shard), 0.0)
 
-    def take(self, owned: ClaimedPartition, running: Running) -> None:
+    def take(self, owned: ClaimedPartition, running: Running) -> bool:
         """Register the states of an ended job that still hold, or decide what follows from its failure.
 
-        Raises Fenced, RolledBack, StateUnavailable.
+        Returns whether the job succeeded. Raises Fenced, RolledBack, StateUnavailable.
         """
         shard = running.job.shard
-        error = running.future.exception()
-        if isinstance(error, StateInvalid):
-            self._drop_base(owned, running, str(error))
-            return
-        if isinstance(error, ArtefactInvalid):
-            self._distrust(owned, running, f"a stored file can't be used: {error}")
-            return
-        if error is not None:
-            self._crashed(owned, running, error)
-            return
+        if self._failed(owned, running):
+            return False
         trained = running.future.result()
-        if not trained.agrees:
-            owned.counters["lineage_mismatches"] += 1
-            self._distrust(owned, running, "what was learned is not what the membership holds")
-            return
         change = Change()
         for built in _valid(trained, running.kills, self._forgets, owned.view.applied):
             change.put("states", (shard, built.through), built.state)
@@ -70,11 +58,28 @@ class Outcomes:
         owned.counters["rows_learned"] += trained.rows
         owned.counters["rows_forgotten"] += trained.forgotten
         owned.counters["overtaken"] += bool(running.kills)
+        return True
+
+    def _failed(self, owned: ClaimedPartition, running: Running) -> bool:
+        """Whether the job failed; then it is decided what follows."""
+        error = running.future.exception()
+        if isinstance(error, StateInvalid):
+            self._drop_base(owned, running, str(error))
+        elif isinstance(error, ArtefactInvalid):
+            self._distrust(owned, running, f"a stored file can't be used: {error}")
+        elif error is not None:
+            self._crashed(owned, running, error)
+        elif not running.future.result().agrees:
+            owned.counters["lineage_mismatches"] += 1
+            self._distrust(owned, running, "what was learned is not what the membership holds")
+        else:
+            return False
+        return True
 
     def _thin(self, owned: ClaimedPartition, shard: int, change: Change) -> None:
         held = state_sizes(owned.view, shard)
         held |= {through: state.size for (_, through), state in change.tables["states"].items()}
-        for through in to_drop(slice_rows(owned.view, shard), held, list(owned.kill_ages), self._budget):
+        for through in to_drop(owned.view.of_shard(shard), held, list(owned.kill_ages), self._budget):
             change.drop("states", (shard, through))
 
     def _crashed(self, owned: ClaimedPartition, running: Running, error: BaseException) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from math import inf
 from typing import NamedTuple
 
 from unlearn.partition.rates import Rates
 from unlearn.partition.tables import State, Tables
 
-__all__ = ["Order", "filed", "orders", "predicted", "window_closes"]
+__all__ = ["Order", "filed", "is_due", "orders", "predicted", "window_closes"]
 
 
 _JOB_ROWS = 200_000
@@ -34,6 +35,14 @@ def orders(view: Tables, shards: int, forgets: bool, rates: Rates | None = None)
     rates = rates or Rates()
     wanted = (_forgetting(view, shard, rates) if forgets else _folding(view, shard) for shard in range(shards))
     return [order for order in wanted if order is not None]
+
+
+def is_due(view: Tables, shard: int, forgets: bool) -> bool:
+    """Whether `orders` has an order for the shard."""
+    base = _newest(view, shard)
+    if base is not None and forgets and base[1].applied < view.hits.get(shard, 0):
+        return True
+    return bool(_behind(view, shard, base[0] if base else 0))
 
 
 def predicted(view: Tables, order: Order, rates: Rates) -> float:
@@ -62,12 +71,15 @@ def _forgetting(view: Tables, shard: int, rates: Rates) -> Order | None:
 
 
 def _anew(view: Tables, shard: int, base: tuple[int, State], forget: tuple[int, ...], rates: Rates) -> Order | None:
-    """The order to learn all slices from empty, if that is cheaper and one job gets as far as the base; or None."""
+    """The order to learn all slices from empty, if that is cheaper and one job gets as far as the base; or None.
+
+    Where nothing died, nothing is cheaper than the state as it is.
+    """
+    if not forget:
+        return None
     through, state = base
-    inside = [(end, view.slices[shard, end]) for end in filed(view, shard, through)]
-    live = sum(held.live for _, held in inside)
-    touched = sum(held.rows for end, held in inside if end in forget)
-    stored = sum(held.rows for _, held in inside)
+    _, live, stored = view.of_shard(shard).counted(through)
+    touched = sum(view.slices[shard, end].rows for end in forget)
     if rates.forgetting(touched, state.rows - live) <= rates.anew(stored, live):
         return None
     learn = _behind(view, shard, 0)
@@ -80,14 +92,15 @@ def _to_forget(view: Tables, shard: int, through: int, since: int) -> tuple[int,
     `since`: the offset up to which the state has forgotten already, its `applied`.
     """
     walked = min((c.cursor for c in view.cleanups.values() if c.shard == shard), default=through)
-    return tuple(
-        end for end, held in view.shard_slices(shard) if end <= through and (held.last_death >= since or end > walked)
-    )
+    died = {end for end in view.of_shard(shard).died_since(since) if end <= through}
+    unwalked = takewhile(lambda one: one[0] <= through, view.of_shard(shard).after(walked))
+    return tuple(sorted(died.union(end for end, _ in unwalked)))
 
 
 def filed(view: Tables, shard: int, through: int) -> list[int]:
     """The ends up to `through` of the shard's slices that have a file with rows."""
-    return [end for end, held in view.shard_slices(shard) if end <= through and held.file]
+    up_to = takewhile(lambda one: one[0] <= through, view.of_shard(shard).with_rows())
+    return [end for end, held in up_to if held.file]
 
 
 def _newest(view: Tables, shard: int) -> tuple[int, State] | None:
@@ -98,12 +111,11 @@ def _newest(view: Tables, shard: int) -> tuple[int, State] | None:
 def _behind(view: Tables, shard: int, through: int) -> tuple[int, ...]:
     """The ends of registered slices of the shard beyond `through` that have a file, as many as one job takes."""
     found: list[int] = []
-    rows = 0
-    for end in view.ends_after(through):
-        held = view.slices.get((shard, end))
-        if end > view.registered or rows >= _JOB_ROWS:
+    rows, registered = 0, view.registered
+    for end, held in view.of_shard(shard).with_rows(through):
+        if end > registered or rows >= _JOB_ROWS:
             break
-        if held is not None and held.file:
+        if held.file:
             found.append(end)
             rows += held.rows
     return tuple(found)

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.jobs import Built, Job, Part, Trained
-from unlearn.partition.lineage import EMPTY, MODULUS, chain, sum_slots
+from unlearn.partition.lineage import EMPTY, MODULUS, chain
 from unlearn.partition.rates import Spent, Step
 from unlearn.partition.rows import Members, deaths
+from unlearn.partition.slot_sums import sum_slots
 from unlearn.partition.tables import State
 from unlearn.storage.artefacts import Artefact, Store, artefact_name
 from unlearn.storage.slice_files import read_slice
 from unlearn.storage.state_files import read_state
-from unlearn.training.live_states import LiveStates, Start, start_of
+from unlearn.training.live_states import LiveStates, start_of
 from unlearn_models.base.encoding import decode_state, encode_state
 from unlearn_models.base.learner import Learner
 from unlearn_models.base.learner import State as Arrays
+from unlearn_models.folds.fold import Fold, onward
 
 __all__ = ["run"]
 
@@ -41,8 +44,11 @@ def run(
     `finished` is called after each slice; `live` holds states that this process has trained before. Raises
     StoreUnavailable, ArtefactInvalid, ModelError; StateInvalid where the job's base is gone from the store or spoilt.
     """
+    began = clock.perf_counter()
     work = _Run(job, learner, store, finished, live or LiveStates(), clock)
-    return work.forget_and_fold() if learner.forgets else work.fold()
+    done = work.forget_and_fold() if learner.forgets else work.fold()
+    done.seconds = clock.perf_counter() - began
+    return done
 
 
 class _Run:
@@ -58,13 +64,18 @@ class _Run:
         self.clock = clock
         self.learner, self.store, self.finished, self.live = learner, store, finished, live
         self.through = job.through
-        self.job, held = Start(job, None) if learner.resumes else start_of(job, live)
+        self.job, held = start_of(job, live, learner.resumes)
         self.result = Trained()
         base = self.job.base[1] if self.job.base else None
         if held is None:
             held = _load(base, learner, store) if base else learner.empty()
-        self.state: Arrays = held
+        self._start: Arrays = held
         self.lineage, self.rows = (base.lineage, base.rows) if base else (EMPTY, 0)
+
+    @cached_property
+    def _fold(self) -> Fold:
+        """What the job learns and forgets with: it costs the rows, and `_store` alone costs the state."""
+        return onward(self.learner, self._start)
 
     def fold(self) -> Trained:
         """Learn the slices one after another, and store a state wherever the job keeps one, and at the end."""
@@ -100,10 +111,10 @@ class _Run:
         rows = members.take(alive)
         if len(rows):
             began = self.clock.perf_counter()
-            self.state = self.learner.learn(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+            self._fold.learn(rows.rows.take(self.learner.accepts(rows.rows)))
             self._spend("learn", len(rows), began)
-        total = _sum(members.slots[alive])
-        self._covered = _sum(members.slots[covered & ~alive])
+        total = sum_slots(members.slots[alive])
+        self._covered = sum_slots(members.slots[covered & ~alive])
         self.result.agrees &= (total + self._covered - part.expected) % MODULUS == 0
         self.result.rows += len(rows)
         self.rows += len(rows)
@@ -121,12 +132,12 @@ class _Run:
         rows = members.take(gone)
         if len(rows):
             began = self.clock.perf_counter()
-            self.state = self.learner.forget(self.state, rows.rows.take(self.learner.accepts(rows.rows)))
+            self._fold.forget(rows.rows.take(self.learner.accepts(rows.rows)))
             self._spend("forget", len(rows), began)
         self.result.forgotten += len(rows)
         self.rows -= len(rows)
         self.finished()
-        return _sum(rows.slots), _sum(members.slots[covered & (death < self.job.applied)])
+        return sum_slots(rows.slots), sum_slots(members.slots[covered & (death < self.job.applied)])
 
     def _read(self, part: Part) -> tuple[Members, NDArray[np.int64], NDArray[np.bool_]]:
         began = self.clock.perf_counter()
@@ -139,21 +150,20 @@ class _Run:
         self.result.spent.setdefault(step, Spent()).add(rows, self.clock.perf_counter() - began)
 
     def _store(self, through: int) -> None:
-        data = encode_state(self.learner, self.state)
+        learned = self._fold.state()
+        data = encode_state(self.learner, learned)
         artefact = Artefact(self.job.partition, self.job.shard, "state", through, self.job.applied)
         name = artefact_name(artefact, self.job.writer, data)
         self.store.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
-        summary = self.learner.summary(self.state)
-        if not self.learner.resumes:
-            self.live.put(digest, self.state)
+        summary = self.learner.summary(learned)
         state = State(self.job.applied, name, digest, self.lineage, self.rows, len(data), summary=summary)
+        if self.learner.resumes:
+            self.live.last.put(self.job, state, learned)
+        else:
+            self.live.put(digest, learned)
         self.result.built.append(Built(through, state))
 
 
 def _load(state: State, learner: Learner, store: Store) -> Arrays:
     return decode_state(learner, read_state(store, state.file, state.digest, state.size or None))
-
-
-def _sum(slots: NDArray[np.int64]) -> int:
-    return sum_slots(slots.tolist())

@@ -127,7 +127,7 @@ class _Verifier:
 
     def _train(self, state: PartitionState, view: Tables, applied: int, entry: ShardEntry) -> tuple[str, str, int]:
         """(digest, lineage, rows) of the fold from empty up to the entry's `through`."""
-        ends = [end for end, held in view.shard_slices(entry.shard) if end <= entry.through and held.file]
+        ends = [end for end, held in view.of_shard(entry.shard).after() if end <= entry.through and held.file]
         holes = state.holes(entry.shard, [view.start_of(end - 1) for end in ends])
         parts = tuple(
             Part(end, view.slices[entry.shard, end].file or "", parse_holes(reply), 0)

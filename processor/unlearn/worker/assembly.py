@@ -106,7 +106,7 @@ def assemble(
     """
     clock, nonces, forgets = machine.clock, machine.nonces, learner.forgets
     identity, parser = identity_of(settings, learner), parser_of(learner)
-    reader = log.reader(settings.events_topic, settings.group_id)
+    reader = log.reader(settings.events_topic, settings.group_id, columns=settings.ingest == "fast")
     tail, producer = log.tail(settings.results_topic), log.producer()
     io, counters = machine.make_io(), Counter[str]()
     state_of = states(client, settings.model, machine.waiting)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable
 
 from unlearn.errors import LogDiverged, Refused, StateUnavailable
 from unlearn.events.partitioner import Digests
-from unlearn.identity import check_identity
+from unlearn.identity import check_identity, kept_identity
 from unlearn.ingest.reread import read_but
 from unlearn.log.protocol import Log, Record
 from unlearn.maintenance.tails import read_tail
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.rows import Members
 from unlearn.partition.skipped import runs_of
-from unlearn.partition.tables import Tables
+from unlearn.partition.tables import Change, Tables
 from unlearn.results.belief import MOST_COUNTER
 from unlearn.results.results_topic import Published
 from unlearn.settings import Settings
@@ -65,7 +65,7 @@ class Claimer:
         """The partition, claimed. `published`: what the results topic holds of it, read to the topic's end.
 
         Raises Refused where the partition must be stopped (LogDiverged, IdentityChanged are such); LogUnavailable,
-        StateUnavailable where it may be tried again.
+        StateUnavailable, Fenced where it may be tried again.
         """
         start, end = self._log.bounds(self._topic)[partition]
         state = self._state_of(partition)
@@ -73,6 +73,7 @@ class Claimer:
         view = Tables(state.load())
         self._check(partition, view, published)  # 3
         owned = ClaimedPartition(partition, token, state, view)
+        self._keep_identity(owned)
         self._take_up_open_slice(owned, start)  # 5
         owned.catch_up_to = published.highest_applied  # 6
         # Only with a proof: otherwise whoever may write to the results topic could have events stepped over.
@@ -103,7 +104,7 @@ class Claimer:
     def _first(self, start: int, end: int) -> dict[str, str | int]:
         """The fields of `meta` with which a new partition begins; [start, end) is what the log holds."""
         return {
-            "identity": self._identity,
+            "identity": kept_identity(self._identity),
             "cluster_id": self._log.cluster_id(),
             "topic_id": self._log.topic_id(self._topic),
             "start": start,
@@ -118,11 +119,19 @@ class Claimer:
         check_identity(view.meta["identity"], self._identity, self._topic)
         self._continuity.check(partition, view, published)
 
+    def _keep_identity(self, owned: ClaimedPartition) -> None:
+        """See that workers of an earlier release keep away, before the state moves to where they don't look."""
+        kept = kept_identity(self._identity)
+        if owned.view.meta["identity"] != kept:
+            change = Change()
+            change.put("meta", "identity", kept)
+            owned.commit(change)
+
     def _take_up_open_slice(self, owned: ClaimedPartition, start: int) -> None:
         """Step 5: bring back the rows of slices that are in no file yet. Raises Refused where the log lacks some."""
         view = owned.view
         begin = max(view.registered, view.number("start"))
-        unregistered = view.open or any(end > view.registered for end in view.ends)
+        unregistered = view.open or view.last_end > view.registered
         if unregistered:
             tail, goes_on = read_tail(self._store, view.meta.get("tail", ""), view.number("tail_to"))
             begin = max(begin, goes_on)

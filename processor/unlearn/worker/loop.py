@@ -40,6 +40,8 @@ _TELL_EVERY = 60.0
 _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
 _UNFIT_EVERY = 1.0
+_QUIET_AFTER = 0.3
+"""Seconds without a batch after which a partition counts as idle."""
 _MOST_OPEN_ROWS = 100_000
 """Beyond so many open rows, and two slices' span, a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -88,7 +90,7 @@ class Worker:
         batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
         applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
         for owned in list(self.owned.values()):
-            self._steps(owned, idle=owned.partition not in batches)
+            self._steps(owned, idle=self._assignment.leaving or self._quiet(owned))
             self._bound_memory(owned)
         self._keep_house()  # 12
         self._look_at_redis()
@@ -146,8 +148,13 @@ class Worker:
         owned = self.owned.get(partition)
         if owned is None or batch.stop <= owned.view.applied:
             return 0
+        owned.batch_at = self._clock.monotonic()
         self._guarded(owned, self._apply, batch)
         return len(batch.records)
+
+    def _quiet(self, owned: ClaimedPartition) -> bool:
+        """Whether no batch came for a while. A turn without one alone says little: they come by turns of partitions."""
+        return self._clock.monotonic() - owned.batch_at >= _QUIET_AFTER
 
     def _apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         if batch.start > owned.view.applied:
@@ -161,6 +168,7 @@ class Worker:
         """
         if not owned.catching_up:
             self._guarded(owned, self._outbox.turn)  # 7
+        self._guarded(owned, self._intake.recall)
         if owned.partition < self._settings.partitions:
             self._with_store(owned, self._end_slices)  # 8
             self._guarded(owned, self._train_and_publish, idle)  # 9-11

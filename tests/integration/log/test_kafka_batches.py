@@ -18,6 +18,9 @@ from unlearn.log.protocol import Reader
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 LARGE = 3 * 1024 * 1024
+NAMED_WITHIN = 30.0
+"""Seconds until a reader has said what it can't read, or has passed it over: many tests here wait for that."""
+UNNAMED = f"in {NAMED_WITHIN:g} s the reader said nothing of the records that it can't read"
 
 
 def send(rig: KafkaRig, codec: str | None, topic: str, partition: int, contents: list[bytes]) -> None:
@@ -92,7 +95,7 @@ def assert_stands_at_3_of_8(rig: KafkaRig, log: KafkaLog, topic: str, words: str
         poll_until(reader, lambda polled: 1 in polled.batches and polled.batches[1].stop == 1)
         # Tried again it is the same; stepped over it goes on.
         reader.seek(0, 3)
-        assert poll_until(reader, lambda polled: polled.lost).lost == polled.lost
+        assert poll_until(reader, lambda again: again.lost, seconds=NAMED_WITHIN, what=UNNAMED).lost == polled.lost
         reader.seek(0, 7)
         assert values(drain(reader, {0: 8})[0]) == [b"after"]
         assert reader.unreadable == {}
@@ -112,7 +115,7 @@ def read_until_lost(reader: Reader) -> list[Any]:
         batches.extend(polled.batches.values())
         return bool(polled.lost)
 
-    poll_until(reader, done)
+    poll_until(reader, done, seconds=NAMED_WITHIN, what=UNNAMED)
     return batches
 
 
@@ -125,9 +128,9 @@ def test_what_others_put_on_the_results_topic_is_passed_over_where_it_cant_be_re
     fill(rig, topic, 0, [b"ours again"])
     tail = small.tail(topic)
     found: list[bytes | None] = []
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + NAMED_WITHIN
     while tail.position < tail.end():
-        assert time.monotonic() < deadline, "the tail never came to its end"
+        assert time.monotonic() < deadline, f"the tail stands at {tail.position}, before the end at {tail.end()}"
         found += [record.value for record in tail.poll(1)]
     tail.close()
     assert found == [b"ours", b"ours again"]

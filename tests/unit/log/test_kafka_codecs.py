@@ -70,8 +70,9 @@ def test_the_clients_record_classes_call_them() -> None:
 
 
 def test_the_client_is_built_as_the_reading_of_its_batches_expects() -> None:
-    assert {"_next_slice"} <= set(MemoryRecords.__slots__)
-    assert {"_decompressed"} <= set(default_records.DefaultRecordBatch.__slots__)
+    assert {"_buffer", "_next_slice", "_pos"} <= set(MemoryRecords.__slots__)
+    assert callable(MemoryRecords._cache_next)
+    assert {"_buffer", "_decompressed", "_pos"} <= set(default_records.DefaultRecordBatch.__slots__)
     assert {"_decompressed"} <= set(legacy_records.LegacyRecordBatch.__slots__)
     assert callable(Fetcher._parse_fetched_data)
     assert all(hasattr(Fetcher.PartitionRecords, name) for name in ("take", "drain", "_unpack_records"))

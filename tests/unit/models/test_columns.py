@@ -19,6 +19,7 @@ def test_table_and_search_agree(monkeypatch: pytest.MonkeyPatch, seen: int, cell
     # when
     for pays in (0, 10**9):
         monkeypatch.setattr(columns, "_TABLE_PAYS", pays)
+        monkeypatch.setattr(columns, "_SEARCH_COSTS", pays)
         found.append([*columns.join(features, indices, 1000), columns.find(features, indices, 1000)])
     # then
     for one, other in zip(*found, strict=True):

@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 
 from tests.unit.models.corpora import as_rows, tweets
-from unlearn_models import BadRows, BadState, NotLearned, Rows, encode_state, make_learner
+from unlearn_models import BadRows, BadState, NotLearned, Rows, State, encode_state, make_learner
 from unlearn_models.learner_checks import check_learner
-from unlearn_models.naive_bayes.base import Counting
+from unlearn_models.naive_bayes.base import Counting, Totals
 from unlearn_models.naive_bayes.complement import ComplementNaiveBayes
 from unlearn_models.naive_bayes.multinomial import NaiveBayes
 
@@ -212,3 +212,26 @@ def test_a_state_that_is_not_canonical_is_refused(change: dict[str, np.ndarray])
     state = learner.learn(learner.empty(), one(0, {1: 1.0, 3: 2.0}))
     with pytest.raises(BadState):
         learner.check({**state, **change})
+
+
+@given(st.lists(st.sets(st.integers(0, 90), max_size=60), max_size=4), st.sets(st.integers(0, 99)))
+def test_the_columns_are_the_sums_over_all_shards(shards: list[set[int]], wanted: set[int]) -> None:
+    def count(feature: int, shard: int, k: int) -> int:
+        return feature * 100 + shard * 10 + k + 1
+
+    states: list[State] = [
+        {
+            "features": np.array(sorted(features), np.int32),
+            "counts": np.array([[count(f, s, k) for f in sorted(features)] for k in range(3)], np.int64),
+        }
+        for s, features in enumerate(shards)
+    ]
+    none = np.zeros(3, np.int64)
+
+    found = Totals(none, none, states).columns(np.array(sorted(wanted), np.int32))
+
+    sums = [
+        [sum(count(f, s, k) for s, features in enumerate(shards) if f in features) for f in sorted(wanted)]
+        for k in range(3)
+    ]
+    assert found.tolist() == sums

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import flag, i64
+from unlearn_models.base.kernel import flag, i64, lean_kernel, u64
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.cache import activate, pair
 from unlearn_models.forest.kernels.hashing import mix, value_salt
@@ -28,12 +28,10 @@ from unlearn_models.forest.kernels.signatures import (
     Ints,
     Longs,
     Words,
-    kernel,
-    u64,
 )
 
 
-@kernel(i64, IMAGE, i64, i64, i64, RANKS, i64)
+@lean_kernel(i64, IMAGE, i64, i64, i64, RANKS, i64)
 def find_value(image: Ints, first: Any, length: Any, rank: Any, ranks: Ints, start: Any) -> Any:
     """How many of the `length` entries from `first`, sorted by value, have a value below that of this rank."""
     if length == 0:
@@ -46,7 +44,7 @@ def find_value(image: Ints, first: Any, length: Any, rank: Any, ranks: Ints, sta
     return low + (ranks[start + image[np.uint64(first + low)]] < rank)
 
 
-@kernel(flag, NUMBERS, u64, IMAGE, i64, ROWS, i64, i64, i64, BITS, IDS, LABELS, RANKS, RAW, PLACES, WHERE)
+@lean_kernel(flag, NUMBERS, u64, IMAGE, i64, ROWS, i64, i64, i64, BITS, IDS, LABELS, RANKS, RAW, PLACES, WHERE)
 def adjust(
     numbers: Longs,
     key: Any,
@@ -132,7 +130,7 @@ def adjust(
     return True
 
 
-@kernel(flag, NUMBERS, u64, IMAGE, i64, i64, RAW, PLACES, WORDS)
+@lean_kernel(flag, NUMBERS, u64, IMAGE, i64, i64, RAW, PLACES, WORDS)
 def settle(numbers: Longs, key: Any, image: Ints, start: Any, n: Any, raw: Words, places: Longs, words: Words) -> Any:
     """After all calls of `adjust`: mark the candidates anew where they changed; false if a new scan is needed."""
     classes, width = numbers[at.N_CLASSES], numbers[at.N_WORDS]

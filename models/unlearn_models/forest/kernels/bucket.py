@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import i64, none, reads, u8
+from unlearn_models.base.kernel import i64, lean_kernel, none, reads, u8, u64
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.choose import choose
 from unlearn_models.forest.kernels.grow import INSIDE, SCANNED, grow
@@ -15,23 +15,11 @@ from unlearn_models.forest.kernels.heap import class_size, give, size_class, tak
 from unlearn_models.forest.kernels.nodes import count, drop, is_end, total
 from unlearn_models.forest.kernels.partition import partition
 from unlearn_models.forest.kernels.scan import scan
-from unlearn_models.forest.kernels.signatures import (
-    COLUMNS,
-    HEAP,
-    NUMBERS,
-    ROOM,
-    ROWS,
-    Columns,
-    Ints,
-    Longs,
-    Room,
-    kernel,
-    u64,
-)
+from unlearn_models.forest.kernels.signatures import COLUMNS, HEAP, NUMBERS, ROOM, ROWS, Columns, Ints, Longs, Room
 from unlearn_models.forest.kernels.walk import PATH_STACK, push
 
 
-@kernel(none, HEAP, NUMBERS, i64, ROWS, i64, i64, ROWS, i64, i64, reads(u8))
+@lean_kernel(none, HEAP, NUMBERS, i64, ROWS, i64, i64, ROWS, i64, i64, reads(u8))
 def edit_block(
     heap: Ints,
     numbers: Longs,
@@ -74,7 +62,7 @@ def edit_block(
         n += 1
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, i64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), COLUMNS, ROOM)
+@lean_kernel(none, HEAP, NUMBERS, i64, u64, i64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), COLUMNS, ROOM)
 def revise(
     heap: Ints,
     numbers: Longs,

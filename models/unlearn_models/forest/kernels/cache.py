@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import i64, none
+from unlearn_models.base.kernel import i64, lean_kernel, none, u64
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.hashing import mix
 from unlearn_models.forest.kernels.signatures import (
@@ -21,25 +21,23 @@ from unlearn_models.forest.kernels.signatures import (
     Ints,
     Longs,
     Words,
-    kernel,
-    u64,
 )
 
 
-@kernel(u64, IMAGE, i64)
+@lean_kernel(u64, IMAGE, i64)
 def pair(image: Ints, start: Any) -> Any:
     """The 64-bit word in two ints from `start` on, the low half first."""
     return (np.uint64(image[start]) & HALF) | (np.uint64(image[start + 1]) << S32)
 
 
-@kernel(none, IMAGE, i64, u64)
+@lean_kernel(none, IMAGE, i64, u64)
 def set_pair(image: Ints, start: Any, word: Any) -> None:
     """Store a 64-bit word in two ints from `start` on, the low half first."""
     image[start] = np.int32(np.int64(word & HALF))
     image[start + 1] = np.int32(np.int64(word >> S32))
 
 
-@kernel(none, NUMBERS, IMAGE, i64, i64, u64, RAW, i64, WORDS)
+@lean_kernel(none, NUMBERS, IMAGE, i64, i64, u64, RAW, i64, WORDS)
 def activate(numbers: Longs, image: Ints, sketch: Any, n: Any, salt: Any, raw: Words, start: Any, words: Words) -> None:
     """Mark a sketch's candidates: the N_THRESHOLDS smallest hashes, not counting the node's largest value."""
     length, room = image[sketch + at.SKETCH_LENGTH], image[sketch + at.SKETCH_ROOM]

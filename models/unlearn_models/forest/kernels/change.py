@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import i64, none, reads, u8, writes
+from unlearn_models.base.kernel import i64, lean_kernel, none, reads, u8, u64, writes
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.adjust import adjust, settle
 from unlearn_models.forest.kernels.bucket import edit_block, revise
@@ -30,8 +30,6 @@ from unlearn_models.forest.kernels.signatures import (
     Longs,
     Room,
     Words,
-    kernel,
-    u64,
 )
 from unlearn_models.forest.kernels.walk import push
 
@@ -39,7 +37,7 @@ BATCH = 16
 """Where more than one in so many of a node's rows change at once, its whole subtree is rebuilt."""
 
 
-@kernel(i64, HEAP, i64, ROWS, ROWS, i64, i64, reads(u8), i64, STACK, WORDS)
+@lean_kernel(i64, HEAP, i64, ROWS, ROWS, i64, i64, reads(u8), i64, STACK, WORDS)
 def collect(
     heap: Ints,
     node: Any,
@@ -61,7 +59,7 @@ def collect(
     return m
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), COLUMNS, ROOM, writes(u8), i64)
+@lean_kernel(none, HEAP, NUMBERS, i64, u64, ROWS, i64, i64, ROWS, i64, i64, reads(u8), COLUMNS, ROOM, writes(u8), i64)
 def change(
     heap: Ints,
     numbers: Longs,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import f64, flag, i64
+from unlearn_models.base.kernel import f64, flag, i64, lean_kernel, u64
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.cache import pair
 from unlearn_models.forest.kernels.hashing import feature_rank, mix, value_salt
@@ -27,14 +27,12 @@ from unlearn_models.forest.kernels.signatures import (
     Ints,
     Longs,
     Words,
-    kernel,
-    u64,
 )
 
 NEAR = 1.0 - 1e-12
 
 
-@kernel(f64, HEAP, i64, i64, i64, i64, IMAGE, i64, i64)
+@lean_kernel(f64, HEAP, i64, i64, i64, i64, IMAGE, i64, i64)
 def score(heap: Ints, node: Any, classes: Any, n: Any, least: Any, image: Ints, entry: Any, stride: Any) -> Any:
     """A split's quality as a float, larger for a lower Gini impurity; -1 where a side has fewer than `least` rows.
 
@@ -58,7 +56,7 @@ def score(heap: Ints, node: Any, classes: Any, n: Any, least: Any, image: Ints, 
     return (a + float(first) * float(first)) / float(left) + (b + float(y) * float(y)) / float(right)
 
 
-@kernel(i64, HEAP, i64, i64, i64, IMAGE, i64, i64)
+@lean_kernel(i64, HEAP, i64, i64, i64, IMAGE, i64, i64)
 def gain(heap: Ints, node: Any, classes: Any, n: Any, image: Ints, entry: Any, stride: Any) -> Any:
     """The exact criterion times left * right: sum(cL^2) * right + sum(cR^2) * left, below n^3 / 2 <= 2^62."""
     left = np.int64(image[entry])
@@ -73,7 +71,7 @@ def gain(heap: Ints, node: Any, classes: Any, n: Any, image: Ints, entry: Any, s
     return (a + first * first) * (n - left) + (b + y * y) * left
 
 
-@kernel(i64, i64, i64, i64, i64)
+@lean_kernel(i64, i64, i64, i64, i64)
 def compare(a: Any, b: Any, c: Any, d: Any) -> Any:
     """The sign of a * b - c * d, for numbers in 0..2**63-1, in 128 bits."""
     ua, ub, uc, ud = np.uint64(a), np.uint64(b), np.uint64(c), np.uint64(d)
@@ -91,7 +89,7 @@ def compare(a: Any, b: Any, c: Any, d: Any) -> Any:
     return 0
 
 
-@kernel(i64, HEAP, NUMBERS, i64, i64, u64, IMAGE, i64, RANKS, RAW, PLACES, SCORES)
+@lean_kernel(i64, HEAP, NUMBERS, i64, i64, u64, IMAGE, i64, RANKS, RAW, PLACES, SCORES)
 def choose(
     heap: Ints,
     numbers: Longs,
@@ -182,7 +180,7 @@ def choose(
     return found
 
 
-@kernel(flag, HEAP, NUMBERS, i64, i64, i64, IMAGE, i64)
+@lean_kernel(flag, HEAP, NUMBERS, i64, i64, i64, IMAGE, i64)
 def holds(heap: Ints, numbers: Longs, node: Any, depth: Any, n: Any, image: Ints, start: Any) -> Any:
     """Whether the cache's best candidate is surely still the best: of two classes, and no other score is near it."""
     classes, least = numbers[at.N_CLASSES], numbers[at.N_LEAF]

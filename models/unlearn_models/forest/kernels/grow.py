@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import i64, none
+from unlearn_models.base.kernel import i64, lean_kernel, none, u64
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.choose import choose
 from unlearn_models.forest.kernels.hashing import child_key
@@ -14,25 +14,14 @@ from unlearn_models.forest.kernels.heap import class_size, size_class, take
 from unlearn_models.forest.kernels.nodes import is_end
 from unlearn_models.forest.kernels.partition import partition, partition_bits
 from unlearn_models.forest.kernels.scan import scan
-from unlearn_models.forest.kernels.signatures import (
-    COLUMNS,
-    HEAP,
-    NUMBERS,
-    ROOM,
-    Columns,
-    Ints,
-    Longs,
-    Room,
-    kernel,
-    u64,
-)
+from unlearn_models.forest.kernels.signatures import COLUMNS, HEAP, NUMBERS, ROOM, Columns, Ints, Longs, Room
 from unlearn_models.forest.kernels.walk import GROW_STACK
 
 INSIDE, SCANNED, DONE = 1, 2, 4
 """Of a node to grow: it is inside another one's bucket; its image is made; its bucket is done, its rows in order."""
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, i64, i64, COLUMNS, ROOM)
+@lean_kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, i64, i64, COLUMNS, ROOM)
 def grow(
     heap: Ints,
     numbers: Longs,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlearn_models.base.kernel import i64, none
+from unlearn_models.base.kernel import i64, lean_kernel, none
 from unlearn_models.forest.kernels import layout as at
-from unlearn_models.forest.kernels.signatures import HEAP, NUMBERS, Ints, Longs, kernel
+from unlearn_models.forest.kernels.signatures import HEAP, NUMBERS, Ints, Longs
 
 
-@kernel(i64, i64)
+@lean_kernel(i64, i64)
 def size_class(size: Any) -> Any:
     """The smallest size class with room for `size` ints: steps of 8 up to 64, then 8 classes for each doubling."""
     if size <= 64:
@@ -21,7 +21,7 @@ def size_class(size: Any) -> Any:
     return 8 + octave * 8 + (size - (64 << octave) + step - 1) // step
 
 
-@kernel(i64, i64)
+@lean_kernel(i64, i64)
 def class_size(kind: Any) -> Any:
     """The number of ints in a piece of this size class."""
     if kind <= 8:
@@ -30,7 +30,7 @@ def class_size(kind: Any) -> Any:
     return (64 << octave) + (kind - 8 - octave * 8) * (8 << octave)
 
 
-@kernel(i64, HEAP, NUMBERS, i64)
+@lean_kernel(i64, HEAP, NUMBERS, i64)
 def take(heap: Ints, numbers: Longs, size: Any) -> Any:
     """Allocate a piece of the heap with room for `size` ints; returns where it starts."""
     kind = size_class(size)
@@ -43,7 +43,7 @@ def take(heap: Ints, numbers: Longs, size: Any) -> Any:
     return found
 
 
-@kernel(none, HEAP, NUMBERS, i64, i64)
+@lean_kernel(none, HEAP, NUMBERS, i64, i64)
 def give(heap: Ints, numbers: Longs, start: Any, size: Any) -> None:
     """Free the piece of `size` ints that starts here."""
     kind = size_class(size)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlearn_models.base.kernel import flag, i64, none, reads, u8
+from unlearn_models.base.kernel import flag, i64, lean_kernel, none, reads, u8
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.heap import give
-from unlearn_models.forest.kernels.signatures import HEAP, LABELS, NUMBERS, ROWS, STACK, Ints, Longs, kernel
+from unlearn_models.forest.kernels.signatures import HEAP, LABELS, NUMBERS, ROWS, STACK, Ints, Longs
 from unlearn_models.forest.kernels.walk import WALK_STACK
 
 
-@kernel(i64, HEAP, i64, i64)
+@lean_kernel(i64, HEAP, i64, i64)
 def total(heap: Ints, node: Any, classes: Any) -> Any:
     """The number of a node's rows, from its class counts."""
     n = 0
@@ -20,7 +20,7 @@ def total(heap: Ints, node: Any, classes: Any) -> Any:
     return n
 
 
-@kernel(flag, HEAP, NUMBERS, i64, i64)
+@lean_kernel(flag, HEAP, NUMBERS, i64, i64)
 def is_end(heap: Ints, numbers: Longs, node: Any, depth: Any) -> Any:
     """Whether the node is a leaf whatever its rows hold: at the greatest depth, too small to split, or of one class."""
     n, most = 0, 0
@@ -31,7 +31,7 @@ def is_end(heap: Ints, numbers: Longs, node: Any, depth: Any) -> Any:
     return depth >= numbers[at.N_DEPTH] or n < 2 * numbers[at.N_LEAF] or most == n
 
 
-@kernel(none, HEAP, i64, ROWS, i64, i64, ROWS, i64, i64, LABELS)
+@lean_kernel(none, HEAP, i64, ROWS, i64, i64, ROWS, i64, i64, LABELS)
 def count(
     heap: Ints, node: Any, dels: Ints, dlow: Any, dhigh: Any, adds: Ints, alow: Any, ahigh: Any, labels: Ints
 ) -> None:
@@ -42,7 +42,7 @@ def count(
         heap[node + at.COUNTS + labels[adds[i]]] += 1
 
 
-@kernel(i64, HEAP, i64, ROWS, i64, reads(u8), i64, STACK)
+@lean_kernel(i64, HEAP, i64, ROWS, i64, reads(u8), i64, STACK)
 def gather(heap: Ints, node: Any, rows: Ints, n: Any, gone: Any, classes: Any, stack: Longs) -> Any:
     """Append the rows of a node's subtree, without those that are gone, to rows[:n]; returns the new n."""
     top = WALK_STACK
@@ -64,7 +64,7 @@ def gather(heap: Ints, node: Any, rows: Ints, n: Any, gone: Any, classes: Any, s
     return n
 
 
-@kernel(none, HEAP, NUMBERS, i64, STACK)
+@lean_kernel(none, HEAP, NUMBERS, i64, STACK)
 def drop(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
     """Free a node's subtree, cache and block, and leave it a leaf without a block."""
     width = at.COUNTS + numbers[at.N_CLASSES]
@@ -94,7 +94,7 @@ def drop(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
     heap[node + at.ROOM] = 0
 
 
-@kernel(none, HEAP, NUMBERS, i64, STACK)
+@lean_kernel(none, HEAP, NUMBERS, i64, STACK)
 def flatten(heap: Ints, numbers: Longs, node: Any, stack: Longs) -> None:
     """Make a bucket one leaf that only stores rows until a node above it, marked DIRTY, is rebuilt."""
     block, room = heap[node + at.BLOCK], heap[node + at.ROOM]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import i64, none
+from unlearn_models.base.kernel import i64, lean_kernel, none
 from unlearn_models.forest.kernels.signatures import (
     BITS,
     GATHERED,
@@ -22,14 +22,13 @@ from unlearn_models.forest.kernels.signatures import (
     Ints,
     Longs,
     Words,
-    kernel,
 )
 
 SPARSE = 16
 """Rows that fill fewer than one slot in so many are not sorted."""
 
 
-@kernel(i64, i64, i64, ROWS, i64, i64, ROWS, BITS, IDS, RANKS, PLACES, WHERE)
+@lean_kernel(i64, i64, i64, ROWS, i64, i64, ROWS, BITS, IDS, RANKS, PLACES, WHERE)
 def partition(
     feature: Any,
     identity: Any,
@@ -74,7 +73,7 @@ def partition(
     return left
 
 
-@kernel(i64, i64, ROWS, i64, i64, ROWS, WORDS)
+@lean_kernel(i64, i64, ROWS, i64, i64, ROWS, WORDS)
 def partition_bits(b: Any, rows: Ints, low: Any, high: Any, spare: Ints, words: Words) -> Any:
     """As `partition`, by a column of bits, for the rows that were scanned last: their bits are still in `words`."""
     left, right, shift = low, np.int64(0), np.uint64(b & 63)
@@ -91,7 +90,7 @@ def partition_bits(b: Any, rows: Ints, low: Any, high: Any, spare: Ints, words: 
     return left
 
 
-@kernel(none, ROWS, i64, WORDS, i64)
+@lean_kernel(none, ROWS, i64, WORDS, i64)
 def line_up(rows: Ints, n: Any, words: Words, slots: Any) -> None:
     """Sort rows[:n] by slot unless they are too few for it to pay: neighbours in memory are read faster.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlearn_models.base.kernel import f64, flag, i32, i64, reads, writes
+from unlearn_models.base.kernel import f64, flag, i32, i64, lean_kernel, reads, writes
 from unlearn_models.forest.kernels import layout as at
-from unlearn_models.forest.kernels.signatures import kernel
 
 
-@kernel(
+@lean_kernel(
     i64,
     reads(i32),
     reads(i64),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import flag, i64, none
+from unlearn_models.base.kernel import flag, i64, lean_kernel, none, u64
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.cache import activate, pair, set_pair
 from unlearn_models.forest.kernels.hashing import feature_rank, value_salt
@@ -33,13 +33,11 @@ from unlearn_models.forest.kernels.signatures import (
     Longs,
     Room,
     Words,
-    kernel,
-    u64,
 )
 from unlearn_models.forest.kernels.sketch import sketch_dense, sketch_sparse
 
 
-@kernel(i64, NUMBERS, u64, ROWS, i64, i64, BITS, IDS, WHERE, IMAGE, WORDS, TALLY)
+@lean_kernel(i64, NUMBERS, u64, ROWS, i64, i64, BITS, IDS, WHERE, IMAGE, WORDS, TALLY)
 def select(
     numbers: Longs,
     key: Any,
@@ -106,7 +104,7 @@ def select(
     return count
 
 
-@kernel(none, NUMBERS, u64, ROWS, i64, i64, IDS, WHERE, IMAGE, WORDS, TALLY, i64)
+@lean_kernel(none, NUMBERS, u64, ROWS, i64, i64, IDS, WHERE, IMAGE, WORDS, TALLY, i64)
 def note_constants(
     numbers: Longs,
     key: Any,
@@ -151,7 +149,7 @@ def note_constants(
     image[at.IMAGE_CONSTANT] = constant
 
 
-@kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, COLUMNS, ROOM, flag)
+@lean_kernel(none, HEAP, NUMBERS, i64, u64, i64, i64, COLUMNS, ROOM, flag)
 def scan(
     heap: Ints,
     numbers: Longs,

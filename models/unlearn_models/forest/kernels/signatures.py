@@ -5,23 +5,18 @@ heap, numbers: see layout;  Columns: what is known of all rows;  Room: what one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from unlearn_models.base.kernel import f64, i32, i64, reads, writes
-from unlearn_models.base.kernel_cache import compiled
-from unlearn_models.forest.kernels.cache_stamp import LOCATORS
+from unlearn_models.base.kernel import f64, i32, i64, reads, u64, writes
 
-u64 = types.uint64
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
-F = TypeVar("F", bound=Callable[..., Any])
 
 # Plain tuples: machine code is cached under its types, and a class's name in it would have to stay for ever.
 Columns = tuple[Words, Ints, Ints, Ints, Words, Ints, Longs, Ints]
@@ -49,17 +44,3 @@ HALF = np.uint64(0xFFFFFFFF)
 ZERO, ONE, S32, W63 = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(63)
 GATHERED = 64
 """Where the rows' bits begin in words; before them, a sketch's hashes."""
-
-_LEAN: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
-
-
-def kernel(returns: Any, *arguments: Any) -> Callable[[F], F]:
-    """As `unlearn_models.base.kernel.kernel`, for kernels that call those of the folder's other files.
-
-    They create no arrays, so references to arrays are not counted: that counting cost a tenth of a deletion.
-    """
-
-    def declared(function: F) -> F:
-        return compiled(function, returns(*arguments), LOCATORS, **_LEAN)
-
-    return declared

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import i64
+from unlearn_models.base.kernel import i64, lean_kernel, u64
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.cache import set_pair
 from unlearn_models.forest.kernels.hashing import mix
@@ -25,15 +25,13 @@ from unlearn_models.forest.kernels.signatures import (
     Ints,
     Longs,
     Words,
-    kernel,
-    u64,
 )
 
 COARSE = 1024
 """The most entries of the table that finds, for a range of ranks, the first chosen value in it or above."""
 
 
-@kernel(i64, WORDS, i64, i64, u64)
+@lean_kernel(i64, WORDS, i64, i64, u64)
 def insert_small(words: Words, length: Any, most: Any, h: Any) -> Any:
     """Insert h into the `most` smallest hashes, sorted; returns its place, -1 if it was there, -2 if too large."""
     if length == most and h > words[length - 1]:
@@ -50,7 +48,7 @@ def insert_small(words: Words, length: Any, most: Any, h: Any) -> Any:
     return e
 
 
-@kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, ROWS, RAW, ORDER, PLACES, IMAGE, i64, WORDS, TALLY)
+@lean_kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, ROWS, RAW, ORDER, PLACES, IMAGE, i64, WORDS, TALLY)
 def sketch_dense(
     numbers: Longs,
     rows: Ints,
@@ -129,7 +127,7 @@ def sketch_dense(
     return -1 - length if many > most else length
 
 
-@kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, ROWS, RAW, RANKS, PLACES, IMAGE, i64, WORDS, TALLY)
+@lean_kernel(i64, NUMBERS, ROWS, i64, i64, i64, u64, IDS, ROWS, RAW, RANKS, PLACES, IMAGE, i64, WORDS, TALLY)
 def sketch_sparse(
     numbers: Longs,
     rows: Ints,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unlearn_models.base.kernel import i64, reads, u8, writes
+from unlearn_models.base.kernel import i64, lean_kernel, reads, u8, u64, writes
 from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.change import change
 from unlearn_models.forest.kernels.grow import grow
@@ -23,20 +23,18 @@ from unlearn_models.forest.kernels.signatures import (
     Ints,
     Longs,
     Words,
-    kernel,
-    u64,
 )
 from unlearn_models.forest.kernels.walk import push
 
 
-@kernel(i64, NUMBERS, i64)
+@lean_kernel(i64, NUMBERS, i64)
 def strict_need(numbers: Longs, n: Any) -> Any:
     """An upper bound of the ints that a tree of n rows needs beside its caches."""
     leaves = min(n + 1, np.int64(1) << min(numbers[at.N_DEPTH], 40))
     return n + n // 2 + leaves * (16 + class_size(size_class(2 * (at.COUNTS + numbers[at.N_CLASSES])))) + 64
 
 
-@kernel(
+@lean_kernel(
     i64,
     i64,
     i64,

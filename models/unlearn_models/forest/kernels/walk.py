@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlearn_models.base.kernel import i64, none
-from unlearn_models.forest.kernels.signatures import KEYS, STACK, Longs, Words, kernel, u64
+from unlearn_models.base.kernel import i64, lean_kernel, none, u64
+from unlearn_models.forest.kernels.signatures import KEYS, STACK, Longs, Words
 
 GROW_STACK, PATH_STACK, WALK_STACK, STACK_ROOM = 128, 256, 384, 512
 
 
-@kernel(none, STACK, KEYS, i64, i64, u64, i64, i64, i64, i64, i64, i64, i64, i64)
+@lean_kernel(none, STACK, KEYS, i64, i64, u64, i64, i64, i64, i64, i64, i64, i64, i64)
 def push(
     stack: Longs,
     keys: Words,

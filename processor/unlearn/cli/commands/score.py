@@ -84,7 +84,7 @@ def _store_trouble(scorer: Scorer, settings: Settings) -> list[str]:
 
 
 def _answers(source: BinaryIO, form: Form, settings: Settings, served: Served) -> Iterator[tuple[list[Input], Answer]]:
-    from unlearn.admin.send import MAX_LINE, read_lines
+    from unlearn.admin.lines import MAX_LINE, read_lines
     from unlearn.scoring.inputs import chunks, parse_lines, to_rows
 
     done = 0

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.errors import DENIED
-from unlearn.log.kafka.records import CantRead, read_all_or_say_where
+from unlearn.log.kafka.records import CantRead, Records, read_all_or_say_where
 from unlearn.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -31,11 +31,21 @@ SAFE: dict[str, Any] = {
 }
 
 
-def consumer(settings: KafkaSettings, **more: Any) -> KafkaConsumer:
-    """A consumer that never resets, commits or creates anything by itself."""
+def consumer(settings: KafkaSettings, *, columns: bool = False, **more: Any) -> KafkaConsumer:
+    """A consumer that never resets, commits or creates anything by itself.
+
+    With `columns` a poll gives for each partition a list of RecordColumns, else one of records.
+    """
+    records = _column_records() if columns else Records
     reader = connected(KafkaConsumer, settings, **SAFE, **settings.client_options(), **more)
-    read_all_or_say_where(reader, settings.batch_bytes)
+    read_all_or_say_where(reader, settings.batch_bytes, records)
     return reader
+
+
+def _column_records() -> type[Records]:
+    from unlearn.log.kafka.column_records import ColumnRecords
+
+    return ColumnRecords
 
 
 def why_stopped(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition, str]:

@@ -62,9 +62,9 @@ class KafkaLog:
         self._described(topic)
         return read_interval(self._settings, TopicPartition(topic, partition), start, stop)
 
-    def reader(self, topic: str, group: str) -> KafkaReader:
+    def reader(self, topic: str, group: str, *, columns: bool = False) -> KafkaReader:
         self._described(topic)
-        return KafkaReader(self._settings, topic, group)
+        return (_column_reader() if columns else KafkaReader)(self._settings, topic, group)
 
     def tail(self, topic: str) -> KafkaTail:
         self._described(topic)
@@ -119,3 +119,9 @@ class KafkaLog:
         if error is not kafka_errors.NoError:
             raise translate(error(), f"asking about {topic}")
         return found
+
+
+def _column_reader() -> type[KafkaReader]:
+    from unlearn.log.kafka.column_reader import ColumnReader
+
+    return ColumnReader

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from typing import Any
+from typing import Any, TypeVar
 
 import kafka.errors as kafka_errors
 from kafka import KafkaProducer as Client
@@ -20,10 +20,12 @@ from kafka import KafkaProducer as Client
 from unlearn.errors import LogUnavailable, UnlearnError
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.errors import why_not_sent
-from unlearn.log.protocol import Header, delivery_timeout
+from unlearn.log.kafka.packed_batches import send_packed
+from unlearn.log.protocol import Header, Message, delivery_timeout
 from unlearn.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 LARGEST_REQUEST = 8 * 1024 * 1024  # bytes: the topic's max.message.bytes is the limit that counts
 RENEW_WITHIN = 1.0  # s: the poll thread waits for it
 RENEW_EVERY = 2.0  # s: between attempts sends fail at once
@@ -40,7 +42,7 @@ class KafkaProducer:
         self._renewing = threading.Lock()
         self._renew_at = 0.0
         self._closed = False
-        self._pending: dict[Future[int], Client] = {}
+        self._pending: dict[Future[Any], Client] = {}
         self._failed: UnlearnError | None = None
         self.trouble = ""
         """Why the last record that failed did so; empty once a later one is acknowledged."""
@@ -55,20 +57,14 @@ class KafkaProducer:
         value: bytes | None,
         headers: Sequence[Header] = (),
     ) -> Future[int]:
-        answer: Future[int] = Future()
-        doing = f"sending to {topic}"
-        try:
-            client = self._living()
-            with self._lock:
-                self._pending[answer] = client
-            # The client can't send a header without a value.
-            sent = client.send(topic, value, key, [(name, content or b"") for name, content in headers], partition)
-        except FAILURES as error:
-            self._fail(answer, why_not_sent(error, doing))
-            return answer
-        sent.add_callback(self._succeed, answer)
-        sent.add_errback(self._fail_all, client, answer, doing)
-        return answer
+        # The client can't send a header without a value.
+        filled = [(name, content or b"") for name, content in headers]
+        return self._start(topic, lambda client: client.send(topic, value, key, filled, partition), _offset)
+
+    def send_batch(
+        self, topic: str, partition: int, messages: Sequence[Message], headers: Sequence[Sequence[Header]] = ()
+    ) -> Future[list[int]]:
+        return self._start(topic, lambda client: send_packed(client, topic, partition, messages, headers), list)
 
     def flush(self, timeout: float) -> None:
         with self._lock:
@@ -91,6 +87,22 @@ class KafkaProducer:
             _close(client, self._timeout)
             self._fail_pending(client, LogUnavailable("the producer is closed"))
 
+    def _start(self, topic: str, start: Callable[[Client], Any], told: Callable[[Any], T]) -> Future[T]:
+        """`start` gives a future of the client's; `told` makes its result the answer's."""
+        answer: Future[T] = Future()
+        doing = f"sending to {topic}"
+        try:
+            client = self._living()
+            with self._lock:
+                self._pending[answer] = client
+            sent = start(client)
+        except FAILURES as error:
+            self._fail(answer, why_not_sent(error, doing))
+            return answer
+        sent.add_callback(self._succeed, answer, told)
+        sent.add_errback(self._fail_all, client, answer, doing)
+        return answer
+
     def _living(self) -> Client:
         with self._renewing:
             if self._client is None:
@@ -110,14 +122,14 @@ class KafkaProducer:
         made: Client = connected(Client, self._settings, within, **options)
         return made
 
-    def _succeed(self, answer: Future[int], metadata: Any) -> None:
+    def _succeed(self, answer: Future[T], told: Callable[[Any], T], result: Any) -> None:
         with self._lock:
             known = self._pending.pop(answer, None)
         self.trouble = ""
         if known is not None:
-            answer.set_result(metadata.offset)
+            answer.set_result(told(result))
 
-    def _fail_all(self, client: Client, answer: Future[int], doing: str, error: BaseException) -> None:
+    def _fail_all(self, client: Client, answer: Future[Any], doing: str, error: BaseException) -> None:
         """Runs on the client's thread, for each of its failed records; the first failure ends the client.
 
         The failure is this record's alone: those in flight beside it get LogUnavailable.
@@ -137,13 +149,18 @@ class KafkaProducer:
         for answer in lost:
             self._fail(answer, failure)
 
-    def _fail(self, answer: Future[int], failure: UnlearnError) -> None:
+    def _fail(self, answer: Future[Any], failure: UnlearnError) -> None:
         with self._lock:
             self._pending.pop(answer, None)
             self._failed = self._failed or failure
             self.trouble = str(failure)
         if not answer.done():
             answer.set_exception(failure)
+
+
+def _offset(metadata: Any) -> int:
+    offset: int = metadata.offset
+    return offset
 
 
 def _close(client: Client, timeout: float) -> None:

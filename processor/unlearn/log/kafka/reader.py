@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -77,6 +77,8 @@ def park(reader: KafkaConsumer, tp: TopicPartition) -> None:
 class KafkaReader:
     """A member of a consumer group on a Kafka cluster. Making one connects."""
 
+    in_columns = False
+
     def __init__(self, settings: KafkaSettings, topic: str, group: str) -> None:
         self._topic = topic
         self._assignments = Assignments()
@@ -87,7 +89,7 @@ class KafkaReader:
         self._lost: dict[int, str] = {}
         self.unreadable: dict[int, Unreadable] = {}
         self.trouble = ""
-        self._consumer = consumer(settings, **_membership(settings.session_timeout, group))
+        self._consumer = consumer(settings, columns=self.in_columns, **_membership(settings.session_timeout, group))
         self._assignments.reader = self._consumer
         self._consumer.subscribe([topic], listener=self._assignments)
 
@@ -145,12 +147,12 @@ class KafkaReader:
         except (kafka_errors.KafkaError, OSError) as error:
             _log.warning("leaving the group failed: %s", error)
 
-    def _fetch(self, timeout: float, most: int) -> dict[TopicPartition, list[Record]]:
+    def _fetch(self, timeout: float, most: int) -> dict[TopicPartition, list[Any]]:
         take_back_what_was_parked(self._consumer)
         try:
             if not joined(self._consumer, timeout):
                 return {}
-            found: dict[TopicPartition, list[Record]] = self._consumer.poll(round(timeout * 1000), most)
+            found: dict[TopicPartition, list[Any]] = self._consumer.poll(round(timeout * 1000), most)
         except kafka_errors.NoOffsetForPartitionError:
             self._park_unsought()
         except Exception as error:  # noqa: BLE001  decoding raises anything
@@ -179,30 +181,37 @@ class KafkaReader:
             with suppress(ValueError, KeyError, kafka_errors.KafkaError):
                 self._consumer.seek(tp, found.start)
 
-    def _settle(self, fetched: Mapping[TopicPartition, list[Record]]) -> Polled:
+    def _settle(self, fetched: Mapping[TopicPartition, list[Any]]) -> Polled:
         """What a poll found, for the assignments that were sought.
 
         They are read once, so that the answer is consistent.
         """
         assigned = self._assignments.now()
         self._forget_all_but(assigned)
-        records = {tp.partition: found for tp, found in fetched.items()}
         batches = {}
         for partition in self._sought:
-            batch = self._batch(partition, records.get(partition, []))
+            batch = self._batch(partition, fetched.get(self._tp(partition), []))
             if batch is not None:
                 batches[partition] = batch
                 self._positions[partition] = batch.stop
         return Polled(batches, assigned, dict(self._lost))
 
-    def _batch(self, partition: int, records: list[Record]) -> Batch | None:
+    def _batch(self, partition: int, found: list[Any]) -> Batch | None:
         start = self._positions[partition]
-        stop = self._position(partition, records[-1].offset + 1 if records else start)
-        if records and not start <= records[0].offset <= records[-1].offset < stop:
-            self._lose(partition, f"the client jumped from position {start} to {records[0].offset}")
+        first, last = self._ends(found) if found else (start, start - 1)
+        stop = self._position(partition, last + 1)
+        if found and not start <= first <= last < stop:
+            self._lose(partition, f"the client jumped from position {start} to {first}")
         if partition in self._lost.keys() - self.unreadable.keys() or stop <= start:
             return None
-        return Batch(records, start, stop)
+        return Batch(self._records(partition, found), start, stop)
+
+    def _records(self, _partition: int, found: list[Any]) -> Sequence[Record]:
+        return found
+
+    def _ends(self, found: list[Any]) -> tuple[int, int]:
+        """The offsets of the first and of the last record."""
+        return found[0].offset, found[-1].offset
 
     def _position(self, partition: int, at_least: int) -> int:
         """The partition's position, which may be beyond the last record, behind markers. `at_least` if it can't be

@@ -17,10 +17,18 @@ from kafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
 from unlearn.log.kafka import codecs
 from unlearn.log.protocol import Unreadable
 
-__all__ = ["CantFetch", "CantRead", "read_all_or_say_where", "take_back_what_was_parked"]
+__all__ = [
+    "FORMAT",
+    "Batches",
+    "CantFetch",
+    "CantRead",
+    "Records",
+    "read_all_or_say_where",
+    "take_back_what_was_parked",
+]
 
 _BASE_OFFSET = struct.Struct(">q")
-_FORMAT = 2
+FORMAT = 2
 """The format of batches since Kafka 0.11; a broker may still hold older ones."""
 _TELLS_ENOUGH = (OffsetOutOfRangeError, TopicAuthorizationFailedError)
 
@@ -41,11 +49,12 @@ class CantFetch(Exception):
         super().__init__(f"the records of {tp.topic}/{tp.partition} from {offset} on: {type(error).__name__}: {error}")
 
 
-def read_all_or_say_where(reader: KafkaConsumer, largest_batch: int) -> None:
-    """Make the consumer raise CantRead and CantFetch, and unpack at most `largest_batch` bytes of each batch."""
+def read_all_or_say_where(reader: KafkaConsumer, largest_batch: int, records: type[Records]) -> None:
+    """Make the consumer read by `records`, raise CantRead and CantFetch, and unpack at most `largest_batch` bytes of
+    each batch."""
     codecs.install()
     fetcher = reader._fetcher  # noqa: SLF001
-    fetcher.PartitionRecords = partial(_Records, largest_batch)
+    fetcher.PartitionRecords = partial(records, largest_batch)
     fetcher._parse_fetched_data = partial(_parse, fetcher._parse_fetched_data)  # noqa: SLF001
 
 
@@ -69,7 +78,7 @@ def _parse(parse: Any, fetch: Any) -> Any:
         raise CantFetch(fetch.topic_partition, fetch.fetched_offset, error) from error
 
 
-class _Batches:
+class Batches:
     """The batches of one fetch; remembers the one in hand, and where the next starts (None: not fetched)."""
 
     def __init__(self, records: Any) -> None:
@@ -79,41 +88,48 @@ class _Batches:
 
     def next_batch(self) -> Any:
         self.batch = None
-        self.batch = self._records.next_batch()
+        self.batch = self._next()
         following = self._records._next_slice  # noqa: SLF001
         self.next_start = _BASE_OFFSET.unpack_from(following)[0] if following is not None else None
         return self.batch
 
+    def _next(self) -> Any:
+        return self._records.next_batch()
 
-class _Records(Fetcher.PartitionRecords):  # type: ignore[misc]
+
+class Records(Fetcher.PartitionRecords):  # type: ignore[misc]
     """What was fetched of one partition; read on the thread that polls."""
+
+    batches_of = Batches
 
     def __init__(self, largest_batch: int, start: int, tp: TopicPartition, records: Any, **more: Any) -> None:
         self._largest_batch = largest_batch
-        self._batches = _Batches(records)
+        self._batches = self.batches_of(records)
         super().__init__(start, tp, self._batches, **more)
 
-    def take(self, n: int | None = None) -> list[Any]:
+    def take(self, n: int | None = None) -> Any:
         try:
             with codecs.unpacking_at_most(self._largest_batch):
-                records: list[Any] = super().take(n)
+                return self._taken(n)
         except Exception as error:
             found = _unreadable(self.next_fetch_offset, self._batches, error)
             self.drain()
             raise CantRead(self.topic_partition, found) from error
-        return records
+
+    def _taken(self, n: int | None) -> Any:
+        return super().take(n)
 
 
-def _unreadable(position: int, batches: _Batches, error: Exception) -> Unreadable:
+def _unreadable(position: int, batches: Batches, error: Exception) -> Unreadable:
     batch = batches.batch
     if batch is None:
         return Unreadable(position, position + 1, _said(position, error))
     intact = bool(batch._decompressed or batch.validate_crc())  # noqa: SLF001
-    since = batch.max_timestamp if intact and batch.magic >= _FORMAT else 0
+    since = batch.max_timestamp if intact and batch.magic >= FORMAT else 0
     return Unreadable(position, _stop(position, batches, intact), _said(position, error), max(0, since), intact)
 
 
-def _stop(position: int, batches: _Batches, intact: bool) -> int:
+def _stop(position: int, batches: Batches, intact: bool) -> int:
     """Where the batch in hand ends.
 
     What the batch says of itself counts where its checksum is right or two of its fields agree. No record behind the
@@ -121,7 +137,7 @@ def _stop(position: int, batches: _Batches, intact: bool) -> int:
     """
     batch = batches.batch
     stop: int
-    if batch.magic < _FORMAT:
+    if batch.magic < FORMAT:
         stop = batch.base_offset + 1
     elif intact or batch.records_count == batch.last_offset_delta + 1:
         stop = batch.next_offset
