@@ -68,6 +68,9 @@ def _among(environment: Environment, size: Deletions) -> list[float]:
     settings, found = environment.model("deletions-among", trainers=0), list[float]()
     each = size.records // 4
     with opened_workers(settings, 1, environment.log, [cores(1)]) as workers:
+        # Kernels are loaded at their first use.
+        environment.produce(settings, with_deletions(inserts(max(20_000, each), seed=99), _SHARE, seed=99))
+        workers.settle(environment.client)
         for run in range(size.runs):
             environment.produce(settings, inserts(each, seed=100 + 2 * run))
             alone = workers.settle(environment.client)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import backlog, deletion_costs, growth, ingest_turns, two_workers
+from bench import backlog, deletion_costs, growth, ingest_turns, training_beside, two_workers
 from bench.backlog import Backlog
 from bench.deletion_costs import Deletions
 from bench.deletions import Load, Phases, measure
@@ -65,6 +65,7 @@ def phases(quick: bool) -> int:
     """How often `run` says what it does."""
     size = QUICK if quick else FULL
     parts = ingest_turns.phases(size.runs) + two_workers.phases(size.runs) + growth.phases(size.growth)
+    parts += training_beside.phases(size.runs)
     return parts + deletion_costs.phases(size.deletions) + 1 + len(LEARNERS) * (backlog.PHASES + 4)
 
 
@@ -78,6 +79,7 @@ def run(config: Path | None, quick: bool, tick: Tick) -> Report:
         report.tables.append(ingest_turns.steps(turns, size.events))
         report.notes += _lacking(turns)
         report.figures += two_workers.measured(environment, size.pair, size.runs, tick)
+        report.figures += training_beside.measured(environment, size.events, size.runs, tick)
         report.figures += growth.measured(environment, size.growth, tick)
         report.figures += deletion_costs.measured(environment, size.deletions, tick)
         for learner in LEARNERS:
@@ -154,7 +156,7 @@ def _notes(size: Size) -> list[str]:
         "Steps: another run with clocks around the steps; naive Bayes. Exclusive times.",
         (
             "training_slows: a backlog's pace with no job begun, by that with training; one trainer process, on the "
-            "worker's core."
+            "worker's core, which has started and learned the first tenth before."
         ),
         (
             f"two_workers: {size.pair:,} events, of which a tenth comes first; the workers, one core each, stand still "

@@ -19,14 +19,13 @@ from unlearn.settings import Settings
 
 __all__ = ["LINEAR", "Turns", "figures", "phases", "steps", "taken"]
 
-BARE_GOAL, PLAIN_GOAL, EVENTS_GOAL, QUIX_GOAL, SLOWS_GOAL = 0.6, 4.0, 60_000.0, 1.0, 1.1
+BARE_GOAL, PLAIN_GOAL, EVENTS_GOAL, QUIX_GOAL = 0.6, 4.0, 60_000.0, 1.0
 LINEAR = "linear"
 _WAYS: Mapping[str, Mapping[str, object]] = {
     "fast": {"ingest": "fast"},
     "plain": {"ingest": "plain"},
     LINEAR: {"ingest": "fast", "learner": LINEAR},
 }
-_TRAINING = {"with training": True, "training held": False}
 
 
 class Side(NamedTuple):
@@ -43,7 +42,6 @@ class Turns:
     ours: dict[str, list[Side]] = field(default_factory=lambda: {way: [] for way in _WAYS})
     bare: list[Pace] = field(default_factory=list)
     peers: dict[str, list[Pace]] = field(default_factory=lambda: {name: [] for name in PEERS})
-    backlog: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in _TRAINING})
     watched: Side | None = None
     pinned: bool = False
     missing: dict[str, str] = field(default_factory=dict)
@@ -59,7 +57,7 @@ class Turns:
 
 def phases(runs: int) -> int:
     """How often `taken` says what it does."""
-    return 1 + runs * (len(_WAYS) + 1 + len(PEERS) + len(_TRAINING)) + 1
+    return 1 + runs * (len(_WAYS) + 1 + len(PEERS)) + 1
 
 
 def taken(environment: Environment, events: int, runs: int, tick: Callable[[str], None]) -> Turns:
@@ -98,11 +96,6 @@ def _turn(
             turns.peers[name].append(found)
         elif isinstance(found, str):
             turns.missing[name] = found
-    for name, train in _TRAINING.items():
-        tick(f"a backlog {name}, run {number + 1}")
-        beside = _sharing(environment, topic, f"{name.replace(' ', '-')}-{number}", {"trainers": 1})
-        turns.backlog[name].append(on_one_core(whole_path, beside, events, False, train).backlog)
-        environment.forget(beside)
 
 
 def _sharing(environment: Environment, topic: Settings, name: str, changed: Mapping[str, object]) -> Settings:
@@ -121,7 +114,6 @@ def figures(turns: Turns, events: int) -> list[Figure]:
     """Paces, and the ratios of the runs."""
     fast, bare, quix = turns.wall("fast"), [pace.cpu for pace in turns.bare], _walls(turns, "quix")
     cpu = [side.redis_cpu / events * 1e6 for side in turns.ours["fast"]]
-    slows = _ratios(turns.backlog["training held"], turns.backlog["with training"])
     return [
         Figure.of_runs("ingest.vs_bare_poll", "of bare poll", _ratios(turns.cpu("fast"), bare), goal=BARE_GOAL),
         Figure.of_runs("ingest.vs_plain", "times", _ratios(turns.cpu("fast"), turns.cpu("plain")), goal=PLAIN_GOAL),
@@ -136,7 +128,6 @@ def figures(turns: Turns, events: int) -> list[Figure]:
         ),
         Figure.of_runs("ingest.bare_poll", "events/cpu s", bare, [pace.cpu for pace in turns.peers["confluent"]]),
         Figure("ingest.redis_cpu_per_event", statistics.median(cpu), "us", runs={"ours": cpu}),
-        Figure("ingest.training_slows", statistics.median(slows), "times", goal=SLOWS_GOAL, runs={"ours": slows}),
     ]
 
 

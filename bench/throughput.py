@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from kafka import TopicPartition
 
-from bench.settling import all_settled, training_held
+from bench.settling import all_settled
 from bench.steps import Step, Stopwatch, watch_steps
 from unlearn.learners import learner_of
 from unlearn.log.kafka.consumer import consumer
@@ -42,14 +43,10 @@ class Pace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run. `steps` is empty unless they were watched; `events` is how many they cover.
-
-    `backlog`: events a second by the wall's clock until all were applied, whatever was left to learn then.
-    """
+    """One run. `steps` is empty unless they were watched; `events` is how many they cover."""
 
     pace: Pace
     events: int
-    backlog: float = 0.0
     counters: dict[str, int] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
 
@@ -79,27 +76,21 @@ class _Clock:
         return Pace(events / wall, events / cpu), events
 
 
-def whole_path(settings: Settings, total: int, watched: bool = False, train: bool = True) -> Measured:
-    """Apply all `total` events of the topic with one worker; training happens in it if `trainers` is 0.
-
-    Without `train` no job begins.
-    """
+def whole_path(settings: Settings, total: int, watched: bool = False) -> Measured:
+    """Apply all `total` events of the topic with one worker; training happens in it if `trainers` is 0."""
     stopwatch, forgets = Stopwatch(), learner_of(settings).forgets
     watching = watch_steps(stopwatch) if watched else nullcontext()
-    holding = nullcontext() if train else training_held()
-    with closing(KafkaLog(settings.kafka)) as log, watching, holding, make_worker(settings, log) as worker:
+    with closing(KafkaLog(settings.kafka)) as log, watching, make_worker(settings, log) as worker:
         _warm_up(settings)
         clock = _Clock(total // 10, total, stopwatch.reset)
         _until(lambda: clock.add(_turn(worker, stopwatch, watched)))
-        backlog, ends = clock.stop()[0].wall, {p: end for p, (_, end) in worker.bounds().items()}
-        if train:
-            _until(
-                lambda: clock.add(_turn(worker, stopwatch, watched)) and all_settled(worker, settings, ends, forgets)
-            )
+        ends = {partition: end for partition, (_, end) in worker.bounds().items()}
+        done = partial(all_settled, worker, settings, ends, forgets)
+        _until(lambda: clock.add(_turn(worker, stopwatch, watched)) and done())
         pace, events = clock.stop()
         steps = dict(stopwatch.steps)
         counters = sum((owned.counters for owned in worker.owned.values()), worker.counters)
-    return Measured(pace, events, backlog, dict(counters), steps)
+    return Measured(pace, events, dict(counters), steps)
 
 
 def bare_poll(settings: Settings, total: int) -> Measured:

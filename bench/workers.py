@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial, reduce
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import redis
 
 from bench.memory import redis_cpu
-from bench.settling import all_settled
+from bench.settling import all_settled, training_held
 from unlearn.learners import learner_of
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Log
@@ -89,6 +89,11 @@ class Workers:
             if ends == before_ends:
                 return total
 
+    def apply(self) -> Cost:
+        """Apply all that the topic holds, whatever is left to do then."""
+        costs: list[Cost] = self._all(("apply", self._ends()))
+        return reduce(Cost.beside, costs)
+
     def go(self) -> None:
         """Let them take turns until the next call."""
         for pipe in self._pipes:
@@ -124,9 +129,12 @@ class Workers:
 
 @contextmanager
 def opened_workers(
-    settings: Settings, count: int, log: Log, cores: Sequence[Collection[int]] = ()
+    settings: Settings, count: int, log: Log, cores: Sequence[Collection[int]] = (), *, train: bool = True
 ) -> Iterator[Workers]:
-    """`count` workers, joined; the k-th keeps to the k-th of `cores`, counted in the round. Raises TimeoutError."""
+    """`count` workers, joined; the k-th keeps to the k-th of `cores`, counted in the round.
+
+    Without `train` no job begins. Raises TimeoutError.
+    """
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     processes: list[BaseProcess] = []
@@ -134,7 +142,7 @@ def opened_workers(
         for number in range(count):
             ours, theirs = context.Pipe()
             kept = cores[number % len(cores)] if cores else ()
-            process: BaseProcess = context.Process(target=_serve, args=(settings, theirs, kept))
+            process: BaseProcess = context.Process(target=_serve, args=(settings, theirs, kept, train))
             process.start()
             theirs.close()
             pipes.append(ours)
@@ -152,10 +160,11 @@ def opened_workers(
                 process.join()
 
 
-def _serve(settings: Settings, pipe: Connection, cores: Collection[int]) -> None:
+def _serve(settings: Settings, pipe: Connection, cores: Collection[int], train: bool) -> None:
     if cores:
         os.sched_setaffinity(0, cores)
-    with closing(KafkaLog(settings.kafka)) as log, make_worker(settings, log) as worker:
+    held = nullcontext() if train else training_held()
+    with closing(KafkaLog(settings.kafka)) as log, held, make_worker(settings, log) as worker:
         _obey(worker, settings, pipe)
 
 
@@ -171,6 +180,8 @@ def _obey(worker: Worker, settings: Settings, pipe: Connection) -> None:
             pipe.send(_until(worker, {}, partial(_owns, worker, given), _JOIN_WITHIN))
         elif order == "settle":
             pipe.send(_until(worker, given, partial(all_settled, worker, settings, given, forgets)))
+        elif order == "apply":
+            pipe.send(_until(worker, given, partial(_all_applied, worker, given)))
         elif order == "owned":
             pipe.send(sorted(worker.owned))
         elif order == "go":
@@ -182,6 +193,10 @@ def _obey(worker: Worker, settings: Settings, pipe: Connection) -> None:
 
 def _owns(worker: Worker, count: int) -> bool:
     return len(worker.owned) == count
+
+
+def _all_applied(worker: Worker, ends: Mapping[int, int]) -> bool:
+    return bool(worker.owned) and all(owned.view.applied >= ends[p] for p, owned in worker.owned.items())
 
 
 def _until(worker: Worker, ends: Mapping[int, int], done: Callable[[], bool], within: float = _PATIENCE) -> Cost:
