@@ -17,8 +17,8 @@ from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.rows import Members
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
-from unlearn.state.entries import Entry, Pair, forgotten, holds_one_row
-from unlearn.state.lookups import MOST_PAIRS, asked_of, read_members, write_members
+from unlearn.state.entries import Entry, Pair, decode_entry, forgotten, holds_one_row
+from unlearn.state.lookups import MOST_PAIRS, asked_of, read_pairs, write_members
 from unlearn.state.members import name_of, names_of
 from unlearn.storage.artefacts import Store
 from unlearn.storage.slice_files import read_slice
@@ -142,59 +142,75 @@ class Cleaner:
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""
-        started, cursor = self._clock.monotonic(), group.cursor
+        started = self._clock.monotonic()
         begins = _begins(group.cleanups)
-        rows = _of_group(Members.empty(), group, begins)
+        parts: list[Named] = []
+        count = 0
         for end, held in owned.view.of_shard(group.shard).with_rows(group.cursor):
             if end > owned.view.registered:
                 break
-            rows = Named.concat([rows, _of_group(read_slice(self._store, held.file or ""), group, begins)])
-            cursor = end
-            if len(rows) > self._chunk or self._clock.monotonic() - started > _WALK_FOR:
-                return _cut(rows, cursor, self._chunk)
-        return _cut(Named.concat([rows, _of_group(owned.open_rows.all(), group, begins)]), None, self._chunk)
+            parts.append(_of_group(read_slice(self._store, held.file or ""), group, begins))
+            count += len(parts[-1])
+            if count > self._chunk or self._clock.monotonic() - started > _WALK_FOR:
+                return _cut(Named.concat(parts), end, self._chunk)
+        parts.append(_of_group(owned.open_rows.all(), group, begins))
+        return _cut(Named.concat(parts), None, self._chunk)
 
     def _bury(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change) -> list[int]:
         ledger = Ledger(owned.view, owned.view.applied, self._settings.slice_span)
-        odd = self._bury_usual(owned, group, rows, change, ledger)
+        entries, _ = owned.look_up(names_of(rows.records), b"")
+        odd = _bury_usual(group, rows, entries, change, ledger)
         if odd:
-            self._bury_odd(owned, group, rows.take(np.array(odd, np.intp)), change, ledger)
+            self._bury_odd(owned, group, rows.take(np.array(odd, np.intp)), [entries[at] for at in odd], change, ledger)
         put_burials(owned, change, ledger)
         return [kill.slot for kill in ledger.kills]
 
-    def _bury_usual(
-        self, owned: ClaimedPartition, group: Group, rows: Named, change: Change, ledger: Ledger
-    ) -> list[int]:
-        """Bury the rows whose records' entries hold nothing else; returns the places of all others.
-
-        It does what `bury` does of these, without decoding the entries.
-        """
-        odd: list[int] = []
-        entries, _ = owned.look_up(names_of(rows.records), b"")
-        slots, subjects, records = rows.slots.tolist(), rows.subjects.tobytes(), rows.records.tobytes()
-        for at, (slot, data) in enumerate(zip(slots, entries, strict=True)):
-            subject = subjects[16 * at : 16 * at + 16]
-            tag = tag_of(subject)
-            if data is None or not holds_one_row(data, tag, slot):
-                odd.append(at)
-                continue
-            cleanup = group.cleanups[subject]
-            ledger.bury(Kill(slot, cleanup.death, cleanup.shard))
-            change.ops.append(("RECORD.SET", name_of(records[16 * at : 16 * at + 16]), forgotten(tag)))
-        return odd
-
-    def _bury_odd(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change, ledger: Ledger) -> None:
-        named = zip(rows.records, rows.subjects, strict=True)
-        asked = asked_of((record.tobytes(), subject.tobytes()) for record, subject in named)
-        entries, _ = read_members(owned.read, owned.state.keys, asked, [])
+    def _bury_odd(
+        self,
+        owned: ClaimedPartition,
+        group: Group,
+        rows: Named,
+        found: Sequence[bytes | None],
+        change: Change,
+        ledger: Ledger,
+    ) -> None:
+        """Bury rows by the whole entries of their records; `found` has their bytes."""
+        named = [(one.tobytes(), of.tobytes()) for one, of in zip(rows.records, rows.subjects, strict=True)]
+        entries = {record: decode_entry(data) for (record, _), data in zip(named, found, strict=True) if data}
+        asked = asked_of(named)
+        apart = {name_of(record): (entry, asked[record].tags) for record, entry in entries.items() if entry.apart}
+        read_pairs(owned.read, apart)
         changed = bury(rows, entries, group.cleanups, ledger)
         change.ops += write_members(owned.state.keys, changed, {}, entries, self._most_pairs)
 
 
+def _bury_usual(
+    group: Group, rows: Named, entries: Sequence[bytes | None], change: Change, ledger: Ledger
+) -> list[int]:
+    """Bury the rows whose records' entries hold nothing else; returns the places of all others.
+
+    It does what `bury` does of these, without decoding the entries, whose bytes are given.
+    """
+    odd: list[int] = []
+    slots, subjects, records = rows.slots.tolist(), rows.subjects.tobytes(), rows.records.tobytes()
+    for at, (slot, data) in enumerate(zip(slots, entries, strict=True)):
+        subject = subjects[16 * at : 16 * at + 16]
+        tag = tag_of(subject)
+        if data is None or not holds_one_row(data, tag, slot):
+            odd.append(at)
+            continue
+        cleanup = group.cleanups[subject]
+        ledger.bury(Kill(slot, cleanup.death, cleanup.shard))
+        change.ops.append(("RECORD.SET", name_of(records[16 * at : 16 * at + 16]), forgotten(tag)))
+    return odd
+
+
 def _of_group(members: Members, group: Group, begins: NDArray[np.uint64]) -> Named:
-    """The rows of the group's subjects, each from its own cursor on. `begins`: those of the subjects."""
+    """The rows of the group's subjects, each from its own cursor on. `begins`: those of the subjects, sorted."""
     rows = Named(members.slots, members.records, members.subjects)
-    near = rows.take(np.flatnonzero(np.isin(_begin(rows.subjects), begins)))
+    of_rows = _begin(rows.subjects)
+    at = np.minimum(np.searchsorted(begins, of_rows), len(begins) - 1)
+    near = rows.take(np.flatnonzero(begins[at] == of_rows))
     flat = near.subjects.tobytes()
     held = (group.cleanups.get(flat[at : at + 16]) for at in range(0, len(flat), 16))
     mine = [c is not None and slot >= c.cursor for c, slot in zip(held, near.slots.tolist(), strict=True)]
@@ -202,7 +218,7 @@ def _of_group(members: Members, group: Group, begins: NDArray[np.uint64]) -> Nam
 
 
 def _begins(cleanups: Mapping[bytes, Cleanup]) -> NDArray[np.uint64]:
-    return _begin(np.frombuffer(b"".join(cleanups), np.uint8).reshape(-1, 16))
+    return np.sort(_begin(np.frombuffer(b"".join(cleanups), np.uint8).reshape(-1, 16)))
 
 
 def _begin(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:

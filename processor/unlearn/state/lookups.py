@@ -68,7 +68,11 @@ def asked_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, Asked]:
     """What is needed of each record, given (record digest, subject digest) of whatever names it."""
     asked: dict[bytes, Asked] = {}
     for record, subject in pairs:
-        asked.setdefault(record, Asked(set())).tags.add(tag_of(subject))
+        known = asked.get(record)
+        if known is None:
+            asked[record] = Asked({tag_of(subject)})
+        else:
+            known.tags.add(tag_of(subject))
     return asked
 
 
@@ -156,6 +160,9 @@ def write_members(
         yield "SUBJECT.SET", name_of(digest), encode_subject(subject)
     room = _MOST_AT_ONCE
     for digest, entry in records.items():
+        if not entry.apart and len(entry.pairs) <= most_pairs:
+            yield from write_entry(name_of(digest), entry, None)
+            continue
         was = before.get(digest) if before else None
         # A pair without subject may say nothing any more, which its bytes don't tell: so it doesn't count.
         pairs = len(entry.pairs.keys() - {ALONE})
