@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from unlearn.errors import ArtefactInvalid
 from unlearn.state.entries import (
@@ -82,30 +80,23 @@ def test_entries_that_are_set_are_packed_in_front_of_those_that_are_packed_alrea
     assert pack_sets(rest, pack_members(rows, subjects)) == (rest, pack_members(rows, subjects))
 
 
-SLOTS = st.sampled_from([-1, 0, 1, 127, 128, 300, 16_383, 16_384, 2**40])
-TOMBS = st.sampled_from([NO_TOMB, 0, 3, 127, FOREVER])
-PAIRS = st.builds(
-    lambda slot, revision, content, tomb: Pair(tomb=tomb) if slot < 0 else Pair(slot, revision, content, tomb),
-    SLOTS,
-    st.sampled_from([0, 0, 1, 127, 300]),
-    st.sampled_from([CONTENT, bytes(4), b"\x01tag", b"\xff" * 4]),
-    TOMBS,
-)
+SLOTS = [0, 1, 127, 128, 300, 16_384, 2**40]
+PAIRS = [Pair(), Pair(tomb=3), *(Pair(slot, 0, CONTENT) for slot in SLOTS)]
+PAIRS += [Pair(127, 1, CONTENT), Pair(127, 300, CONTENT), Pair(127, 0, CONTENT, FOREVER), Pair(0, 0, b"\xff" * 4)]
 
 
-@given(TOMBS, st.dictionaries(st.sampled_from([TAG, OTHER, ALONE]), PAIRS, max_size=2), st.booleans(), SLOTS)
-def test_bytes_are_one_rows_exactly_if_the_entry_is(
-    tomb: int, pairs: dict[bytes, Pair], apart: bool, slot: int
-) -> None:
+@pytest.mark.parametrize("tomb", [NO_TOMB, 0, FOREVER])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("others", [{}, {OTHER: ROW}, {OTHER: Pair()}, {ALONE: ROW}, {ALONE: Pair(tomb=1)}])
+def test_bytes_are_one_rows_exactly_if_the_entry_is(tomb: int, apart: bool, others: dict[bytes, Pair]) -> None:
     """What is written for a row that is buried unread is what is written for its entry."""
-    entry = Entry(tomb, pairs, apart)
-    data = encode_entry(entry)
-    for asked in (max(0, slot), *(max(0, pair.slot) for pair in pairs.values())):
-        found = pairs.get(TAG, Pair())
-        alone = entry == Entry(NO_TOMB, {TAG: Pair(asked, 0, found.content)})
-        assert holds_one_row(data, TAG, asked) == alone
-        if alone:
-            assert forgotten(TAG) == encode_entry(Entry(NO_TOMB, {TAG: Pair(tomb=found.tomb)}))
+    for pair in PAIRS:
+        entry = Entry(tomb, {TAG: pair, **others}, apart)
+        data = encode_entry(entry)
+        for slot in SLOTS:
+            alone = entry == Entry(NO_TOMB, {TAG: Pair(slot, 0, pair.content)})
+            assert holds_one_row(data, TAG, slot) == alone
+    assert forgotten(TAG) == encode_entry(Entry(NO_TOMB, {TAG: Pair()}))
 
 
 @pytest.mark.parametrize("entry", [Entry(NO_TOMB, {}), Entry(NO_TOMB, {ALONE: Pair()})])
