@@ -239,9 +239,9 @@ class Settings(BaseSettings):
         "plain: each by itself, as the others are. Both give the same",
     )
     id_memory: int = Field(
-        16 * 2**20,
+        32 * 2**20,
         ge=1024,
-        description="bytes in which a partition's owner remembers the ids that it knows, at most; with 2 a record "
+        description="bytes in which a partition's owner remembers the ids that it knows, at most; with 4 a record "
         "Redis is hardly asked about new ones",
     )
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from unlearn_models.base.errors import BadRows
 
-_COLUMNS: dict[str, type[np.generic]] = {
-    "labels": np.int32,
-    "indptr": np.int64,
-    "indices": np.int32,
-    "values": np.float64,
+_COLUMNS: dict[str, np.dtype[Any]] = {
+    "labels": np.dtype(np.int32),
+    "indptr": np.dtype(np.int64),
+    "indices": np.dtype(np.int32),
+    "values": np.dtype(np.float64),
 }
 
 
@@ -38,7 +38,7 @@ class Rows:
             object.__setattr__(self, name, _column(name, getattr(self, name), dtype))
         if len(self.indptr) != len(self.labels) + 1 or len(self.indices) != len(self.values):
             raise BadRows("the columns of the rows differ in length")
-        if self.indptr[0] != 0 or self.indptr[-1] != len(self.indices) or (np.diff(self.indptr) < 0).any():
+        if self.indptr[0] != 0 or self.indptr[-1] != len(self.indices) or _falls(self.indptr):
             raise BadRows("indptr does not cut the features into rows")
 
     def __len__(self) -> int:
@@ -85,10 +85,15 @@ def cells_of(indptr: NDArray[np.int64], at: NDArray[np.intp]) -> tuple[NDArray[n
     return ends, np.arange(ends[-1]) + np.repeat(indptr[at] - ends[:-1], sizes)
 
 
-def _column(name: str, array: Any, dtype: type[np.generic]) -> NDArray[Any]:
+def _column(name: str, array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
-        raise BadRows(f"{name} is not a flat array of {dtype.__name__}")
-    return np.require(array, requirements=["C", "A"])
+        raise BadRows(f"{name} is not a flat array of {dtype.name}")
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=["C", "A"])
+
+
+def _falls(indptr: NDArray[np.int64]) -> bool:
+    return bool((indptr[1:] < indptr[:-1]).any())
 
 
 def _ends(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
