@@ -41,7 +41,6 @@ _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
 _UNFIT_EVERY = 1.0
 _QUIET_AFTER = 0.3
-"""Seconds without a batch after which a partition counts as idle."""
 _MOST_OPEN_ROWS = 100_000
 """Beyond so many open rows, and two slices' span, a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -55,8 +54,12 @@ class _Store:
 class Worker:
     """One member of the consumer group. `turn` is one pass of the loop; all turns must be taken on one thread."""
 
-    def __init__(self, parts: Parts) -> None:
-        """The worker owns its parts: `close` closes those that must be closed, except the Redis client."""
+    def __init__(self, parts: Parts, quiet_after: float = _QUIET_AFTER) -> None:
+        """The worker owns its parts: `close` closes those that must be closed, except the Redis client.
+
+        `quiet_after`: seconds without a batch after which a partition counts as idle.
+        """
+        self._quiet_after = quiet_after
         self._settings, self._clock = parts.settings, parts.clock
         self._log, self._tail, self._producer = parts.log, parts.tail, parts.producer
         self._client, self._io, self._trainers = parts.client, parts.io, parts.trainers
@@ -154,7 +157,7 @@ class Worker:
 
     def _quiet(self, owned: ClaimedPartition) -> bool:
         """Whether no batch came for a while. A turn without one alone says little: they come by turns of partitions."""
-        return self._clock.monotonic() - owned.batch_at >= _QUIET_AFTER
+        return self._clock.monotonic() - owned.batch_at >= self._quiet_after
 
     def _apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         if batch.start > owned.view.applied:
