@@ -13,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unlearn.events.event import ORIGIN, Delete, Event, Insert, Seal, features_of
 from unlearn.kernels import murmur2 as kernel
@@ -106,6 +107,11 @@ class Digests:
         for part in (key, value):
             digest.update(_NONE if part is None else _prefixed(part))
         return digest.hexdigest()
+
+
+def digests_of(digests: Iterable[bytes]) -> NDArray[np.uint8]:
+    """Digests of ids as an array (n, 16) uint8."""
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_SIZE)
 
 
 def tag_of(owner_digest: bytes) -> bytes:

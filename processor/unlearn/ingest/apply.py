@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.features import rows_of
-from unlearn.events.partitioner import Digests, shard_of, tag_of
+from unlearn.events.partitioner import Digests, digests_of, shard_of, tag_of
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
 from unlearn.ingest.fingerprints import note_fingerprint
-from unlearn.ingest.known_ids import KnownIds, digests_of
+from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NO_ROWS, NewRows
 from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.ingest.read_columns import ColumnReader, Reading
@@ -239,8 +239,8 @@ def members_of(rows: Sequence[Row], classes: Sequence[str], n_features: int) -> 
     insertions = [row.insertion for row in rows]
     members = Members(
         np.array([row.slot for row in rows], np.int64),
-        _flat([insertion.who.record for insertion in insertions]),
-        _flat([insertion.who.subject or NO_SUBJECT for insertion in insertions]),
+        digests_of([insertion.who.record for insertion in insertions]),
+        digests_of([insertion.who.subject or NO_SUBJECT for insertion in insertions]),
         np.array([insertion.revision for insertion in insertions], np.int64),
         rows_of([insertion.event for insertion in insertions], classes, n_features),
     )
@@ -250,8 +250,5 @@ def members_of(rows: Sequence[Row], classes: Sequence[str], n_features: int) -> 
 def _in_slot_order(parts: Sequence[tuple[NDArray[np.int32], Members]]) -> tuple[NDArray[np.int32], Members]:
     members = Members.concat([members for _, members in parts])
     shards = np.concatenate([shards for shards, _ in parts])
-    return shards[np.argsort(members.slots, kind="stable")], members.in_slot_order()
-
-
-def _flat(digests: Sequence[bytes]) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), 16)
+    order = np.argsort(members.slots, kind="stable")
+    return shards[order], members.at(order)

@@ -7,7 +7,6 @@ and they are filled while events are applied, some thousand members a turn. Unti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from unlearn.kernels import bloom
 from unlearn.partition.claimed_partition import ClaimedPartition
 
-__all__ = ["KnownIds", "digests_of"]
+__all__ = ["KnownIds"]
 
 Members = Literal["RECORDS", "SUBJECTS"]
 
@@ -114,8 +113,3 @@ def _look(words: NDArray[np.uint64] | None, digests: NDArray[np.uint8]) -> NDArr
     if words is not None and len(digests):
         bloom.look(words, np.ascontiguousarray(digests).reshape(-1), _FIELD_START, digests.shape[1], found)
     return found
-
-
-def digests_of(digests: Iterable[bytes]) -> NDArray[np.uint8]:
-    """Digests of 16 bytes as an array (n, 16)."""
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)

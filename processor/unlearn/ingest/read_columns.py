@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unlearn.events.addresses import Addressing
 from unlearn.events.contents import Contents
+from unlearn.events.partitioner import digests_of
 from unlearn.events.usual_inserts import NOT_TAKEN, scanner_of
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
 from unlearn.ingest.known_ids import KnownIds
@@ -120,7 +121,7 @@ def _among(digests: NDArray[np.uint8], named: Sequence[bytes]) -> NDArray[np.boo
     """Which of the digests (n, 16) begin like one of those named; others do so only by chance, and it does no harm."""
     if not named:
         return np.zeros(len(digests), np.bool_)
-    return np.isin(_begin(digests), _begin(np.frombuffer(b"".join(named), np.uint8).reshape(-1, 16)))
+    return np.isin(_begin(digests), _begin(digests_of(named)))
 
 
 def _begin(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:

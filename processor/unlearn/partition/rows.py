@@ -41,9 +41,8 @@ class Members:
             self.slots[which], self.records[which], self.subjects[which], self.revisions[which], self.rows.take(which)
         )
 
-    def in_slot_order(self) -> Members:
-        """The rows by rising slot."""
-        order = np.argsort(self.slots, kind="stable")
+    def at(self, order: NDArray[np.intp]) -> Members:
+        """The rows at these positions, in the order given."""
         return Members(
             self.slots[order], self.records[order], self.subjects[order], self.revisions[order], self.rows.take(order)
         )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from unlearn.ingest.known_ids import KnownIds, digests_of
+from unlearn.events.partitioner import digests_of
+from unlearn.ingest.known_ids import KnownIds
 from unlearn.kernels import bloom
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Tables
