@@ -19,7 +19,6 @@ from unlearn.state.entries import (
     forgotten,
     holds_one_row,
 )
-from unlearn.state.keys import Keys
 from unlearn.state.lookups import write_members
 from unlearn.state.members import pack_members, pack_sets
 
@@ -57,7 +56,7 @@ def test_a_pair_that_says_nothing_takes_no_entry_apart() -> None:
     """Whether it is still there depends on where batches end."""
     pairs = {number.to_bytes(6): ROW for number in range(3)}
     silent, without = (Entry(FOREVER, held) for held in ({ALONE: Pair()} | pairs, pairs))
-    written = [list(write_members(Keys("m", 0), {bytes(16): entry}, {}, None, 3)) for entry in (silent, without)]
+    written = [list(write_members({bytes(16): entry}, {}, None, 3)) for entry in (silent, without)]
     assert written[0] == written[1] == [("RECORD.SET", bytes(12), encode_entry(without))]
 
 

@@ -129,7 +129,7 @@ class Intake:
 
     def _entries(self, owned: ClaimedPartition, asked: Mapping[bytes, Asked], whos: Sequence[Addressed]) -> Lookups:
         subjects = list({who.subject: None for who in whos if who.subject})
-        return Lookups(*read_members(owned.read, owned.state.keys, asked, subjects))
+        return Lookups(*read_members(owned.read, asked, subjects))
 
     def recall(self, owned: ClaimedPartition) -> None:
         """Read some of the ids that the partition knows, if they aren't all remembered yet.
@@ -148,7 +148,7 @@ class Intake:
         starts = (_slice_start(view, planned.ends, kill.slot) for kill in planned.kills)
         holes = ((k.shard, start, k.slot, k.death) for k, start in zip(planned.kills, starts, strict=True))
         change.ops += write_holes(keys, holes)
-        change.ops += write_members(keys, planned.records, planned.subjects, lookups.records, self._most_pairs)
+        change.ops += write_members(planned.records, planned.subjects, lookups.records, self._most_pairs)
         owned.commit(change, planned.stop, members=rows.packed())
 
     def _remember(self, owned: ClaimedPartition, planned: Plan, read: Reading) -> None:

@@ -181,7 +181,7 @@ class Cleaner:
         apart = {name_of(record): (entry, asked[record].tags) for record, entry in entries.items() if entry.apart}
         read_pairs(owned.read, apart)
         changed = bury(rows, entries, group.cleanups, ledger)
-        change.ops += write_members(owned.state.keys, changed, {}, entries, self._most_pairs)
+        change.ops += write_members(changed, {}, entries, self._most_pairs)
 
 
 def _bury_usual(

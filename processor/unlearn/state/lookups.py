@@ -78,7 +78,6 @@ def asked_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, Asked]:
 
 def read_members(
     read: Read,
-    keys: Keys,
     records: Mapping[bytes, Asked],
     subjects: Collection[bytes],
 ) -> tuple[dict[bytes, Entry], dict[bytes, Subject]]:
@@ -145,7 +144,6 @@ def parse_lookups(
 
 
 def write_members(
-    keys: Keys,
     records: Mapping[bytes, Entry],
     subjects: Mapping[bytes, Subject],
     before: Mapping[bytes, Entry] | None = None,
