@@ -20,10 +20,10 @@ from unlearn.events.addresses import Addressing
 from unlearn.events.contents import Contents
 from unlearn.events.parsing import Parser
 from unlearn.events.usual_inserts import UsualInsertScanner
+from unlearn.forwarding.outbox import Outbox
 from unlearn.ingest.apply import Intake
 from unlearn.ingest.classify import Classifier
 from unlearn.ingest.new_rows import NewRows
-from unlearn.ingest.outbox import Outbox
 from unlearn.ingest.read_columns import ColumnReader
 from unlearn.log.kafka.interval import KafkaTail
 from unlearn.log.kafka.reader import KafkaReader

@@ -100,7 +100,7 @@ def test_an_event_that_the_log_still_has_is_waited_for(harness: MemoryHarness, m
     harness.start()
     with monkeypatch.context() as patch:
         # A new leader doesn't show its newest records yet.
-        patch.setattr("unlearn.ingest.outbox.records_at", lambda *_: {})
+        patch.setattr("unlearn.forwarding.outbox.records_at", lambda *_: {})
         harness.turn(10)
         assert len(harness.owned.view.outbox) == 1
     harness.turn(30)

@@ -378,7 +378,7 @@ def test_a_log_that_can_not_be_read_back_loses_nothing(
     a_past(street)
     street.settle()
     street.neighbours.pop().worker.close()
-    monkeypatch.setattr("unlearn.ingest.sent_before._MOST_MARKS", 10)
+    monkeypatch.setattr("unlearn.forwarding.sent_before._MOST_MARKS", 10)
     read = MemoryLog.read
 
     def failing(self: MemoryLog, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:

@@ -15,7 +15,7 @@ from kafka.record.util import calc_crc32c
 
 from unlearn.log.columns import RecordColumns
 from unlearn.log.kafka import codecs
-from unlearn.log.kafka.column_records import ColumnRecords
+from unlearn.log.kafka.columns.column_records import ColumnRecords
 from unlearn.log.kafka.records import CantRead, Records
 from unlearn.log.protocol import Header, Record
 

@@ -57,7 +57,7 @@ IN_THE_LOOP = (
     "unlearn.worker.claim:Claimer.claim",
     "unlearn.state.scripts:PartitionState._ask",
     "unlearn.ingest.apply:Intake.apply",
-    "unlearn.ingest.outbox:Outbox.turn",
+    "unlearn.forwarding.outbox:Outbox.turn",
     "unlearn.maintenance.seal:Sealer.turn",
     "unlearn.training.dispatch:Training.turn",
     "unlearn.publishing.manifests:Manifests.turn",

@@ -120,7 +120,7 @@ def test_a_refused_update_off_its_home_counts_by_its_revision(harness: WorkerHar
 
 
 def test_reasons_never_become_many() -> None:
-    from unlearn.ingest.dues import counter_of, letters_by_reason
+    from unlearn.forwarding.dues import counter_of, letters_by_reason
 
     counts: dict[str, int] = {}
     for number in range(1000):

@@ -20,7 +20,7 @@ from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
 from unlearn.log.protocol import Entry as Logged
 from unlearn.maintenance.cleanup import bury
 from unlearn.partition.ledger import Ledger
-from unlearn.partition.slot_sums import sum_slots
+from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import Change, State, Tables, slice_start
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearn.partition.lineage import EMPTY, chain
-from unlearn.partition.prefix_sums import PrefixSums
-from unlearn.partition.shard_slices import Counted
+from unlearn.partition.slices.lineage import EMPTY, chain
+from unlearn.partition.slices.prefix_sums import PrefixSums
+from unlearn.partition.slices.shard_slices import Counted
 from unlearn.partition.tables import Change, Cleanup, Slice, State, Tables
 from unlearn.publishing.compose import entries
 from unlearn.training.schedule import filed, is_due, orders

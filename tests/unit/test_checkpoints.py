@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unlearn.partition.shard_slices import ShardSlices, Slice
+from unlearn.partition.slices.shard_slices import ShardSlices, Slice
 from unlearn.training.checkpoints import Budget, surplus, to_drop, to_store
 
 ENDS = range(10, 1010, 10)

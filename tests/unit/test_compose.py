@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from unlearn.partition.lineage import EMPTY
+from unlearn.partition.slices.lineage import EMPTY
 from unlearn.partition.tables import Change, Slice, State, Tables
 from unlearn.publishing.compose import Timing, Urgency, clean_at, due, entries
 from unlearn.results.manifest import ShardEntry

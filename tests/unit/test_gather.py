@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from unlearn.ingest.dues import DEAD, Letter
+from unlearn.forwarding.dues import DEAD, Letter
 from unlearn.operator_requests.plan import plan_requests
 from unlearn.operator_requests.requests import resolve, resolve_range
 from unlearn.partition import open_ranges

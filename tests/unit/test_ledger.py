@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unlearn.partition.ledger import Columns, Kill, Ledger
-from unlearn.partition.slot_sums import sum_slots
+from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import Change, State, Tables
 
 SPAN = 10

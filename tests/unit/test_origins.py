@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from unlearn.events.partitioner import Origin, origin_header, read_marks
-from unlearn.ingest.foreign_copies import Origins
-from unlearn.ingest.reread import runs
-from unlearn.ingest.sent_before import SentBefore
+from unlearn.forwarding.foreign_copies import Origins
+from unlearn.forwarding.reread import runs
+from unlearn.forwarding.sent_before import SentBefore
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Header, Record
 
@@ -167,7 +167,7 @@ def test_copies_of_an_original_that_is_gone_know_each_other(log: Looked) -> None
 
 
 def test_a_bound_on_what_is_remembered_only_forgets(log: Looked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unlearn.ingest.sent_before._MOST_MARKS", 1)
+    monkeypatch.setattr("unlearn.forwarding.sent_before._MOST_MARKS", 1)
     original = log.put(0)
     for partition in (1, 2):
         log.put(partition, mark(0, 0))

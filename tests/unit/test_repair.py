@@ -16,7 +16,7 @@ from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.repair import Repairer, stray
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Kill
-from unlearn.partition.slot_sums import sum_slots
+from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import Change, Cleanup, Slice, Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair, encode_entry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unlearn.ingest.reread import records_at
+from unlearn.forwarding.reread import records_at
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Record
 

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from unlearn.partition.lineage import MODULUS, slot_hash
-from unlearn.partition.slot_sums import sum_by_shard, sum_slots
+from unlearn.partition.slices.lineage import MODULUS, slot_hash
+from unlearn.partition.slices.slot_sums import sum_by_shard, sum_slots
 
 EDGES = (0, 1, 255, 256, 2**31, 2**32 - 1, 2**32, 2**62, 2**63 - 1)
 

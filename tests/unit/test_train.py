@@ -11,8 +11,8 @@ import pytest
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.partition.jobs import Job, Part, Trained
-from unlearn.partition.lineage import EMPTY, chain
-from unlearn.partition.slot_sums import sum_slots
+from unlearn.partition.slices.lineage import EMPTY, chain
+from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import State
 from unlearn.storage.artefacts import FolderStore
 from unlearn.storage.slice_files import encode_slice

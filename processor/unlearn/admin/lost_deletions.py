@@ -12,8 +12,8 @@ from unlearn.errors import LogDiverged, LogUnavailable, SettingsError
 from unlearn.events.event import Delete
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests
+from unlearn.forwarding.reread import read_but
 from unlearn.identity import is_secret_of
-from unlearn.ingest.reread import read_but
 from unlearn.log.protocol import Log
 from unlearn.partition.skipped import runs_of
 from unlearn.partition.tables import Tables

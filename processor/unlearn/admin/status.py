@@ -11,8 +11,8 @@ from typing import Any
 import redis
 
 from unlearn.errors import LogUnavailable, StoreUnavailable
+from unlearn.forwarding.dues import letters_by_reason
 from unlearn.identity import is_secret_of
-from unlearn.ingest.dues import letters_by_reason
 from unlearn.log.protocol import Log, Record
 from unlearn.partition.tables import Tables
 from unlearn.publishing.compose import entries

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from unlearn.demo.hosting import Workers
 from unlearn.demo.interrupt import Interrupt
-from unlearn.demo.screen import Screen
 from unlearn.demo.send import Sender
-from unlearn.demo.watch import Watch
+from unlearn.demo.watching.screen import Screen
+from unlearn.demo.watching.watch import Watch
 from unlearn.errors import DemoFailed
 from unlearn.worker.drain import Drain
 

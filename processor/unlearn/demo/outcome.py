@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearn.demo.accuracy import Accuracy
 from unlearn.demo.script import Script, Stream
-from unlearn.demo.story import Place, Seen
+from unlearn.demo.watching.accuracy import Accuracy
+from unlearn.demo.watching.story import Place, Seen
 from unlearn.settings import Settings
 from unlearn.verification.report import Report
 

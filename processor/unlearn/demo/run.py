@@ -12,19 +12,19 @@ import redis
 from rich.console import Console
 
 from unlearn.admin import topics
-from unlearn.demo.accuracy import Accuracy, labelled_rows, measure
 from unlearn.demo.following import Following, Patience
 from unlearn.demo.hosting import WorkerProcesses, Workers, WorkerThread
 from unlearn.demo.interrupt import Interrupt
 from unlearn.demo.outcome import Options, Outcome
 from unlearn.demo.place import clear_earlier, demo_settings, locked, new_model, settings_file
 from unlearn.demo.prepare import open_log, read_script, start_services
-from unlearn.demo.screen import Screen
 from unlearn.demo.script import Script, Stream
 from unlearn.demo.send import HoldBack, Sender
-from unlearn.demo.story import Place, Seen, hiding_times
 from unlearn.demo.survivors import survivors
-from unlearn.demo.watch import Watch
+from unlearn.demo.watching.accuracy import Accuracy, labelled_rows, measure
+from unlearn.demo.watching.screen import Screen
+from unlearn.demo.watching.story import Place, Seen, hiding_times
+from unlearn.demo.watching.watch import Watch
 from unlearn.environment.redis_client import connect
 from unlearn.events.event import Delete, Insert
 from unlearn.learners import learner_of

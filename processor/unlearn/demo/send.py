@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 from unlearn.demo.script import Step
-from unlearn.demo.story import Place
+from unlearn.demo.watching.story import Place
 from unlearn.events.event import Delete, Seal
 from unlearn.events.partitioner import event_key, home
 from unlearn.log.protocol import Producer

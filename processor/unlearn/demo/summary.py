@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from unlearn.demo.outcome import Outcome
-from unlearn.demo.story import Place, Standing, shard_in, timeline
+from unlearn.demo.watching.story import Place, Standing, shard_in, timeline
 from unlearn.events.event import Delete, Insert
 from unlearn.results.manifest import ShardEntry
 from unlearn.settings_sources import PREFIX

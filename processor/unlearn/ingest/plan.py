@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from unlearn.events.partitioner import shard_of, tag_of
+from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counter_of
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
-from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counter_of
 from unlearn.moments import dated
 from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
 from unlearn.partition.tables import Change, Cleanup, Pending, Tables, Unresolved

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests
+from unlearn.forwarding.foreign_copies import Origins
 from unlearn.ingest.classify import Classifier, Insertion, Item, wanders
-from unlearn.ingest.foreign_copies import Origins
 from unlearn.log.protocol import Log, Record
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings

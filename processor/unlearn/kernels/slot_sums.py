@@ -1,4 +1,4 @@
-"""Sums of slots' hashes, by shard: `unlearn.partition.lineage.sum_slots` of many rows at once."""
+"""Sums of slots' hashes, by shard: `unlearn.partition.slices.lineage.sum_slots` of many rows at once."""
 
 from __future__ import annotations
 

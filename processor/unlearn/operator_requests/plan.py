@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from unlearn.ingest.dues import Letter, counter_of
+from unlearn.forwarding.dues import Letter, counter_of
 from unlearn.log.protocol import Unreadable
 from unlearn.operator_requests.requests import VERDICTS, Closing, closing
 from unlearn.partition.offset_runs import count, parted, read_runs

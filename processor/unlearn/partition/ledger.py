@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn.partition.lineage import MODULUS
-from unlearn.partition.slot_sums import sum_by_shard, sum_slots
+from unlearn.partition.slices.lineage import MODULUS
+from unlearn.partition.slices.slot_sums import sum_by_shard, sum_slots
 from unlearn.partition.tables import Change, Open, Slice, Tables
 
 __all__ = ["NO_COLUMNS", "Columns", "Kill", "Ledger"]

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from unlearn.partition.lineage import EMPTY
 from unlearn.partition.offset_runs import read_runs
-from unlearn.partition.shard_slices import ShardSlices, Slice
+from unlearn.partition.slices.lineage import EMPTY
+from unlearn.partition.slices.shard_slices import ShardSlices, Slice
 
 __all__ = [
     "AT_ONCE",

@@ -9,9 +9,9 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import LogUnavailable
 from unlearn.events.event import Delete
 from unlearn.events.parsing import Parser
-from unlearn.ingest.dues import Letter
-from unlearn.ingest.given_up import Wait, mark_unresolved
-from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
+from unlearn.forwarding.dues import Letter
+from unlearn.forwarding.given_up import Wait, mark_unresolved
+from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.answers import addressee_of, receipt_to
 from unlearn.partition.claimed_partition import ClaimedPartition

@@ -11,7 +11,7 @@ from itertools import pairwise
 from sys import maxsize
 from typing import Final, NamedTuple
 
-from unlearn.partition.shard_slices import ShardSlices
+from unlearn.partition.slices.shard_slices import ShardSlices
 from unlearn.partition.tables import Tables
 from unlearn_models.sisa.checkpoint_policies import by_age, spaced, weights_of_runs
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.jobs import Built, Job, Part, Trained
-from unlearn.partition.lineage import EMPTY, MODULUS, chain
 from unlearn.partition.rates import Spent, Step
 from unlearn.partition.rows import Members, deaths
-from unlearn.partition.slot_sums import sum_slots
+from unlearn.partition.slices.lineage import EMPTY, MODULUS, chain
+from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import State
 from unlearn.storage.artefacts import Artefact, Store, artefact_name
 from unlearn.storage.slice_files import read_slice

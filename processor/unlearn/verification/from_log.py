@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from unlearn.errors import LogUnavailable, LogUnreadable, Refused
+from unlearn.forwarding.reread import read_but
 from unlearn.identity import identity_hash, identity_of
-from unlearn.ingest.reread import read_but
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log, Record
 from unlearn.results.manifest import Manifest, ShardEntry

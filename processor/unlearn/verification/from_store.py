@@ -8,7 +8,7 @@ from unlearn.errors import ArtefactInvalid, Refused, StateInvalid, StateMissing,
 from unlearn.identity import check_identity, identity_hash, identity_of
 from unlearn.log.protocol import Log
 from unlearn.partition.jobs import Job, Part
-from unlearn.partition.lineage import EMPTY
+from unlearn.partition.slices.lineage import EMPTY
 from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, ShardEntry
 from unlearn.scoring.trust import contradiction, misnamed, unlisted

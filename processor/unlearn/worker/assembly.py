@@ -10,9 +10,9 @@ import redis
 
 from unlearn.environment.clock import Clock
 from unlearn.events.parsing import parser_of
+from unlearn.forwarding.outbox import Outbox
 from unlearn.identity import identity_hash, identity_of
 from unlearn.ingest.apply import Intake
-from unlearn.ingest.outbox import Outbox
 from unlearn.log.protocol import Log, Producer, Tail
 from unlearn.maintenance.cleanup import CHUNK, Cleaner
 from unlearn.maintenance.garbage import Collector

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 
 from unlearn.errors import LogDiverged, Refused, StateUnavailable
 from unlearn.events.partitioner import Digests
+from unlearn.forwarding.reread import read_but
 from unlearn.identity import check_identity, kept_identity
-from unlearn.ingest.reread import read_but
 from unlearn.log.protocol import Log, Record
 from unlearn.maintenance.tails import read_tail
 from unlearn.partition.claimed_partition import ClaimedPartition

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from unlearn.ingest.dues import letters_by_reason
+from unlearn.forwarding.dues import letters_by_reason
 from unlearn.log.protocol import Log, Producer
 from unlearn.maintenance.seal import SEAL_EVENT
 from unlearn.partition.tables import Tables

@@ -24,7 +24,7 @@ from unlearn.errors import (
     StateUnavailable,
     StoreUnavailable,
 )
-from unlearn.ingest.dues import letters_by_reason
+from unlearn.forwarding.dues import letters_by_reason
 from unlearn.log.protocol import Batch, Reader
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.state.health import look, redis_problems

@@ -15,7 +15,7 @@ from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import new_topic
 from unlearn.errors import LogRefused, LogUnavailable
 from unlearn.log.kafka.log import KafkaLog
-from unlearn.log.kafka.packed_batches import send_packed
+from unlearn.log.kafka.packing.packed_batches import send_packed
 from unlearn.log.kafka.producer import KafkaProducer
 from unlearn.log.protocol import Message
 

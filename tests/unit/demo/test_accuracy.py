@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unlearn.demo.accuracy import labelled_rows, measure
+from unlearn.demo.watching.accuracy import labelled_rows, measure
 from unlearn.events.event import Insert
 from unlearn_models import make_learner
 

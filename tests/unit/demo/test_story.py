@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from unlearn.demo.story import Seen, hiding_times, timeline
 from unlearn.demo.summary import percentile
+from unlearn.demo.watching.story import Seen, hiding_times, timeline
 from unlearn.log.protocol import Entry
 from unlearn.results.manifest import Manifest, Receipt, ShardEntry, TokenField
 

@@ -24,7 +24,7 @@ from tests.harness.record_batches import (
     sealed,
     taken_at_once,
 )
-from unlearn.log.kafka import column_batches
+from unlearn.log.kafka.columns import column_batches
 from unlearn.log.protocol import Unreadable
 
 TAKES: dict[str, list[int | None]] = {

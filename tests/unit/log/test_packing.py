@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from unlearn.log.kafka.packed_batches import filled
-from unlearn.log.kafka.packing import pack
+from unlearn.log.kafka.packing.packed_batches import filled
+from unlearn.log.kafka.packing.packing import pack
 from unlearn.log.protocol import Message
 
 HEADER = 61

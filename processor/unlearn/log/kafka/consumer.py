@@ -43,7 +43,7 @@ def consumer(settings: KafkaSettings, *, columns: bool = False, **more: Any) -> 
 
 
 def _column_records() -> type[Records]:
-    from unlearn.log.kafka.column_records import ColumnRecords
+    from unlearn.log.kafka.columns.column_records import ColumnRecords
 
     return ColumnRecords
 

@@ -122,6 +122,6 @@ class KafkaLog:
 
 
 def _column_reader() -> type[KafkaReader]:
-    from unlearn.log.kafka.column_reader import ColumnReader
+    from unlearn.log.kafka.columns.column_reader import ColumnReader
 
     return ColumnReader

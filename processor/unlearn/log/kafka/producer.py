@@ -20,7 +20,7 @@ from kafka import KafkaProducer as Client
 from unlearn.errors import LogUnavailable, UnlearnError
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.errors import why_not_sent
-from unlearn.log.kafka.packed_batches import send_packed
+from unlearn.log.kafka.packing.packed_batches import send_packed
 from unlearn.log.protocol import Header, Message, delivery_timeout
 from unlearn.settings import KafkaSettings
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from unlearn.demo.watch import Progress
+from unlearn.demo.watching.watch import Progress
 
 __all__ = ["Screen"]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from unlearn.errors import UnlearnError
 from unlearn.events.partitioner import read_marks
-from unlearn.ingest.reread import content_of
+from unlearn.forwarding.reread import content_of
 from unlearn.log.protocol import Log, Record
 
 __all__ = ["SentBefore"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from unlearn.ingest.dues import COPIES, Letter, counter_of
+from unlearn.forwarding.dues import COPIES, Letter, counter_of
 from unlearn.partition.tables import Change, Tables, Unresolved
 
 __all__ = ["Wait", "mark_unresolved", "put_letter"]

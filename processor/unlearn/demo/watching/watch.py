@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import redis
 
-from unlearn.demo.accuracy import share_right
-from unlearn.demo.story import NEVER, Place, Seen, shard_in, timeline
+from unlearn.demo.watching.accuracy import share_right
+from unlearn.demo.watching.story import NEVER, Place, Seen, shard_in, timeline
 from unlearn.errors import NotEnough
 from unlearn.events.event import Insert
 from unlearn.log.protocol import Log

@@ -18,10 +18,10 @@ from unlearn.events.event import Delete, Insert, encode
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
 from unlearn.events.refused_fields import told_of
-from unlearn.ingest.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
-from unlearn.ingest.given_up import Wait, mark_unresolved, put_letter
-from unlearn.ingest.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
-from unlearn.ingest.sent_before import SentBefore
+from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
+from unlearn.forwarding.given_up import Wait, mark_unresolved, put_letter
+from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
+from unlearn.forwarding.sent_before import SentBefore
 from unlearn.log.protocol import Header, Log, Producer, Record
 from unlearn.moments import dated
 from unlearn.partition.answers import addressee_of, receipt_to

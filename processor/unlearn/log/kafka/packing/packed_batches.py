@@ -22,7 +22,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecordsBuilder
 
 from unlearn.log.kafka.errors import ABOUT_THE_RECORD
-from unlearn.log.kafka.packing import Packed, pack
+from unlearn.log.kafka.packing.packing import Packed, pack
 from unlearn.log.protocol import Header, Message
 
 __all__ = ["filled", "send_packed"]

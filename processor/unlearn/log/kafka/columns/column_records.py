@@ -15,7 +15,7 @@ import numpy as np
 from kafka import TopicPartition
 
 from unlearn.log.columns import RecordColumns, columns_of
-from unlearn.log.kafka.column_batches import ColumnBatches, Columns
+from unlearn.log.kafka.columns.column_batches import ColumnBatches, Columns
 from unlearn.log.kafka.records import Records
 
 __all__ = ["ColumnRecords"]

@@ -9,8 +9,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from unlearn.partition.lineage import EMPTY, chain
-from unlearn.partition.prefix_sums import PrefixSums
+from unlearn.partition.slices.lineage import EMPTY, chain
+from unlearn.partition.slices.prefix_sums import PrefixSums
 
 __all__ = ["Counted", "ShardSlices", "Slice"]
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from unlearn.errors import UnlearnError
 from unlearn.events.event import ORIGIN
 from unlearn.events.partitioner import read_marks, read_origin
-from unlearn.ingest.reread import content_of, runs
+from unlearn.forwarding.reread import content_of, runs
 from unlearn.log.protocol import Log, Record
 
 __all__ = ["Origins"]

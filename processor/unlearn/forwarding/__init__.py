@@ -1,0 +1,1 @@
+"""What applied events ask to be sent, and what the log shows as sent before; their records, read again."""

@@ -1,0 +1,1 @@
+"""Whole record batches as bytes, and handing them to the client."""

@@ -1,0 +1,1 @@
+"""A shard's ended slices: their sums and lineage, and what is asked of them."""
