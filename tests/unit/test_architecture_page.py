@@ -70,6 +70,6 @@ def test_the_table_is_in_the_order_of_the_contract(package: str) -> None:
 @each_package
 def test_rooms_within_rooms_are_named_with_the_room_around_them(package: str) -> None:
     folder = Path({"unlearn": unlearn, "unlearn_models": unlearn_models}[package].__file__ or "").parent
-    within = {f"{path.parts[-3]}.{path.parts[-2]}" for path in folder.glob("*/*/__init__.py")}
+    within = {".".join(path.parent.relative_to(folder).parts) for path in folder.glob("*/*/**/__init__.py")}
 
     assert {name for name in within if f"`{name}`" not in PAGE} == set()
