@@ -122,7 +122,7 @@ def test_the_window_closes_by_age_by_count_or_when_idle(age: float, pending: int
 
 @pytest.mark.parametrize(("left", "closes"), [(0.2, True), (0.3, True), (0.4, False)])
 def test_the_window_closes_where_a_deadline_would_pass_before_its_end(left: float, closes: bool) -> None:
-    assert window_closes(0.25, 0.6, 9, 0, False, left) is closes
+    assert window_closes(0.25, 0.6, 9, 0, False, lambda: left) is closes
 
 
 def paced(read: float = 0.0, learn: float = 0.0, forget: float = 0.0) -> Rates:

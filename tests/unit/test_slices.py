@@ -8,10 +8,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.maintenance.seal import ends_to_file
+from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.rows import NEVER, Members, deaths
 from unlearn.partition.tables import Change, Slice, Tables
@@ -41,20 +44,20 @@ def test_anything_else_is_refused(data: bytes) -> None:
 def test_holes_and_clean_ups_say_who_is_dead() -> None:
     rows = members((3, ANN), (4, BOB), (5, b""), (6, ANN))
 
-    found, covered = deaths(rows, {5: 20, 9: 21}, {ANN: 30})
+    found, covered = deaths(rows, {5: 20, 9: 21}, DigestTable({ANN: 30}))
 
     assert found.tolist() == [30, NEVER, 20, 30]
     assert covered.tolist() == [True, False, False, True]
 
 
 def test_a_hole_came_before_the_clean_up() -> None:
-    found, covered = deaths(members((3, ANN)), {3: 20}, {ANN: 30})
+    found, covered = deaths(members((3, ANN)), {3: 20}, DigestTable({ANN: 30}))
 
     assert (found.tolist(), covered.tolist()) == ([20], [False])
 
 
 def test_an_empty_slice_has_no_deaths() -> None:
-    found, covered = deaths(Members.empty(), {3: 20}, {ANN: 30})
+    found, covered = deaths(Members.empty(), {3: 20}, DigestTable({ANN: 30}))
 
     assert (len(found), len(covered)) == (0, 0)
 
@@ -138,3 +141,25 @@ def test_open_rows_of_a_registered_slice_are_dropped() -> None:
 
     assert len(rows) == 2
     assert slots(rows.cut([99])) == {(99, 0): [12], (99, 1): [7]}
+
+
+def test_a_digest_table_finds_whole_digests_and_nothing_else() -> None:
+    ends = [b"", b"\0", b"\0\0", b" ", b"\n", b"\xff"]
+    digests = [b"d" * (16 - len(end)) + end for end in ends]
+    table = DigestTable({digest: at for at, digest in enumerate(digests[1:], 1)})
+
+    found = table.find(np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16), -1)
+
+    assert found.tolist() == [-1, 1, 2, 3, 4, 5]
+
+
+@given(
+    st.dictionaries(st.binary(min_size=16, max_size=16), st.integers(0, 2**62)),
+    st.lists(st.binary(min_size=16, max_size=16)),
+)
+def test_a_digest_table_answers_as_its_mapping(numbers: dict[bytes, int], others: list[bytes]) -> None:
+    asked = [*numbers, *others]
+
+    found = DigestTable(numbers).find(np.frombuffer(b"".join(asked), np.uint8).reshape(-1, 16), -1)
+
+    assert found.tolist() == [numbers.get(digest, -1) for digest in asked]

@@ -6,6 +6,7 @@ from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.cleanup import bury, group_of
 from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.open_cleanups import OpenCleanups
 from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import Change, Cleanup, Slice, Tables
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair
@@ -75,6 +76,10 @@ def test_a_record_id_in_two_slots_is_buried_at_the_slot_of_its_row() -> None:
 
 def test_a_later_clean_up_never_holds_up_the_oldest() -> None:
     late = {f"{i:032x}": Cleanup(40 + i, 0, i) for i in range(3)}
-    group = group_of({**late, ANN.hex(): Cleanup(30, 0, 2), BOB.hex(): Cleanup(31, 1, 5)})
+    cleanups = {ANN.hex(): Cleanup(30, 0, 2), BOB.hex(): Cleanup(31, 1, 5), **late}
+
+    group = group_of(OpenCleanups(cleanups.items()))
+
+    assert group is not None
     assert (group.shard, group.cursor) == (0, 2)
     assert set(group.cleanups) == {ANN, bytes.fromhex(f"{2:032x}")}

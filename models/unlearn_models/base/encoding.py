@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,12 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _MAX_DIMENSIONS = 4
 _STATE = "state/1"
+_U8, _U32, _U64, _I64 = (struct.Struct(layout) for layout in ("<B", "<I", "<Q", "<q"))
+_SHAPES = [struct.Struct(f"<{dimensions}Q") for dimensions in range(_MAX_DIMENSIONS + 1)]
 
 Header = Mapping[str, str | int]
+
+_Value = TypeVar("_Value")
 
 
 def encode_arrays(header: Header, arrays: State) -> bytes:
@@ -112,7 +116,7 @@ def _plain(array: NDArray[np.float64]) -> bool:
 
 
 def _number(value: int) -> bytes:
-    return struct.pack("<I", value)
+    return _U32.pack(value)
 
 
 def _text(value: str) -> bytes:
@@ -128,14 +132,14 @@ def _entry(value: str | int) -> bytes:
         return b"s" + _text(value)
     if isinstance(value, bool) or not -(2**63) <= value < 2**63:
         raise BadState("a header holds texts and 64-bit numbers")
-    return b"i" + struct.pack("<q", value)
+    return b"i" + _I64.pack(value)
 
 
 def _array(name: str, array: NDArray[Any]) -> list[bytes]:
     if array.dtype.str not in _DTYPES or array.ndim > _MAX_DIMENSIONS:
         raise BadState(f"{name} has a dtype or shape that has no place in a container")
-    shape = struct.pack(f"<B{array.ndim}Q", array.ndim, *array.shape)
-    return [_text(array.dtype.str), shape, struct.pack("<Q", array.nbytes), array.tobytes()]
+    shape = _U8.pack(array.ndim) + _SHAPES[array.ndim].pack(*array.shape)
+    return [_text(array.dtype.str), shape, _U64.pack(array.nbytes), array.tobytes()]
 
 
 class _Source:
@@ -146,24 +150,22 @@ class _Source:
         self.at = 0
 
     def take(self, size: int) -> bytes:
-        if size > len(self.data) - self.at:
-            raise BadState("the array container is cut short")
-        self.at += size
-        return self.data[self.at - size : self.at]
+        return self.data[self._pass(size) : self.at]
 
-    def numbers(self, layout: str) -> tuple[int, ...]:
-        return struct.unpack(layout, self.take(struct.calcsize(layout)))
+    def number(self, layout: struct.Struct = _U32) -> int:
+        found: int = layout.unpack_from(self.data, self._pass(layout.size))[0]
+        return found
 
     def text(self) -> str:
         try:
-            return self.take(*self.numbers("<I")).decode()
+            return self.take(self.number()).decode()
         except UnicodeDecodeError:
             raise BadState("a name in the array container is not UTF-8") from None
 
-    def entries(self, value: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def entries(self, value: Callable[[_Source], _Value]) -> dict[str, _Value]:
+        found: dict[str, _Value] = {}
         last: str | None = None
-        for _ in range(*self.numbers("<I")):
+        for _ in range(self.number()):
             name = self.text()
             if last is not None and name <= last:
                 raise BadState("names in the array container are not in order")
@@ -177,21 +179,30 @@ class _Source:
             return self.text()
         if kind != b"i":
             raise BadState("a header entry is neither text nor number")
-        return self.numbers("<q")[0]
+        return self.number(_I64)
 
     def array(self) -> NDArray[Any]:
         dtype = _DTYPES.get(self.text())
-        (dimensions,) = self.numbers("<B")
+        dimensions = self.number(_U8)
         if dtype is None or dimensions > _MAX_DIMENSIONS:
             raise BadState("an array has a dtype or shape that has no place in a container")
-        shape = self.numbers(f"<{dimensions}Q")
-        (size,) = self.numbers("<Q")
-        if size != prod(shape) * dtype.itemsize:
+        shape = _SHAPES[dimensions].unpack_from(self.data, self._pass(_SHAPES[dimensions].size))
+        count = prod(shape)
+        if self.number(_U64) != count * dtype.itemsize:
             raise BadState("an array's size does not follow from its shape")
+        at = self._pass(count * dtype.itemsize)
         # A copy: the bytes inside the container are not aligned.
         try:
-            array: NDArray[Any] = np.frombuffer(self.take(size), dtype).reshape(shape).copy()
+            array: NDArray[Any] = np.frombuffer(self.data, dtype, count, at).reshape(shape).copy()
         except (ValueError, OverflowError):
             raise BadState("an array has a shape that no memory holds") from None
         array.flags.writeable = False
         return array
+
+    def _pass(self, size: int) -> int:
+        """Step over `size` bytes. Returns where they start."""
+        start = self.at
+        if size > len(self.data) - start:
+            raise BadState("the array container is cut short")
+        self.at = start + size
+        return start

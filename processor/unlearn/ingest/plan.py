@@ -95,7 +95,7 @@ class _Planner:
         self.plan = Plan(frame.stop)
         self.ledger = Ledger(view, frame.start, frame.slice_span, columns)
         self.plan.counts["inserts"] = self.new = len(columns.slots)
-        self.covered_tags = {tag_of(bytes.fromhex(digest)) for digest in view.cleanups}
+        self.covered_tags: set[bytes] = set()
 
     def run(self, items: Iterable[Item]) -> Plan:
         """Apply the items in order to a copy of what was looked up, and return what changed."""
@@ -178,7 +178,7 @@ class _Planner:
 
     def _strike(self, item: Deletion, tag: bytes, pair: Pair, tomb: int) -> Pair:
         # A covered row died with its subject, at the tombstone's offset; its clean-up records that.
-        if pair.slot == NO_ROW or pair.revision > tomb or tag in self.covered_tags:
+        if pair.slot == NO_ROW or pair.revision > tomb or self._is_covered(tag):
             return pair
         shard = shard_of(tag or item.who.record, self.frame.shards)
         self.ledger.kill(Kill(pair.slot, item.offset, shard))
@@ -199,6 +199,10 @@ class _Planner:
         self.plan.covered.append(kill)
         self.plan.change.put("cleanups", subject.hex(), Cleanup(kill.death, kill.shard, kill.slot))
         self.ledger.hit(kill)
+
+    def _is_covered(self, tag: bytes) -> bool:
+        """Whether the subject with this tag was deleted and has rows without holes."""
+        return tag in self.covered_tags or self.view.open_cleanups.covers(tag)
 
     # -- what waits, and what is sent on
 
@@ -230,7 +234,7 @@ class _Planner:
             return refused.revision > 0
         tag = tag_of(refused.who.subject)
         pair = self.records.get(refused.who.record, _NO_ENTRY).pairs.get(tag, _NO_PAIR)
-        return pair.slot != NO_ROW and refused.revision > pair.revision and tag not in self.covered_tags
+        return pair.slot != NO_ROW and refused.revision > pair.revision and not self._is_covered(tag)
 
     def _clock(self, since: int, within: float | None) -> tuple[int, int]:
         """(start, deadline) of a deletion's wait, in ms since the epoch.

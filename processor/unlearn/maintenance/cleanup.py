@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,10 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition
+from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.rows import Members
+from unlearn.partition.open_cleanups import OpenCleanups
+from unlearn.partition.rows import NEVER, Members
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair, decode_entry, forgotten, holds_one_row
@@ -92,15 +95,16 @@ class Found(NamedTuple):
     cursor: int | None
 
 
-def group_of(cleanups: Mapping[str, Cleanup]) -> Group:
+def group_of(cleanups: OpenCleanups) -> Group | None:
     """The oldest clean-up, with those of its shard that have come as far or further, so that no other holds it up.
 
-    At most 1,000 of them, the oldest.
+    At most 1,000 of them, the oldest; None if there is none.
     """
-    first = min(cleanups.values(), key=lambda cleanup: cleanup.death)
-    mine = ((d, c) for d, c in cleanups.items() if c.shard == first.shard and c.cursor >= first.cursor)
-    oldest = sorted(mine, key=lambda item: item[1].death)[:_SUBJECTS]
-    return Group(first.shard, first.cursor, {bytes.fromhex(digest): cleanup for digest, cleanup in oldest})
+    first = cleanups.oldest()
+    if first is None:
+        return None
+    mine = ((d, c) for d, c in cleanups.of_shard(first.shard).items() if c.cursor >= first.cursor)
+    return Group(first.shard, first.cursor, dict(islice(mine, _SUBJECTS)))
 
 
 class Cleaner:
@@ -125,9 +129,9 @@ class Cleaner:
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
         """
-        if not owned.view.cleanups or owned.catching_up:
+        group = group_of(owned.view.open_cleanups)
+        if group is None or owned.catching_up:
             return
-        group = group_of(owned.view.cleanups)
         found = self._walk(owned, group)
         change = Change()
         slots = self._bury(owned, group, found.rows, change)
@@ -143,17 +147,17 @@ class Cleaner:
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""
         started = self._clock.monotonic()
-        begins = _begins(group.cleanups)
+        cursors = DigestTable({subject: cleanup.cursor for subject, cleanup in group.cleanups.items()})
         parts: list[Named] = []
         count = 0
         for end, held in owned.view.of_shard(group.shard).with_rows(group.cursor):
             if end > owned.view.registered:
                 break
-            parts.append(_of_group(read_slice(self._store, held.file or ""), group, begins))
+            parts.append(_from_cursors(read_slice(self._store, held.file or ""), cursors))
             count += len(parts[-1])
             if count > self._chunk or self._clock.monotonic() - started > _WALK_FOR:
                 return _cut(Named.concat(parts), end, self._chunk)
-        parts.append(_of_group(owned.open_rows.all(), group, begins))
+        parts.append(_from_cursors(owned.open_rows.all(), cursors))
         return _cut(Named.concat(parts), None, self._chunk)
 
     def _bury(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change) -> list[int]:
@@ -205,25 +209,10 @@ def _bury_usual(
     return odd
 
 
-def _of_group(members: Members, group: Group, begins: NDArray[np.uint64]) -> Named:
-    """The rows of the group's subjects, each from its own cursor on. `begins`: those of the subjects, sorted."""
+def _from_cursors(members: Members, cursors: DigestTable) -> Named:
+    """The rows of the subjects that have a cursor, each from its own on."""
     rows = Named(members.slots, members.records, members.subjects)
-    of_rows = _begin(rows.subjects)
-    at = np.minimum(np.searchsorted(begins, of_rows), len(begins) - 1)
-    near = rows.take(np.flatnonzero(begins[at] == of_rows))
-    flat = near.subjects.tobytes()
-    held = (group.cleanups.get(flat[at : at + 16]) for at in range(0, len(flat), 16))
-    mine = [c is not None and slot >= c.cursor for c, slot in zip(held, near.slots.tolist(), strict=True)]
-    return near.take(np.array(mine, np.bool_))
-
-
-def _begins(cleanups: Mapping[bytes, Cleanup]) -> NDArray[np.uint64]:
-    return np.sort(_begin(np.frombuffer(b"".join(cleanups), np.uint8).reshape(-1, 16)))
-
-
-def _begin(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The first 8 bytes of each digest (n, 16), which seldom are another's."""
-    return np.ascontiguousarray(digests[:, :8]).view(np.uint64)[:, 0]
+    return rows.take(rows.slots >= cursors.find(rows.subjects, NEVER))
 
 
 def _cut(rows: Named, cursor: int | None, chunk: int) -> Found:

@@ -85,12 +85,11 @@ def erased_through(view: Tables, garbage: Iterable[str], forgets: bool) -> int:
     """
     deaths = [held.first_death for held in view.slices.values() if held.first_death >= 0]
     deaths += [held.first_death for held in view.open.values() if held.first_death >= 0]
-    deaths += [cleanup.death for cleanup in view.cleanups.values()]
     if forgets:
         states = ((shard, state.applied) for (shard, _), state in view.states.items())
         deaths += [applied for shard, applied in states if applied < view.hits.get(shard, 0)]
     files = [read_name(name) for name in (*garbage, *filter(None, [view.meta.get("tail")]))]
-    return min([view.applied, *deaths, *(artefact.applied if artefact else 0 for artefact in files)])
+    return min([view.holed_before, *deaths, *(artefact.applied if artefact else 0 for artefact in files)])
 
 
 def _needed(owned: ClaimedPartition) -> Iterator[str]:

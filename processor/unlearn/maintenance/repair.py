@@ -116,7 +116,8 @@ class Repairer:
     def _bury_strays(self, owned: ClaimedPartition, files: Slots) -> None:
         """Bury rows of deleted subjects that the files found lack. Each entry is read for all files together."""
         shards = {shard for shard, _ in files}
-        covers = {tag_of(bytes.fromhex(d)): c for d, c in owned.view.cleanups.items() if c.shard in shards}
+        open_here = (owned.view.open_cleanups.of_shard(shard) for shard in shards)
+        covers = {tag_of(subject): cleanup for found in open_here for subject, cleanup in found.items()}
         if not covers:
             return
         for found in walk(owned.read, "RECORDS", _ENTRIES_AT_ONCE):

@@ -7,7 +7,7 @@ The old file is garbage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -44,7 +44,7 @@ def rewritable(view: Tables, shard: int, end: int, safe: int) -> bool:
     before the `applied` in its name.
     """
     held = view.slices[shard, end]
-    walked = all(cleanup.shard != shard for cleanup in view.cleanups.values())
+    walked = not view.open_cleanups.of_shard(shard)
     return bool(held.file) and held.first_death >= 0 and held.last_death < safe and walked
 
 
@@ -57,9 +57,13 @@ def worth_it(held: Slice, age: float, erase_after: float) -> bool:
 
 
 @dataclass(slots=True)
-class _Dead:
-    since: dict[tuple[int, int], float] = field(default_factory=dict)
+class _Files:
+    dead_since: dict[tuple[int, int], float] = field(default_factory=dict)
     """When dead rows were first seen in the file of (shard, end), in monotonic seconds."""
+    due: list[tuple[int, int]] = field(default_factory=list)
+    """Those that were due when all were last looked at, the next one last."""
+    look_at: float = float("-inf")
+    """When to look at all again."""
 
 
 class Rewriter:
@@ -78,7 +82,6 @@ class Rewriter:
         self._io = io
         self._forgets = forgets
         self._clock = clock
-        self._look_at: dict[int, float] = {}
 
     def turn(self, owned: ClaimedPartition) -> None:
         """Register the file that was written, and begin the next that is due.
@@ -88,28 +91,35 @@ class Rewriter:
         if owned.rewriting is not None and owned.rewriting.future.done():
             rewriting, owned.rewriting = owned.rewriting, None
             self._register(owned, rewriting.future.result()[0])
-        now = self._clock.monotonic()
-        if owned.rewriting is None and not owned.catching_up and now >= self._look_at.get(owned.partition, 0.0):
-            due = next(self._due(owned, now), None)
-            if due is None:
-                self._look_at[owned.partition] = now + _LOOK_EVERY
-            else:
+        if owned.rewriting is None and not owned.catching_up and owned.publishing is None:
+            due = self._next(owned)
+            if due is not None:
                 self._begin(owned, *due)
 
-    def _due(self, owned: ClaimedPartition, now: float) -> Iterator[tuple[int, int]]:
-        if owned.manifest is None or owned.publishing is not None:
-            return
-        shards = range(self._settings.shards_per_partition)
-        safe = {s: safe_before(owned.view, s, owned.manifest.applied, self._forgets) for s in shards}
-        for shard, end, held in owned.view.holed():
-            if shard not in owned.running and rewritable(owned.view, shard, end, safe[shard]):
-                age = now - owned.kept(_Dead).since.setdefault((shard, end), now)
-                if worth_it(held, age, self._settings.erase_after):
-                    yield shard, end
+    def _next(self, owned: ClaimedPartition) -> tuple[int, int] | None:
+        """(shard, end) of a file to write again. All files are looked at once a second at most."""
+        files, now = owned.kept(_Files), self._clock.monotonic()
+        if not files.due and now >= files.look_at:
+            files.due = [(shard, end) for shard, end, _ in owned.view.holed() if self._is_due(owned, shard, end, now)]
+            files.look_at = now + _LOOK_EVERY
+        while files.due:
+            shard, end = files.due.pop()
+            if self._is_due(owned, shard, end, now):
+                return shard, end
+        return None
+
+    def _is_due(self, owned: ClaimedPartition, shard: int, end: int, now: float) -> bool:
+        if owned.manifest is None or shard in owned.running:
+            return False
+        safe = safe_before(owned.view, shard, owned.manifest.applied, self._forgets)
+        if not rewritable(owned.view, shard, end, safe):
+            return False
+        age = now - owned.kept(_Files).dead_since.setdefault((shard, end), now)
+        return worth_it(owned.view.slices[shard, end], age, self._settings.erase_after)
 
     def _begin(self, owned: ClaimedPartition, shard: int, end: int) -> None:
         view = owned.view
-        holes = owned.holes(shard, end)
+        holes = owned.holes(shard, [end])[end]
         held = view.slices[shard, end]
         # The rows that the new file lacks died before this offset, which the newest manifest has reached.
         artefact = Artefact(owned.partition, shard, "slice", end, held.last_death + 1)
@@ -129,5 +139,5 @@ class Rewriter:
         change = Change()
         register_file(owned, change, filed)
         owned.commit(change)
-        owned.kept(_Dead).since.pop((filed.shard, filed.end), None)
+        owned.kept(_Files).dead_since.pop((filed.shard, filed.end), None)
         owned.counters["rewritten"] += 1

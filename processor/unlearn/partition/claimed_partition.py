@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -15,7 +15,7 @@ from unlearn.partition.ledger import Kill
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.sent import Sent
 from unlearn.partition.skipped import Runs
-from unlearn.partition.tables import Change, Tables
+from unlearn.partition.tables import AT_ONCE, Change, Slice, Tables
 from unlearn.results.manifest import Manifest
 from unlearn.state.lookups import hole_reads, parse_holes
 from unlearn.state.members import pack_sets
@@ -175,15 +175,17 @@ class ClaimedPartition:
         """
         return self.state.read(self.token, self.view.applied, self.view.writes, ops)
 
-    def holes(self, shard: int, end: int) -> dict[int, int]:
-        """Slot -> death of the rows of an ended slice that have holes in Redis. A slice without any isn't asked for.
+    def holes(self, shard: int, ends: Iterable[int]) -> dict[int, dict[int, int]]:
+        """Slot -> death of the rows of ended slices of a shard that have holes in Redis, by the slices' ends.
 
-        Raises Fenced, RolledBack, StateUnavailable.
+        A slice without any isn't asked for, and no script reads many. All are of one moment: each script checks that
+        nothing was written since. Raises Fenced, RolledBack, StateUnavailable.
         """
-        if self.view.slices[shard, end].first_death < 0:
-            return {}
-        start = self.view.start_of(end - 1)
-        return parse_holes(self.read(hole_reads(self.state.keys, shard, [start]))[0])
+        slices, found = {end: self.view.slices[shard, end] for end in ends}, dict[int, dict[int, int]]()
+        for part in _few_holes(slices):
+            replies = self.read(hole_reads(self.state.keys, shard, [self.view.start_of(end - 1) for end in part]))
+            found |= {end: parse_holes(reply) for end, reply in zip(part, replies, strict=True)}
+        return {end: found.get(end, {}) for end in slices}
 
     def look_up(self, records: bytes, subjects: bytes) -> tuple[list[bytes | None], list[bytes | None]]:
         """The bytes of entries and subjects by their names, as PartitionState.look_up gives them.
@@ -227,3 +229,21 @@ class ClaimedPartition:
             if kill.slot < last_end:
                 self.dirty_since.setdefault(kill.shard, now)
                 self.kill_ages.append(self.view.ends_behind(kill.slot) - 1)
+
+
+def _few_holes(slices: Mapping[int, Slice]) -> Iterator[list[int]]:
+    """The ends of the slices with holes, in parts with about 1,000 holes at most, or one slice."""
+    part: list[int] = []
+    total = 0
+    for end, held in slices.items():
+        if held.first_death < 0:
+            continue
+        # Of a slice without a file it isn't known how many there are.
+        holes = held.rows - held.live if held.file else AT_ONCE
+        if part and total + holes > AT_ONCE:
+            yield part
+            part, total = [], 0
+        part.append(end)
+        total += holes
+    if part:
+        yield part

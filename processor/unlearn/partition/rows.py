@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unlearn.partition.digest_table import DigestTable
 from unlearn_models.base.rows import Rows
 
 __all__ = ["NEVER", "NO_SUBJECT", "Members", "deaths"]
@@ -74,18 +75,14 @@ class Members:
 
 
 def deaths(
-    members: Members, holes: Mapping[int, int], covers: Mapping[bytes, int]
+    members: Members, holes: Mapping[int, int], covers: DigestTable
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(death of each row (n,) int64, whether only an open clean-up says so (n,) bool). NEVER stands for a live row.
 
-    `holes` maps slots to deaths, `covers` digests of deleted subjects to the offset of the deletion. Where both name a
-    row the hole counts, as it was written first.
+    `holes` maps slots to deaths, `covers` digests of deleted subjects to the offsets of their deletions. Where both
+    name a row the hole counts, as it was written first.
     """
-    found = np.full(len(members), NEVER, np.int64)
-    if covers:
-        # Looked up row by row: in a flood of deletions there are more subjects than rows in a file.
-        flat = members.subjects.tobytes()
-        found[:] = [covers.get(flat[at : at + 16], NEVER) for at in range(0, len(flat), 16)]
+    found = covers.find(members.subjects, NEVER)
     covered = found != NEVER
     if holes:
         slots = np.fromiter(holes, np.int64, len(holes))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from unlearn.partition.offset_runs import read_runs
+from unlearn.partition.open_cleanups import Cleanup, OpenCleanups
 from unlearn.partition.slices.lineage import EMPTY
 from unlearn.partition.slices.shard_slices import ShardSlices, Slice
 
@@ -59,14 +60,6 @@ class State(NamedTuple):
     profile: str = ""
     summary: Mapping[str, float] = {}
     """What the learner tells of the state, for the manifest."""
-
-
-class Cleanup(NamedTuple):
-    """A deleted subject whose rows are still being buried; those with a slot below `cursor` are done."""
-
-    death: int
-    shard: int
-    cursor: int
 
 
 class Pending(NamedTuple):
@@ -238,6 +231,7 @@ class Tables:
             _sort(table)
         self.ends: list[int] = sorted({end for _, end in self.slices})
         self._by_shard = _slices_by_shard(self.slices)
+        self.open_cleanups = OpenCleanups(self.cleanups.items())
         self._throughs: dict[int, list[int]] = {}
         for shard, through in sorted(self.states):
             self._throughs.setdefault(shard, []).append(through)
@@ -269,7 +263,8 @@ class Tables:
 
         Later ones may not, while a clean-up is open.
         """
-        return min([self.applied, *(cleanup.death for cleanup in self.cleanups.values())])
+        oldest = self.open_cleanups.oldest()
+        return self.applied if oldest is None else min(self.applied, oldest.death)
 
     def still_open(self) -> list[StillOpen]:
         """Every possible deletion that is unresolved, alone or in its range, in the order of the log."""
@@ -339,6 +334,8 @@ class Tables:
                     table[key] = str(value) if name == "meta" else value
         for (shard, end), held in change.tables.get("slices", {}).items():
             self._note_slice(shard, end, held)
+        for subject, cleanup in change.tables.get("cleanups", {}).items():
+            self.open_cleanups.put(subject, cleanup)
         for shard, through in change.tables.get("states", {}):
             _keep_sorted(self._throughs.setdefault(shard, []), through, there=(shard, through) in self.states)
         self.meta["applied"], self.meta["writes"] = str(applied), str(self.writes + 1)

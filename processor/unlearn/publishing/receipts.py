@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
@@ -16,7 +16,8 @@ from unlearn.log.protocol import Log, Producer
 from unlearn.partition.answers import addressee_of, receipt_to
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.sent import Refusals, Sent, ended, refuses
-from unlearn.partition.tables import AT_ONCE, Change, Pending
+from unlearn.partition.tables import AT_ONCE, Change
+from unlearn.publishing.waiting_deletions import WaitingDeletions
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
 
@@ -86,31 +87,43 @@ class Receipts:
     def _due(self, owned: ClaimedPartition, results: Results) -> dict[int, int]:
         """The pending deletions that are hidden now, each with the version since when, but those that still wait for
         something that was sent."""
+        waiting, pending = owned.kept(WaitingDeletions), owned.view.pending
+        waiting.add(reversed(pending))
+        waiting.wake(lambda partition: self._hides(owned, partition, results)[0])
         due: dict[int, int] = {}
-        for offset, pending in owned.view.pending.items():
-            if owned.manifest is not None and offset >= owned.manifest.applied:
-                continue
-            if offset not in owned.receipts and offset not in owned.view.outbox:
-                version = self._hidden_by(owned, offset, pending, results)
+        for offset in waiting.looked_at():
+            if offset not in pending:
+                waiting.done(offset)
+            elif offset not in owned.receipts and offset not in owned.view.outbox:
+                version = self._hidden_by(owned, offset, results)
                 if version is not None:
                     due[offset] = version
         return due
 
-    def _hidden_by(self, owned: ClaimedPartition, offset: int, pending: Pending, results: Results) -> int | None:
+    def _hidden_by(self, owned: ClaimedPartition, offset: int, results: Results) -> int | None:
         """The version since which all partitions that count the deletion hide it; None if one doesn't yet."""
-        versions: list[int] = []
+        version = -1
+        for partition, place in self._places(owned, offset):
+            applied, shown_by = self._hides(owned, partition, results)
+            if applied <= place:
+                owned.kept(WaitingDeletions).put_behind(partition, place, offset)
+                return None
+            version = max(version, shown_by)
+        return version
+
+    def _places(self, owned: ClaimedPartition, offset: int) -> Iterator[tuple[int, int]]:
+        """(partition, offset) of the deletion and its copies, wherever a model is published."""
         if owned.partition < self._settings.partitions:
-            if owned.manifest is None or owned.manifest.applied <= offset:
-                return None
-            if not pending.copies:
-                return owned.manifest_offset
-            versions.append(owned.manifest_offset)
-        for partition, copy in (pending.copies or {}).items():
-            held = results.of(int(partition))
-            if held.named is None or held.named.applied <= copy:
-                return None
-            versions.append(held.offset)
-        return max(versions)
+            yield owned.partition, offset
+        for partition, copy in (owned.view.pending[offset].copies or {}).items():
+            yield int(partition), copy
+
+    def _hides(self, owned: ClaimedPartition, partition: int, results: Results) -> tuple[int, int]:
+        """(how far the partition's manifest in force has applied, its version); of our own the one that is out."""
+        if partition == owned.partition:
+            return (-1, -1) if owned.manifest is None else (owned.manifest.applied, owned.manifest_offset)
+        held = results.of(partition)
+        return (-1, -1) if held.named is None else (held.named.applied, held.offset)
 
     def _send(self, owned: ClaimedPartition, due: Mapping[int, int]) -> None:
         """Send the receipts that are owed for deletions hidden since these versions, most of them together."""

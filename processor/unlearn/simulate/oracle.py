@@ -19,6 +19,7 @@ from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
+from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.rows import NEVER, deaths
 from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
@@ -201,7 +202,7 @@ class Verdict:
                     raise Wrong(f"slice {end} of {partition}/{shard} has no file")
                 members = decode_slice(self.world.store.get(held.file)) if held.file else None
                 rows = [] if members is None else members.slots.tolist()
-                died = [] if members is None else deaths(members, holes, {})[0].tolist()
+                died = [] if members is None else deaths(members, holes, DigestTable({}))[0].tolist()
                 live = [slot for slot, death in zip(rows, died, strict=True) if death == NEVER]
                 equal(f"live rows of slice {end} of {partition}/{shard}", held.live, len(live))
                 kept.update(live)

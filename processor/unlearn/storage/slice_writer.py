@@ -35,7 +35,7 @@ def register_file(owned: ClaimedPartition, change: Change, filed: Filed) -> None
     Raises Fenced, RolledBack, StateUnavailable.
     """
     keys, view, end = owned.state.keys, owned.view, filed.end
-    holes = owned.holes(filed.shard, end)
+    holes = owned.holes(filed.shard, [end])[end]
     gone = [slot for slot in holes if slot not in filed.slots]
     left = min((death for slot, death in holes.items() if slot in filed.slots), default=-1)
     held = view.slices[filed.shard, end]

@@ -137,9 +137,13 @@ class Training:
             # Forgetting costs the same for each row whenever it is done, so gathering would save nothing.
             return True
         hit, pending = len(owned.dirty_since), owned.view.pending
-        # Jobs of the other hit shards may run before this one.
-        cost = predicted(owned.view, order, self._rates) * hit
-        left = min((one.deadline for one in pending.values()), default=inf) / 1000 - self._clock.wall() - cost
+
+        def left() -> float:
+            # Jobs of the other hit shards may run before this one.
+            cost = predicted(owned.view, order, self._rates) * hit
+            deadline = min((one.deadline for one in pending.values()), default=inf)
+            return deadline / 1000 - self._clock.wall() - cost
+
         return window_closes(self._clock.monotonic() - since, self._settings.window, hit, len(pending), idle, left)
 
     def _begin(self, owned: ClaimedPartition, order: Order) -> None:

@@ -30,9 +30,8 @@ class JobMaker:
         last = order.learn[-1] if order.learn else order.base[0] if order.base else 0
         whole = [] if self._resumes or order.base is None else filed(view, shard, order.base[0])
         ends = sorted({*order.forget, *order.learn, *whole})
-        # Each slice's holes are read by a script of their own, so that none takes long. They fit together: each checks
-        # that nothing was written since.
-        parts = {end: _part(view.slices[shard, end], end, owned.holes(shard, end)) for end in ends}
+        holes = owned.holes(shard, ends)
+        parts = {end: _part(view.slices[shard, end], end, holes[end]) for end in ends}
         return Job(
             partition=owned.partition,
             shard=shard,
@@ -40,7 +39,7 @@ class JobMaker:
             base=order.base,
             learn=tuple(parts[end] for end in order.learn),
             forget=tuple(parts[end] for end in order.forget),
-            covers={bytes.fromhex(d): c.death for d, c in view.cleanups.items() if c.shard == shard},
+            covers=view.open_cleanups.deaths(shard),
             keep=frozenset(self._to_store(owned, shard, order.learn)),
             whole=tuple(parts[end] for end in whole),
             base_lineage=_lineage(view, shard, order.base[0] if order.base else 0),
@@ -62,6 +61,6 @@ def _lineage(view: Tables, shard: int, through: int) -> str | None:
 
     None while a clean-up is open: the sums then still hold rows that no state does.
     """
-    if any(cleanup.shard == shard for cleanup in view.cleanups.values()):
+    if view.open_cleanups.of_shard(shard):
         return None
     return view.of_shard(shard).lineage(through)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import takewhile
 from math import inf
 from typing import NamedTuple
@@ -91,7 +92,7 @@ def _to_forget(view: Tables, shard: int, through: int, since: int) -> tuple[int,
 
     `since`: the offset up to which the state has forgotten already, its `applied`.
     """
-    walked = min((c.cursor for c in view.cleanups.values() if c.shard == shard), default=through)
+    walked = min((c.cursor for c in view.open_cleanups.of_shard(shard).values()), default=through)
     died = {end for end in view.of_shard(shard).died_since(since) if end <= through}
     unwalked = takewhile(lambda one: one[0] <= through, view.of_shard(shard).after(walked))
     return tuple(sorted(died.union(end for end, _ in unwalked)))
@@ -121,11 +122,13 @@ def _behind(view: Tables, shard: int, through: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def window_closes(age: float, window: float, hit_shards: int, pending: int, idle: bool, left: float = inf) -> bool:
+def window_closes(
+    age: float, window: float, hit_shards: int, pending: int, idle: bool, left: Callable[[], float] = lambda: inf
+) -> bool:
     """Whether to retrain now the shards that deletions hit `age` seconds ago, instead of gathering more deletions.
 
     Yes if the window of `window` seconds has passed; if there are two deletions pending for each hit shard; if the
     worker is idle; or if the oldest deadline, less the time that retraining takes, is `left` seconds away and the
-    window would miss it.
+    window would miss it. `left` is asked last, and so of few pending deletions only.
     """
-    return idle or age >= window or pending >= 2 * max(1, hit_shards) or age + left <= window
+    return idle or age >= window or pending >= 2 * max(1, hit_shards) or age + left() <= window

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
+from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.jobs import Built, Job, Part, Trained
 from unlearn.partition.rates import Spent, Step
 from unlearn.partition.rows import Members, deaths
@@ -63,7 +64,7 @@ class _Run:
     ) -> None:
         self.clock = clock
         self.learner, self.store, self.finished, self.live = learner, store, finished, live
-        self.through = job.through
+        self.through, self.covers = job.through, DigestTable(job.covers)
         self.job, held = start_of(job, live, learner.resumes)
         self.result = Trained()
         base = self.job.base[1] if self.job.base else None
@@ -142,7 +143,7 @@ class _Run:
     def _read(self, part: Part) -> tuple[Members, NDArray[np.int64], NDArray[np.bool_]]:
         began = self.clock.perf_counter()
         members = read_slice(self.store, part.file)
-        found = deaths(members, part.holes, self.job.covers)
+        found = deaths(members, part.holes, self.covers)
         self._spend("read", len(members), began)
         return members, *found
 

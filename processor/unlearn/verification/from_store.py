@@ -133,7 +133,7 @@ class _Verifier:
             Part(end, view.slices[entry.shard, end].file or "", parse_holes(reply), 0)
             for end, reply in zip(ends, holes, strict=True)
         )
-        covers = {bytes.fromhex(d): c.death for d, c in view.cleanups.items() if c.shard == entry.shard}
+        covers = view.open_cleanups.deaths(entry.shard)
         if not parts:
             return digest(self.learner, self.learner.empty()), EMPTY, 0
         job = Job(0, entry.shard, applied, None, parts, (), covers, frozenset(), 0, "verify")
