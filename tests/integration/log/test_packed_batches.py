@@ -10,12 +10,13 @@ from typing import Any
 import kafka.errors as kafka_errors
 import pytest
 from kafka import KafkaProducer as Client
+from kafka.producer.record_accumulator import RecordAccumulator
 
 from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import new_topic
 from unlearn.errors import LogRefused, LogUnavailable
 from unlearn.log.kafka.log import KafkaLog
-from unlearn.log.kafka.packing.packed_batches import send_packed
+from unlearn.log.kafka.packing.packed_batches import BatchSizes, send_packed
 from unlearn.log.kafka.producer import KafkaProducer
 from unlearn.log.protocol import Message
 
@@ -51,7 +52,7 @@ def written(rig: KafkaRig, topic: str) -> list[Message]:
 def test_the_clients_compression_is_kept(rig: KafkaRig, codec: str | None) -> None:
     topic = new_topic(rig)
     with client_of(rig, compression_type=codec, batch_size=100_000) as client:
-        answers = [send_packed(client, topic, 0, BATCH) for _ in range(3)]
+        answers = [send_packed(client, topic, 0, BATCH, (), BatchSizes()) for _ in range(3)]
         client.flush(60)
         assert [answer.value[0] for answer in answers] == [0, 2000, 4000]
     assert written(rig, topic) == BATCH * 3
@@ -63,7 +64,7 @@ def test_what_was_written_and_lost_its_answer_is_sent_again_and_written_once(rig
     options = {"batch_size": 20_000, "max_in_flight_requests_per_connection": in_flight, "linger_ms": 5}
     with client_of(rig, **options) as client:
         lost = lose_answers(client._sender, 3)
-        answers = [send_packed(client, topic, 0, BATCH) for _ in range(3)]
+        answers = [send_packed(client, topic, 0, BATCH, (), BatchSizes()) for _ in range(3)]
         client.flush(60)
         assert [answer.value for answer in answers] == [[*range(at, at + 2000)] for at in (0, 2000, 4000)]
         assert len(lost) == 3
@@ -92,6 +93,28 @@ def test_a_batch_that_is_split_again_and_again_is_answered_once(rig: KafkaRig) -
         first, second = (producer.send_batch(topic, 0, BATCH[:301]) for _ in range(2))
         assert (first.result(60), second.result(60)) == ([*range(301)], [*range(301, 602)])
     assert written(rig, topic) == BATCH[:301] * 2
+
+
+def test_batches_of_a_topic_that_takes_less_are_made_to_fit_once_one_was_split(
+    rig: KafkaRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, split = new_topic(rig, max_message_bytes="30000"), []
+    again = RecordAccumulator.split_and_reenqueue
+
+    def noted(accumulator: Any, batch: Any, *rest: Any) -> Any:
+        split.append(batch.record_count)
+        return again(accumulator, batch, *rest)
+
+    monkeypatch.setattr(RecordAccumulator, "split_and_reenqueue", noted)
+    with producer_of(rig) as producer:
+        for _ in range(5):
+            producer.send_batch(topic, 0, BATCH[:200]).result(60)
+        splits = len(split)
+        assert producer.send_batch(topic, 0, BATCH).result(60) == [*range(1000, 3000)]
+
+    assert splits > 0
+    assert len(split) == splits
+    assert written(rig, topic) == BATCH[:200] * 5 + BATCH
 
 
 def test_messages_beside_the_one_that_is_at_fault_are_not_called_refused(rig: KafkaRig) -> None:

@@ -16,6 +16,7 @@ from kafka.net.compat import KafkaNetClient
 from unlearn.errors import LogDenied, LogUnavailable, UnlearnError
 from unlearn.log.kafka.diagnosis import diagnose
 from unlearn.log.kafka.errors import DENIED, translate
+from unlearn.log.kafka.selector import LeanSelector
 from unlearn.settings import KafkaSettings
 
 __all__ = ["connected"]
@@ -75,7 +76,8 @@ def _made(kind: Callable[..., Any], within: float, **options: Any) -> Any:
         return client
 
     try:
-        return kind(**options, kafka_client=net_client, bootstrap_timeout_ms=round(within * 1000))
+        patience = round(within * 1000)
+        return kind(**options, kafka_client=net_client, selector=LeanSelector, bootstrap_timeout_ms=patience)
     except BaseException:
         for client in made:
             with contextlib.suppress(Exception):

@@ -20,7 +20,7 @@ from kafka import KafkaProducer as Client
 from unlearn.errors import LogUnavailable, UnlearnError
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.errors import why_not_sent
-from unlearn.log.kafka.packing.packed_batches import send_packed
+from unlearn.log.kafka.packing.packed_batches import BatchSizes, send_packed
 from unlearn.log.protocol import Header, Message, delivery_timeout
 from unlearn.settings import KafkaSettings
 
@@ -41,6 +41,7 @@ class KafkaProducer:
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self._renew_at = 0.0
+        self._sizes = BatchSizes()
         self._closed = False
         self._pending: dict[Future[Any], Client] = {}
         self._failed: UnlearnError | None = None
@@ -64,7 +65,9 @@ class KafkaProducer:
     def send_batch(
         self, topic: str, partition: int, messages: Sequence[Message], headers: Sequence[Sequence[Header]] = ()
     ) -> Future[list[int]]:
-        return self._start(topic, lambda client: send_packed(client, topic, partition, messages, headers), list)
+        return self._start(
+            topic, lambda client: send_packed(client, topic, partition, messages, headers, self._sizes), list
+        )
 
     def flush(self, timeout: float) -> None:
         with self._lock:

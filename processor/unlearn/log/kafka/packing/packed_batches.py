@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -25,13 +26,28 @@ from unlearn.log.kafka.errors import ABOUT_THE_RECORD
 from unlearn.log.kafka.packing.packing import Packed, pack
 from unlearn.log.protocol import Header, Message
 
-__all__ = ["filled", "send_packed"]
+__all__ = ["BatchSizes", "filled", "send_packed"]
 
 _FORMAT = 2
 _UNKNOWN = -1
 _HEADER = DefaultRecordBatchBuilder.header_size_in_bytes()
 _LARGE = 512 * 1024
-"""Bytes of a batch at most, unless one message is larger: half of what a topic takes where nothing else is said."""
+"""Bytes of a batch before anything is known: half of what a topic takes where nothing else is said."""
+
+
+class BatchSizes:
+    """How large a topic's batches are made, by those that the broker found too large. A larger message goes alone."""
+
+    def __init__(self) -> None:
+        self._most: dict[str, int] = {}
+
+    def most(self, topic: str) -> int:
+        """Bytes of a batch at most."""
+        return self._most.get(topic, _LARGE)
+
+    def too_large(self, topic: str, size: int) -> None:
+        """The broker refused a batch of `size` bytes for its size."""
+        self._most[topic] = min(self.most(topic), size // 2)
 
 
 def send_packed(
@@ -39,18 +55,20 @@ def send_packed(
     topic: str,
     partition: int,
     messages: Sequence[Message],
-    headers: Sequence[Sequence[Header]] = (),
+    headers: Sequence[Sequence[Header]],
+    sizes: BatchSizes,
 ) -> Any:
     """The client's future of the messages' offsets (list[int]), done when all are acknowledged. At least one message.
 
-    `headers`: those of each message; empty if none has any. Raises what the client's `send` does.
+    `headers`: those of each message; empty if none has any. Raises what the client's `send` does. A batch that is too
+    large for the topic is split by the client, and noted in `sizes`.
     """
     accumulator = client._accumulator  # noqa: SLF001
     _check(client, topic, partition)
     tp, options = TopicPartition(topic, partition), accumulator.config
-    packed = list(pack(messages, max(_LARGE, options["batch_size"]) - _HEADER, headers))
+    packed = list(pack(messages, sizes.most(topic) - _HEADER, headers))
     client._ensure_valid_record_size(_HEADER + max(len(one.records) for one in packed))  # noqa: SLF001
-    answer = _Answer(len(messages), len(packed))
+    answer = _Answer(len(messages), len(packed), partial(sizes.too_large, topic))
     now = round(time.time() * 1000)
     firsts = accumulate((one.size for one in packed), initial=0)
     batches = [
@@ -102,8 +120,10 @@ def _append(accumulator: Any, tp: TopicPartition, batches: list[_Batch]) -> None
 class _Answer:
     """One future for several batches. Called from the client's thread alone, once they were handed over."""
 
-    def __init__(self, messages: int, batches: int) -> None:
+    def __init__(self, messages: int, batches: int, too_large: Callable[[int], None]) -> None:
         self.future = Future()
+        self.too_large = too_large
+        """Is told the size of a batch that is split."""
         self.left = batches
         """Batches without an answer, and records of those that were split."""
         self._offsets = [_UNKNOWN] * messages
@@ -157,7 +177,10 @@ class _RecordFutures:
 
     def __getitem__(self, record: int) -> FutureRecordMetadata:
         # The first record stands in for the batch, which is never answered itself once it is split.
-        self._answer.left += record > 0
+        if record == 0:
+            self._answer.too_large(self._batch.records.size_in_bytes())
+        else:
+            self._answer.left += 1
         number = self._batch.first + record
         found = FutureRecordMetadata(self._batch.produce_future, record, self._now, None, -1, -1, -1)
         found.add_callback(lambda metadata: self._answer.done(number, 1, metadata.offset))
