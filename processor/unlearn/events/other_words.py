@@ -17,7 +17,7 @@ from unlearn.events.event import ORIGIN, BadInsert, Delete, Empty, Parsed, Unrea
 from unlearn.events.near_misses import plain
 from unlearn.log.protocol import Header
 
-__all__ = ["IN_A_FIELD", "IN_A_HEADER", "NAMELESS", "is_deletion", "says_deletion", "with_headers"]
+__all__ = ["IN_A_FIELD", "IN_A_HEADER", "NAMELESS", "is_deletion", "is_silent", "says_deletion", "with_headers"]
 
 IN_A_FIELD: Final = "an insert that says deletion in another field"
 IN_A_HEADER: Final = "a header says deletion"
@@ -39,6 +39,11 @@ _NO = frozenset(("", "0", "0.0", "false", "f", "no", "n", "null", "none"))
 def says_deletion(pairs: Iterable[tuple[str, object]]) -> bool:
     """Whether one of the pairs (name, value) says deletion: as a flag such as `deleted`, or as an operation's name."""
     return any(_says(_sort_of(name), value) for name, value in pairs if name not in _SILENT)
+
+
+def is_silent(name: str) -> bool:
+    """Whether a field or header of this name says no deletion, whatever its value."""
+    return not _sort_of(name)
 
 
 def with_headers(found: Parsed, headers: Sequence[Header]) -> Parsed:

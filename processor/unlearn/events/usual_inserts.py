@@ -1,7 +1,7 @@
 """The usual inserts in a batch of messages, recognised by one kernel that accepts little.
 
 What isn't taken goes the general way, `Parser.read`, which is the definition: what is taken, it would read the same.
-Headers are not looked at: a message goes the general way too if it has others than `event.ORIGIN`.
+Headers are not looked at: `silent_headers` tells which messages have none that bears on what they are.
 """
 
 from __future__ import annotations

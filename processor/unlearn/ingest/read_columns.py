@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from unlearn.events.addresses import Addressing
 from unlearn.events.contents import Contents
 from unlearn.events.partitioner import digests_of
+from unlearn.events.silent_headers import SilentHeaders
 from unlearn.events.usual_inserts import NOT_TAKEN, scanner_of
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
 from unlearn.ingest.known_ids import KnownIds
@@ -45,7 +46,7 @@ class ColumnReader:
     def __init__(self, settings: Settings, learner: Learner, general: ItemReader) -> None:
         self._subjects = settings.subjects
         self._general = general
-        self._scanner = scanner_of(learner)
+        self._scanner, self._silent = scanner_of(learner), SilentHeaders()
         self._addressing = Addressing(
             settings.secret_bytes, settings.classes, settings.partitions, settings.shards_per_partition
         )
@@ -65,7 +66,7 @@ class ColumnReader:
     def _usual(self, partition: int, records: RecordColumns) -> tuple[NewRows, NDArray[np.bool_]]:
         """The usual inserts that are at home, and which of the records they are (n,) bool."""
         data, found = records.data, self._scanner.scan(records.data, records.values)
-        which = (found.kinds != NOT_TAKEN) & (records.headers[:, 0] < 0)
+        which = (found.kinds != NOT_TAKEN) & self._silent.of(records)
         which &= self._addressing.homes(data, found.records, found.subjects) == partition
         if not self._subjects:
             which &= found.subjects[:, 0] < 0

@@ -86,7 +86,7 @@ class World:
         """Send a message once more that was sent before; `share`, below 1, says which."""
         at = int(share * min(self.fed, len(self.script.messages)))
         for message in self.script.messages[at : at + 1]:
-            self.log.append(self.settings.events_topic, message.partition, message.key, message.value, ())
+            self.log.append(self.settings.events_topic, message.partition, message.key, message.value, message.headers)
 
     def turn(self, who: int, most: int) -> None:
         """A worker takes one turn of its loop, with at most `most` records."""

@@ -214,7 +214,7 @@ class Verdict:
         """Check that the live rows follow from the messages alone, in whatever order they came. Raises Wrong."""
         inserts, deletes = [], []
         for message in self.world.script.messages:
-            event = self.parser.parse(message.value, at=EPOCH * 1000)
+            event = self.parser.parse(message.value, message.headers, at=EPOCH * 1000)
             if not self.world.settings.subjects and isinstance(event, Insert | Delete) and event.subject_id:
                 continue
             inserts += [event] if isinstance(event, Insert) else []

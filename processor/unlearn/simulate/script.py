@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from unlearn.events.event import Delete, Event, Insert, Seal, encode
 from unlearn.log.memory import MemoryLog
-from unlearn.log.protocol import Entry
+from unlearn.log.protocol import Entry, Header
 from unlearn.verification.reference import murmur2
 
 __all__ = [
     "CLASSES",
     "GARBAGE",
+    "HEADERS",
     "WORDS",
     "Message",
     "Script",
@@ -43,6 +45,17 @@ GARBAGE: Final = (
     b'{"type":"insert","event_id":"e","record_id":"r0","text":"free","text":"tea"}',
     b'{"type":"insert","event_id":"e","record_id":"r0","revision":-1,"text":"free"}',
 )
+HEADERS: Final[tuple[Header, ...]] = (
+    ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    ("content-type", b"application/json"),
+    ("kopfzeile-\u00fc", b"\xff\xfe"),
+    ("empty", None),
+    ("op", b"c"),
+    ("op", b"d"),
+    ("deleted", b"false"),
+    ("deleted", b"true"),
+    ("ce_type", b"com.example.removed"),
+)
 _FEW = 25
 _GAPS = (0, 0, 0, 0, 0, 1, 3)
 
@@ -55,6 +68,7 @@ class Message:
     key: bytes | None
     value: bytes | None
     gap: int = 0
+    headers: tuple[Header, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ class Script:
         for message in self.messages:
             if message.partition == partition:
                 offset += message.gap
-                found.append(Entry(partition, offset, 0, message.key, message.value))
+                found.append(Entry(partition, offset, 0, message.key, message.value, message.headers))
                 offset += 1
         return found
 
@@ -90,7 +104,7 @@ class Script:
         for message in self.messages[start:stop]:
             if message.gap:
                 log.gap(topic, message.partition, message.gap)
-            log.append(topic, message.partition, message.key, message.value, ())
+            log.append(topic, message.partition, message.key, message.value, message.headers)
 
 
 def script_of(seed: int) -> Script:
@@ -116,7 +130,7 @@ def spread_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(100, 400)):
         messages.append(_unruly(chance, messages, at, partitions, partitions, subjects, records=2000))
-    return Script(partitions, partitions, subjects, tuple(messages))
+    return Script(partitions, partitions, subjects, _with_headers(seed, messages))
 
 
 def unruly_script(seed: int) -> Script:
@@ -128,7 +142,21 @@ def unruly_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(20, 100)):
         messages.append(_unruly(chance, messages, at, partitions, count, subjects))
-    return Script(partitions, count, subjects, tuple(messages))
+    return Script(partitions, count, subjects, _with_headers(seed, messages))
+
+
+def _with_headers(seed: int, messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The messages, some with headers: most of them say nothing, some say deletion."""
+    chance = random.Random(f"headers {seed}")
+    most = chance.choice((0.0, 0.0, 0.3, 1.0))
+    return tuple(
+        replace(message, headers=_headers(chance)) if chance.random() < most else message for message in messages
+    )
+
+
+def _headers(chance: random.Random) -> tuple[Header, ...]:
+    says = chance.random() < 0.1
+    return tuple(chance.choices(HEADERS if says else HEADERS[:4], k=chance.randint(1, 3)))
 
 
 def _unruly(

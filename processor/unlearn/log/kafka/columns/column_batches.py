@@ -17,7 +17,7 @@ from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import calc_crc32c
 from numpy.typing import NDArray
 
-from unlearn.log.kafka.columns.batch_kernels import SMALLEST_RECORD, find_run, read_records, read_run
+from unlearn.kernels.record_batches import SMALLEST_RECORD, find_run, read_records, read_run
 from unlearn.log.kafka.records import FORMAT, Batches
 
 __all__ = ["ColumnBatches", "Columns"]

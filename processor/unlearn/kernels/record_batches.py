@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
+from unlearn.kernels.varints import ODD, PAIR, sized_bytes, varint
 from unlearn_models.base.kernel import flag, i64, kernel, reads, u8, writes
 
 __all__ = ["SMALLEST_RECORD", "find_run", "read_records", "read_run"]
@@ -23,57 +23,26 @@ format 16, checksum 17, attributes 21, last offset's delta 23, first timestamp 2
 producer's id 43, count of records 57."""
 _APPEND_TIME = 8
 _FAR = 2**63 - 1
-_ODD = -1
 _NONE = -1
-_PAIR = types.UniTuple(i64, 2)  # type: ignore[no-untyped-call]
-
-
-@kernel(_PAIR, reads(u8), i64, i64)
-def _varint(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
-    """(the zigzag varint at this byte, where it ends). (0, -1) where it takes more than 9 bytes or reaches beyond
-    `end`, and where `at` is -1 already."""
-    found, shift = 0, 0
-    while 0 <= at < end and shift < 63:
-        byte: Any = np.int64(data[at])
-        at += 1
-        found |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (found >> 1) ^ -(found & 1), at
-        shift += 7
-    return 0, _ODD
-
-
-@kernel(_PAIR, reads(u8), i64, i64)
-def _bytes(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
-    """(where the bytes begin whose length stands at this byte, where they end).
-
-    The first is -1 for None; the second is -1 where they reach beyond `end`.
-    """
-    length, at = _varint(data, at, end)
-    if at < 0 or length < 0:
-        return _NONE, at
-    if length > end - at:
-        return _NONE, _ODD
-    return at, at + length
 
 
 @kernel(i64, reads(u8), i64, i64)
 def _headers(data: NDArray[np.uint8], at: int, end: int) -> int:
     """How many headers stand in data[at:end]; -1 unless they fill it and their names are ASCII."""
-    count, at = _varint(data, at, end)
+    count, at = varint(data, at, end)
     if at < 0:
-        return _ODD
+        return ODD
     for _ in range(count):
-        start, at = _bytes(data, at, end)
+        start, at = sized_bytes(data, at, end)
         if start < 0:
-            return _ODD
+            return ODD
         for i in range(start, at):
             if data[i] >= 0x80:
-                return _ODD
-        _, at = _bytes(data, at, end)
+                return ODD
+        _, at = sized_bytes(data, at, end)
         if at < 0:
-            return _ODD
-    return count if at == end else _ODD
+            return ODD
+    return count if at == end else ODD
 
 
 @kernel(i64, reads(u8), i64, i64)
@@ -86,7 +55,7 @@ def _number(data: NDArray[np.uint8], at: int, size: int) -> int:
     return found  # type: ignore[no-any-return]  # numba's integers are sized
 
 
-@kernel(_PAIR, reads(u8), i64, i64, writes(i64))
+@kernel(PAIR, reads(u8), i64, i64, writes(i64))
 def find_run(data: NDArray[np.uint8], at: int, most: int, ends: NDArray[np.int64]) -> tuple[int, int]:
     """Kernel: (how many batches from `at` on may be read at once, how many records they say they hold).
 
@@ -140,15 +109,15 @@ def read_records(
     """
     before = -1
     for row in range(first_row, stop_row):
-        length, start = _varint(data, at, stop)
+        length, start = varint(data, at, stop)
         if start < 0 or length < 1 or length > stop - start or data[start] >= 0x80:
             return False
         end = start + length
-        elapsed, at = _varint(data, start + 1, end)
-        delta, at = _varint(data, at, end)
-        key, at = _bytes(data, at, end)
+        elapsed, at = varint(data, start + 1, end)
+        delta, at = varint(data, at, end)
+        key, at = sized_bytes(data, at, end)
         keys[row, 0], keys[row, 1] = key, (at if key >= 0 else _NONE)
-        value, at = _bytes(data, at, end)
+        value, at = sized_bytes(data, at, end)
         values[row, 0], values[row, 1] = value, (at if value >= 0 else _NONE)
         count = _headers(data, at, end)
         if count < 0 or delta <= before or delta > last_delta:
