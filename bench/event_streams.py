@@ -9,7 +9,7 @@ from typing import Any
 
 from unlearn_study.generator.tweet_generator import Kind, deletions, tweets
 
-__all__ = ["MIXED", "inserts", "with_deletions"]
+__all__ = ["MIXED", "Event", "inserts", "with_deletions"]
 
 MIXED: Mapping[Kind, float] = {"record": 0.6, "subject": 0.2, "record-only": 0.2}
 """By subject and record, of whole subjects, and of record ids alone, which are copied to every partition."""
