@@ -1,8 +1,8 @@
 """Time from a deletion to hidden while a backlog drains, by the broker's clock.
 
 The deletions stand among the backlog's inserts. A worker can't know of one before it gets there, so the time runs from
-its `accepted` receipt, which is sent once it is applied, to the manifest that its `hidden` receipt names. One that names
-a record alone counts by itself: it is copied to all partitions, and each copy stands at the end of the backlog there.
+its `accepted` receipt, which is sent once it is applied, to the manifest that its `hidden` receipt names. Those that
+name a record alone are counted apart: each is copied to all partitions, and stands at the end of the backlog there.
 """
 
 from __future__ import annotations
