@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from bench.deletions import gaps_of
 from bench.figures import Figure, Report, Table, percentile
 from bench.memory import fill, held
 from bench.steps import Stopwatch, watch_steps
+from tests.harness.quick_bench import figures_of_quick_run
 from unlearn.environment.redis_client import connect
 from unlearn.events.parsing import Parser
 
@@ -185,24 +185,9 @@ def test_a_quick_run_has_every_goal(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.soak
 def test_a_quick_run_measures_everything(kafka: str, redis_url: str, tmp_path: Path) -> None:
-    services = {
-        "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": kafka,
-        "UNLEARN_REDIS__URL": redis_url,
-        "UNLEARN_SERVICES_DIR": str(tmp_path / "services"),
-    }
-    out = tmp_path / "figures.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "ingest", "--quick", "--json", str(out)],
-        cwd=ROOT,
-        env=os.environ | services,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "ingest.events_per_second" in done.stdout
-    figures = {figure["name"]: figure for figure in json.loads(out.read_text())["figures"]}
+    figures, printed = figures_of_quick_run("ingest", kafka, redis_url, tmp_path)
+
+    assert "ingest.events_per_second" in printed
     paces = {"vs_bare_poll", "vs_plain", "events_per_second", "two_workers", "deletions", "flat", "training_slows"}
     sizes = {f"redis_bytes_per_record.{size}" for size in (500, 1000, 3000)}
     assert figures.keys() >= {f"ingest.{name}" for name in paces | sizes}

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ from bench.claims import Claimed, progress_of
 from bench.scale import HSPAM14, _figures, _Found
 from bench.verifying import Verified
 from bench.workers import Cost
+from tests.harness.quick_bench import figures_of_quick_run
 from tests.harness.settings import settings_of
 from unlearn.environment.redis_client import connect
 from unlearn.state.keys import Keys
@@ -77,22 +74,7 @@ def test_progress_is_each_partitions_token_and_what_is_applied(redis_url: str) -
 @pytest.mark.slow
 @pytest.mark.soak
 def test_a_quick_run_at_scale_is_equal_and_has_every_figure(kafka: str, redis_url: str, tmp_path: Path) -> None:
-    services = {
-        "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": kafka,
-        "UNLEARN_REDIS__URL": redis_url,
-        "UNLEARN_SERVICES_DIR": str(tmp_path / "services"),
-    }
-    out = tmp_path / "figures.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "scale", "--quick", "--json", str(out)],
-        cwd=ROOT,
-        env=os.environ | services,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    figures = {figure["name"]: figure for figure in json.loads(out.read_text())["figures"]}
+    figures, _ = figures_of_quick_run("scale", kafka, redis_url, tmp_path)
+
     assert figures.keys() >= {"scale.minutes", "scale.rss", "scale.verify_minutes", "scale.claim_seconds"}
     assert figures["scale.not_equal"]["ours"] == 0
