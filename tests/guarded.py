@@ -69,11 +69,14 @@ class GuardedKafka(OwnKafka):
 
     @contextmanager
     def denied(self, operation: ACLOperation, *topics: str, group: str = "") -> Iterator[None]:
-        """For as long, nobody may do this with the topics, or with the group."""
+        """For as long, nobody may do this with the topics, or with the group. All else is allowed in so many words:
+        by a rule alone that denies something, Kafka denies everything that no rule allows."""
         places = [(ResourceType.TOPIC, topic) for topic in topics] + ([(ResourceType.GROUP, group)] if group else [])
         client = KafkaAdminClient(bootstrap_servers=self.address)
         rules = [
-            ACL("User:*", "*", operation, ACLPermissionType.DENY, ResourcePattern(kind, name)) for kind, name in places
+            ACL("User:*", "*", which, says, ResourcePattern(kind, name))
+            for kind, name in places
+            for which, says in ((ACLOperation.ALL, ACLPermissionType.ALLOW), (operation, ACLPermissionType.DENY))
         ]
         assert not client.create_acls(rules)["failed"]
         try:

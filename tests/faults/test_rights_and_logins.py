@@ -123,6 +123,7 @@ def troubles(harness: WorkerOnKafka) -> list[str]:
 @pytest.mark.parametrize(
     ("topic", "operation"),
     [
+        ("events", ACLOperation.ALL),
         ("events", ACLOperation.READ),
         ("events", ACLOperation.WRITE),
         ("results", ACLOperation.READ),
@@ -151,13 +152,18 @@ def test_a_right_to_a_topic_that_is_taken_away_is_waited_for(
     assert harness.verdict() == "equal"
 
 
-def test_a_group_that_is_denied_is_joined_again(guarded: GuardedKafka, harness: WorkerOnKafka) -> None:
-    with guarded.denied(ACLOperation.READ, group=harness.settings.group_id):
+@pytest.mark.parametrize("operation", [ACLOperation.READ, ACLOperation.ALL], ids=lambda value: value.name)
+def test_a_group_that_is_denied_is_joined_again(
+    guarded: GuardedKafka, harness: WorkerOnKafka, operation: ACLOperation
+) -> None:
+    """Who may still describe it finds its coordinator, and goes on with what was assigned, outside of the group."""
+    with guarded.denied(operation, group=harness.settings.group_id):
         harness.turn_until(lambda: any("uthoriz" in words for words in troubles(harness)), 60)
         harness.forget()
         until = time.monotonic() + 8
         harness.turn_until(lambda: time.monotonic() > until)
     harness.rest()
+    harness.turn_until(lambda: not harness.worker._reader.trouble, 60)
 
     assert "gone" in harness.event_ids("hidden")
     assert harness.verdict() == "equal"

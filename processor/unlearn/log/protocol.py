@@ -123,8 +123,8 @@ class Reader(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why the last poll could read nothing, such as a right that was taken away; it is tried again by
-        itself. Empty where polling goes well."""
+        """Why the last poll could read nothing, or the last commit was denied, such as a right that was taken away;
+        both are tried again. Empty where all goes well."""
         ...
 
     def seek(self, partition: int, offset: int) -> None:

@@ -88,10 +88,15 @@ class KafkaReader:
         self._paused: dict[int, int] = {}
         self._lost: dict[int, str] = {}
         self.unreadable: dict[int, Unreadable] = {}
-        self.trouble = ""
+        self._unread = ""
+        self._uncommitted = ""
         self._consumer = consumer(settings, columns=self.in_columns, **_membership(settings.session_timeout, group))
         self._assignments.reader = self._consumer
         self._consumer.subscribe([topic], listener=self._assignments)
+
+    @property
+    def trouble(self) -> str:
+        return self._unread or self._uncommitted
 
     def poll(self, timeout: float, max_records: int) -> Polled:
         deadline = time.monotonic() + timeout
@@ -135,11 +140,19 @@ class KafkaReader:
             self._tp(p): OffsetAndMetadata(at, "", -1) for p, at in positions.items() if self._known(p) is not None
         }
         if not known:
+            self._uncommitted = ""
             return
         try:
-            self._consumer.commit_async(known, callback=_note_commit)
+            self._consumer.commit_async(known, callback=self._note_commit)
         except (kafka_errors.KafkaError, OSError) as error:
             _log.info("the commit to Kafka was not sent: %s", error)
+
+    def _note_commit(self, _offsets: Any, answer: Any) -> None:
+        """Where the group may not be read, only this tells: what was assigned before goes on being read."""
+        denied = isinstance(answer, DENIED)
+        self._uncommitted = f"{type(answer).__name__}: {answer}" if denied else ""
+        if isinstance(answer, Exception):
+            _log.info("a commit to Kafka failed; the next one makes up for it: %s", answer)
 
     def close(self) -> None:
         try:
@@ -159,7 +172,7 @@ class KafkaReader:
             self._stop(error)
             time.sleep(min(timeout, OUTAGE_PAUSE))
         else:
-            self.trouble = ""
+            self._unread = ""
             return found
         return {}
 
@@ -167,7 +180,7 @@ class KafkaReader:
         stopped = why_stopped(error, self._consumer)
         if not stopped:
             trouble = try_again(error, self._consumer)
-            self.trouble = trouble if isinstance(error, (*DENIED, CantFetch)) else ""
+            self._unread = trouble if isinstance(error, (*DENIED, CantFetch)) else ""
             _log.info("polling Kafka failed, trying again: %s", trouble)
         if isinstance(error, CantRead):
             self._stand_at(error.tp, error.found)
@@ -272,8 +285,3 @@ def _membership(session_timeout: float, group: str) -> dict[str, Any]:
         "heartbeat_interval_ms": min(HEARTBEAT, max(1, milliseconds // 4)),
         "partition_assignment_strategy": [CooperativeStickyAssignor],
     }
-
-
-def _note_commit(_offsets: Any, answer: Any) -> None:
-    if isinstance(answer, Exception):
-        _log.info("a commit to Kafka failed; the next one makes up for it: %s", answer)
