@@ -73,6 +73,17 @@ def test_an_unresolved_one_past_its_deadline_is_named_and_so_are_those_closed() 
     assert shown.rstrip().endswith("5 unresolved, 4 resolved")
 
 
+def test_open_deletions_tell_the_command_that_lists_them() -> None:
+    none, some = (show(Status("m", 0, (partition(deletions=Deletions(unresolved=n)),))) for n in (0, 5))
+    assert "`unlearn resolve` lists them" in some
+    assert "unlearn resolve" not in none
+
+
+def test_what_a_partition_waits_for_is_named() -> None:
+    shown = show(Status("m", 0, (partition(trouble="Kafka: no right to write"),)))
+    assert "partition 3 waits: Kafka: no right to write" in shown
+
+
 def test_shards_in_quarantine_are_named() -> None:
     assert "training gave up shards 0, 2: `unlearn retry`" in show(Status("m", 0, (partition(quarantined=(0, 2)),)))
 
