@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["PYTHONPATH"]
+__all__ = ["PYTHONPATH", "ROOT"]
 
-_ROOT = Path(__file__).resolve().parents[1]
-PYTHONPATH = os.pathsep.join(str(_ROOT / name) for name in ("", "processor", "models", "study"))
+ROOT = Path(__file__).resolve().parents[1]
+PYTHONPATH = os.pathsep.join(str(ROOT / name) for name in ("", "processor", "models", "study"))

@@ -3,8 +3,7 @@
 Without fastmath LLVM neither reorders sums nor joins a product and a sum into one rounding, so + - * / sqrt
 and comparisons give the same bytes on every CPU.  Signatures are explicit: importing a module compiles or
 loads its kernels, and an array of another type is an error, never a second version.
-A kernel calls only kernels of its own file, or of its own folder if that is named `kernels`: a change in another one
-wouldn't be seen by the cache.
+A kernel may call kernels, and name constants, that its file imports at its head: see `kernel_stamp`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from numba import config
 from numba.core.caching import InTreeCacheLocator
 
 from unlearn_models.base.cache_folder import cache_folder
-from unlearn_models.base.kernel_stamp import folder_stamp, is_kernel_folder
+from unlearn_models.base.kernel_stamp import stamp_of
 
 __all__ = ["AsInstalled", "Beside", "InNamed", "InOwn", "compiled"]
 
@@ -35,10 +35,7 @@ class Beside(InTreeCacheLocator):
     _py_file: str
 
     def get_source_stamp(self) -> Any:
-        folder = Path(self._py_file).parent
-        if is_kernel_folder(folder):
-            return folder_stamp(folder)
-        return super().get_source_stamp()  # type: ignore[no-untyped-call]
+        return stamp_of(Path(self._py_file))
 
 
 class _Elsewhere(Beside):

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from unlearn_models.base import validation
 from unlearn_models.base.errors import CannotForget
+from unlearn_models.base.kernels.feature_index import file_features
 from unlearn_models.base.learner import State
 from unlearn_models.base.rows import Rows
 from unlearn_models.folds.prepared import check_legs, rising
-from unlearn_models.linear.kernels import descend, enter, exchange, file_features, longest
+from unlearn_models.linear.kernels import descend, enter, exchange, longest
 from unlearn_models.linear.rows import Entered, Leg
 
 __all__ = ["LinearFold"]

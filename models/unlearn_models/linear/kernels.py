@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from math import factorial, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
+from unlearn_models.base.kernels.feature_index import place_of
 
 _PER_LOG2 = 1.4426950408889634
 _LOG2_HIGH = 0.6931471803691238  # 33 bits: k * _LOG2_HIGH is exact
@@ -15,7 +17,6 @@ _LOG2_LOW = 1.9082149292705877e-10
 _EVEN = tuple(1.0 / factorial(n) for n in range(12, -1, -2))
 _ODD = tuple(1.0 / factorial(n) for n in range(13, 0, -2))
 _HALVES = tuple(0.5**n for n in range(59))
-_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbouring features get places far apart
 _FARTHEST = 40.0  # beyond, 1 + exp(-x) is 1
 
 # Sums of sizes are kept 2**-40 times too small, so that none is infinite; the longest row has length 8.
@@ -104,23 +105,6 @@ def longest(indptr: NDArray[np.int64]) -> int:
     return most
 
 
-@kernel(none, reads(i32), writes(i64))
-def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None:
-    """Kernel: insert distinct features into an empty hash index.
-
-    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; a slot is the
-    feature's position in `features`.  Collisions take the next free place: linear probing (Knuth, The Art of Computer
-    Programming 3, section 6.4).
-    """
-    mask = len(index) - 1
-    for slot in range(len(features)):
-        feature = np.int64(features[slot])
-        at = (feature * _SPREAD >> 15) & mask
-        while index[at]:
-            at = (at + 1) & mask
-        index[at] = (feature << 32) + slot + 1
-
-
 @kernel(
     i64,
     *(reads(i64), reads(i32), reads(f64), i64),
@@ -140,21 +124,17 @@ def enter(
     """Kernel: each cell's slot and scaled value into slots and damped (nnz,), from this row on.
 
     Returns the row that found no room, or the number of rows.  used (1,): slots in use; a feature not met before gets
-    the next one.  index as in `file_features`.
+    the next one.  index as in `feature_index`.
     """
-    mask = len(index) - 1
     while row < len(indptr) - 1:
         start, stop = indptr[row], indptr[row + 1]
         if used[0] + stop - start > len(features):
             break
         dampen(values, start, stop, damped[start:stop])
         for cell in range(start, stop):
-            feature = np.int64(indices[cell])
-            at = (feature * _SPREAD >> 15) & mask
+            feature: Any = np.int64(indices[cell])
+            at = place_of(index, feature)
             entry = index[at]
-            while entry and entry >> 32 != feature:
-                at = (at + 1) & mask
-                entry = index[at]
             if entry == 0:
                 features[used[0]] = feature
                 used[0] += 1

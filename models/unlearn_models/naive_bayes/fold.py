@@ -8,10 +8,11 @@ import numpy as np
 
 from unlearn_models.base import validation
 from unlearn_models.base.errors import NotLearned
+from unlearn_models.base.kernels.feature_index import file_features
 from unlearn_models.base.learner import State
 from unlearn_models.base.rows import Rows
 from unlearn_models.folds.prepared import Plain, rising
-from unlearn_models.naive_bayes.kernels import add, file_features, take
+from unlearn_models.naive_bayes.kernels import add, take
 
 __all__ = ["CountingFold"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
+from unlearn_models.base.kernels.feature_index import place_of
 
 _LARGEST = 2.0**31 - 1
-_SPREAD = 0x9E3779B1  # 2**32 over the golden ratio: neighbouring features get places far apart
 
 
 @kernel(none, reads(i64), reads(f64), writes(flag))
@@ -58,33 +58,6 @@ def add_columns(
                 found[k, at] += counts[k, low]
 
 
-@kernel(none, reads(i32), writes(i64))
-def file_features(features: NDArray[np.int32], index: NDArray[np.int64]) -> None:
-    """Kernel: insert distinct features into an empty hash index.
-
-    The index (a power of two long, never full) holds feature * 2**32 + 1 + slot, 0 where it is free; a slot is the
-    feature's position in `features`.  Collisions take the next free place: linear probing (Knuth, The Art of Computer
-    Programming 3, section 6.4).
-    """
-    mask = len(index) - 1
-    for slot in range(len(features)):
-        feature = np.int64(features[slot])
-        at = (feature * _SPREAD >> 15) & mask
-        while index[at]:
-            at = (at + 1) & mask
-        index[at] = (feature << 32) + slot + 1
-
-
-@kernel(i64, reads(i64), i64)
-def _entry(index: NDArray[np.int64], feature: int) -> int:
-    """The feature's place in the index, or the free place where it would be inserted."""
-    mask = len(index) - 1
-    at = (feature * _SPREAD >> 15) & mask
-    while index[at] and index[at] >> 32 != feature:
-        at = (at + 1) & mask
-    return at
-
-
 @kernel(
     i64,
     *(reads(i32), reads(i64), reads(i32), reads(f64), i64),
@@ -120,7 +93,7 @@ def add(
         for cell in range(start, stop):
             feature: Any = np.int64(indices[cell])
             value: Any = np.int64(values[cell])
-            at = _entry(index, feature)
+            at = place_of(index, feature)
             if index[at] == 0:
                 features[used] = feature
                 used += 1
@@ -153,7 +126,7 @@ def _give_back(
         for cell in range(indptr[row], stop):
             feature: Any = np.int64(indices[cell])
             value: Any = np.int64(values[cell])
-            counts[index[_entry(index, feature)] & 0xFFFFFFFF, label] += value
+            counts[index[place_of(index, feature)] & 0xFFFFFFFF, label] += value
             counts[0, label] += value
         seen[label] += row < rows
 
@@ -182,7 +155,7 @@ def take(
             value = values[cell]
             good = last < feature < n_features and 1.0 <= value <= _LARGEST and value == np.floor(value)
             if good and label >= 0:
-                entry = index[_entry(index, feature)]
+                entry = index[place_of(index, feature)]
                 good = entry != 0 and counts[entry & 0xFFFFFFFF, label] >= np.int64(value)
                 if good:
                     counts[entry & 0xFFFFFFFF, label] -= np.int64(value)
