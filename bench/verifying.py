@@ -16,9 +16,10 @@ from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import open_store
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
 from unlearn.verification.from_store import verify_store
 from unlearn.verification.report import Progress, Report
+from unlearn.verification.subject import subject_of
 
 __all__ = ["WAYS", "Verified", "verified"]
 

@@ -7,8 +7,9 @@ from tests.harness.model_data import records
 from unlearn.events.event import Delete, Unreadable
 from unlearn.events.parsing import Parser, parser_of
 from unlearn.results.manifest import Manifest, Receipt
-from unlearn.verification.from_log import judge, replay_log, subject_of
-from unlearn.verification.reference import Replay
+from unlearn.simulate.replay import Replay, replay_log
+from unlearn.verification.judging import judge
+from unlearn.verification.subject import subject_of
 
 
 def wrong_manifests(harness: MemoryHarness) -> list[str]:

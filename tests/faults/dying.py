@@ -23,7 +23,8 @@ from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 from unlearn.simulate.script import unruly_script
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
+from unlearn.verification.subject import subject_of
 
 ROOT = Path(__file__).parents[2]
 

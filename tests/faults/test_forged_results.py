@@ -12,7 +12,8 @@ from tests.harness.simulation_harness import SimulationHarness
 from unlearn.admin.status import Status, StatusReader
 from unlearn.results.manifest import Heartbeat, heartbeat_key, manifest_key
 from unlearn.state.scripts import Token
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
+from unlearn.verification.subject import subject_of
 
 MOST = 2**53 - 1
 COUNTERS = (MOST, MOST - 1, 2**52, 2**52 - 1, 2**48, 2**40, 2**33, 2**32, 2**32 - 1, 1000)

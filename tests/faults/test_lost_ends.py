@@ -20,7 +20,8 @@ from unlearn.log.protocol import Entry
 from unlearn.results.manifest import read_manifest
 from unlearn.simulate.members import Member
 from unlearn.state.keys import Keys
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
+from unlearn.verification.subject import subject_of
 from unlearn.worker.lifecycle import states
 
 LEARNERS = ("linear", "naive-bayes")

@@ -279,7 +279,7 @@ def test_an_empty_slice_that_calls_learn_is_seen(
 ) -> None:
     """Ours answer an empty slice with the same state, so it takes one that wouldn't."""
     calls = _learn_from_empty_slices(monkeypatch) if mutated else []
-    monkeypatch.setattr("unlearn.verification.from_log.learner_of", lambda s: _Stepping(learners.learner_of(s)))
+    monkeypatch.setattr("unlearn.verification.subject.learner_of", lambda s: _Stepping(learners.learner_of(s)))
     monkeypatch.setattr("tests.harness.memory_harness.learner_of", lambda s: _Stepping(learners.learner_of(s)))
     with a_site(redis_url, tmp_path, "linear") as harness:
         play(harness)

@@ -11,8 +11,9 @@ from unlearn.log.protocol import Log, Record
 from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.settings import Settings
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
 from unlearn.verification.report import Report
+from unlearn.verification.subject import subject_of
 from unlearn.worker.lifecycle import states
 
 __all__ = [

@@ -22,9 +22,9 @@ from unlearn.simulate.cluster import World
 from unlearn.simulate.history import Shape
 from unlearn.simulate.members import Member
 from unlearn.simulate.oracle import Verdict
+from unlearn.simulate.replay import Replay, replay_log
 from unlearn.simulate.script import CLASSES, Message, Script
-from unlearn.verification.from_log import replay_log, subject_of
-from unlearn.verification.reference import Replay
+from unlearn.verification.subject import subject_of
 from unlearn.worker.loop import Worker
 
 

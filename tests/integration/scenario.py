@@ -31,8 +31,8 @@ from unlearn.results.manifest import Manifest, Receipt, manifest_key, read_manif
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
-from unlearn.verification.from_log import Subject, subject_of
-from unlearn.verification.reference import Replay, replay
+from unlearn.simulate.replay import Replay, replay
+from unlearn.verification.subject import Subject, subject_of
 
 PARTITIONS, ACTUAL, SHARDS = 3, 4, 2
 """Of the model, of its topic, and in each partition."""

@@ -21,7 +21,8 @@ from unlearn.errors import InputInvalid
 from unlearn.partition.jobs import Job
 from unlearn.partition.tables import Tables
 from unlearn.state.keys import SIZES, Keys
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
+from unlearn.verification.subject import subject_of
 
 ZERO, ONE = at(0), at(1)
 JUNK = b'{"type":"delete" junk'

@@ -21,7 +21,8 @@ from unlearn.cli.commands.status import command as status
 from unlearn.events.event import ORIGIN
 from unlearn.moments import dated, iso
 from unlearn.timestamps import DAY
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
+from unlearn.verification.subject import subject_of
 
 ZERO, ONE = at(0), at(1)
 TIMESTAMPS = {

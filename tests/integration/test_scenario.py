@@ -19,12 +19,12 @@ from unlearn.events.event import Insert
 from unlearn.events.parsing import parse
 from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.settings import Settings
+from unlearn.simulate.replay import Replay
+from unlearn.simulate.replay_fold import Row, Slice
 from unlearn.state.entries import ALONE, FOREVER, NO_TOMB, Entry, Pair, Subject, decode_entry, decode_subject
 from unlearn.state.keys import Keys
 from unlearn.state.members import field_of
-from unlearn.verification.from_log import judge
-from unlearn.verification.reference import Replay
-from unlearn.verification.reference_fold import Row, Slice
+from unlearn.verification.judging import judge
 from unlearn_models import Rows, State, hash_texts
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]

@@ -18,8 +18,9 @@ from unlearn.state.keys import Keys
 from unlearn.state.requests import leave_requests
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import open_store
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
 from unlearn.verification.from_store import verify_store
+from unlearn.verification.subject import subject_of
 
 ZERO, ONE = at(0), at(1)
 Run = Callable[..., Result]

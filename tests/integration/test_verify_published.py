@@ -17,9 +17,10 @@ from unlearn.results.manifest import Manifest, manifest_key
 from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
 from unlearn.storage.artefacts import FolderStore, open_store
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
 from unlearn.verification.from_store import verify_store
 from unlearn.verification.report import Report
+from unlearn.verification.subject import subject_of
 from unlearn.worker.lifecycle import states
 
 

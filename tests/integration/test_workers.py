@@ -20,9 +20,10 @@ from unlearn.environment.redis_client import connect
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Record
 from unlearn.settings import Settings
+from unlearn.simulate.replay import replay
 from unlearn.state.scripts import Token
-from unlearn.verification.from_log import judge, subject_of
-from unlearn.verification.reference import replay
+from unlearn.verification.judging import judge
+from unlearn.verification.subject import subject_of
 from unlearn.worker.lifecycle import states
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]

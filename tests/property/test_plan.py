@@ -22,9 +22,10 @@ from unlearn.maintenance.cleanup import bury
 from unlearn.partition.ledger import Ledger
 from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import Change, State, Tables, slice_start
+from unlearn.simulate.replay import Replay, replay
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry
-from unlearn.verification.reference import Model, Replay, replay
+from unlearn.verification.reference import Model
 from unlearn_models import make_learner
 
 SECRET, SHARDS, SPAN = b"a secret of tests", 2, 20

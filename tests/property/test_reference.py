@@ -14,8 +14,9 @@ from tests.property.strategies import model_of, scripts
 from unlearn.events.event import Delete, Insert, Parsed
 from unlearn.events.parsing import Parser
 from unlearn.log.protocol import Entry
+from unlearn.simulate.replay import Replay, replay
 from unlearn.simulate.script import CLASSES, Script
-from unlearn.verification.reference import Model, Replay, replay
+from unlearn.verification.reference import Model
 from unlearn_models import make_learner
 
 LEARNERS = [make_learner(name, CLASSES, 64) for name in ("naive-bayes", "linear")]

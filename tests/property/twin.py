@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from unlearn.events.event import Delete, Insert
 from unlearn.events.parsing import Parser
 from unlearn.simulate.cluster import World
+from unlearn.simulate.replay import Replay
 from unlearn.simulate.script import CLASSES
-from unlearn.verification.reference import Replay
 
 
 def copy_without_the_dead(twin: World, world: World, found: Mapping[int, Replay]) -> int:

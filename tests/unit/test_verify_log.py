@@ -13,9 +13,12 @@ from tests.unit.truthful_owner import EVENTS, IDENTITY, RESULTS, SECRET, Truthfu
 from unlearn.cli.commands.verify import show
 from unlearn.errors import LogUnavailable, Refused, TopicMissing
 from unlearn.log.memory import MemoryLog
-from unlearn.verification.from_log import Subject, judge, replay_log, verify_log
+from unlearn.simulate.replay import replay_log
+from unlearn.verification.from_log import verify_log
+from unlearn.verification.judging import judge
 from unlearn.verification.reference import Model
 from unlearn.verification.report import Report, ShardVerdict
+from unlearn.verification.subject import Subject
 from unlearn_models import Learner
 
 
@@ -239,17 +242,37 @@ def test_a_model_made_later_has_learned_nothing_at_its_start() -> None:
     assert [verdict.verdict for verdict in judge(given.subject, found, at_start, 3)] == ["equal", "equal"]
 
 
-def test_retention_that_comes_while_reading_is_seen() -> None:
+@pytest.mark.parametrize("reading", ["rows", "states"])
+def test_retention_that_comes_while_reading_is_seen(reading: str) -> None:
     given = truthful_owner()
     for partition in range(2):
         given.publish(given.truth(partition))
 
     def progress(what: str, done: int, total: int) -> None:
-        given.log.truncate(EVENTS, 0, 1)
+        if what == f"partition 0, {reading}":
+            given.log.truncate(EVENTS, 0, 1)
 
     report = verify_log(given.log, given.subject, progress)
 
     assert [shard.verdict for shard in report.shards] == ["incomparable"] * 2 + ["equal"] * 2
+    assert report.shards[0].reason == "the log starts at 1, the model at 0"
+
+
+def test_an_insert_that_is_gone_at_the_second_reading_is_incomparable() -> None:
+    given = truthful_owner()
+    for partition in range(2):
+        given.publish(given.truth(partition))
+    slot = replay_log(given.log, given.subject, 0, given.end(0)).holds(0, given.end(0), given.end(0)).pop()
+
+    def progress(what: str, done: int, total: int) -> None:
+        if (what, done) == ("partition 0, rows", total):
+            place = given.log.partition(EVENTS, 0)
+            place.entries = [entry for entry in place.entries if entry.offset != slot]
+
+    report = verify_log(given.log, given.subject, progress)
+
+    assert [shard.verdict for shard in report.shards] == ["incomparable"] * 2 + ["equal"] * 2
+    assert report.shards[0].reason == f"the insert at {slot} can't be read again"
 
 
 def test_a_manifest_that_comes_while_verifying_is_judged_at_its_own_applied(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +296,8 @@ def test_progress_ends_with_the_whole() -> None:
 
     verify_log(given.log, given.subject, lambda what, done, total: seen.update({what: (done, total)}))
 
-    assert seen == {"partition 0": (given.end(0), given.end(0))}
+    ends = given.end(0), given.end(0)
+    assert seen == {"partition 0, rows": ends, "partition 0, states": ends}
 
 
 def test_too_few_partitions_are_refused() -> None:

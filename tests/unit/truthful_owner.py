@@ -8,9 +8,11 @@ from tests.harness.events import SEAL_BYTES, delete, insert
 from unlearn.events.event import Delete, Insert, encode
 from unlearn.log.memory import MemoryLog
 from unlearn.results.manifest import Manifest, ShardEntry, TokenField, manifest_key
-from unlearn.verification.from_log import Subject, replay_log, verify_log
+from unlearn.simulate.replay import replay_log
+from unlearn.verification.from_log import verify_log
 from unlearn.verification.reference import Model
 from unlearn.verification.report import Report
+from unlearn.verification.subject import Subject
 from unlearn_models import make_learner
 
 IDENTITY = "1d" * 32

@@ -36,9 +36,10 @@ from unlearn.scoring.serving import Answer
 from unlearn.settings import Settings
 from unlearn.settings_sources import Loaded
 from unlearn.storage.artefacts import open_store
-from unlearn.verification.from_log import subject_of, verify_log
+from unlearn.verification.from_log import verify_log
 from unlearn.verification.from_store import verify_store
 from unlearn.verification.report import Report
+from unlearn.verification.subject import subject_of
 from unlearn.worker.drain import Drain
 from unlearn.worker.lifecycle import states
 from unlearn_models.base.learner import Learner

@@ -1,6 +1,6 @@
 """What must hold of a world at its end: all that it published and keeps agrees with the reference.
 
-The reference is a second implementation of the rules (`unlearn.verification.reference`), which reads the log alone.
+The reference (`replay`) is an implementation of the rules of its own, which reads the log alone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.results.results_topic import Results
 from unlearn.simulate.cluster import World
 from unlearn.simulate.determinism import EPOCH
+from unlearn.simulate.replay import Replay, replay_log
 from unlearn.simulate.violations import Wrong, equal
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
 from unlearn.state.keys import Keys
@@ -33,8 +34,9 @@ from unlearn.state.lookups import pair_reads, parse_pairs
 from unlearn.state.members import field_of, walk
 from unlearn.state.scripts import Op, PartitionState, read_without_token
 from unlearn.storage.slice_files import decode_slice
-from unlearn.verification.from_log import judge, replay_log, subject_of
-from unlearn.verification.reference import Replay
+from unlearn.verification.judging import judge
+from unlearn.verification.subject import subject_of
+from unlearn.verification.two_readings import read_truth
 
 __all__ = ["Verdict", "sent_on"]
 
@@ -92,6 +94,7 @@ class Verdict:
                 raise Wrong(f"partition {partition} has no manifest")
             equal(f"applied of {partition}'s manifest", newest.applied, self.ends[partition])
             self._judge(newest, "pending")
+            self._verify(newest)
             for entry in filter(lambda entry: entry.file, newest.shards):
                 digest = hashlib.sha256(self.world.store.get(entry.file)).hexdigest()
                 equal(f"digest of {entry.file}", digest, entry.digest)
@@ -113,6 +116,15 @@ class Verdict:
         wrong = [v for v in verdicts if v.verdict in ("different", "incomparable", bad)]
         if wrong:
             raise Wrong(f"{wrong} in {manifest}")
+
+    def _verify(self, newest: Manifest) -> None:
+        """Check that `unlearn verify --from-log` calls it equal, too."""
+        end = self.ends[newest.partition]
+        truth = read_truth(self.world.log, self.subject, newest.partition, end, manifest=newest)
+        verdicts = judge(self.subject, truth, newest, end)
+        wrong = [verdict for verdict in verdicts if verdict.verdict != "equal"]
+        if wrong:
+            raise Wrong(f"{wrong} by two readings of {newest}")
 
     # -- what Redis and the store keep
 

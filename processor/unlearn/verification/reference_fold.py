@@ -1,25 +1,25 @@
-"""The state and lineage that a shard must have at (through, applied): the fold written a second time, for `reference`.
+"""The states that shards must have at (through, applied): the fold written a second time, slice by slice.
 
-States are remembered by the steps that led to them, so thousands of manifests of one log can be checked in one go.
+The rows' texts and features come from a second reading of the log; no more of them are held than one slice has.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from unlearn.errors import LogUnreadable
 from unlearn.events.event import Insert, features_of
+from unlearn.log.protocol import Record
+from unlearn.verification.reference import Model
+from unlearn.verification.reference_rows import Members, Row
 from unlearn_models import Learner, Rows, State, digest, hash_texts
 
-_KEPT = 256  # states held at once
+NO_LINEAGE = "0" * 32
 
 
 class Folded(NamedTuple):
@@ -30,116 +30,81 @@ class Folded(NamedTuple):
     rows: int
 
 
-@dataclass(slots=True)
-class Row:
-    """An accepted insert.
-
-    `end` is that of its slice, beyond the log's end while the slice is open; `death` is the offset of what killed it,
-    or None.
-    """
-
-    slot: int
-    shard: int
-    insert: Insert
-    end: int = 0
-    death: int | None = None
-
-    def alive(self, applied: int) -> bool:
-        """Whether nothing before `applied` has killed the row."""
-        return self.death is None or self.death >= applied
-
-
-class Slice:
-    """A shard's rows of one slice in slot order, dead ones too."""
-
-    def __init__(self, learner: Learner, rows: Sequence[Row]) -> None:
-        self.end, self.rows = rows[0].end, rows
-        self._learner = learner
-        self._deaths = sorted(row.death for row in rows if row.death is not None)
-        self._sums: dict[int, int] = {}
-
-    def dead(self, applied: int) -> int:
-        """How many rows have died before `applied`.
-
-        The number also tells which ones, as a death is never taken back.
-        """
-        return bisect_left(self._deaths, applied)
-
-    def live(self, applied: int) -> NDArray[np.bool_]:
-        """Which rows are alive as of `applied`: (rows,) bool."""
-        return np.array([row.alive(applied) for row in self.rows], np.bool_)
-
-    def sum(self, applied: int) -> int:
-        """The sum of the live slots' hashes, modulo 2^128."""
-        if (dead := self.dead(applied)) not in self._sums:
-            self._sums[dead] = sum(_hash(row.slot) for row in self.rows if row.alive(applied)) % 2**128
-        return self._sums[dead]
-
-    def learned(self, applied: int) -> Rows:
-        """The rows to learn as of `applied`: those alive that the learner accepts."""
-        return self._batch.take(self.live(applied) & self._learner.accepts(self._batch))
-
-    @cached_property
-    def _batch(self) -> Rows:
-        inserts = [row.insert for row in self.rows]
-        labels = {None: -1} | {name: place for place, name in enumerate(self._learner.classes)}
-        at, index, value = hash_texts([insert.text or "" for insert in inserts], self._learner.n_features)
-        texts = [(index[a:b], value[a:b]) for a, b in pairwise(at)]
-        cells = [features_of(i) if i.text is None else cell for i, cell in zip(inserts, texts, strict=True)]
-        return Rows(
-            np.array([labels[insert.label] for insert in inserts], np.int32),
-            np.cumsum([0, *(len(indices) for indices, _ in cells)], dtype=np.int64),
-            np.concatenate([np.asarray(indices, np.int32) for indices, _ in cells]),
-            np.concatenate([np.asarray(values, np.float64) for _, values in cells]),
-        )
-
-
-@dataclass
 class Fold:
-    """One shard's states; `slices` in the order of their ends."""
+    """One shard's state after the slices learned so far."""
 
-    learner: Learner
-    slices: Sequence[Slice]
-    _names: dict[tuple[int, int, int], int] = field(default_factory=dict)
-    _states: dict[int, State] = field(default_factory=dict)
-    _found: dict[int, Folded] = field(default_factory=dict)
+    def __init__(self, learner: Learner) -> None:
+        self._learner, self._lineage, self._rows = learner, NO_LINEAGE, 0
+        self._state: State = learner.empty()
 
-    def state(self, through: int, applied: int) -> Folded:
-        """The state of the slices up to the end `through`, as of `applied`."""
-        path = [cut for cut in self.slices if cut.end <= through and cut.dead(applied) < len(cut.rows)]
-        names = [0]
-        for cut in path:
-            step = names[-1], cut.end, cut.dead(applied)
-            names.append(self._names.setdefault(step, len(self._names) + 1))
-        if names[-1] not in self._found:
-            sums = [(cut.end, cut.sum(applied)) for cut in path]
-            count = sum(len(cut.rows) - cut.dead(applied) for cut in path)
-            state = self._learn(names, path, applied)
-            self._found[names[-1]] = Folded(digest(self.learner, state), self._lineage(sums), count)
-        return self._found[names[-1]]
+    def learn(self, end: int, held: Mapping[int, Insert]) -> None:
+        """Learn the slice that ends at `end`, by its live rows, at least one: slot -> insert, in slot order."""
+        batch = rows_of(self._learner, list(held.values()))
+        self._state = self._learner.learn(self._state, batch.take(self._learner.accepts(batch)))
+        self._lineage = lineage_after(self._learner, self._lineage, end, sum_of(held))
+        self._rows += len(held)
 
-    def _learn(self, names: list[int], path: list[Slice], applied: int) -> State:
-        """The state after `path`.
+    def folded(self) -> Folded:
+        """What is published of the state."""
+        return Folded(digest(self._learner, self._state), self._lineage, self._rows)
 
-        names[k] names the state before path[k]; learning starts at the last one that is remembered.
-        """
-        done = max((k for k, name in enumerate(names) if name in self._states), default=0)
-        state = self._states.get(names[done], self.learner.empty())
-        for name, cut in zip(names[done + 1 :], path[done:], strict=True):
-            state = self.learner.learn(state, cut.learned(applied))
-            self._states[name] = state
-            if len(self._states) > _KEPT:
-                del self._states[next(iter(self._states))]
-        return state
 
-    def _lineage(self, sums: Sequence[tuple[int, int]]) -> str:
-        if self.learner.forgets:
-            return f"{sum(total for _, total in sums) % 2**128:032x}"
-        lineage = "0" * 32
-        for end, total in sums:
-            link = bytes.fromhex(lineage) + end.to_bytes(8, "little") + total.to_bytes(16, "little")
-            lineage = blake2b(link, digest_size=16, person=b"lineage").hexdigest()
-        return lineage
+def fold(
+    model: Model, members: Members, records: Iterable[Record], through: Mapping[int, int], applied: int
+) -> dict[int, Folded]:
+    """Each shard's state at its end in `through`, as of `applied`; `records` are those of the log once more.
+
+    Raises LogUnreadable where the insert of a row isn't among them.
+    """
+    folds = {shard: Fold(model.learner) for shard in through}
+    found = _inserts_of(model, members.held(through, applied), records)
+    for end, rows in groupby(found, key=lambda each: each[0].end):
+        shards: dict[int, dict[int, Insert]] = {}
+        for row, insert in rows:
+            shards.setdefault(row.shard, {})[row.slot] = insert
+        for shard, held in shards.items():
+            folds[shard].learn(end, held)
+    return {shard: each.folded() for shard, each in folds.items()}
+
+
+def rows_of(learner: Learner, inserts: Sequence[Insert]) -> Rows:
+    """The inserts as a learner takes them, in their order."""
+    labels = {None: -1} | {name: place for place, name in enumerate(learner.classes)}
+    at, index, value = hash_texts([insert.text or "" for insert in inserts], learner.n_features)
+    texts = [(index[a:b], value[a:b]) for a, b in pairwise(at)]
+    cells = [features_of(i) if i.text is None else cell for i, cell in zip(inserts, texts, strict=True)]
+    return Rows(
+        np.array([labels[insert.label] for insert in inserts], np.int32),
+        np.cumsum([0, *(len(indices) for indices, _ in cells)], dtype=np.int64),
+        np.concatenate([np.asarray(indices, np.int32) for indices, _ in cells]),
+        np.concatenate([np.asarray(values, np.float64) for _, values in cells]),
+    )
+
+
+def sum_of(slots: Iterable[int]) -> int:
+    """The sum of the slots' hashes, modulo 2^128."""
+    return sum(map(_hash, slots)) % 2**128
+
+
+def lineage_after(learner: Learner, lineage: str, end: int, total: int) -> str:
+    """The lineage after one more slice, whose live slots' hashes have the sum `total`."""
+    if learner.forgets:
+        return f"{(int(lineage, 16) + total) % 2**128:032x}"
+    link = bytes.fromhex(lineage) + end.to_bytes(8, "little") + total.to_bytes(16, "little")
+    return blake2b(link, digest_size=16, person=b"lineage").hexdigest()
+
+
+def _inserts_of(model: Model, rows: Iterator[Row], records: Iterable[Record]) -> Iterator[tuple[Row, Insert]]:
+    parser, row = model.parser(), next(rows, None)
+    for record in records:
+        if row is not None and row.slot <= record.offset:
+            insert = parser.read(record) if row.slot == record.offset else None
+            if not isinstance(insert, Insert):
+                break
+            yield row, insert
+            row = next(rows, None)
+    if row is not None:
+        raise LogUnreadable(f"the insert at {row.slot} can't be read again", row.slot)
 
 
 def _hash(slot: int) -> int:

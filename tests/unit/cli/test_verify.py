@@ -10,7 +10,7 @@ from tests.unit.truthful_owner import SECRET, TruthfulOwner
 from unlearn.cli.main import main
 from unlearn.log.memory import MemoryLog
 from unlearn.settings import load_settings
-from unlearn.verification.from_log import subject_of
+from unlearn.verification.subject import subject_of
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def _cells(shard: ShardVerdict) -> list[str]:
 
 def _from_log(settings: Settings, progress: Progress) -> Report:
     from unlearn.log.kafka.log import KafkaLog
-    from unlearn.verification.from_log import subject_of, verify_log
+    from unlearn.verification.from_log import verify_log
+    from unlearn.verification.subject import subject_of
 
     log = KafkaLog(settings.kafka)
     try:
