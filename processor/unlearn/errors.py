@@ -64,7 +64,7 @@ class LogDiverged(Refused):
 
 
 class LogUnreadable(LogDiverged):
-    """Records can't be decoded; `offset` is that of the first."""
+    """Records can't be decoded, or not be read again; `offset` is that of the first."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)

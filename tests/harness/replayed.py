@@ -1,4 +1,4 @@
-"""A log's replay in plain dicts, and the packed reference, which must agree with it in every row."""
+"""A log's replay in plain dicts, and the packed reference, which must agree with it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from unlearn.log.protocol import Record
 from unlearn.simulate.replay import Replay, replay
 from unlearn.verification.reference import Model
 from unlearn.verification.reference_facts import NEVER
+from unlearn.verification.reference_fold import fold
 from unlearn.verification.reference_rows import Members, members_of
 
 
 def replayed(model: Model, partition: int, records: Sequence[Record]) -> Replay:
-    """The replay. Asserts that the reference has the same rows and slice ends."""
+    """The replay. Asserts that the reference has the same rows, slice ends, and newest states."""
     found, members = replay(model, partition, records), members_of(model, partition, records)
     beyond = max((record.offset for record in records), default=0) + 2
     assert rows_of(members) == {
@@ -21,6 +22,8 @@ def replayed(model: Model, partition: int, records: Sequence[Record]) -> Replay:
     for offset in range(beyond):
         assert members.is_end(offset) == found.is_end(offset)
         assert members.last_end(offset) == found.last_end(offset)
+    through = dict.fromkeys(range(model.shards), found.last_end(beyond))
+    assert fold(model, members, records, through, beyond) == found.states(through, beyond)
     return found
 
 

@@ -275,6 +275,35 @@ def test_an_insert_that_is_gone_at_the_second_reading_is_incomparable() -> None:
     assert report.shards[0].reason == f"the insert at {slot} can't be read again"
 
 
+def test_what_cant_be_decoded_is_incomparable_unless_the_manifest_says_it_was_stepped_over() -> None:
+    given = truthful_owner()
+    whole = given.truth(0)
+    given.log.spoil(EVENTS, 0, 3, 5)
+    given.publish(whole)
+    given.publish(given.truth(1))
+
+    assert [shard.verdict for shard in given.verify().shards] == ["incomparable"] * 2 + ["equal"] * 2
+
+    given.publish(whole.model_copy(update={"skipped": ((3, 5),), "sequence": 9}))
+
+    # Both rows that were stepped over are the second shard's.
+    assert [shard.verdict for shard in given.verify().shards] == ["equal", "different", "equal", "equal"]
+
+
+def test_what_cant_be_decoded_beyond_applied_is_not_covered_yet() -> None:
+    given = truthful_owner()
+    for partition in range(2):
+        given.publish(given.truth(partition))
+    end = given.end(0)
+    given.log.append(EVENTS, 0, None, b"", ())
+    given.log.spoil(EVENTS, 0, end, end + 1)
+
+    report = given.verify()
+
+    assert [shard.verdict for shard in report.shards] == ["pending"] * 2 + ["equal"] * 2
+    assert report.shards[0].reason == f"applied up to {end}, the log goes up to {end + 1}"
+
+
 def test_a_manifest_that_comes_while_verifying_is_judged_at_its_own_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     given = truthful_owner()
     tail = MemoryLog.tail
