@@ -44,7 +44,13 @@ def inserts_then_deletions(count: int) -> Iterator[Entry]:
     yield from (entry._replace(offset=half + entry.offset) for entry in deletions(half))
 
 
-@pytest.mark.parametrize("log", [inserts, deletions, subjects_deleted, inserts_then_deletions])
+def one_record_id(count: int) -> Iterator[Entry]:
+    """Under a subject of its own each time."""
+    for i in range(count):
+        yield _entry(i, type="insert", record_id="r", subject_id=f"s{i}", label="ham", text="tea")
+
+
+@pytest.mark.parametrize("log", [inserts, deletions, subjects_deleted, inserts_then_deletions, one_record_id])
 def test_a_record_takes_few_bytes_whatever_it_is(log: Callable[[int], Iterator[Entry]]) -> None:
     def held(count: int) -> int:
         return _peak(lambda: members_of(MODEL, 0, log(count)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -68,10 +69,15 @@ class Facts:
             self.gone_subjects += subject
             self.gone_offsets.append(offset)
 
-    def by_record(self) -> Iterator[Iterator[Fact]]:
-        """The facts of one record after the other, each record's in the order of offsets."""
-        for _, facts in groupby(self._in_order_of_records(), key=attrgetter("record")):
-            yield facts
+    def by_pair(self) -> Iterator[Iterator[Fact]]:
+        """For each pair of record and subject all facts that touch it, in the order of offsets; each to be run out."""
+        for _, of_record in groupby(self._sorted(), key=attrgetter("record")):
+            everywhere: list[Fact] = []
+            for subject, of_pair in groupby(of_record, key=attrgetter("subject")):
+                if not subject:  # the first, as it is sorted before all others
+                    yield _noting_deletions(of_pair, everywhere)
+                else:
+                    yield merge(of_pair, everywhere, key=attrgetter("offset"))
 
     def _add(self, offset: int, record: bytes, subject: bytes, revision: int, shard: int) -> None:
         self.records += record
@@ -80,16 +86,24 @@ class Facts:
         self.revisions.append(revision)
         self.shards.append(shard)
 
-    def _in_order_of_records(self) -> Iterator[Fact]:
+    def _sorted(self) -> Iterator[Fact]:
         records, subjects = np.frombuffer(self.records, _DIGEST), np.frombuffer(self.subjects, _DIGEST)
         offsets, revisions, shards = map(np.asarray, (self.offsets, self.revisions, self.shards))
         gone = _Gone(self.gone_subjects, self.gone_offsets)
-        # Stable: the order of offsets stays within a record.
-        order = np.argsort(records, kind="stable")
+        # Stable: the order of offsets stays within a pair.
+        order = np.lexsort((subjects, records))
         for start in range(0, len(order), _AT_ONCE):
             at = order[start : start + _AT_ONCE]
             columns = at, records[at], subjects[at], offsets[at], revisions[at], shards[at], gone.since(subjects[at])
             yield from map(Fact._make, zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _noting_deletions(facts: Iterable[Fact], deletions: list[Fact]) -> Iterator[Fact]:
+    """The facts; adds to `deletions` those that reach further than the ones before, as no other changes anything."""
+    for fact in facts:
+        if fact.shard == DELETION and (not deletions or fact.revision > deletions[-1].revision):
+            deletions.append(fact)
+        yield fact
 
 
 class _Gone:

@@ -1,4 +1,4 @@
-"""Which inserts become rows, and what kills them: the rules of membership written a second time, record by record."""
+"""Which inserts become rows, and what kills them: the rules of membership written a second time, pair by pair."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unlearn.log.protocol import Record
 from unlearn.verification.reference import Model
-from unlearn.verification.reference_facts import DELETION, Fact, Facts, facts_of
+from unlearn.verification.reference_facts import DELETION, Fact, facts_of
 
 _NO_ROW = -1
 _AT_ONCE = 1000
@@ -66,40 +66,32 @@ class Members:
 def members_of(model: Model, partition: int, records: Iterable[Record]) -> Members:
     """The rows of this partition, by its records in the order of offsets."""
     facts = facts_of(model, partition, records)
-    deaths = _all_deaths(facts)
+    deaths = np.full(len(facts.offsets), _NO_ROW)
+    for of_pair in facts.by_pair():
+        for place, death in rows_of(of_pair):
+            deaths[place] = death
     taken = deaths != _NO_ROW
     slots, shards = (np.asarray(column)[taken] for column in (facts.offsets, facts.shards))
     return Members(model.slice_span, facts.seals, slots, shards, deaths[taken])
 
 
-def deaths_of(facts: Iterable[Fact]) -> dict[int, int]:
-    """What one record's events, in the order of offsets, make of it: place of each accepted insert -> its death."""
-    deaths: dict[int, int] = {}
-    live: dict[bytes, Fact] = {}  # subject -> its row
-    tombs: dict[bytes, int] = {}  # subject, or b"" for every subject -> the highest revision deleted
+def rows_of(facts: Iterable[Fact]) -> Iterator[tuple[int, int]]:
+    """The rows that a pair of record and subject ever had, by all that touches it in the order of offsets.
+
+    Yields the place and the death of each accepted insert.
+    """
+    row: Fact | None = None
+    tomb = -1  # the highest revision deleted
     for fact in facts:
-        subject = fact.subject
-        if fact.shard == DELETION:
-            tombs[subject] = max(fact.revision, tombs.get(subject, -1))
-            hit = [subject] if subject else list(live)
-        else:
-            known = live[subject].revision if subject in live else -1
-            if fact.gone < fact.offset or fact.revision <= max(known, tombs.get(subject, -1), tombs.get(b"", -1)):
-                continue
-            hit = [subject]
-        for each in hit:
-            if each in live and live[each].revision <= fact.revision:
-                killed = live.pop(each).place
-                deaths[killed] = min(deaths[killed], fact.offset)
-        if fact.shard != DELETION:
-            live[subject] = fact
-            deaths[fact.place] = fact.gone
-    return deaths
-
-
-def _all_deaths(facts: Facts) -> NDArray[np.int64]:
-    found = np.full(len(facts.offsets), _NO_ROW)
-    for of_one in facts.by_record():
-        for place, death in deaths_of(of_one).items():
-            found[place] = death
-    return found
+        deletion = fact.shard == DELETION
+        if deletion:
+            tomb = max(tomb, fact.revision)
+        elif fact.gone < fact.offset or fact.revision <= max(tomb, row.revision if row else -1):
+            continue
+        if row and row.revision <= fact.revision:
+            yield row.place, min(row.gone, fact.offset)
+            row = None
+        if not deletion:
+            row = fact
+    if row:
+        yield row.place, row.gone
