@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.errors import DENIED
 from unlearn.log.kafka.records import CantRead, Records, read_all_or_say_where
+from unlearn.log.kafka.timeouts import let_go_of_frames
 from unlearn.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ def consumer(settings: KafkaSettings, *, columns: bool = False, **more: Any) -> 
     records = _column_records() if columns else Records
     reader = connected(KafkaConsumer, settings, **SAFE, **settings.client_options(), **more)
     read_all_or_say_where(reader, settings.batch_bytes, records)
+    let_go_of_frames(reader)
     return reader
 
 
