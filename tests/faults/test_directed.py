@@ -12,7 +12,7 @@ from tests.faults.conftest import MakeHarness
 from tests.harness.simulation_harness import SimulationHarness
 from unlearn.publishing.receipts import Receipts
 from unlearn.simulate.fault_injection import Later, SlowTrainers
-from unlearn.storage.slice_files import read_slice
+from unlearn.storage.slice_files import LAST_READ
 
 both = pytest.mark.parametrize("learner", ["linear", "naive-bayes"])
 
@@ -95,7 +95,7 @@ def test_a_kill_while_a_job_reads(
         harness.step()
 
     if reading:
-        read_slice.cache_clear()
+        LAST_READ.clear()
         harness.on_read({part.end: part.file for part in job.learn}[reading], strike)
     else:
         strike()

@@ -11,7 +11,7 @@ from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
 from tests.harness.events import SEAL
 from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.partition.tables import State
-from unlearn.storage.slice_files import read_slice
+from unlearn.storage.slice_files import LAST_READ
 from unlearn.training.live_states import LiveStates
 
 
@@ -166,7 +166,7 @@ def test_a_slice_that_is_gone_gives_no_verdict_and_is_named_once_it_is_needed(ha
     path = harness.store.root / (held.file or "")
     kept = path.read_bytes()
     path.unlink()
-    read_slice.cache_clear()
+    LAST_READ.clear()
     assert harness.verify_store().verdict == "incomparable"
 
     for state in states(harness).values():

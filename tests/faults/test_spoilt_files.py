@@ -10,7 +10,7 @@ import pytest
 from tests.faults.checks import unanswered, wrong_manifests, wrong_receipts
 from tests.harness.events import SEAL, delete
 from tests.harness.memory_harness import MemoryHarness, insert
-from unlearn.storage.slice_files import read_slice
+from unlearn.storage.slice_files import LAST_READ
 
 SPOILT: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda data: data[:-9],
@@ -29,7 +29,7 @@ def test_a_spoilt_slice_file_ends_no_claim(redis_url: str, tmp_path: Path, met_b
         for name in [name for name, _ in harness.store.names("") if "/slice/" in name]:
             path = harness.store.root / name
             path.write_bytes(SPOILT[how](path.read_bytes()))
-        read_slice.cache_clear()
+        LAST_READ.clear()
         harness.send(DELETIONS[met_by])
         harness.wait(20.0)
 

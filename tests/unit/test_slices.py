@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.rows import NEVER, Members, deaths
 from unlearn.partition.tables import Change, Slice, Tables
-from unlearn.storage.slice_files import decode_slice, encode_slice
+from unlearn.recently_used import RecentlyUsed
+from unlearn.storage import slice_files
+from unlearn.storage.artefacts import FolderStore
+from unlearn.storage.slice_files import decode_slice, encode_slice, read_slice
 from unlearn_models.base.encoding import encode_arrays
 
 
@@ -39,6 +43,23 @@ def test_a_file_holds_the_rows_as_they_were() -> None:
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(ArtefactInvalid):
         decode_slice(data)
+
+
+def test_files_are_read_once_as_long_as_their_bytes_have_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = (encode_slice(10, 12, members(*((n, ANN) for n in range(count)))) for count in (1, 50))
+    monkeypatch.setattr(slice_files, "LAST_READ", RecentlyUsed[object, Members](len(large) + len(small)))
+    store, other = FolderStore(tmp_path / "a"), FolderStore(tmp_path / "b")
+    for name, data in {"small": small, "large": large, "more": small}.items():
+        store.put(name, data)
+    other.put("small", large)
+
+    first = read_slice(store, "small")
+    assert read_slice(store, "small") is first
+    assert len(read_slice(other, "small")) == 50, "each store has names of its own"
+    assert read_slice(store, "small") is first
+    read_slice(store, "more")
+    read_slice(store, "large")
+    assert read_slice(store, "small") is not first, "what was used longest ago made room"
 
 
 def test_holes_and_clean_ups_say_who_is_dead() -> None:

@@ -8,20 +8,22 @@ digest (zeros where there is none), revision, label, features. Its header holds 
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import NDArray
 
 from unlearn.errors import ArtefactInvalid
 from unlearn.partition.rows import Members
+from unlearn.recently_used import RecentlyUsed
 from unlearn.storage.artefacts import Store, is_whole
 from unlearn_models.base.encoding import decode_arrays, encode_arrays
 from unlearn_models.base.errors import ModelError
 from unlearn_models.base.rows import Rows
 
-__all__ = ["decode_slice", "encode_slice", "read_slice"]
+__all__ = ["LAST_READ", "decode_slice", "encode_slice", "read_slice"]
 
+LAST_READ: Final = RecentlyUsed[tuple[Store, str], Members](16 << 20)
+"""What `read_slice` keeps in memory, by store and name, in this process. Rows take as much as their file."""
 _COLUMNS = ("slots", "records", "subjects", "revisions")
 _ROWS = tuple(column.name for column in fields(Rows))
 
@@ -45,15 +47,19 @@ def decode_slice(data: bytes) -> Members:
         raise ArtefactInvalid(f"a slice file can't be read: {error}") from error
 
 
-@lru_cache(maxsize=64)
 def read_slice(store: Store, name: str) -> Members:
     """The rows of the slice file or tail of this name, checked against its digest; no rows for the empty name.
 
-    The last 64 are kept in memory. Raises StoreUnavailable, ArtefactInvalid.
+    The last 16 MiB are kept in memory. Raises StoreUnavailable, ArtefactInvalid.
     """
     if not name:
         return Members.empty()
+    held = LAST_READ.get((store, name))
+    if held is not None:
+        return held
     data = store.get(name)
     if not is_whole(name, data):
         raise ArtefactInvalid(f"{name} is not what was written under this name")
-    return decode_slice(data)
+    members = decode_slice(data)
+    LAST_READ.put((store, name), members, len(data))
+    return members

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from unlearn.partition.jobs import Job
 from unlearn.partition.tables import State as Stored
+from unlearn.recently_used import RecentlyUsed
 from unlearn_models.base.learner import State
 
 __all__ = ["LastStates", "LiveStates", "Start", "start_of"]
@@ -24,7 +25,6 @@ _MOST_BYTES = 64 << 20
 class _Kept(NamedTuple):
     file: str
     digest: str
-    size: int
     state: State
 
 
@@ -35,15 +35,14 @@ class LastStates:
     """
 
     def __init__(self, room: int = _MOST_BYTES) -> None:
-        self._room = room
-        self._held: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
+        self._held = RecentlyUsed[tuple[int, int], _Kept](room)
 
     def take(self, job: Job) -> State | None:
         """The state of the job's base, if the shard's last job ended with just that; it isn't held any more then.
 
         Whatever else is held of the shard is dropped.
         """
-        kept = self._held.pop((job.partition, job.shard), None)
+        kept = self._held.take((job.partition, job.shard))
         if kept is None or job.base is None:
             return None
         base = job.base[1]
@@ -51,13 +50,7 @@ class LastStates:
 
     def put(self, job: Job, stored: Stored, state: State) -> None:
         """Hold the state that a job ended with and stored so, and let go of those of shards trained longest ago."""
-        who = job.partition, job.shard
-        self._held.pop(who, None)
-        if stored.size > self._room:
-            return
-        self._held[who] = _Kept(stored.file, stored.digest, stored.size, state)
-        while sum(kept.size for kept in self._held.values()) > self._room:
-            self._held.popitem(last=False)
+        self._held.put((job.partition, job.shard), _Kept(stored.file, stored.digest, state), stored.size)
 
     def __len__(self) -> int:
         return len(self._held)
