@@ -13,7 +13,7 @@ from tests.faults.member_tables import Held, Write, held, misplaced, put_before,
 from tests.faults.raising import FIRST, PROBE, calls_of, everything, restore
 from unlearn.errors import Fenced, StateUnavailable
 from unlearn.state.members import field_of, name_of, pack_members, walk
-from unlearn.state.scripts import PartitionState, Token, read_without_token
+from unlearn.state.scripts import Op, PartitionState, Token, read_without_token
 
 EMPTY = Held({}, {}, {})
 
@@ -91,6 +91,19 @@ def test_a_bucket_holds_thirty_two_on_average(client: Any, state: PartitionState
     for writes, at in enumerate(range(0, records, 2000)):
         commit(state, writes, new(rng, min(2000, records - at)))
     assert meta(client, state, "record_buckets") == (buckets if records > 32 else 0)
+    assert list(misplaced(client, state)) == []
+
+
+def test_members_that_are_known_ask_for_no_room(client: Any, state: PartitionState) -> None:
+    rng = random.Random(7)
+    first = new(rng, 500, 500)
+    commit(state, 0, first)
+    again: list[Op] = [("RECORD.SET", name, b"\x00" + b"x" * 12) for name in first.records]
+    again += [("SUBJECT.SET", name, b"T2") for name in first.subjects]
+
+    commit(state, 1, Write(again, first.records, first.subjects))
+
+    assert [meta(client, state, f"{kind}_buckets") for kind in ("record", "subject")] == [16, 16]
     assert list(misplaced(client, state)) == []
 
 

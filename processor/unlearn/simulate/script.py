@@ -56,7 +56,7 @@ HEADERS: Final[tuple[Header, ...]] = (
     ("deleted", b"true"),
     ("ce_type", b"com.example.removed"),
 )
-_FEW = 25
+_FEW, _FEW_SUBJECTS = 25, 4
 _GAPS = (0, 0, 0, 0, 0, 1, 3)
 
 
@@ -123,14 +123,14 @@ def busy_script(seed: int) -> Script:
 
 
 def spread_script(seed: int) -> Script:
-    """As an unruly script, of so many records that most inserts are of a new one, and longer."""
+    """As an unruly script, of so many records that most inserts are of a new one, and longer; some of many subjects."""
     chance = random.Random(f"spread {seed}")
     partitions = chance.randint(1, 2)
-    subjects = chance.random() < 0.8
+    subjects = chance.choice((0, _FEW_SUBJECTS, _FEW_SUBJECTS, 150, 150))
     messages: list[Message] = []
     for at in range(chance.randint(100, 400)):
         messages.append(_unruly(chance, messages, at, partitions, partitions, subjects, records=2000))
-    return Script(partitions, partitions, subjects, _with_headers(seed, messages))
+    return Script(partitions, partitions, subjects > 0, _with_headers(seed, messages))
 
 
 def unruly_script(seed: int) -> Script:
@@ -138,11 +138,11 @@ def unruly_script(seed: int) -> Script:
     chance = random.Random(f"unruly {seed}")
     partitions = chance.randint(1, 3)
     count = partitions + chance.randint(0, 1)
-    subjects = chance.random() < 0.8
+    subjects = _FEW_SUBJECTS if chance.random() < 0.8 else 0
     messages: list[Message] = []
     for at in range(chance.randint(20, 100)):
         messages.append(_unruly(chance, messages, at, partitions, count, subjects))
-    return Script(partitions, count, subjects, _with_headers(seed, messages))
+    return Script(partitions, count, subjects > 0, _with_headers(seed, messages))
 
 
 def _with_headers(seed: int, messages: Iterable[Message]) -> tuple[Message, ...]:
@@ -165,7 +165,7 @@ def _unruly(
     at: int,
     partitions: int,
     count: int,
-    subjects: bool,
+    subjects: int,
     records: int = _FEW,
 ) -> Message:
     kind, gap, anywhere = chance.randrange(20), chance.choice(_GAPS), chance.randrange(count)
@@ -174,15 +174,15 @@ def _unruly(
     if kind < 4 and before:
         again = chance.choice(before)
         return Message(anywhere if kind == 1 else again.partition, again.key, again.value, gap)
-    event = _event(chance, at, subjects or chance.random() < 0.1, records)
+    event = _event(chance, at, subjects or _FEW_SUBJECTS * (chance.random() < 0.1), records)
     if isinstance(event, Seal) or kind == 4:
         return Message(anywhere, _key(event), encode(event), gap)
     return _at_home(event, partitions, gap)
 
 
-def _event(chance: random.Random, at: int, subjects: bool = True, records: int = _FEW) -> Event:
+def _event(chance: random.Random, at: int, subjects: int = _FEW_SUBJECTS, records: int = _FEW) -> Event:
     kind, record = chance.random(), f"r{chance.randrange(records)}"
-    subject = chance.choice(("s0", "s1", "s2", "s3", None)) if subjects else None
+    subject = chance.choice((*(f"s{number}" for number in range(subjects)), None)) if subjects else None
     if kind < 0.04:
         return Seal()
     if kind < 0.24:
