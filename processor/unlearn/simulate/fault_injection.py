@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import redis
 
 from unlearn.environment.clock import Clock
-from unlearn.errors import ArtefactInvalid, LogRefused, LogUnavailable, StoreUnavailable
+from unlearn.errors import ArtefactInvalid, ArtefactMissing, LogRefused, LogUnavailable, StoreUnavailable
 from unlearn.log.joined import all_of
 from unlearn.log.memory import MemoryLog, MemoryReader, MemoryTail
 from unlearn.log.protocol import Header, Message, Polled, Record, TopicSpec
@@ -162,7 +162,7 @@ class MemoryStore:
 
     def get(self, name: str, size: int | None = None) -> bytes:
         if name not in self.files:
-            raise StoreUnavailable(f"{name} is not there")
+            raise ArtefactMissing(f"{name} is not there")
         data = self.files[name][0]
         if size not in (None, len(data)):
             raise ArtefactInvalid(f"{name} has {len(data)} bytes, not {size}")
