@@ -241,7 +241,7 @@ class Settings(BaseSettings):
     id_memory: int = Field(
         32 * 2**20,
         ge=1024,
-        description="bytes in which a partition's owner remembers the ids that it knows, at most; with 4 a record "
+        description="bytes in which a partition's owner remembers the ids that it knows, at most; with 5 a record "
         "Redis is hardly asked about new ones",
     )
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")

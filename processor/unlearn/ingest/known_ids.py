@@ -22,6 +22,8 @@ Members = Literal["RECORDS", "SUBJECTS"]
 
 _BITS_A_RECORD = 32
 """At so many bits one unknown id in some 50,000 is taken for a known one, so most batches don't ask Redis at all."""
+_BITS_FOR_THE_DEAD = 4
+"""Bits for dead subjects, for each record."""
 _LEAST_RECORDS = 1 << 16
 _MEMBERS_AT_ONCE = 5000
 _FIELD_START = 2
@@ -39,9 +41,7 @@ class _Filters:
     dead: NDArray[np.uint64] = field(init=False)
 
     def __post_init__(self) -> None:
-        words = self.room * _BITS_A_RECORD // 64
-        self.records = np.zeros(-(-words // bloom.WORDS) * bloom.WORDS, np.uint64)
-        self.dead = np.zeros(-(-words // (8 * bloom.WORDS)) * bloom.WORDS, np.uint64)
+        self.records, self.dead = _words(self.room * _BITS_A_RECORD), _words(self.room * _BITS_FOR_THE_DEAD)
 
 
 @dataclass(slots=True)
@@ -72,9 +72,8 @@ class KnownIds:
         """Remember records that have entries now, and subjects that are dead now, by their digests (n, 16)."""
         for filters in (self._filters, self._walk.filters if self._walk else None):
             if filters is not None:
-                bloom.add(filters.records, records.reshape(-1), _FIELD_START, records.shape[1])
+                filters.held += bloom.add(filters.records, records.reshape(-1), _FIELD_START, records.shape[1])
                 bloom.add(filters.dead, dead.reshape(-1), _FIELD_START, dead.shape[1])
-                filters.held += len(records)
 
     def turn(self, owned: ClaimedPartition, most_bytes: int) -> None:
         """Read some members, if the filters aren't full or are too small; they take `most_bytes` at most.
@@ -87,17 +86,20 @@ class KnownIds:
             self._go_on(owned, self._walk)
 
     def _begin(self, owned: ClaimedPartition, most_bytes: int) -> None:
-        most = most_bytes * 8 // _BITS_A_RECORD
+        most = most_bytes * 8 // (_BITS_A_RECORD + _BITS_FOR_THE_DEAD)
         held = self._filters.held if self._filters else owned.view.number("record_count")
         if self._filters is None or (held > self._filters.room and self._filters.room < most):
-            self._walk = _Walk(_Filters(min(max(_LEAST_RECORDS, 2 * held), max(1, most))))
+            room = min(max(_LEAST_RECORDS, 2 * held), most)
+            if self._filters is not None and self._filters.room + room > most:
+                # There are no bytes for both. Until the new ones are filled, Redis is asked about all.
+                self._filters = None
+            self._walk = _Walk(_Filters(room))
 
     def _go_on(self, owned: ClaimedPartition, walk: _Walk) -> None:
         walk.place, found = owned.fields(walk.members, walk.place, _MEMBERS_AT_ONCE)
         fields = np.frombuffer(found, np.uint8)
         if walk.members == "RECORDS":
-            bloom.add(walk.filters.records, fields, 0, bloom.FIELD)
-            walk.filters.held += len(fields) // bloom.FIELD
+            walk.filters.held += bloom.add(walk.filters.records, fields, 0, bloom.FIELD)
         else:
             each = fields.reshape(-1, bloom.FIELD + 1)
             dead = np.ascontiguousarray(each[each[:, bloom.FIELD] == _DIES, : bloom.FIELD])
@@ -106,6 +108,11 @@ class KnownIds:
             walk.members, walk.place = "SUBJECTS", 0
         elif walk.place < 0:
             self._filters, self._walk = walk.filters, None
+
+
+def _words(bits: int) -> NDArray[np.uint64]:
+    """An empty filter of so many bits at most, and of one block at least."""
+    return np.zeros(max(1, bits // (64 * bloom.WORDS)) * bloom.WORDS, np.uint64)
 
 
 def _look(words: NDArray[np.uint64] | None, digests: NDArray[np.uint8]) -> NDArray[np.bool_]:

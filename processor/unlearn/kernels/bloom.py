@@ -35,17 +35,25 @@ def _number(fields: NDArray[np.uint8], at: int) -> Any:
     return h ^ ((np.uint64(fields[at + 8]) | (np.uint64(fields[at + 9]) << np.uint64(8))) << np.uint64(24))
 
 
-@kernel(none, writes(u64), reads(u8), i64, i64)
-def add(words: NDArray[np.uint64], fields: NDArray[np.uint8], start: int, step: int) -> None:
-    """Kernel: put fields into the filter: those that stand at `start` and every `step` bytes behind it."""
-    blocks = np.uint64(len(words) // WORDS)
+@kernel(i64, writes(u64), reads(u8), i64, i64)
+def add(words: NDArray[np.uint64], fields: NDArray[np.uint8], start: int, step: int) -> int:
+    """Kernel: put fields into the filter: those that stand at `start` and every `step` bytes behind it.
+
+    Returns how many of them weren't in it.
+    """
+    blocks, added = np.uint64(len(words) // WORDS), 0
     for at in range(start, len(fields) - FIELD + 1, step):
         h = _number(fields, at)
         first = np.int64(h % blocks) * WORDS
         h = _mix(h)
+        missing = False
         for _ in range(_BITS):
-            words[first + np.int64(h & np.uint64(7))] |= np.uint64(1) << ((h >> np.uint64(3)) & np.uint64(63))
+            word, bit = first + np.int64(h & np.uint64(7)), np.uint64(1) << ((h >> np.uint64(3)) & np.uint64(63))
+            missing |= words[word] & bit == np.uint64(0)
+            words[word] |= bit
             h >>= np.uint64(9)
+        added += missing
+    return added
 
 
 @kernel(none, reads(u64), reads(u8), i64, i64, writes(flag))

@@ -93,6 +93,30 @@ def test_it_is_read_anew_when_it_has_grown_too_small_and_no_more_than_its_bytes_
     assert members.asked == asked + 1
 
 
+def test_records_that_are_written_again_take_no_more_room() -> None:
+    chance = random.Random(6)
+    members, same = Members([], []), digests_of(digests(chance, 1000))
+    ids = filled(KnownIds(), members)
+    asked = members.asked
+    for _ in range(200):
+        ids.add(same, digests_of([]))
+        ids.turn(members, 1 << 20)  # type: ignore[arg-type]
+    assert members.asked == asked
+
+
+@pytest.mark.parametrize("most", [1 << 10, 3000, 300_001, 1 << 20])
+def test_all_filters_together_take_the_bytes_allowed_at_most(most: int) -> None:
+    chance = random.Random(most)
+    ids, members = KnownIds(), Members([], [])
+    taken: list[int] = []
+    for _ in range(300):
+        ids.turn(members, most)  # type: ignore[arg-type]
+        ids.add(digests_of(digests(chance, 1000)), digests_of([]))
+        held = [filters for filters in (ids._filters, ids._walk and ids._walk.filters) if filters]
+        taken.append(sum(filters.records.nbytes + filters.dead.nbytes for filters in held))
+    assert most // 2 < max(taken) <= most
+
+
 def test_one_bit_of_a_field_makes_another_of_it() -> None:
     words = np.zeros(bloom.WORDS * 64, np.uint64)
     field = np.frombuffer(random.Random(5).randbytes(10), np.uint8)
