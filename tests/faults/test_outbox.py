@@ -259,6 +259,23 @@ def test_a_deletion_that_fits_in_no_message_is_open_with_its_own_deadline_and_it
     assert sum(view.number(name) for name in view.meta if name.startswith("dead:")) == 1
 
 
+def test_a_sender_who_can_not_be_told_of_the_refusal_is_counted_and_named(
+    harness: MemoryHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = harness.worker._outbox
+    outbox._producer = Limited(outbox._producer, harness.settings.receipts_topic, 10)  # type: ignore[assignment]
+    offset = put(harness, 0, b'{"type":"delete","event_id":"d","record_id":"r0"}')
+    harness.turn(10)
+
+    assert harness.receipts() == []
+    assert [letter["offset"] for letter in harness.dead_letters()] == [offset]
+    assert harness.worker.owned[0].view.outbox == {}
+    assert harness.count("senders_untold") == 1
+    assert [record.getMessage() for record in caplog.records if "`refused` receipt" in record.getMessage()] == [
+        f"partition 0: no `refused` receipt of {offset}: too large"
+    ]
+
+
 def test_an_insert_that_can_not_be_sent_home_is_no_possible_deletion(harness: MemoryHarness) -> None:
     _, away = off_home(harness)
     limit(harness, 10)

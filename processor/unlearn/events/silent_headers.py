@@ -17,7 +17,7 @@ from unlearn.log.columns import RecordColumns
 __all__ = ["SilentHeaders"]
 
 _MOST = 64
-"""Names that are remembered; records with further ones are read the general way."""
+"""Names that are remembered at most; with further ones all others are forgotten, and met again if they still come."""
 _LOOKED_AT = 16
 """Records of a batch at most whose names are looked at, to remember them."""
 
@@ -32,7 +32,7 @@ class SilentHeaders:
     def of(self, records: RecordColumns) -> NDArray[np.bool_]:
         """Of each record (n,) bool, whether none of its headers can say anything; those with unknown names may lack."""
         found = self._found(records)
-        if found.all() or len(self._names) >= _MOST:
+        if found.all():
             return found
         return self._found(records) if self._remember(records, np.flatnonzero(~found)[:_LOOKED_AT]) else found
 
@@ -45,8 +45,9 @@ class SilentHeaders:
         """Whether the records have names that say nothing and weren't known."""
         names = {name for record in records.records(which) for name, _ in record.headers}
         silent = {name.encode() for name in names if name != ORIGIN and is_silent(name)}
-        fresh = sorted(silent - self._names.keys())[: _MOST - len(self._names)]
-        self._names |= dict.fromkeys(fresh)
+        fresh = silent - self._names.keys()
+        fit = len(self._names) + len(fresh) <= _MOST
+        self._names = dict.fromkeys(sorted(self._names.keys() | fresh if fit else silent)[:_MOST])
         self._bytes = np.frombuffer(b"".join(self._names), np.uint8)
         self._ends = np.cumsum([len(name) for name in self._names], dtype=np.int64)
         return bool(fresh)

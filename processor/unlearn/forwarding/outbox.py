@@ -8,6 +8,7 @@ no harm.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
@@ -33,6 +34,7 @@ from unlearn.settings import Settings
 
 __all__ = ["Outbox"]
 
+_log = logging.getLogger(__name__)
 _READ_AT_ONCE = 10_000
 """Records of the log that one turn reads to see what was sent on before the model was made."""
 _MANY = 10_000
@@ -279,6 +281,8 @@ class Outbox:
         if DEAD in sent.batches:
             # The dead letter is out, and only the receipt is missing, which the log refuses for good.
             if DEAD not in errors and refuses(errors[REFUSED]):
+                owned.counters["senders_untold"] += 1
+                _log.error("partition %d: no `refused` receipt of %d: %s", owned.partition, offset, errors[REFUSED])
                 self._drop(owned, change, sent)
         elif offset not in refused.shortened and self._is_long(owned.records[offset]):
             refused.alone.add(offset)
