@@ -59,8 +59,9 @@ def test_one_other_header_beside_a_known_one_is_enough(header: Header) -> None:
 
 
 def test_a_new_name_in_each_record_holds_up_no_others() -> None:
-    silent, trace = SilentHeaders(), ("traceparent", b"00")
+    silent = SilentHeaders()
+    trace: Header = ("traceparent", b"00")
     for batch in range(50):
-        new = [[trace, (f"name-{batch}-{at}", b"")] for at in range(20)]
+        new: list[list[Header]] = [[trace, (f"name-{batch}-{at}", b"")] for at in range(20)]
         assert all(found(silent, [*new, [trace]])[20:])
         assert len(silent._names) <= 64
