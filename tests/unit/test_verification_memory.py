@@ -64,7 +64,8 @@ def test_states_take_no_memory_that_grows_with_the_log() -> None:
 
     small, large = (held(members_of(MODEL, 0, inserts(count)), count) for count in (SMALL, LARGE))
 
-    assert (large - small) / (LARGE - SMALL) < 5
+    # A text that was kept would be some 200 bytes; what the allocator and caches take differs by a few.
+    assert (large - small) / (LARGE - SMALL) < 20
 
 
 def _entry(offset: int, **fields: str) -> Entry:
