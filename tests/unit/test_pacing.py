@@ -17,27 +17,28 @@ from unlearn.training.dispatch import Training
 from unlearn.training.pacing import Paces, wait_after
 
 COST = 0.01
+WAIT = wait_after(COST, 1)
 
 
 def test_the_wait_grows_with_the_cost_and_ends_at_its_limit() -> None:
     assert wait_after(0.0, 3) == 0.0
-    assert wait_after(0.01, 3) == 20 * 0.01 * 3
+    assert wait_after(0.01, 3) == 50 * 0.01 * 3
     assert wait_after(10.0, 3) == 5.0
 
 
 def test_all_shards_that_were_trained_share_the_time() -> None:
     paces = Paces()
     paces.note((0, 0), 100.0, 0.01, 10)
-    assert not paces.ripe((0, 0), 100.5, 3)
-    assert paces.ripe((0, 0), 100.7, 3)
+    assert not paces.ripe((0, 0), 101.4, 3)
+    assert paces.ripe((0, 0), 101.6, 3)
 
     paces.note((1, 0), 100.0, 0.01, 10)
-    assert not paces.ripe((0, 0), 100.7, 3)
-    assert paces.ripe((0, 0), 101.3, 3)
+    assert not paces.ripe((0, 0), 102.9, 3)
+    assert paces.ripe((0, 0), 103.1, 3)
     assert paces.ripe((0, 1), 100.0, 3), "it has no job to wait after"
 
     paces.forget_partition(1)
-    assert paces.ripe((0, 0), 100.7, 3)
+    assert paces.ripe((0, 0), 101.6, 3)
 
 
 class Trainers:
@@ -115,8 +116,8 @@ def site(request: pytest.FixtureRequest) -> Site:
 def test_new_rows_wait_and_are_learned_together(site: Site) -> None:
     assert site.turn() == []
     site.end_slice()
-    assert site.turn(0.19) == []
-    assert site.turn(0.02) == [20, 30]
+    assert site.turn(0.9 * WAIT) == []
+    assert site.turn(0.2 * WAIT) == [20, 30]
 
 
 def test_an_idle_partition_doesnt_wait(site: Site) -> None:
@@ -155,14 +156,14 @@ def test_a_shard_that_was_hit_once_waits_again_and_isnt_waited_for(site: Site) -
 
     assert site.turn() == []
     assert not site.training.recovering(site.owned)
-    assert site.turn(0.21) == [30]
+    assert site.turn(1.1 * WAIT) == [30]
 
 
 def test_what_one_job_left_out_doesnt_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unlearn.training.schedule._JOB_ROWS", 5)
     site.end_slice()
 
-    assert site.turn(0.21) == [20]
+    assert site.turn(1.1 * WAIT) == [20]
     assert site.turn() == [30]
     site.end_slice()
     assert site.turn() == []

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 __all__ = ["Paces", "wait_after"]
 
-_SHARE = 20
-"""The jobs of all shards together take at most so small a part of the time: a twentieth."""
+_SHARE = 50
+"""The jobs of all shards together take at most so small a part of the time: a fiftieth."""
 _LONGEST = 5.0
 """Seconds that new rows wait for a job at most."""
 
