@@ -59,6 +59,7 @@ EACH = [
     Line("send -", reads=True),
     Line("send --check EVENTS"),
     Line("send --delete-record none"),
+    Line("forget --check --whole-lines --records -", reads=True),
     Line("work --drain", prints=False),
     Line("status"),
     Line("status --json"),
@@ -194,7 +195,7 @@ def test_without_services_each_command_says_which_one_it_lacks(model: Model, tmp
     lines = [line for line in EACH if not line.words.startswith(("services up", "demo"))]
     found = _codes_and_lines(_run_all(model, tmp_path, "", lines, **nowhere))
 
-    offline = ("--", "init", "settings", "send --check", "schemas", "simulate", "study")
+    offline = ("--", "init", "settings", "send --check", "forget --check", "schemas", "simulate", "study")
     assert {words: code for words, (code, _) in found.items() if code != 69} == {
         line.words: 1 if line.words == "services status" else 0
         for line in lines

@@ -25,6 +25,7 @@ LINES = (
     "topics create",
     "topics check",
     "send {home}/events.jsonl",
+    "forget --check --records {home}/texts",
     "work --drain",
     "status",
     "record r0",

@@ -31,6 +31,12 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
     "topics create": {0: "all topics are as they should be", 1: "one is not: each problem is named"},
     "topics check": {0: "all topics are as they should be", 1: "one is not: each problem is named"},
     "send": {0: "all is sent", 1: "some lines were refused: each is named, the others are sent"},
+    "forget": {
+        0: "all are hidden",
+        1: "some were refused: they are listed, with the reasons",
+        65: "an id is none, and nothing was sent",
+        75: "some are not hidden yet: they are listed",
+    },
     "work": {
         0: "stopped as asked; with --drain: all that the log held is published",
         1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",

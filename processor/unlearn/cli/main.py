@@ -22,6 +22,7 @@ COMMANDS = {
     "settings": "unlearn.cli.commands.settings:command",
     "topics": "unlearn.cli.commands.topics:command",
     "send": "unlearn.cli.commands.send:command",
+    "forget": "unlearn.cli.commands.forget:command",
     "work": "unlearn.cli.commands.work:command",
     "status": "unlearn.cli.commands.status:command",
     "record": "unlearn.cli.commands.record:command",

@@ -12,7 +12,6 @@ import click
 from unlearn.cli import context
 from unlearn.cli.command import Command
 from unlearn.cli.connect import open_redis
-from unlearn.errors import InputInvalid
 
 if TYPE_CHECKING:
     from unlearn.admin.lookup import Found, Lookup
@@ -48,7 +47,9 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
     identity = _identity(settings)
     name = "subject_id" if of_subjects else "record_id"
     if owner is not None:
-        _check_id(owner, "the subject id")
+        from unlearn.admin.id_lists import check_id
+
+        check_id(owner, "the subject id")
     from unlearn.admin.lookup import Lookup
 
     with open_redis(settings) as client:
@@ -77,31 +78,14 @@ def _find(lookup: Lookup, ids: list[str], of_subjects: bool, owner: str | None) 
 
 def _ids(ids: tuple[str, ...]) -> Iterator[str]:
     """The arguments, or the lines of the standard input. Raises InputInvalid."""
+    from unlearn.admin.id_lists import check_id, read_whole_lines
+
     if ids == ("-",):
-        yield from _lines()
+        yield from read_whole_lines(sys.stdin.buffer, separators=True)
         return
     for number, given in enumerate(ids, 1):
-        _check_id(given, f"id {number}")
+        check_id(given, f"id {number}")
         yield given
-
-
-def _lines() -> Iterator[str]:
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        given = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
-        if given:
-            _check_id(given, f"line {number}")
-            yield given
-
-
-def _check_id(given: str, what: str) -> None:
-    from unlearn.events.event import MAX_ID
-
-    try:
-        given.encode()
-    except UnicodeEncodeError:
-        raise InputInvalid(f"{what} is not UTF-8") from None
-    if not 1 <= len(given) <= MAX_ID:
-        raise InputInvalid(f"{what} has {len(given)} characters; an id has 1 to {MAX_ID}")
 
 
 def _show(name: str, given: str, place: Found, as_json: bool) -> None:
