@@ -128,7 +128,7 @@ def troubles(harness: WorkerOnKafka) -> list[str]:
         ("events", ACLOperation.WRITE),
         ("results", ACLOperation.READ),
         ("results", ACLOperation.WRITE),
-        # Not receipts: a denied topic ends the client, and the next send to another topic can time out: see docs/limits.md.
+        # Not receipts: a denied topic ends the client, and sends to others can time out: see docs/limits.md.
     ],
     ids=lambda value: getattr(value, "name", value),
 )
