@@ -128,7 +128,7 @@ def troubles(harness: WorkerOnKafka) -> list[str]:
         ("events", ACLOperation.WRITE),
         ("results", ACLOperation.READ),
         ("results", ACLOperation.WRITE),
-        # Not receipts: a denied topic ends the client, and sends to others can time out: see docs/limits.md.
+        ("receipts", ACLOperation.WRITE),
     ],
     ids=lambda value: getattr(value, "name", value),
 )

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import kafka.errors as kafka_errors
 from kafka import KafkaProducer as Client
 
-from unlearn.errors import LogUnavailable, UnlearnError
+from unlearn.errors import LogDenied, LogUnavailable, UnlearnError
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.errors import why_not_sent
 from unlearn.log.kafka.packing.packed_batches import BatchSizes, send_packed
@@ -29,6 +29,7 @@ T = TypeVar("T")
 LARGEST_REQUEST = 8 * 1024 * 1024  # bytes: the topic's max.message.bytes is the limit that counts
 RENEW_WITHIN = 1.0  # s: the poll thread waits for it
 RENEW_EVERY = 2.0  # s: between attempts sends fail at once
+DENIED_FOR = 5.0  # s: a denied topic is left alone, as each try ends the client, and with it the sends to other topics
 FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError)
 
 
@@ -42,6 +43,8 @@ class KafkaProducer:
         self._renewing = threading.Lock()
         self._renew_at = 0.0
         self._sizes = BatchSizes()
+        self._denied: dict[str, tuple[float, str]] = {}
+        """Topic -> until when nothing is sent there (monotonic seconds), and what the denial said."""
         self._closed = False
         self._pending: dict[Future[Any], Client] = {}
         self._failed: UnlearnError | None = None
@@ -95,6 +98,7 @@ class KafkaProducer:
         answer: Future[T] = Future()
         doing = f"sending to {topic}"
         try:
+            self._require_right(topic)
             client = self._living()
             with self._lock:
                 self._pending[answer] = client
@@ -103,8 +107,14 @@ class KafkaProducer:
             self._fail(answer, why_not_sent(error, doing))
             return answer
         sent.add_callback(self._succeed, answer, told)
-        sent.add_errback(self._fail_all, client, answer, doing)
+        sent.add_errback(self._fail_all, client, answer, topic, doing)
         return answer
+
+    def _require_right(self, topic: str) -> None:
+        """Raise the topic's last denial while it is left alone."""
+        until, said = self._denied.get(topic, (0.0, ""))
+        if time.monotonic() < until:
+            raise LogDenied(said)
 
     def _living(self) -> Client:
         with self._renewing:
@@ -132,12 +142,14 @@ class KafkaProducer:
         if known is not None:
             answer.set_result(told(result))
 
-    def _fail_all(self, client: Client, answer: Future[Any], doing: str, error: BaseException) -> None:
+    def _fail_all(self, client: Client, answer: Future[Any], topic: str, doing: str, error: BaseException) -> None:
         """Runs on the client's thread, for each of its failed records; the first failure ends the client.
 
         The failure is this record's alone: those in flight beside it get LogUnavailable.
         """
         failure = why_not_sent(error, doing)
+        if isinstance(failure, LogDenied):
+            self._denied[topic] = time.monotonic() + DENIED_FOR, str(failure)
         with self._renewing:
             if self._client is client:
                 self._client = None
