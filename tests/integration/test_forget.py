@@ -120,3 +120,15 @@ def test_a_refused_one_is_listed_with_its_reason(settings: Settings, log: Log, t
     assert done.returncode == 1
     (row,) = listed(tmp_path / "open.csv")
     assert (row["id"], row["state"], row["reason"]) == ("s1", "refused", "the model was made without subjects")
+
+
+def test_a_topic_with_fewer_partitions_than_the_model_gets_nothing(
+    settings: Settings, log: Log, tmp_path: Path
+) -> None:
+    before = log.bounds(settings.events_topic)
+
+    done = forget(settings.model_copy(update={"partitions": 3}), tmp_path, "--subjects", "-", given="s1\n")
+
+    assert done.returncode == 64
+    assert "has 2 partitions and the model 3" in done.stderr
+    assert log.bounds(settings.events_topic) == before

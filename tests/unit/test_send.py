@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def log() -> MemoryLog:
 
 @pytest.fixture
 def run(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(cli, "_log", lambda _: log)
+    monkeypatch.setattr(cli, "open_log", lambda _: nullcontext(log))
     monkeypatch.setenv("UNLEARN_MODEL", "demo")
     monkeypatch.setenv("UNLEARN_PARTITIONS", str(PARTITIONS))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -16,7 +16,7 @@ import click
 
 from unlearn.cli import context
 from unlearn.cli.command import Command
-from unlearn.cli.connect import open_log
+from unlearn.cli.connect import open_log, open_sink
 from unlearn.errors import InputInvalid
 
 if TYPE_CHECKING:
@@ -98,15 +98,11 @@ def _requests(kind: Kind, source: BinaryIO, column: str | None, whole_lines: boo
 
 def _forget(log: Log, settings: Settings, requests: Requests, wait: float) -> None:
     from unlearn.admin.forget import await_receipts, send_requests
-    from unlearn.admin.send import LogSink
 
     position = log.bounds(settings.receipts_topic)[0][1]
     with _bars(requests) as bars:
-        with closing(log.producer()) as producer:
-            patience = 3 * settings.kafka.request_timeout
-            send_requests(
-                requests, LogSink(producer, settings.events_topic, settings.partitions, patience), bars.update
-            )
+        with open_sink(log, settings) as sink:
+            send_requests(requests, sink, bars.update)
         await_receipts(log, settings, requests, position, wait, bars.update)
 
 

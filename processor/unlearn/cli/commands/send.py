@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
@@ -14,6 +14,7 @@ import click
 
 from unlearn.cli import context
 from unlearn.cli.command import Command
+from unlearn.cli.connect import open_log, open_sink
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from unlearn.admin.line_checks import LineChecker
     from unlearn.admin.send import Report, Sink
     from unlearn.events.event import Delete
-    from unlearn.log.protocol import Log
     from unlearn.settings import Settings
 
 _NAMED = 20
@@ -97,33 +97,13 @@ def _deletion(record: str | None, subject: str | None, whole_subject: str | None
 
 @contextmanager
 def _sink(settings: Settings, check: bool) -> Iterator[Sink]:
-    from unlearn.admin.send import LogSink, NoSink
+    from unlearn.admin.send import NoSink
 
     if check:
         yield NoSink()
         return
-    # The client itself gives up after two request timeouts, and then says why.
-    patience = 3 * settings.kafka.request_timeout
-    with closing(_log(settings)) as log, closing(log.producer()) as producer:
-        _require_partitions(log, settings)
-        yield LogSink(producer, settings.events_topic, settings.partitions, patience)
-
-
-def _log(settings: Settings) -> Log:
-    from unlearn.log.kafka.log import KafkaLog
-
-    return KafkaLog(settings.kafka)
-
-
-def _require_partitions(log: Log, settings: Settings) -> None:
-    from unlearn.errors import SettingsError
-
-    found = log.partitions(settings.events_topic)
-    if found < settings.partitions:
-        raise SettingsError(
-            f"the topic {settings.events_topic} has {found} partitions and the model {settings.partitions}: "
-            "set UNLEARN_PARTITIONS to the model's count, or add partitions"
-        )
+    with open_log(settings) as log, open_sink(log, settings) as sink:
+        yield sink
 
 
 def _checker(settings: Settings) -> LineChecker:
