@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
-from pydantic import ValidationError
-
 from unlearn.admin.send import Sink
 from unlearn.events.event import Delete, encode
 from unlearn.events.partitioner import event_key
 from unlearn.log.protocol import Log, Record
-from unlearn.results.manifest import Receipt
+from unlearn.results.manifest import read_receipt
 from unlearn.settings import Settings
 
 __all__ = ["Kind", "Open", "Requests", "State", "await_receipts", "send_requests"]
@@ -74,7 +72,7 @@ class Requests:
             if record.key is None or not record.key.startswith(prefix):
                 continue
             number = record.key[len(prefix) :]
-            receipt = _receipt(record)
+            receipt = read_receipt(record.value)
             if receipt is None or not number.isdigit() or int(number) >= len(self):
                 continue
             if receipt.state != "lifted":
@@ -137,10 +135,3 @@ def await_receipts(
         if requests.ended == len(requests) or clock() >= deadline:
             return
         sleep(min(_LOOK_EVERY, max(0.0, deadline - clock())))
-
-
-def _receipt(record: Record) -> Receipt | None:
-    try:
-        return Receipt.model_validate_json(record.value or b"")
-    except ValidationError:
-        return None

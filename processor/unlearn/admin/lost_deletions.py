@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from unlearn.errors import LogDiverged, LogUnavailable, SettingsError
 from unlearn.events.event import Delete
 from unlearn.events.parsing import Parser
@@ -18,7 +16,7 @@ from unlearn.log.protocol import Log
 from unlearn.partition.skipped import runs_of
 from unlearn.partition.tables import Tables
 from unlearn.results.log_ends import ends_of
-from unlearn.results.manifest import Receipt
+from unlearn.results.manifest import Receipt, read_receipt
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results
 from unlearn.settings import Settings
@@ -106,11 +104,8 @@ def lost_deletions(
 
 def _receipts(settings: Settings, log: Log) -> Iterator[Receipt]:
     for record in log.read(settings.receipts_topic, 0, 0, _ALL):
-        try:
-            receipt = Receipt.model_validate_json(record.value or b"")
-        except ValidationError:
-            continue
-        if receipt.state in ("accepted", "hidden"):
+        receipt = read_receipt(record.value)
+        if receipt is not None and receipt.state in ("accepted", "hidden"):
             yield receipt
 
 

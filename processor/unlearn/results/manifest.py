@@ -23,6 +23,7 @@ __all__ = [
     "manifest_key",
     "read_heartbeat",
     "read_manifest",
+    "read_receipt",
 ]
 
 Order = tuple[int, int]
@@ -170,5 +171,13 @@ def read_heartbeat(value: bytes) -> Heartbeat | None:
     """The heartbeat in these bytes; None if they aren't one."""
     try:
         return Heartbeat.model_validate_json(value)
+    except ValidationError:
+        return None
+
+
+def read_receipt(value: bytes | None) -> Receipt | None:
+    """The receipt in these bytes; None if they aren't one."""
+    try:
+        return Receipt.model_validate_json(value or b"")
     except ValidationError:
         return None
