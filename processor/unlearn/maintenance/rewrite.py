@@ -99,20 +99,21 @@ class Rewriter:
     def _next(self, owned: ClaimedPartition) -> tuple[int, int] | None:
         """(shard, end) of a file to write again. All files are looked at once a second at most."""
         files, now = owned.kept(_Files), self._clock.monotonic()
-        if not files.due and now >= files.look_at:
-            files.due = [(shard, end) for shard, end, _ in owned.view.holed() if self._is_due(owned, shard, end, now)]
+        if owned.manifest is None or (not files.due and now < files.look_at):
+            return None
+        shards, published = range(self._settings.shards_per_partition), owned.manifest.applied
+        safe = {shard: safe_before(owned.view, shard, published, self._forgets) for shard in shards}
+        if not files.due:
+            files.due = [(s, end) for s, end, _ in owned.view.holed() if self._is_due(owned, s, end, safe[s], now)]
             files.look_at = now + _LOOK_EVERY
         while files.due:
             shard, end = files.due.pop()
-            if self._is_due(owned, shard, end, now):
+            if self._is_due(owned, shard, end, safe[shard], now):
                 return shard, end
         return None
 
-    def _is_due(self, owned: ClaimedPartition, shard: int, end: int, now: float) -> bool:
-        if owned.manifest is None or shard in owned.running:
-            return False
-        safe = safe_before(owned.view, shard, owned.manifest.applied, self._forgets)
-        if not rewritable(owned.view, shard, end, safe):
+    def _is_due(self, owned: ClaimedPartition, shard: int, end: int, safe: int, now: float) -> bool:
+        if shard in owned.running or not rewritable(owned.view, shard, end, safe):
             return False
         age = now - owned.kept(_Files).dead_since.setdefault((shard, end), now)
         return worth_it(owned.view.slices[shard, end], age, self._settings.erase_after)
