@@ -316,6 +316,17 @@ def ruined_topic(rig: Rig) -> str:
     return RUINED[id(rig.log)]
 
 
+def test_a_time_has_the_offset_of_the_first_record_from_then_on(rig: Rig) -> None:
+    topic = new_topic(rig)
+    assert rig.log.offset_at(topic, 0, 0) == 0
+    for value in numbered(3):
+        fill(rig, topic, 0, [value])
+        time.sleep(0.02)  # the broker's clock has ms
+    times = [record.timestamp for record in rig.log.read(topic, 0, 0, 3)]
+    assert [rig.log.offset_at(topic, 0, at) for at in (-1, times[0], times[1], times[1] + 1)] == [0, 0, 1, 2]
+    assert rig.log.offset_at(topic, 0, times[2] + 1) == 3
+
+
 def test_an_interval_left_half_read_frees_its_consumer(rig: Rig) -> None:
     topic = new_topic(rig)
     fill(rig, topic, 0, numbered(10))

@@ -62,6 +62,11 @@ class MemoryLog:
         with self.changed:
             return {number: (p.start, p.end) for number, p in enumerate(self._topic(topic).partitions)}
 
+    def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
+        with self.changed:
+            place = self.partition(topic, partition)
+            return next((entry.offset for entry in place.entries if entry.timestamp >= timestamp), place.end)
+
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         with self.changed:
             stop = min(stop, self.partition(topic, partition).end)

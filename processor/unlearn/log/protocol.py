@@ -261,6 +261,11 @@ class Log(Protocol):
         """Partition -> (log start, end). The end is the last stable offset, which readers reach."""
         ...
 
+    def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
+        """The offset of the first record whose timestamp is at or after this one, in ms since 1970 UTC; the end where
+        there is none."""
+        ...
+
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         """The records of the interval [start, stop) in order, by a consumer of its own, without a group.
 

@@ -276,6 +276,9 @@ class Wire:
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         return self._log.bounds(topic)
 
+    def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
+        return self._log.offset_at(topic, partition, timestamp)
+
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         return self._log.read(topic, partition, start, stop)
 

@@ -36,6 +36,13 @@ def bounds_of(reader: KafkaConsumer, tps: list[TopicPartition], timeout_ms: int)
     return {tp.partition: (starts[tp], ends[tp]) for tp in tps}
 
 
+def offset_at(reader: KafkaConsumer, tp: TopicPartition, timestamp: int, timeout_ms: int) -> int:
+    """The first offset of this time, in ms, or a later one; the end where there is none."""
+    with translated("asking for the offset of a time"):
+        found = reader.offsets_for_times({tp: max(0, timestamp)}, timeout_ms=timeout_ms)[tp]
+    return bounds_of(reader, [tp], timeout_ms)[tp.partition][1] if found is None else found.offset
+
+
 def read_interval(settings: KafkaSettings, tp: TopicPartition, start: int, stop: int) -> Iterator[Record]:
     """The records in [start, stop) that the log has now; see `Log.read`."""
     timeout_ms = round(settings.request_timeout * 1000)

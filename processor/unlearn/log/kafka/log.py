@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import kafka.errors as kafka_errors
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -14,11 +14,13 @@ from unlearn.errors import LogUnavailable, TopicMissing
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.consumer import consumer
 from unlearn.log.kafka.errors import MISSING, translate, translated
-from unlearn.log.kafka.interval import KafkaTail, bounds_of, read_interval
+from unlearn.log.kafka.interval import KafkaTail, bounds_of, offset_at, read_interval
 from unlearn.log.kafka.producer import KafkaProducer
 from unlearn.log.kafka.reader import KafkaReader
 from unlearn.log.protocol import Record, TopicSpec
 from unlearn.settings import KafkaSettings
+
+T = TypeVar("T")
 
 
 class KafkaLog:
@@ -47,16 +49,12 @@ class KafkaLog:
 
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         tps = [TopicPartition(topic, number) for number in range(self.partitions(topic))]
-        with self._lock:
-            if self._reader is None:
-                self._reader = consumer(self._settings)
-            try:
-                return bounds_of(self._reader, tps, self._timeout_ms)
-            except LogUnavailable:
-                # Its picture of the cluster may be old: the next call gets a new one.
-                self._reader.close(autocommit=False)
-                self._reader = None
-                raise
+        return self._asked(lambda reader: bounds_of(reader, tps, self._timeout_ms))
+
+    def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
+        self._described(topic)
+        tp = TopicPartition(topic, partition)
+        return self._asked(lambda reader: offset_at(reader, tp, timestamp, self._timeout_ms))
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         self._described(topic)
@@ -102,6 +100,19 @@ class KafkaLog:
             if self._reader is not None:
                 self._reader.close(autocommit=False)
             self._admin = self._reader = None
+
+    def _asked(self, ask: Callable[[KafkaConsumer], T]) -> T:
+        """What a consumer that is kept for such questions answers."""
+        with self._lock:
+            if self._reader is None:
+                self._reader = consumer(self._settings)
+            try:
+                return ask(self._reader)
+            except LogUnavailable:
+                # Its picture of the cluster may be old: the next call gets a new one.
+                self._reader.close(autocommit=False)
+                self._reader = None
+                raise
 
     def _ask(self) -> KafkaAdminClient:
         if self._admin is None:
