@@ -8,11 +8,13 @@ failure ends the client, all that it had in flight fails with it, and the next s
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import kafka.errors as kafka_errors
 from kafka import KafkaProducer as Client
@@ -31,6 +33,21 @@ RENEW_WITHIN = 1.0  # s: the poll thread waits for it
 RENEW_EVERY = 2.0  # s: between attempts sends fail at once
 DENIED_FOR = 5.0  # s: a denied topic is left alone, as each try ends the client, and with it the sends to other topics
 FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError)
+
+_living: WeakSet[Client] = WeakSet()
+
+
+def _disown() -> None:
+    """In a forked process: the parent's clients are not its own to close.
+
+    Each would do so at the process's end, by locks that a thread of the parent may hold, and on its connections.
+    """
+    for client in _living:
+        client._unregister_cleanup()  # noqa: SLF001
+        client._closed = True  # noqa: SLF001
+
+
+os.register_at_fork(after_in_child=_disown)
 
 
 class KafkaProducer:
@@ -133,6 +150,7 @@ class KafkaProducer:
     def _connect(self, within: float) -> Client:
         options = {**self._settings.client_options(), **_options(self._timeout)}
         made: Client = connected(Client, self._settings, within, **options)
+        _living.add(made)
         return made
 
     def _succeed(self, answer: Future[T], told: Callable[[Any], T], result: Any) -> None:
