@@ -11,34 +11,49 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unlearn.client.client import Client
+    from unlearn.client.pending import Pending
     from unlearn.errors import (
         AnswerInvalid,
+        ClientStopped,
+        DeletionRefused,
+        InputInvalid,
         LogDenied,
         LogUnavailable,
         NotEnough,
+        NotSent,
         Refused,
         ScorerStopped,
         SettingsError,
+        StillOpen,
         TopicMissing,
         Unavailable,
         UnlearnError,
     )
+    from unlearn.results.manifest import Receipt
     from unlearn.scoring.scorer import Answer, Scorer, Served
     from unlearn.settings import Settings, load_settings
 
 # Settings.
 __all__ = ["Settings", "load_settings"]
+# Sending: the client, a deletion that it sent, and what a receipt says of one.
+__all__ += ["Client", "Pending", "Receipt"]
 # Scoring: the scorer, one version of what it serves, and one answer.
 __all__ += ["Answer", "Scorer", "Served"]
 # Errors: the root of them all, and those that a caller of these can do something about.
 __all__ += [
     "AnswerInvalid",
+    "ClientStopped",
+    "DeletionRefused",
+    "InputInvalid",
     "LogDenied",
     "LogUnavailable",
     "NotEnough",
+    "NotSent",
     "Refused",
     "ScorerStopped",
     "SettingsError",
+    "StillOpen",
     "TopicMissing",
     "Unavailable",
     "UnlearnError",
@@ -46,6 +61,9 @@ __all__ += [
 
 _ELSEWHERE = {
     "Answer": "unlearn.scoring.scorer",
+    "Client": "unlearn.client.client",
+    "Pending": "unlearn.client.pending",
+    "Receipt": "unlearn.results.manifest",
     "Scorer": "unlearn.scoring.scorer",
     "Served": "unlearn.scoring.scorer",
     "Settings": "unlearn.settings",

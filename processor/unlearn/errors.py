@@ -25,6 +25,10 @@ UnlearnError
 │   └── StateInvalid      that of a state, or it is gone: it can be learned anew
 ├── NotEnough             fewer partitions can be served than the quorum       exit 75
 ├── ScorerStopped         a scorer that follows its model no more
+├── NotSent               events that the log hasn't acknowledged              exit of the log's error
+├── DeletionRefused       a deletion can't be applied: its receipt says why    exit 65
+├── StillOpen             a deletion hasn't come so far in the time given      exit 75
+├── ClientStopped         a client that sends no more
 ├── AnswerInvalid         what a model says of an input is no probability      exit 65
 ├── InputInvalid          a line of the input isn't what it should be          exit 65
 ├── FileUnusable          a file can't be read or written                      exit 74
@@ -163,6 +167,49 @@ class NotEnough(UnlearnError):
 class ScorerStopped(UnlearnError):
     """The scorer answers no more: it was closed, an error ended it, or it was made before this process was forked and
     can't connect anew."""
+
+
+class NotSent(UnlearnError):
+    """The log hasn't acknowledged events, for the reason that is the error's cause. `event_ids` are all of them.
+
+    Some may be in the log all the same; sending them again with the same ids is safe.
+    """
+
+    def __init__(self, event_ids: tuple[str, ...], cause: UnlearnError) -> None:
+        others = f" and {len(event_ids) - 1} more" if len(event_ids) > 1 else ""
+        super().__init__(
+            f"Kafka has not acknowledged event {event_ids[0]}{others}: {cause}; sending again by the same ids is safe"
+        )
+        self.event_ids = event_ids
+        self.exit_code = cause.exit_code
+
+
+class DeletionRefused(UnlearnError):
+    """A deletion can't be applied, for `reason`. It stays open until an operator closes it.
+
+    `receipt` is the one that says so, an `unlearn.Receipt`.
+    """
+
+    exit_code = 65
+
+    def __init__(self, event_id: str, reason: str, receipt: object) -> None:
+        super().__init__(
+            f"the deletion {event_id} was refused: {reason}; send it right under another event id, and have its "
+            "operator close this one (`unlearn resolve`)"
+        )
+        self.reason = reason
+        self.receipt = receipt
+
+
+class StillOpen(UnlearnError):
+    """A deletion hasn't come to the state that was waited for in the time given. It is sent, and stays so."""
+
+    exit_code = 75
+
+
+class ClientStopped(UnlearnError):
+    """The client sends no more: it was closed, or it was made before this process was forked and can't connect
+    anew."""
 
 
 class AnswerInvalid(UnlearnError):

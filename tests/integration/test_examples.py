@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import MakeSettings
 from tests.harness.processes import Ended, Process, environment, run
-from unlearn import NotEnough, Settings
+from unlearn import NotEnough, Settings, StillOpen
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -78,6 +78,25 @@ def test_a_sender_gets_its_receipt_and_a_probe_tells_the_lag_before_and_after(se
     after = ended(settings, "watch_lag.py", "--lag", "1")
     assert after.returncode == 0, after.stderr
     assert after.stdout == "ok: lag 0, unfinished deletions 0, oldest 0 s, overdue 0, stopped partitions []\n"
+
+
+def test_a_python_sender_forgets_and_waits_and_says_what_is_open(settings: Settings) -> None:
+    # Given no worker
+    late = ended(settings, "forget_and_wait.py", "--patience", "0")
+    assert late.returncode == StillOpen.exit_code
+    assert late.stderr.startswith("open: the deletion ")
+
+    # When one comes meanwhile
+    with started(settings, "forget_and_wait.py") as sender:
+        assert sender.stdout is not None
+        assert sender.stdout.readline().startswith("sent ")
+        drained = run(settings, "work", "--drain", seconds=120)
+        out, err = sender.communicate(timeout=120)
+
+    # Then the deletion is accepted and hidden
+    assert drained.returncode == 0, drained.stderr
+    assert sender.returncode == 0, err
+    assert [line.split()[0] for line in out.splitlines()] == ["accepted", "hidden"]
 
 
 def test_a_probe_hands_on_that_a_topic_is_missing(make_settings: MakeSettings) -> None:

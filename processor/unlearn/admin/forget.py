@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from unlearn.admin.send import Sink
+from unlearn.client.new_receipts import LOOK_EVERY, NewReceipts
 from unlearn.events.event import Delete, encode
 from unlearn.events.partitioner import event_key
-from unlearn.log.protocol import Log, Record
+from unlearn.log.protocol import Record
 from unlearn.results.manifest import read_receipt
-from unlearn.settings import Settings
 
 __all__ = ["Kind", "Open", "Requests", "State", "await_receipts", "send_requests"]
 
@@ -21,8 +21,6 @@ State = Literal["unsent", "sent", "accepted", "hidden", "refused"]
 _RANKS: Final[dict[State, int]] = {"unsent": 0, "sent": 1, "accepted": 2, "refused": 3, "hidden": 4}
 """Receipts may come again and out of order: the furthest state counts."""
 _AT_ONCE = 1000
-_LOOK_EVERY = 0.5
-"""Seconds between two looks at the receipts."""
 
 
 class Open(NamedTuple):
@@ -112,26 +110,21 @@ def send_requests(requests: Requests, sink: Sink, progress: Callable[[], None] =
 
 
 def await_receipts(
-    log: Log,
-    settings: Settings,
+    receipts: NewReceipts,
     requests: Requests,
-    position: int,
     wait: float,
     progress: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Follow the receipts from the offset `position` on until all requests have ended, or for `wait` seconds.
+    """Follow the receipts until all requests have ended, or for `wait` seconds.
 
     `progress` is called after each look. Raises LogUnavailable, TopicMissing.
     """
     deadline = clock() + wait
     while True:
-        end = log.bounds(settings.receipts_topic)[0][1]
-        if end > position:
-            requests.take(log.read(settings.receipts_topic, 0, position, end))
-            position = end
+        requests.take(receipts.read())
         progress()
         if requests.ended == len(requests) or clock() >= deadline:
             return
-        sleep(min(_LOOK_EVERY, max(0.0, deadline - clock())))
+        sleep(min(LOOK_EVERY, max(0.0, deadline - clock())))

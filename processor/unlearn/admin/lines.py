@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final, cast
 
 from unlearn.errors import UnlearnError
+from unlearn.events.event import MAX_EVENT
 
 __all__ = ["CHUNK", "MAX_LINE", "read_chunks", "read_lines"]
 
 CHUNK: Final = 1 << 20
-MAX_LINE: Final = 1_000_000
-"""Bytes of a line at most; Kafka's brokers take little more than this in one record."""
+MAX_LINE: Final = MAX_EVENT
+"""Bytes of a line at most."""
 
 _GZIP = b"\x1f\x8b"
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)

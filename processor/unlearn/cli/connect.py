@@ -35,23 +35,11 @@ def open_sink(log: Log, settings: Settings) -> Iterator[LogSink]:
     Raises SettingsError where the events topic has fewer partitions than the model.
     """
     from unlearn.admin.send import LogSink
+    from unlearn.client.sends import patience_of, require_partitions
 
-    # The client itself gives up after two request timeouts, and then says why.
-    patience = 3 * settings.kafka.request_timeout
     with closing(log.producer()) as producer:
-        _require_partitions(log, settings)
-        yield LogSink(producer, settings.events_topic, settings.partitions, patience)
-
-
-def _require_partitions(log: Log, settings: Settings) -> None:
-    from unlearn.errors import SettingsError
-
-    found = log.partitions(settings.events_topic)
-    if found < settings.partitions:
-        raise SettingsError(
-            f"the topic {settings.events_topic} has {found} partitions and the model {settings.partitions}: "
-            "set UNLEARN_PARTITIONS to the model's count, or add partitions"
-        )
+        require_partitions(log, settings)
+        yield LogSink(producer, settings.events_topic, settings.partitions, patience_of(settings))
 
 
 @contextmanager

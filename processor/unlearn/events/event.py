@@ -28,6 +28,8 @@ MAX_REVISION = 2**53 - 1
 MAX_VALUE = 2.0**31
 # The square of a smaller value is lost in a learner's sums, or becomes a subnormal number there.
 MIN_VALUE = 2.0**-100
+MAX_EVENT: Final = 1_000_000
+"""Bytes of an event that is sent from here at most; Kafka's brokers take little more than this in one record."""
 MAX_FORGET_WITHIN = 3650 * 86400.0
 
 _INDEX = re.compile(r"(0|[1-9][0-9]{0,9})")

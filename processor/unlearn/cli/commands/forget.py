@@ -98,12 +98,13 @@ def _requests(kind: Kind, source: BinaryIO, column: str | None, whole_lines: boo
 
 def _forget(log: Log, settings: Settings, requests: Requests, wait: float) -> None:
     from unlearn.admin.forget import await_receipts, send_requests
+    from unlearn.client.new_receipts import NewReceipts
 
-    position = log.bounds(settings.receipts_topic)[0][1]
+    receipts = NewReceipts(log, settings.receipts_topic)
     with _bars(requests) as bars:
         with open_sink(log, settings) as sink:
             send_requests(requests, sink, bars.update)
-        await_receipts(log, settings, requests, position, wait, bars.update)
+        await_receipts(receipts, requests, wait, bars.update)
 
 
 class _Bars:
