@@ -21,8 +21,9 @@ from bench.data import CLASSES, FEATURES, tweet_texts
 from bench.environment import PARTITIONS, encode, opened
 from bench.figures import Figure, Report
 from bench.machine import on_one_core
-from unlearn.admin.line_checks import LineChecker
-from unlearn.admin.lines import read_chunks
+from unlearn.admin.input.line_checks import LineChecker
+from unlearn.admin.input.lines import read_chunks
+from unlearn.admin.input.numbered_lines import numbered
 from unlearn.admin.send import LogSink, Pace, send_lines
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import homes
@@ -102,7 +103,7 @@ def sent(settings: Settings, path: Path) -> Sent:
     with path.open("rb") as source, closing(KafkaLog(settings.kafka)) as log, closing(log.producer()) as producer:
         sink = LogSink(producer, settings.events_topic, PARTITIONS, _PATIENCE)
         wall, cpu = time.perf_counter(), time.process_time()
-        report = send_lines(read_chunks(source), checker, sink, Pace(None), lambda *_: False)
+        report = send_lines(numbered(read_chunks(source)), checker, sink, Pace(None), lambda *_: False)
         return _pace(report.sent.total(), wall, cpu)
 
 

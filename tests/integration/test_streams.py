@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import zstandard
 
 from tests.harness.processes import UNLEARN, Case, Ended, environment, run, run_each
 from tests.integration.scenario import scenario_settings
@@ -25,6 +26,7 @@ LINES = (
     '{"type":"insert","event_id":"1","record_id":"jürgen","subject_id":"ann","label":"späm","text":"win cäsh"}\n'
     '{"type":"insert","event_id":"2","record_id":"…","subject_id":"bob","label":"häm","text":"see you at noon"}\n'
 )
+ROWS = "type,event_id,record_id,subject_id,label,text\ninsert,3,jürgen,ann,späm,win cäsh\n"
 
 
 class Model(NamedTuple):
@@ -58,6 +60,7 @@ EACH = [
     Line("topics check"),
     Line("send -", reads=True),
     Line("send --check EVENTS"),
+    Line("send --check ROWS"),
     Line("send --delete-record none"),
     Line("forget --check --whole-lines --records -", reads=True),
     Line("work --drain", prints=False),
@@ -89,6 +92,7 @@ def model(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("streams")
     settings = scenario_settings(kafka, redis_url, folder, trainers=0, classes=("häm", "späm"))
     (folder / "events.jsonl").write_text(LINES, encoding="utf-8")
+    (folder / "events.csv.zst").write_bytes(zstandard.ZstdCompressor().compress(ROWS.encode()))
     for words, given in (("topics create", ""), ("send -", LINES), ("work --drain", "")):
         ended = run(settings, *words.split(), given=given)
         assert ended.returncode == 0, ended.stderr
@@ -121,7 +125,8 @@ def _own(line: Line, folder: Path) -> dict[str, str]:
 
 
 def _words(line: Line, model: Model, folder: Path) -> tuple[str, ...]:
-    places = {"EVENTS": model.folder / "events.jsonl", "OUT": folder / "out", "STUDY": folder / "study"}
+    rows = model.folder / "events.csv.zst"
+    places = {"EVENTS": model.folder / "events.jsonl", "ROWS": rows, "OUT": folder / "out", "STUDY": folder / "study"}
     return tuple(str(places.get(word, word)) for word in line.words.split())
 
 

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from unlearn.admin.id_lists import read_column, read_whole_lines
+from unlearn.admin.input.id_lists import read_column, read_whole_lines
 from unlearn.errors import InputInvalid
 
 
@@ -55,6 +55,19 @@ def test_what_can_be_no_id_is_named_by_its_line_and_not_quoted(data: bytes, name
 )
 def test_a_column_is_found_by_name_or_number(name: str, ids: list[str]) -> None:
     assert column(b'\xef\xbb\xbfID,Hash\r\n1,x\n"a""b",y\n\n"3\n4",z\n', name) == ids
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"ID\n1\n" + b"x" * 200_000, "line 3 has 200000 characters"),
+        (b"ID\n1\n" + b"x" * 2_000_000, "line 3: (not CSV: field larger|more than 1000000 bytes)"),
+        (b'ID\n"' + b"x\n" * 2_000_000, "line 2: not CSV: field larger"),
+    ],
+)
+def test_fields_too_large_for_any_id_are_named_by_their_line(data: bytes, named: str) -> None:
+    with pytest.raises(InputInvalid, match=named):
+        column(data, "ID")
 
 
 def test_empty_fields_are_passed_over() -> None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from click.testing import CliRunner, Result
 
-from unlearn.admin.line_checks import LineChecker
-from unlearn.admin.lines import MAX_LINE, read_chunks
+from unlearn.admin.input.csv_events import csv_lines
+from unlearn.admin.input.line_checks import LineChecker
+from unlearn.admin.input.lines import MAX_LINE, read_chunks
+from unlearn.admin.input.numbered_lines import numbered
 from unlearn.admin.send import LogSink, NoSink, Pace, send_lines
 from unlearn.cli.commands import send as cli
 from unlearn.cli.main import cli as unlearn
-from unlearn.errors import LogRefused, LogUnavailable, SettingsError
-from unlearn.events.event import Delete
+from unlearn.errors import InputInvalid, LogRefused, LogUnavailable, SettingsError
+from unlearn.events.event import Delete, Insert
 from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import home
 from unlearn.events.usual_inserts import scanner_of
@@ -105,6 +108,129 @@ def test_stop_ends_at_the_first_bad_line(run: Callable[..., Result], log: Memory
     assert sum(len(records(log, p)) for p in range(PARTITIONS)) == 1
 
 
+CSV = (
+    b"\xef\xbb\xbftype,event_id,subject_id,record_id,revision,label,text,features,requested_at\r\n"
+    b'insert,e1,ann,r1,3,spam,"win\r\n""cash"", n\xc3\xb6w",,\r\n'
+    b"\r\n"
+    b'insert,e2,,r2,,,,"{""3"": 2, ""7"": 1.0}",\r\n'
+    b"delete,e3,ann,,,,,,2024-05-01\r\n"
+    b"seal,,,,,,,,"
+)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.ZstdCompressor().compress])
+@pytest.mark.parametrize("name", ["-", "events.csv", "events"])
+def test_csv_is_sent_as_the_events_that_its_rows_say(
+    run: Callable[..., Result], log: MemoryLog, tmp_path: Path, pack: Callable[[bytes], bytes], name: str
+) -> None:
+    data = pack(CSV)
+    if name != "-":
+        (tmp_path / name).write_bytes(data)
+
+    result = run(name if name == "-" else str(tmp_path / name), text=data if name == "-" else b"")
+
+    assert result.exit_code == 0, result.output
+    assert "sent 4 events (1 delete, 2 insert, 1 seal)" in result.stdout
+    found = [parse(record.value) for p in range(PARTITIONS) for record in records(log, p) if record.key is not None]
+    assert sorted(found, key=lambda event: event.event_id) == [  # type: ignore[union-attr]
+        Insert(
+            event_id="e1", subject_id="ann", record_id="r1", revision=3, label="spam", text='win\r\n"cash", n\u00f6w'
+        ),
+        Insert(event_id="e2", record_id="r2", features={3: 2.0, 7: 1.0}),
+        Delete(event_id="e3", subject_id="ann", requested_at="2024-05-01"),
+    ]
+
+
+ROWS = {
+    "insert,a,ra,,x,": "",
+    'insert,b,rb,,"x\ny",': "",
+    "insert,c,rc,,x": "5 fields, and the first line names 6",
+    "insert,d,rd,one,x,": "revision: must be a valid integer",
+    'insert,e,re,,"x\ny",,s3cret': "7 fields, and the first line names 6 (the row ends on line 8)",
+    'insert,f,rf,,"x"y,': "not CSV: ',' expected after '\"'",
+    'insert,g,rg,,,"[1,"': "features: not JSON, or a key is there twice",
+    'insert,h,rh,,,"{""1"":1,""1"":2}"': "features: not JSON, or a key is there twice",
+    "insert,i,r\udcff,,x,": "not UTF-8",
+    ",j,rj,,x,": "type: missing or unknown",
+    "insert,k,rk,,,": "exactly one of text and features is needed",
+    f"insert,l,rl,,{'x' * MAX_LINE},": "more than 1000000 bytes in a line",
+    "insert,m,rm,,x,": "",
+    'insert,n,rn,,"x': "not CSV: unexpected end of data",
+}
+
+
+@pytest.mark.parametrize("arguments", [("-",), ("-", "--rate", "100000"), ("-", "--check")])
+def test_bad_rows_are_named_by_the_line_where_they_begin(run: Callable[..., Result], arguments: Any) -> None:
+    header = "type,event_id,record_id,revision,text,features\n"
+
+    result = run(*arguments, text=(header + "\n".join(ROWS)).encode("utf-8", "surrogateescape"))
+
+    said, line, bad = " ".join(result.stderr.split()), 2, []
+    for row, reason in ROWS.items():
+        if reason:
+            assert f"line {line}: {reason}" in said
+            bad.append(str(line))
+        line += row.count("\n") + 1
+    assert f"refused {len(bad)} lines: {', '.join(bad)}" in said
+    assert result.exit_code == 1
+    assert result.stdout.startswith(("sent 3 events (3 insert)", "checked 3 events (3 insert)"))
+    assert "s3cret" not in result.output
+
+
+def test_stop_ends_at_the_first_bad_row(run: Callable[..., Result], log: MemoryLog) -> None:
+    header = "type,event_id,record_id,revision,text,features\n"
+
+    result = run("--stop", "-", text=(header + "\n".join(ROWS)).encode("utf-8", "surrogateescape"))
+
+    assert result.exit_code == 1
+    assert sum(len(records(log, p)) for p in range(PARTITIONS)) == 2
+    assert "refused 1 lines: 5" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("type,record_id,e_mail,userId", "no field of an event, or none by this spelling: e_mail, userId"),
+        ("type,record_id,record_id", "named twice: record_id"),
+        ("record_id,text", "there is no column type"),
+        ("type,record_id;text", "no field of an event, or none by this spelling: record_id;text"),
+        ('type,record_id,"x', "not CSV: unexpected end of data"),
+    ],
+)
+def test_a_header_that_is_none_sends_nothing(
+    run: Callable[..., Result], log: MemoryLog, tmp_path: Path, header: str, said: str
+) -> None:
+    (tmp_path / "events.csv").write_text(header + "\ninsert,r,x\n" * ('"' not in header))
+
+    result = run(str(tmp_path / "events.csv"))
+
+    assert isinstance(result.exception, InputInvalid)
+    assert str(result.exception).startswith(f"line 1: {said}")
+    assert all(start == end for start, end in log.bounds(TOPIC).values())
+
+
+def test_an_empty_csv_is_nothing(run: Callable[..., Result], tmp_path: Path) -> None:
+    for name, data in (("a.csv", b""), ("b.csv", b"type,record_id\n"), ("c.csv", b"\n")):
+        (tmp_path / name).write_bytes(data)
+        assert "sent 0 events" in run(str(tmp_path / name)).stdout, name
+
+
+def test_rows_of_a_pipe_are_not_kept_for_later_ones() -> None:
+    taken: list[int] = []
+
+    def chunks() -> Iterator[list[bytes]]:
+        yield [b"type,event_id,record_id,text\n", b"insert,e,a,x\n"]
+        assert taken == [2]
+        yield [b'insert,e,b,"x\n', b'y"\n', b"insert,e,c,x\n"]
+        assert taken == [2, 3, 5]
+        yield [b"\n"]
+
+    for found in csv_lines(chunks()):
+        taken += found.numbers
+
+    assert taken == [2, 3, 5]
+
+
 def test_check_sends_nothing(run: Callable[..., Result], log: MemoryLog, tmp_path: Path) -> None:
     path = tmp_path / "events"
     path.write_bytes(gzip.compress(insert("a") + b"\n" + insert("b")))
@@ -174,7 +300,7 @@ def test_sending_ends_when_all_is_answered() -> None:
         def finish(self) -> None:
             told.append("finished")
 
-    send_lines([[SEAL, SEAL], [b"bad"], [SEAL]], CHECKER, Recorder(), Pace(None), lambda *_: True)
+    send_lines(numbered([[SEAL, SEAL], [b"bad"], [SEAL]]), CHECKER, Recorder(), Pace(None), lambda *_: True)
 
     assert told == ["2 taken", "1 taken", "finished"]
 
@@ -187,7 +313,7 @@ def test_an_oversized_line_is_one_bad_line() -> None:
         refused.append((number, reason))
         return True
 
-    report = send_lines(read_chunks(io.BytesIO(data)), CHECKER, NoSink(), Pace(None), refuse)
+    report = send_lines(numbered(read_chunks(io.BytesIO(data))), CHECKER, NoSink(), Pace(None), refuse)
 
     assert report.sent == {"insert": 2}
     assert refused == [(2, "more than 1000000 bytes")]
@@ -285,7 +411,7 @@ def test_with_a_rate_no_event_is_sent_before_its_time() -> None:
         now[0] += seconds
 
     pace = Pace(500.0, lambda: now[0], sleep)
-    send_lines([[SEAL] * 70, [b"bad", b""] * 20, [SEAL] * 30], CHECKER, Timed(), pace, lambda *_: True)
+    send_lines(numbered([[SEAL] * 70, [b"bad", b""] * 20, [SEAL] * 30]), CHECKER, Timed(), pace, lambda *_: True)
 
     assert len(sent) == 100
     assert all(at >= number / 500 - 1e-9 for number, at in enumerate(sent))

@@ -11,11 +11,12 @@ from random import Random
 from typing import Any
 
 import pytest
+import zstandard
 
 from tests.harness.insert_messages import LABELS, mangled, usual_message
-from unlearn.admin import lines as lines_module
-from unlearn.admin.line_checks import LineChecker
-from unlearn.admin.lines import MAX_LINE, read_chunks, read_lines
+from unlearn.admin.input import lines as lines_module
+from unlearn.admin.input.line_checks import LineChecker
+from unlearn.admin.input.lines import MAX_LINE, read_chunks, read_lines
 from unlearn.errors import UnlearnError
 from unlearn.events.event import BadInsert, Delete, Empty, Seal, Unreadable, encode
 from unlearn.events.parsing import Parser, parser_of
@@ -32,6 +33,32 @@ def test_lines_are_read_plain_or_gzip() -> None:
     assert list(read_lines(io.BytesIO(data))) == [b"a\n", b"b\n", b"\n", b"c"]
     assert list(read_lines(io.BytesIO(gzip.compress(data)))) == [b"a\n", b"b\n", b"\n", b"c"]
     assert list(read_lines(io.BytesIO(b""))) == []
+
+
+def zstd(data: bytes, parts: int = 1) -> bytes:
+    """In frames of equal size, each behind one that is to be skipped, as tools that compress in parallel write."""
+    skipped, size = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd", len(data) // parts + 1
+    frames = [zstandard.ZstdCompressor().compress(data[at : at + size]) for at in range(0, len(data), size)]
+    return b"".join(skipped + frame if parts > 1 else frame for frame in frames)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_lines_are_read_of_zstd_too_in_any_number_of_frames(parts: int) -> None:
+    data = b"".join(str(number).encode() * 5 + b"\n" for number in range(20_000))
+
+    assert b"".join(read_lines(io.BytesIO(zstd(data, parts)))) == data
+    assert b"".join(read_lines(Slow(zstd(data, parts), 5, waits=True))) == data
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("lost", [1, 5, 1000])
+def test_zstd_that_is_cut_off_or_spoilt_is_an_error(parts: int, lost: int) -> None:
+    data = zstd(bytes(Random(1).choices(b"abcdef\n", k=200_000)), parts)
+
+    with pytest.raises(UnlearnError, match=r"broken after line \d+"):
+        list(read_lines(io.BytesIO(data[:-lost])))
+    with pytest.raises(UnlearnError, match="broken after line"):
+        list(read_lines(io.BytesIO(data + b"more")))
 
 
 def test_broken_gzip_is_an_error_after_the_lines_before_it() -> None:
@@ -89,6 +116,8 @@ def test_lines_do_not_depend_on_how_their_bytes_come(
         assert all(chunks)
     if size > 1:  # gzip is known by its first two bytes
         assert list(read_lines(Slow(gzip.compress(data), size, waits))) == expected
+    if size > 3:  # and zstd by four
+        assert list(read_lines(Slow(zstd(data), size, waits))) == expected
 
 
 @pytest.mark.parametrize("name", ["naive-bayes", "linear"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -10,7 +11,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from unlearn.admin.line_checks import LineChecker
+from unlearn.admin.input.line_checks import LineChecker
+from unlearn.admin.input.numbered_lines import BadLine, NumberedLines
 from unlearn.errors import LogUnavailable, UnlearnError
 from unlearn.events.partitioner import homes
 from unlearn.log.protocol import Message, Producer
@@ -135,10 +137,11 @@ class Pace:
         self._start = clock()
         self._count = 0
 
-    def runs(self, lines: list[bytes]) -> Iterator[list[bytes]]:
+    def runs(self, found: NumberedLines) -> Iterator[NumberedLines]:
         """The lines in runs of as many as may be sent at once."""
+        numbers, lines = found
         most = len(lines) if self._rate is None else max(1, int(self._rate * _AT_ONCE))
-        return (lines[start : start + most] for start in range(0, len(lines), most))
+        return (NumberedLines(numbers[at : at + most], lines[at : at + most]) for at in range(0, len(lines), most))
 
     def wait(self, events: int = 1) -> None:
         """Sleep until the last of the next so many events may be sent."""
@@ -151,7 +154,7 @@ class Pace:
 
 
 def send_lines(
-    chunks: Iterable[list[bytes]],
+    chunks: Iterable[NumberedLines],
     checker: LineChecker,
     sink: Sink,
     pace: Pace,
@@ -163,11 +166,10 @@ def send_lines(
     `refuse(line number, reason)` is told of each bad line in order, and returns whether to go on. `progress(line
     number)` is called now and then with the last line that was read.
     """
-    report, number = Report(), 0
-    for run in (run for lines in chunks for run in pace.runs(lines)):
-        messages, goes_on = _checked(run, number, checker, report, refuse)
-        number += len(run)
-        progress(number)
+    report = Report()
+    for run in (run for found in chunks for run in pace.runs(found)):
+        messages, goes_on = _checked(run, checker, report, refuse)
+        progress(run.numbers[-1])
         pace.wait(len(messages))
         if messages:
             sink.take(messages)
@@ -178,22 +180,28 @@ def send_lines(
 
 
 def _checked(
-    lines: list[bytes], before: int, checker: LineChecker, report: Report, refuse: Callable[[int, str], bool]
+    run: NumberedLines, checker: LineChecker, report: Report, refuse: Callable[[int, str], bool]
 ) -> tuple[list[tuple[bytes | None, bytes]], bool]:
-    """(The events of the lines behind `before` others, up to a bad one that ends it; whether to go on)."""
-    numbered = [(number, value) for number, line in enumerate(lines, before + 1) if (value := line.strip())]
-    values = [value for _, value in numbered]
+    """(The events of the lines, up to a bad one that ends it; whether to go on)."""
+    bad = [(number, line.reason) for number, line in zip(*run, strict=True) if isinstance(line, BadLine)]
+    lines = [(number, line) for number, line in zip(*run, strict=True) if not isinstance(line, BadLine)]
+    numbers, values = _filled(lines)
     found = checker.check(values)
     stop, goes_on = len(values), True
-    for place, reason in found.refused.items():
-        number = numbered[place][0]
+    for number, reason in sorted([*bad, *((numbers[place], reason) for place, reason in found.refused.items())]):
         report.refused.append((number, reason))
         goes_on = refuse(number, reason)
         if not goes_on:
-            stop = place
+            stop = bisect_left(numbers, number)
             break
     kinds = found.kinds[:stop]
     messages = [(key, value) for kind, key, value in zip(kinds, found.keys, values, strict=False) if kind]
     report.sent.update(filter(None, kinds))
     report.bytes += sum(len(value) for _, value in messages)
     return messages, goes_on
+
+
+def _filled(lines: list[tuple[int, bytes]]) -> tuple[list[int], list[bytes]]:
+    """Numbers and values of the lines that aren't blank, without blanks around them."""
+    filled = [(number, value) for number, line in lines if (value := line.strip())]
+    return [number for number, _ in filled], [value for _, value in filled]

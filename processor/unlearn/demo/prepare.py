@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from unlearn.admin.lines import read_lines
+from unlearn.admin.input.lines import read_lines
 from unlearn.demo.hiding import shown
 from unlearn.demo.outcome import Options
 from unlearn.demo.script import Script, Stream, make_script, read_events

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--input",
     "source",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="JSON Lines of events, plain or gzip, instead of generated ones; labels become the classes.",
+    help="JSON Lines of events, plain, gzip or zstd, instead of generated ones; labels become the classes.",
 )
 @click.option("--learner", type=click.Choice(get_args(LearnerName)), help="[default: that of the settings]")
 @click.option("--seed", type=click.IntRange(0, 4000), default=1, show_default=True, help="Of events and deletions.")

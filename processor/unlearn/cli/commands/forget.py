@@ -56,8 +56,8 @@ def command(
 ) -> None:
     """Forget many subjects or records, and wait until each is hidden.
 
-    FILE has an id a line, or is CSV; it may be gzip. All ids are checked before anything is sent. What isn't hidden
-    at the end, or when it is interrupted, is listed in a CSV file, which only you may read.
+    FILE has an id a line, or is CSV; it may be gzip or zstd. All ids are checked before anything is sent. What isn't
+    hidden at the end, or when it is interrupted, is listed in a CSV file, which only you may read.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def command(
 def _requests(kind: Kind, source: BinaryIO, column: str | None, whole_lines: bool) -> tuple[Requests, int]:
     """The requests for all ids of the source, and how many ids came again. Raises InputInvalid."""
     from unlearn.admin.forget import Requests
-    from unlearn.admin.id_lists import read_column, read_whole_lines
+    from unlearn.admin.input.id_lists import read_column, read_whole_lines
 
     read = read_whole_lines(source, separators=whole_lines) if column is None else read_column(source, column)
     ids = list(read)

@@ -47,7 +47,7 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
     identity = _identity(settings)
     name = "subject_id" if of_subjects else "record_id"
     if owner is not None:
-        from unlearn.admin.id_lists import check_id
+        from unlearn.admin.input.id_lists import check_id
 
         check_id(owner, "the subject id")
     from unlearn.admin.lookup import Lookup
@@ -78,7 +78,7 @@ def _find(lookup: Lookup, ids: list[str], of_subjects: bool, owner: str | None) 
 
 def _ids(ids: tuple[str, ...]) -> Iterator[str]:
     """The arguments, or the lines of the standard input. Raises InputInvalid."""
-    from unlearn.admin.id_lists import check_id, read_whole_lines
+    from unlearn.admin.input.id_lists import check_id, read_whole_lines
 
     if ids == ("-",):
         yield from read_whole_lines(sys.stdin.buffer, separators=True)

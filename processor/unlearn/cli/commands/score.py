@@ -37,11 +37,11 @@ _SHOWN = 60
 )
 @click.pass_context
 def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as_json: bool, wait: float) -> None:
-    """Score each line of FILE (plain or gzip) by the newest version.
+    """Score each line of FILE by the newest version.
 
-    A partition takes part if its manifest covers all events that are in the log. All partitions are needed,
-    unless UNLEARN_QUORUM says less; then those left out are named. The settings must be the model's own, its
-    secret too.
+    FILE is plain, gzip or zstd. A partition takes part if its manifest covers all events that are in the log. All
+    partitions are needed, unless UNLEARN_QUORUM says less; then those left out are named. The settings must be the
+    model's own, its secret too.
 
     \b
     Examples:
@@ -84,7 +84,7 @@ def _store_trouble(scorer: Scorer, settings: Settings) -> list[str]:
 
 
 def _answers(source: BinaryIO, form: Form, settings: Settings, served: Served) -> Iterator[tuple[list[Input], Answer]]:
-    from unlearn.admin.lines import MAX_LINE, read_lines
+    from unlearn.admin.input.lines import MAX_LINE, read_lines
     from unlearn.scoring.inputs import chunks, parse_lines, to_rows
 
     done = 0

@@ -1,4 +1,4 @@
-"""`unlearn send`: JSON Lines of events, or one deletion by hand, to the events topic."""
+"""`unlearn send`: JSON Lines or CSV of events, or one deletion by hand, to the events topic."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
@@ -19,7 +21,8 @@ from unlearn.cli.connect import open_log, open_sink
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from unlearn.admin.line_checks import LineChecker
+    from unlearn.admin.input.line_checks import LineChecker
+    from unlearn.admin.input.numbered_lines import NumberedLines
     from unlearn.admin.send import Report, Sink
     from unlearn.events.event import Delete
     from unlearn.settings import Settings
@@ -51,13 +54,13 @@ def command(
 ) -> None:
     """Send events to the events topic, each to its home partition.
 
-    The input is JSON Lines, plain or gzip. A line that is no event is named and not sent; the others are.
-    A seal goes to every partition. One deletion by hand prints its event id.
+    The input is JSON Lines, or CSV with a header line of field names; plain, gzip or zstd. A line that is no event is
+    named and not sent; the others are. A seal goes to every partition. One deletion by hand prints its event id.
 
     \b
     Examples:
       unlearn send events.jsonl.gz --rate 500
-      unlearn send --check events.jsonl
+      unlearn send --check events.csv.zst
       unlearn send --delete-record 42 --subject alice
       unlearn send --delete-subject alice
     """
@@ -107,7 +110,7 @@ def _sink(settings: Settings, check: bool) -> Iterator[Sink]:
 
 
 def _checker(settings: Settings) -> LineChecker:
-    from unlearn.admin.line_checks import LineChecker
+    from unlearn.admin.input.line_checks import LineChecker
     from unlearn.events.parsing import parser_of
     from unlearn.events.usual_inserts import scanner_of
     from unlearn.learners import learner_of
@@ -128,7 +131,7 @@ def _send_one(deletion: Delete, sink: Sink) -> None:
 def _send_all(
     source: BinaryIO, checker: LineChecker, sink: Sink, rate: float | None, keep_going: bool
 ) -> tuple[Report, float]:
-    from unlearn.admin.lines import CHUNK, read_chunks
+    from unlearn.admin.input.lines import CHUNK
     from unlearn.admin.send import Pace, send_lines
 
     def refuse(number: int, reason: str) -> bool:
@@ -149,8 +152,21 @@ def _send_all(
     # The bar shows what was read, so with a rate not much is read ahead of what is sent.
     size = CHUNK if rate is None else min(CHUNK, max(_LEAST_READ, round(rate * _READ_AHEAD)))
     with bar:
-        report = send_lines(read_chunks(source, size), checker, sink, Pace(rate), refuse, progress)
+        report = send_lines(_lines(source, size), checker, sink, Pace(rate), refuse, progress)
     return report, time.monotonic() - start
+
+
+def _lines(source: BinaryIO, size: int) -> Iterator[NumberedLines]:
+    from unlearn.admin.input.csv_events import csv_lines, is_csv
+    from unlearn.admin.input.lines import read_chunks
+    from unlearn.admin.input.numbered_lines import numbered
+
+    chunks = read_chunks(source, size)
+    first = next(chunks, None)
+    if first is None:
+        return iter(())
+    every = chain([first], chunks)
+    return csv_lines(every) if is_csv(Path(str(getattr(source, "name", ""))).name, first) else numbered(every)
 
 
 def _size(source: BinaryIO) -> int | None:

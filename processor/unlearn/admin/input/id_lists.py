@@ -1,18 +1,17 @@
-"""Lists of ids: one a line, or a column of a CSV file; plain or gzip."""
+"""Lists of ids: one a line, or a column of a CSV file; plain, gzip or zstd."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO
 
-from unlearn.admin.lines import read_lines
+from unlearn.admin.input.csv_rows import Row, column_of, decoded, row_chunks
+from unlearn.admin.input.lines import read_chunks, read_lines
 from unlearn.errors import InputInvalid
 from unlearn.events.event import MAX_ID
 
 __all__ = ["check_id", "read_column", "read_whole_lines"]
 
-_MARK = "\ufeff"
 _SEPARATORS = ",;\t"
 
 
@@ -47,28 +46,27 @@ def read_column(source: BinaryIO, column: str) -> Iterator[str]:
 
     Raises InputInvalid for a column that isn't there, and for a field that can't be an id.
     """
-    rows = csv.reader(f"{line}\n" for line in _texts(source))
-    at = int(column) - 1 if column.isdecimal() and int(column) else _place(rows, column)
+    rows = (row for chunk in row_chunks(read_chunks(source), strict=False) for row in chunk)
+    at = int(column) - 1 if column.isdecimal() and int(column) else _place(next(rows, None), column)
     for row in rows:
-        if not row:
-            continue
-        if at >= len(row):
-            raise InputInvalid(f"line {rows.line_num} has {len(row)} columns")
-        if row[at]:
-            check_id(row[at], f"line {rows.line_num}")
-            yield row[at]
+        if row.error:
+            raise InputInvalid(f"line {row.first}: {row.error}")
+        if at >= len(row.fields):
+            raise InputInvalid(f"line {row.first} has {len(row.fields)} columns")
+        if row.fields[at]:
+            check_id(row.fields[at], f"line {row.first}")
+            yield row.fields[at]
 
 
-def _place(rows: Iterable[list[str]], name: str) -> int:
-    names = next(iter(rows), [])
-    if names.count(name) != 1:
+def _place(row: Row | None, name: str) -> int:
+    names = [] if row is None else row.fields
+    place = column_of(names, name)
+    if place is None:
         there = ", ".join(names) if names else "none"
         raise InputInvalid(f"the first line names no column {name!r}, or names it twice; there are: {there}")
-    return names.index(name)
+    return place
 
 
 def _texts(source: BinaryIO) -> Iterator[str]:
     """The lines without their ends. Bytes that are no UTF-8 become letters that no id may hold."""
-    for number, line in enumerate(read_lines(source)):
-        text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
-        yield text.removeprefix(_MARK) if number == 0 else text
+    return (decoded(line, number).rstrip("\r\n") for number, line in enumerate(read_lines(source), 1))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unlearn.admin.lines import MAX_LINE
+from unlearn.admin.input.lines import MAX_LINE
 from unlearn.events.event import BadInsert, Delete, Empty, Insert, Seal, Unreadable
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import event_key

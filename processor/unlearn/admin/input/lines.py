@@ -1,13 +1,12 @@
-"""Lines of a file or a pipe, plain or gzip, as they come."""
+"""Lines of a file or a pipe, plain, gzip or zstd, as they come."""
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, cast
 
+from unlearn.admin.input.compressed import BrokenInput, Unpacked, unpacked
 from unlearn.errors import UnlearnError
 from unlearn.events.event import MAX_EVENT
 
@@ -17,9 +16,6 @@ CHUNK: Final = 1 << 20
 MAX_LINE: Final = MAX_EVENT
 """Bytes of a line at most."""
 
-_GZIP = b"\x1f\x8b"
-_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)
-
 
 def read_lines(source: BinaryIO) -> Iterator[bytes]:
     """The lines one by one, as `read_chunks` gives them."""
@@ -28,14 +24,14 @@ def read_lines(source: BinaryIO) -> Iterator[bytes]:
 
 
 def read_chunks(source: BinaryIO, size: int = CHUNK) -> Iterator[list[bytes]]:
-    """The lines of plain or gzip bytes: those that are there already come together, and none waits for a later one.
-    Little more than `size` bytes are read for that.
+    """The lines of plain, gzip or zstd bytes: those that are there already come together, and none waits for a later
+    one. Little more than `size` bytes are read for that.
 
-    Of a line longer than MAX_LINE only the first MAX_LINE + 1 bytes are given. Raises UnlearnError where gzip data is
-    broken, after the lines before it.
+    Of a line longer than MAX_LINE only the first MAX_LINE + 1 bytes are given. Raises UnlearnError where compressed
+    data is broken, after the lines before it.
     """
     buffered = source if isinstance(source, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", source))
-    text = gzip.GzipFile(fileobj=buffered) if buffered.peek(2)[:2] == _GZIP else buffered
+    text = unpacked(buffered)
     number, rest = 0, b""
     try:
         for block in _blocks(text, size, waits=not buffered.seekable()):
@@ -44,14 +40,15 @@ def read_chunks(source: BinaryIO, size: int = CHUNK) -> Iterator[list[bytes]]:
             number += len(lines)
             if lines:
                 yield lines
-    except _BROKEN as error:
+    except BrokenInput as error:
         raise UnlearnError(f"the compressed input is broken after line {number}; all before it was read") from error
     if rest:
         yield [rest]
 
 
-def _blocks(text: io.BufferedReader | gzip.GzipFile, size: int, *, waits: bool) -> Iterator[bytes]:
-    """The bytes in order. What is read in smaller parts, as gzip's, comes together where no part has to be waited for.
+def _blocks(text: Unpacked, size: int, *, waits: bool) -> Iterator[bytes]:
+    """The bytes in order. What is read in smaller parts, as what is unpacked, comes together where no part has to be
+    waited for.
 
     Raises as the reading does, after what was read before.
     """
@@ -62,7 +59,7 @@ def _blocks(text: io.BufferedReader | gzip.GzipFile, size: int, *, waits: bool) 
             if waits or len(held) >= size:
                 yield bytes(held)
                 held.clear()
-    except _BROKEN:
+    except BrokenInput:
         if held:
             yield bytes(held)
         raise
