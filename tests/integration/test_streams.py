@@ -66,6 +66,7 @@ EACH = [
     Line("work --drain", prints=False),
     Line("status"),
     Line("status --json"),
+    Line("pending"),
     Line("record jürgen …"),
     Line("record --json jürgen …"),
     Line("record -", reads=True),

@@ -28,6 +28,7 @@ LINES = (
     "forget --check --records {home}/texts",
     "work --drain",
     "status",
+    "pending",
     "record r0",
     "send --delete-record r0",
     "work --drain",

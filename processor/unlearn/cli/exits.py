@@ -41,6 +41,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         0: "stopped as asked; with --drain: all that the log held is published",
         1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",
     },
+    "pending": {0: "whatever was found"},
     "record": {0: "whatever was found"},
     "resolve": {0: "listed or closed", 65: "a place is none, or nothing is open there", 75: "asked, not done yet"},
     "retry": {

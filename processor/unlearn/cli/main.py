@@ -25,6 +25,7 @@ COMMANDS = {
     "forget": "unlearn.cli.commands.forget:command",
     "work": "unlearn.cli.commands.work:command",
     "status": "unlearn.cli.commands.status:command",
+    "pending": "unlearn.cli.commands.pending:command",
     "record": "unlearn.cli.commands.record:command",
     "resolve": "unlearn.cli.commands.resolve:command",
     "retry": "unlearn.cli.commands.retry:command",

@@ -130,6 +130,11 @@ class PartitionState:
         with told(self._redis):
             return (self._redis.get(self.keys.of("stopped")) or b"").decode()  # type: ignore[union-attr]
 
+    def waits_for(self) -> str:
+        """What the partition's owner waited for in the last seconds; empty if nothing. Raises StateUnavailable."""
+        with told(self._redis):
+            return (self._redis.get(self.keys.of("trouble")) or b"").decode()  # type: ignore[union-attr]
+
     def unreadable(self) -> int | None:
         """The offset at which the partition's owner can read nothing; None if it can read. Raises StateUnavailable."""
         with told(self._redis):
