@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.open_cleanups import OpenCleanups
 from unlearn.partition.rows import NEVER, Members
+from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair, decode_entry, forgotten, holds_one_row
@@ -34,6 +35,8 @@ _SUBJECTS = 1000
 """Clean-ups that one turn works on at most."""
 _WALK_FOR = 0.02
 """Seconds after which a turn opens no further file to look for rows."""
+_SLICES = 10_000
+"""Slices whose filters are looked at without looking at the clock."""
 
 
 def bury(
@@ -148,17 +151,21 @@ class Cleaner:
         """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""
         started = self._clock.monotonic()
         cursors = DigestTable({subject: cleanup.cursor for subject, cleanup in group.cleanups.items()})
-        parts: list[Named] = []
+        parts: list[Named] = [_from_cursors(Members.empty(), cursors)]
         count = 0
-        for end, held in owned.view.of_shard(group.shard).with_rows(group.cursor):
-            if end > owned.view.registered:
-                break
-            parts.append(_from_cursors(read_slice(self._store, held.file or ""), cursors))
-            count += len(parts[-1])
+        for end, is_read in _steps(owned, group):
+            if is_read:
+                parts.append(_from_cursors(self._read(owned, group.shard, end), cursors))
+                count += len(parts[-1])
             if count > self._chunk or self._clock.monotonic() - started > _WALK_FOR:
                 return _cut(Named.concat(parts), end, self._chunk)
         parts.append(_from_cursors(owned.open_rows.all(), cursors))
         return _cut(Named.concat(parts), None, self._chunk)
+
+    def _read(self, owned: ClaimedPartition, shard: int, end: int) -> Members:
+        members = read_slice(self._store, owned.view.slices[shard, end].file or "")
+        owned.kept(SubjectFilters).add(shard, end, members.subjects, self._settings.subject_memory)
+        return members
 
     def _bury(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change) -> list[int]:
         ledger = Ledger(owned.view, owned.view.applied, self._settings.slice_span)
@@ -207,6 +214,19 @@ def _bury_usual(
         ledger.bury(Kill(slot, cleanup.death, cleanup.shard))
         change.ops.append(("RECORD.SET", name_of(records[16 * at : 16 * at + 16]), forgotten(tag)))
     return odd
+
+
+def _steps(owned: ClaimedPartition, group: Group) -> Iterator[tuple[int, bool]]:
+    """(end, True) of each slice with a file in which the group may have rows, in order, from its cursor on.
+
+    (end, False) says now and then that there is nothing to read up to that end.
+    """
+    filters, subjects = owned.kept(SubjectFilters), b"".join(group.cleanups)
+    ends = owned.view.of_shard(group.shard).ends_with_rows(group.cursor, owned.view.registered)
+    for at in range(0, len(ends), _SLICES):
+        part = ends[at : at + _SLICES]
+        yield from ((end, True) for end in filters.may_hold(group.shard, part, subjects))
+        yield part[-1], False
 
 
 def _from_cursors(members: Members, cursors: DigestTable) -> Named:

@@ -15,6 +15,7 @@ from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
@@ -111,6 +112,7 @@ class Repairer:
         change = Change()
         register_file(owned, change, Filed(shard, end, name, slots))
         owned.commit(change)
+        owned.kept(SubjectFilters).forget(shard, end)
         owned.counters["slices_repaired"] += 1
 
     def _bury_strays(self, owned: ClaimedPartition, files: Slots) -> None:
