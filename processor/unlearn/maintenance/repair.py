@@ -56,8 +56,11 @@ def stray(entry: Entry, view: Tables, files: Slots, covers: Mapping[bytes, Clean
         if cover is None or pair.slot == NO_ROW:
             continue
         end = view.end_of(pair.slot)
-        if end is not None and pair.slot not in files.get((cover.shard, end), (pair.slot,)):
-            yield tag, Kill(pair.slot, cover.death, cover.shard)
+        death = cover.death_of(pair.slot)
+        if end is None or death is None:
+            continue
+        if pair.slot not in files.get((cover.shard, end), (pair.slot,)):
+            yield tag, Kill(pair.slot, death, cover.shard)
 
 
 class Repairer:

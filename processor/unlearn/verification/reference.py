@@ -7,12 +7,14 @@ a difference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
-from unlearn.events.event import Delete, Insert, Parsed, Seal
+from unlearn.events.event import ORIGIN, Insert, Parsed, Request, Seal
 from unlearn.events.parsing import Parser
+from unlearn.log.protocol import Header
 from unlearn_models import Learner
 
 SHARD_BYTES = slice(8, 14)  # of the owner's digest
@@ -28,12 +30,13 @@ class Model:
     subjects: bool
     secret: bytes
     learner: Learner
+    name: str = ""
 
     def home(self, key: str) -> int:
         """The partition of a key, as Kafka's default partitioner chooses it."""
         return (murmur2(key.encode()) & 0x7FFFFFFF) % self.partitions
 
-    def digests(self, event: Insert | Delete) -> tuple[bytes, bytes]:
+    def digests(self, event: Insert | Request) -> tuple[bytes, bytes]:
         """The keyed digests of the event's record and subject, 16 bytes each; empty where it names none."""
         by_record, by_subject = self._keyed
         return _digest(by_record, event.record_id), _digest(by_subject, event.subject_id)
@@ -49,19 +52,57 @@ class Model:
     def counts_in(self, partition: int, event: Parsed) -> bool:
         """Whether an event read in this partition is applied there. One that lies elsewhere than at home is applied
         where it is sent on to."""
-        if partition >= self.partitions or not isinstance(event, Insert | Delete):
+        if partition >= self.partitions or not isinstance(event, Insert | Request):
             return partition < self.partitions and isinstance(event, Seal)
         if event.subject_id is not None and not self.subjects:
             return False
-        if self.subjects and isinstance(event, Delete) and event.subject_id is None:
+        if self.subjects and isinstance(event, Request) and event.subject_id is None:
             return True
         return self.home(event.subject_id or event.record_id or "") == partition
 
+    def origin(self, headers: Sequence[Header]) -> tuple[int, int] | None:
+        """(partition, offset) where an event stood first that this model has sent on; None for any other."""
+        for name, value in headers:
+            text, _, proof = (value or b"").rpartition(b"/")
+            if name == ORIGIN and proof == self._proof(text):
+                model, partition, offset, _ = text.decode().split("/")
+                if model == self.name:
+                    return int(partition), int(offset)
+        return None
+
+    def _proof(self, text: bytes) -> bytes:
+        return blake2b(text, key=self._key, person=b"origin", digest_size=16).hexdigest().encode()
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self.secret if len(self.secret) <= 64 else blake2b(self.secret).digest()
+
     @cached_property
     def _keyed(self) -> tuple[blake2b, blake2b]:
-        key = self.secret if len(self.secret) <= 64 else blake2b(self.secret).digest()
-        by_record, by_subject = (blake2b(key=key, person=kind, digest_size=16) for kind in (b"record", b"subject"))
+        kinds = b"record", b"subject"
+        by_record, by_subject = (blake2b(key=self._key, person=kind, digest_size=16) for kind in kinds)
         return by_record, by_subject
+
+
+@dataclass
+class Lifts:
+    """Which lifts count in a partition, asked in the order of the log.
+
+    One that was sent on counts once, and not behind a later one of the partition that it comes from. What another
+    model has sent on, this one sends on, too.
+    """
+
+    model: Model
+    through: dict[int, int] = field(default_factory=dict)  # partition -> the highest offset of a lift from there
+
+    def count(self, headers: Sequence[Header]) -> bool:
+        """Whether a lift with these headers counts."""
+        if all(name != ORIGIN for name, _ in headers):
+            return True
+        partition, offset = self.model.origin(headers) or (-1, -1)
+        first = offset > self.through.get(partition, -1)
+        self.through[partition] = max(offset, self.through.get(partition, -1))
+        return first
 
 
 def murmur2(data: bytes) -> int:
