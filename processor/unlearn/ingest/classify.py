@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from unlearn.events.event import ORIGIN, BadInsert, Delete, Empty, Insert, Lift, Parsed, Request, Seal, Unreadable
-from unlearn.events.partitioner import Digests, Origin, event_key, home, homes, read_origin
+from unlearn.events.event import BadInsert, Delete, Empty, Insert, Lift, Parsed, Request, Seal, Unreadable
+from unlearn.events.partitioner import Digests, Origin, event_key, home, homes, read_marks, read_origin
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.answers import Addressee, sender_of
@@ -78,7 +78,7 @@ class Deletion(NamedTuple):
     """Whom its receipts answer, where this partition owes them."""
     effect: Effect = "forget"
     origin: Place | None = None
-    """Of a lift that was sent on: where it stands first."""
+    """Of a lift that was sent on, by whichever model: where it stands first."""
 
 
 class Sealing(NamedTuple):
@@ -120,9 +120,10 @@ GivenUp = Literal["dead", "unresolved"]
 Item = Insertion | Deletion | Sealing | Sending
 
 
-def is_sent_on(record: Record) -> bool:
-    """Whether a model has sent the record on, be it ours or another."""
-    return any(name == ORIGIN for name, _ in record.headers)
+def _first_place(record: Record, origin: Origin | None) -> Place | None:
+    """Where a record that was sent on stands first, by our origin, or else as another model claims."""
+    found = [origin] if origin else read_marks(record.headers)
+    return (found[0].partition, found[0].offset) if found else None
 
 
 def _effect(event: Request) -> Effect:
@@ -195,7 +196,7 @@ class Classifier:
         who = self._who(event.record_id, event.subject_id)
         return Insertion(record.offset, who, self.digests.content(event), event.revision, record.timestamp, event)
 
-    def _request(self, record: Record, event: Request, at_home: bool) -> Item | None:
+    def _request(self, record: Record, event: Request, at_home: bool) -> Item:
         given_up: GivenUp = "unresolved" if isinstance(event, Delete) else "dead"
         within = event.forget_within if isinstance(event, Delete) else None
         if event.subject_id is not None and not self.subjects:
@@ -203,9 +204,6 @@ class Classifier:
             return Sending(record.offset, given_up, reason, record.timestamp, within, answers=True)
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
-        if isinstance(event, Lift) and origin is None and is_sent_on(record):
-            # Another model has sent it on, which reads what we read: it may come behind a later deletion.
-            return None
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
             return self._send_home(record, given_up, within)._replace(in_order=isinstance(event, Lift))
         receipt = not (homeless and origin)
@@ -219,7 +217,7 @@ class Classifier:
             copies=homeless and origin is None,
             sender=sender_of(event.event_id, record, origin) if receipt else None,
             effect=_effect(event),
-            origin=(origin.partition, origin.offset) if origin and isinstance(event, Lift) else None,
+            origin=_first_place(record, origin) if isinstance(event, Lift) else None,
         )
 
     def _send_home(self, record: Record, given_up: GivenUp, forget_within: float | None = None) -> Sending:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from typing import NamedTuple
 
 from unlearn.events.event import ORIGIN, Insert, Parsed, Request, Seal
 from unlearn.events.parsing import Parser
@@ -18,6 +19,8 @@ from unlearn.log.protocol import Header
 from unlearn_models import Learner
 
 SHARD_BYTES = slice(8, 14)  # of the owner's digest
+MARK_DIGITS = 6, 16, 16  # of a partition, an offset and a time, at most
+MOST_MARKS = 8  # headers of one event that are looked at
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,14 @@ class Model:
             return True
         return self.home(event.subject_id or event.record_id or "") == partition
 
-    def origin(self, headers: Sequence[Header]) -> tuple[int, int] | None:
-        """(partition, offset) where an event stood first that this model has sent on; None for any other."""
-        for name, value in headers:
-            text, _, proof = (value or b"").rpartition(b"/")
-            if name == ORIGIN and proof == self._proof(text):
-                model, partition, offset, _ = text.decode().split("/")
-                if model == self.name:
-                    return int(partition), int(offset)
-        return None
+    def first_place(self, headers: Sequence[Header]) -> tuple[int, int] | None:
+        """(partition, offset) where an event stood first that was sent on, None for one that wasn't.
+
+        It is what this model proves, or else what the first mark of another claims.
+        """
+        marks = [mark for name, value in headers if name == ORIGIN and (mark := _Mark.of(value or b""))][:MOST_MARKS]
+        ours = [mark for mark in marks if mark.model == self.name.encode() and self._proof(mark.text) == mark.proof]
+        return next(((mark.partition, mark.offset) for mark in [*ours, *marks]), None)
 
     def _proof(self, text: bytes) -> bytes:
         return blake2b(text, key=self._key, person=b"origin", digest_size=16).hexdigest().encode()
@@ -84,12 +86,32 @@ class Model:
         return by_record, by_subject
 
 
+class _Mark(NamedTuple):
+    """What the header of an event says that a model has sent on."""
+
+    text: bytes
+    model: bytes
+    partition: int
+    offset: int
+    proof: bytes
+
+    @staticmethod
+    def of(value: bytes) -> _Mark | None:
+        """The mark in a header's value; None for any other value."""
+        model, *numbers, proof = value.split(b"/") if value.count(b"/") == 4 else (b"", b"")
+        sizes = zip(numbers, MARK_DIGITS, strict=False)
+        if not 1 <= len(model) <= 256 or not all(n.isdigit() and len(n) <= most for n, most in sizes):
+            return None
+        if len(proof) != 32 or proof.strip(b"0123456789abcdef"):
+            return None
+        return _Mark(value[: -len(proof) - 1], model, int(numbers[0]), int(numbers[1]), proof)
+
+
 @dataclass
 class Lifts:
     """Which lifts count in a partition, asked in the order of the log.
 
-    One that was sent on counts once, and not behind a later one of the partition that it comes from. What another
-    model has sent on, this one sends on, too.
+    One that was sent on counts once, and not behind a later one of the partition that it comes from.
     """
 
     model: Model
@@ -97,9 +119,10 @@ class Lifts:
 
     def count(self, headers: Sequence[Header]) -> bool:
         """Whether a lift with these headers counts."""
-        if all(name != ORIGIN for name, _ in headers):
+        place = self.model.first_place(headers)
+        if place is None:
             return True
-        partition, offset = self.model.origin(headers) or (-1, -1)
+        partition, offset = place
         first = offset > self.through.get(partition, -1)
         self.through[partition] = max(offset, self.through.get(partition, -1))
         return first

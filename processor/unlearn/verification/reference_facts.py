@@ -15,15 +15,13 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unlearn.events.event import Delete, Insert, Lift, Seal
 from unlearn.log.protocol import Record
 from unlearn.verification.reference import Lifts, Model
+from unlearn.verification.reference_subjects import DELETION, LIFT, NEVER, SO_FAR, WholeSubjects
 
-DELETION, LIFT = -1, -2  # stand where an insert has its shard
-ALL_REVISIONS = NEVER = 2**63 - 1
-REFUSED = -1
+ALL_REVISIONS = NEVER
 _DIGEST = "S16"
 _AT_ONCE = 1000
 
@@ -46,32 +44,6 @@ class Fact(NamedTuple):
 
 
 @dataclass
-class Ends:
-    """The deletions of one whole subject, and where each stretch of the log ends in which its inserts are refused."""
-
-    deletions: list[int] = field(default_factory=list)
-    refused: list[tuple[int, int]] = field(default_factory=list)  # (from, to), the last one's `to` may be NEVER
-
-    def delete(self, offset: int, so_far: bool) -> None:
-        """Add a deletion, unless one is in force."""
-        if not self.refused or self.refused[-1][1] != NEVER:
-            self.deletions.append(offset)
-            if not so_far:
-                self.refused.append((offset, NEVER))
-
-    def lift(self, offset: int) -> None:
-        """Let inserts in again behind the offset."""
-        if self.refused and self.refused[-1][1] == NEVER:
-            self.refused[-1] = (self.refused[-1][0], offset)
-
-    def gone(self, offset: int) -> int:
-        """Where the subject of an insert at the offset is deleted next, or NEVER; REFUSED if a deletion is in force."""
-        if any(start < offset < stop for start, stop in self.refused):
-            return REFUSED
-        return next((deletion for deletion in self.deletions if deletion > offset), NEVER)
-
-
-@dataclass
 class Facts:
     """The events that count in one partition, in the order of their offsets: one column for each of their fields."""
 
@@ -80,7 +52,7 @@ class Facts:
     offsets: array[int] = field(default_factory=lambda: array("q"))
     revisions: array[int] = field(default_factory=lambda: array("q"))
     shards: array[int] = field(default_factory=lambda: array("i"))
-    whole_subjects: dict[bytes, Ends] = field(default_factory=dict)  # what names whole subjects stands by itself
+    whole_subjects: WholeSubjects = field(default_factory=WholeSubjects)  # what names these stands by itself
     seals: array[int] = field(default_factory=lambda: array("q"))  # slice ends made by seal events
 
     def insert(self, offset: int, record: bytes, subject: bytes, revision: int, shard: int) -> None:
@@ -92,14 +64,14 @@ class Facts:
         if record:
             self._add(offset, record, subject, ALL_REVISIONS if revision is None else revision, DELETION)
         else:
-            self.whole_subjects.setdefault(subject, Ends()).delete(offset, so_far)
+            self.whole_subjects.add(subject, offset, SO_FAR if so_far else DELETION)
 
     def lift(self, offset: int, record: bytes, subject: bytes) -> None:
         """Add a lift; what it doesn't name is empty."""
         if record:
             self._add(offset, record, subject, 0, LIFT)
-        elif subject in self.whole_subjects:
-            self.whole_subjects[subject].lift(offset)
+        else:
+            self.whole_subjects.add(subject, offset, LIFT)
 
     def by_pair(self) -> Iterator[Iterator[Fact]]:
         """For each pair of record and subject all facts that touch it, in the order of offsets; each to be run out."""
@@ -118,22 +90,10 @@ class Facts:
         self.revisions.append(revision)
         self.shards.append(shard)
 
-    def _gone(
-        self, named: NDArray[np.bytes_], subjects: NDArray[np.bytes_], offsets: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """`Ends.gone` of each fact; `named` are the subjects that have been deleted, sorted."""
-        found = np.full(len(subjects), NEVER)
-        if len(named):
-            at = np.minimum(np.searchsorted(named, subjects), len(named) - 1)
-            for place in np.flatnonzero(named[at] == subjects).tolist():
-                subject = subjects[place].ljust(16, b"\0")
-                found[place] = self.whole_subjects[subject].gone(int(offsets[place]))
-        return found
-
     def _sorted(self) -> Iterator[Fact]:
         records, subjects = np.frombuffer(self.records, _DIGEST), np.frombuffer(self.subjects, _DIGEST)
         offsets, revisions, shards = map(np.asarray, (self.offsets, self.revisions, self.shards))
-        named = np.array(sorted(self.whole_subjects), _DIGEST)
+        whole = self.whole_subjects.sorted()
         # Stable: the order of offsets stays within a pair.
         order = np.lexsort((subjects, records))
         for start in range(0, len(order), _AT_ONCE):
@@ -145,7 +105,7 @@ class Facts:
                 offsets[at],
                 revisions[at],
                 shards[at],
-                self._gone(named, subjects[at], offsets[at]),
+                whole.gone(subjects[at], offsets[at]),
             )
             yield from map(Fact._make, zip(*(column.tolist() for column in columns), strict=True))
 

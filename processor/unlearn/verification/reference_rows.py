@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from unlearn.log.protocol import Record
 from unlearn.verification.reference import Model
-from unlearn.verification.reference_facts import DELETION, LIFT, REFUSED, Fact, facts_of
+from unlearn.verification.reference_facts import Fact, facts_of
+from unlearn.verification.reference_subjects import DELETION, LIFT, REFUSED
 
 _NO_ROW = -1
 _AT_ONCE = 1000
