@@ -244,6 +244,12 @@ class Settings(BaseSettings):
         description="bytes in which a partition's owner remembers the ids that it knows, at most; with 5 a record "
         "Redis is hardly asked about new ones",
     )
+    subject_memory: int = Field(
+        32 * 2**20,
+        ge=0,
+        description="bytes in which a partition's owner remembers which slices may hold a subject's rows, at most; "
+        "with 2 a record a subject's deletion reads hardly any slice that holds none",
+    )
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")
     drain_within: Duration = Field(30.0, gt=0, description="seconds from SIGTERM to the end at most")
     tail_every: Duration = Field(

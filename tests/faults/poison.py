@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from unlearn.partition.digest_table import DigestTable
+from unlearn.partition.covers import Covers
 from unlearn.partition.jobs import Job, Trained
 from unlearn.partition.rows import deaths
 from unlearn.storage.slice_files import read_slice
@@ -21,7 +21,7 @@ def run(job: Job) -> Trained:
     """The job, unless a living row of it is poison."""
     for part in job.learn:
         members = read_slice(pool._Process.store, part.file)
-        death, _ = deaths(members, part.holes, DigestTable(job.covers))
+        death, _ = deaths(members, part.holes, Covers(job.covers))
         values = members.take(death >= job.applied).rows.values
         if KILLS in values:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from unlearn.log.protocol import Record
 from unlearn.simulate.replay import Replay, replay
 from unlearn.verification.reference import Model
-from unlearn.verification.reference_facts import NEVER
 from unlearn.verification.reference_fold import fold
 from unlearn.verification.reference_rows import Members, members_of
+from unlearn.verification.reference_subjects import NEVER
 
 
 def replayed(model: Model, partition: int, records: Sequence[Record]) -> Replay:

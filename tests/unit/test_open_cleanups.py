@@ -9,7 +9,9 @@ from unlearn.events.partitioner import tag_of
 from unlearn.partition.open_cleanups import Cleanup, OpenCleanups
 
 SUBJECTS = [bytes(15) + bytes([at]) for at in range(3)] + [b"t" * 6 + bytes(9) + bytes([at]) for at in range(3)]
-STEPS = st.lists(st.tuples(st.sampled_from(SUBJECTS), st.sampled_from(["open", "further", "done"])), max_size=30)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(SUBJECTS), st.sampled_from(["open", "further", "again", "done"])), max_size=30
+)
 
 
 @given(STEPS)
@@ -22,6 +24,8 @@ def test_it_answers_as_one_made_from_the_table(steps: list[tuple[bytes, str]]) -
             table[name] = Cleanup(death, subject[-1] % 2, 0)
         elif step == "further" and held is not None:
             table[name] = held._replace(cursor=held.cursor + 1)
+        elif step == "again" and held is not None:
+            table[name] = held.and_of(death, 0)
         elif step == "done":
             table.pop(name, None)
         kept.put(name, table.get(name))
@@ -31,16 +35,24 @@ def test_it_answers_as_one_made_from_the_table(steps: list[tuple[bytes, str]]) -
 
 def answers(kept: OpenCleanups) -> tuple[object, ...]:
     shards = [list(kept.of_shard(shard).items()) for shard in range(2)]
-    return kept.oldest(), shards, [kept.deaths(shard) for shard in range(2)], [kept.covers(tag_of(s)) for s in SUBJECTS]
+    return (
+        kept.oldest(),
+        shards,
+        [kept.deaths(shard) for shard in range(2)],
+        [kept.covers(tag_of(s), slot) for s in SUBJECTS for slot in (0, 7, 30)],
+    )
 
 
 def by_hand(table: dict[str, Cleanup]) -> tuple[object, ...]:
     held = {bytes.fromhex(name): cleanup for name, cleanup in table.items()}
     shards = [[(digest, one) for digest, one in held.items() if one.shard == shard] for shard in range(2)]
-    tags = {tag_of(digest) for digest in held}
     return (
         min(held.values(), key=lambda one: one.death, default=None),
         shards,
-        [{digest: one.death for digest, one in found} for found in shards],
-        [tag_of(subject) in tags for subject in SUBJECTS],
+        [{digest: (one.death, *one.further) for digest, one in found} for found in shards],
+        [
+            any(tag_of(digest) == tag_of(subject) and slot < max(one.deaths) for digest, one in held.items())
+            for subject in SUBJECTS
+            for slot in (0, 7, 30)
+        ],
     )

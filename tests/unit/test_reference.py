@@ -11,7 +11,7 @@ from kafka.partitioner.default import murmur2 as kafka_murmur2
 
 from tests.harness.events import delete
 from tests.harness.replayed import replayed
-from unlearn.events.event import Delete, Event, Insert, Seal, encode
+from unlearn.events.event import Delete, Event, Insert, Lift, Seal, encode
 from unlearn.events.partitioner import Digests, home, shard_of
 from unlearn.log.protocol import Entry
 from unlearn.simulate.replay import Replay
@@ -37,7 +37,7 @@ def insert(record: str = "r", subject: str | None = None, revision: int = 0, **m
 
 def a_log(*events: Event | bytes | None, partition: int = 0) -> list[Entry]:
     """One message an offset."""
-    values = [encode(event) if isinstance(event, Insert | Delete | Seal) else event for event in events]
+    values = [encode(event) if isinstance(event, Insert | Delete | Lift | Seal) else event for event in events]
     return [Entry(partition, offset, 0, None, value) for offset, value in enumerate(values)]
 
 

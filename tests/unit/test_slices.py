@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.maintenance.seal import ends_to_file
+from unlearn.partition.covers import Covers
 from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.rows import NEVER, Members, deaths
@@ -65,20 +66,20 @@ def test_files_are_read_once_as_long_as_their_bytes_have_room(tmp_path: Path, mo
 def test_holes_and_clean_ups_say_who_is_dead() -> None:
     rows = members((3, ANN), (4, BOB), (5, b""), (6, ANN))
 
-    found, covered = deaths(rows, {5: 20, 9: 21}, DigestTable({ANN: 30}))
+    found, covered = deaths(rows, {5: 20, 9: 21}, Covers({ANN: (30,)}))
 
     assert found.tolist() == [30, NEVER, 20, 30]
     assert covered.tolist() == [True, False, False, True]
 
 
 def test_a_hole_came_before_the_clean_up() -> None:
-    found, covered = deaths(members((3, ANN)), {3: 20}, DigestTable({ANN: 30}))
+    found, covered = deaths(members((3, ANN)), {3: 20}, Covers({ANN: (30,)}))
 
     assert (found.tolist(), covered.tolist()) == ([20], [False])
 
 
 def test_an_empty_slice_has_no_deaths() -> None:
-    found, covered = deaths(Members.empty(), {3: 20}, DigestTable({ANN: 30}))
+    found, covered = deaths(Members.empty(), {3: 20}, Covers({ANN: (30,)}))
 
     assert (len(found), len(covered)) == (0, 0)
 

@@ -42,7 +42,7 @@ def job(
     applied: int = 20,
     base: tuple[int, State] | None = None,
     forget: tuple[Part, ...] = (),
-    covers: Mapping[bytes, int] | None = None,
+    covers: Mapping[bytes, tuple[int, ...]] | None = None,
     keep: frozenset[int] = frozenset(),
     total: int | None = None,
 ) -> Job:
@@ -81,7 +81,7 @@ def test_the_dead_are_left_out_if_they_died_before_applied(store: FolderStore) -
 
 
 def test_rows_of_a_deleted_subject_are_dead_before_their_clean_up(store: FolderStore) -> None:
-    done = run(job(part(10, (1, 2, 3)), covers={ANN: 15}), FOLD, store)
+    done = run(job(part(10, (1, 2, 3)), covers={ANN: (15,)}), FOLD, store)
 
     assert done.agrees
     assert last(done).digest == folded(FOLD, (2, 3))
@@ -145,7 +145,7 @@ def test_only_deaths_since_the_base_are_forgotten(store: FolderStore, death: int
 def test_rows_of_a_clean_up_are_forgotten_once(store: FolderStore) -> None:
     base, everyone = (10, counted(store)), sum_slots((1, 2, 3))
     first = run(
-        job(applied=21, base=base, forget=(part(10, (1, 2, 3)),), covers={ANN: 20}, total=everyone), COUNTS, store
+        job(applied=21, base=base, forget=(part(10, (1, 2, 3)),), covers={ANN: (20,)}, total=everyone), COUNTS, store
     )
     walked = part(10, (2, 3), {1: 20})
 

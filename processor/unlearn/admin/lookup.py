@@ -140,11 +140,12 @@ class Lookup:
         return _Partition(view, entries, known)
 
     def _places(self, partition: int, view: Tables, digest: bytes, entry: Entry) -> Iterator[Found]:
-        deaths = {tag_of(bytes.fromhex(subject)): cleanup.death for subject, cleanup in view.cleanups.items()}
+        cleanups = {tag_of(bytes.fromhex(subject)): cleanup for subject, cleanup in view.cleanups.items()}
         for tag, pair in entry.pairs.items():
             shard = self._shard(tag or digest)
-            if tag in deaths:
-                yield Found("forgotten", partition, deaths[tag], shard)
+            death = cleanups[tag].death_of(pair.slot) if tag in cleanups else None
+            if death is not None:
+                yield Found("forgotten", partition, death, shard)
             elif pair.slot != NO_ROW:
                 yield Found("member", partition, pair.slot, shard, view.end_of(pair.slot), pair.revision)
             else:
@@ -160,7 +161,7 @@ class Lookup:
         if known is None:
             return Found("unknown", partition)
         shard = self._shard(digest)
-        if known.dead:
+        if known.dead or known.empty:
             return Found("forgotten", partition, known.offset, shard)
         return Found("member", partition, known.offset, shard, held.view.end_of(known.offset))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
 from unlearn.errors import LogDiverged, LogUnavailable, SettingsError
-from unlearn.events.event import Delete
+from unlearn.events.event import Request
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests
 from unlearn.forwarding.reread import read_but
@@ -25,6 +26,8 @@ from unlearn.worker.continuity import Continuity
 
 __all__ = ["LostDeletion", "lost_deletions", "stopped_for_loss"]
 
+_SAID = re.compile(b"delete|lift")
+"""What the bytes of a deletion or a lift hold, unless they are escaped."""
 _ALL = 1 << 62
 
 
@@ -110,11 +113,11 @@ def _receipts(settings: Settings, log: Log) -> Iterator[Receipt]:
 
 
 def _names(settings: Settings, log: Log, state_of: Callable[[int], PartitionState], parser: Parser) -> Iterator[str]:
-    """The event ids of all readable deletions that the log holds now."""
+    """The event ids of all readable deletions and lifts that the log holds now."""
     topic = settings.events_topic
     for partition in log.bounds(topic):
         skipped = runs_of(Tables(state_of(partition).load()).meta)
         for record in read_but(log, topic, partition, 0, _ALL, skipped):
-            event = parser.parse(record.value) if record.value and b"delete" in record.value else None
-            if isinstance(event, Delete):
+            event = parser.parse(record.value) if record.value and _SAID.search(record.value) else None
+            if isinstance(event, Request):
                 yield event.event_id

@@ -136,8 +136,9 @@ class Insert(_Event):
 class Delete(_Event):
     """Forget a record of a subject, a record id under every subject, or a subject; at least one is named.
 
-    Without `revision` all revisions are meant, for ever; a whole subject has none. `forget_within` is seconds, or an
-    ISO 8601 duration. Whether `requested_at` is a date, and what else depends on more than form, is the parser's.
+    Without `revision` all revisions are meant, for ever; a whole subject has none. With the scope `so_far` a subject's
+    records until now are meant, and later ones are taken. `forget_within` is seconds, or an ISO 8601 duration. Whether
+    `requested_at` is a date, and what else depends on more than form, is the parser's.
     """
 
     model_config = ConfigDict(json_schema_extra=_require_target)
@@ -149,11 +150,32 @@ class Delete(_Event):
     revision: Revision | None = None
     requested_at: Asked
     forget_within: Seconds | None = None
+    scope: Literal["so_far"] | None = None
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
-        if self.subject_id is None and self.record_id is None:
-            raise PydanticCustomError("target", "a subject_id or a record_id is needed")
+        _check_target(self)
+        return self
+
+
+class Lift(_Event):
+    """Ends what a deletion of the same name refuses: what comes behind it in the log is taken again.
+
+    It names what the deletion named: a record of a subject, a record id under every subject, or a subject. What died
+    stays dead.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_require_target)
+
+    type: Literal["lift"] = "lift"
+    event_id: Id
+    subject_id: Id | None = None
+    record_id: Id | None = None
+    requested_at: Asked
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        _check_target(self)
         return self
 
 
@@ -170,9 +192,13 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class BadInsert:
-    """A message that says it is an insert or a seal, and can't be taken. The reason holds nothing of the input."""
+    """A message that says it is an insert, a seal or a lift, and can't be taken. The reason holds nothing of the input.
+
+    `answers`: its sender is told, as the sender of a lift is.
+    """
 
     reason: str
+    answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +208,10 @@ class Unreadable:
     reason: str
 
 
-Event = Insert | Delete | Seal
-Parsed = Insert | Delete | Seal | Empty | BadInsert | Unreadable
+Request = Delete | Lift
+"""What somebody asks for and gets receipts of."""
+Event = Insert | Delete | Lift | Seal
+Parsed = Insert | Delete | Lift | Seal | Empty | BadInsert | Unreadable
 
 
 def encode(event: Event) -> bytes:
@@ -202,6 +230,11 @@ def features_of(insert: Insert) -> tuple[list[int], list[float]]:
     items = sorted(features.items()) if isinstance(features, Mapping) else enumerate(features)
     kept = [(index, value) for index, value in items if value != 0.0]
     return [index for index, _ in kept], [value for _, value in kept]
+
+
+def _check_target(request: Request) -> None:
+    if request.subject_id is None and request.record_id is None:
+        raise PydanticCustomError("target", "a subject_id or a record_id is needed")
 
 
 def _values(features: tuple[float, ...] | Mapping[int, float]) -> tuple[float, ...] | list[float]:

@@ -5,7 +5,7 @@
 | ours but for case, `_`, `-`, `.` and blanks  | what the sender has written there is lost  | always                 |
 | another word for `subject_id`                | whose record it is; a deletion of a pair   | where there is no      |
 |                                              | takes the id under every subject           | `subject_id`           |
-| another word for `record_id`, in a deletion  | a deletion of a record takes the subject   | where there is none    |
+| another word for `record_id`, but in inserts | a deletion of a record takes the subject   | where there is none    |
 | `rev` and the like                           | an update is taken for a repetition        | where there is none    |
 | `version` with a number, in a deletion       | a deletion of a revision takes all of them | where there is none    |
 | one letter from a long name of ours          | as that name                               | where there is none    |
@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from unlearn.events.event import Delete, Insert, Seal
+from unlearn.events.event import Delete, Insert, Lift, Seal
 
 __all__ = ["near_miss", "plain"]
 
@@ -42,10 +42,12 @@ _VERSION = re.compile("ver|version")
 _SYNONYMS: Mapping[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
     "insert": (("subject_id", _SUBJECT), ("revision", _REVISION)),
     "delete": (("subject_id", _SUBJECT), ("record_id", _RECORD), ("revision", _REVISION), ("revision", _VERSION)),
+    "lift": (("subject_id", _SUBJECT), ("record_id", _RECORD)),
     "seal": (),
 }
 _FIELDS: Mapping[str, frozenset[str]] = {
-    kind: frozenset(model.model_fields) for kind, model in (("insert", Insert), ("delete", Delete), ("seal", Seal))
+    kind: frozenset(model.model_fields)
+    for kind, model in (("insert", Insert), ("delete", Delete), ("lift", Lift), ("seal", Seal))
 }
 _FAR = {kind: set(fields) for kind, fields in _FIELDS.items()}
 """Names that were already found to be like none of our fields; most messages hold no others."""

@@ -2,7 +2,7 @@
 
 Change data capture sends a row's last content when the row is deleted, and says so in `op`, `__deleted`, `deleted_at`;
 CloudEvents carry their type in a header. An event's own `type` says what it is; where another field or a header
-contradicts an insert or a seal, the message stays open as a possible deletion.
+contradicts an insert, a seal or a lift, the message stays open as a possible deletion.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from unlearn.log.protocol import Header
 
 __all__ = ["IN_A_FIELD", "IN_A_HEADER", "NAMELESS", "is_deletion", "is_silent", "says_deletion", "with_headers"]
 
-IN_A_FIELD: Final = "an insert that says deletion in another field"
+IN_A_FIELD: Final = {
+    "insert": "an insert that says deletion in another field",
+    "lift": "a lift that says deletion in another field",
+}
+"""Reasons by the event's type."""
 IN_A_HEADER: Final = "a header says deletion"
 NAMELESS: Final = "no value, and a header that names a type"
 

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from unlearn.events.envelopes import enveloped, framed
-from unlearn.events.event import BadInsert, Delete, Empty, Event, Insert, Parsed, Seal, Unreadable, features_of
+from unlearn.events.event import (
+    BadInsert,
+    Delete,
+    Empty,
+    Event,
+    Insert,
+    Lift,
+    Parsed,
+    Request,
+    Seal,
+    Unreadable,
+    features_of,
+)
 from unlearn.events.near_misses import near_miss
 from unlearn.events.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
 from unlearn.events.scanning import Scan, scan
@@ -29,7 +41,7 @@ __all__ = ["NOT_JSON", "NO_TYPE", "Parser", "parse", "parser_of"]
 NOT_JSON: Final = "not JSON in UTF-8, or nested too deeply"
 NO_TYPE: Final = "type: missing or unknown"
 
-_MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "seal": Seal}
+_MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "lift": Lift, "seal": Seal}
 _READS = {name: model.__pydantic_validator__.validate_json for name, model in _MODELS.items()}
 _read_insert, _read_delete = _READS["insert"], _READS["delete"]
 _OTHER_FORM = ("tuple_type", "dict_type")
@@ -113,7 +125,9 @@ class Parser:
         event, reason = self._event(value, kind, held, at)
         if event is not None:
             return event
-        return Unreadable(reason) if kind == "delete" or _may_delete(kind, held) else BadInsert(reason)
+        if kind == "delete" or _may_delete(kind, held):
+            return Unreadable(reason)
+        return BadInsert(reason, answers=kind == "lift")
 
     def _event(self, value: bytes, kind: str, held: Scan, at: int | None) -> tuple[Event | None, str]:
         """(the event, ""), or (None, why the message is none)."""
@@ -124,8 +138,8 @@ class Parser:
         event, reason = _validated(value, kind)
         if event is not None:
             reason = self._misfit(event, at)
-        if not reason and kind == "insert" and says_deletion(held.top):
-            reason = IN_A_FIELD
+        if not reason and kind in IN_A_FIELD and says_deletion(held.top):
+            reason = IN_A_FIELD[kind]
         return (None, reason) if reason else (event, "")
 
     def _is_insert(self, value: bytes) -> bool:
@@ -135,7 +149,7 @@ class Parser:
         """Why an event of the right form can't be taken; empty if it can."""
         if type(event) is Insert:
             return self._misfit_insert(event)
-        return _misfit_delete(event, at) if type(event) is Delete else ""
+        return _misfit_request(event, at) if isinstance(event, Request) else ""
 
     def _misfit_insert(self, insert: Insert) -> str:
         if self._labels is not None and insert.label not in self._labels:
@@ -158,14 +172,23 @@ def parse(value: bytes | None, headers: Sequence[Header] = (), at: int | None = 
     return _UNBOUND.parse(value, headers, at)
 
 
-def _misfit_delete(delete: Delete, at: int | None) -> str:
-    if delete.record_id is None and delete.revision is not None:
-        return "revision: means nothing for a whole subject; name its record, or leave it out"
-    asked = parse_timestamp(delete.requested_at)
+def _misfit_request(request: Request, at: int | None) -> str:
+    misfit = _misfit_delete(request) if isinstance(request, Delete) else ""
+    if misfit:
+        return misfit
+    asked = parse_timestamp(request.requested_at)
     if asked is None:
         return "requested_at: must be a date: RFC 3339, such as 2024-05-01T12:00:00Z or 2024-05-01"
     if at is not None and at > 0 and asked > at + DAY:
         return "requested_at: more than a day after the record's own time"
+    return ""
+
+
+def _misfit_delete(delete: Delete) -> str:
+    if delete.record_id is None and delete.revision is not None:
+        return "revision: means nothing for a whole subject; name its record, or leave it out"
+    if delete.record_id is not None and delete.scope is not None:
+        return "scope: so_far is for a whole subject; leave the record out, or name a revision"
     return ""
 
 

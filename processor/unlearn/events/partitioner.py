@@ -15,7 +15,7 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn.events.event import ORIGIN, Delete, Event, Insert, Seal, features_of
+from unlearn.events.event import ORIGIN, Event, Insert, Request, Seal, features_of
 from unlearn.kernels import murmur2 as kernel
 
 _NONE = b"\xff\xff\xff\xff"
@@ -50,13 +50,13 @@ def homes(keys: Sequence[bytes], partitions: int) -> list[int]:
 
 
 @overload
-def event_key(event: Insert | Delete) -> bytes: ...
+def event_key(event: Insert | Request) -> bytes: ...
 @overload
 def event_key(event: Seal) -> None: ...
 def event_key(event: Event) -> bytes | None:
     """The event's Kafka key: its subject id, or its record id where it has none; None for a seal.
 
-    A deletion that names a record alone has a key too, but no home.
+    A deletion or a lift that names a record alone has a key too, but no home.
     """
     if isinstance(event, Seal):
         return None

@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "REFUSED", "Letter", "counter_of", "letters_by_reason"]
+__all__ = [
+    "ACCEPTED",
+    "COPIES",
+    "DEAD",
+    "HOME",
+    "IN_ORDER",
+    "REFUSED",
+    "Letter",
+    "counter_of",
+    "in_order",
+    "letters_by_reason",
+]
 
 ACCEPTED, COPIES, HOME, DEAD, REFUSED = "accepted", "copies", "home", "dead", "refused"
 """In this order: a first receipt, copies to all other partitions, a forward home, a dead letter, a `refused` receipt.
 """
+IN_ORDER = "in order"
+"""Of a lift that is sent on: all that stands before it is sent on first, and nothing behind it until it has arrived."""
 
+_MOVED = frozenset((HOME, COPIES))
 _COUNTED = "dead:"
 _MOST_REASONS = 100
 _OTHERS = "other reasons"
@@ -41,6 +55,21 @@ class Letter(NamedTuple):
         if len(more) > 1:
             return Letter(reason, last=int(more[0]), total=int(more[1]))
         return Letter(reason, answers=more == [REFUSED])
+
+
+def in_order(outbox: Mapping[int, Sequence[str]]) -> list[int]:
+    """The offsets of the entries that may be sent now, in order, given all: offset -> words, by rising offset.
+
+    A lift that is sent on waits for all sent on before it, and all behind it wait for it: else a deletion from before
+    it could come behind it where it is sent, or one that came later could be lifted.
+    """
+    first = next((offset for offset, due in outbox.items() if IN_ORDER in due), None)
+    if first is None:
+        return list(outbox)
+    moving = {offset for offset, due in outbox.items() if not _MOVED.isdisjoint(due)}
+    waits = min(moving) < first
+    held = {offset for offset in moving if offset > first or (offset == first and waits)}
+    return [offset for offset in outbox if offset not in held]
 
 
 def counter_of(reason: str, *counted: Mapping[str, object]) -> str:

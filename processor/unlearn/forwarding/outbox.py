@@ -15,11 +15,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
-from unlearn.events.event import Delete, Insert, encode
+from unlearn.events.event import Delete, Insert, Lift, Request, encode
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
 from unlearn.events.refused_fields import told_of
-from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
+from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter, in_order
 from unlearn.forwarding.given_up import Wait, mark_unresolved, put_letter
 from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.forwarding.sent_before import SentBefore
@@ -83,7 +83,8 @@ class Outbox:
 
         Raises Fenced, RolledBack, StateUnavailable, LogUnavailable.
         """
-        fresh = self._ready(owned, [offset for offset in owned.view.outbox if offset not in owned.sending])
+        sendable = in_order(owned.view.outbox)
+        fresh = self._ready(owned, [offset for offset in sendable if offset not in owned.sending])
         records = self._records(owned, fresh)
         owned.records.update(records)
         self._send(owned, records)
@@ -181,7 +182,7 @@ class Outbox:
         to = owned.addressees.get(record.offset)
         # Whom to answer is known only of a deletion that this owner has read itself.
         event = self._parser.taken(record.value) if short or to is None or HOME in due else None
-        if event is not None and not isinstance(event, Insert | Delete):
+        if event is not None and not isinstance(event, Insert | Request):
             return
         there = self._places(owned, record)
         message = _shortest(event) if short and event is not None else (record.key, record.value, record.headers)
@@ -189,7 +190,7 @@ class Outbox:
             where = home(event_key(event), self._settings.partitions)
             place = _Place(HOME, self._settings.events_topic, where)
             yield place, there[where] if where in there else self._marked(record, message)
-        if to is None and isinstance(event, Delete):
+        if to is None and isinstance(event, Request):
             to = addressee_of(self._settings, event.event_id, record)
         if to is None:
             return
@@ -294,15 +295,16 @@ class Outbox:
         """Whether the record holds more bytes than its event needs, so that a shorter message is worth a try."""
         event = self._parser.taken(record.value)
         said = record.key, record.value, tuple(record.headers)
-        return isinstance(event, Insert | Delete) and said != _shortest(event)
+        return isinstance(event, Insert | Request) and said != _shortest(event)
 
     def _give_up(self, owned: ClaimedPartition, change: Change, offset: int, reason: str) -> None:
         owned.kept(Refusals).forget(offset)
         owned.counters["given_up"] += 1
         record = owned.records[offset]
         event = self._parser.taken(record.value)
-        if isinstance(event, Insert):
-            put_letter(owned.view, change, offset, Letter(reason))
+        if isinstance(event, Insert | Lift):
+            change.drop("pending", offset)
+            put_letter(owned.view, change, offset, Letter(reason, answers=isinstance(event, Lift)))
             return
         within = event.forget_within if isinstance(event, Delete) else None
         since = dated(record.timestamp, self._clock.wall_ms())
@@ -322,5 +324,5 @@ class Outbox:
         return None, json.dumps(told).encode(), ()
 
 
-def _shortest(event: Insert | Delete) -> _Message:
+def _shortest(event: Insert | Request) -> _Message:
     return event_key(event), encode(event), ()

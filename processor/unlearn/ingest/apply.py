@@ -158,7 +158,7 @@ class Intake:
         for item in read.items:
             if isinstance(item, Deletion) and item.sender is not None:
                 owned.addressees[item.offset] = item.sender
-        dead = [subject for subject, value in planned.subjects.items() if value.dead]
+        dead = [subject for subject, value in planned.subjects.items() if value.dead or value.empty]
         if self._columns is not None:
             written = np.concatenate([read.rows.addresses.records, digests_of(planned.records)])
             owned.kept(KnownIds).add(written, digests_of(dead))
@@ -166,7 +166,8 @@ class Intake:
         owned.open_rows.kill([kill.slot for kill in planned.kills])
         owned.note_kills([*planned.kills, *planned.covered], now)
         publishes = owned.partition < self._settings.partitions
-        if publishes and (planned.kills or planned.counts["deletes"]) and owned.unhidden_since is None:
+        asked = planned.counts["deletes"] + planned.counts["lifts"]
+        if publishes and (planned.kills or asked) and owned.unhidden_since is None:
             owned.unhidden_since = now
         if planned.ends or owned.rows_since is None:
             owned.rows_since = now if any(held.live for held in owned.view.open.values()) else None

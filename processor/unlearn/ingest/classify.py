@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from unlearn.events.event import BadInsert, Delete, Empty, Insert, Parsed, Seal, Unreadable
-from unlearn.events.partitioner import Digests, Origin, event_key, home, homes, read_origin
+from unlearn.events.event import BadInsert, Delete, Empty, Insert, Lift, Parsed, Request, Seal, Unreadable
+from unlearn.events.partitioner import Digests, Origin, event_key, home, homes, read_marks, read_origin
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.answers import Addressee, sender_of
@@ -34,6 +34,10 @@ __all__ = [
 OFF_HOME: Final = "a forwarded event was read off its home"
 
 
+Place = tuple[int, int]
+"""(partition, offset)."""
+
+
 class Addressed(NamedTuple):
     """The keyed digests of the record and the subject that an event is about; empty for one that it doesn't name."""
 
@@ -53,8 +57,11 @@ class Insertion(NamedTuple):
     event: Insert
 
 
+Effect = Literal["forget", "forget so far", "lift"]
+
+
 class Deletion(NamedTuple):
-    """A deletion that counts on this partition. `revision` None means every revision, for ever."""
+    """A deletion that counts on this partition, or a lift. `revision` None means every revision, for ever."""
 
     offset: int
     who: Addressed
@@ -69,6 +76,9 @@ class Deletion(NamedTuple):
     """Whether this partition is the first to read it and must copy it to all others."""
     sender: Addressee | None = None
     """Whom its receipts answer, where this partition owes them."""
+    effect: Effect = "forget"
+    origin: Place | None = None
+    """Of a lift that was sent on, by whichever model: where it stands first."""
 
 
 class Sealing(NamedTuple):
@@ -102,9 +112,24 @@ class Sending(NamedTuple):
     answers: bool = False
     """Whether the event has a readable `event_id`, so that its sender can be sent a `refused` receipt."""
     refused: Refused | None = None
+    in_order: bool = False
+    """Whether no event that is sent on may overtake it, or be overtaken by it."""
 
 
+GivenUp = Literal["dead", "unresolved"]
 Item = Insertion | Deletion | Sealing | Sending
+
+
+def _first_place(record: Record, origin: Origin | None) -> Place | None:
+    """Where a record that was sent on stands first, by our origin, or else as another model claims."""
+    found = [origin] if origin else read_marks(record.headers)
+    return (found[0].partition, found[0].offset) if found else None
+
+
+def _effect(event: Request) -> Effect:
+    if isinstance(event, Lift):
+        return "lift"
+    return "forget" if event.scope is None else "forget so far"
 
 
 def wanders(item: Item) -> bool:
@@ -131,30 +156,31 @@ class Classifier:
 
     def sort_all(self, records: Sequence[Record], events: Sequence[Parsed]) -> list[Item]:
         """The items of parsed records, in their order; records that ask for nothing have none. Never raises."""
-        keys = [event_key(event) for event in events if isinstance(event, (Insert, Delete))]
+        keys = [event_key(event) for event in events if isinstance(event, Insert | Request)]
         at = iter(homes(keys, self.partitions))
         sorted_ = [self._sort(record, event, at) for record, event in zip(records, events, strict=True)]
         return [item for item in sorted_ if item is not None]
 
     def _sort(self, record: Record, event: Parsed, at: Iterator[int]) -> Item | None:
-        """`at` gives the home partitions of inserts and deletes one after the other, in the order of the records."""
+        """`at` gives the home partitions of inserts, deletes and lifts one after the other, in the records' order."""
         if isinstance(event, Insert):
             return self._insert(record, event, next(at) == self.partition)
-        if isinstance(event, Delete):
-            return self._delete(record, event, next(at) == self.partition)
+        if isinstance(event, Request):
+            return self._request(record, event, next(at) == self.partition)
         if isinstance(event, Seal):
             return Sealing(record.offset) if self.partition < self.partitions else None
         if isinstance(event, BadInsert):
-            return self._bad_insert(record, event.reason)
+            return self._bad_insert(record, event)
         if isinstance(event, Unreadable):
             answers = told_of(record.value).event_id is not None
             return Sending(record.offset, "unresolved", event.reason, record.timestamp, answers=answers)
         assert isinstance(event, Empty)
         return None
 
-    def _bad_insert(self, record: Record, reason: str) -> Item:
-        _, name, subject, revision = told_of(record.value)
-        sending = Sending(record.offset, "dead", reason, record.timestamp)
+    def _bad_insert(self, record: Record, event: BadInsert) -> Item:
+        event_id, name, subject, revision = told_of(record.value)
+        answers = event.answers and event_id is not None
+        sending = Sending(record.offset, "dead", event.reason, record.timestamp, answers=answers)
         if name is None or revision is None:
             return sending
         at_home = home((subject or name).encode(), self.partitions) == self.partition
@@ -170,29 +196,31 @@ class Classifier:
         who = self._who(event.record_id, event.subject_id)
         return Insertion(record.offset, who, self.digests.content(event), event.revision, record.timestamp, event)
 
-    def _delete(self, record: Record, event: Delete, at_home: bool) -> Item:
+    def _request(self, record: Record, event: Request, at_home: bool) -> Item:
+        given_up: GivenUp = "unresolved" if isinstance(event, Delete) else "dead"
+        within = event.forget_within if isinstance(event, Delete) else None
         if event.subject_id is not None and not self.subjects:
             reason = "the model was made without subjects"
-            return Sending(record.offset, "unresolved", reason, record.timestamp, event.forget_within, answers=True)
+            return Sending(record.offset, given_up, reason, record.timestamp, within, answers=True)
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
-            return self._send_home(record, "unresolved", event.forget_within)
+            return self._send_home(record, given_up, within)._replace(in_order=isinstance(event, Lift))
         receipt = not (homeless and origin)
         return Deletion(
             record.offset,
             self._who(event.record_id, event.subject_id),
-            event.revision,
+            event.revision if isinstance(event, Delete) else None,
             origin.timestamp if origin else record.timestamp,
-            event.forget_within,
+            within,
             receipt=receipt,
             copies=homeless and origin is None,
             sender=sender_of(event.event_id, record, origin) if receipt else None,
+            effect=_effect(event),
+            origin=_first_place(record, origin) if isinstance(event, Lift) else None,
         )
 
-    def _send_home(
-        self, record: Record, given_up: Literal["dead", "unresolved"], forget_within: float | None = None
-    ) -> Sending:
+    def _send_home(self, record: Record, given_up: GivenUp, forget_within: float | None = None) -> Sending:
         """The item of an event off its home: sent home, or `given_up` if it was sent on before and still came here."""
         origin = self._origin(record)
         if origin is None:

@@ -28,7 +28,7 @@ _LEAST_RECORDS = 1 << 16
 _MEMBERS_AT_ONCE = 5000
 _FIELD_START = 2
 """Where in a digest the field begins."""
-_DIES = ord("T")
+_LIVES = ord("L")
 
 
 @dataclass(slots=True)
@@ -65,11 +65,11 @@ class KnownIds:
         return _look(self._filters.records if self._filters else None, records)
 
     def may_be_dead(self, subjects: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which of the subjects, digests (n, 16), may be dead (n,)."""
+        """Which of the subjects, digests (n, 16), may be dead or empty (n,)."""
         return _look(self._filters.dead if self._filters else None, subjects)
 
     def add(self, records: NDArray[np.uint8], dead: NDArray[np.uint8]) -> None:
-        """Remember records that have entries now, and subjects that are dead now, by their digests (n, 16)."""
+        """Remember records that have entries now, and subjects that are dead or empty now, by digests (n, 16)."""
         for filters in (self._filters, self._walk.filters if self._walk else None):
             if filters is not None:
                 filters.held += bloom.add(filters.records, records.reshape(-1), _FIELD_START, records.shape[1])
@@ -102,7 +102,7 @@ class KnownIds:
             walk.filters.held += bloom.add(walk.filters.records, fields, 0, bloom.FIELD)
         else:
             each = fields.reshape(-1, bloom.FIELD + 1)
-            dead = np.ascontiguousarray(each[each[:, bloom.FIELD] == _DIES, : bloom.FIELD])
+            dead = np.ascontiguousarray(each[each[:, bloom.FIELD] != _LIVES, : bloom.FIELD])
             bloom.add(walk.filters.dead, dead.reshape(-1), 0, bloom.FIELD)
         if walk.place < 0 and walk.members == "RECORDS":
             walk.members, walk.place = "SUBJECTS", 0

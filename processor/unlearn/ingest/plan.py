@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from unlearn.events.partitioner import shard_of, tag_of
-from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counter_of
+from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, IN_ORDER, Letter, counter_of
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
 from unlearn.moments import dated
 from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
@@ -95,7 +95,9 @@ class _Planner:
         self.plan = Plan(frame.stop)
         self.ledger = Ledger(view, frame.start, frame.slice_span, columns)
         self.plan.counts["inserts"] = self.new = len(columns.slots)
-        self.covered_tags: set[bytes] = set()
+        self.covered_tags: dict[bytes, int] = {}
+        """Tag of a subject deleted in the batch -> the deletion's offset."""
+        self.cleanups: dict[bytes, Cleanup] = {}
 
     def run(self, items: Iterable[Item]) -> Plan:
         """Apply the items in order to a copy of what was looked up, and return what changed."""
@@ -128,7 +130,7 @@ class _Planner:
             if not buried and tag not in entry.pairs:
                 # Noted as if it had come before its subject's deletion, so that a look-up says that it is forgotten.
                 self._changing(record).pairs[tag] = _NO_PAIR
-        elif pair.slot == NO_ROW or item.revision > pair.revision:
+        elif pair.slot == NO_ROW or item.revision > pair.revision or self._died_with_subject(item, pair):
             self._accept(item, tag, pair)
         elif item.revision == pair.revision and item.content != pair.content:
             self.plan.counts["conflicts"] += 1
@@ -138,23 +140,40 @@ class _Planner:
     def _accept(self, item: Insertion, tag: bytes, pair: Pair) -> None:
         record, subject = item.who
         shard = shard_of(tag or record, self.frame.shards)
-        if pair.slot != NO_ROW:
+        death = self._died_with_subject(item, pair)
+        if death is not None:
+            # The clean-up couldn't find this row any more, since the entry names the new one.
+            self.ledger.bury(Kill(pair.slot, death, shard))
+        elif pair.slot != NO_ROW:
             self.plan.counts["updates"] += 1
             since, deadline = self._clock(item.since, self.frame.update_within)
             self.plan.change.put("pending", item.offset, Pending(since, deadline, receipt=False))
             self.ledger.kill(Kill(pair.slot, item.offset, shard))
         self._changing(record).pairs[tag] = Pair(item.offset, item.revision, item.content, pair.tomb)
-        if subject and subject not in self.subjects:
+        known = self.subjects.get(subject)
+        if subject and (known is None or known.empty):
             self._keep_subject(subject, Subject(False, item.offset))
         self.plan.rows.append(Row(item.offset, shard, item))
         self.ledger.add(item.offset, shard)
+
+    def _died_with_subject(self, item: Insertion, pair: Pair) -> int | None:
+        """The offset of the deletion by which the pair's row died with its subject and has no hole yet; else None."""
+        cleanup = self._cleanup_of(item.who.subject)
+        return None if cleanup is None or pair.slot == NO_ROW else cleanup.death_of(pair.slot)
+
+    def _cleanup_of(self, subject: bytes) -> Cleanup | None:
+        shard = shard_of(subject, self.frame.shards)
+        return self.cleanups.get(subject) or self.view.open_cleanups.of_shard(shard).get(subject)
 
     # -- deletions
 
     def _delete(self, item: Deletion) -> None:
         record, subject = item.who
-        self.plan.counts["deletes"] += 1
         self._await(item)
+        if item.effect == "lift":
+            self._lift(item)
+            return
+        self.plan.counts["deletes"] += 1
         if not record:
             self._delete_subject(item, subject)
         else:
@@ -178,7 +197,7 @@ class _Planner:
 
     def _strike(self, item: Deletion, tag: bytes, pair: Pair, tomb: int) -> Pair:
         # A covered row died with its subject, at the tombstone's offset; its clean-up records that.
-        if pair.slot == NO_ROW or pair.revision > tomb or self._is_covered(tag):
+        if pair.slot == NO_ROW or pair.revision > tomb or self._is_covered(tag, pair.slot):
             return pair
         shard = shard_of(tag or item.who.record, self.frame.shards)
         self.ledger.kill(Kill(pair.slot, item.offset, shard))
@@ -188,34 +207,88 @@ class _Planner:
         known = self.subjects.get(subject)
         if known is not None and known.dead:
             return
-        self._keep_subject(subject, Subject(True, item.offset))
+        for_good = item.effect == "forget"
+        if known is not None or for_good:
+            self._keep_subject(subject, Subject(for_good, item.offset, empty=not for_good))
         self.plan.counts["subjects_deleted"] += 1
-        self.plan.counts["tombstones"] += 1
-        if known is not None:
+        self.plan.counts["tombstones"] += for_good
+        if known is not None and not known.empty:
             self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
 
     def _cover(self, subject: bytes, kill: Kill) -> None:
-        self.covered_tags.add(tag_of(subject))
+        self.covered_tags[tag_of(subject)] = kill.death
         self.plan.covered.append(kill)
-        self.plan.change.put("cleanups", subject.hex(), Cleanup(kill.death, kill.shard, kill.slot))
+        open_one = self._cleanup_of(subject)
+        cleanup = (
+            Cleanup(kill.death, kill.shard, kill.slot) if open_one is None else open_one.and_of(kill.death, kill.slot)
+        )
+        self.cleanups[subject] = cleanup
+        self.plan.change.put("cleanups", subject.hex(), cleanup)
         self.ledger.hit(kill)
 
-    def _is_covered(self, tag: bytes) -> bool:
-        """Whether the subject with this tag was deleted and has rows without holes."""
-        return tag in self.covered_tags or self.view.open_cleanups.covers(tag)
+    def _is_covered(self, tag: bytes, slot: int) -> bool:
+        """Whether the row of the subject with this tag died with it and has no hole yet."""
+        return slot < self.covered_tags.get(tag, 0) or self.view.open_cleanups.covers(tag, slot)
+
+    # -- lifts
+
+    def _lift(self, item: Deletion) -> None:
+        self.plan.counts["lifts"] += 1
+        if self._lifted_before(item):
+            self.plan.counts["repeated"] += 1
+            return
+        record, subject = item.who
+        if not record:
+            self._lift_subject(item, subject)
+        elif subject:
+            self._lift_pair(self.records.get(record, _NO_ENTRY), item)
+        else:
+            self._lift_id(self.records.get(record, _NO_ENTRY), item)
+
+    def _lifted_before(self, item: Deletion) -> bool:
+        """Whether a lift that was sent on comes again, or behind a later one of the partition that it comes from."""
+        if item.origin is None:
+            return False
+        partition, offset = item.origin
+        name = f"lifted_through:{partition}"
+        through = self.plan.change.tables.get("meta", {}).get(name, self.view.number(name))
+        self.plan.change.put("meta", name, max(int(through), offset + 1))
+        return offset < int(through)
+
+    def _lift_subject(self, item: Deletion, subject: bytes) -> None:
+        known = self.subjects.get(subject)
+        if known is not None and known.dead:
+            self._keep_subject(subject, Subject(False, item.offset, empty=True))
+            self.plan.counts["tombstones"] -= 1
+
+    def _lift_pair(self, entry: Entry, item: Deletion) -> None:
+        tag = tag_of(item.who.subject)
+        pair = entry.pairs.get(tag, _NO_PAIR)
+        if pair.tomb != NO_TOMB:
+            self._changing(item.who.record).pairs[tag] = pair._replace(tomb=NO_TOMB)
+            self.plan.counts["tombstones"] -= 1
+
+    def _lift_id(self, entry: Entry, item: Deletion) -> None:
+        if entry.tomb != NO_TOMB:
+            changed = self._changing(item.who.record)._replace(tomb=NO_TOMB)
+            self.records[item.who.record] = self.plan.records[item.who.record] = changed
+            self.plan.counts["tombstones"] -= 1
 
     # -- what waits, and what is sent on
 
     def _await(self, item: Deletion) -> None:
         if item.receipt:
             since, deadline = self._clock(item.since, item.forget_within)
-            self.plan.change.put("pending", item.offset, Pending(since, deadline, {} if item.copies else None))
-            self.plan.change.put("outbox", item.offset, [ACCEPTED, COPIES] if item.copies else [ACCEPTED])
+            lifts = item.effect == "lift"
+            copies: dict[str, int] | None = {} if item.copies else None
+            self.plan.change.put("pending", item.offset, Pending(since, deadline, copies, lifts=lifts))
+            due = [ACCEPTED, COPIES] if item.copies else [ACCEPTED]
+            self.plan.change.put("outbox", item.offset, [*due, IN_ORDER] if lifts and item.copies else due)
 
     def _send(self, item: Sending) -> None:
         self.plan.counts[item.kind] += 1
         if item.kind == HOME:
-            self.plan.change.put("outbox", item.offset, [HOME])
+            self.plan.change.put("outbox", item.offset, [HOME, IN_ORDER] if item.in_order else [HOME])
             return
         self.plan.counts[counter_of(item.reason, self.view.meta, self.plan.counts)] += 1
         self.plan.change.put("outbox", item.offset, Letter(item.reason, item.answers).due())
@@ -234,7 +307,7 @@ class _Planner:
             return refused.revision > 0
         tag = tag_of(refused.who.subject)
         pair = self.records.get(refused.who.record, _NO_ENTRY).pairs.get(tag, _NO_PAIR)
-        return pair.slot != NO_ROW and refused.revision > pair.revision and not self._is_covered(tag)
+        return pair.slot != NO_ROW and refused.revision > pair.revision and not self._is_covered(tag, pair.slot)
 
     def _clock(self, since: int, within: float | None) -> tuple[int, int]:
         """(start, deadline) of a deletion's wait, in ms since the epoch.
@@ -263,5 +336,5 @@ class _Planner:
         counts["live"] = self.new + len(self.plan.rows) - len(self.plan.kills)
         counts["holes"] = len(self.plan.kills)
         for name, more in counts.items():
-            if more:
+            if more:  # tombstones become fewer, too
                 self.plan.change.put("meta", name, self.view.number(name) + more)

@@ -25,7 +25,7 @@ from unlearn.log.columns import RecordColumns
 from unlearn.log.protocol import Record
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
-from unlearn.state.entries import is_dead
+from unlearn.state.entries import has_rows
 from unlearn.state.members import names_of
 from unlearn_models.base.learner import Learner
 
@@ -79,7 +79,7 @@ class ColumnReader:
 def bears_on(rows: NewRows, items: Sequence[Item], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which rows (n,) must go the general way: of their record or subject something else is to be done in the batch.
 
-    `known`: the rows whose record the partition knows, or whose subject is dead; they go the general way too.
+    `known`: the rows whose record the partition knows, or whose subject is dead or empty; they go the general way too.
     """
     apart = known | _repeated(rows.addresses.records)
     whos = [who for item in items if (who := _named(item)) is not None]
@@ -91,7 +91,10 @@ def bears_on(rows: NewRows, items: Sequence[Item], known: NDArray[np.bool_]) -> 
 
 
 def _known(owned: ClaimedPartition, rows: NewRows) -> NDArray[np.bool_]:
-    """The rows (n,) whose record the partition knows, or whose subject is dead. Redis is asked only where it may be."""
+    """The rows (n,) whose record the partition knows, or whose subject is dead or empty.
+
+    Redis is asked only where it may be so.
+    """
     ids, at = owned.kept(KnownIds), rows.addresses
     records = ids.may_know(at.records)
     subjects = rows.owned & ids.may_be_dead(at.subjects)
@@ -101,7 +104,7 @@ def _known(owned: ClaimedPartition, rows: NewRows) -> NDArray[np.bool_]:
     entries, values = owned.look_up(names_of(at.records[records]), names_of(at.subjects[asked]))
     known = np.zeros(len(rows), np.bool_)
     known[records] = [entry is not None for entry in entries]
-    dead = [at.subjects[i].tobytes() for i, value in zip(asked, values, strict=True) if value and is_dead(value)]
+    dead = [at.subjects[i].tobytes() for i, value in zip(asked, values, strict=True) if value and not has_rows(value)]
     return known | (rows.owned & _among(at.subjects, dead))
 
 

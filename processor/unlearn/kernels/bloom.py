@@ -71,3 +71,34 @@ def look(words: NDArray[np.uint64], fields: NDArray[np.uint8], start: int, step:
                 found[row] = False
                 break
             h >>= np.uint64(9)
+
+
+@kernel(none, reads(u64), reads(i64), reads(i64), reads(u8), i64, i64, writes(flag))
+def look_in_each(
+    words: NDArray[np.uint64],
+    first: NDArray[np.int64],
+    blocks: NDArray[np.int64],
+    fields: NDArray[np.uint8],
+    start: int,
+    step: int,
+    found: NDArray[np.bool_],
+) -> None:
+    """Kernel: mark in `found` each of several filters that may hold one of the fields; no other mark changes.
+
+    Filter i is the `blocks[i]` blocks of `words` from the block `first[i]` on, as `add` fills them.
+    """
+    for at in range(start, len(fields) - FIELD + 1, step):
+        h = _number(fields, at)
+        mixed = _mix(h)
+        for one in range(len(found)):
+            if found[one]:
+                continue
+            block = (first[one] + np.int64(h % np.uint64(blocks[one]))) * WORDS
+            bits, missing = mixed, False
+            for _ in range(_BITS):
+                word, bit = words[block + np.int64(bits & np.uint64(7))], (bits >> np.uint64(3)) & np.uint64(63)
+                if (word >> bit) & np.uint64(1) == np.uint64(0):
+                    missing = True
+                    break
+                bits >>= np.uint64(9)
+            found[one] = not missing

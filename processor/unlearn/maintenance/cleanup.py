@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -14,10 +14,12 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition
+from unlearn.partition.covers import NEVER
 from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.open_cleanups import OpenCleanups
-from unlearn.partition.rows import NEVER, Members
+from unlearn.partition.rows import Members
+from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import Change, Cleanup
 from unlearn.settings import Settings
 from unlearn.state.entries import Entry, Pair, decode_entry, forgotten, holds_one_row
@@ -34,6 +36,8 @@ _SUBJECTS = 1000
 """Clean-ups that one turn works on at most."""
 _WALK_FOR = 0.02
 """Seconds after which a turn opens no further file to look for rows."""
+_SLICES = 10_000
+"""Slices whose filters are looked at without looking at the clock."""
 
 
 def bury(
@@ -41,7 +45,8 @@ def bury(
 ) -> dict[bytes, Entry]:
     """Bury rows of deleted subjects, as far as the membership still names their slot. Returns the changed entries.
 
-    `cleanups` must hold the subject of every row, by its digest; the kills go to the ledger.
+    `cleanups` must hold the subject of every row, by its digest, and a deletion behind its slot; the kills go to the
+    ledger.
     """
     changed: dict[bytes, Entry] = {}
     for slot, record, owner in zip(members.slots.tolist(), members.records, members.subjects, strict=True):
@@ -49,7 +54,9 @@ def bury(
         entry, tag = changed.get(digest) or entries.get(digest), tag_of(subject)
         pair = entry.pairs.get(tag) if entry else None
         if entry and pair and pair.slot == slot:
-            ledger.bury(Kill(slot, cleanups[subject].death, cleanups[subject].shard))
+            death = cleanups[subject].death_of(slot)
+            assert death is not None
+            ledger.bury(Kill(slot, death, cleanups[subject].shard))
             changed[digest] = entry._replace(pairs={**entry.pairs, tag: Pair(tomb=pair.tomb)})
     return changed
 
@@ -147,18 +154,22 @@ class Cleaner:
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""
         started = self._clock.monotonic()
-        cursors = DigestTable({subject: cleanup.cursor for subject, cleanup in group.cleanups.items()})
-        parts: list[Named] = []
+        wanted = _Wanted.of(group)
+        parts: list[Named] = [wanted.among(Members.empty())]
         count = 0
-        for end, held in owned.view.of_shard(group.shard).with_rows(group.cursor):
-            if end > owned.view.registered:
-                break
-            parts.append(_from_cursors(read_slice(self._store, held.file or ""), cursors))
-            count += len(parts[-1])
+        for end, is_read in _steps(owned, group):
+            if is_read:
+                parts.append(wanted.among(self._read(owned, group.shard, end)))
+                count += len(parts[-1])
             if count > self._chunk or self._clock.monotonic() - started > _WALK_FOR:
                 return _cut(Named.concat(parts), end, self._chunk)
-        parts.append(_from_cursors(owned.open_rows.all(), cursors))
+        parts.append(wanted.among(owned.open_rows.all()))
         return _cut(Named.concat(parts), None, self._chunk)
+
+    def _read(self, owned: ClaimedPartition, shard: int, end: int) -> Members:
+        members = read_slice(self._store, owned.view.slices[shard, end].file or "")
+        owned.kept(SubjectFilters).add(shard, end, members.subjects, self._settings.subject_memory)
+        return members
 
     def _bury(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change) -> list[int]:
         ledger = Ledger(owned.view, owned.view.applied, self._settings.slice_span)
@@ -204,15 +215,44 @@ def _bury_usual(
             odd.append(at)
             continue
         cleanup = group.cleanups[subject]
-        ledger.bury(Kill(slot, cleanup.death, cleanup.shard))
+        death = cleanup.death_of(slot)
+        assert death is not None
+        ledger.bury(Kill(slot, death, cleanup.shard))
         change.ops.append(("RECORD.SET", name_of(records[16 * at : 16 * at + 16]), forgotten(tag)))
     return odd
 
 
-def _from_cursors(members: Members, cursors: DigestTable) -> Named:
-    """The rows of the subjects that have a cursor, each from its own on."""
-    rows = Named(members.slots, members.records, members.subjects)
-    return rows.take(rows.slots >= cursors.find(rows.subjects, NEVER))
+def _steps(owned: ClaimedPartition, group: Group) -> Iterator[tuple[int, bool]]:
+    """(end, True) of each slice with a file in which the group may have rows, in order, from its cursor on.
+
+    (end, False) says now and then that there is nothing to read up to that end.
+    """
+    filters, subjects = owned.kept(SubjectFilters), b"".join(group.cleanups)
+    ends = owned.view.of_shard(group.shard).ends_with_rows(group.cursor, owned.view.registered)
+    for at in range(0, len(ends), _SLICES):
+        part = ends[at : at + _SLICES]
+        yield from ((end, True) for end in filters.may_hold(group.shard, part, subjects))
+        yield part[-1], False
+
+
+class _Wanted(NamedTuple):
+    """The rows that a group is to bury: those from their subject's cursor on, and before its last deletion."""
+
+    cursors: DigestTable
+    ends: DigestTable
+
+    @staticmethod
+    def of(group: Group) -> _Wanted:
+        cleanups = group.cleanups.items()
+        return _Wanted(
+            DigestTable({subject: cleanup.cursor for subject, cleanup in cleanups}),
+            DigestTable({subject: cleanup.deaths[-1] for subject, cleanup in cleanups}),
+        )
+
+    def among(self, members: Members) -> Named:
+        rows = Named(members.slots, members.records, members.subjects)
+        rows = rows.take(rows.slots >= self.cursors.find(rows.subjects, NEVER))
+        return rows.take(rows.slots < self.ends.find(rows.subjects, NEVER))
 
 
 def _cut(rows: Named, cursor: int | None, chunk: int) -> Found:

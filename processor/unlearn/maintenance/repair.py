@@ -15,6 +15,7 @@ from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.ledger import Kill, Ledger
+from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
@@ -55,8 +56,11 @@ def stray(entry: Entry, view: Tables, files: Slots, covers: Mapping[bytes, Clean
         if cover is None or pair.slot == NO_ROW:
             continue
         end = view.end_of(pair.slot)
-        if end is not None and pair.slot not in files.get((cover.shard, end), (pair.slot,)):
-            yield tag, Kill(pair.slot, cover.death, cover.shard)
+        death = cover.death_of(pair.slot)
+        if end is None or death is None:
+            continue
+        if pair.slot not in files.get((cover.shard, end), (pair.slot,)):
+            yield tag, Kill(pair.slot, death, cover.shard)
 
 
 class Repairer:
@@ -111,6 +115,7 @@ class Repairer:
         change = Change()
         register_file(owned, change, Filed(shard, end, name, slots))
         owned.commit(change)
+        owned.kept(SubjectFilters).forget(shard, end)
         owned.counters["slices_repaired"] += 1
 
     def _bury_strays(self, owned: ClaimedPartition, files: Slots) -> None:

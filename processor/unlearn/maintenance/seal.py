@@ -10,6 +10,7 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
 from unlearn.partition.rows import Members
+from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import Change, Tables
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Artefact, Store
@@ -131,6 +132,8 @@ class Sealer:
         if not ends:
             return
         members = owned.open_rows.cut(ends)
+        for (end, shard), rows in members.items():
+            owned.kept(SubjectFilters).add(shard, end, rows.subjects, self._settings.subject_memory)
         before, writer = owned.view.holed_before, owned.writer()
         future = self._io.submit(self._write, owned.partition, before, members, writer)
         owned.sealing = Sealing(ends, future, writer)

@@ -35,7 +35,7 @@ def sender_of(event_id: str, record: Record, origin: Origin | None) -> Addressee
 
 def receipt_to(
     to: Addressee,
-    state: Literal["accepted", "refused", "hidden"],
+    state: Literal["accepted", "refused", "hidden", "lifted"],
     version: int | None = None,
     reason: str | None = None,
 ) -> tuple[bytes, bytes]:

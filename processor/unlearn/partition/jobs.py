@@ -30,7 +30,7 @@ class Job:
     """Learn the slices `learn` as of `applied`, from the state `base` (through, state); None: from the empty state.
 
     A learner that forgets first forgets, in the slices `forget`, the rows that died since the base's `applied`.
-    `covers` maps digests of deleted subjects to the offsets of their deletions.
+    `covers` maps digests of deleted subjects to the offsets of their deletions, rising.
     """
 
     partition: int
@@ -39,7 +39,7 @@ class Job:
     base: tuple[int, State] | None
     learn: tuple[Part, ...]
     forget: tuple[Part, ...]
-    covers: Mapping[bytes, int]
+    covers: Mapping[bytes, tuple[int, ...]]
     keep: frozenset[int]
     """Slice ends after which to store a state; after the last one it is always stored."""
     total: int | None

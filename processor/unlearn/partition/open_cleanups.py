@@ -5,7 +5,7 @@ Everything here follows from the table `cleanups` alone. Clean-ups open in the o
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -15,11 +15,34 @@ __all__ = ["Cleanup", "OpenCleanups"]
 
 
 class Cleanup(NamedTuple):
-    """A deleted subject whose rows are still being buried; those with a slot below `cursor` are done."""
+    """A deleted subject whose rows are still being buried; those with a slot below `cursor` are done.
+
+    `again`: the offsets of its further deletions, where rows were taken between them; all rise.
+    """
 
     death: int
     shard: int
     cursor: int
+    further: tuple[int, ...] = ()
+
+    @staticmethod
+    def of(text: str) -> Cleanup:
+        """The clean-up that stands in Redis as this JSON."""
+        death, shard, cursor, *further = json.loads(text)
+        return Cleanup(death, shard, cursor, tuple(further[0]) if further else ())
+
+    @property
+    def deaths(self) -> tuple[int, ...]:
+        """The offsets of the subject's deletions: a row died by the first one behind it."""
+        return (self.death, *self.further)
+
+    def death_of(self, slot: int) -> int | None:
+        """The offset of the deletion that killed the row at the slot; None if the row came behind all of them."""
+        return next((death for death in self.deaths if slot < death), None)
+
+    def and_of(self, death: int, first: int) -> Cleanup:
+        """This clean-up, and that of a further deletion at the offset `death`, with no row before the slot `first`."""
+        return self._replace(cursor=min(self.cursor, first), further=(*self.further, death))
 
 
 class OpenCleanups:
@@ -29,7 +52,8 @@ class OpenCleanups:
         """`cleanups`: (subject's digest in hex, clean-up) of each, by rising death."""
         self._of_shard: dict[int, dict[bytes, Cleanup]] = {}
         self._shard_of: dict[bytes, int] = {}
-        self._tags: Counter[bytes] = Counter()
+        self._ends: dict[bytes, dict[bytes, int]] = {}
+        """Tag -> digest -> the offset of the last deletion."""
         for subject, cleanup in cleanups:
             self.put(subject, cleanup)
 
@@ -39,22 +63,21 @@ class OpenCleanups:
         if cleanup is None:
             self._drop(digest)
             return
-        if digest not in self._shard_of:
-            self._shard_of[digest] = cleanup.shard
-            self._tags[tag_of(digest)] += 1
+        self._shard_of[digest] = cleanup.shard
+        self._ends.setdefault(tag_of(digest), {})[digest] = cleanup.deaths[-1]
         self._of_shard.setdefault(cleanup.shard, {})[digest] = cleanup
 
     def of_shard(self, shard: int) -> Mapping[bytes, Cleanup]:
         """The shard's open clean-ups by their subjects' digests, the oldest first."""
         return self._of_shard.get(shard, {})
 
-    def deaths(self, shard: int) -> dict[bytes, int]:
-        """Digest -> offset of the deletion, of the shard's subjects that have an open clean-up."""
-        return {digest: cleanup.death for digest, cleanup in self.of_shard(shard).items()}
+    def deaths(self, shard: int) -> dict[bytes, tuple[int, ...]]:
+        """Digest -> offsets of the deletions, rising, of the shard's subjects that have an open clean-up."""
+        return {digest: cleanup.deaths for digest, cleanup in self.of_shard(shard).items()}
 
-    def covers(self, tag: bytes) -> bool:
-        """Whether a subject with this tag has an open clean-up."""
-        return tag in self._tags
+    def covers(self, tag: bytes, slot: int) -> bool:
+        """Whether the row at the slot, of a subject with this tag, is one that an open clean-up is to bury."""
+        return any(slot < end for end in self._ends.get(tag, {}).values())
 
     def oldest(self) -> Cleanup | None:
         """The one whose subject was deleted first."""
@@ -68,7 +91,7 @@ class OpenCleanups:
         del self._of_shard[shard][digest]
         if not self._of_shard[shard]:
             del self._of_shard[shard]
-        tag = tag_of(digest)
-        self._tags[tag] -= 1
-        if not self._tags[tag]:
-            del self._tags[tag]
+        ends = self._ends[tag_of(digest)]
+        del ends[digest]
+        if not ends:
+            del self._ends[tag_of(digest)]

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn.partition.digest_table import DigestTable
+from unlearn.partition.covers import NEVER, Covers
 from unlearn_models.base.rows import Rows
 
 __all__ = ["NEVER", "NO_SUBJECT", "Members", "deaths"]
 
 NO_SUBJECT = bytes(16)
-NEVER = np.iinfo(np.int64).max
-"""The death of a row that lives."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,15 +72,12 @@ class Members:
         return Members(np.zeros(0, np.int64), digests, digests, np.zeros(0, np.int64), Rows.empty())
 
 
-def deaths(
-    members: Members, holes: Mapping[int, int], covers: DigestTable
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def deaths(members: Members, holes: Mapping[int, int], covers: Covers) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(death of each row (n,) int64, whether only an open clean-up says so (n,) bool). NEVER stands for a live row.
 
-    `holes` maps slots to deaths, `covers` digests of deleted subjects to the offsets of their deletions. Where both
-    name a row the hole counts, as it was written first.
+    `holes` maps slots to deaths. Where both it and `covers` name a row the hole counts, as it was written first.
     """
-    found = covers.find(members.subjects, NEVER)
+    found = covers.find(members.subjects, members.slots)
     covered = found != NEVER
     if holes:
         slots = np.fromiter(holes, np.int64, len(holes))

@@ -63,7 +63,7 @@ class State(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A deletion, or a row's death by an update, that no manifest has hidden yet. Times in ms since 1970."""
+    """A deletion, a lift, or a row's death by an update, that no manifest covers yet. Times in ms since 1970."""
 
     since: int
     deadline: int
@@ -71,6 +71,7 @@ class Pending(NamedTuple):
     """For a delete that was copied to other partitions: partition -> offset of the copy there."""
     receipt: bool = True
     """Whether a receipt is owed: a deletion's sender gets one, an update's none. Both have a deadline."""
+    lifts: bool = False
 
 
 class Crash(NamedTuple):
@@ -139,7 +140,7 @@ TABLES: Mapping[str, _Table] = {
     "hits": _Table(int, int),
     "open": _Table(int, _listed(Open)),
     "states": _Table(_number_list, _listed(State)),
-    "cleanups": _Table(str, _listed(Cleanup)),
+    "cleanups": _Table(str, Cleanup.of),
     "outbox": _Table(int, json.loads),
     "pending": _Table(int, _listed(Pending)),
     "unresolved": _Table(int, _listed(Unresolved)),

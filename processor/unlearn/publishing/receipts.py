@@ -7,7 +7,7 @@ from itertools import islice
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import LogUnavailable
-from unlearn.events.event import Delete
+from unlearn.events.event import Request
 from unlearn.events.parsing import Parser
 from unlearn.forwarding.dues import Letter
 from unlearn.forwarding.given_up import Wait, mark_unresolved
@@ -63,7 +63,7 @@ class Receipts:
         lacking = {offset for offset in offsets if offset not in owned.addressees}
         for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
             event = self._parser.taken(record.value)
-            if isinstance(event, Delete):
+            if isinstance(event, Request):
                 owned.addressees[offset] = addressee_of(self._settings, event.event_id, record)
         return lacking - owned.addressees.keys()
 
@@ -140,9 +140,15 @@ class Receipts:
             self._start(owned, together[at : at + AT_ONCE], due)
 
     def _start(self, owned: ClaimedPartition, offsets: list[int], due: Mapping[int, int]) -> None:
-        messages = [receipt_to(owned.addressees[offset], "hidden", due[offset]) for offset in offsets]
+        messages = [self._receipt(owned, offset, due[offset]) for offset in offsets]
         sent = Sent(offsets, {_NAME: self._producer.send_batch(self._settings.receipts_topic, 0, messages)})
         owned.receipts.update(dict.fromkeys(offsets, sent))
+
+    def _receipt(self, owned: ClaimedPartition, offset: int, version: int) -> tuple[bytes, bytes]:
+        to = owned.addressees[offset]
+        if owned.view.pending[offset].lifts:
+            return receipt_to(to, "lifted")
+        return receipt_to(to, "hidden", version)
 
     def _settle(self, owned: ClaimedPartition) -> bool:
         """Close some of the deletions whose receipts have ended. Returns whether there were any."""

@@ -132,11 +132,11 @@ class Heartbeat(_Message):
 
 
 class Receipt(_Message):
-    """What becomes of one deletion.
+    """What becomes of one deletion or lift.
 
     accepted: it is applied. hidden: no version in force holds its rows. refused: it can't be applied, for `reason`.
-    lifted: reserved for the end of a subject's tombstone. partition and offset name the deletion's event as its sender
-    put it; version is the results offset of the manifest that hides it.
+    lifted: a lift is in force: no insert behind it is refused for what it lifted. partition and offset name the event
+    as its sender put it; version is the results offset of the manifest that hides the deletion's rows.
     """
 
     event_id: str

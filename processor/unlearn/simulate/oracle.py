@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
 
-from unlearn.events.event import ORIGIN, Delete, Insert, Unreadable
+from unlearn.events.event import ORIGIN, BadInsert, Delete, Insert, Lift, Request, Unreadable
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
-from unlearn.partition.digest_table import DigestTable
+from unlearn.partition.covers import Covers
 from unlearn.partition.rows import NEVER, deaths
 from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
@@ -197,6 +197,8 @@ class Verdict:
         dead = {names[f]: s.offset for f, s in held.items() if s and s.dead}
         equal(f"deleted subjects of {partition}", dead, found.gone)
         for field, subject in held.items():
+            if subject is not None and subject.empty and field not in names:
+                continue
             slots = [row.slot for row in found.live.get(names[field], {}).values()]
             if subject is None or not (subject.dead or all(subject.offset <= slot for slot in slots)):
                 raise Wrong(f"{subject} of {partition} has the rows {slots}")
@@ -214,7 +216,7 @@ class Verdict:
                     raise Wrong(f"slice {end} of {partition}/{shard} has no file")
                 members = decode_slice(self.world.store.get(held.file)) if held.file else None
                 rows = [] if members is None else members.slots.tolist()
-                died = [] if members is None else deaths(members, holes, DigestTable({}))[0].tolist()
+                died = [] if members is None else deaths(members, holes, Covers({}))[0].tolist()
                 live = [slot for slot, death in zip(rows, died, strict=True) if death == NEVER]
                 equal(f"live rows of slice {end} of {partition}/{shard}", held.live, len(live))
                 kept.update(live)
@@ -223,10 +225,15 @@ class Verdict:
     # -- what went in, and what came out
 
     def check_input(self) -> None:
-        """Check that the live rows follow from the messages alone, in whatever order they came. Raises Wrong."""
+        """Check that the live rows follow from the messages alone, in whatever order they came. Raises Wrong.
+
+        What can be taken again depends on the order.
+        """
         inserts, deletes = [], []
         for message in self.world.script.messages:
             event = self.parser.parse(message.value, message.headers, at=EPOCH * 1000)
+            if isinstance(event, Lift) or (isinstance(event, Delete) and event.scope is not None):
+                return
             if not self.world.settings.subjects and isinstance(event, Insert | Delete) and event.subject_id:
                 continue
             inserts += [event] if isinstance(event, Insert) else []
@@ -245,39 +252,42 @@ class Verdict:
         equal("who lives", lives, must)
 
     def check_receipts(self) -> None:
-        """Check that each deletion was answered, and that no version holds what was said to be hidden. Raises Wrong."""
+        """Check that all requests were answered, and that no version holds what was said to be hidden. Raises Wrong."""
         said: Counter[tuple[str, int, int]] = Counter()
         hidden: list[Receipt] = []
         for record in self.records(self.world.settings.receipts_topic):
             receipt = Receipt.model_validate_json(record.value or b"")
             said[receipt.state, receipt.partition, receipt.offset] += 1
             hidden += [receipt] if receipt.state == "hidden" else []
-        owed = {(s, p, o) for p, o in self._owed() for s in ("accepted", "hidden")}
+        owed = {(state, p, o) for end, p, o in self._owed() for state in ("accepted", end)}
         equal("receipts", set(said), owed | {("refused", p, o) for p, o in self._refused()})
         for receipt in hidden:
             self._check_hidden(receipt)
 
-    def _owed(self) -> Iterator[tuple[int, int]]:
-        """(partition, offset) of each deletion to be answered `accepted` and `hidden`, where it was first read."""
+    def _owed(self) -> Iterator[tuple[Literal["hidden", "lifted"], int, int]]:
+        """The last state that each deletion and lift is to be answered with, and (partition, offset) of its event."""
         settings = self.world.settings
         for partition in self.ends:
             for record in self.records(self.topic, partition):
                 event = self.parser.read(record)
-                if not isinstance(event, Delete):
+                if not isinstance(event, Request):
                     continue
                 sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
                 homeless = settings.subjects and event.subject_id is None and settings.partitions > 1
                 if (homeless and sent_on is None) or (not homeless and self.subject.model.counts_in(partition, event)):
-                    yield (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
+                    end: Literal["hidden", "lifted"] = "lifted" if isinstance(event, Lift) else "hidden"
+                    at = (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
+                    yield end, *at
 
     def _refused(self) -> Iterator[tuple[int, int]]:
-        """(partition, offset) of each possible deletion that can't be applied and whose `event_id` can be read."""
+        """(partition, offset) of each possible deletion or lift that can't be applied, whose `event_id` can be read."""
         for partition in self.ends:
             for record in self.records(self.topic, partition):
                 event = self.parser.read(record)
                 subjects = self.world.settings.subjects
-                alien = isinstance(event, Delete) and event.subject_id is not None and not subjects
-                if alien or (isinstance(event, Unreadable) and told_of(record.value).event_id is not None):
+                alien = isinstance(event, Request) and event.subject_id is not None and not subjects
+                refused = isinstance(event, Unreadable) or (isinstance(event, BadInsert) and event.answers)
+                if alien or (refused and told_of(record.value).event_id is not None):
                     yield partition, record.offset
 
     def _check_hidden(self, receipt: Receipt) -> None:
@@ -350,7 +360,9 @@ def sent_on(world: World) -> Counter[str]:
             if any(name == ORIGIN for name, _ in record.headers):
                 event = json.loads(record.value or b"{}")
                 counts[
-                    "sent copies" if event.get("subject_id") is None and event["type"] == "delete" else "sent home"
+                    "sent copies"
+                    if event.get("subject_id") is None and event["type"] in ("delete", "lift")
+                    else "sent home"
                 ] += 1
     return counts
 

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from unlearn.events.event import Delete, Insert, Parsed, Seal
+from unlearn.events.event import Delete, Insert, Lift, Parsed, Seal
 from unlearn.log.protocol import Log, Record
 from unlearn.simulate.replay_fold import Fold, Row, Slice
-from unlearn.verification.reference import Model
+from unlearn.verification.reference import Lifts, Model
 from unlearn.verification.reference_fold import Folded
 from unlearn.verification.subject import Subject
 
@@ -30,7 +30,7 @@ class Replay:
     seals: list[int] = field(default_factory=list)  # slice ends made by seal events
     live: dict[str | None, dict[str, Row]] = field(default_factory=dict)  # subject -> record -> row
     owners: dict[str, set[str | None]] = field(default_factory=dict)  # record -> subjects that ever had it
-    gone: dict[str | None, int] = field(default_factory=dict)  # subject -> its first tombstone's offset
+    gone: dict[str | None, int] = field(default_factory=dict)  # subject -> offset of its tombstone in force
     tombs: dict[tuple[str | None, str], float] = field(default_factory=dict)  # pair -> revision
     everywhere: dict[str, float] = field(default_factory=dict)  # record under any subject -> revision
 
@@ -40,6 +40,8 @@ class Replay:
             self._insert(offset, event)
         elif isinstance(event, Delete):
             self._delete(offset, event)
+        elif isinstance(event, Lift):
+            self._lift(event)
         elif isinstance(event, Seal):
             self.seals.append(offset + 1)
 
@@ -58,7 +60,8 @@ class Replay:
         subject, record = event.subject_id, event.record_id
         revision = math.inf if record is None or event.revision is None else event.revision
         if record is None:
-            self.gone.setdefault(subject, offset)
+            if event.scope is None:
+                self.gone.setdefault(subject, offset)
             pairs = [(subject, each) for each in self.live.get(subject, ())]
         elif subject is None:
             self.everywhere[record] = max(revision, self.everywhere.get(record, -1))
@@ -70,6 +73,15 @@ class Replay:
             row = self.live.get(owner, {}).get(each)
             if row and row.insert.revision <= revision:
                 self.live[owner].pop(each).death = offset
+
+    def _lift(self, event: Lift) -> None:
+        subject, record = event.subject_id, event.record_id
+        if record is None:
+            self.gone.pop(subject, None)
+        elif subject is None:
+            self.everywhere.pop(record, None)
+        else:
+            self.tombs.pop((subject, record), None)
 
     def is_end(self, offset: int) -> bool:
         """Whether a slice may end here; 0 is the end before the first."""
@@ -103,10 +115,12 @@ class Replay:
 
 def replay(model: Model, partition: int, records: Iterable[Record]) -> Replay:
     """Everything that was applied in this partition, from its records in offset order."""
-    parser, found = model.parser(), Replay(model)
+    parser, found, lifts = model.parser(), Replay(model), Lifts(model)
     for record in records:
         event = parser.read(record)
-        if model.counts_in(partition, event):
+        if not model.counts_in(partition, event):
+            continue
+        if not isinstance(event, Lift) or lifts.count(record.headers):
             found.apply(record.offset, event)
     for row in found.rows.values():
         later = found.seals[bisect_right(found.seals, row.slot) :][:1]

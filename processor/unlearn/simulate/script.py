@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from unlearn.events.event import Delete, Event, Insert, Seal, encode
+from unlearn.events.event import Delete, Event, Insert, Lift, Seal, encode
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Entry, Header
 from unlearn.verification.reference import murmur2
@@ -118,8 +118,8 @@ def busy_script(seed: int) -> Script:
     partitions = chance.randint(1, 2)
     events = [_event(chance, at) for at in range(chance.randint(20, 100))]
     gaps = [chance.choice(_GAPS) for _ in events]
-    messages = tuple(_at_home(event, partitions, gap) for event, gap in zip(events, gaps, strict=True))
-    return Script(partitions, partitions, True, messages)
+    messages = [_at_home(event, partitions, gap) for event, gap in zip(events, gaps, strict=True)]
+    return Script(partitions, partitions, True, tuple(_with_lifts(seed, messages, partitions)))
 
 
 def spread_script(seed: int) -> Script:
@@ -130,6 +130,7 @@ def spread_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(100, 400)):
         messages.append(_unruly(chance, messages, at, partitions, partitions, subjects, records=2000))
+    messages = _with_lifts(seed, messages, partitions)
     return Script(partitions, partitions, subjects > 0, _with_headers(seed, messages))
 
 
@@ -142,7 +143,47 @@ def unruly_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(20, 100)):
         messages.append(_unruly(chance, messages, at, partitions, count, subjects))
+    messages = _with_lifts(seed, messages, count)
     return Script(partitions, count, subjects > 0, _with_headers(seed, messages))
+
+
+def _with_lifts(seed: int, messages: list[Message], partitions: int) -> list[Message]:
+    """For half of the seeds the same messages with lifts behind deletions, and with deletions of subjects so far.
+
+    A lift stands beside its deletion, or anywhere; some are sent twice.
+    """
+    chance = random.Random(f"lifts {seed}")
+    if chance.random() < 0.5:
+        return messages
+    out = [_so_far(message) if chance.random() < 0.3 else message for message in messages]
+    for at in reversed(range(len(out))):
+        event = _deletion(out[at])
+        if event is not None and chance.random() < 0.5:
+            lift = Lift(
+                event_id=f"l{event.event_id}",
+                record_id=event.record_id,
+                subject_id=event.subject_id,
+                requested_at=event.requested_at,
+            )
+            place = out[at].partition if chance.random() < 0.8 else chance.randrange(partitions)
+            for _ in range(chance.choice((1, 1, 1, 2))):
+                later = min(len(out), at + 1 + chance.choice((0, 1, 3, 10, 30)))
+                out.insert(later, Message(place, out[at].key, encode(lift)))
+    return out
+
+
+def _deletion(message: Message) -> Delete | None:
+    if not (message.value or b"").startswith(b'{"type":"delete","event_id":"d'):
+        return None
+    return Delete.model_validate_json(message.value or b"")
+
+
+def _so_far(message: Message) -> Message:
+    """The message as a deletion so far, if it deletes a whole subject."""
+    event = _deletion(message)
+    if event is None or event.record_id is not None:
+        return message
+    return replace(message, value=encode(event.model_copy(update={"scope": "so_far"})))
 
 
 def _with_headers(seed: int, messages: Iterable[Message]) -> tuple[Message, ...]:

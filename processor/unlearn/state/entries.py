@@ -35,8 +35,8 @@ __all__ = [
     "encode_pair",
     "encode_subject",
     "forgotten",
+    "has_rows",
     "holds_one_row",
-    "is_dead",
 ]
 
 FOREVER = 1 << 62
@@ -79,10 +79,14 @@ class Entry(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """A subject: dead since an offset, or alive with its first row at a slot."""
+    """A subject: dead since an offset, or alive with its first row at a slot.
+
+    `empty`: alive, and no row was taken since the offset, where it was let in again.
+    """
 
     dead: bool
     offset: int
+    empty: bool = False
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -137,20 +141,20 @@ def forgotten(tag: bytes) -> bytes:
 
 
 def encode_subject(subject: Subject) -> bytes:
-    """The bytes of a subject: T if it is dead, else L, and the offset."""
-    return (b"T" if subject.dead else b"L") + _number(subject.offset)
+    """The bytes of a subject: T if it is dead, E if it is empty, else L, and the offset."""
+    return (b"T" if subject.dead else b"E" if subject.empty else b"L") + _number(subject.offset)
 
 
 def decode_subject(data: bytes | None) -> Subject | None:
     """The subject of these bytes; None for None and empty bytes."""
     if not data:
         return None
-    return Subject(is_dead(data), _get(data, 1)[0])
+    return Subject(data[:1] == b"T", _get(data, 1)[0], data[:1] == b"E")
 
 
-def is_dead(data: bytes) -> bool:
-    """Whether these bytes are a dead subject's."""
-    return data[:1] == b"T"
+def has_rows(data: bytes) -> bool:
+    """Whether these bytes are of a subject that is neither dead nor empty."""
+    return data[:1] == b"L"
 
 
 def _encode_pair(tag: bytes, pair: Pair) -> bytes:

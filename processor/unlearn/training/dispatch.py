@@ -7,6 +7,7 @@ from math import inf
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.partition.claimed_partition import ClaimedPartition, Running
 from unlearn.partition.rates import Rates
+from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.settings import Settings
 from unlearn.training.checkpoints import Budget
 from unlearn.training.job_maker import JobMaker
@@ -86,7 +87,8 @@ class Training:
         return not hit and self._paces.holds((owned.partition, shard), through)
 
     def _orders(self, owned: ClaimedPartition) -> list[Order]:
-        due = orders(owned.view, self._settings.shards_per_partition, self._forgets, self._rates)
+        shards, filters = self._settings.shards_per_partition, owned.kept(SubjectFilters)
+        due = orders(owned.view, shards, self._forgets, self._rates, filters)
         return [order for order in due if not in_quarantine(owned.view.crashes.get(order.shard))]
 
     def _may_run(self, owned: ClaimedPartition, order: Order) -> bool:

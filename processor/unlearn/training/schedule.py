@@ -8,6 +8,7 @@ from math import inf
 from typing import NamedTuple
 
 from unlearn.partition.rates import Rates
+from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import State, Tables
 
 __all__ = ["Order", "filed", "is_due", "orders", "predicted", "window_closes"]
@@ -31,10 +32,19 @@ class Order(NamedTuple):
     forget: tuple[int, ...]
 
 
-def orders(view: Tables, shards: int, forgets: bool, rates: Rates | None = None) -> list[Order]:
-    """An order for each shard that is behind the last registered slice end, or dirty, in the cheapest exact way."""
-    rates = rates or Rates()
-    wanted = (_forgetting(view, shard, rates) if forgets else _folding(view, shard) for shard in range(shards))
+def orders(
+    view: Tables,
+    shards: int,
+    forgets: bool,
+    rates: Rates | None = None,
+    filters: SubjectFilters | None = None,
+) -> list[Order]:
+    """An order for each shard that is behind the last registered slice end, or dirty, in the cheapest exact way.
+
+    `filters`: in which slices the rows may be that open clean-ups are still to bury.
+    """
+    rates, filters = rates or Rates(), filters or SubjectFilters()
+    wanted = (_forgetting(view, shard, rates, filters) if forgets else _folding(view, shard) for shard in range(shards))
     return [order for order in wanted if order is not None]
 
 
@@ -59,7 +69,7 @@ def _folding(view: Tables, shard: int) -> Order | None:
     return Order(shard, base, learn, ()) if learn else None
 
 
-def _forgetting(view: Tables, shard: int, rates: Rates) -> Order | None:
+def _forgetting(view: Tables, shard: int, rates: Rates, filters: SubjectFilters) -> Order | None:
     base = _newest(view, shard)
     learn = _behind(view, shard, base[0] if base else 0)
     if base is None:
@@ -67,7 +77,8 @@ def _forgetting(view: Tables, shard: int, rates: Rates) -> Order | None:
     through, state = base
     if not learn and state.applied >= view.hits.get(shard, 0):
         return None
-    forget = _to_forget(view, shard, through, state.applied)
+    died = {end for end in view.of_shard(shard).died_since(state.applied) if end <= through}
+    forget = tuple(sorted(died.union(_unwalked(view, shard, through, filters))))
     return _anew(view, shard, base, forget, rates) or Order(shard, base, learn, forget)
 
 
@@ -87,15 +98,13 @@ def _anew(view: Tables, shard: int, base: tuple[int, State], forget: tuple[int, 
     return Order(shard, None, learn, ()) if learn and learn[-1] >= through else None
 
 
-def _to_forget(view: Tables, shard: int, through: int, since: int) -> tuple[int, ...]:
-    """Ends up to `through` of slices with rows that died since, or that an open clean-up may still bury.
-
-    `since`: the offset up to which the state has forgotten already, its `applied`.
-    """
-    walked = min((c.cursor for c in view.open_cleanups.of_shard(shard).values()), default=through)
-    died = {end for end in view.of_shard(shard).died_since(since) if end <= through}
-    unwalked = takewhile(lambda one: one[0] <= through, view.of_shard(shard).after(walked))
-    return tuple(sorted(died.union(end for end, _ in unwalked)))
+def _unwalked(view: Tables, shard: int, through: int, filters: SubjectFilters) -> list[int]:
+    """Ends up to `through` of the slices with rows that an open clean-up may still bury."""
+    cleanups = view.open_cleanups.of_shard(shard)
+    if not cleanups:
+        return []
+    walked = min(cleanup.cursor for cleanup in cleanups.values())
+    return filters.may_hold(shard, view.of_shard(shard).ends_with_rows(walked, through), b"".join(cleanups))
 
 
 def filed(view: Tables, shard: int, through: int) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
-from unlearn.partition.digest_table import DigestTable
+from unlearn.partition.covers import Covers
 from unlearn.partition.jobs import Built, Job, Part, Trained
 from unlearn.partition.rates import Spent, Step
 from unlearn.partition.rows import Members, deaths
@@ -64,7 +64,7 @@ class _Run:
     ) -> None:
         self.clock = clock
         self.learner, self.store, self.finished, self.live = learner, store, finished, live
-        self.through, self.covers = job.through, DigestTable(job.covers)
+        self.through, self.covers = job.through, Covers(job.covers)
         self.job, held = start_of(job, live, learner.resumes)
         self.result = Trained()
         base = self.job.base[1] if self.job.base else None

@@ -7,15 +7,20 @@ a difference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from typing import NamedTuple
 
-from unlearn.events.event import Delete, Insert, Parsed, Seal
+from unlearn.events.event import ORIGIN, Insert, Parsed, Request, Seal
 from unlearn.events.parsing import Parser
+from unlearn.log.protocol import Header
 from unlearn_models import Learner
 
 SHARD_BYTES = slice(8, 14)  # of the owner's digest
+MARK_DIGITS = 6, 16, 16  # of a partition, an offset and a time, at most
+MOST_MARKS = 8  # headers of one event that are looked at
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,13 @@ class Model:
     subjects: bool
     secret: bytes
     learner: Learner
+    name: str = ""
 
     def home(self, key: str) -> int:
         """The partition of a key, as Kafka's default partitioner chooses it."""
         return (murmur2(key.encode()) & 0x7FFFFFFF) % self.partitions
 
-    def digests(self, event: Insert | Delete) -> tuple[bytes, bytes]:
+    def digests(self, event: Insert | Request) -> tuple[bytes, bytes]:
         """The keyed digests of the event's record and subject, 16 bytes each; empty where it names none."""
         by_record, by_subject = self._keyed
         return _digest(by_record, event.record_id), _digest(by_subject, event.subject_id)
@@ -49,19 +55,77 @@ class Model:
     def counts_in(self, partition: int, event: Parsed) -> bool:
         """Whether an event read in this partition is applied there. One that lies elsewhere than at home is applied
         where it is sent on to."""
-        if partition >= self.partitions or not isinstance(event, Insert | Delete):
+        if partition >= self.partitions or not isinstance(event, Insert | Request):
             return partition < self.partitions and isinstance(event, Seal)
         if event.subject_id is not None and not self.subjects:
             return False
-        if self.subjects and isinstance(event, Delete) and event.subject_id is None:
+        if self.subjects and isinstance(event, Request) and event.subject_id is None:
             return True
         return self.home(event.subject_id or event.record_id or "") == partition
 
+    def first_place(self, headers: Sequence[Header]) -> tuple[int, int] | None:
+        """(partition, offset) where an event stood first that was sent on, None for one that wasn't.
+
+        It is what this model proves, or else what the first mark of another claims.
+        """
+        marks = [mark for name, value in headers if name == ORIGIN and (mark := _Mark.of(value or b""))][:MOST_MARKS]
+        ours = [mark for mark in marks if mark.model == self.name.encode() and self._proof(mark.text) == mark.proof]
+        return next(((mark.partition, mark.offset) for mark in [*ours, *marks]), None)
+
+    def _proof(self, text: bytes) -> bytes:
+        return blake2b(text, key=self._key, person=b"origin", digest_size=16).hexdigest().encode()
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self.secret if len(self.secret) <= 64 else blake2b(self.secret).digest()
+
     @cached_property
     def _keyed(self) -> tuple[blake2b, blake2b]:
-        key = self.secret if len(self.secret) <= 64 else blake2b(self.secret).digest()
-        by_record, by_subject = (blake2b(key=key, person=kind, digest_size=16) for kind in (b"record", b"subject"))
+        kinds = b"record", b"subject"
+        by_record, by_subject = (blake2b(key=self._key, person=kind, digest_size=16) for kind in kinds)
         return by_record, by_subject
+
+
+class _Mark(NamedTuple):
+    """What the header of an event says that a model has sent on."""
+
+    text: bytes
+    model: bytes
+    partition: int
+    offset: int
+    proof: bytes
+
+    @staticmethod
+    def of(value: bytes) -> _Mark | None:
+        """The mark in a header's value; None for any other value."""
+        model, *numbers, proof = value.split(b"/") if value.count(b"/") == 4 else (b"", b"")
+        sizes = zip(numbers, MARK_DIGITS, strict=False)
+        if not 1 <= len(model) <= 256 or not all(n.isdigit() and len(n) <= most for n, most in sizes):
+            return None
+        if len(proof) != 32 or proof.strip(b"0123456789abcdef"):
+            return None
+        return _Mark(value[: -len(proof) - 1], model, int(numbers[0]), int(numbers[1]), proof)
+
+
+@dataclass
+class Lifts:
+    """Which lifts count in a partition, asked in the order of the log.
+
+    One that was sent on counts once, and not behind a later one of the partition that it comes from.
+    """
+
+    model: Model
+    through: dict[int, int] = field(default_factory=dict)  # partition -> the highest offset of a lift from there
+
+    def count(self, headers: Sequence[Header]) -> bool:
+        """Whether a lift with these headers counts."""
+        place = self.model.first_place(headers)
+        if place is None:
+            return True
+        partition, offset = place
+        first = offset > self.through.get(partition, -1)
+        self.through[partition] = max(offset, self.through.get(partition, -1))
+        return first
 
 
 def murmur2(data: bytes) -> int:

@@ -15,24 +15,23 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unlearn.events.event import Delete, Insert, Seal
+from unlearn.events.event import Delete, Insert, Lift, Seal
 from unlearn.log.protocol import Record
-from unlearn.verification.reference import Model
+from unlearn.verification.reference import Lifts, Model
+from unlearn.verification.reference_subjects import DELETION, LIFT, NEVER, SO_FAR, WholeSubjects
 
-DELETION = -1  # stands where an insert has its shard
-ALL_REVISIONS = NEVER = 2**63 - 1
+ALL_REVISIONS = NEVER
 _DIGEST = "S16"
 _AT_ONCE = 1000
 
 
 class Fact(NamedTuple):
-    """An insert of a record, or a deletion that names it.
+    """An insert of a record, or a deletion or a lift that names it.
 
     `place`: which of the partition's facts it is, counted from 0. `record`, `subject`: digests; b"" is no subject, and
-    in a deletion every subject. `revision`: in a deletion the highest that it kills. `gone`: the offset of the
-    subject's own deletion, or NEVER.
+    in a deletion and a lift every subject. `revision`: in a deletion the highest that it kills. `gone`: of an insert
+    the offset of the next deletion of its whole subject, or NEVER; REFUSED where the subject is deleted.
     """
 
     place: int
@@ -53,21 +52,26 @@ class Facts:
     offsets: array[int] = field(default_factory=lambda: array("q"))
     revisions: array[int] = field(default_factory=lambda: array("q"))
     shards: array[int] = field(default_factory=lambda: array("i"))
-    gone_subjects: bytearray = field(default_factory=bytearray)  # deletions of whole subjects stand by themselves
-    gone_offsets: array[int] = field(default_factory=lambda: array("q"))
+    whole_subjects: WholeSubjects = field(default_factory=WholeSubjects)  # what names these stands by itself
     seals: array[int] = field(default_factory=lambda: array("q"))  # slice ends made by seal events
 
     def insert(self, offset: int, record: bytes, subject: bytes, revision: int, shard: int) -> None:
         """Add an insert; `subject` is empty if it names none."""
         self._add(offset, record, subject, revision, shard)
 
-    def delete(self, offset: int, record: bytes, subject: bytes, revision: int | None) -> None:
+    def delete(self, offset: int, record: bytes, subject: bytes, revision: int | None, so_far: bool = False) -> None:
         """Add a deletion; what it doesn't name is empty or None."""
         if record:
             self._add(offset, record, subject, ALL_REVISIONS if revision is None else revision, DELETION)
         else:
-            self.gone_subjects += subject
-            self.gone_offsets.append(offset)
+            self.whole_subjects.add(subject, offset, SO_FAR if so_far else DELETION)
+
+    def lift(self, offset: int, record: bytes, subject: bytes) -> None:
+        """Add a lift; what it doesn't name is empty."""
+        if record:
+            self._add(offset, record, subject, 0, LIFT)
+        else:
+            self.whole_subjects.add(subject, offset, LIFT)
 
     def by_pair(self) -> Iterator[Iterator[Fact]]:
         """For each pair of record and subject all facts that touch it, in the order of offsets; each to be run out."""
@@ -89,41 +93,36 @@ class Facts:
     def _sorted(self) -> Iterator[Fact]:
         records, subjects = np.frombuffer(self.records, _DIGEST), np.frombuffer(self.subjects, _DIGEST)
         offsets, revisions, shards = map(np.asarray, (self.offsets, self.revisions, self.shards))
-        gone = _Gone(self.gone_subjects, self.gone_offsets)
+        whole = self.whole_subjects.sorted()
         # Stable: the order of offsets stays within a pair.
         order = np.lexsort((subjects, records))
         for start in range(0, len(order), _AT_ONCE):
             at = order[start : start + _AT_ONCE]
-            columns = at, records[at], subjects[at], offsets[at], revisions[at], shards[at], gone.since(subjects[at])
+            columns = (
+                at,
+                records[at],
+                subjects[at],
+                offsets[at],
+                revisions[at],
+                shards[at],
+                whole.gone(subjects[at], offsets[at]),
+            )
             yield from map(Fact._make, zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _noting_deletions(facts: Iterable[Fact], deletions: list[Fact]) -> Iterator[Fact]:
-    """The facts; adds to `deletions` those that reach further than the ones before, as no other changes anything."""
+    """The facts; adds to `deletions` the lifts, and the deletions that reach further than the ones before, as no others
+    change anything."""
     for fact in facts:
-        if fact.shard == DELETION and (not deletions or fact.revision > deletions[-1].revision):
+        reaches = not deletions or deletions[-1].shard == LIFT or fact.revision > deletions[-1].revision
+        if fact.shard == LIFT or (fact.shard == DELETION and reaches):
             deletions.append(fact)
         yield fact
 
 
-class _Gone:
-    """The deletions of whole subjects. The first of a subject counts."""
-
-    def __init__(self, subjects: bytearray, offsets: array[int]) -> None:
-        self._subjects, first = np.unique(np.frombuffer(subjects, _DIGEST), return_index=True)
-        self._offsets = np.asarray(offsets)[first]
-
-    def since(self, subjects: NDArray[np.bytes_]) -> NDArray[np.int64]:
-        """The offset of each subject's deletion, NEVER where there is none."""
-        if not len(self._subjects):
-            return np.full(len(subjects), NEVER)
-        at = np.minimum(np.searchsorted(self._subjects, subjects), len(self._subjects) - 1)
-        return np.where(self._subjects[at] == subjects, self._offsets[at], NEVER)
-
-
 def facts_of(model: Model, partition: int, records: Iterable[Record]) -> Facts:
     """All that counts in this partition, of its records in the order of offsets."""
-    parser, facts = model.parser(), Facts()
+    parser, facts, lifts = model.parser(), Facts(), Lifts(model)
     for record in records:
         event, offset = parser.read(record), record.offset
         if not model.counts_in(partition, event):
@@ -134,5 +133,7 @@ def facts_of(model: Model, partition: int, records: Iterable[Record]) -> Facts:
             digests = model.digests(event)
             facts.insert(offset, *digests, event.revision, model.shard(*digests))
         elif isinstance(event, Delete):
-            facts.delete(offset, *model.digests(event), event.revision)
+            facts.delete(offset, *model.digests(event), event.revision, so_far=event.scope is not None)
+        elif isinstance(event, Lift) and lifts.count(record.headers):
+            facts.lift(offset, *model.digests(event))
     return facts

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from unlearn.log.protocol import Record
 from unlearn.verification.reference import Model
-from unlearn.verification.reference_facts import DELETION, Fact, facts_of
+from unlearn.verification.reference_facts import Fact, facts_of
+from unlearn.verification.reference_subjects import DELETION, LIFT, REFUSED
 
 _NO_ROW = -1
 _AT_ONCE = 1000
@@ -81,15 +82,21 @@ def rows_of(facts: Iterable[Fact]) -> Iterator[tuple[int, int]]:
     Yields the place and the death of each accepted insert.
     """
     row: Fact | None = None
-    tomb = -1  # the highest revision deleted
+    tombs = {True: -1, False: -1}  # the highest revision deleted, of the pair and under every subject
     for fact in facts:
-        deletion = fact.shard == DELETION
+        of_pair, deletion = bool(fact.subject), fact.shard == DELETION
+        if row and row.gone < fact.offset:
+            yield row.place, row.gone
+            row = None
+        if fact.shard == LIFT:
+            tombs[of_pair] = -1
+            continue
         if deletion:
-            tomb = max(tomb, fact.revision)
-        elif fact.gone < fact.offset or fact.revision <= max(tomb, row.revision if row else -1):
+            tombs[of_pair] = max(tombs[of_pair], fact.revision)
+        elif fact.gone == REFUSED or fact.revision <= max(*tombs.values(), row.revision if row else -1):
             continue
         if row and row.revision <= fact.revision:
-            yield row.place, min(row.gone, fact.offset)
+            yield row.place, fact.offset
             row = None
         if not deletion:
             row = fact

@@ -44,6 +44,7 @@ def subject_of(settings: Settings) -> Subject:
         settings.subjects,
         settings.secret_bytes,
         learner,
+        settings.model,
     )
     identity = identity_hash(identity_of(settings, learner))
     return Subject(settings.model, settings.events_topic, settings.results_topic, model, identity)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unlearn.admin.input.lines import MAX_LINE
-from unlearn.events.event import BadInsert, Delete, Empty, Insert, Seal, Unreadable
+from unlearn.events.event import BadInsert, Delete, Empty, Insert, Lift, Seal, Unreadable
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import event_key
 from unlearn.events.usual_inserts import NOT_TAKEN, UsualInsertScanner
@@ -56,9 +56,9 @@ class LineChecker:
         """Find out what the line at this place is."""
         event = self._parser.parse(line, at=round(time.time() * 1000)) if len(line) <= MAX_LINE else _TOO_LONG
         match event:
-            case BadInsert(reason) | Unreadable(reason):
+            case BadInsert(reason=reason) | Unreadable(reason=reason):
                 found.kinds[place], found.refused[place] = "", reason
-            case Insert() | Delete() | Seal():
+            case Insert() | Delete() | Lift() | Seal():
                 found.kinds[place], found.keys[place] = event.type, event_key(event)
             case Empty():
                 found.kinds[place], found.refused[place] = "", "empty"

@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from unlearn.cli.command import Command
-from unlearn.events.event import Delete, Insert, Seal
+from unlearn.events.event import Delete, Insert, Lift, Seal
 
 Schema = dict[str, Any]
 
 SCHEMAS: dict[str, Callable[[], Schema]] = {
     "insert": Insert.model_json_schema,
     "delete": Delete.model_json_schema,
+    "lift": Lift.model_json_schema,
     "seal": Seal.model_json_schema,
 }
 """Name -> what makes its schema."""

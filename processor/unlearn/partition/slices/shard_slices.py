@@ -73,6 +73,10 @@ class ShardSlices:
         """As `after`, without slices of which no row was left to store: their file's name is empty."""
         return self._from(self._with_rows, after)
 
+    def ends_with_rows(self, after: int, through: int) -> list[int]:
+        """The ends beyond `after`, and up to `through`, of the slices that `with_rows` gives, in order."""
+        return self._with_rows[bisect_right(self._with_rows, after) : bisect_right(self._with_rows, through)]
+
     def died_since(self, offset: int) -> list[int]:
         """The ends of the slices whose last death is at this offset or later, in order."""
         return sorted(end for _, end in self._deaths[bisect_left(self._deaths, (offset, -1)) :])
