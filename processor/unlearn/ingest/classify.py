@@ -69,6 +69,8 @@ class Deletion(NamedTuple):
     """Whether this partition is the first to read it and must copy it to all others."""
     sender: Addressee | None = None
     """Whom its receipts answer, where this partition owes them."""
+    original: tuple[int, int] | None = None
+    """Of a copy, the (partition, offset) of the deletion whose receipts count what it kills."""
 
 
 class Sealing(NamedTuple):
@@ -153,7 +155,7 @@ class Classifier:
         return None
 
     def _bad_insert(self, record: Record, reason: str) -> Item:
-        _, name, subject, revision = told_of(record.value)
+        _, name, subject, revision, _ = told_of(record.value)
         sending = Sending(record.offset, "dead", reason, record.timestamp)
         if name is None or revision is None:
             return sending
@@ -177,7 +179,7 @@ class Classifier:
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
-            return self._send_home(record, "unresolved", event.forget_within)
+            return self._send_home(record, "unresolved", event.forget_within, answers=True)
         receipt = not (homeless and origin)
         return Deletion(
             record.offset,
@@ -187,26 +189,32 @@ class Classifier:
             event.forget_within,
             receipt=receipt,
             copies=homeless and origin is None,
-            sender=sender_of(event.event_id, record, origin) if receipt else None,
+            sender=sender_of(event, record, origin) if receipt else None,
+            original=(origin.partition, origin.offset) if origin and not receipt else None,
         )
 
     def _send_home(
-        self, record: Record, given_up: Literal["dead", "unresolved"], forget_within: float | None = None
+        self,
+        record: Record,
+        given_up: Literal["dead", "unresolved"],
+        forget_within: float | None = None,
+        *,
+        answers: bool = False,
     ) -> Sending:
         """The item of an event off its home: sent home, or `given_up` if it was sent on before and still came here."""
         origin = self._origin(record)
         if origin is None:
             return Sending(record.offset, "home", "", record.timestamp, forget_within)
-        # No answer to the sender: the original, which stands elsewhere, gets one.
-        return Sending(record.offset, given_up, OFF_HOME, origin.timestamp, forget_within)
+        return Sending(record.offset, given_up, OFF_HOME, origin.timestamp, forget_within, answers)
 
-    def spare(self, item: Item) -> Item | None:
+    def spare(self, item: Item, original: tuple[int, int]) -> Item | None:
         """What is left to do about a wandering event whose original stands in the log, where every model reads it.
 
-        A deletion's copy is still applied, without receipt and copies; None: nothing is left to do.
+        A deletion's copy is still applied, without receipt and copies, and what it kills is the original's; None:
+        nothing is left to do.
         """
         if isinstance(item, Deletion) and self.partition < self.partitions:
-            return item._replace(copies=False, receipt=False, sender=None)
+            return item._replace(copies=False, receipt=False, sender=None, original=original)
         return None
 
     def _origin(self, record: Record) -> Origin | None:

@@ -17,7 +17,8 @@ from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, Letter, counte
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
 from unlearn.moments import dated
 from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
-from unlearn.partition.tables import Change, Cleanup, Pending, Tables, Unresolved
+from unlearn.partition.pending import LATER, Pending
+from unlearn.partition.tables import Change, Cleanup, Tables, Unresolved
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
@@ -74,6 +75,8 @@ class Plan:
 
     All rows of the subject from that slot on are dead.
     """
+    copied: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(partition, offset) of a deletion read there -> rows that its copies have killed here, where they have."""
     ends: list[int] = field(default_factory=list)
     change: Change = field(default_factory=Change)
     counts: Counter[str] = field(default_factory=Counter)
@@ -154,13 +157,18 @@ class _Planner:
     def _delete(self, item: Deletion) -> None:
         record, subject = item.who
         self.plan.counts["deletes"] += 1
-        self._await(item)
+        before = len(self.ledger.kills)
         if not record:
-            self._delete_subject(item, subject)
-        else:
-            tomb = FOREVER if item.revision is None else item.revision
-            bury = self._bury_pair if subject else self._bury_id
-            bury(item, self._changing(record), tomb)
+            later = self._delete_subject(item, subject)
+            self._await(item, LATER if later else 0)
+            return
+        tomb = FOREVER if item.revision is None else item.revision
+        bury = self._bury_pair if subject else self._bury_id
+        bury(item, self._changing(record), tomb)
+        killed = len(self.ledger.kills) - before
+        self._await(item, killed)
+        if killed and item.original is not None:
+            self.plan.copied[item.original] = self.plan.copied.get(item.original, 0) + killed
 
     def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> None:
         tag = tag_of(item.who.subject)
@@ -184,20 +192,22 @@ class _Planner:
         self.ledger.kill(Kill(pair.slot, item.offset, shard))
         return Pair(tomb=pair.tomb)
 
-    def _delete_subject(self, item: Deletion, subject: bytes) -> None:
+    def _delete_subject(self, item: Deletion, subject: bytes) -> bool:
+        """Returns whether the subject may have rows, which its clean-up buries and counts."""
         known = self.subjects.get(subject)
         if known is not None and known.dead:
-            return
+            return False
         self._keep_subject(subject, Subject(True, item.offset))
         self.plan.counts["subjects_deleted"] += 1
         self.plan.counts["tombstones"] += 1
         if known is not None:
             self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
+        return known is not None
 
     def _cover(self, subject: bytes, kill: Kill) -> None:
         self.covered_tags.add(tag_of(subject))
         self.plan.covered.append(kill)
-        self.plan.change.put("cleanups", subject.hex(), Cleanup(kill.death, kill.shard, kill.slot))
+        self.plan.change.put("cleanups", subject.hex(), Cleanup(kill.death, kill.shard, kill.slot, killed=0))
         self.ledger.hit(kill)
 
     def _is_covered(self, tag: bytes) -> bool:
@@ -206,10 +216,13 @@ class _Planner:
 
     # -- what waits, and what is sent on
 
-    def _await(self, item: Deletion) -> None:
+    def _await(self, item: Deletion, killed: int) -> None:
+        """Note that the sender is to be answered. `killed`: how many rows the deletion has killed here, or LATER."""
         if item.receipt:
-            since, deadline = self._clock(item.since, item.forget_within)
-            self.plan.change.put("pending", item.offset, Pending(since, deadline, {} if item.copies else None))
+            clock = self._clock(item.since, item.forget_within)
+            records = None if item.copies or killed == LATER else killed
+            held = Pending(*clock, {} if item.copies else None, accepted=self.frame.now, killed=killed, records=records)
+            self.plan.change.put("pending", item.offset, held)
             self.plan.change.put("outbox", item.offset, [ACCEPTED, COPIES] if item.copies else [ACCEPTED])
 
     def _send(self, item: Sending) -> None:
@@ -218,9 +231,10 @@ class _Planner:
             self.plan.change.put("outbox", item.offset, [HOME])
             return
         self.plan.counts[counter_of(item.reason, self.view.meta, self.plan.counts)] += 1
-        self.plan.change.put("outbox", item.offset, Letter(item.reason, item.answers).due())
+        since, deadline = self._clock(item.since, item.forget_within)
+        letter = Letter(item.reason, item.answers, at=self.frame.now, deadline=deadline)
+        self.plan.change.put("outbox", item.offset, letter.due())
         if item.kind == "unresolved":
-            since, deadline = self._clock(item.since, item.forget_within)
             self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline, since))
         elif item.refused is not None and self._was_update(item.refused):
             self.plan.counts["refused_updates"] += 1

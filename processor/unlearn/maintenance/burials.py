@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Ledger
-from unlearn.partition.tables import Change
+from unlearn.partition.tables import Change, Cleanup, Tables
 from unlearn.state.lookups import write_holes
 
-__all__ = ["put_burials"]
+__all__ = ["counting", "put_burials", "put_count"]
 
 
 def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None:
@@ -18,3 +18,16 @@ def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None
     change.ops += write_holes(owned.state.keys, holes)
     change.put("meta", "live", view.number("live") - len(ledger.kills))
     change.put("meta", "holes", view.number("holes") + len(ledger.kills))
+
+
+def counting(cleanup: Cleanup, buried: int) -> Cleanup:
+    """The clean-up after so many more of its rows were buried."""
+    return cleanup if cleanup.killed is None else cleanup._replace(killed=cleanup.killed + buried)
+
+
+def put_count(view: Tables, change: Change, cleanup: Cleanup) -> None:
+    """Add to the change how many rows a deletion has killed, whose clean-up is done, if its receipt is still owed."""
+    for name, table in (("pending", view.pending), ("uncounted", view.uncounted)):
+        held = table.get(cleanup.death)
+        if held is not None and held.awaits_count:
+            change.put(name, cleanup.death, held._replace(records=cleanup.killed))

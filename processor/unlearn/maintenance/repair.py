@@ -8,11 +8,12 @@ could not find them any more.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from unlearn.events.partitioner import tag_of
-from unlearn.maintenance.burials import put_burials
+from unlearn.maintenance.burials import counting, put_burials
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed
 from unlearn.partition.ledger import Kill, Ledger
 from unlearn.partition.tables import Change, Cleanup, Tables
@@ -144,4 +145,8 @@ class Repairer:
                 change.ops += write_entry(name, entry._replace(pairs=pairs), entry)
         if ledger.kills:
             put_burials(owned, change, ledger)
+            buried = Counter(kill.death for kill in ledger.kills)
+            for subject, cleanup in view.cleanups.items():
+                if cleanup.death in buried:
+                    change.put("cleanups", subject, counting(cleanup, buried[cleanup.death]))
             owned.commit(change)

@@ -20,6 +20,8 @@ class Cleanup(NamedTuple):
     death: int
     shard: int
     cursor: int
+    killed: int | None = None
+    """How many have been buried; None where an earlier release began, which didn't count."""
 
 
 class OpenCleanups:

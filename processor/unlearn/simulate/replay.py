@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -70,6 +71,10 @@ class Replay:
             row = self.live.get(owner, {}).get(each)
             if row and row.insert.revision <= revision:
                 self.live[owner].pop(each).death = offset
+
+    def killed(self) -> Counter[int]:
+        """How many rows each event has killed, by its offset."""
+        return Counter(row.death for row in self.rows.values() if row.death is not None)
 
     def is_end(self, offset: int) -> bool:
         """Whether a slice may end here; 0 is the end before the first."""
