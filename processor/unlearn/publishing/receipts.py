@@ -32,6 +32,8 @@ from unlearn.settings import Settings
 __all__ = ["Receipts"]
 
 _NAME = "hidden"
+_ASK_EVERY = 0.5
+"""Seconds between two looks for counts that other partitions, whose Redis was set back, didn't have yet."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class _Refusals(Refusals):
 
     uncounted: set[int] = field(default_factory=set)
     """Those of the receipts under way that lack a count which comes later."""
+    look_at: float = float("-inf")
+    """When to ask other partitions again for counts that they didn't have (monotonic seconds)."""
 
 
 class Receipts:
@@ -129,7 +133,10 @@ class Receipts:
 
     def _count(self, owned: ClaimedPartition) -> None:
         """Look again for the counts that other partitions didn't have yet."""
-        waiting = dict(islice(owned.view.late_counts.copied.items(), AT_ONCE))
+        waiting, now = dict(islice(owned.view.late_counts.copied.items(), AT_ONCE)), self._clock.monotonic()
+        if not waiting or now < owned.kept(_Refusals).look_at:
+            return
+        owned.kept(_Refusals).look_at = now + _ASK_EVERY
         change = Change()
         for offset, held in self._counts.of(owned.partition, waiting).items():
             change.put("uncounted", offset, held)
