@@ -15,9 +15,10 @@ from unlearn_models.text.letters import UNICODE
 __all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of", "kept_identity", "new_model"]
 
 _SCHEMA = 1
-_LAYOUT, _LAYOUT_NOW = "state_layout", 2
+_LAYOUT, _LAYOUT_NOW = "state_layout", 3
 """Under which name Redis keeps, beside the identity, how a partition's state is laid out there, and how it is now. An
-earlier release doesn't know it, and so refuses a partition in whose hashes it would find no members."""
+earlier release doesn't know it, and so refuses a partition that it would misread: since 2 members stand in tables that
+grow, since 3 pending deletions and letters bear what their receipts say."""
 
 
 def identity_of(settings: Settings, learner: Learner) -> str:
@@ -69,13 +70,13 @@ def kept_identity(identity: str) -> str:
 def check_identity(stored: str, ours: str, events_topic: str) -> None:
     """Raises IdentityChanged, naming what differs, unless what Redis keeps is of our identity.
 
-    Where the layout of before is kept, or none, it is of ours too: what this release writes moves the state on.
+    Where a layout of before is kept, or none, it is of ours too: what this release writes moves the state on.
     """
     if stored == ours:
         return
     before: dict[str, object] = json.loads(stored)
     now: Mapping[str, object] = json.loads(ours)
-    if before.pop(_LAYOUT, _LAYOUT_NOW) != _LAYOUT_NOW:
+    if before.pop(_LAYOUT, _LAYOUT_NOW) not in range(_LAYOUT_NOW + 1):
         raise IdentityChanged("the model's state in Redis is of a newer release: run that one")
     if before == now:
         return

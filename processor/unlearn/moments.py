@@ -7,10 +7,11 @@ seconds or microseconds.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from unlearn.timestamps import DAY
 
-__all__ = ["dated", "iso"]
+__all__ = ["dated", "iso", "rfc3339"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,3 +30,14 @@ def iso(ms: int) -> str | None:
         return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="seconds")
     except OverflowError:
         return f"{ms} ms since 1970"
+
+
+@lru_cache(maxsize=4096)
+def rfc3339(ms: int | None) -> str | None:
+    """The time as RFC 3339 text in UTC, to the millisecond. None for None, and outside of the years 1 to 9999."""
+    if ms is None:
+        return None
+    try:
+        return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except OverflowError:
+        return None

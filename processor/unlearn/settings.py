@@ -258,6 +258,9 @@ class Settings(BaseSettings):
     erase_after: Duration = Field(
         3600.0, description="seconds a dead row stays in a slice file once nothing needs it, at most"
     )
+    keep_receipts: Duration = Field(
+        730 * _DAYS, gt=0, description="seconds the receipts topic keeps a receipt, at least: two years unless set"
+    )
     garbage_grace: Duration = Field(600.0, description="seconds a file stays after the last use of it")
     aof_rewrite_every: Duration = Field(
         3600.0,

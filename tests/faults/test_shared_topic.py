@@ -61,7 +61,7 @@ class Neighbour(ModelLog):
 
     @property
     def rests(self) -> bool:
-        pending = any(owned.view.pending for owned in self.worker.owned.values())
+        pending = any(owned.view.pending or owned.view.uncounted for owned in self.worker.owned.values())
         return not self.worker.busy and not pending and caught_up(self.worker, self.log, self.settings)
 
     @property
@@ -73,7 +73,8 @@ class Neighbour(ModelLog):
         return sorted((receipt.event_id, receipt.state) for receipt in self.receipts())
 
     def is_right(self) -> None:
-        """What it has published is what the log says."""
+        """What it has published is what the log says, and so are the counts that its senders were told."""
+        assert self.counts_told() == self.counts_due()
         report = self.verify()
         assert {found.verdict for found in report.shards} <= {"equal", "pending"}, report
 

@@ -157,8 +157,9 @@ class MemoryHarness(ModelLog):
     def settled(self, owned: ClaimedPartition) -> bool:
         view = owned.view
         end = self.log.bounds(self.settings.events_topic)[owned.partition][1]
-        busy = owned.running or owned.sealing or owned.publishing or view.pending or view.cleanups or view.outbox
-        return view.applied == end and not busy and is_published(owned)
+        busy = owned.running or owned.sealing or owned.publishing
+        waits = view.pending or view.uncounted or view.cleanups or view.outbox
+        return view.applied == end and not busy and not waits and is_published(owned)
 
     def wait(self, seconds: float) -> None:
         self.turn(round(seconds / TURN))

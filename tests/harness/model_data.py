@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from unlearn.events.event import Delete
 from unlearn.log.protocol import Log, Record
 from unlearn.partition.tables import Tables
-from unlearn.results.manifest import Manifest, Receipt, read_manifest
+from unlearn.results.manifest import Manifest, Position, Receipt, read_manifest
 from unlearn.settings import Settings
+from unlearn.simulate.replay import replay_log
 from unlearn.verification.from_log import verify_log
 from unlearn.verification.report import Report
 from unlearn.verification.subject import subject_of
@@ -73,6 +76,32 @@ class ModelLog:
     def event_ids(self, state: str) -> set[str]:
         """Of the deletions that were reported so."""
         return {receipt.event_id for receipt in self.receipts(state)}
+
+    def counts_told(self) -> dict[str, int | None]:
+        """How many records each event is said to have been about, by event id: the sum of what was told in the end of
+        each place where it was applied. None: of one of these it was not told."""
+        final: dict[tuple[str, Position | None], int | None] = {}
+        for receipt in self.receipts("hidden"):
+            key = receipt.event_id, receipt.applied_at
+            final[key] = receipt.records if receipt.records is not None else final.get(key)
+        found: dict[str, int | None] = {}
+        for (event_id, _), count in final.items():
+            before = found.get(event_id, 0)
+            found[event_id] = None if count is None or before is None else before + count
+        return found
+
+    def counts_due(self) -> dict[str, int]:
+        """The same, by an independent count of the log."""
+        subject = subject_of(self.settings)
+        found: Counter[str] = Counter()
+        for partition, (_, end) in self.log.bounds(self.settings.events_topic).items():
+            beyond = partition >= self.settings.partitions
+            killed = Counter[int]() if beyond else replay_log(self.log, subject, partition, end).killed()
+            for record in records(self.log, self.settings.events_topic, partition):
+                event = subject.model.parser().parse(record.value)
+                if isinstance(event, Delete):
+                    found[event.event_id] += killed[record.offset]
+        return dict(found)
 
     def dead_letters(self) -> list[dict[str, Any]]:
         return dead_letters(self.log, self.settings)

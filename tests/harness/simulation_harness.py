@@ -137,6 +137,7 @@ class SimulationHarness(World, ModelLog):
 
     def go_back(self, past: Past) -> None:
         roll_back(self.redis, self.settings, past)
+        self.counts["roll backs"] += 1
 
     def stored(self) -> Tables:
         """What Redis holds now."""

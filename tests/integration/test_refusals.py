@@ -17,6 +17,8 @@ from tests.harness.model_data import records
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.cli.commands.status import command as status
 from unlearn.cli.commands.work import _sum_up
+from unlearn.moments import rfc3339
+from unlearn.timestamps import parse_timestamp
 from unlearn.worker.drain import Drain
 from unlearn.worker.lifecycle import states
 
@@ -191,15 +193,38 @@ def test_a_deletion_that_cannot_be_applied_is_answered(harness: WorkerHarness, v
 
     (answer,) = records(harness.log, harness.settings.receipts_topic)
 
-    reason = harness.worker.owned[1].view.unresolved[offset].reason
-    assert json.loads(answer.value or b"") == {
+    held = harness.worker.owned[1].view.unresolved[offset]
+    told = json.loads(answer.value or b"")
+    at, requested = told.pop("at"), told.pop("requested_at")
+    assert parse_timestamp(at) is not None
+    assert requested == ("2024-05-01T00:00:00.000Z" if b"2024-05-01" in value else None)
+    assert told == {
         "event_id": "d",
         "state": "refused",
+        "model": harness.settings.model,
+        "identity": harness.manifests()[-1][1].identity,
         "partition": 1,
         "offset": offset,
+        "applied_at": None,
+        "records": None,
+        "accepted_at": None,
+        "deadline": rfc3339(held.deadline),
+        "met": None,
         "version": None,
-        "reason": reason,
+        "reason": held.reason,
     }
+
+
+@pytest.mark.parametrize(("label", "text", "headers"), [("spam", "free", [("op", b"d")]), ("odd", "delete me", [])])
+def test_an_insert_that_may_be_a_deletion_is_answered(
+    harness: WorkerHarness, label: str, text: str, headers: list[tuple[str, bytes]]
+) -> None:
+    value = json.dumps({"type": "insert", "event_id": "e", "record_id": "r", "label": label, "text": text}).encode()
+    offset = harness.log.append(harness.settings.events_topic, 1, b"r", value, headers)
+    harness.apply()
+
+    assert list(harness.worker.owned[1].view.unresolved) == [offset]
+    assert [(told.event_id, told.state) for told in harness.receipts()] == [("e", "refused")]
 
 
 def test_a_deletion_by_subject_of_a_model_without_subjects_is_answered(redis_url: str, tmp_path: Path) -> None:
@@ -221,7 +246,6 @@ def test_a_deletion_by_subject_of_a_model_without_subjects_is_answered(redis_url
         b'{"type":"delete","event_id":"' + b"d" * 300 + b'","subject_id":"s"}',
         b'["delete"]',
         b"[" * 5000,
-        b'{"type":"insert","event_id":"e","record_id":"r","label":"odd","text":"delete me"}',
     ],
 )
 def test_a_refused_deletion_without_a_readable_event_id_gets_no_receipt(harness: WorkerHarness, value: bytes) -> None:

@@ -23,6 +23,7 @@ from unlearn.events.event import (
     encode,
     features_of,
 )
+from unlearn.results.manifest import Receipt
 
 
 def insert(**fields: Any) -> Insert:
@@ -184,6 +185,14 @@ def test_a_text_has_no_features() -> None:
             {"subject_id", "record_id", "revision", "forget_within"},
         ),
         (Seal, {"type"}, set()),
+        (
+            Receipt,
+            {"event_id", "state", "partition", "offset"},
+            {
+                *("model", "identity", "applied_at", "records", "requested_at", "accepted_at"),
+                *("at", "deadline", "met", "version", "reason"),
+            },
+        ),
     ],
 )
 def test_the_schemas_stay_compatible(model: Any, required: set[str], names: set[str]) -> None:

@@ -51,6 +51,10 @@ def test_what_redis_keeps_is_of_its_identity_and_no_earlier_release_takes_it() -
         check_identity(kept_identity(_identity(partitions=99)), ours, "mail.events")
 
 
+def test_the_state_of_an_earlier_release_is_taken() -> None:
+    check_identity(_identity(state_layout=2), _identity(), "mail.events")
+
+
 def test_the_state_of_a_newer_release_is_left_alone() -> None:
     with pytest.raises(IdentityChanged, match="newer release"):
-        check_identity(_identity(state_layout=3), _identity(), "mail.events")
+        check_identity(_identity(state_layout=4), _identity(), "mail.events")

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from unlearn.results.manifest import (
     Heartbeat,
     Manifest,
-    Receipt,
     ShardEntry,
     TokenField,
     heartbeat_key,
     manifest_key,
     read_heartbeat,
     read_manifest,
+    read_receipt,
 )
 
 LARGEST = 2**53 - 1
@@ -115,14 +115,21 @@ def test_messages_are_frozen() -> None:
         _manifest().applied = 0  # type: ignore[misc]
 
 
-def test_a_receipt_names_the_event_and_its_place() -> None:
-    receipt = Receipt(event_id="e", state="accepted", partition=1, offset=2)
+@pytest.mark.parametrize("state", ["accepted", "hidden", "refused"])
+def test_a_receipt_of_an_earlier_release_is_read(state: str) -> None:
+    """It had six fields."""
+    said = {"event_id": "e", "state": state, "partition": 1, "offset": 2, "version": 7, "reason": None}
 
-    assert json.loads(receipt.encode()) == {
-        "event_id": "e",
-        "state": "accepted",
-        "partition": 1,
-        "offset": 2,
-        "version": None,
-        "reason": None,
+    found = read_receipt(json.dumps(said).encode())
+
+    assert found is not None
+    assert {name: value for name, value in found.model_dump().items() if value is not None} == {
+        name: value for name, value in said.items() if value is not None
     }
+
+
+def test_a_receipt_of_a_later_release_is_read_as_far_as_it_is_known() -> None:
+    found = read_receipt(b'{"event_id":"e","state":"erased","partition":1,"offset":2,"witness":"w"}')
+
+    assert found is not None
+    assert found.state == "erased"

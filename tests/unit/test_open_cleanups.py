@@ -49,7 +49,7 @@ def by_hand(table: dict[str, Cleanup]) -> tuple[object, ...]:
     return (
         min(held.values(), key=lambda one: one.death, default=None),
         shards,
-        [{digest: (one.death, *one.further) for digest, one in found} for found in shards],
+        [{digest: (one.death, *dict(one.further)) for digest, one in found} for found in shards],
         [
             any(tag_of(digest) == tag_of(subject) and slot < max(one.deaths) for digest, one in held.items())
             for subject in SUBJECTS

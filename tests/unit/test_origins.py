@@ -44,7 +44,7 @@ def log() -> Looked:
 
 
 def copies(log: Looked, *records: Record) -> set[int]:
-    return Origins(log, TOPIC, "ours", SECRET).copies(records)
+    return set(Origins(log, TOPIC, "ours", SECRET).copies(records))
 
 
 def test_a_copy_is_one_of_a_record_in_the_log_with_the_same_bytes(log: Looked) -> None:
@@ -87,6 +87,14 @@ def test_a_copy_of_a_copy_is_one(log: Looked) -> None:
     assert copies(log, log.put(2, mark(1, 0, "third"))) == {1}
 
 
+@pytest.mark.parametrize("marks", [(mark(0, 0), mark(1, 0, "third")), (mark(1, 0, "third"), mark(0, 0))])
+def test_the_original_of_a_copys_copy_is_the_one_without_a_mark(log: Looked, marks: tuple[Header, Header]) -> None:
+    log.put(0)
+    log.put(1, mark(0, 0))
+
+    assert Origins(log, TOPIC, "ours", SECRET).copies([log.put(2, *marks)]) == {0: (0, 0)}
+
+
 def test_our_own_mark_is_no_others(log: Looked) -> None:
     log.put(0)
     ours = mark(0, 0, "ours", SECRET)
@@ -101,8 +109,8 @@ def test_an_original_that_was_seen_is_not_looked_up(log: Looked) -> None:
     origins = Origins(log, TOPIC, "ours", SECRET)
     original = log.put(0)
 
-    assert origins.copies([original]) == set()
-    assert origins.copies([log.put(3, mark(0, 0))]) == {0}
+    assert origins.copies([original]) == {}
+    assert origins.copies([log.put(3, mark(0, 0))]) == {0: (0, 0)}
     assert log.looked == []
 
 

@@ -138,7 +138,7 @@ def test_a_record_alone_dies_under_every_subject() -> None:
         shard_of(RECORD, SHARDS),
     }
     assert known.view.outbox[4] == [ACCEPTED, COPIES]
-    assert known.view.pending[4] == Pending(1000, 61_000, {})
+    assert known.view.pending[4] == Pending(1000, 61_000, {}, killed=3)
 
 
 def test_a_pair_dies_without_its_namesakes() -> None:
@@ -157,7 +157,7 @@ def test_a_dead_subject_is_cleaned_up_later_and_takes_no_more() -> None:
     shard = shard_of(ANN, SHARDS)
     assert (done.kills, done.rows) == ([], [])
     assert done.covered == [Kill(3, 4, shard)]
-    assert known.view.cleanups == {ANN.hex(): Cleanup(4, shard, 3)}
+    assert known.view.cleanups == {ANN.hex(): Cleanup(4, shard, 3, killed=0)}
     assert known.subjects[ANN] == Subject(True, 4)
 
 

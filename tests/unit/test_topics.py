@@ -34,8 +34,14 @@ def test_a_model_has_four_topics_with_their_settings() -> None:
     for topic in (events, results, receipts, dead):
         assert topic.config["message.timestamp.type"] == "LogAppendTime"
         assert topic.config["unclean.leader.election.enable"] == "false"
-    assert events.config["retention.ms"] == "-1"
+    assert [t.config["retention.ms"] for t in (events, receipts, dead)] == ["-1", "63072000000", "5184000000"]
     assert (results.config["segment.ms"], results.config["max.compaction.lag.ms"]) == ("600000", "3600000")
+
+
+@pytest.mark.parametrize(("keep", "forget", "kept"), [(10, 4, 10), (10, 6, 12), (0.0015, 0.0001, 0.002)])
+def test_receipts_stay_as_long_as_wanted_and_past_any_deadline(keep: float, forget: float, kept: float) -> None:
+    given = settings(keep_receipts=keep, forget_within=forget)
+    assert topics.wanted(given)[2].config["retention.ms"] == str(round(kept * 1000))
 
 
 @pytest.mark.parametrize("request_timeout", [1.0, 30.0, 3600.0])
@@ -167,8 +173,10 @@ def test_a_topic_that_one_broker_can_lose_is_a_problem_where_there_are_several(
         ("events", "retention.ms", "-1", GOOD),
         ("events", "retention.ms", "86399999", "should be at least 86400000"),
         ("events", "retention.bytes", "1073741824", "should be -1"),
-        ("receipts", "retention.ms", "2592000000", GOOD),
-        ("receipts", "retention.ms", "2591999999", "should be at least 2592000000"),
+        ("receipts", "retention.ms", "63072000000", GOOD),
+        ("receipts", "retention.ms", "-1", GOOD),
+        ("receipts", "retention.ms", "63071999999", "should be at least 63072000000"),
+        ("dead-letters", "retention.ms", "2592000000", GOOD),
         ("dead-letters", "retention.ms", "604800000", "should be at least 2592000000"),
         ("dead-letters", "retention.bytes", "1", "should be -1"),
     ],

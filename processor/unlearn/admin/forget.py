@@ -73,8 +73,9 @@ class Requests:
             receipt = read_receipt(record.value)
             if receipt is None or not number.isdigit() or int(number) >= len(self):
                 continue
-            if receipt.state != "lifted":
-                self._move(int(number), receipt.state)
+            match receipt.state:
+                case "accepted" | "hidden" | "refused":
+                    self._move(int(number), receipt.state)
             if receipt.reason:
                 self._reasons[int(number)] = receipt.reason
 

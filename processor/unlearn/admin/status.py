@@ -61,6 +61,7 @@ class Deletions:
     """Deletions under way. Ages in s since they were appended to the log; None where there is none.
 
     pending     applied, and not yet reported hidden; `overdue` of them are past their deadline
+    uncounted   reported hidden, but not yet how many rows they killed
     unresolved  possible deletions that could not be read or sent on; `unresolved_overdue` of them are past their
                 deadline. Many of one reason are kept as one range, which has the deadline of its earliest
     """
@@ -71,6 +72,7 @@ class Deletions:
     unresolved: int = 0
     oldest_unresolved: float | None = None
     unresolved_overdue: int = 0
+    uncounted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class PartitionStatus:
             "pending_deletions": deletions.pending,
             "oldest_pending_age": deletions.oldest_pending,
             "overdue_deletions": deletions.overdue,
+            "uncounted_deletions": deletions.uncounted,
             "unresolved_deletions": deletions.unresolved,
             "oldest_unresolved_age": deletions.oldest_unresolved,
             "overdue_unresolved": deletions.unresolved_overdue,
@@ -368,6 +371,7 @@ def _deletions(view: Tables, now: float) -> Deletions:
         pending=len(pending),
         oldest_pending=_oldest((held.since for held in pending), now),
         overdue=sum(held.deadline < now * 1000 for held in pending),
+        uncounted=len(view.uncounted),
         unresolved=sum(held.total for held in unresolved),
         oldest_unresolved=_oldest((held.since for held in unresolved if held.since), now),
         unresolved_overdue=sum(held.total for held in unresolved if held.deadline < now * 1000),

@@ -34,12 +34,13 @@ def wanted(settings: Settings, brokers: int = 1) -> list[TopicSpec]:
     Pure.
     """
     replicas, insync = min(brokers, MOST_REPLICAS), {"min.insync.replicas": str(min(brokers, 2))}
-    told = _kept(_see_through(settings), LARGEST_NOTE) | insync
+    letters = ceil(2000 * settings.forget_within)
+    answers = max(letters, ceil(1000 * settings.keep_receipts))
     return [
         TopicSpec(settings.events_topic, settings.partitions, _kept(-1, LARGEST_EVENT) | insync, replicas),
         TopicSpec(settings.results_topic, 1, _compacted(settings) | insync, replicas),
-        TopicSpec(settings.receipts_topic, 1, told, replicas),
-        TopicSpec(settings.dead_letters_topic, 1, told, replicas),
+        TopicSpec(settings.receipts_topic, 1, _kept(answers, LARGEST_NOTE) | insync, replicas),
+        TopicSpec(settings.dead_letters_topic, 1, _kept(letters, LARGEST_NOTE) | insync, replicas),
     ]
 
 
@@ -62,9 +63,9 @@ def _suffices(spec: TopicSpec, settings: Settings) -> TopicSpec:
     """The least that a topic must have which is there already; it may be made with more.
 
     How long records are kept before they are deleted by age is up to the topic's owner. But events must stay for a
-    day, for workers that were away, and receipts and dead letters until a deletion's deadline.
+    day, for workers that were away, dead letters until a deletion's deadline, and receipts as long as the settings say.
     """
-    if spec.config["cleanup.policy"] != "delete":
+    if spec.config["cleanup.policy"] != "delete" or spec.name == settings.receipts_topic:
         return spec
     kept = DAY if spec.name == settings.events_topic else ceil(1000 * settings.forget_within)
     return replace(spec, config={**spec.config, "retention.ms": str(kept)})
@@ -167,8 +168,3 @@ def _compacted(settings: Settings) -> dict[str, str]:
         "max.message.bytes": str(LARGEST_MANIFEST),
         **SAME_EVERYWHERE,
     }
-
-
-def _see_through(settings: Settings) -> int:
-    """How long receipts and dead letters are kept, in ms: twice the time within which a deletion must be done."""
-    return ceil(2000 * settings.forget_within)

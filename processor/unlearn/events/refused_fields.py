@@ -8,24 +8,23 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from unlearn.events.event import MAX_ID, MAX_REVISION
+from unlearn.events.event import MAX_ID, MAX_REVISION, MAX_TIME
+from unlearn.timestamps import parse_timestamp
 
 __all__ = ["Told", "told_of"]
 
 _DIGITS = 16
-_SAID = ("type", "event_id", "record_id", "subject_id", "revision")
+_SAID = ("event_id", "record_id", "subject_id", "revision", "requested_at")
 
 
 class Told(NamedTuple):
-    """Fields of a refused message. None where a field is missing, invalid or there twice.
-
-    `event_id` is None for what says that it is an insert or a seal: these get no answer.
-    """
+    """Fields of a refused message. None where a field is missing, invalid or there twice."""
 
     event_id: str | None = None
     record_id: str | None = None
     subject_id: str | None = None
     revision: int | None = None
+    requested_at: str | None = None
 
 
 def told_of(value: bytes | None) -> Told:
@@ -37,12 +36,12 @@ def told_of(value: bytes | None) -> Told:
     if not isinstance(pairs, _Pairs):
         return Told()
     said = {name: _only([v for key, v in pairs.found if key == name]) for name in _SAID}
-    other_kind = said["type"] not in ("insert", "seal")
     return Told(
-        _id(said["event_id"]) if other_kind else None,
+        _id(said["event_id"]),
         _id(said["record_id"]),
         _id(said["subject_id"]),
         _revision(said["revision"]),
+        _time(said["requested_at"]),
     )
 
 
@@ -74,3 +73,8 @@ def _id(value: Any) -> str | None:
 
 def _revision(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value <= MAX_REVISION else None
+
+
+def _time(value: Any) -> str | None:
+    said = isinstance(value, str) and len(value) <= MAX_TIME and parse_timestamp(value) is not None
+    return value if said else None

@@ -1,7 +1,8 @@
 """How the outbox writes down what must still be sent for an event, and how dead letters are counted by reason.
 
-An entry is a list of words that name what is due. One for a dead letter is DEAD, the reason, and REFUSED if the sender
-is owed an answer; for one letter about many events it is DEAD, the reason, the last offset and their number.
+An entry is a list of words that name what is due. One for a dead letter is DEAD, the reason, and if the sender is owed
+an answer REFUSED and two times of this answer; for one letter about many events it is DEAD, the reason, the last offset
+and their number.
 """
 
 from __future__ import annotations
@@ -41,20 +42,28 @@ class Letter(NamedTuple):
     answers: bool = False
     last: int | None = None
     total: int = 1
+    at: int | None = None
+    """When the answer's event was refused, ms since 1970; None in entries of an earlier release."""
+    deadline: int | None = None
+    """The answer's deadline, as `at`."""
 
     def due(self) -> list[str]:
         """The letter as the words of an outbox entry."""
         if self.last is not None:
             return [DEAD, self.reason, str(self.last), str(self.total)]
-        return [DEAD, self.reason, *([REFUSED] if self.answers else [])]
+        if not self.answers:
+            return [DEAD, self.reason]
+        times = [] if self.at is None or self.deadline is None else [str(self.at), str(self.deadline)]
+        return [DEAD, self.reason, REFUSED, *times]
 
     @staticmethod
     def of(due: Sequence[str]) -> Letter:
         """The letter that an outbox entry describes; its first word must be DEAD."""
         _, reason, *more = due
-        if len(more) > 1:
-            return Letter(reason, last=int(more[0]), total=int(more[1]))
-        return Letter(reason, answers=more == [REFUSED])
+        if more[:1] == [REFUSED]:
+            at, deadline = map(int, more[1:]) if len(more) > 1 else (None, None)
+            return Letter(reason, answers=True, at=at, deadline=deadline)
+        return Letter(reason, last=int(more[0]), total=int(more[1])) if more else Letter(reason)
 
 
 def in_order(outbox: Mapping[int, Sequence[str]]) -> list[int]:

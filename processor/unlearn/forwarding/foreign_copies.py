@@ -49,8 +49,9 @@ class Origins:
         self._model, self._secret = model, secret
         self._kept: OrderedDict[Place, _Original] = OrderedDict()
 
-    def copies(self, records: Sequence[Record]) -> set[int]:
-        """Offsets of those `records`, all of one partition, that are other models' copies of a record in the log.
+    def copies(self, records: Sequence[Record]) -> dict[int, Place]:
+        """Offset -> place of the original, of those `records`, all of one partition, that are other models' copies of
+        a record in the log.
 
         Records without an origin are remembered, since their copies may come later. Where the log can't be read, no
         record counts as a copy; nothing is raised.
@@ -65,7 +66,13 @@ class Origins:
                 self._look_up(lacking)
             except UnlearnError as error:
                 _log.warning("originals can't be looked up, so their copies are sent on: %s", error)
-        return {r.offset for r in records if any(self._is_copy(r, place) for place in named.get(r.offset, ()))}
+        found: dict[int, Place] = {}
+        for record in records:
+            originals = [place for place in named.get(record.offset, ()) if self._is_copy(record, place)]
+            if originals:
+                # Of a copy of a copy the marks name both. The original is the one that bears none.
+                found[record.offset] = min(originals, key=lambda place: self._kept[place].marked)
+        return found
 
     def _places(self, record: Record) -> list[Place]:
         """The places (partition, offset) of the original, as origins written by other models name them."""

@@ -40,5 +40,5 @@ def mark_unresolved(
         change.drop("pending", offset)
     elif pending and nameless:
         change.put("pending", offset, pending._replace(receipt=False))
-    put_letter(view, change, offset, letter)
+    put_letter(view, change, offset, letter._replace(deadline=deadline))
     change.put("unresolved", offset, Unresolved(letter.reason, deadline, since))

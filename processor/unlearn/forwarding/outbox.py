@@ -18,14 +18,14 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.event import Delete, Insert, Lift, Request, encode
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
-from unlearn.events.refused_fields import told_of
+from unlearn.events.refused_fields import Told, told_of
 from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter, in_order
 from unlearn.forwarding.given_up import Wait, mark_unresolved, put_letter
 from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.forwarding.sent_before import SentBefore
 from unlearn.log.protocol import Header, Log, Producer, Record
 from unlearn.moments import dated
-from unlearn.partition.answers import addressee_of, receipt_to
+from unlearn.partition.answers import Addressee, Answers, addressee_of, place_of
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.open_ranges import gathered
 from unlearn.partition.sent import Refusals, Sent, ended, refuses
@@ -65,9 +65,16 @@ class Outbox:
     """Sends what the outboxes of owned partitions hold. One turn starts sends and settles those that ended."""
 
     def __init__(
-        self, settings: Settings, log: Log, producer: Producer, parser: Parser, clock: Clock = MACHINE_CLOCK
+        self,
+        settings: Settings,
+        log: Log,
+        producer: Producer,
+        parser: Parser,
+        answers: Answers,
+        clock: Clock = MACHINE_CLOCK,
     ) -> None:
         self._settings = settings
+        self._answers = answers
         self._log = log
         self._producer = producer
         self._parser = parser
@@ -191,12 +198,13 @@ class Outbox:
             place = _Place(HOME, self._settings.events_topic, where)
             yield place, there[where] if where in there else self._marked(record, message)
         if to is None and isinstance(event, Request):
-            to = addressee_of(self._settings, event.event_id, record)
+            to = addressee_of(self._settings, event, record)
         if to is None:
             return
         if ACCEPTED in due:
             owned.addressees[record.offset] = to
-            yield _Place(ACCEPTED, self._settings.receipts_topic, 0), (*receipt_to(to, "accepted"), ())
+            receipt = self._answers.accepted(to, owned.view.pending[record.offset])
+            yield _Place(ACCEPTED, self._settings.receipts_topic, 0), (*receipt, ())
         if COPIES in due:
             marked = self._marked(record, message)
             for place in self._copies_of(owned.partition):
@@ -219,10 +227,10 @@ class Outbox:
         """The dead letter, and the `refused` receipt if the sender is owed one."""
         digest = None if letter.last is not None else self._digests.log_record(record.key, record.value)
         yield self._place_of_letters, self._dead_letter(partition, record.offset, letter, digest)
-        event_id = told_of(record.value).event_id if letter.answers else None
-        if event_id is not None:
-            to = addressee_of(self._settings, event_id, record)
-            receipt = receipt_to(to, "refused", reason=letter.reason)
+        told = told_of(record.value) if letter.answers else Told()
+        if told.event_id is not None:
+            to = Addressee(told.event_id, *place_of(self._settings, record), told.requested_at)
+            receipt = self._answers.refused(to, letter.reason, letter.at, letter.deadline)
             yield _Place(REFUSED, self._settings.receipts_topic, 0), (*receipt, ())
 
     def _settle(self, owned: ClaimedPartition) -> bool:
@@ -302,14 +310,16 @@ class Outbox:
         owned.counters["given_up"] += 1
         record = owned.records[offset]
         event = self._parser.taken(record.value)
+        within = event.forget_within if isinstance(event, Delete) else None
+        now = self._clock.wall_ms()
+        since = dated(record.timestamp, now)
+        deadline = since + round((self._settings.forget_within if within is None else within) * 1000)
         if isinstance(event, Insert | Lift):
             change.drop("pending", offset)
-            put_letter(owned.view, change, offset, Letter(reason, answers=isinstance(event, Lift)))
+            letter = Letter(reason, answers=isinstance(event, Lift), at=now, deadline=deadline)
+            put_letter(owned.view, change, offset, letter)
             return
-        within = event.forget_within if isinstance(event, Delete) else None
-        since = dated(record.timestamp, self._clock.wall_ms())
-        deadline = since + round((self._settings.forget_within if within is None else within) * 1000)
-        mark_unresolved(owned.view, change, offset, Letter(reason, answers=True), Wait(since, deadline))
+        mark_unresolved(owned.view, change, offset, Letter(reason, answers=True, at=now), Wait(since, deadline))
 
     def _marked(self, record: Record, message: _Message) -> _Message:
         """The message with the header that tells where the record stands."""

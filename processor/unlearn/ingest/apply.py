@@ -13,6 +13,7 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.features import rows_of
 from unlearn.events.partitioner import Digests, digests_of, shard_of, tag_of
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
+from unlearn.ingest.copy_kills import note_copy_kills
 from unlearn.ingest.fingerprints import note_fingerprint
 from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NO_ROWS, NewRows
@@ -149,6 +150,7 @@ class Intake:
         holes = ((k.shard, start, k.slot, k.death) for k, start in zip(planned.kills, starts, strict=True))
         change.ops += write_holes(keys, holes)
         change.ops += write_members(planned.records, planned.subjects, lookups.records, self._most_pairs)
+        note_copy_kills(change, view, keys, planned.copied)
         owned.commit(change, planned.stop, members=rows.packed())
 
     def _remember(self, owned: ClaimedPartition, planned: Plan, read: Reading) -> None:

@@ -77,7 +77,9 @@ class Deletion(NamedTuple):
     sender: Addressee | None = None
     """Whom its receipts answer, where this partition owes them."""
     effect: Effect = "forget"
-    origin: Place | None = None
+    original: Place | None = None
+    """Of a copy, where the deletion stands whose receipts count what it kills."""
+    first_place: Place | None = None
     """Of a lift that was sent on, by whichever model: where it stands first."""
 
 
@@ -178,7 +180,7 @@ class Classifier:
         return None
 
     def _bad_insert(self, record: Record, event: BadInsert) -> Item:
-        event_id, name, subject, revision = told_of(record.value)
+        event_id, name, subject, revision, _ = told_of(record.value)
         answers = event.answers and event_id is not None
         sending = Sending(record.offset, "dead", event.reason, record.timestamp, answers=answers)
         if name is None or revision is None:
@@ -205,7 +207,8 @@ class Classifier:
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
-            return self._send_home(record, given_up, within)._replace(in_order=isinstance(event, Lift))
+            sending = self._send_home(record, given_up, within, answers=True)
+            return sending._replace(in_order=isinstance(event, Lift))
         receipt = not (homeless and origin)
         return Deletion(
             record.offset,
@@ -215,26 +218,29 @@ class Classifier:
             within,
             receipt=receipt,
             copies=homeless and origin is None,
-            sender=sender_of(event.event_id, record, origin) if receipt else None,
+            sender=sender_of(event, record, origin) if receipt else None,
             effect=_effect(event),
-            origin=_first_place(record, origin) if isinstance(event, Lift) else None,
+            original=(origin.partition, origin.offset) if origin and not receipt else None,
+            first_place=_first_place(record, origin) if isinstance(event, Lift) else None,
         )
 
-    def _send_home(self, record: Record, given_up: GivenUp, forget_within: float | None = None) -> Sending:
+    def _send_home(
+        self, record: Record, given_up: GivenUp, forget_within: float | None = None, *, answers: bool = False
+    ) -> Sending:
         """The item of an event off its home: sent home, or `given_up` if it was sent on before and still came here."""
         origin = self._origin(record)
         if origin is None:
             return Sending(record.offset, "home", "", record.timestamp, forget_within)
-        # No answer to the sender: the original, which stands elsewhere, gets one.
-        return Sending(record.offset, given_up, OFF_HOME, origin.timestamp, forget_within)
+        return Sending(record.offset, given_up, OFF_HOME, origin.timestamp, forget_within, answers)
 
-    def spare(self, item: Item) -> Item | None:
+    def spare(self, item: Item, original: tuple[int, int]) -> Item | None:
         """What is left to do about a wandering event whose original stands in the log, where every model reads it.
 
-        A deletion's copy is still applied, without receipt and copies; None: nothing is left to do.
+        A deletion's copy is still applied, without receipt and copies, and what it kills is the original's; None:
+        nothing is left to do.
         """
         if isinstance(item, Deletion) and self.partition < self.partitions:
-            return item._replace(copies=False, receipt=False, sender=None)
+            return item._replace(copies=False, receipt=False, sender=None, original=original)
         return None
 
     def _origin(self, record: Record) -> Origin | None:

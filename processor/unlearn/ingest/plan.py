@@ -17,7 +17,8 @@ from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, IN_ORDER, Lett
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
 from unlearn.moments import dated
 from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
-from unlearn.partition.tables import Change, Cleanup, Pending, Tables, Unresolved
+from unlearn.partition.pending import LATER, Pending
+from unlearn.partition.tables import Change, Cleanup, Tables, Unresolved
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
@@ -74,6 +75,8 @@ class Plan:
 
     All rows of the subject from that slot on are dead.
     """
+    copied: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(partition, offset) of a deletion read there -> rows that its copies have killed here, where they have."""
     ends: list[int] = field(default_factory=list)
     change: Change = field(default_factory=Change)
     counts: Counter[str] = field(default_factory=Counter)
@@ -144,6 +147,9 @@ class _Planner:
         if death is not None:
             # The clean-up couldn't find this row any more, since the entry names the new one.
             self.ledger.bury(Kill(pair.slot, death, shard))
+            cleanup = self._cleanup_of(subject)
+            assert cleanup is not None
+            self._keep_cleanup(subject, cleanup.counting({death: 1}))
         elif pair.slot != NO_ROW:
             self.plan.counts["updates"] += 1
             since, deadline = self._clock(item.since, self.frame.update_within)
@@ -161,6 +167,10 @@ class _Planner:
         cleanup = self._cleanup_of(item.who.subject)
         return None if cleanup is None or pair.slot == NO_ROW else cleanup.death_of(pair.slot)
 
+    def _keep_cleanup(self, subject: bytes, cleanup: Cleanup) -> None:
+        self.cleanups[subject] = cleanup
+        self.plan.change.put("cleanups", subject.hex(), cleanup)
+
     def _cleanup_of(self, subject: bytes) -> Cleanup | None:
         shard = shard_of(subject, self.frame.shards)
         return self.cleanups.get(subject) or self.view.open_cleanups.of_shard(shard).get(subject)
@@ -169,17 +179,23 @@ class _Planner:
 
     def _delete(self, item: Deletion) -> None:
         record, subject = item.who
-        self._await(item)
         if item.effect == "lift":
+            self._await(item, None)
             self._lift(item)
             return
         self.plan.counts["deletes"] += 1
+        before = len(self.ledger.kills)
         if not record:
-            self._delete_subject(item, subject)
-        else:
-            tomb = FOREVER if item.revision is None else item.revision
-            bury = self._bury_pair if subject else self._bury_id
-            bury(item, self._changing(record), tomb)
+            later = self._delete_subject(item, subject)
+            self._await(item, LATER if later else 0)
+            return
+        tomb = FOREVER if item.revision is None else item.revision
+        bury = self._bury_pair if subject else self._bury_id
+        bury(item, self._changing(record), tomb)
+        killed = len(self.ledger.kills) - before
+        self._await(item, killed)
+        if killed and item.original is not None:
+            self.plan.copied[item.original] = self.plan.copied.get(item.original, 0) + killed
 
     def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> None:
         tag = tag_of(item.who.subject)
@@ -203,27 +219,27 @@ class _Planner:
         self.ledger.kill(Kill(pair.slot, item.offset, shard))
         return Pair(tomb=pair.tomb)
 
-    def _delete_subject(self, item: Deletion, subject: bytes) -> None:
+    def _delete_subject(self, item: Deletion, subject: bytes) -> bool:
+        """Returns whether the subject may have rows, which its clean-up buries and counts."""
         known = self.subjects.get(subject)
         if known is not None and known.dead:
-            return
+            return False
         for_good = item.effect == "forget"
         if known is not None or for_good:
             self._keep_subject(subject, Subject(for_good, item.offset, empty=not for_good))
         self.plan.counts["subjects_deleted"] += 1
         self.plan.counts["tombstones"] += for_good
-        if known is not None and not known.empty:
-            self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
+        if known is None or known.empty:
+            return False
+        self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
+        return True
 
     def _cover(self, subject: bytes, kill: Kill) -> None:
         self.covered_tags[tag_of(subject)] = kill.death
         self.plan.covered.append(kill)
         open_one = self._cleanup_of(subject)
-        cleanup = (
-            Cleanup(kill.death, kill.shard, kill.slot) if open_one is None else open_one.and_of(kill.death, kill.slot)
-        )
-        self.cleanups[subject] = cleanup
-        self.plan.change.put("cleanups", subject.hex(), cleanup)
+        fresh = Cleanup(kill.death, kill.shard, kill.slot, killed=0)
+        self._keep_cleanup(subject, fresh if open_one is None else open_one.and_of(kill.death, kill.slot))
         self.ledger.hit(kill)
 
     def _is_covered(self, tag: bytes, slot: int) -> bool:
@@ -247,9 +263,9 @@ class _Planner:
 
     def _lifted_before(self, item: Deletion) -> bool:
         """Whether a lift that was sent on comes again, or behind a later one of the partition that it comes from."""
-        if item.origin is None:
+        if item.first_place is None:
             return False
-        partition, offset = item.origin
+        partition, offset = item.first_place
         name = f"lifted_through:{partition}"
         through = self.plan.change.tables.get("meta", {}).get(name, self.view.number(name))
         self.plan.change.put("meta", name, max(int(through), offset + 1))
@@ -276,12 +292,18 @@ class _Planner:
 
     # -- what waits, and what is sent on
 
-    def _await(self, item: Deletion) -> None:
+    def _await(self, item: Deletion, killed: int | None) -> None:
+        """Note that the sender is to be answered.
+
+        `killed`: how many rows the deletion has killed here, or LATER; None for a lift.
+        """
         if item.receipt:
-            since, deadline = self._clock(item.since, item.forget_within)
-            lifts = item.effect == "lift"
+            clock = self._clock(item.since, item.forget_within)
+            records = None if item.copies or killed == LATER else killed
             copies: dict[str, int] | None = {} if item.copies else None
-            self.plan.change.put("pending", item.offset, Pending(since, deadline, copies, lifts=lifts))
+            lifts = item.effect == "lift"
+            held = Pending(*clock, copies, accepted=self.frame.now, killed=killed, records=records, lifts=lifts)
+            self.plan.change.put("pending", item.offset, held)
             due = [ACCEPTED, COPIES] if item.copies else [ACCEPTED]
             self.plan.change.put("outbox", item.offset, [*due, IN_ORDER] if lifts and item.copies else due)
 
@@ -291,9 +313,10 @@ class _Planner:
             self.plan.change.put("outbox", item.offset, [HOME, IN_ORDER] if item.in_order else [HOME])
             return
         self.plan.counts[counter_of(item.reason, self.view.meta, self.plan.counts)] += 1
-        self.plan.change.put("outbox", item.offset, Letter(item.reason, item.answers).due())
+        since, deadline = self._clock(item.since, item.forget_within)
+        letter = Letter(item.reason, item.answers, at=self.frame.now, deadline=deadline)
+        self.plan.change.put("outbox", item.offset, letter.due())
         if item.kind == "unresolved":
-            since, deadline = self._clock(item.since, item.forget_within)
             self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline, since))
         elif item.refused is not None and self._was_update(item.refused):
             self.plan.counts["refused_updates"] += 1

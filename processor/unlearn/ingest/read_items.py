@@ -50,7 +50,7 @@ class ItemReader:
         copies = self._origins.copies([record for record in records if record.offset in wandering])
         classifier = self._classifier(owned.partition)
         owned.counters["others_copies"] += len(copies)
-        spared = (classifier.spare(item) if item.offset in copies else item for item in items)
+        spared = (classifier.spare(item, copies[item.offset]) if item.offset in copies else item for item in items)
         return [item for item in spared if item is not None]
 
     def _classifier(self, partition: int) -> Classifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
-from unlearn.maintenance.burials import put_burials
+from unlearn.maintenance.burials import put_burials, put_count
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.covers import NEVER
 from unlearn.partition.digest_table import DigestTable
@@ -141,14 +142,17 @@ class Cleaner:
             return
         found = self._walk(owned, group)
         change = Change()
-        slots = self._bury(owned, group, found.rows, change)
-        for subject, cleanup in group.cleanups.items():
+        kills = self._bury(owned, group, found.rows, change)
+        buried = Counter(kill.death for kill in kills)
+        for subject, before in group.cleanups.items():
+            cleanup = before.counting(buried)
             if found.cursor is None:
                 change.drop("cleanups", subject.hex())
+                put_count(owned.view, change, cleanup)
             elif cleanup.cursor < found.cursor:
                 change.put("cleanups", subject.hex(), cleanup._replace(cursor=found.cursor))
         owned.commit(change)
-        owned.open_rows.kill(slots)
+        owned.open_rows.kill([kill.slot for kill in kills])
         owned.counters["sweeps"] += 1
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
@@ -171,14 +175,14 @@ class Cleaner:
         owned.kept(SubjectFilters).add(shard, end, members.subjects, self._settings.subject_memory)
         return members
 
-    def _bury(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change) -> list[int]:
+    def _bury(self, owned: ClaimedPartition, group: Group, rows: Named, change: Change) -> list[Kill]:
         ledger = Ledger(owned.view, owned.view.applied, self._settings.slice_span)
         entries, _ = owned.look_up(names_of(rows.records), b"")
         odd = _bury_usual(group, rows, entries, change, ledger)
         if odd:
             self._bury_odd(owned, group, rows.take(np.array(odd, np.intp)), [entries[at] for at in odd], change, ledger)
         put_burials(owned, change, ledger)
-        return [kill.slot for kill in ledger.kills]
+        return ledger.kills
 
     def _bury_odd(
         self,

@@ -8,6 +8,7 @@ could not find them any more.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -149,4 +150,8 @@ class Repairer:
                 change.ops += write_entry(name, entry._replace(pairs=pairs), entry)
         if ledger.kills:
             put_burials(owned, change, ledger)
+            buried = Counter(kill.death for kill in ledger.kills)
+            for subject, cleanup in view.cleanups.items():
+                if not buried.keys().isdisjoint(cleanup.deaths):
+                    change.put("cleanups", subject, cleanup.counting(buried))
             owned.commit(change)

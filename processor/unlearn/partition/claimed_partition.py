@@ -152,7 +152,7 @@ class ClaimedPartition:
     def busy(self) -> bool:
         """Whether something is under way that the next turns should pick up."""
         under_way = (self.running, self.publishing, self.sealing, self.rewriting, self.tailing)
-        waits = (self.sending, self.receipts, self.view.cleanups)
+        waits = (self.sending, self.receipts, self.view.cleanups, self.view.late_counts.counted)
         return any(under_way) or any(waits) or self.unhidden_since is not None
 
     @property

@@ -17,24 +17,28 @@ __all__ = ["Cleanup", "OpenCleanups"]
 class Cleanup(NamedTuple):
     """A deleted subject whose rows are still being buried; those with a slot below `cursor` are done.
 
-    `again`: the offsets of its further deletions, where rows were taken between them; all rise.
+    Where it was let in again and deleted again meanwhile, there are `further` deletions, by rising offsets.
     """
 
     death: int
     shard: int
     cursor: int
-    further: tuple[int, ...] = ()
+    killed: int | None = None
+    """How many have been buried; None where an earlier release began, which didn't count."""
+    further: tuple[tuple[int, int], ...] = ()
+    """(offset, how many it has buried) of its further deletions."""
 
     @staticmethod
     def of(text: str) -> Cleanup:
         """The clean-up that stands in Redis as this JSON."""
-        death, shard, cursor, *further = json.loads(text)
-        return Cleanup(death, shard, cursor, tuple(further[0]) if further else ())
+        death, shard, cursor, *more = json.loads(text)
+        killed, further = [*more, None, ()][:2] if len(more) < 2 else more
+        return Cleanup(death, shard, cursor, killed, tuple((at, count) for at, count in further))
 
     @property
     def deaths(self) -> tuple[int, ...]:
         """The offsets of the subject's deletions: a row died by the first one behind it."""
-        return (self.death, *self.further)
+        return (self.death, *(death for death, _ in self.further))
 
     def death_of(self, slot: int) -> int | None:
         """The offset of the deletion that killed the row at the slot; None if the row came behind all of them."""
@@ -42,7 +46,19 @@ class Cleanup(NamedTuple):
 
     def and_of(self, death: int, first: int) -> Cleanup:
         """This clean-up, and that of a further deletion at the offset `death`, with no row before the slot `first`."""
-        return self._replace(cursor=min(self.cursor, first), further=(*self.further, death))
+        return self._replace(cursor=min(self.cursor, first), further=(*self.further, (death, 0)))
+
+    def counting(self, buried: Mapping[int, int]) -> Cleanup:
+        """The clean-up after more of its rows were buried: offset of a deletion -> how many of those that it killed."""
+        killed = None if self.killed is None else self.killed + buried.get(self.death, 0)
+        return self._replace(
+            killed=killed, further=tuple((death, count + buried.get(death, 0)) for death, count in self.further)
+        )
+
+    @property
+    def counts(self) -> Mapping[int, int | None]:
+        """Offset of each deletion -> how many rows it has killed that are buried by now."""
+        return {self.death: self.killed, **dict(self.further)}
 
 
 class OpenCleanups:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from unlearn.partition.offset_runs import read_runs
 from unlearn.partition.open_cleanups import Cleanup, OpenCleanups
+from unlearn.partition.pending import Pending, Uncounted
 from unlearn.partition.slices.lineage import EMPTY
 from unlearn.partition.slices.shard_slices import ShardSlices, Slice
 
@@ -60,18 +61,6 @@ class State(NamedTuple):
     profile: str = ""
     summary: Mapping[str, float] = {}
     """What the learner tells of the state, for the manifest."""
-
-
-class Pending(NamedTuple):
-    """A deletion, a lift, or a row's death by an update, that no manifest covers yet. Times in ms since 1970."""
-
-    since: int
-    deadline: int
-    copies: Mapping[str, int] | None = None
-    """For a delete that was copied to other partitions: partition -> offset of the copy there."""
-    receipt: bool = True
-    """Whether a receipt is owed: a deletion's sender gets one, an update's none. Both have a deadline."""
-    lifts: bool = False
 
 
 class Crash(NamedTuple):
@@ -143,6 +132,7 @@ TABLES: Mapping[str, _Table] = {
     "cleanups": _Table(str, Cleanup.of),
     "outbox": _Table(int, json.loads),
     "pending": _Table(int, _listed(Pending)),
+    "uncounted": _Table(int, _listed(Pending)),
     "unresolved": _Table(int, _listed(Unresolved)),
     "open_ranges": _Table(int, _listed(OpenRange)),
     "crashes": _Table(int, _listed(Crash)),
@@ -225,14 +215,17 @@ class Tables:
         self.cleanups: dict[str, Cleanup] = read["cleanups"]
         self.outbox: dict[int, list[str]] = read["outbox"]
         self.pending: dict[int, Pending] = read["pending"]
+        self.uncounted: dict[int, Pending] = read["uncounted"]
+        """Deletions that are hidden, and whose senders are still to be told how many records they were about."""
         self.unresolved: dict[int, Unresolved] = read["unresolved"]
         self.open_ranges: dict[int, OpenRange] = read["open_ranges"]
         self.crashes: dict[int, Crash] = read["crashes"]
-        for table in (self.cleanups, self.outbox, self.pending, self.unresolved, self.open_ranges):
+        for table in (self.cleanups, self.outbox, self.pending, self.uncounted, self.unresolved, self.open_ranges):
             _sort(table)
         self.ends: list[int] = sorted({end for _, end in self.slices})
         self._by_shard = _slices_by_shard(self.slices)
         self.open_cleanups = OpenCleanups(self.cleanups.items())
+        self.late_counts = Uncounted(self.uncounted)
         self._throughs: dict[int, list[int]] = {}
         for shard, through in sorted(self.states):
             self._throughs.setdefault(shard, []).append(through)
@@ -337,6 +330,7 @@ class Tables:
             self._note_slice(shard, end, held)
         for subject, cleanup in change.tables.get("cleanups", {}).items():
             self.open_cleanups.put(subject, cleanup)
+        self.late_counts.put(change.tables.get("uncounted", {}).items())
         for shard, through in change.tables.get("states", {}):
             _keep_sorted(self._throughs.setdefault(shard, []), through, there=(shard, through) in self.states)
         self.meta["applied"], self.meta["writes"] = str(applied), str(self.writes + 1)

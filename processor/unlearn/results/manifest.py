@@ -6,7 +6,7 @@ counter, then by its sequence; a heartbeat names the manifest in force.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,7 @@ __all__ = [
     "Heartbeat",
     "Manifest",
     "Order",
+    "Position",
     "Receipt",
     "ShardEntry",
     "ShardState",
@@ -131,20 +132,41 @@ class Heartbeat(_Message):
     sequence: int = Field(ge=1, le=_MAX)
 
 
-class Receipt(_Message):
-    """What becomes of one deletion or lift.
+class Position(_Message):
+    """A place in the events topic."""
 
-    accepted: it is applied. hidden: no version in force holds its rows. refused: it can't be applied, for `reason`.
-    lifted: a lift is in force: no insert behind it is refused for what it lifted. partition and offset name the event
-    as its sender put it; version is the results offset of the manifest that hides the deletion's rows.
+    partition: int
+    offset: int
+
+
+_Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None
+
+
+class Receipt(_Message):
+    """What became of one deletion or lift. A field is null where it doesn't apply, or isn't known.
+
+    accepted: it is applied. hidden: no version in force holds its rows. lifted: a lift is in force, on all partitions.
+    refused: it can't be applied, for `reason`; a deletion stays open until an operator closes it. adopted, erased,
+    expired: reserved.
     """
 
     event_id: str
-    state: Literal["accepted", "refused", "hidden", "lifted"]
-    partition: int
+    state: Literal["accepted", "refused", "hidden", "lifted", "adopted", "erased", "expired"]
+    model: str | None = None
+    identity: str | None = Field(None, description="sha256 of the model's identity, as its manifests bear it")
+    partition: int = Field(description="where the sender put the event")
     offset: int
-    version: int | None = None
-    reason: str | None = None
+    applied_at: Position | None = Field(None, description="where it was applied: there, or where it was sent on to")
+    records: int | None = Field(
+        None, description="live rows that this event killed, in all partitions; a later `hidden` may tell it first"
+    )
+    requested_at: _Moment = Field(None, description="as the event says, in UTC")
+    accepted_at: _Moment = Field(None, description="when it was applied")
+    at: _Moment = Field(None, description="when it came to this state")
+    deadline: _Moment = None
+    met: bool | None = Field(None, description="whether it was hidden by its deadline")
+    version: int | None = Field(None, description="results offset of the manifest since which it is hidden")
+    reason: str | None = Field(None, description="why it can't be applied")
 
 
 def manifest_key(model: str, partition: int) -> bytes:

@@ -208,6 +208,7 @@ class World:
         yield "applied", view.applied != end
         yield "outbox", view.outbox
         yield "pending", view.pending
+        yield "uncounted", view.uncounted
         yield "cleanups", view.cleanups
         yield "registered", view.registered != view.last_end
         yield "live open rows", any(held.live for held in view.open.values())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
 
-from unlearn.events.event import ORIGIN, BadInsert, Delete, Insert, Lift, Request, Unreadable
+from unlearn.events.event import ORIGIN, BadInsert, Delete, Insert, Lift, Parsed, Request, Unreadable
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.events.refused_fields import told_of
@@ -26,6 +26,7 @@ from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.results.results_topic import Results
 from unlearn.simulate.cluster import World
 from unlearn.simulate.determinism import EPOCH
+from unlearn.simulate.receipt_checks import Applied, Told, applied_of, check_counts, check_repeats, check_times, told_in
 from unlearn.simulate.replay import Replay, replay_log
 from unlearn.simulate.violations import Wrong, equal
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
@@ -253,16 +254,36 @@ class Verdict:
 
     def check_receipts(self) -> None:
         """Check that all requests were answered, and that no version holds what was said to be hidden. Raises Wrong."""
-        said: Counter[tuple[str, int, int]] = Counter()
-        hidden: list[Receipt] = []
-        for record in self.records(self.world.settings.receipts_topic):
-            receipt = Receipt.model_validate_json(record.value or b"")
-            said[receipt.state, receipt.partition, receipt.offset] += 1
-            hidden += [receipt] if receipt.state == "hidden" else []
+        told = [told_in(record.value) for record in self.records(self.world.settings.receipts_topic)]
+        said = {(one.receipt.state, one.receipt.partition, one.receipt.offset) for one in told}
         owed = {(state, p, o) for end, p, o in self._owed() for state in ("accepted", end)}
-        equal("receipts", set(said), owed | {("refused", p, o) for p, o in self._refused()})
-        for receipt in hidden:
-            self._check_hidden(receipt)
+        equal("receipts", said, owed | {("refused", p, o) for p, o in self._refused()})
+        for one in told:
+            if one.receipt.state == "hidden":
+                self._check_hidden(one.receipt)
+        # What Redis alone knew, such as when a deletion was accepted, is made up anew after it was rolled back.
+        check_repeats(told, steady=not self.world.counts["roll backs"])
+        check_times(told)
+        self._check_counts(told)
+
+    def _check_counts(self, told: Sequence[Told]) -> None:
+        """Check how many records receipts speak of, by two counts of the log that share nothing. Raises Wrong."""
+        killed = {p: found.killed() for p, found in self.found.items()}
+        for partition, end in self.ends.items():
+            if partition in killed:
+                again = read_truth(self.world.log, self.subject, partition, end).members.killed()
+                equal(f"what each event of {partition} has killed, counted again", again, killed[partition])
+        must: dict[Applied, int] = {}
+        for receipt in {applied_of(one.receipt): one.receipt for one in told if one.receipt.applied_at}.values():
+            event, place = self._read(receipt.partition, receipt.offset), applied_of(receipt)
+            if not isinstance(event, Delete):
+                continue
+            copied = event.subject_id is None and self.world.settings.subjects and self.world.settings.partitions > 1
+            places = self._standing(receipt) if copied else {place.partition: [place.offset]}
+            must[place] = sum(killed[p][offset] for p, offsets in places.items() if p in killed for offset in offsets)
+        check_counts(told, must)
+        died = sum(killed[p][o] for p in killed for o in killed[p] if isinstance(self._read(p, o), Delete))
+        equal("records that all receipts speak of", sum(must.values()), died)
 
     def _owed(self) -> Iterator[tuple[Literal["hidden", "lifted"], int, int]]:
         """The last state that each deletion and lift is to be answered with, and (partition, offset) of its event."""
@@ -333,15 +354,22 @@ class Verdict:
             if row.slot < before and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
         }
 
-    def _event(self, partition: int, offset: int) -> Delete:
+    def _read(self, partition: int, offset: int) -> Parsed:
         (record,) = self.world.log.read(self.topic, partition, offset, offset + 1)
-        event = self.parser.read(record)
+        return self.parser.read(record)
+
+    def _event(self, partition: int, offset: int) -> Delete:
+        event = self._read(partition, offset)
         if not isinstance(event, Delete):
             raise Wrong(f"a receipt names {partition}/{offset}: {event}")
         return event
 
     def _copies(self, receipt: Receipt) -> dict[int, tuple[int, int]]:
         """Partition -> (first, last) offset at which this deletion or a copy of it stands there."""
+        return {p: (min(offsets), max(offsets)) for p, offsets in self._standing(receipt).items()}
+
+    def _standing(self, receipt: Receipt) -> dict[int, list[int]]:
+        """Partition -> offsets at which this deletion or a copy of it stands there."""
         settings = self.world.settings
         places = {receipt.partition: [receipt.offset]}
         for partition in self.found:
@@ -349,7 +377,7 @@ class Verdict:
                 origin = read_origin(settings.secret_bytes, settings.model, record.headers)
                 if origin and (origin.partition, origin.offset) == (receipt.partition, receipt.offset):
                     places.setdefault(partition, []).append(record.offset)
-        return {p: (min(offsets), max(offsets)) for p, offsets in places.items()}
+        return places
 
 
 def sent_on(world: World) -> Counter[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -82,6 +83,10 @@ class Replay:
             self.everywhere.pop(record, None)
         else:
             self.tombs.pop((subject, record), None)
+
+    def killed(self) -> Counter[int]:
+        """How many rows each event has killed, by its offset."""
+        return Counter(row.death for row in self.rows.values() if row.death is not None)
 
     def is_end(self, offset: int) -> bool:
         """Whether a slice may end here; 0 is the end before the first."""

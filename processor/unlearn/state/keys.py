@@ -17,6 +17,8 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:cleanups     hash digest: subjects whose rows are still being walked
     {model:partition}:outbox       hash offset: what must still be sent for the event there
     {model:partition}:pending      hash offset: deletions that are not hidden yet
+    {model:partition}:uncounted    hash offset: those that are hidden, and whose dead rows are still being counted
+    {model:partition}:copy_kills:HALF  hash `partition:offset` of a deletion: rows that its copies killed here
     {model:partition}:unresolved   hash offset: possible deletions that could not be read
     {model:partition}:open_ranges  hash offset: as many of those as lie together, by their first
     {model:partition}:crashes      hash shard: how often its training failed
@@ -38,7 +40,7 @@ __all__ = ["SIZES", "TABLE_HASHES", "Keys"]
 
 TABLE_HASHES = (
     *("meta", "slices", "hits", "open", "states", "cleanups"),
-    *("outbox", "pending", "unresolved", "open_ranges", "crashes"),
+    *("outbox", "pending", "uncounted", "unresolved", "open_ranges", "crashes"),
 )
 """The hashes that the owner keeps whole in memory, as its tables."""
 
@@ -57,6 +59,10 @@ class Keys:
     def of(self, name: str) -> str:
         """The key of this name, as listed above, for those without a method of their own."""
         return self.prefix + name
+
+    def copy_kills(self, half: int) -> str:
+        """A hash of what copies have killed here; see `unlearn.state.copy_kills`."""
+        return f"{self.prefix}copy_kills:{half}"
 
     def holes(self, shard: int, start: int) -> str:
         """The hash of the holes in a shard's slice that starts at the offset `start`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from unlearn.log.protocol import Record
 from unlearn.verification.reference import Model
 from unlearn.verification.reference_facts import Fact, facts_of
-from unlearn.verification.reference_subjects import DELETION, LIFT, REFUSED
+from unlearn.verification.reference_subjects import DELETION, LIFT, NEVER, REFUSED
 
 _NO_ROW = -1
 _AT_ONCE = 1000
@@ -54,6 +55,11 @@ class Members:
         """The newest slice end up to `applied` with an accepted row in its slice, in any shard; 0 if there is none."""
         ended = bisect_right(self.slots, applied, key=self.end_of)
         return self.end_of(self.slots[ended - 1]) if ended else 0
+
+    def killed(self) -> Counter[int]:
+        """How many rows each event has killed, by its offset."""
+        offsets, counts = np.unique(self.deaths[self.deaths != NEVER], return_counts=True)
+        return Counter(dict(zip(offsets.tolist(), counts.tolist(), strict=True)))
 
     def held(self, through: Mapping[int, int], applied: int) -> Iterator[Row]:
         """The rows alive as of `applied` in each shard's slices up to its `through`; none of shards not named."""

@@ -22,6 +22,8 @@ from unlearn.maintenance.scrub import Scrubber
 from unlearn.maintenance.seal import Sealer
 from unlearn.maintenance.tails import Tailer
 from unlearn.operator_requests.runner import RequestRunner
+from unlearn.partition.answers import Answers
+from unlearn.publishing.copy_counts import CopyCounts
 from unlearn.publishing.heartbeats import Heartbeats
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
@@ -106,6 +108,7 @@ def assemble(
     """
     clock, nonces, forgets = machine.clock, machine.nonces, learner.forgets
     identity, parser = identity_of(settings, learner), parser_of(learner)
+    answers = Answers(settings.model, identity_hash(identity))
     reader = log.reader(settings.events_topic, settings.group_id, columns=settings.ingest == "fast")
     tail, producer = log.tail(settings.results_topic), log.producer()
     io, counters = machine.make_io(), Counter[str]()
@@ -151,13 +154,13 @@ def assemble(
         assignment=assignment,
         troubles=Troubles(state_of, clock),
         intake=intake,
-        outbox=Outbox(settings, log, producer, parser, clock),
+        outbox=Outbox(settings, log, producer, parser, answers, clock),
         requests=RequestRunner(intake.pass_over, settings.forget_within, clock),
         repairer=Repairer(settings, store),
         sealer=Sealer(settings, log, producer, store, io, clock),
         training=training,
         manifests=manifests,
-        receipts=Receipts(settings, log, producer, parser, clock),
+        receipts=Receipts(settings, log, producer, parser, answers, CopyCounts(state_of), clock),
         heartbeats=heartbeats,
         rewriter=Rewriter(settings, store, io, forgets, clock),
         tailer=Tailer(settings, store, io, clock),

@@ -35,6 +35,8 @@ def covered(view: Tables, manifest: Manifest | None, target: int) -> str | None:
     """Why the newest manifest does not yet cover the partition below `target`; None if it does."""
     if view.pending or view.cleanups:
         return f"{len(view.pending)} deletions are not hidden, {len(view.cleanups)} not cleaned up"
+    if view.uncounted:
+        return f"the senders of {len(view.uncounted)} deletions are not told how many records they were about"
     if manifest is None or manifest.applied < target:
         return "no manifest covers it yet"
     given_up = quarantined(view)
@@ -91,7 +93,8 @@ class Drain:
         if partition < self.settings.partitions:
             return covered(view, self.results.of(partition).manifest, self.targets[partition])
         # A partition beyond the model's publishes nothing, but may have read deletions and sent copies of them.
-        return f"{len(view.pending)} deletions are not hidden" if view.pending else None
+        waiting = len(view.pending) + len(view.uncounted)
+        return f"{waiting} deletions are not hidden and counted" if waiting else None
 
     def _advance(self, views: Mapping[int, Tables]) -> None:
         self._phase += 1

@@ -11,6 +11,7 @@ import click
 
 from unlearn.cli.command import Command
 from unlearn.events.event import Delete, Insert, Lift, Seal
+from unlearn.results.manifest import Receipt
 
 Schema = dict[str, Any]
 
@@ -19,6 +20,7 @@ SCHEMAS: dict[str, Callable[[], Schema]] = {
     "delete": Delete.model_json_schema,
     "lift": Lift.model_json_schema,
     "seal": Seal.model_json_schema,
+    "receipt": Receipt.model_json_schema,
 }
 """Name -> what makes its schema."""
 
@@ -32,7 +34,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
     help="Write NAME.schema.json files into this folder, instead of printing one JSON object of all.",
 )
 def command(out: Path | None) -> None:
-    """Print the JSON Schemas of the events."""
+    """Print the JSON Schemas of the events and of receipts."""
     schemas = {name: {"$schema": _DIALECT, **make()} for name, make in SCHEMAS.items()}
     if out is None:
         click.echo(_text(schemas))
