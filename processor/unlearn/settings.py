@@ -24,6 +24,9 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from unlearn.durations import parse_duration
 from unlearn.environment.redis_url import RedisAddress, read_redis_url
 from unlearn.environment.user_folders import default_services_dir
+from unlearn.mapping.files import mapping_named
+from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
+from unlearn.mapping.reading import Reading, Tombstones
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
@@ -54,6 +57,10 @@ def _json_object(value: object) -> object:
         return json.loads(value)
     except ValueError:
         raise ValueError('not a JSON object such as {"alpha": 0.5}') from None
+
+
+def _mapping(value: object) -> object:
+    return mapping_named(value) if isinstance(value, str) else value
 
 
 class _Frozen(BaseModel):
@@ -192,6 +199,17 @@ class Settings(BaseSettings):
     subjects: bool = Field(
         True, description="whether records belong to subjects; false: a record id alone names a record"
     )
+    mapping: Annotated[Mapping | None, NoDecode, BeforeValidator(_mapping)] = Field(
+        None,
+        description="how senders' messages are read: plain, cloudevents, debezium, opendsr, segment, or the path of a "
+        "TOML file; unset: plain, and earlier for a model that a release before mappings made",
+    )
+    tombstones: Tombstones | None = Field(
+        None,
+        description="what a null value under a key is; refuse: a possible deletion, which stays open; delete: a "
+        "deletion of what the key names by the mapping; ignore: nothing; unset: refuse, and ignore for a model that a "
+        "release before mappings made",
+    )
     partitions: int = Field(4, ge=1, le=10_000, description="partitions of the events topic when the model is made")
     shards_per_partition: int = Field(3, ge=1, le=1024, description="models trained apart in each partition")
     slice_span: int = Field(2000, ge=1, le=10_000_000, description="offsets a slice covers at most")
@@ -301,6 +319,26 @@ class Settings(BaseSettings):
         if self.lease <= self.heartbeat_every:
             raise ValueError("lease must be longer than heartbeat_every")
         return self
+
+    @model_validator(mode="after")
+    def _keys_name_something(self) -> Self:
+        if self.tombstones == "delete" and not self.reading.mapping.tombstone.named():
+            raise ValueError(
+                "UNLEARN_TOMBSTONES=delete needs a mapping that says what a key names: in its TOML file, "
+                'tombstone = {subject_id = "key"}, or {record_id = "key"}'
+            )
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """How the events topic is read."""
+        mapping = self.mapping or PLAIN
+        return Reading(mapping, self.tombstones or ("ignore" if mapping == EARLIER else "refuse"))
+
+    @property
+    def reads_columns(self) -> bool:
+        """Whether usual inserts are told by columns. Messages of other forms are read one by one."""
+        return self.ingest == "fast" and not self.reading.mapping.forms
 
     @property
     def secret_bytes(self) -> bytes:

@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from unlearn.events.envelopes import enveloped, framed
-from unlearn.events.event import BadInsert, Delete, Empty, Event, Insert, Parsed, Seal, Unreadable, features_of
+from unlearn.events.event import BadInsert, Delete, Event, Insert, Parsed, Seal, Unreadable, features_of
+from unlearn.events.frames import FRAMED, is_framed, unframed
+from unlearn.events.mapped.reader import MappedReader
+from unlearn.events.mapped.tally import Tally
 from unlearn.events.near_misses import near_miss
 from unlearn.events.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
+from unlearn.events.refused_fields import Told, told_of
 from unlearn.events.scanning import Scan, scan
-from unlearn.log.protocol import Header, Record
+from unlearn.log.protocol import Entry, Header, Record
+from unlearn.mapping.reading import PLAIN_READING, Reading
 from unlearn.timestamps import DAY, parse_timestamp
 
 if TYPE_CHECKING:
@@ -57,32 +62,50 @@ class Parser:
     `classes`: the labels allowed; None allows any.
     `n_features`: indices of features stay below it; None allows any.
     `counts`: values of features are non-negative integers (naive Bayes).
+    `reading`: by which mapping messages are read, and what a null under a key means.
     """
 
     def __init__(
-        self, classes: Collection[str] | None = None, n_features: int | None = None, counts: bool = False
+        self,
+        classes: Collection[str] | None = None,
+        n_features: int | None = None,
+        counts: bool = False,
+        reading: Reading = PLAIN_READING,
     ) -> None:
+        self._maps, self._frames = bool(reading.mapping.forms), reading.mapping.frames
+        self._mapped = MappedReader(reading, self._parse, _READS)
         self._labels = None if classes is None else frozenset([None, *classes])
         self._n_features = n_features
         self._counts = counts
 
-    def read(self, record: Record) -> Parsed:
-        """What a record of the log is; see `parse`. Never raises."""
-        return self.parse(record.value, record.headers, record.timestamp)
+    def read(self, record: Record, tally: Tally | None = None) -> Parsed:
+        """What a record of the log is; see `parse`. Never raises. `tally` counts what a mapping's paths find."""
+        return self.parse(record.value, record.headers, record.timestamp, record, tally)
 
-    def parse(self, value: bytes | None, headers: Sequence[Header] = (), at: int | None = None) -> Parsed:
+    def parse(
+        self,
+        value: bytes | None,
+        headers: Sequence[Header] = (),
+        at: int | None = None,
+        record: Record | None = None,
+        tally: Tally | None = None,
+    ) -> Parsed:
         """What a message is. Never raises, whatever the bytes.
 
         `at`: when the message was appended or sent, in ms since 1970 UTC. With None, or a value not above 0, it isn't
-        checked whether a deletion was asked for in the future.
+        checked whether a deletion was asked for in the future. `record`: the message as it stands in the log, whose key
+        and place a mapping may ask for; without it the message has no key.
         """
-        found = Empty() if value is None else self._parse(value, at)
+        if value is None or self._maps:
+            return self._mapped.read(record or Entry(-1, -1, at or -1, None, value, headers), at, tally)
+        found = self._parse(value, at)
         return with_headers(found, headers) if headers else found
 
-    def taken(self, value: bytes | None) -> Parsed:
-        """What a message counted as when it was applied: an event that newer rules refuse was an event then."""
-        found = self.parse(value)
-        if value is None or isinstance(found, Event):
+    def taken(self, record: Record) -> Parsed:
+        """What a record counted as when it was applied: an event that newer rules refuse was an event then."""
+        found = self.parse(record.value, record.headers if self._maps else (), None, record)
+        value = None if isinstance(found, Event) else self._mapped.json_of(record)
+        if value is None:
             return found
         try:
             held = scan(value)
@@ -92,6 +115,10 @@ class Parser:
         event = _validated(value, kind)[0] if kind and not held.repeats else None
         misfits = type(event) is Insert and self._misfit_insert(event)
         return found if event is None or misfits else event
+
+    def told(self, record: Record) -> Told:
+        """What a refused record says of itself. Never raises."""
+        return told_of(self._mapped.json_of(record) if record.value is not None else None)
 
     def _parse(self, value: bytes, at: int | None) -> Parsed:
         try:
@@ -105,7 +132,7 @@ class Parser:
         try:
             held = scan(value)
         except _NO_JSON:
-            return Unreadable(framed(value, self._is_insert) or NOT_JSON)
+            return self._behind_bytes(value, at)
         kind, reason = _kind(held)
         if not kind:
             wrapped = "" if held.repeats else enveloped(held.text, self._is_insert, _says_deletion)
@@ -114,6 +141,15 @@ class Parser:
         if event is not None:
             return event
         return Unreadable(reason) if kind == "delete" or _may_delete(kind, held) else BadInsert(reason)
+
+    def _behind_bytes(self, value: bytes, at: int | None) -> Parsed:
+        """What a message is that is no JSON as it stands."""
+        if self._frames and isinstance(value, bytes):
+            if (inner := unframed(value)) is not value:
+                return self._parse(inner, at)
+            if is_framed(value):
+                return Unreadable(FRAMED)
+        return Unreadable(framed(value, self._is_insert) or NOT_JSON)
 
     def _event(self, value: bytes, kind: str, held: Scan, at: int | None) -> tuple[Event | None, str]:
         """(the event, ""), or (None, why the message is none)."""
@@ -231,6 +267,6 @@ def _reason(error: ValidationError) -> str:
 _UNBOUND = Parser()
 
 
-def parser_of(learner: Learner) -> Parser:
+def parser_of(learner: Learner, reading: Reading = PLAIN_READING) -> Parser:
     """The parser of a model with this learner. An insert that the learner couldn't take is a bad insert."""
-    return Parser(learner.labels, learner.n_features, counts=learner.counts)
+    return Parser(learner.labels, learner.n_features, counts=learner.counts, reading=reading)

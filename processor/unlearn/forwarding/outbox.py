@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.event import Delete, Insert, encode
+from unlearn.events.marks import Origin
 from unlearn.events.parsing import Parser
-from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
-from unlearn.events.refused_fields import told_of
+from unlearn.events.partitioner import Digests, event_key, home, origin_header
 from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter
 from unlearn.forwarding.given_up import Wait, mark_unresolved, put_letter
 from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
@@ -180,7 +180,7 @@ class Outbox:
         short = record.offset in owned.kept(Refusals).shortened
         to = owned.addressees.get(record.offset)
         # Whom to answer is known only of a deletion that this owner has read itself.
-        event = self._parser.taken(record.value) if short or to is None or HOME in due else None
+        event = self._parser.taken(record) if short or to is None or HOME in due else None
         if event is not None and not isinstance(event, Insert | Delete):
             return
         there = self._places(owned, record)
@@ -218,7 +218,7 @@ class Outbox:
         """The dead letter, and the `refused` receipt if the sender is owed one."""
         digest = None if letter.last is not None else self._digests.log_record(record.key, record.value)
         yield self._place_of_letters, self._dead_letter(partition, record.offset, letter, digest)
-        event_id = told_of(record.value).event_id if letter.answers else None
+        event_id = self._parser.told(record).event_id if letter.answers else None
         if event_id is not None:
             to = addressee_of(self._settings, event_id, record)
             receipt = receipt_to(to, "refused", reason=letter.reason)
@@ -292,7 +292,7 @@ class Outbox:
 
     def _is_long(self, record: Record) -> bool:
         """Whether the record holds more bytes than its event needs, so that a shorter message is worth a try."""
-        event = self._parser.taken(record.value)
+        event = self._parser.taken(record)
         said = record.key, record.value, tuple(record.headers)
         return isinstance(event, Insert | Delete) and said != _shortest(event)
 
@@ -300,7 +300,7 @@ class Outbox:
         owned.kept(Refusals).forget(offset)
         owned.counters["given_up"] += 1
         record = owned.records[offset]
-        event = self._parser.taken(record.value)
+        event = self._parser.taken(record)
         if isinstance(event, Insert):
             put_letter(owned.view, change, offset, Letter(reason))
             return

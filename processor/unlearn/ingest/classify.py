@@ -7,13 +7,14 @@ read it copies it to all others. What another model has sent on is sent no furth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from unlearn.events.event import BadInsert, Delete, Empty, Insert, Parsed, Seal, Unreadable
-from unlearn.events.partitioner import Digests, Origin, event_key, home, homes, read_origin
-from unlearn.events.refused_fields import told_of
+from unlearn.events.marks import Origin
+from unlearn.events.partitioner import Digests, event_key, home, homes, read_origin
+from unlearn.events.refused_fields import Told, told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.answers import Addressee, sender_of
 from unlearn.state.entries import ALONE
@@ -114,6 +115,10 @@ def wanders(item: Item) -> bool:
     return isinstance(item, Sending) and (item.kind == "home" or item.reason == OFF_HOME)
 
 
+def _told_plainly(record: Record) -> Told:
+    return told_of(record.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """Sorts the records of one partition. `partitions` is P0, the count when the model was made."""
@@ -124,6 +129,8 @@ class Classifier:
     subjects: bool
     secret: bytes
     digests: Digests
+    told: Callable[[Record], Told] = _told_plainly
+    """What a refused record says of itself."""
 
     def sort(self, record: Record, event: Parsed) -> Item | None:
         """The item of a parsed record; None where there is nothing to do. Never raises."""
@@ -147,13 +154,13 @@ class Classifier:
         if isinstance(event, BadInsert):
             return self._bad_insert(record, event.reason)
         if isinstance(event, Unreadable):
-            answers = told_of(record.value).event_id is not None
+            answers = self.told(record).event_id is not None
             return Sending(record.offset, "unresolved", event.reason, record.timestamp, answers=answers)
         assert isinstance(event, Empty)
         return None
 
     def _bad_insert(self, record: Record, reason: str) -> Item:
-        _, name, subject, revision = told_of(record.value)
+        _, name, subject, revision = self.told(record)
         sending = Sending(record.offset, "dead", reason, record.timestamp)
         if name is None or revision is None:
             return sending

@@ -5,7 +5,8 @@ from __future__ import annotations
 from json.encoder import encode_basestring
 from typing import Literal, NamedTuple
 
-from unlearn.events.partitioner import Origin, read_origin
+from unlearn.events.marks import Origin
+from unlearn.events.partitioner import read_origin
 from unlearn.log.protocol import Record
 from unlearn.settings import Settings
 

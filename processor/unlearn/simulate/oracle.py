@@ -17,7 +17,6 @@ from typing import Any, Literal
 from unlearn.events.event import ORIGIN, Delete, Insert, Unreadable
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests, read_origin, tag_of
-from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.digest_table import DigestTable
 from unlearn.partition.rows import NEVER, deaths
@@ -59,7 +58,7 @@ class Verdict:
             p: replay_log(world.log, self.subject, p, self.ends[p]) for p in range(settings.partitions)
         }
         self.digests = Digests(settings.secret_bytes)
-        self.parser = parser_of(world.place.learner)
+        self.parser = parser_of(world.place.learner, settings.reading)
         self.views = {p: self._view(p) for p in range(settings.partitions)}
 
     def check(self) -> None:
@@ -277,7 +276,7 @@ class Verdict:
                 event = self.parser.read(record)
                 subjects = self.world.settings.subjects
                 alien = isinstance(event, Delete) and event.subject_id is not None and not subjects
-                if alien or (isinstance(event, Unreadable) and told_of(record.value).event_id is not None):
+                if alien or (isinstance(event, Unreadable) and self.parser.told(record).event_id is not None):
                     yield partition, record.offset
 
     def _check_hidden(self, receipt: Receipt) -> None:

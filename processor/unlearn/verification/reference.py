@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 from unlearn.events.event import Delete, Insert, Parsed, Seal
 from unlearn.events.parsing import Parser
+from unlearn.mapping.reading import PLAIN_READING, Reading
 from unlearn_models import Learner
 
 SHARD_BYTES = slice(8, 14)  # of the owner's digest
@@ -28,6 +29,7 @@ class Model:
     subjects: bool
     secret: bytes
     learner: Learner
+    reading: Reading = PLAIN_READING
 
     def home(self, key: str) -> int:
         """The partition of a key, as Kafka's default partitioner chooses it."""
@@ -44,7 +46,7 @@ class Model:
 
     def parser(self) -> Parser:
         """What reads the events of this model."""
-        return Parser(self.learner.labels, self.learner.n_features, counts=self.learner.counts)
+        return Parser(self.learner.labels, self.learner.n_features, counts=self.learner.counts, reading=self.reading)
 
     def counts_in(self, partition: int, event: Parsed) -> bool:
         """Whether an event read in this partition is applied there. One that lies elsewhere than at home is applied

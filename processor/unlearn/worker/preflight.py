@@ -8,7 +8,7 @@ from collections.abc import Callable
 import redis
 
 from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
-from unlearn.identity import check_identity
+from unlearn.identity import as_before, as_made, as_published, check_identity
 from unlearn.log.protocol import Log
 from unlearn.partition.tables import Tables
 from unlearn.results.proof import Prover
@@ -16,11 +16,12 @@ from unlearn.results.results_topic import Results, read_results
 from unlearn.settings import Settings
 from unlearn.state.health import look, redis_problems
 from unlearn.state.refusals import place_of
-from unlearn.state.scripts import PartitionState
-from unlearn.storage.marker import Guarded
+from unlearn.state.scripts import PartitionState, kept_identities
+from unlearn.storage.marker import Guarded, read_marker
 from unlearn.storage.store_binding import Binding
+from unlearn_models.base.learner import Learner
 
-__all__ = ["bind_store", "check_all", "check_kept", "check_redis", "check_topics"]
+__all__ = ["bind_store", "check_all", "check_kept", "check_redis", "check_topics", "settings_as_made"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,28 @@ def check_all(
         stored = Tables(state_of(partition).load()).meta.get("identity")
         if stored is not None:
             check_identity(stored, identity, settings.events_topic)
+
+
+def settings_as_made(
+    settings: Settings, log: Log, state_of: Callable[[int], PartitionState], store: Guarded, learner: Learner
+) -> Settings:
+    """The settings as the model has them that is there: in Redis, or where that is lost, in its store or manifests.
+
+    Raises TopicMissing, LogUnavailable, StateUnavailable, StoreUnavailable.
+    """
+    if as_before(settings) is settings:
+        return settings
+    kept = kept_identities(state_of, settings.partitions)
+    if not kept and (marker := read_marker(store)) is not None and marker.model == settings.model:
+        kept = [marker.identity]
+    if kept:
+        return as_made(settings, kept)
+    if log.topic(settings.results_topic) is None:
+        return settings
+    topic, patience = settings.results_topic, settings.kafka.request_timeout
+    found = read_results(log, topic, settings.model, settings.partitions, patience)
+    newest = [held.manifest for held in found.partitions.values()] if found is not None else []
+    return as_published(settings, learner, {manifest.identity for manifest in newest if manifest is not None})
 
 
 def bind_store(

@@ -1,0 +1,98 @@
+"""Records that plain parsing doesn't settle: messages of a mapping, nulls under a key, our JSON behind a frame.
+
+Our own JSON is read under every mapping: owners append seals, operators send deletions, and what is sent on may be
+shortened to it. Where a message is an event of ours and another one by the mapping, it stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from unlearn.events.event import ORIGIN, BadInsert, Delete, Empty, Insert, Parsed, Seal, Unreadable
+from unlearn.events.frames import unframed
+from unlearn.events.mapped.message import Message
+from unlearn.events.mapped.tally import Tally
+from unlearn.events.mapped.translation import TOMBSTONE, Translated, Translator
+from unlearn.events.other_words import with_headers
+from unlearn.log.protocol import Record
+from unlearn.mapping.reading import Reading
+
+__all__ = ["TWO_READINGS", "MappedReader"]
+
+TWO_READINGS: Final = "an event of ours, and by the mapping another one"
+
+Parse = Callable[[bytes, int | None], Parsed]
+"""Judges our own JSON; the second is when it was appended, in ms, or None."""
+
+
+class MappedReader:
+    """Reads by a mapping; `types`: the words of our own types."""
+
+    def __init__(self, reading: Reading, parse: Parse, types: Collection[object]) -> None:
+        self._reading, self._parse, self._types = reading, parse, types
+        self._translator = Translator(reading.mapping)
+
+    def read(self, record: Record, at: int | None, tally: Tally | None = None) -> Parsed:
+        """What the record is, its headers considered. `at` as in `Parser.parse`; `tally` counts what paths find."""
+        message = Message(record, self._reading.mapping, tally=Tally() if tally is None else tally)
+        mapped = self._translator.translate(message)
+        if mapped is None:
+            return with_headers(self._unmapped(message, at), record.headers)
+        found = self._judged(mapped, message, at)
+        own = self._own(message, at)
+        if own is not None and not (mapped.kind == "delete" and not isinstance(own, Delete)):
+            if _same(own, found) or not isinstance(found, Insert | Delete):
+                return with_headers(own, record.headers)
+            if any(name == ORIGIN for name, _ in record.headers):
+                return own
+        if own is not None:
+            return Unreadable(TWO_READINGS)
+        return with_headers(found, [header for header in record.headers if header[0] not in message.used_headers])
+
+    def json_of(self, record: Record) -> bytes | None:
+        """Our own JSON for the record, as far as it can be told, whether or not it is an event."""
+        message = Message(record, self._reading.mapping)
+        mapped = self._translator.translate(message)
+        if mapped is not None:
+            return mapped.json
+        if record.value is not None:
+            return unframed(record.value) if self._reading.mapping.frames else record.value
+        deletes = record.key is not None and self._reading.tombstones == "delete"
+        return self._translator.tombstone(message).json if deletes else None
+
+    def _unmapped(self, message: Message, at: int | None) -> Parsed:
+        """What a record is that has no form of the mapping."""
+        if message.record.value is not None:
+            return self._parse(message.record.value, at)
+        if message.record.key is None or self._reading.tombstones == "ignore":
+            return Empty()
+        if self._reading.tombstones == "refuse":
+            return Unreadable(TOMBSTONE)
+        return self._judged(self._translator.tombstone(message), message, at)
+
+    def _own(self, message: Message, at: int | None) -> Insert | Delete | Seal | None:
+        """The event of ours that the value is by itself."""
+        held = message.held
+        if held is None or not any(isinstance(kind, str) and kind in self._types for kind in held.types()):
+            return None
+        found = self._parse(message.record.value or b"", at)
+        return found if isinstance(found, Insert | Delete | Seal) else None
+
+    def _judged(self, mapped: Translated, message: Message, at: int | None) -> Parsed:
+        reason, found = mapped.reason, None
+        if not reason and mapped.json is not None:
+            found = self._parse(mapped.json, at)
+            if not isinstance(found, BadInsert | Unreadable):
+                return found
+            reason = found.reason
+        held = message.held
+        refused = mapped.kind == "insert" and held is not None and not (mapped.says_deletion or held.holds_delete())
+        return BadInsert(reason) if refused and not isinstance(found, Unreadable) else Unreadable(reason)
+
+
+def _same(own: Parsed, found: Parsed) -> bool:
+    """Whether both are one event, whatever its id."""
+    if not isinstance(own, Insert | Delete) or type(own) is not type(found):
+        return False
+    return own.model_copy(update={"event_id": ""}) == found.model_copy(update={"event_id": ""})
