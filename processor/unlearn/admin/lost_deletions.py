@@ -111,10 +111,12 @@ def _receipts(settings: Settings, log: Log) -> Iterator[Receipt]:
 
 def _names(settings: Settings, log: Log, state_of: Callable[[int], PartitionState], parser: Parser) -> Iterator[str]:
     """The event ids of all readable deletions that the log holds now."""
-    topic = settings.events_topic
+    topic, reading = settings.events_topic, settings.reading
+    any_may_be = bool(reading.mapping.forms) or reading.tombstones == "delete"
     for partition in log.bounds(topic):
         skipped = runs_of(Tables(state_of(partition).load()).meta)
         for record in read_but(log, topic, partition, 0, _ALL, skipped):
-            event = parser.parse(record.value) if record.value and b"delete" in record.value else None
+            named = any_may_be or b"delete" in (record.value or b"")
+            event = parser.parse(record.value, (), None, record) if named else None
             if isinstance(event, Delete):
                 yield event.event_id
