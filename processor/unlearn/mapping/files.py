@@ -13,7 +13,7 @@ from unlearn.mapping.presets import PRESETS
 
 __all__ = ["mapping_named"]
 
-_OF_FORMS = ("when", "type", "words", "row", "gone", "insert", "delete", "needs", "passed")
+_OF_FORMS = ("when", "unless", "type", "words", "row", "gone", "insert", "delete", "needs", "passed")
 _MERGED = ("words", "insert", "delete")
 
 

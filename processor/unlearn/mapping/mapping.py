@@ -91,13 +91,14 @@ class Words(_Frozen):
 
 
 class Form(_Frozen):
-    """One shape of messages. It is told by `when`: paths all of which must be there.
+    """One shape of messages. It is told by `when`: paths all of which must be there, and `unless`: none of which may.
 
     `row`, `gone`: what `row/` stands for in the paths of inserts, and of deletions. `needs`: fields without which an
     insert is a bad one. `passed`: parts of the value that say nothing of the event, such as the row as it was before.
     """
 
     when: Paths = ()
+    unless: Paths = ()
     type: Paths = ()
     words: Words = Words()
     row: str = "value"
@@ -109,7 +110,7 @@ class Form(_Frozen):
 
     @model_validator(mode="after")
     def _is_told(self) -> Self:
-        for paths in (self.when, self.type, (self.row, self.gone), self.passed):
+        for paths in (self.when, self.unless, self.type, (self.row, self.gone), self.passed):
             _readable(paths)
         if not self.type:
             raise ValueError("type: the path is missing at which a message's type stands")

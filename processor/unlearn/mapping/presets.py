@@ -55,6 +55,7 @@ def _cloud_event(attribute: str, data: str, mark: str) -> dict[str, Any]:
     }
 
 
+_STRUCTURED: Final = "value/specversion"
 _ROW_ID, _KEY_ID = "row/record_id | row/id", "key/record_id | key/id"
 _DELETED_ROW: Final = {"event_id": PLACE, "record_id": [_KEY_ID, _ROW_ID], "requested_at": TIME}
 """The record alone: unless a table says so, of other columns a deleted row holds nulls, or zeros in their place."""
@@ -149,8 +150,9 @@ PRESETS: Final[Dict[str, Mapping]] = MappingProxyType(
             for name, said in {
                 "cloudevents": {
                     "forms": [
-                        _cloud_event("value/", "value/data", "value/specversion"),
-                        _cloud_event("headers/ce_", "value", "headers/ce_specversion"),
+                        _cloud_event("value/", "value/data", _STRUCTURED),
+                        # A structured event may bear the headers of the binary form, too.
+                        _cloud_event("headers/ce_", "value", "headers/ce_specversion") | {"unless": _STRUCTURED},
                     ]
                 },
                 "debezium": _DEBEZIUM,

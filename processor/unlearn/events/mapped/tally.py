@@ -13,11 +13,15 @@ Tally = Counter[str]
 _MET, _HIT = "path_met:", "path_hit:"
 _EITHER = frozenset(("text", "features"))
 """Fields of which an event has one."""
+_OPTIONAL = ("insert occurred_at", "delete revision", "delete forget_within")
+"""Fields that most messages lack, and without which an event means nothing else."""
 
 
 def note(tally: Tally, kind: str, field: str, path: str, *, found: bool) -> None:
     """Count a message of this kind, for a path of one of its fields."""
     label = f"{kind} {field}: {path}"
+    if label.startswith(_OPTIONAL):
+        return
     tally[_MET + label] += 1
     if found:
         tally[_HIT + label] += 1

@@ -44,6 +44,7 @@ class _Form:
     def __init__(self, form: Form, mapping: Mapping) -> None:
         self.form = form
         self.when = [read_path(text) for text in form.when]
+        self.unless = [read_path(text) for text in form.unless]
         self.type = [read_path(text) for text in form.type]
         self.passed: list[At] = [
             tuple(step for step in read_path(text).steps if isinstance(step, str)) for text in form.passed
@@ -55,6 +56,8 @@ class _Form:
 
     def fits(self, message: Message) -> bool:
         """Whether the message has this form."""
+        if any(message.find(path) for path in self.unless):
+            return False
         return all(message.find(path) for path in self.when or self.type)
 
 
