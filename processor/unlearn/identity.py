@@ -49,8 +49,8 @@ def identity_of(settings: Settings, learner: Learner) -> str:
         "unicode": UNICODE,
         "secret_check": _secret_check(settings.secret_bytes),
     }
-    if settings.reading != EARLIER_READING:
-        parts[_READING] = settings.reading.told()
+    if (reading := settings.reading.told()) != EARLIER_READING.told():
+        parts[_READING] = reading
     return json.dumps(parts, sort_keys=True, separators=(",", ":"))
 
 
@@ -73,7 +73,7 @@ def as_before(settings: Settings) -> Settings:
     """The settings with messages read as before mappings, unless they say how they are read."""
     if settings.mapping is not None or settings.tombstones not in (None, EARLIER_READING.tombstones):
         return settings
-    return settings.model_copy(update=EARLIER_READING._asdict())
+    return settings.model_copy(update={"mapping": EARLIER_READING.mapping, "tombstones": EARLIER_READING.tombstones})
 
 
 def is_secret_of(identity: str, secret: bytes) -> bool:

@@ -6,7 +6,9 @@ A variable beats the file, the file beats the default. An unknown name is an err
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -210,6 +212,11 @@ class Settings(BaseSettings):
         "deletion of what the key names by the mapping; ignore: nothing; unset: refuse, and ignore for a model that a "
         "release before mappings made",
     )
+    schema_registry: SecretStr | None = Field(
+        None,
+        description="http[s]://[user:password@]host:port of the schema registry by whose schemas Avro is read; unset: "
+        "none",
+    )
     partitions: int = Field(4, ge=1, le=10_000, description="partitions of the events topic when the model is made")
     shards_per_partition: int = Field(3, ge=1, le=1024, description="models trained apart in each partition")
     slice_span: int = Field(2000, ge=1, le=10_000_000, description="offsets a slice covers at most")
@@ -329,11 +336,30 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("schema_registry")
+    @classmethod
+    def _is_http(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", url.get_secret_value()) is None:
+            raise ValueError("not a URL such as https://user:password@host:8081")
+        return url
+
+    @model_validator(mode="after")
+    def _avro_can_be_read(self) -> Self:
+        if not self.reading.mapping.avro:
+            return self
+        if self.schema_registry is None:
+            raise ValueError("avro = true in the mapping needs UNLEARN_SCHEMA_REGISTRY, the URL of the schema registry")
+        if importlib.util.find_spec("fastavro") is None:
+            raise ValueError("avro = true in the mapping needs the [avro] extra: pip install 'unlearn-stream[avro]'")
+        return self
+
     @property
     def reading(self) -> Reading:
         """How the events topic is read."""
         mapping = self.mapping or PLAIN
-        return Reading(mapping, self.tombstones or ("ignore" if mapping == EARLIER else "refuse"))
+        tombstones: Tombstones = self.tombstones or ("ignore" if mapping == EARLIER else "refuse")
+        registry = self.schema_registry.get_secret_value() if self.schema_registry is not None else None
+        return Reading(mapping, tombstones, registry)
 
     @property
     def reads_columns(self) -> bool:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from unlearn.events.avro.reading import NO_AVRO, avro_of
 from unlearn.events.envelopes import enveloped, framed
 from unlearn.events.event import BadInsert, Delete, Event, Insert, Parsed, Seal, Unreadable, features_of
-from unlearn.events.frames import FRAMED, is_framed, unframed
+from unlearn.events.frames import FRAMED, Frames
 from unlearn.events.mapped.reader import MappedReader
 from unlearn.events.mapped.tally import Tally
 from unlearn.events.near_misses import near_miss
@@ -72,8 +73,9 @@ class Parser:
         counts: bool = False,
         reading: Reading = PLAIN_READING,
     ) -> None:
-        self._maps, self._frames = bool(reading.mapping.forms), reading.mapping.frames
-        self._mapped = MappedReader(reading, self._parse, _READS)
+        self._maps = bool(reading.mapping.forms)
+        self._frames = Frames(taken_off=reading.mapping.frames, avro=avro_of(reading))
+        self._mapped = MappedReader(reading, self._frames, self._parse, _READS)
         self._labels = None if classes is None else frozenset([None, *classes])
         self._n_features = n_features
         self._counts = counts
@@ -144,11 +146,11 @@ class Parser:
 
     def _behind_bytes(self, value: bytes, at: int | None) -> Parsed:
         """What a message is that is no JSON as it stands."""
-        if self._frames and isinstance(value, bytes):
-            if (inner := unframed(value)) is not value:
+        if isinstance(value, bytes):
+            if (inner := self._frames.opened(value)) is not value:
                 return self._parse(inner, at)
-            if is_framed(value):
-                return Unreadable(FRAMED)
+            if self._frames.left(value):
+                return Unreadable(FRAMED if self._frames.avro is None else NO_AVRO)
         return Unreadable(framed(value, self._is_insert) or NOT_JSON)
 
     def _event(self, value: bytes, kind: str, held: Scan, at: int | None) -> tuple[Event | None, str]:

@@ -122,7 +122,8 @@ class Form(_Frozen):
 class Mapping(_Frozen):
     """How the messages of one topic are read. With no forms they are our own JSON alone, which every mapping reads.
 
-    `frames`: whether a byte order mark, and a schema registry's 5 bytes, are taken off. `enveloped`: whether value and
+    `frames`: whether a byte order mark, and a schema registry's 5 bytes, are taken off. `avro`: whether what
+    is behind such bytes may be Avro. `enveloped`: whether value and
     key may be `{"schema", "payload"}`, as Kafka Connect writes them. `numeric_ids`: whether `123` is taken as `"123"`.
     `tombstone`: what a null's key names. `tombstones_follow`: whether a null under a key that follows a deletion with
     the same key is its tombstone, and says nothing more.
@@ -130,6 +131,7 @@ class Mapping(_Frozen):
 
     name: str = Field("plain", exclude=True)
     frames: bool = True
+    avro: bool = False
     enveloped: bool = False
     numeric_ids: bool = False
     forms: tuple[Form, ...] = ()

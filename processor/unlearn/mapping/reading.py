@@ -13,13 +13,14 @@ Tombstones = Literal["refuse", "delete", "ignore"]
 
 
 class Reading(NamedTuple):
-    """The mapping and the meaning of nulls."""
+    """The mapping, the meaning of nulls, and the URL of the schema registry by which Avro is read."""
 
     mapping: Mapping
     tombstones: Tombstones
+    registry: str | None = None
 
     def told(self) -> dict[str, Any]:
-        """All that it says, as it stands in a model's identity."""
+        """All that decides what a message is, as it stands in a model's identity."""
         return {"mapping": self.mapping.told(), "tombstones": self.tombstones}
 
 

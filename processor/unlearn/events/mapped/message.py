@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from unlearn.events.frames import unframed
+from unlearn.events.frames import Frames
 from unlearn.events.mapped.tally import Tally
 from unlearn.events.marks import read_marks
 from unlearn.events.scanning import Scan, scan
@@ -32,6 +32,7 @@ class Message:
 
     record: Record
     mapping: Mapping
+    frames: Frames
     used: set[At] = field(default_factory=set)
     used_headers: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
@@ -94,7 +95,7 @@ class Message:
         if data is None:
             return None
         try:
-            return scan(unframed(data) if self.mapping.frames else data, numbers=True)
+            return scan(self.frames.opened(data), numbers=True)
         except NO_JSON:
             return None
 

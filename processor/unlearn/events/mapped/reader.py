@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from unlearn.events.event import ORIGIN, BadInsert, Delete, Empty, Insert, Parsed, Seal, Unreadable
-from unlearn.events.frames import unframed
+from unlearn.events.frames import Frames
 from unlearn.events.mapped.message import Message
 from unlearn.events.mapped.tally import Tally
 from unlearn.events.mapped.translation import TOMBSTONE, Translated, Translator
@@ -29,13 +29,14 @@ Parse = Callable[[bytes, int | None], Parsed]
 class MappedReader:
     """Reads by a mapping; `types`: the words of our own types."""
 
-    def __init__(self, reading: Reading, parse: Parse, types: Collection[object]) -> None:
+    def __init__(self, reading: Reading, frames: Frames, parse: Parse, types: Collection[object]) -> None:
+        self._frames = frames
         self._reading, self._parse, self._types = reading, parse, types
         self._translator = Translator(reading.mapping)
 
     def read(self, record: Record, at: int | None, tally: Tally | None = None) -> Parsed:
         """What the record is, its headers considered. `at` as in `Parser.parse`; `tally` counts what paths find."""
-        message = Message(record, self._reading.mapping, tally=Tally() if tally is None else tally)
+        message = Message(record, self._reading.mapping, self._frames, tally=Tally() if tally is None else tally)
         mapped = self._translator.translate(message)
         if mapped is None:
             return with_headers(self._unmapped(message, at), record.headers)
@@ -52,12 +53,12 @@ class MappedReader:
 
     def json_of(self, record: Record) -> bytes | None:
         """Our own JSON for the record, as far as it can be told, whether or not it is an event."""
-        message = Message(record, self._reading.mapping)
+        message = Message(record, self._reading.mapping, self._frames)
         mapped = self._translator.translate(message)
         if mapped is not None:
             return mapped.json
         if record.value is not None:
-            return unframed(record.value) if self._reading.mapping.frames else record.value
+            return self._frames.opened(record.value)
         deletes = record.key is not None and self._reading.tombstones == "delete"
         return self._translator.tombstone(message).json if deletes else None
 
