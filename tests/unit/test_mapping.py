@@ -135,6 +135,34 @@ def test_what_is_neither_preset_nor_file_is_told_so() -> None:
         mapping_named("debezum")
 
 
+FORMS = """
+[[forms]]
+when = "value/made"
+type = "value/made/kind"
+words = {insert = "new"}
+row = "value/made"
+insert = {event_id = "row/id", record_id = "row/id", text = "row/body"}
+
+[[forms]]
+when = "value/ended"
+unless = "value/made"
+type = "value/ended/kind"
+words = {delete = "*"}
+gone = "value/ended"
+delete = {event_id = "row/id", record_id = "row/id", requested_at = "record/time"}
+"""
+
+
+def test_a_file_may_hold_several_forms(tmp_path: Path) -> None:
+    made = written(tmp_path, FORMS)
+    post, end = {"kind": "new", "id": "p1", "body": "hi"}, {"kind": "whatever", "id": "p1"}
+
+    assert read(made, {"made": post}) == Insert(event_id="p1", record_id="p1", text="hi")
+    assert read(made, {"ended": end}).record_id == "p1"  # type: ignore[union-attr]
+    assert isinstance(read(made, {"made": post, "ended": end}), Insert)
+    assert isinstance(read(made, {"other": end}), Unreadable)
+
+
 def test_names_may_hold_slashes_and_tildes(tmp_path: Path) -> None:
     made = written(tmp_path, FILE.replace("value/who", "value/a~1b~0c"))
 

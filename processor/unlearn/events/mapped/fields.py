@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from unlearn.events.mapped.message import Message
-from unlearn.events.mapped.tally import note
+from unlearn.events.mapped.tally import names_of
 from unlearn.mapping.paths import Path, alternatives, read_path, under
 
 __all__ = ["DISAGREE", "FieldPaths"]
@@ -18,26 +18,30 @@ _NOT_WHOLE = "must be a string, or a whole number in decimal digits"
 
 
 class _Group(NamedTuple):
-    """Paths of which the first counts that is there, and their text."""
+    """Paths of which the first counts that is there, and the names under which what they find is counted."""
 
-    text: str
     paths: tuple[Path, ...]
+    counts: tuple[str, str] | None
 
 
 class FieldPaths:
     """Where a field of one kind of event is. `row`: what `row/` stands for."""
 
     def __init__(self, kind: str, name: str, paths: tuple[str, ...], row: str, *, numeric_ids: bool = False) -> None:
-        self.kind, self.name, self._numeric_ids = kind, name, numeric_ids
+        self.name, self._numeric_ids = name, numeric_ids
         groups = (under(text, row) for text in paths)
-        self.groups = [_Group(text, tuple(map(read_path, alternatives(text)))) for text in groups]
+        self.groups = [_Group(tuple(map(read_path, alternatives(text))), names_of(kind, name, text)) for text in groups]
 
     def find(self, message: Message) -> tuple[Any, str]:
         """(the field's value, ""), (None, "") where no path leads to one, or (None, why it can't be told)."""
         found: list[Any] = []
         for group in self.groups:
             values = next(filter(None, (message.find(path) for path in group.paths)), [])
-            note(message.tally, self.kind, self.name, group.text, found=bool(values))
+            if group.counts is not None:
+                met, hit = group.counts
+                message.tally[met] += 1
+                if values:
+                    message.tally[hit] += 1
             from_header = bool(values) and group.paths[0].root == "headers"
             for value in values:
                 ours, reason = self._ours(value, from_header=from_header)

@@ -109,8 +109,14 @@ class Message:
 def _found(whole: Any, path: Path, used: set[At] | None) -> list[Any]:
     places: list[tuple[At, Any]] = [((), whole)]
     for step in path.steps:
-        places = [found for at, value in places for found in _below(at, value, step)]
-    places = [(at, value) for at, value in places if value is not None]
+        if isinstance(step, str) and len(places) == 1:
+            at, value = places[0]
+            places = [((*at, step), value[step])] if isinstance(value, dict) and step in value else []
+        else:
+            places = [found for at, value in places for found in _below(at, value, step)]
+        if not places:
+            return []
+    places = [place for place in places if place[1] is not None]
     if used is not None:
         used.update(at for at, _ in places)
     return [value for _, value in places]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-__all__ = ["Tally", "never_found", "note", "tallied"]
+__all__ = ["Tally", "names_of", "never_found", "tallied"]
 
 Tally = Counter[str]
 """Counts by name, as a partition keeps them: of each path the messages that should have it, and those that do."""
@@ -17,14 +17,10 @@ _OPTIONAL = ("insert occurred_at", "delete revision", "delete forget_within")
 """Fields that most messages lack, and without which an event means nothing else."""
 
 
-def note(tally: Tally, kind: str, field: str, path: str, *, found: bool) -> None:
-    """Count a message of this kind, for a path of one of its fields."""
+def names_of(kind: str, field: str, path: str) -> tuple[str, str] | None:
+    """The names of the counts of a path of a field, of messages of this kind; None where it isn't counted."""
     label = f"{kind} {field}: {path}"
-    if label.startswith(_OPTIONAL):
-        return
-    tally[_MET + label] += 1
-    if found:
-        tally[_HIT + label] += 1
+    return None if label.startswith(_OPTIONAL) else (_MET + label, _HIT + label)
 
 
 def tallied(counts: Mapping[str, str]) -> Tally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from unlearn.events.event import Delete, Insert
 from unlearn.events.mapped.message import At, Message
 from unlearn.events.near_misses import near_miss
 from unlearn.events.other_words import says_deletion
@@ -16,6 +17,7 @@ from unlearn.events.other_words import says_deletion
 __all__ = ["missed_field", "tells_deletion"]
 
 Pair = tuple[str, object]
+_OURS = frozenset((*Insert.model_fields, *Delete.model_fields))
 
 
 def tells_deletion(message: Message, passed: Collection[At]) -> bool:
@@ -29,13 +31,15 @@ def missed_field(message: Message, ours: dict[str, Any], known: Collection[str],
     `ours`: the event so far.
     """
     explained = message.used | set(passed)
+    # Positions that hold something explained, and the explained ones.
+    holders = {at[:length] for at in explained for length in range(len(at) + 1)}
+    parents = {at[:-1] for at in message.used if at}
+    beside = [pair for at in parents for pair in _beside(message.value, at, holders)]
     found: list[Pair] = list(ours.items())
-    for at in {at[:-1] for at in message.used if at}:
-        for pair in _beside(message.value, at, explained):
-            field = near_miss(ours["type"], [*found, pair])
-            if field is not None and field in known:
-                return field
-    return ""
+    if near_miss(ours["type"], [*found, *beside]) is None:
+        return ""
+    fields = (near_miss(ours["type"], [*found, pair]) for pair in beside)
+    return next((field for field in fields if field is not None and field in known), "")
 
 
 def _pairs(value: Any, at: At, explained: Collection[At]) -> Iterator[Pair]:
@@ -53,13 +57,13 @@ def _pairs(value: Any, at: At, explained: Collection[At]) -> Iterator[Pair]:
         yield from _pairs(member, place, explained)
 
 
-def _beside(whole: Any, at: At, explained: Collection[At]) -> Iterator[Pair]:
-    """The members of the object at a position that neither are explained nor hold what is."""
+def _beside(whole: Any, at: At, holders: Collection[At]) -> Iterator[Pair]:
+    """The members of the object at a position that neither are explained nor hold what is, but for names of ours: what
+    a mapping takes from elsewhere is none of an event's."""
     for step in at:
         whole = whole[step]
     if not isinstance(whole, dict):
         return
     for name, member in whole.items():
-        place = (*at, name)
-        if not any(used[: len(place)] == place for used in explained):
+        if (*at, name) not in holders and name not in _OURS:
             yield name, str(member) if type(member) is int else member
