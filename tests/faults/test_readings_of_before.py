@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.events import insert
 from tests.harness.model_data import forget_keys
+from tests.harness.settings import create_topics
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.events.event import encode
 from unlearn.identity import identity_of
@@ -62,6 +63,7 @@ def test_it_is_seen_in_redis_in_the_store_and_in_manifests(made: WorkerHarness) 
     (Path(settings.store.url.removeprefix("file://")) / settings.model / "marker.json").unlink()
     assert seen() == EARLIER_READING
     other = settings.model_copy(update={"model": "another"})
+    create_topics(made.log, other)
     assert settings_as_made(other, made.log, states(made.client, "another"), store, learner) is other
 
 

@@ -10,7 +10,6 @@ import redis
 from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
 from unlearn.identity import as_before, as_made, as_published, check_identity
 from unlearn.log.protocol import Log
-from unlearn.partition.tables import Tables
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results, read_results
 from unlearn.settings import Settings
@@ -21,24 +20,32 @@ from unlearn.storage.marker import Guarded, read_marker
 from unlearn.storage.store_binding import Binding
 from unlearn_models.base.learner import Learner
 
-__all__ = ["bind_store", "check_all", "check_kept", "check_redis", "check_topics", "settings_as_made"]
+__all__ = [
+    "bind_store",
+    "check_kept",
+    "check_made",
+    "check_redis",
+    "check_services",
+    "check_topics",
+    "settings_as_made",
+]
 
 _log = logging.getLogger(__name__)
 
 
-def check_all(
-    settings: Settings, log: Log, client: redis.Redis, state_of: Callable[[int], PartitionState], identity: str
-) -> None:
-    """Check Redis, the topics and the model's identity before anything is consumed.
+def check_services(settings: Settings, log: Log, client: redis.Redis) -> None:
+    """Check Redis and the topics before anything is consumed.
 
-    Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable.
+    Raises TopicMissing, Refused, LogUnavailable, StateUnavailable.
     """
     check_redis(client, unchecked=settings.redis.unchecked)
     check_topics(settings, log)
-    for partition in range(settings.partitions):
-        stored = Tables(state_of(partition).load()).meta.get("identity")
-        if stored is not None:
-            check_identity(stored, identity, settings.events_topic)
+
+
+def check_made(settings: Settings, state_of: Callable[[int], PartitionState], identity: str) -> None:
+    """Check that the model, if there is one, was made with these settings. Raises IdentityChanged, StateUnavailable."""
+    for stored in kept_identities(state_of, settings.partitions):
+        check_identity(stored, identity, settings.events_topic)
 
 
 def settings_as_made(
@@ -46,7 +53,7 @@ def settings_as_made(
 ) -> Settings:
     """The settings as the model has them that is there: in Redis, or where that is lost, in its store or manifests.
 
-    Raises TopicMissing, LogUnavailable, StateUnavailable, StoreUnavailable.
+    Raises LogUnavailable, StateUnavailable, StoreUnavailable, and TopicMissing for the results topic.
     """
     if as_before(settings) is settings:
         return settings
@@ -55,8 +62,6 @@ def settings_as_made(
         kept = [marker.identity]
     if kept:
         return as_made(settings, kept)
-    if log.topic(settings.results_topic) is None:
-        return settings
     topic, patience = settings.results_topic, settings.kafka.request_timeout
     found = read_results(log, topic, settings.model, settings.partitions, patience)
     newest = [held.manifest for held in found.partitions.values()] if found is not None else []
