@@ -101,7 +101,7 @@ def _erasure(prefix: str, subject: str) -> dict[str, Any]:
         "delete": {
             "event_id": f"value/{prefix}request_id",
             "subject_id": subject,
-            "requested_at": "value/submitted_time",
+            "requested_at": f"value/submitted_time | {TIME}",
         },
     }
 

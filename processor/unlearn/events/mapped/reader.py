@@ -42,14 +42,15 @@ class MappedReader:
             return with_headers(self._unmapped(message, at), record.headers)
         found = self._judged(mapped, message, at)
         own = self._own(message, at)
-        if own is not None and not (mapped.kind == "delete" and not isinstance(own, Delete)):
-            if _same(own, found) or not isinstance(found, Insert | Delete):
-                return with_headers(own, record.headers)
-            if any(name == ORIGIN for name, _ in record.headers):
-                return own
-        if own is not None:
+        if own is None:
+            return with_headers(found, [header for header in record.headers if header[0] not in message.used_headers])
+        agrees = _same(own, found) or not isinstance(found, Insert | Delete)
+        # What is sent on is as it came, and was applied, or was shortened to our own JSON.
+        sent_on = any(name == ORIGIN for name, _ in record.headers)
+        deletes = mapped.kind == "delete" and not isinstance(own, Delete)
+        if deletes or not (agrees or sent_on):
             return Unreadable(TWO_READINGS)
-        return with_headers(found, [header for header in record.headers if header[0] not in message.used_headers])
+        return with_headers(own, record.headers)
 
     def json_of(self, record: Record) -> bytes | None:
         """Our own JSON for the record, as far as it can be told, whether or not it is an event."""
