@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.checks import wrong_manifests
 from tests.faults.test_outbox import limit
-from tests.harness.memory_harness import MemoryHarness
+from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.events.event import ORIGIN
 from unlearn.events.partitioner import home
 from unlearn.log.protocol import Header, Record
@@ -87,6 +87,28 @@ def test_a_null_that_is_a_deletion_is_copied_to_all_partitions(redis_url: str, t
         assert sum(owned.view.number("live") for owned in harness.worker.owned.values()) == 0
         (receipt,) = {(r.event_id, r.partition, r.offset) for r in harness.receipts("hidden")}
         assert receipt == (f"place:{away}/{offset}", away, offset)
+        assert wrong_manifests(harness) == []
+        assert harness.verify().exit_code == 0
+    finally:
+        harness.close()
+
+
+@pytest.mark.parametrize("ingest", ["fast", "plain"])
+def test_a_null_under_a_subjects_key_forgets_the_subject(redis_url: str, tmp_path: Path, ingest: str) -> None:
+    """With our own JSON, whose usual inserts go by columns."""
+    (tmp_path / "keys.toml").write_text('tombstone = {subject_id = "key"}\n')
+    changed = {"mapping": str(tmp_path / "keys.toml"), "tombstones": "delete", "ingest": ingest}
+    harness = MemoryHarness(redis_url, tmp_path, "naive-bayes", partitions=2, **changed)
+    try:
+        harness.send(*(insert(number, WHO) for number in range(5)), insert(5, "ben"))
+        at_home, topic = home(WHO.encode(), 2), harness.settings.events_topic
+        away = harness.log.append(topic, 1 - at_home, WHO.encode(), None, ())
+        harness.send(insert(6, WHO))
+        harness.settle()
+
+        assert sum(owned.view.number("live") for owned in harness.worker.owned.values()) == 1
+        (receipt,) = {(r.event_id, r.partition, r.offset) for r in harness.receipts("hidden")}
+        assert receipt == (f"place:{1 - at_home}/{away}", 1 - at_home, away)
         assert wrong_manifests(harness) == []
         assert harness.verify().exit_code == 0
     finally:
