@@ -135,6 +135,14 @@ def test_what_is_neither_preset_nor_file_is_told_so() -> None:
         mapping_named("debezum")
 
 
+def test_a_type_may_stand_in_several_places_that_must_agree(tmp_path: Path) -> None:
+    made = written(tmp_path, FILE.replace('type = "value/kind"', 'type = ["value/kind", "headers/kind"]'))
+
+    assert isinstance(read(made, POST), Insert)
+    assert isinstance(read(made, GONE, headers=[("kind", b"gone")]), Delete)
+    assert read(made, POST, headers=[("kind", b"gone")]) == Unreadable("type: two paths of the mapping disagree")
+
+
 FORMS = """
 [[forms]]
 when = "value/made"

@@ -58,7 +58,9 @@ class _Form:
         """Whether the message has this form."""
         if any(message.find(path) for path in self.unless):
             return False
-        return all(message.find(path) for path in self.when or self.type)
+        if self.when:
+            return all(message.find(path) for path in self.when)
+        return any(message.find(path) for path in self.type)
 
 
 class Translator:
