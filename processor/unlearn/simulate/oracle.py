@@ -6,7 +6,6 @@ The reference (`replay`) is an implementation of the rules of its own, which rea
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 from unlearn.events.event import ORIGIN, Delete, Insert, Unreadable
-from unlearn.events.parsing import parser_of
+from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.log.protocol import Record
 from unlearn.partition.digest_table import DigestTable
@@ -347,10 +346,9 @@ def sent_on(world: World) -> Counter[str]:
     for partition in world.log.bounds(world.settings.events_topic):
         for record in world.log.read(world.settings.events_topic, partition, 0, 1 << 60):
             if any(name == ORIGIN for name, _ in record.headers):
-                event = json.loads(record.value or b"{}")
-                counts[
-                    "sent copies" if event.get("subject_id") is None and event["type"] == "delete" else "sent home"
-                ] += 1
+                event = parse(record.value)
+                copied = isinstance(event, Delete) and event.subject_id is None
+                counts["sent copies" if copied else "sent home"] += 1
     return counts
 
 
