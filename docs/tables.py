@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from click.testing import CliRunner
@@ -56,9 +58,30 @@ def _common() -> str:
     return "\n".join(["| exit code | meaning |", "|---:|---|", *rows])
 
 
+def _dialects() -> str:
+    return "\n\n".join(_dialect(path) for path in sorted((ROOT / "tests/data/dialects").glob("*.jsonl")))
+
+
+def _dialect(path: Path) -> str:
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [f"| {line['what']} | {_became(line['becomes'])} |" for line in lines]
+    return "\n".join([f"| `{path.stem}` | becomes |", "|---|---|", *rows])
+
+
+def _became(outcome: Any) -> str:
+    if not isinstance(outcome, dict):
+        return str(outcome)
+    ((kind, said),) = outcome.items()
+    if isinstance(said, str):
+        return f"{kind}: {said}"
+    named = ", ".join(f"{name} `{said[name]}`" for name in ("record_id", "subject_id", "revision") if name in said)
+    return f"**{kind}** {named}"
+
+
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": {"settings": _settings},
     "docs/commands.md": {"commands": _commands, "exit codes": _common},
+    "docs/mappings.md": {"dialects": _dialects},
 }
 """Page -> what makes each of its tables, by the name in the markers."""
 

@@ -9,7 +9,8 @@ UnlearnError
 │   └── StateMissing      Redis lost a model that has published
 ├── Unavailable           a service can't be reached; worth another try        exit 69
 │   ├── LogUnavailable
-│   │   └── LogDenied     ... for want of rights or by a wrong login            exit 77
+│   │   ├── LogDenied     ... for want of rights or by a wrong login            exit 77
+│   │   └── RegistryUnavailable   the schema registry, whose schemas the log's records need
 │   ├── StateUnavailable
 │   │   └── StateDenied       Redis says no: login, rights, TLS, database       exit 77
 │   │       └── StateUnsupported  a Redis of another kind: Cluster, Sentinel    exit 65
@@ -87,6 +88,10 @@ class Unavailable(UnlearnError):
 
 class LogUnavailable(Unavailable):
     """Kafka gives no answer."""
+
+
+class RegistryUnavailable(LogUnavailable):
+    """A schema registry gives no answer, so records of the log can't be read now."""
 
 
 class StateUnavailable(Unavailable):

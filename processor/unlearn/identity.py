@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 
 from unlearn.errors import IdentityChanged
+from unlearn.mapping.reading import EARLIER_READING
 from unlearn.settings import Settings
 from unlearn_models.base.learner import Learner
 from unlearn_models.text.letters import UNICODE
 
-__all__ = ["check_identity", "identity_hash", "identity_of", "is_secret_of", "kept_identity", "new_model"]
+__all__ = [
+    "as_before",
+    "as_made",
+    "as_published",
+    "check_identity",
+    "identity_hash",
+    "identity_of",
+    "is_secret_of",
+    "kept_identity",
+    "new_model",
+]
 
 _SCHEMA = 1
+_READING = "reading"
+"""What a model has that was made since messages are read by mappings."""
 _LAYOUT, _LAYOUT_NOW = "state_layout", 3
 """Under which name Redis keeps, beside the identity, how a partition's state is laid out there, and how it is now. An
 earlier release doesn't know it, and so refuses a partition that it would misread: since 2 members stand in tables that
@@ -37,7 +50,31 @@ def identity_of(settings: Settings, learner: Learner) -> str:
         "unicode": UNICODE,
         "secret_check": _secret_check(settings.secret_bytes),
     }
+    if (reading := settings.reading.told()) != EARLIER_READING.told():
+        parts[_READING] = reading
     return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+
+def as_made(settings: Settings, identities: Iterable[str]) -> Settings:
+    """The settings as a model has them of which one of these identities is kept, in Redis or by its store.
+
+    Where they leave open how messages are read, a model of before mappings goes on reading as it did.
+    """
+    made = [json.loads(identity) for identity in identities]
+    return as_before(settings) if any(_READING not in parts for parts in made) else settings
+
+
+def as_published(settings: Settings, learner: Learner, hashes: Collection[str]) -> Settings:
+    """As `as_made`, by the hashes of identities that the model's manifests bear."""
+    before = as_before(settings)
+    return before if identity_hash(identity_of(before, learner)) in hashes else settings
+
+
+def as_before(settings: Settings) -> Settings:
+    """The settings with messages read as before mappings, unless they say how they are read."""
+    if settings.mapping is not None or settings.tombstones not in (None, EARLIER_READING.tombstones):
+        return settings
+    return settings.model_copy(update={"mapping": EARLIER_READING.mapping, "tombstones": EARLIER_READING.tombstones})
 
 
 def is_secret_of(identity: str, secret: bytes) -> bool:
@@ -81,11 +118,27 @@ def check_identity(stored: str, ours: str, events_topic: str) -> None:
     if before == now:
         return
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if changed == [_READING]:
+        raise IdentityChanged(_other_reading(before.get(_READING), events_topic))
     if changed == ["unicode"]:
         raise IdentityChanged(_other_letters(before["unicode"], events_topic))
     raise IdentityChanged(
         f"the model was made with other settings: {', '.join(changed)} changed. "
         f"Put them back, or build a new model from the same events: {new_model(events_topic)}"
+    )
+
+
+def _other_reading(made: object, events_topic: str) -> str:
+    """The message for a model whose messages are to be read otherwise than before."""
+    how = "UNLEARN_MAPPING=earlier and UNLEARN_TOMBSTONES=ignore, or leave both unset"
+    if isinstance(made, dict):
+        how = (
+            f"UNLEARN_TOMBSTONES={made.get('tombstones')}, and UNLEARN_MAPPING to a TOML file that says what this "
+            f"JSON says, or to the preset, if it still says that: {json.dumps(made.get('mapping'))}"
+        )
+    return (
+        "the model was made with another reading of its messages: the mapping or what a null means has changed, or the "
+        f"preset has in this release. Set {how}; or build a new model from the same events: {new_model(events_topic)}"
     )
 
 

@@ -6,7 +6,9 @@ A variable beats the file, the file beats the default. An unknown name is an err
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -24,6 +26,9 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from unlearn.durations import parse_duration
 from unlearn.environment.redis_url import RedisAddress, read_redis_url
 from unlearn.environment.user_folders import default_services_dir
+from unlearn.mapping.files import mapping_named
+from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
+from unlearn.mapping.reading import Reading, Tombstones
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
@@ -54,6 +59,10 @@ def _json_object(value: object) -> object:
         return json.loads(value)
     except ValueError:
         raise ValueError('not a JSON object such as {"alpha": 0.5}') from None
+
+
+def _mapping(value: object) -> object:
+    return mapping_named(value) if isinstance(value, str) else value
 
 
 class _Frozen(BaseModel):
@@ -192,6 +201,22 @@ class Settings(BaseSettings):
     subjects: bool = Field(
         True, description="whether records belong to subjects; false: a record id alone names a record"
     )
+    mapping: Annotated[Mapping | None, NoDecode, BeforeValidator(_mapping)] = Field(
+        None,
+        description="how senders' messages are read: plain, cloudevents, debezium, opendsr, segment, or the path of a "
+        "TOML file; unset: plain, and earlier for a model that a release before mappings made",
+    )
+    tombstones: Tombstones | None = Field(
+        None,
+        description="what a null value under a key is; refuse: a possible deletion, which stays open; delete: a "
+        "deletion of what the key names by the mapping; ignore: nothing; unset: refuse, and ignore for a model that a "
+        "release before mappings made",
+    )
+    schema_registry: SecretStr | None = Field(
+        None,
+        description="http[s]://[user:password@]host:port of the schema registry by whose schemas Avro is read; unset: "
+        "none",
+    )
     partitions: int = Field(4, ge=1, le=10_000, description="partitions of the events topic when the model is made")
     shards_per_partition: int = Field(3, ge=1, le=1024, description="models trained apart in each partition")
     slice_span: int = Field(2000, ge=1, le=10_000_000, description="offsets a slice covers at most")
@@ -310,6 +335,45 @@ class Settings(BaseSettings):
         if self.lease <= self.heartbeat_every:
             raise ValueError("lease must be longer than heartbeat_every")
         return self
+
+    @model_validator(mode="after")
+    def _keys_name_something(self) -> Self:
+        if self.tombstones == "delete" and not self.reading.mapping.tombstone.named():
+            raise ValueError(
+                "UNLEARN_TOMBSTONES=delete needs a mapping that says what a key names: in its TOML file, "
+                'tombstone = {subject_id = "key"}, or {record_id = "key"}'
+            )
+        return self
+
+    @field_validator("schema_registry")
+    @classmethod
+    def _is_http(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", url.get_secret_value()) is None:
+            raise ValueError("not a URL such as https://user:password@host:8081")
+        return url
+
+    @model_validator(mode="after")
+    def _avro_can_be_read(self) -> Self:
+        if not self.reading.mapping.avro:
+            return self
+        if self.schema_registry is None:
+            raise ValueError("avro = true in the mapping needs UNLEARN_SCHEMA_REGISTRY, the URL of the schema registry")
+        if importlib.util.find_spec("fastavro") is None:
+            raise ValueError("avro = true in the mapping needs the [avro] extra: pip install 'unlearn-stream[avro]'")
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """How the events topic is read."""
+        mapping = self.mapping or PLAIN
+        tombstones: Tombstones = self.tombstones or ("ignore" if mapping == EARLIER else "refuse")
+        registry = self.schema_registry.get_secret_value() if self.schema_registry is not None else None
+        return Reading(mapping, tombstones, registry)
+
+    @property
+    def reads_columns(self) -> bool:
+        """Whether usual inserts are told by columns. Messages of other forms are read one by one."""
+        return self.ingest == "fast" and not self.reading.mapping.forms
 
     @property
     def secret_bytes(self) -> bytes:

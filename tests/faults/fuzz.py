@@ -21,6 +21,7 @@ from tests.harness.worker_harness import WorkerHarness
 from unlearn.events.event import Delete, Insert, Seal
 from unlearn.events.parsing import Parser
 from unlearn.local_password import with_local_password
+from unlearn.log.protocol import Record
 from unlearn.services import LocalRedis
 from unlearn.services.address import free_port
 
@@ -68,7 +69,7 @@ class Fuzz:
         self._apply()
         assert self.harness.worker.stopped == {}
         self._read_receipts()
-        dropped = [(p, o) for p, o, value in self._logged(ends) if not self._kept(p, o, value)]
+        dropped = [(sent.partition, sent.offset) for sent in self._logged(ends) if not self._kept(sent)]
         assert dropped == [], f"possible deletions that nobody heard of again: {dropped[:5]}"
         assert self.leaks.lines == []
         self._read_letters()
@@ -81,24 +82,24 @@ class Fuzz:
         logging.getLogger().removeHandler(self.leaks)
         self.harness.close()
 
-    def _kept(self, partition: int, offset: int, value: bytes | None) -> bool:
+    def _kept(self, sent: Record) -> bool:
         """Whether a possible deletion was applied, or stays open until it is resolved."""
-        event = self.parser.parse(value)
-        unresolved = self.harness.worker.owned[partition].view.is_open(offset)
+        event, value = self.parser.read(sent), _bare(sent.value)
+        unresolved = self.harness.worker.owned[sent.partition].view.is_open(sent.offset)
         self.seen[type(event).__name__] += 1
         self.seen["unresolved"] += unresolved
         if isinstance(event, Delete):
             return unresolved or event.event_id in self._accepted
         if isinstance(event, Insert | Seal):
             return not repeats_a_name(value or b"")
-        return unresolved or not may_be_a_deletion(value)
+        return unresolved or not may_be_a_deletion(value, sent.key)
 
-    def _logged(self, starts: dict[int, int]) -> Iterator[tuple[int, int, bytes | None]]:
+    def _logged(self, starts: dict[int, int]) -> Iterator[Record]:
         """What was sent by hand since the starts; what the worker sent on was judged where it came from."""
         for partition, start in starts.items():
             for record in self.harness.log.read(self.harness.settings.events_topic, partition, start, 2**62):
                 if not record.headers:
-                    yield partition, record.offset, record.value
+                    yield record
 
     def _ends(self) -> dict[int, int]:
         return {p: end for p, (_, end) in self.harness.log.bounds(self.harness.settings.events_topic).items()}
@@ -117,10 +118,15 @@ class Fuzz:
             assert LEAK.encode() not in (record.value or b"")
 
 
-def may_be_a_deletion(value: bytes | None) -> bool:
+def _bare(value: bytes | None) -> bytes | None:
+    """Without a byte order mark."""
+    return value.removeprefix(b"\xef\xbb\xbf") if value is not None else None
+
+
+def may_be_a_deletion(value: bytes | None, key: bytes | None = None) -> bool:
     """By plain means, apart from the parser: what it may be, if it can't be read."""
     if value is None:
-        return False
+        return key is not None
     types: list[Any] = []
 
     def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

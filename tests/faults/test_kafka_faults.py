@@ -17,7 +17,8 @@ from tests.harness.events import delete
 from tests.harness.kafka_harness import WorkerOnKafka, crc32
 from tests.harness.waiting import until
 from unlearn.events.event import encode
-from unlearn.events.partitioner import Origin, home, origin_header
+from unlearn.events.marks import Origin
+from unlearn.events.partitioner import home, origin_header
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -18,7 +18,8 @@ from tests.harness.worker_harness import caught_up, make_worker
 from unlearn.environment.redis_client import connect
 from unlearn.errors import LogUnavailable
 from unlearn.events.event import Delete, Insert, encode
-from unlearn.events.partitioner import Origin, event_key, home, origin_header
+from unlearn.events.marks import Origin
+from unlearn.events.partitioner import event_key, home, origin_header
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Header, Record
 from unlearn.worker.loop import Worker

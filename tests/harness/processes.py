@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
+from unlearn.mapping.mapping import Mapping as EventMapping
 from unlearn.settings import Settings
 
 T = TypeVar("T")
@@ -35,7 +36,9 @@ def environment(settings: Settings, **changed: str) -> dict[str, str]:
 def _variables(settings: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
     for name in settings.model_fields_set:
         value = getattr(settings, name)
-        if isinstance(value, BaseModel):
+        if isinstance(value, EventMapping):
+            yield prefix + name.upper(), str(value)
+        elif isinstance(value, BaseModel):
             yield from _variables(value, f"{prefix}{name.upper()}__")
         elif isinstance(value, SecretStr):
             yield prefix + name.upper(), value.get_secret_value()

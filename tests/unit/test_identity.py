@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from pathlib import Path
 
 import pytest
 
 from tests.harness.settings import SECRET
 from unlearn.errors import IdentityChanged
-from unlearn.identity import check_identity, identity_of, kept_identity
+from unlearn.identity import as_made, as_published, check_identity, identity_hash, identity_of, kept_identity
 from unlearn.learners import learner_of
+from unlearn.mapping.reading import EARLIER_READING
 from unlearn.settings import Settings
 
 
@@ -58,3 +60,61 @@ def test_the_state_of_an_earlier_release_is_taken() -> None:
 def test_the_state_of_a_newer_release_is_left_alone() -> None:
     with pytest.raises(IdentityChanged, match="newer release"):
         check_identity(_identity(state_layout=4), _identity(), "mail.events")
+
+
+def _made(**changed: object) -> str:
+    settings = Settings.model_validate({"model": "m", "secret": SECRET, **changed})
+    return identity_of(settings, learner_of(settings))
+
+
+def test_a_model_of_before_mappings_has_the_identity_that_it_had() -> None:
+    earlier = json.loads(_made(mapping="earlier"))
+    assert "reading" not in earlier
+    assert json.loads(_made()) == {**earlier, "reading": {"mapping": {}, "tombstones": "refuse"}}
+
+
+def test_it_goes_on_as_it_was_unless_the_settings_say_how_messages_are_read() -> None:
+    kept = [kept_identity(_made(mapping="earlier"))]
+    settings = _settings()
+    assert as_made(settings, kept).reading == EARLIER_READING
+    assert as_made(settings, [kept_identity(_made())]) is settings
+    assert as_made(settings, []) is settings
+    hashes = {identity_hash(_made(mapping="earlier"))}
+    assert as_published(settings, learner_of(settings), hashes).reading == EARLIER_READING
+    assert as_published(settings, learner_of(settings), {identity_hash(_made())}) is settings
+    for said in ({"mapping": "plain"}, {"tombstones": "refuse"}, {"mapping": "debezium"}):
+        told = Settings.model_validate({"model": "m", "secret": SECRET, **said})
+        assert as_made(told, kept) is told
+    ignoring = Settings(model="m", secret=SECRET, tombstones="ignore")
+    assert as_made(ignoring, kept).reading == EARLIER_READING
+
+
+def test_a_mapping_counts_by_what_it_says(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    one.write_text('preset = "debezium"\n')
+    other.write_text('# the same\npreset = "debezium"\nnumeric_ids = true\n')
+    assert _made(mapping=str(one)) == _made(mapping=str(other)) == _made(mapping="debezium")
+    other.write_text('preset = "debezium"\nnumeric_ids = false\n')
+    assert _made(mapping=str(other)) != _made(mapping="debezium")
+
+
+@pytest.mark.parametrize(
+    ("stored", "ours", "said"),
+    [
+        (_made(mapping="debezium"), _made(), "UNLEARN_TOMBSTONES=refuse, and UNLEARN_MAPPING to a TOML file"),
+        (_made(tombstones="ignore"), _made(), "UNLEARN_TOMBSTONES=ignore"),
+        (_made(mapping="earlier"), _made(mapping="plain"), "UNLEARN_MAPPING=earlier"),
+    ],
+)
+def test_another_reading_is_refused_with_what_to_do(stored: str, ours: str, said: str) -> None:
+    with pytest.raises(IdentityChanged) as error:
+        check_identity(stored, ours, "mail.events")
+    assert said in str(error.value)
+    assert "UNLEARN_TOPICS__EVENTS=mail.events" in str(error.value)
+
+
+def test_a_preset_that_has_changed_is_refused_with_what_it_said() -> None:
+    stored = json.loads(_made(mapping="debezium"))
+    stored["reading"]["mapping"]["numeric_ids"] = False
+    with pytest.raises(IdentityChanged, match=r'the preset has in this release.*"numeric_ids": false'):
+        check_identity(json.dumps(stored), _made(mapping="debezium"), "mail.events")

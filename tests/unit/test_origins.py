@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from unlearn.events.partitioner import Origin, origin_header, read_marks
+from unlearn.events.marks import Origin, read_marks
+from unlearn.events.partitioner import origin_header
 from unlearn.forwarding.foreign_copies import Origins
 from unlearn.forwarding.reread import runs
 from unlearn.forwarding.sent_before import SentBefore

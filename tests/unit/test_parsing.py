@@ -107,7 +107,6 @@ def test_a_seal_is_read(raw: bytes) -> None:
         b"\xff",
         b'{"type":"insert"',
         b'{"type":"seal"} x',
-        b"\xef\xbb\xbf" + dumps(INSERT),
         json.dumps(INSERT).encode("utf-16"),
         b'{"type":"insert","text":"\xed\xa0\x80"}',
         b'{"type":"insert","text":"\x00"}',

@@ -10,10 +10,15 @@ import pytest
 
 from unlearn.events.envelopes import BEHIND_BYTES, BEHIND_ID, BEHIND_MARK, IN_ENVELOPE
 from unlearn.events.event import BadInsert, Delete, Empty, Insert, Seal, Unreadable
-from unlearn.events.parsing import Parser, parse
+from unlearn.events.frames import FRAMED
+from unlearn.events.parsing import NOT_JSON, Parser, parse
+from unlearn.events.refused_fields import told_of
+from unlearn.log.protocol import Entry
+from unlearn.mapping.reading import EARLIER_READING
 
 INSERT = {"type": "insert", "event_id": "e", "record_id": "r", "text": "please delete me"}
 DELETE = {"type": "delete", "event_id": "e", "record_id": "r", "requested_at": "2024-01-01T00:00:00Z"}
+EARLIER = Parser(reading=EARLIER_READING)
 BAD = {"type": "insert", "event_id": "e", "record_id": "r"}
 ROW = {"id": 7, "record_id": "r", "subject_id": "s"}
 CLOUD = {"specversion": "1.0", "id": "1", "source": "/posts", "type": "com.example.post.created"}
@@ -176,14 +181,27 @@ FRAMES = [
 
 @pytest.mark.parametrize(("frame", "reason"), FRAMES)
 def test_an_insert_in_a_frame_is_open_by_a_reason_of_its_own(frame: bytes, reason: str) -> None:
-    assert parse(frame + dumps(INSERT)) == Unreadable(reason)
-    assert parse(frame + dumps(BAD)) == Unreadable(reason)
+    assert EARLIER.parse(frame + dumps(INSERT)) == Unreadable(reason)
+    assert EARLIER.parse(frame + dumps(BAD)) == Unreadable(reason)
+
+
+@pytest.mark.parametrize("frame", [frame for frame, reason in FRAMES if reason != BEHIND_BYTES])
+@pytest.mark.parametrize("inner", [INSERT, DELETE, BAD, {**INSERT, "deleted": True}, ROW, {"type": "seal"}])
+def test_a_mark_and_a_schemas_id_are_taken_off(frame: bytes, inner: Any) -> None:
+    assert parse(frame + dumps(inner)) == parse(dumps(inner))
+    assert Parser().told(Entry(0, 0, 1, None, frame + dumps(inner))) == told_of(dumps(inner))
+
+
+def test_a_mark_behind_an_id_is_taken_off_and_other_bytes_behind_one_stay_open() -> None:
+    assert parse(b"\0\0\0\0\7\xef\xbb\xbf" + dumps(DELETE)) == parse(dumps(DELETE))
+    assert parse(b"\0\0\0\0\7\x02\x0er1") == Unreadable(FRAMED)
+    assert EARLIER.parse(b"\0\0\0\0\7\x02\x0er1") == Unreadable(NOT_JSON)
 
 
 @pytest.mark.parametrize(("frame", "reason"), FRAMES)
 @pytest.mark.parametrize("inner", [DELETE, ROW, {"type": "erase"}, {**INSERT, "deleted": True}, {**BAD, "x": "delete"}])
 def test_what_may_be_a_deletion_in_a_frame_never_bears_that_reason(frame: bytes, reason: str, inner: Any) -> None:
-    outcome = parse(frame + dumps(inner))
+    outcome = EARLIER.parse(frame + dumps(inner))
 
     assert isinstance(outcome, Unreadable)
     assert outcome.reason != reason
@@ -324,4 +342,5 @@ def test_a_revision_means_nothing_for_a_whole_subject(revision: int) -> None:
     ],
 )
 def test_what_was_applied_under_laxer_rules_is_read_again(value: bytes | None, kind: type) -> None:
-    assert isinstance(Parser().taken(value), kind)
+    assert isinstance(EARLIER.taken(Entry(0, 0, 1, None, value)), kind)
+    assert isinstance(Parser().taken(Entry(0, 0, 1, None, value)), kind)

@@ -9,9 +9,9 @@ import pytest
 from kafka.partitioner.default import murmur2 as kafka_murmur2
 
 from unlearn.events.event import Delete, Insert, Seal
+from unlearn.events.marks import Origin
 from unlearn.events.partitioner import (
     Digests,
-    Origin,
     event_key,
     home,
     homes,

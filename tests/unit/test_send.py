@@ -242,6 +242,60 @@ def test_check_sends_nothing(run: Callable[..., Result], log: MemoryLog, tmp_pat
     assert all(start == end for start, end in log.bounds(TOPIC).values())
 
 
+CHANGE = {"op": "c", "before": None, "after": {"id": 7, "subject_id": "ana", "text": "x"}, "source": {"lsn": 5}}
+
+
+def test_a_check_shows_what_each_line_would_become_by_a_mapping(
+    run: Callable[..., Result], log: MemoryLog, tmp_path: Path
+) -> None:
+    lines = [
+        CHANGE,
+        {**CHANGE, "op": "d", "before": {"id": 7}, "after": None},
+        {**CHANGE, "op": "t"},
+        {**CHANGE, "after": {"id": 7, "user_id": "ana", "text": "x"}},
+    ]
+    path = tmp_path / "changes"
+    path.write_text("\n\n".join(map(json.dumps, lines)))
+
+    result = run("--check", str(path), "--mapping", "debezium")
+
+    assert result.exit_code == 1
+    first, second, *rest = result.stdout.splitlines()
+    shown = json.loads(first.removeprefix("1: "))
+    assert (shown["type"], shown["record_id"], shown["subject_id"], shown["revision"]) == ("insert", "7", "ana", 5)
+    assert json.loads(second.removeprefix("3: "))["type"] == "delete"
+    assert rest == [
+        "5: open: type: a word that the mapping doesn't know",
+        "7: refused: unknown field that looks like subject_id",
+    ]
+    assert all(start == end for start, end in log.bounds(TOPIC).values())
+
+
+def test_a_mapping_is_for_a_check_alone_and_must_be_there(run: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "changes"
+    path.write_text(json.dumps(CHANGE))
+    for arguments, said in (
+        ((str(path), "--mapping", "debezium"), "give --mapping with --check"),
+        ((str(path), "--check", "--mapping", "debezum"), "none of plain"),
+        (("--check", "--mapping", "debezium", "--delete-record", "r"), "give a FILE with --mapping"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert said in result.stderr
+
+
+def test_lines_of_a_mapping_are_sent_home_as_they_are(
+    run: Callable[..., Result], log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNLEARN_MAPPING", "debezium")
+    lines = [json.dumps(CHANGE).encode(), insert("r")]
+
+    assert run("-", text=b"\n".join(lines)).exit_code == 0
+
+    assert [record.value for record in records(log, home(b"ana", PARTITIONS))] == [lines[0]]
+    assert [record.value for record in records(log, home(b"r", PARTITIONS))] == [lines[1]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "key", "names"),
     [

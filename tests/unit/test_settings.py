@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from unlearn.errors import SettingsError
+from unlearn.mapping.reading import EARLIER_READING, PLAIN_READING
 from unlearn.settings import DEMO_SECRET, Settings, load_settings
 from unlearn.settings_sources import fields, load, variable
 
@@ -92,6 +93,8 @@ def test_secret_is_required_outside_the_demo(environment: pytest.MonkeyPatch) ->
         ("UNLEARN_SEAL_AFTER", "soon", "ISO 8601"),
         ("UNLEARN_KAFKA__BOOTSTRAP_SERVERS", "localhost", "host:port"),
         ("UNLEARN_TOPICS__EVENTS", "a b", "pattern"),
+        ("UNLEARN_MAPPING", "debezum", "none of plain, earlier, cloudevents"),
+        ("UNLEARN_TOMBSTONES", "drop", "'refuse', 'delete' or 'ignore'"),
     ],
 )
 def test_a_wrong_value_is_named_with_the_reason(
@@ -161,6 +164,32 @@ def test_a_lease_shorter_than_a_heartbeat_is_refused(environment: pytest.MonkeyP
     environment.setenv("UNLEARN_LEASE", "1")
     with pytest.raises(SettingsError, match="lease must be longer than heartbeat_every"):
         load_settings()
+
+
+def test_a_key_must_name_something_where_a_null_is_a_deletion(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("UNLEARN_TOMBSTONES", "delete")
+    with pytest.raises(SettingsError, match=r"needs a mapping that says what a key names: .*tombstone"):
+        load_settings()
+    environment.setenv("UNLEARN_MAPPING", "debezium")
+    assert load_settings().reading.tombstones == "delete"
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text('tombstone = {subject_id = "key"}\n')
+    environment.setenv("UNLEARN_MAPPING", str(mapping))
+    assert load_settings().reading.mapping.tombstone.named() == ["subject_id"]
+
+
+def test_how_messages_are_read_by_default(environment: pytest.MonkeyPatch) -> None:
+    assert load_settings().reading == PLAIN_READING
+    environment.setenv("UNLEARN_MAPPING", "earlier")
+    assert load_settings().reading == EARLIER_READING
+    environment.setenv("UNLEARN_TOMBSTONES", "refuse")
+    assert load_settings().reading.tombstones == "refuse"
+
+
+def test_messages_of_other_forms_are_read_one_by_one(environment: pytest.MonkeyPatch) -> None:
+    assert load_settings().reads_columns
+    environment.setenv("UNLEARN_MAPPING", "segment")
+    assert not load_settings().reads_columns
 
 
 def test_every_setting_is_described() -> None:

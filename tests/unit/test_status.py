@@ -113,6 +113,17 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not red.search(show(Status("m", 0, (partition(),)), color=True))
 
 
+def test_a_path_that_found_nothing_in_any_partition_is_named() -> None:
+    label, other = "delete subject_id: value/who", "insert text: value/body"
+    first = partition(partition=0, paths={f"path_met:{label}": 2, f"path_met:{other}": 1, f"path_hit:{other}": 1})
+    second = partition(partition=1, paths={f"path_met:{label}": 1, f"path_met:{other}": 7})
+    both = Status("m", 4, (first, second))
+
+    assert both.to_json()["never_found"] == {label: 3}
+    assert "mapping: delete subject_id: value/who found nothing in 3 messages" in show(both)
+    assert "value/body" not in show(both)
+
+
 def test_totals_are_sums_over_the_partitions() -> None:
     first = partition(partition=0, dead_letters={"one": 2, "other": 1}, refused_updates=1)
     second = partition(partition=1, records=1, lag=0, deletions=Deletions(), dead_letters={"other": 1})
@@ -129,6 +140,7 @@ def test_totals_are_sums_over_the_partitions() -> None:
         "dead_letters": {"one": 2, "other": 2},
         "passed_over": {},
         "refused_updates": 1,
+        "never_found": {},
         "refused_results": [],
         "refused_results_count": 0,
     }

@@ -24,7 +24,7 @@ def harness(tmp_path: Path) -> ResultsHarness:
 @pytest.fixture
 def expected(harness: ResultsHarness) -> Expected:
     empty = digest(harness.learner, harness.learner.empty())
-    return Expected(harness.identity, "naive-bayes", 2, 2, empty, unsigned)
+    return Expected([harness.identity], "naive-bayes", 2, 2, empty, unsigned)
 
 
 def good(harness: ResultsHarness, **changed: Any) -> Manifest:

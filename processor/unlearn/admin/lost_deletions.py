@@ -114,10 +114,12 @@ def _receipts(settings: Settings, log: Log) -> Iterator[Receipt]:
 
 def _names(settings: Settings, log: Log, state_of: Callable[[int], PartitionState], parser: Parser) -> Iterator[str]:
     """The event ids of all readable deletions and lifts that the log holds now."""
-    topic = settings.events_topic
+    topic, reading = settings.events_topic, settings.reading
+    any_may_be = bool(reading.mapping.forms) or reading.tombstones == "delete"
     for partition in log.bounds(topic):
         skipped = runs_of(Tables(state_of(partition).load()).meta)
         for record in read_but(log, topic, partition, 0, _ALL, skipped):
-            event = parser.parse(record.value) if record.value and _SAID.search(record.value) else None
+            named = any_may_be or _SAID.search(record.value or b"") is not None
+            event = parser.parse(record.value, (), None, record) if named else None
             if isinstance(event, Request):
                 yield event.event_id

@@ -11,6 +11,7 @@ from typing import Any
 import redis
 
 from unlearn.errors import LogUnavailable, StoreUnavailable
+from unlearn.events.mapped.tally import Tally, never_found, tallied
 from unlearn.forwarding.dues import letters_by_reason
 from unlearn.identity import is_secret_of
 from unlearn.log.protocol import Log, Record
@@ -33,6 +34,7 @@ from unlearn.worker.preflight import check_topics
 __all__ = ["Deletions", "PartitionStatus", "ShardStatus", "Status", "StatusReader"]
 
 DIRTY = ("withdrawn", "left-out")
+_OTHERWISE = ("deletions", "counter", "nonce", "paths")
 _PASSED_OVER = {
     "dead_on_arrival": "deleted before it came",
     "conflicts": "the same revision was there with other content",
@@ -91,6 +93,7 @@ class PartitionStatus:
     resolved     possible deletions that operators closed
     dead_letters  how many by reason, since the model was made
     passed_over  readable inserts that changed nothing, by reason
+    paths        how often each path of the mapping was looked for, and found something
     refused_updates  dead letters, as far as they can be read, whose records keep an older revision
     """
 
@@ -117,12 +120,13 @@ class PartitionStatus:
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     passed_over: Mapping[str, int] = field(default_factory=dict)
     refused_updates: int = 0
+    paths: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The partition's object in the output of `unlearn status --json`."""
         deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
         return {
-            **{name: value for name, value in asdict(self).items() if name not in ("deletions", "counter", "nonce")},
+            **{name: value for name, value in asdict(self).items() if name not in _OTHERWISE},
             "token": None if self.counter is None else token,
             "pending_deletions": deletions.pending,
             "oldest_pending_age": deletions.oldest_pending,
@@ -185,6 +189,11 @@ class Status:
     def refused_updates(self) -> int:
         return sum(partition.refused_updates for partition in self.partitions)
 
+    @property
+    def never_found(self) -> dict[str, int]:
+        """Path of the mapping that found nothing -> how many messages should have had it."""
+        return never_found(sum((Tally(partition.paths) for partition in self.partitions), Tally()))
+
     def to_json(self) -> dict[str, Any]:
         """The object that `unlearn status --json` prints."""
         return {
@@ -198,6 +207,7 @@ class Status:
             "dead_letters": self.dead_letters,
             "passed_over": self.passed_over,
             "refused_updates": self.refused_updates,
+            "never_found": self.never_found,
             "refused_results": [refusal._asdict() for refusal in self.refused],
             "refused_results_count": self.refused_count,
             "partitions": [partition.to_json() for partition in self.partitions],
@@ -322,6 +332,7 @@ class StatusReader:
             dead_letters=letters_by_reason(view.meta),
             passed_over={why: count for name, why in _PASSED_OVER.items() if (count := view.number(name))},
             refused_updates=view.number("refused_updates"),
+            paths=dict(tallied(view.meta)),
         )
 
 

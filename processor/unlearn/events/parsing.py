@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from unlearn.events.avro.reading import NO_AVRO, avro_of
 from unlearn.events.envelopes import enveloped, framed
 from unlearn.events.event import (
     BadInsert,
     Delete,
-    Empty,
     Event,
     Insert,
     Lift,
@@ -27,19 +27,26 @@ from unlearn.events.event import (
     Unreadable,
     features_of,
 )
+from unlearn.events.frames import FRAMED, Frames
+from unlearn.events.mapped.reader import MappedReader
+from unlearn.events.mapped.tally import Tally
 from unlearn.events.near_misses import near_miss
 from unlearn.events.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
+from unlearn.events.refused_fields import Told, told_of
 from unlearn.events.scanning import Scan, scan
-from unlearn.log.protocol import Header, Record
+from unlearn.log.protocol import Entry, Header, Record
+from unlearn.mapping.reading import PLAIN_READING, Reading
 from unlearn.timestamps import DAY, parse_timestamp
 
 if TYPE_CHECKING:
     from unlearn_models.base.learner import Learner
 
-__all__ = ["NOT_JSON", "NO_TYPE", "Parser", "parse", "parser_of"]
+__all__ = ["NOT_JSON", "NO_LIFTS", "NO_TYPE", "Parser", "parse", "parser_of"]
 
 NOT_JSON: Final = "not JSON in UTF-8, or nested too deeply"
 NO_TYPE: Final = "type: missing or unknown"
+NO_LIFTS: Final = "the model was made by a release that takes no deletion back"
+"""Said of a lift, and of a deletion so far."""
 
 _MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "lift": Lift, "seal": Seal}
 _READS = {name: model.__pydantic_validator__.validate_json for name, model in _MODELS.items()}
@@ -69,32 +76,51 @@ class Parser:
     `classes`: the labels allowed; None allows any.
     `n_features`: indices of features stay below it; None allows any.
     `counts`: values of features are non-negative integers (naive Bayes).
+    `reading`: by which mapping messages are read, and what a null under a key means.
     """
 
     def __init__(
-        self, classes: Collection[str] | None = None, n_features: int | None = None, counts: bool = False
+        self,
+        classes: Collection[str] | None = None,
+        n_features: int | None = None,
+        counts: bool = False,
+        reading: Reading = PLAIN_READING,
     ) -> None:
+        self._maps, self._lifts = bool(reading.mapping.forms), reading.lifts
+        self._frames = Frames(taken_off=reading.mapping.frames, avro=avro_of(reading))
+        self._mapped = MappedReader(reading, self._frames, self._parse, _READS)
         self._labels = None if classes is None else frozenset([None, *classes])
         self._n_features = n_features
         self._counts = counts
 
-    def read(self, record: Record) -> Parsed:
-        """What a record of the log is; see `parse`. Never raises."""
-        return self.parse(record.value, record.headers, record.timestamp)
+    def read(self, record: Record, tally: Tally | None = None) -> Parsed:
+        """What a record of the log is; see `parse`. Never raises. `tally` counts what a mapping's paths find."""
+        return self.parse(record.value, record.headers, record.timestamp, record, tally)
 
-    def parse(self, value: bytes | None, headers: Sequence[Header] = (), at: int | None = None) -> Parsed:
+    def parse(
+        self,
+        value: bytes | None,
+        headers: Sequence[Header] = (),
+        at: int | None = None,
+        record: Record | None = None,
+        tally: Tally | None = None,
+    ) -> Parsed:
         """What a message is. Never raises, whatever the bytes.
 
         `at`: when the message was appended or sent, in ms since 1970 UTC. With None, or a value not above 0, it isn't
-        checked whether a deletion was asked for in the future.
+        checked whether a deletion was asked for in the future. `record`: the message as it stands in the log, whose key
+        and place a mapping may ask for; without it the message has no key.
         """
-        found = Empty() if value is None else self._parse(value, at)
+        if value is None or self._maps:
+            return self._mapped.read(record or Entry(-1, -1, at or -1, None, value, headers), at, tally)
+        found = self._parse(value, at)
         return with_headers(found, headers) if headers else found
 
-    def taken(self, value: bytes | None) -> Parsed:
-        """What a message counted as when it was applied: an event that newer rules refuse was an event then."""
-        found = self.parse(value)
-        if value is None or isinstance(found, Event):
+    def taken(self, record: Record) -> Parsed:
+        """What a record counted as when it was applied: an event that newer rules refuse was an event then."""
+        found = self.parse(record.value, record.headers if self._maps else (), None, record)
+        value = None if isinstance(found, Event) else self._mapped.json_of(record)
+        if value is None:
             return found
         try:
             held = scan(value)
@@ -104,6 +130,10 @@ class Parser:
         event = _validated(value, kind)[0] if kind and not held.repeats else None
         misfits = type(event) is Insert and self._misfit_insert(event)
         return found if event is None or misfits else event
+
+    def told(self, record: Record) -> Told:
+        """What a refused record says of itself. Never raises."""
+        return told_of(self._mapped.json_of(record) if record.value is not None else None)
 
     def _parse(self, value: bytes, at: int | None) -> Parsed:
         try:
@@ -117,8 +147,10 @@ class Parser:
         try:
             held = scan(value)
         except _NO_JSON:
-            return Unreadable(framed(value, self._is_insert) or NOT_JSON)
+            return self._behind_bytes(value, at)
         kind, reason = _kind(held)
+        if kind == "lift" and not self._lifts:
+            return Unreadable(NO_LIFTS)
         if not kind:
             wrapped = "" if held.repeats else enveloped(held.text, self._is_insert, _says_deletion)
             return Unreadable(wrapped or reason)
@@ -128,6 +160,15 @@ class Parser:
         if kind == "delete" or _may_delete(kind, held):
             return Unreadable(reason)
         return BadInsert(reason, answers=kind == "lift")
+
+    def _behind_bytes(self, value: bytes, at: int | None) -> Parsed:
+        """What a message is that is no JSON as it stands."""
+        if isinstance(value, bytes):
+            if (inner := self._frames.opened(value)) is not value:
+                return self._parse(inner, at)
+            if self._frames.left(value):
+                return Unreadable(FRAMED if self._frames.avro is None else NO_AVRO)
+        return Unreadable(framed(value, self._is_insert) or NOT_JSON)
 
     def _event(self, value: bytes, kind: str, held: Scan, at: int | None) -> tuple[Event | None, str]:
         """(the event, ""), or (None, why the message is none)."""
@@ -149,6 +190,8 @@ class Parser:
         """Why an event of the right form can't be taken; empty if it can."""
         if type(event) is Insert:
             return self._misfit_insert(event)
+        if isinstance(event, Delete) and event.scope is not None and not self._lifts:
+            return NO_LIFTS
         return _misfit_request(event, at) if isinstance(event, Request) else ""
 
     def _misfit_insert(self, insert: Insert) -> str:
@@ -254,6 +297,6 @@ def _reason(error: ValidationError) -> str:
 _UNBOUND = Parser()
 
 
-def parser_of(learner: Learner) -> Parser:
+def parser_of(learner: Learner, reading: Reading = PLAIN_READING) -> Parser:
     """The parser of a model with this learner. An insert that the learner couldn't take is a bad insert."""
-    return Parser(learner.labels, learner.n_features, counts=learner.counts)
+    return Parser(learner.labels, learner.n_features, counts=learner.counts, reading=reading)

@@ -5,22 +5,19 @@ Ids never leave here in the clear: what is stored are digests under the model's 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from hmac import compare_digest
-from itertools import islice
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.events.event import ORIGIN, Event, Insert, Request, Seal, features_of
+from unlearn.events.marks import Origin
 from unlearn.kernels import murmur2 as kernel
 
 _NONE = b"\xff\xff\xff\xff"
-_MARK = re.compile(rb"([^/]{1,256})/([0-9]{1,6})/([0-9]{1,16})/([0-9]{1,16})/[0-9a-f]{32}")
-_MOST_MARKS = 8
 TAG = slice(8, 14)
 """The bytes of an owner's digest that stand in a membership; see `tag_of`."""
 _TAG_SIZE = 6
@@ -128,15 +125,6 @@ def shard_of(owner: bytes, shards: int) -> int:
     return int.from_bytes(tag, "little") % shards
 
 
-class Origin(NamedTuple):
-    """Where an event that was forwarded or copied stood first; timestamp in ms since 1970."""
-
-    model: str
-    partition: int
-    offset: int
-    timestamp: int
-
-
 def origin_header(secret: bytes, origin: Origin) -> tuple[str, bytes]:
     """Name and value of the header of a forwarded or copied event. The value ends with a proof of the secret."""
     text = f"{origin.model}/{origin.partition}/{origin.offset}/{origin.timestamp}".encode()
@@ -149,14 +137,6 @@ def read_origin(secret: bytes, model: str, headers: Iterable[tuple[str, bytes | 
         if name == ORIGIN and value and (origin := _origin(secret, value)) and origin.model == model:
             return origin
     return None
-
-
-def read_marks(headers: Iterable[tuple[str, bytes | None]]) -> list[Origin]:
-    """The origins that the headers claim for any model, at most the first few. They aren't proved: only the log can
-    show whether they are true."""
-    values = (value for name, value in headers if name == ORIGIN and value)
-    found = [_MARK.fullmatch(value) for value in islice(values, _MOST_MARKS)]
-    return [Origin(m[1].decode(errors="replace"), int(m[2]), int(m[3]), int(m[4])) for m in found if m]
 
 
 def _origin(secret: bytes, value: bytes) -> Origin | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["MAX_DEPTH", "Scan", "scan"]
 
 # Far below the limits of pydantic and the interpreter: the same bytes are judged the same on any stack.
 MAX_DEPTH = 64
 
+_MOST_DIGITS = 100
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -25,6 +27,8 @@ class Scan:
     is_object: bool = False
     repeats: bool = False
     """Whether any object, at any depth, names a field twice."""
+    whole: Any = None
+    """The JSON itself."""
 
     def see(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         """Take in an object's pairs: a hook of `json.loads`, which hands over the outermost object last."""
@@ -42,8 +46,8 @@ class Scan:
         return "delete" in self.text.lower() or "delete" in _ESCAPE.sub(_unescape, self.text).lower()
 
 
-def scan(value: bytes) -> Scan:
-    """What a message holds.
+def scan(value: bytes, *, numbers: bool = False) -> Scan:
+    """What a message holds; with `numbers` they are numbers, else the text that stands for them.
 
     Raises ValueError (not UTF-8 JSON, nested too deeply), TypeError or AttributeError (not bytes).
     """
@@ -51,9 +55,17 @@ def scan(value: bytes) -> Scan:
         raise ValueError("nested too deeply")
     found = Scan(value.decode())
     # Numbers stay text, as Python refuses to read very long ones.
-    json.loads(found.text, object_pairs_hook=found.see, parse_int=str, parse_float=str, parse_constant=str)
+    whole, broken = (_whole, float) if numbers else (str, str)
+    found.whole = json.loads(
+        found.text, object_pairs_hook=found.see, parse_int=whole, parse_float=broken, parse_constant=broken
+    )
     found.is_object = found.text.lstrip(" \t\n\r").startswith("{")
     return found
+
+
+def _whole(digits: str) -> int | float:
+    """The number: an int only if its decimal spelling is these very digits."""
+    return int(digits) if len(digits) <= _MOST_DIGITS and digits != "-0" else float(digits)
 
 
 def _depth(value: bytes) -> int:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from unlearn.errors import UnlearnError
 from unlearn.events.event import ORIGIN
-from unlearn.events.partitioner import read_marks, read_origin
+from unlearn.events.marks import read_marks
+from unlearn.events.partitioner import read_origin
 from unlearn.forwarding.reread import content_of, runs
 from unlearn.log.protocol import Log, Record
 

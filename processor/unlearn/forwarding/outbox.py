@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.event import Delete, Insert, Lift, Request, encode
+from unlearn.events.marks import Origin
 from unlearn.events.parsing import Parser
-from unlearn.events.partitioner import Digests, Origin, event_key, home, origin_header
-from unlearn.events.refused_fields import Told, told_of
+from unlearn.events.partitioner import Digests, event_key, home, origin_header
+from unlearn.events.refused_fields import Told
 from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter, in_order
 from unlearn.forwarding.given_up import Wait, mark_unresolved, put_letter
 from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
@@ -188,7 +189,7 @@ class Outbox:
         short = record.offset in owned.kept(Refusals).shortened
         to = owned.addressees.get(record.offset)
         # Whom to answer is known only of a deletion that this owner has read itself.
-        event = self._parser.taken(record.value) if short or to is None or HOME in due else None
+        event = self._parser.taken(record) if short or to is None or HOME in due else None
         if event is not None and not isinstance(event, Insert | Request):
             return
         there = self._places(owned, record)
@@ -227,7 +228,7 @@ class Outbox:
         """The dead letter, and the `refused` receipt if the sender is owed one."""
         digest = None if letter.last is not None else self._digests.log_record(record.key, record.value)
         yield self._place_of_letters, self._dead_letter(partition, record.offset, letter, digest)
-        told = told_of(record.value) if letter.answers else Told()
+        told = self._parser.told(record) if letter.answers else Told()
         if told.event_id is not None:
             to = Addressee(told.event_id, *place_of(self._settings, record), told.requested_at)
             receipt = self._answers.refused(to, letter.reason, letter.at, letter.deadline)
@@ -301,7 +302,7 @@ class Outbox:
 
     def _is_long(self, record: Record) -> bool:
         """Whether the record holds more bytes than its event needs, so that a shorter message is worth a try."""
-        event = self._parser.taken(record.value)
+        event = self._parser.taken(record)
         said = record.key, record.value, tuple(record.headers)
         return isinstance(event, Insert | Request) and said != _shortest(event)
 
@@ -309,7 +310,7 @@ class Outbox:
         owned.kept(Refusals).forget(offset)
         owned.counters["given_up"] += 1
         record = owned.records[offset]
-        event = self._parser.taken(record.value)
+        event = self._parser.taken(record)
         within = event.forget_within if isinstance(event, Delete) else None
         now = self._clock.wall_ms()
         since = dated(record.timestamp, now)

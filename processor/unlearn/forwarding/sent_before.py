@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.errors import UnlearnError
-from unlearn.events.partitioner import read_marks
+from unlearn.events.marks import read_marks
 from unlearn.forwarding.reread import content_of
 from unlearn.log.protocol import Log, Record
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.features import rows_of
+from unlearn.events.mapped.tally import Tally
 from unlearn.events.partitioner import Digests, digests_of, shard_of, tag_of
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
 from unlearn.ingest.copy_kills import note_copy_kills
@@ -48,7 +49,7 @@ class Intake:
         self._learner = learner
         self._digests = Digests(settings.secret_bytes)
         self._items = ItemReader(settings, learner, log)
-        self._columns = ColumnReader(settings, learner, self._items) if settings.ingest == "fast" else None
+        self._columns = ColumnReader(settings, learner, self._items) if settings.reads_columns else None
         self._clock = clock
         self._most_pairs = most_pairs
 
@@ -65,14 +66,15 @@ class Intake:
         """Apply some records, up to the offset `stop`: look up whom they name, plan, write, and remember the result."""
         read = self._read(owned, records)
         lookups = self._look_up(owned, read.items)
-        planned = plan(read.items, lookups, owned.view, self._frame(owned, stop), read.rows.columns)
+        planned = plan(read.items, lookups, owned.view, self._frame(owned, stop), read.rows.columns, read.tally)
         self._write(owned, planned, lookups, records[-1] if records else None, read.rows)
         self._remember(owned, planned, read)
 
     def _read(self, owned: ClaimedPartition, records: Sequence[Record]) -> Reading:
         if self._columns is not None and isinstance(records, RecordColumns) and len(records):
             return self._columns.read(owned, records)
-        return Reading(self._items.items(owned, records), records, NO_ROWS)
+        tally = Tally()
+        return Reading(self._items.items(owned, records, tally), records, NO_ROWS, tally)
 
     def pass_over(self, owned: ClaimedPartition, stop: int, more: Change) -> None:
         """Move `applied` to `stop` as if no records lay before it, and make the changes `more` in the same script.

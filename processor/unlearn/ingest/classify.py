@@ -7,13 +7,14 @@ read it copies it to all others. What another model has sent on is sent no furth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from unlearn.events.event import BadInsert, Delete, Empty, Insert, Lift, Parsed, Request, Seal, Unreadable
-from unlearn.events.partitioner import Digests, Origin, event_key, home, homes, read_marks, read_origin
-from unlearn.events.refused_fields import told_of
+from unlearn.events.marks import Origin, read_marks
+from unlearn.events.partitioner import Digests, event_key, home, homes, read_origin
+from unlearn.events.refused_fields import Told, told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.answers import Addressee, sender_of
 from unlearn.state.entries import ALONE
@@ -141,6 +142,10 @@ def wanders(item: Item) -> bool:
     return isinstance(item, Sending) and (item.kind == "home" or item.reason == OFF_HOME)
 
 
+def _told_plainly(record: Record) -> Told:
+    return told_of(record.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """Sorts the records of one partition. `partitions` is P0, the count when the model was made."""
@@ -151,6 +156,8 @@ class Classifier:
     subjects: bool
     secret: bytes
     digests: Digests
+    told: Callable[[Record], Told] = _told_plainly
+    """What a refused record says of itself."""
 
     def sort(self, record: Record, event: Parsed) -> Item | None:
         """The item of a parsed record; None where there is nothing to do. Never raises."""
@@ -174,13 +181,13 @@ class Classifier:
         if isinstance(event, BadInsert):
             return self._bad_insert(record, event)
         if isinstance(event, Unreadable):
-            answers = told_of(record.value).event_id is not None
+            answers = self.told(record).event_id is not None
             return Sending(record.offset, "unresolved", event.reason, record.timestamp, answers=answers)
         assert isinstance(event, Empty)
         return None
 
     def _bad_insert(self, record: Record, event: BadInsert) -> Item:
-        event_id, name, subject, revision, _ = told_of(record.value)
+        event_id, name, subject, revision, _ = self.told(record)
         answers = event.answers and event_id is not None
         sending = Sending(record.offset, "dead", event.reason, record.timestamp, answers=answers)
         if name is None or revision is None:

@@ -8,8 +8,9 @@ manifest does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from unlearn.events.partitioner import shard_of, tag_of
@@ -82,13 +83,22 @@ class Plan:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def plan(items: Iterable[Item], lookups: Lookups, view: Tables, frame: Frame, columns: Columns = NO_COLUMNS) -> Plan:
+def plan(
+    items: Iterable[Item],
+    lookups: Lookups,
+    view: Tables,
+    frame: Frame,
+    columns: Columns = NO_COLUMNS,
+    tally: Mapping[str, int] = MappingProxyType({}),
+) -> Plan:
     """What the items of [frame.start, frame.stop) change, given what is known of those that they name.
 
     `columns`: the rows of further inserts, each of a record that is new to the partition and named nowhere else in the
-    batch. They are counted; their entries and their subjects' are the caller's to write.
+    batch. They are counted; their entries and their subjects' are the caller's to write. `tally`: what else is counted.
     """
-    return _Planner(lookups, view, frame, columns).run(items)
+    planner = _Planner(lookups, view, frame, columns)
+    planner.plan.counts.update(tally)
+    return planner.run(items)
 
 
 class _Planner:

@@ -6,7 +6,8 @@ only if nothing in the membership and nothing else in the batch bears on it: the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,8 @@ class Reading(NamedTuple):
     items: list[Item]
     records: Sequence[Record]
     rows: NewRows
+    tally: Mapping[str, int] = MappingProxyType({})
+    """What the paths of a mapping found."""
 
 
 class ColumnReader:

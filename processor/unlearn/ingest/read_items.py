@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unlearn.events.mapped.tally import Tally
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests
 from unlearn.forwarding.foreign_copies import Origins
 from unlearn.ingest.classify import Classifier, Insertion, Item, wanders
+from unlearn.ingest.tombstones import Followers
 from unlearn.log.protocol import Log, Record
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
@@ -21,24 +23,29 @@ class ItemReader:
 
     def __init__(self, settings: Settings, learner: Learner, log: Log) -> None:
         self._settings = settings
-        self._parser = parser_of(learner)
+        self._parser = parser_of(learner, settings.reading)
         self._digests = Digests(settings.secret_bytes)
+        follow = settings.reading.mapping.tombstones_follow
+        self._followers = Followers(log, settings.events_topic, self._parser) if follow else None
         self._origins = Origins(log, settings.events_topic, settings.model, settings.secret_bytes)
 
-    def items(self, owned: ClaimedPartition, records: Sequence[Record]) -> list[Item]:
+    def items(self, owned: ClaimedPartition, records: Sequence[Record], tally: Tally | None = None) -> list[Item]:
         """What each record asks for, less what another model's forwarding makes needless.
 
-        A bad record never stops the others.
+        A bad record never stops the others. `tally` counts what a mapping's paths find.
         """
-        return self._spared(owned, self.sort(owned.partition, records), records)
+        return self._spared(owned, self.sort(owned.partition, records, tally), records)
 
-    def sort(self, partition: int, records: Sequence[Record]) -> list[Item]:
+    def sort(self, partition: int, records: Sequence[Record], tally: Tally | None = None) -> list[Item]:
         """What each record asks for, whoever has sent it on."""
-        return self._classifier(partition).sort_all(records, [self._parser.read(record) for record in records])
+        events = [self._parser.read(record, tally) for record in records]
+        if self._followers is not None:
+            events = self._followers.settled(records, events)
+        return self._classifier(partition).sort_all(records, events)
 
     def taken(self, partition: int, records: Sequence[Record]) -> list[Insertion]:
         """The inserts among records that were applied, by the rules of then: what newer ones refuse was taken."""
-        events = [self._parser.taken(record.value) for record in records]
+        events = [self._parser.taken(record) for record in records]
         items = self._classifier(partition).sort_all(records, events)
         return [item for item in items if isinstance(item, Insertion)]
 
@@ -62,4 +69,5 @@ class ItemReader:
             settings.subjects,
             settings.secret_bytes,
             self._digests,
+            self._parser.told,
         )

@@ -8,7 +8,8 @@ from json.encoder import encode_basestring
 from typing import NamedTuple
 
 from unlearn.events.event import Request
-from unlearn.events.partitioner import Origin, read_origin
+from unlearn.events.marks import Origin
+from unlearn.events.partitioner import read_origin
 from unlearn.log.protocol import Record
 from unlearn.moments import rfc3339
 from unlearn.partition.pending import Pending

@@ -90,7 +90,7 @@ class Receipts:
         """Read again who is to be answered, of deletions that an earlier owner applied. Returns those that failed."""
         lacking = {offset for offset in offsets if offset not in owned.addressees}
         for offset, record in records_at(self._log, self._settings.events_topic, owned.partition, lacking).items():
-            event = self._parser.taken(record.value)
+            event = self._parser.taken(record)
             if isinstance(event, Request):
                 owned.addressees[offset] = addressee_of(self._settings, event, record)
         return lacking - owned.addressees.keys()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from unlearn.errors import ArtefactInvalid, StoreUnavailable
@@ -26,13 +26,15 @@ _log = logging.getLogger(__name__)
 class Merger:
     """Merges manifests, for one thread. `problems`: partition -> why its newest manifest isn't merged.
 
-    `identity` is the hash that the model's manifests bear.
+    `identities`: the hash that the model's manifests bear, or the few of which they bear one.
     """
 
-    def __init__(self, settings: Settings, store: Store, learner: Learner, identity: str, verify: Verify) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, learner: Learner, identities: Collection[str], verify: Verify
+    ) -> None:
         self._partitions = range(settings.partitions)
         self._expected = Expected(
-            identity,
+            identities,
             learner.id,
             settings.partitions,
             settings.shards_per_partition,

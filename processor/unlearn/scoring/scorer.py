@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Self
 
 from unlearn.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, UnlearnError
-from unlearn.identity import identity_hash, identity_of
+from unlearn.identity import as_before, identity_hash, identity_of
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log
 from unlearn.scoring.follower import Follower
@@ -55,7 +55,7 @@ class Scorer:
         verify: Verify = unsigned,
     ) -> None:
         self._settings, self._store, self._learner, self._clock = settings, store, learner, clock
-        self._identity = identity or identity_hash(identity_of(settings, learner))
+        self._identities = [identity] if identity else _identities(settings, learner)
         self._verify = verify
         self._partitions = range(settings.partitions)
         self._open_log: Callable[[], Log] | None = None
@@ -66,7 +66,7 @@ class Scorer:
     def _begin(self, log: Log) -> None:
         """Make everything that belongs to one process; of the results nothing is read yet."""
         self._log, self._follower = log, Follower(self._settings, log, self._clock)
-        self._merger = Merger(self._settings, self._store, self._learner, self._identity, self._verify)
+        self._merger = Merger(self._settings, self._store, self._learner, self._identities, self._verify)
         self._ensembles = Ensembles(self._learner)
         self._merged: Mapping[int, Merged] = {}  # replaced whole, never changed: readers need no lock
         self._turning = threading.Lock()
@@ -283,3 +283,8 @@ class Scorer:
 
 def _states(merged: Mapping[int, Merged], live: Collection[int]) -> list[Digested]:
     return [state for partition in sorted(live) for state in merged[partition].states]
+
+
+def _identities(settings: Settings, learner: Learner) -> set[str]:
+    """The hashes that the model's manifests may bear: how events are read changes nothing of what a state says."""
+    return {identity_hash(identity_of(each, learner)) for each in (settings, as_before(settings))}

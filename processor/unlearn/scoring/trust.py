@@ -6,7 +6,7 @@ in itself (`unlisted`, `contradiction`, `misnamed`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from unlearn.results.manifest import Manifest, ShardEntry
@@ -40,7 +40,7 @@ def unsigned(manifest: Manifest) -> str | None:
 class Expected:
     """What every manifest of the model must say; `shards` is how many each partition has."""
 
-    identity: str
+    identities: Collection[str]
     learner: str
     partitions: int
     shards: int
@@ -71,10 +71,11 @@ def contradicts_itself(manifest: Manifest, expected: Expected, served: Manifest 
 
 def other_settings(manifest: Manifest, expected: Expected, served: Manifest | None) -> str | None:
     """Objects to a manifest of a model that was made with other settings."""
-    if manifest.identity != expected.identity:
+    if manifest.identity not in expected.identities:
         return (
             "it is of a model made with other settings: its name, secret, learner, learner's options, classes, "
-            "features, partitions, shards, slices and subjects must be the model's, and the release's table of letters"
+            "features, partitions, shards, slices, subjects, mapping and tombstones must be the model's, and the "
+            "release's table of letters"
         )
     return None
 
@@ -161,5 +162,5 @@ def beyond(manifests: Iterable[Manifest], expected: Expected) -> tuple[int, ...]
 
     Where there are any, the settings' partitions are only a part of the model.
     """
-    mine = {manifest.partition for manifest in manifests if manifest.identity == expected.identity}
+    mine = {manifest.partition for manifest in manifests if manifest.identity in expected.identities}
     return tuple(sorted(partition for partition in mine if partition >= expected.partitions))

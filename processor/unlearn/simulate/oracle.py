@@ -6,7 +6,6 @@ The reference (`replay`) is an implementation of the rules of its own, which rea
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +14,8 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 from unlearn.events.event import ORIGIN, BadInsert, Delete, Insert, Lift, Parsed, Request, Unreadable
-from unlearn.events.parsing import parser_of
+from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import Digests, read_origin, tag_of
-from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Record
 from unlearn.partition.covers import Covers
 from unlearn.partition.rows import NEVER, deaths
@@ -60,7 +58,7 @@ class Verdict:
             p: replay_log(world.log, self.subject, p, self.ends[p]) for p in range(settings.partitions)
         }
         self.digests = Digests(settings.secret_bytes)
-        self.parser = parser_of(world.place.learner)
+        self.parser = parser_of(world.place.learner, settings.reading)
         self.views = {p: self._view(p) for p in range(settings.partitions)}
 
     def check(self) -> None:
@@ -308,7 +306,7 @@ class Verdict:
                 subjects = self.world.settings.subjects
                 alien = isinstance(event, Request) and event.subject_id is not None and not subjects
                 refused = isinstance(event, Unreadable) or (isinstance(event, BadInsert) and event.answers)
-                if alien or (refused and told_of(record.value).event_id is not None):
+                if alien or (refused and self.parser.told(record).event_id is not None):
                     yield partition, record.offset
 
     def _check_hidden(self, receipt: Receipt) -> None:
@@ -386,12 +384,9 @@ def sent_on(world: World) -> Counter[str]:
     for partition in world.log.bounds(world.settings.events_topic):
         for record in world.log.read(world.settings.events_topic, partition, 0, 1 << 60):
             if any(name == ORIGIN for name, _ in record.headers):
-                event = json.loads(record.value or b"{}")
-                counts[
-                    "sent copies"
-                    if event.get("subject_id") is None and event["type"] in ("delete", "lift")
-                    else "sent home"
-                ] += 1
+                event = parse(record.value)
+                copied = isinstance(event, Request) and event.subject_id is None
+                counts["sent copies" if copied else "sent home"] += 1
     return counts
 
 

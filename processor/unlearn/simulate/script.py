@@ -44,6 +44,9 @@ GARBAGE: Final = (
     b'{"type":"insert","event_id":"e","record_id":"r0","label":"eggs","text":"free"}',
     b'{"type":"insert","event_id":"e","record_id":"r0","text":"free","text":"tea"}',
     b'{"type":"insert","event_id":"e","record_id":"r0","revision":-1,"text":"free"}',
+    b'\xef\xbb\xbf{"type":"insert","event_id":"e","record_id":"r0","text":"free"}',
+    b'\0\0\0\0\1{"type":"delete","event_id":"e","record_id":"r1","requested_at":"2023-01-01"}',
+    b"\0\0\0\0\1\2\4r0",
 )
 HEADERS: Final[tuple[Header, ...]] = (
     ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),

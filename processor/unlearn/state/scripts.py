@@ -110,6 +110,12 @@ class PartitionState:
             found = self._redis.get(self.keys.of("store"))
         return found.decode() if isinstance(found, bytes) else None
 
+    def identity(self) -> str | None:
+        """The identity that the model was made with; None before the first claim. Raises StateUnavailable."""
+        with told(self._redis):
+            found = self._redis.hget(self.keys.meta, "identity")
+        return found.decode() if isinstance(found, bytes) else None
+
     def name_store(self, store_id: str) -> str | None:
         """Name the model's store unless one is named. Returns the id that stands. Raises StateUnavailable."""
         with told(self._redis):
@@ -243,6 +249,11 @@ class PartitionState:
                 if not lost or self._clock.monotonic() >= deadline:
                     raise translate(error, self._redis) from None
                 self._clock.sleep(0.05)
+
+
+def kept_identities(state_of: Callable[[int], PartitionState], partitions: int) -> list[str]:
+    """The identities that the partitions keep which were claimed before. Raises StateUnavailable."""
+    return [kept for partition in range(partitions) if (kept := state_of(partition).identity()) is not None]
 
 
 def read_without_token(client: redis.Redis, keys: Keys, ops: Sequence[Op]) -> list[Any]:

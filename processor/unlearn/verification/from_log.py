@@ -56,6 +56,7 @@ def _verify_partition(
     if manifest is None:
         reason = "the partition has no manifest yet"
         return [ShardVerdict(partition, shard, "pending", reason) for shard in range(subject.model.shards)]
+    subject = subject.published_as(manifest.identity)
     finding = incomparable(subject, manifest) or _log_lacks(log, subject, manifest)
     if finding:
         return for_all(manifest, subject.model.shards, finding)

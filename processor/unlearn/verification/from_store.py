@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from unlearn.errors import ArtefactInvalid, Refused, StateInvalid, StateMissing, StoreUnavailable
-from unlearn.identity import check_identity, identity_hash, identity_of
+from unlearn.identity import as_made, check_identity, identity_hash, identity_of
 from unlearn.log.protocol import Log
 from unlearn.partition.jobs import Job, Part
 from unlearn.partition.slices.lineage import EMPTY
@@ -14,7 +14,7 @@ from unlearn.results.manifest import Manifest, ShardEntry
 from unlearn.scoring.trust import contradiction, misnamed, unlisted
 from unlearn.settings import Settings
 from unlearn.state.lookups import parse_holes
-from unlearn.state.scripts import PartitionState
+from unlearn.state.scripts import PartitionState, kept_identities
 from unlearn.storage.artefacts import Store
 from unlearn.storage.state_files import read_state
 from unlearn.storage.store_binding import stranger
@@ -54,6 +54,7 @@ class _Verifier:
         store: Store,
         learner: Learner,
     ) -> None:
+        settings = as_made(settings, kept_identities(state_of, settings.partitions))
         self.settings, self.log, self.state_of = settings, log, state_of
         self.store, self.learner = _ReadOnly(store), learner
         self.identity = identity_of(settings, learner)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from unlearn.events.event import ORIGIN, Insert, Parsed, Request, Seal
 from unlearn.events.parsing import Parser
 from unlearn.log.protocol import Header
+from unlearn.mapping.reading import PLAIN_READING, Reading
 from unlearn_models import Learner
 
 SHARD_BYTES = slice(8, 14)  # of the owner's digest
@@ -34,6 +35,7 @@ class Model:
     secret: bytes
     learner: Learner
     name: str = ""
+    reading: Reading = PLAIN_READING
 
     def home(self, key: str) -> int:
         """The partition of a key, as Kafka's default partitioner chooses it."""
@@ -50,7 +52,7 @@ class Model:
 
     def parser(self) -> Parser:
         """What reads the events of this model."""
-        return Parser(self.learner.labels, self.learner.n_features, counts=self.learner.counts)
+        return Parser(self.learner.labels, self.learner.n_features, counts=self.learner.counts, reading=self.reading)
 
     def counts_in(self, partition: int, event: Parsed) -> bool:
         """Whether an event read in this partition is applied there. One that lies elsewhere than at home is applied

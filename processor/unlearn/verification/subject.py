@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from unlearn.identity import identity_hash, identity_of
+from unlearn.identity import as_before, identity_hash, identity_of
 from unlearn.learners import learner_of
 from unlearn.settings import Settings
 from unlearn.verification.reference import Model
@@ -28,14 +28,26 @@ class Subject:
     identity: str
     profile: str = ""
     starts: Mapping[int, int] = field(default_factory=dict)
+    before: Subject | None = None
+    """The model as a release before mappings has made it, where the settings may name that one."""
 
     def start(self, partition: int) -> int:
         """The offset at which the model was made in this partition."""
         return self.starts.get(partition, 0)
 
+    def published_as(self, identity: str) -> Subject:
+        """The model whose manifests bear this identity, as far as the settings leave open which."""
+        return self.before if self.before is not None and identity == self.before.identity else self
+
 
 def subject_of(settings: Settings) -> Subject:
     """The model that the settings name. Raises SettingsError."""
+    earlier = as_before(settings)
+    before = None if earlier.reading == settings.reading else _subject_of(earlier)
+    return replace(_subject_of(settings), before=before)
+
+
+def _subject_of(settings: Settings) -> Subject:
     learner = learner_of(settings)
     model = Model(
         settings.partitions,
@@ -45,6 +57,7 @@ def subject_of(settings: Settings) -> Subject:
         settings.secret_bytes,
         learner,
         settings.model,
+        settings.reading,
     )
     identity = identity_hash(identity_of(settings, learner))
     return Subject(settings.model, settings.events_topic, settings.results_topic, model, identity)

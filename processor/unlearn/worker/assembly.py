@@ -107,9 +107,9 @@ def assemble(
     `rebuild`: partitions that Redis has lost are built again from the log.
     """
     clock, nonces, forgets = machine.clock, machine.nonces, learner.forgets
-    identity, parser = identity_of(settings, learner), parser_of(learner)
+    identity, parser = identity_of(settings, learner), parser_of(learner, settings.reading)
     answers = Answers(settings.model, identity_hash(identity))
-    reader = log.reader(settings.events_topic, settings.group_id, columns=settings.ingest == "fast")
+    reader = log.reader(settings.events_topic, settings.group_id, columns=settings.reads_columns)
     tail, producer = log.tail(settings.results_topic), log.producer()
     io, counters = machine.make_io(), Counter[str]()
     state_of = states(client, settings.model, machine.waiting)

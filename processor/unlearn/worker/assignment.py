@@ -98,7 +98,7 @@ class Assignment:
             self._state_of(partition).mark_trouble(f"{why}; its reader is started anew")
         self.counters["read_anew"] += 1
         try:
-            columns = self._settings.ingest == "fast"
+            columns = self._settings.reads_columns
             fresh = self._log.reader(self._settings.events_topic, self._settings.group_id, columns=columns)
         except LogUnavailable as error:
             _log.warning("no new reader can be had yet: %s", error)

@@ -21,7 +21,7 @@ from unlearn.training.pool import InlineTrainers, PoolTrainers
 from unlearn.worker.assembly import assemble
 from unlearn.worker.drain import Drain
 from unlearn.worker.loop import Worker
-from unlearn.worker.preflight import bind_store, check_all
+from unlearn.worker.preflight import bind_store, check_made, check_services, settings_as_made
 from unlearn.worker.standstill import Standstill
 from unlearn_models.base.learner import Learner
 
@@ -39,8 +39,11 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
     """
     client = connect(settings.redis.url.get_secret_value())
     learner, store = learner_of(settings), guarded(open_store(settings.store.url, settings.model))
-    state_of, identity = states(client, settings.model), identity_of(settings, learner)
-    check_all(settings, log, client, state_of, identity)
+    state_of = states(client, settings.model)
+    check_services(settings, log, client)
+    settings = settings_as_made(settings, log, state_of, store, learner)
+    identity = identity_of(settings, learner)
+    check_made(settings, state_of, identity)
     bind_store(settings, log, store, state_of, identity, rebuild=rebuild)
     trainers = _trainers(settings, learner, store)
     worker = Worker(assemble(settings, log, client, store, learner, trainers, rebuild=rebuild))

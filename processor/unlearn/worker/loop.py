@@ -20,6 +20,7 @@ from unlearn.errors import (
     Fenced,
     LogUnavailable,
     Refused,
+    RegistryUnavailable,
     RolledBack,
     StateUnavailable,
     StoreUnavailable,
@@ -221,6 +222,8 @@ class Worker:
             step(owned, *args)
         except (Fenced, RolledBack, *_OUTAGES) as error:
             self.counters[_counter_of(error)] += 1
+            if isinstance(error, RegistryUnavailable):
+                owned.state.mark_trouble(str(error))
             self._assignment.claim_later(owned.partition, outage=isinstance(error, _OUTAGES))
             self._assignment.drop(owned.partition, str(error))
         except StoreUnavailable as error:
@@ -286,12 +289,13 @@ class Worker:
         return _BUSY if self.busy else _IDLE
 
 
-_OUTAGES = (StateUnavailable, ArtefactInvalid)
+_OUTAGES = (StateUnavailable, ArtefactInvalid, RegistryUnavailable)
 _NAMES = {
     Fenced: "fenced",
     RolledBack: "rolled_back",
     StateUnavailable: "state_lost",
     ArtefactInvalid: "artefacts_invalid",
+    RegistryUnavailable: "registry_lost",
 }
 
 

@@ -8,36 +8,64 @@ from collections.abc import Callable
 import redis
 
 from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
-from unlearn.identity import check_identity
+from unlearn.identity import as_before, as_made, as_published, check_identity
 from unlearn.log.protocol import Log
-from unlearn.partition.tables import Tables
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results, read_results
 from unlearn.settings import Settings
 from unlearn.state.health import look, redis_problems
 from unlearn.state.refusals import place_of
-from unlearn.state.scripts import PartitionState
-from unlearn.storage.marker import Guarded
+from unlearn.state.scripts import PartitionState, kept_identities
+from unlearn.storage.marker import Guarded, read_marker
 from unlearn.storage.store_binding import Binding
+from unlearn_models.base.learner import Learner
 
-__all__ = ["bind_store", "check_all", "check_kept", "check_redis", "check_topics"]
+__all__ = [
+    "bind_store",
+    "check_kept",
+    "check_made",
+    "check_redis",
+    "check_services",
+    "check_topics",
+    "settings_as_made",
+]
 
 _log = logging.getLogger(__name__)
 
 
-def check_all(
-    settings: Settings, log: Log, client: redis.Redis, state_of: Callable[[int], PartitionState], identity: str
-) -> None:
-    """Check Redis, the topics and the model's identity before anything is consumed.
+def check_services(settings: Settings, log: Log, client: redis.Redis) -> None:
+    """Check Redis and the topics before anything is consumed.
 
-    Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable.
+    Raises TopicMissing, Refused, LogUnavailable, StateUnavailable.
     """
     check_redis(client, unchecked=settings.redis.unchecked)
     check_topics(settings, log)
-    for partition in range(settings.partitions):
-        stored = Tables(state_of(partition).load()).meta.get("identity")
-        if stored is not None:
-            check_identity(stored, identity, settings.events_topic)
+
+
+def check_made(settings: Settings, state_of: Callable[[int], PartitionState], identity: str) -> None:
+    """Check that the model, if there is one, was made with these settings. Raises IdentityChanged, StateUnavailable."""
+    for stored in kept_identities(state_of, settings.partitions):
+        check_identity(stored, identity, settings.events_topic)
+
+
+def settings_as_made(
+    settings: Settings, log: Log, state_of: Callable[[int], PartitionState], store: Guarded, learner: Learner
+) -> Settings:
+    """The settings as the model has them that is there: in Redis, or where that is lost, in its store or manifests.
+
+    Raises LogUnavailable, StateUnavailable, StoreUnavailable, and TopicMissing for the results topic.
+    """
+    if as_before(settings) is settings:
+        return settings
+    kept = kept_identities(state_of, settings.partitions)
+    if not kept and (marker := read_marker(store)) is not None and marker.model == settings.model:
+        kept = [marker.identity]
+    if kept:
+        return as_made(settings, kept)
+    topic, patience = settings.results_topic, settings.kafka.request_timeout
+    found = read_results(log, topic, settings.model, settings.partitions, patience)
+    newest = [held.manifest for held in found.partitions.values()] if found is not None else []
+    return as_published(settings, learner, {manifest.identity for manifest in newest if manifest is not None})
 
 
 def bind_store(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unlearn.admin.input.lines import MAX_LINE
-from unlearn.events.event import BadInsert, Delete, Empty, Insert, Lift, Seal, Unreadable
+from unlearn.events.event import BadInsert, Delete, Empty, Insert, Lift, Parsed, Seal, Unreadable
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import event_key
 from unlearn.events.usual_inserts import NOT_TAKEN, UsualInsertScanner
@@ -35,11 +35,17 @@ class Checked(NamedTuple):
 class LineChecker:
     """Judges by the parser, and passes the usual inserts on sight: those that the scanner takes."""
 
-    def __init__(self, parser: Parser, scanner: UsualInsertScanner) -> None:
+    def __init__(self, parser: Parser, scanner: UsualInsertScanner | None) -> None:
+        """Without a scanner every line is parsed."""
         self._parser, self._scanner = parser, scanner
 
     def check(self, lines: Sequence[bytes]) -> Checked:
         """What the lines are, without blanks around them; none is empty."""
+        if self._scanner is None:
+            found = Checked([_USUAL] * len(lines), [None] * len(lines), {})
+            for place, line in enumerate(lines):
+                self._judge(place, line, found)
+            return found
         data = b"".join(lines)
         sizes = np.fromiter(map(len, lines), np.int64, len(lines))
         ends = np.cumsum(sizes)
@@ -52,9 +58,13 @@ class LineChecker:
             self._judge(place, lines[place], found)
         return found
 
+    def becomes(self, line: bytes) -> Parsed:
+        """What a worker would make of a message with this value, without key and headers."""
+        return self._parser.parse(line, at=round(time.time() * 1000)) if len(line) <= MAX_LINE else _TOO_LONG
+
     def _judge(self, place: int, line: bytes, found: Checked) -> None:
         """Find out what the line at this place is."""
-        event = self._parser.parse(line, at=round(time.time() * 1000)) if len(line) <= MAX_LINE else _TOO_LONG
+        event = self.becomes(line)
         match event:
             case BadInsert(reason=reason) | Unreadable(reason=reason):
                 found.kinds[place], found.refused[place] = "", reason

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import redis
 
     from unlearn.admin.pending import OpenDeletion, Partition
-    from unlearn.events.event import Delete
+    from unlearn.events.event import Request
     from unlearn.log.protocol import Log
     from unlearn.settings import Settings
     from unlearn.state.scripts import PartitionState
@@ -98,29 +98,30 @@ def _read(log: Log, settings: Settings, rows: list[OpenDeletion]) -> Iterator[tu
     """Each with what its record says, as far as it can be read again; those that turn out to be no deletions are left
     out."""
     from unlearn.events.event import Insert
-    from unlearn.events.parsing import Parser
+    from unlearn.events.parsing import parser_of
     from unlearn.forwarding.reread import records_at
+    from unlearn.learners import learner_of
 
     wanted: dict[int, list[int]] = {}
     for row in rows:
         if row.count == 1:
             wanted.setdefault(row.partition, []).append(row.offset)
     found = {p: records_at(log, settings.events_topic, p, offsets) for p, offsets in wanted.items()}
-    parser = Parser()
+    parser = parser_of(learner_of(settings), settings.reading)
     for row in rows:
         record = found.get(row.partition, {}).get(row.offset) if row.count == 1 else None
-        event = None if record is None else parser.taken(record.value)
+        event = None if record is None else parser.taken(record)
         if not isinstance(event, Insert):
             yield row, _of(event)
 
 
 def _of(event: object) -> _Read:
-    from unlearn.events.event import Delete
+    from unlearn.events.event import Request
 
-    return _Read(event.event_id, _named(event)) if isinstance(event, Delete) else _Read()
+    return _Read(event.event_id, _named(event)) if isinstance(event, Request) else _Read()
 
 
-def _named(event: Delete) -> str:
+def _named(event: Request) -> str:
     if event.record_id is None:
         return "a subject"
     return "a record of every subject" if event.subject_id is None else "a record of one subject"

@@ -14,6 +14,8 @@ from unlearn.cli.command import Command
 from unlearn.cli.connect import open_redis
 
 if TYPE_CHECKING:
+    import redis
+
     from unlearn.admin.lookup import Found, Lookup
     from unlearn.settings import Settings
 
@@ -44,7 +46,6 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
     if of_subjects and owner is not None:
         raise click.UsageError("give --of with record ids, not with --subject")
     settings = context.settings(ctx)
-    identity = _identity(settings)
     name = "subject_id" if of_subjects else "record_id"
     if owner is not None:
         from unlearn.admin.input.id_lists import check_id
@@ -53,7 +54,7 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
     from unlearn.admin.lookup import Lookup
 
     with open_redis(settings) as client:
-        lookup = Lookup(settings, client, identity)
+        lookup = Lookup(settings, client, _identity(settings, client))
         given = _ids(ids)
         while chunk := list(islice(given, _CHUNK)):
             for each, places in zip(chunk, _find(lookup, chunk, of_subjects, owner), strict=True):
@@ -61,11 +62,13 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
                     _show(name, each, place, as_json)
 
 
-def _identity(settings: Settings) -> str:
-    from unlearn.identity import identity_of
+def _identity(settings: Settings, client: redis.Redis) -> str:
+    from unlearn.identity import as_made, identity_of
     from unlearn.learners import learner_of
+    from unlearn.state.scripts import kept_identities, states
 
-    return identity_of(settings, learner_of(settings))
+    made = as_made(settings, kept_identities(states(client, settings.model), settings.partitions))
+    return identity_of(made, learner_of(made))
 
 
 def _find(lookup: Lookup, ids: list[str], of_subjects: bool, owner: str | None) -> list[list[Found]]:

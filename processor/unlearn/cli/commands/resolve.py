@@ -93,16 +93,18 @@ def _lost(client: redis.Redis, settings: Settings, log: Log) -> Iterator[Row]:
     from unlearn.admin.lost_deletions import lost_deletions, stopped_for_loss
     from unlearn.errors import SettingsError
     from unlearn.events.parsing import parser_of
+    from unlearn.identity import as_made
     from unlearn.learners import learner_of
-    from unlearn.state.scripts import states
+    from unlearn.state.scripts import kept_identities, states
 
     state_of = states(client, settings.model)
+    settings = as_made(settings, kept_identities(state_of, settings.partitions))
     try:
         since = stopped_for_loss(settings, log, state_of)
     except SettingsError as error:
         click.echo(str(error), err=True)
         return
-    parser = parser_of(learner_of(settings))
+    parser = parser_of(learner_of(settings), settings.reading)
     for lost in lost_deletions(settings, log, state_of, parser, since) if since else ():
         reason = f"the deletion {json.dumps(lost.event_id)} was applied, and the log has lost it since: "
         yield Row(f"{lost.partition}/{lost.offset}", None, None, reason + "send it again with this event_id", 1)

@@ -37,6 +37,11 @@ _READ_AHEAD = 5.0
 @click.argument("source", type=click.File("rb"), metavar="FILE|-", required=False)
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second. Default: no limit.")
 @click.option("--check", is_flag=True, help="Check the lines, send nothing, ask no broker.")
+@click.option(
+    "--mapping",
+    metavar="NAME|FILE",
+    help="With --check: show what each line would become by this mapping, as the value of a message without a key.",
+)
 @click.option("--keep-going/--stop", default=True, help="Go on after a bad line (default), or stop at the first.")
 @click.option("--delete-record", metavar="ID", help="Send one deletion: of this record.")
 @click.option("--subject", metavar="ID", help="The subject of --delete-record; without it: under every subject.")
@@ -47,6 +52,7 @@ def command(
     source: BinaryIO | None,
     rate: float | None,
     check: bool,
+    mapping: str | None,
     keep_going: bool,
     delete_record: str | None,
     subject: str | None,
@@ -61,13 +67,18 @@ def command(
     Examples:
       unlearn send events.jsonl.gz --rate 500
       unlearn send --check events.csv.zst
+      unlearn send --check changes.jsonl --mapping debezium
       unlearn send --delete-record 42 --subject alice
       unlearn send --delete-subject alice
     """
     deletion = _deletion(delete_record, subject, delete_subject)
     if (source is None) == (deletion is None):
         raise click.UsageError("give either a FILE (- for the standard input) or one deletion")
-    settings = context.settings(ctx, demo=True)
+    settings = _read_by(context.settings(ctx, demo=True), mapping, check=check)
+    if mapping is not None:
+        if source is None:
+            raise click.UsageError("give a FILE with --mapping")
+        ctx.exit(_show(source, _checker(settings)))
     with _sink(settings, check) as sink:
         if deletion is not None:
             _send_one(deletion, sink)
@@ -115,8 +126,43 @@ def _checker(settings: Settings) -> LineChecker:
     from unlearn.events.usual_inserts import scanner_of
     from unlearn.learners import learner_of
 
-    learner = learner_of(settings)
-    return LineChecker(parser_of(learner), scanner_of(learner))
+    learner, plain = learner_of(settings), not settings.reading.mapping.forms
+    return LineChecker(parser_of(learner, settings.reading), scanner_of(learner) if plain else None)
+
+
+def _read_by(settings: Settings, mapping: str | None, *, check: bool) -> Settings:
+    """The settings with this mapping, for a check."""
+    if mapping is None:
+        return settings
+    if not check:
+        raise click.UsageError("give --mapping with --check; what is sent is read by UNLEARN_MAPPING")
+    from unlearn.mapping.files import mapping_named
+
+    try:
+        return settings.model_copy(update={"mapping": mapping_named(mapping)})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _show(source: BinaryIO, checker: LineChecker) -> int:
+    """Print what each line would become, one a line. Returns 1 if any is no event."""
+    from unlearn.admin.input.lines import read_lines
+    from unlearn.events.event import BadInsert, Empty, Unreadable
+
+    code = 0
+    for number, line in enumerate(read_lines(source), 1):
+        found = checker.becomes(value) if (value := line.strip()) else Empty()
+        match found:
+            case Empty():
+                continue
+            case BadInsert(reason):
+                said, code = f"refused: {reason}", 1
+            case Unreadable(reason):
+                said, code = f"open: {reason}", 1
+            case _:
+                said = context.to_json(found.model_dump(mode="json", exclude_none=True))
+        click.echo(f"{number}: {said}")
+    return code
 
 
 def _send_one(deletion: Delete, sink: Sink) -> None:

@@ -216,6 +216,8 @@ def _refusals(status: Status) -> Iterator[Text]:
     """What was not taken, by reason."""
     for reason, count in status.dead_letters.items():
         yield Text(f"dead letters: {count:,} x {reason}", style="yellow")
+    for path, count in status.never_found.items():
+        yield Text(f"mapping: {path} found nothing in {count:,} messages", style="yellow")
     for reason, count in status.passed_over.items():
         yield Text(f"inserts that changed nothing: {count:,} x {reason}")
     if status.refused_updates:

@@ -1,0 +1,1 @@
+"""Avro behind the id of a schema in a registry, where a mapping says that it is read."""
