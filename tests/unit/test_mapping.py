@@ -13,6 +13,7 @@ from unlearn.events.mapped.reader import TWO_READINGS
 from unlearn.events.mapped.translation import NO_KEY, TOMBSTONE
 from unlearn.events.mapped.words import UNKNOWN_WORD
 from unlearn.events.parsing import Parser
+from unlearn.events.refused_fields import Told
 from unlearn.log.protocol import Entry, Header
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import DeletionPaths, InsertPaths, Mapping
@@ -341,4 +342,4 @@ def test_who_can_be_answered_is_told_of_what_is_refused(mapping: Mapping) -> Non
     assert told({**POST, "body": None})[:3] == ("e1", "p1", "ana")
     assert told({**GONE, "kind": "unknown"})[:3] == ("d1", None, None)
     assert told({"type": "delete", "event_id": "d2", "record_id": "r"})[:2] == ("d2", "r")
-    assert told(None) == (None, None, None, None)
+    assert told(None) == Told()
