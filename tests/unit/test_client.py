@@ -35,7 +35,7 @@ from unlearn import (
 )
 from unlearn.client.following import Following
 from unlearn.errors import LogRefused, UnlearnError
-from unlearn.events.event import Delete, Insert
+from unlearn.events.event import Delete, Insert, Request
 from unlearn.events.parsing import parse
 from unlearn.log.memory import MemoryLog, MemoryProducer
 from unlearn.log.protocol import Header
@@ -55,12 +55,12 @@ class Model:
     def client(self) -> Client:
         return Client(self.settings, self.log)
 
-    def sent(self) -> list[Insert | Delete]:
+    def sent(self) -> list[Insert | Request]:
         found = []
         for partition in range(self.settings.partitions):
             for record in records(self.log, self.settings.events_topic, partition):
                 event = parse(record.value)
-                assert isinstance(event, Insert | Delete)
+                assert isinstance(event, Insert | Request)
                 found.append(event)
         return found
 
@@ -398,7 +398,7 @@ def test_a_refusal_is_raised_with_its_reason(model: Model) -> None:
 def test_an_unknown_state_is_refused_at_once(model: Model) -> None:
     with model.client() as client:
         pending = client.forget(record="r")
-        with pytest.raises(InputInvalid, match="accepted, hidden"):
+        with pytest.raises(InputInvalid, match="accepted, hidden, counted"):
             pending.wait("erased", timeout=EVER)  # type: ignore[arg-type]
 
 
@@ -667,3 +667,32 @@ def test_connecting_takes_settings_as_they_are(model: Model, monkeypatch: pytest
 
     assert isinstance(model.settings, Settings)
     Client.connect(model.settings).close()
+
+
+def test_a_lift_is_waited_for_as_such(model: Model) -> None:
+    with model.client() as client:
+        pending = client.lift(subject="ann")
+        with pytest.raises(InputInvalid, match="there are accepted, lifted"):
+            pending.wait("hidden", timeout=0)
+        model.tell(pending, "lifted")
+        assert pending.wait(timeout=0).state == "lifted"
+        assert pending.wait("accepted", timeout=0).state == "lifted"
+    assert [event.type for event in model.sent()] == ["lift"]
+
+
+def test_a_count_that_comes_later_can_be_waited_for(model: Model) -> None:
+    with model.client() as client:
+        pending = client.forget(subject="ann", so_far=True)
+        model.tell(pending, "hidden", version=8)
+        assert pending.wait(timeout=0).records is None
+        with pytest.raises(StillOpen, match="is not counted after 0 s"):
+            pending.wait("counted", timeout=0)
+        model.tell(pending, "hidden", version=8, records=3)
+        assert pending.wait("counted", timeout=0).records == 3
+        model.tell(pending, "hidden", version=8)
+        assert pending.wait(timeout=0).records == 3
+
+
+def test_so_far_is_for_whole_subjects(model: Model) -> None:
+    with model.client() as client, pytest.raises(InputInvalid, match="scope: so_far is for a whole subject"):
+        client.forget(subject="ann", record="r", so_far=True)

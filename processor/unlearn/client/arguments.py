@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from unlearn.errors import InputInvalid
-from unlearn.events.event import MAX_EVENT, BadInsert, Delete, Insert, Unreadable
+from unlearn.events.event import MAX_EVENT, BadInsert, Delete, Insert, Lift, Unreadable
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import event_key
 
@@ -25,7 +25,7 @@ class Message(NamedTuple):
 
 
 def message_of(parser: Parser, fields: Mapping[str, Any]) -> Message:
-    """The insert or deletion with these fields, without those that are None.
+    """The insert, deletion or lift with these fields, without those that are None.
 
     Raises InputInvalid with the parser's reason, which names the field, and quotes nothing.
     """
@@ -33,7 +33,7 @@ def message_of(parser: Parser, fields: Mapping[str, Any]) -> Message:
     if len(value) > MAX_EVENT:
         raise InputInvalid(f"more than {MAX_EVENT} bytes")
     match parser.parse(value, at=round(time.time() * 1000)):
-        case Insert() | Delete() as event:
+        case Insert() | Delete() | Lift() as event:
             return Message(event.event_id, event_key(event), value)
         case BadInsert(reason) | Unreadable(reason):
             raise InputInvalid(reason)

@@ -1,4 +1,4 @@
-"""The client of upstream services: it sends inserts and deletions, and finds the receipts."""
+"""The client of upstream services: it sends inserts, deletions and lifts, and finds the receipts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Parts:
 
 
 class Client:
-    """Sends inserts and deletions of one model; use it from any thread.
+    """Sends inserts, deletions and lifts of one model; use it from any thread.
 
     In a forked process a client that `connect` made begins anew at its first use there, with connections of its own;
     what the parent has not had acknowledged stays the parent's. One made on a given log raises ClientStopped there.
@@ -132,21 +132,41 @@ class Client:
         event_id: str | None = None,
         requested_at: str | datetime | None = None,
         forget_within: float | str | timedelta | None = None,
+        so_far: bool = False,
     ) -> Pending:
         """Send a deletion: of a subject, of a record under every subject, or of a subject's record.
+
+        With `so_far` a subject's records until now are meant, and those that come later are taken.
 
         It comes back when Kafka has acknowledged the event. `requested_at` is now unless it is given; `forget_within`
         is seconds or an ISO 8601 duration, else the model's own. Raises InputInvalid, before anything is sent; NotSent,
         LogUnavailable and TopicMissing (of the receipts topic); ClientStopped.
         """
         named = {"subject_id": subject, "record_id": record, "revision": revision}
+        more = {"forget_within": forget_within, "scope": "so_far" if so_far else None}
+        return self._ask({"type": "delete", **named, **more}, event_id, requested_at)
+
+    def lift(
+        self,
+        *,
+        subject: str | None = None,
+        record: str | None = None,
+        event_id: str | None = None,
+        requested_at: str | datetime | None = None,
+    ) -> Pending:
+        """Send a lift: what comes behind it is no more refused for the deletion that named the same.
+
+        It comes back, and raises, as `forget`.
+        """
+        return self._ask({"type": "lift", "subject_id": subject, "record_id": record}, event_id, requested_at)
+
+    def _ask(self, fields: Mapping[str, Any], event_id: str | None, requested_at: str | datetime | None) -> Pending:
         asked = {"requested_at": datetime.now(UTC) if requested_at is None else requested_at}
-        fields = {"type": "delete", "event_id": _id_of(event_id), **named, **asked, "forget_within": forget_within}
-        message = message_of(self._parser, fields)
+        message = message_of(self._parser, {**fields, "event_id": _id_of(event_id), **asked})
         parts = self._of_this_process()
         answers = parts.following.ask(message.event_id)
-        place = parts.sends.now(message)
-        return Pending(message.event_id, place, answers, lambda: self._of_this_process().following)
+        place, lifts = parts.sends.now(message), fields["type"] == "lift"
+        return Pending(message.event_id, place, answers, lambda: self._of_this_process().following, lifts=lifts)
 
     def flush(self) -> None:
         """Wait until all inserts are acknowledged. Raises NotSent, which names each that isn't; ClientStopped."""

@@ -18,15 +18,20 @@ missed."""
 
 
 class Answers:
-    """What receipts said of the events with one id: place of the event -> state -> the first receipt of it."""
+    """What receipts said of the events with one id: place of the event -> state -> receipt.
+
+    The first one of a state counts, or the first that says how many records the event killed.
+    """
 
     def __init__(self) -> None:
         self._by_place: dict[tuple[int, int], dict[str, Receipt]] = {}
 
     def take(self, receipt: Receipt) -> None:
-        """Keep it; repeats change nothing."""
+        """Keep it; repeats change nothing, but a count that comes later."""
         states = self._by_place.setdefault((receipt.partition, receipt.offset), {})
-        states.setdefault(receipt.state, receipt)
+        held = states.setdefault(receipt.state, receipt)
+        if held.records is None:
+            states[receipt.state] = receipt if receipt.records is not None else held
 
     def at(self, place: tuple[int, int]) -> dict[str, Receipt]:
         """State -> receipt of the event at this (partition, offset). Others with its id have their own."""

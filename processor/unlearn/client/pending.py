@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from unlearn.client.following import Answers, Following
@@ -14,35 +14,49 @@ from unlearn.results.manifest import Receipt
 
 __all__ = ["Awaited", "Pending"]
 
-Awaited = Literal["accepted", "hidden"]
-_REACHED: Final[dict[str, tuple[str, ...]]] = {"accepted": ("accepted", "hidden"), "hidden": ("hidden",)}
+Awaited = Literal["accepted", "hidden", "counted", "lifted"]
+_Reached = Mapping[str, tuple[str, ...]]
 """State waited for -> the states by which it is reached: receipts may overtake each other."""
+_OF_DELETIONS: Final[_Reached] = {"accepted": ("accepted", "hidden"), "hidden": ("hidden",), "counted": ("hidden",)}
+_OF_LIFTS: Final[_Reached] = {"accepted": ("accepted", "lifted"), "lifted": ("lifted",)}
 
 
 class Pending:
-    """A deletion that Kafka has acknowledged, as `Client.forget` gives it.
+    """A deletion or a lift that Kafka has acknowledged, as `Client.forget` and `Client.lift` give it.
 
     While it is held its receipts are kept, also those that came before `wait` was called. Wait from any thread.
     """
 
     def __init__(
-        self, event_id: str, place: tuple[int, int], answers: Answers, following: Callable[[], Following]
+        self,
+        event_id: str,
+        place: tuple[int, int],
+        answers: Answers,
+        following: Callable[[], Following],
+        *,
+        lifts: bool = False,
     ) -> None:
         self.event_id = event_id
         """The id of its event, which its receipts bear."""
         self.partition, self.offset = place
         self._answers, self._following = answers, following
+        self._last: Awaited = "lifted" if lifts else "hidden"
+        self._reached = _OF_LIFTS if lifts else _OF_DELETIONS
 
     def __repr__(self) -> str:
         return f"<Pending {self.event_id} at {self.partition}/{self.offset}>"
 
-    def wait(self, state: Awaited = "hidden", *, timeout: float) -> Receipt:
-        """Its receipt of this state, as soon as there is one; for `accepted` one of `hidden` will do.
+    def wait(self, state: Awaited | None = None, *, timeout: float) -> Receipt:
+        """Its receipt of this state, as soon as there is one: `hidden` of a deletion, `lifted` of a lift, if not said.
+
+        For `accepted` either of these will do. `counted` is a `hidden` that says how many records were killed: of a
+        subject it comes after the first one.
 
         Raises StillOpen after `timeout` seconds, DeletionRefused, ClientStopped; and LogUnavailable where Kafka gives
         no answer for the request timeout, which may end later than `timeout`. It can be waited for again after each
         but the second.
         """
+        state = state or self._last
         began = since = time.monotonic()
         while (found := self._found(state)) is None:
             following = self._following()
@@ -52,8 +66,9 @@ class Pending:
             since = time.monotonic() - LOOK_EVERY
         return found
 
-    async def wait_async(self, state: Awaited = "hidden", *, timeout: float) -> Receipt:
+    async def wait_async(self, state: Awaited | None = None, *, timeout: float) -> Receipt:
         """As `wait`, for a coroutine: the event loop goes on meanwhile, and the wait can be cancelled."""
+        state = state or self._last
         began = since = time.monotonic()
         while (found := self._found(state)) is None:
             following = self._following()
@@ -65,10 +80,12 @@ class Pending:
         return found
 
     def _found(self, state: Awaited) -> Receipt | None:
-        if state not in _REACHED:
-            raise InputInvalid(f"no state to wait for: there are {', '.join(_REACHED)}")
+        if state not in self._reached:
+            raise InputInvalid(f"no state to wait for: there are {', '.join(self._reached)}")
         receipts = self._answers.at((self.partition, self.offset))
-        found = next((receipts[one] for one in _REACHED[state] if one in receipts), None)
+        found = next((receipts[one] for one in self._reached[state] if one in receipts), None)
+        if state == "counted" and found is not None and found.records is None:
+            return None
         if found is None and (refused := receipts.get("refused")) is not None:
             raise DeletionRefused(self.event_id, refused.reason or "no reason was given", refused)
         return found
@@ -81,6 +98,6 @@ class Pending:
         told = [*self._answers.at((self.partition, self.offset))]
         last = f"its receipt says {told[-1]}" if told else "there is no receipt: is a worker running?"
         raise StillOpen(
-            f"the deletion {self.event_id} is not {state} after {timeout:g} s; {last}. It stands in the log at "
+            f"{self.event_id} is not {state} after {timeout:g} s; {last}. It stands in the log at "
             f"{self.partition}/{self.offset} and needn't be sent again: wait for longer; `unlearn status` tells more"
         )
