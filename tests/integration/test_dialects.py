@@ -36,6 +36,19 @@ def test_a_worker_makes_of_each_message_what_the_table_says(name: str, make_sett
     unlearn(settings, "verify")
 
 
+def test_a_path_that_finds_nothing_is_named(make_settings: MakeSettings) -> None:
+    settings = make_settings(mapping="segment", partitions=3, trainers=0, window=0)
+    _sent(settings, lines_of("segment"))
+
+    unlearn(settings, "work", "--drain")
+
+    # Of the tracked, none has a revision.
+    tracked = sum(b'"track"' in (line.value or b"") for line in lines_of("segment"))
+    assert json.loads(unlearn(settings, "status", "--json"))["never_found"] == {
+        "insert revision: value/properties/revision": tracked
+    }
+
+
 def unlearn(settings: Settings, *arguments: str, given: str = "") -> str:
     done = run(settings, *arguments, given=given, seconds=180)
     assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
