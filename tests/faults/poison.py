@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from unlearn.partition.covers import Covers
+from unlearn.partition.cleanups.covers import Covers
 from unlearn.partition.jobs import Job, Trained
 from unlearn.partition.rows import deaths
 from unlearn.storage.slice_files import read_slice

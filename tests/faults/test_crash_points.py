@@ -17,7 +17,7 @@ from tests.faults.dying import Place, Ran
 from unlearn.simulate.cluster import World
 from unlearn.simulate.fault_injection import FaultPlan
 from unlearn.simulate.history import Shape
-from unlearn.simulate.oracle import Verdict
+from unlearn.simulate.judging.oracle import Verdict
 from unlearn.simulate.run import LEARNERS
 from unlearn.simulate.script import busy_script
 

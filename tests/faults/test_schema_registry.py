@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.faults.checks import wrong_manifests
 from tests.harness.memory_harness import MemoryHarness
 from tests.harness.schema_registry import change, framed, serving
@@ -14,7 +12,6 @@ ROW = {"id": 7, "subject_id": "ana", "text": "win a prize", "at": None}
 
 
 def test_what_came_meanwhile_is_applied_once_it_answers(redis_url: str, tmp_path: Path) -> None:
-    pytest.importorskip("fastavro")
     (tmp_path / "avro.toml").write_text('preset = "debezium"\navro = true\n')
     with serving() as registry:
         reading = {"mapping": str(tmp_path / "avro.toml"), "schema_registry": registry.url}

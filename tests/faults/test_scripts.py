@@ -15,7 +15,7 @@ from unlearn.errors import Fenced, RolledBack, StateMissing, StateUnavailable
 from unlearn.partition.tables import Tables
 from unlearn.simulate.cluster import World
 from unlearn.simulate.history import Shape
-from unlearn.simulate.oracle import Verdict
+from unlearn.simulate.judging.oracle import Verdict
 from unlearn.simulate.run import LEARNERS
 from unlearn.simulate.script import busy_script
 from unlearn.state.entries import NO_ROW, decode_entry

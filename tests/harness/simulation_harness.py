@@ -20,8 +20,8 @@ from unlearn.results.results_topic import Results
 from unlearn.scoring.scorer import Scorer
 from unlearn.simulate.cluster import World
 from unlearn.simulate.history import Shape
+from unlearn.simulate.judging.oracle import Verdict
 from unlearn.simulate.members import Member
-from unlearn.simulate.oracle import Verdict
 from unlearn.simulate.replay import Replay, replay_log
 from unlearn.simulate.script import CLASSES, Message, Script
 from unlearn.verification.subject import subject_of

@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.events import at, delete
 from tests.harness.memory_harness import MemoryHarness, insert
-from unlearn.simulate.receipt_checks import check_repeats, told_in
+from unlearn.simulate.judging.receipt_checks import check_repeats, told_in
 
 ANN, BOB = at(0, 2), at(0, 2, "b")
 FIELDS = {"pending": 4, "cleanups": 3, "outbox": 3}

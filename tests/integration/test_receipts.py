@@ -21,7 +21,7 @@ from tests.harness.processes import Process
 from tests.harness.waiting import until
 from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
-from unlearn.simulate.receipt_checks import Told, check_repeats, check_times, told_in
+from unlearn.simulate.judging.receipt_checks import Told, check_repeats, check_times, told_in
 
 PARTITIONS, TOPIC_PARTITIONS = 3, 4
 INSERTS, DELETIONS = 3000, 300

@@ -16,7 +16,7 @@ from unlearn.log.protocol import Record
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.simulate.cluster import World
 from unlearn.simulate.history import Action, shape_of
-from unlearn.simulate.oracle import Verdict
+from unlearn.simulate.judging.oracle import Verdict
 from unlearn.simulate.script import Script, busy_script, spread_script, unruly_script
 
 LEARNERS = ("naive-bayes", "linear", "forest")

@@ -15,7 +15,7 @@ from unlearn.errors import Fenced
 from unlearn.events.event import Delete, encode
 from unlearn.simulate.cluster import World
 from unlearn.simulate.history import Action, Shape
-from unlearn.simulate.oracle import Verdict, sent_on
+from unlearn.simulate.judging.oracle import Verdict, sent_on
 from unlearn.simulate.script import Message, Script, busy_script
 
 SOAK = int(os.environ.get("UNLEARN_TESTS_SOAK", "0"))

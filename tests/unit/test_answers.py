@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearn.partition.answers import Addressee, Answers
-from unlearn.partition.pending import LATER, Pending, Uncounted
+from unlearn.partition.receipts.answers import Addressee, Answers
+from unlearn.partition.receipts.pending import LATER, Pending, Uncounted
 from unlearn.results.manifest import Receipt
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

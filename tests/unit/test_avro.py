@@ -23,7 +23,6 @@ from unlearn.services.address import free_port
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
-    pytest.importorskip("fastavro")
     with serving() as server:
         yield server
 

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from unlearn.ingest.copy_kills import note_copy_kills
-from unlearn.partition.pending import Pending
+from unlearn.partition.receipts.pending import Pending
 from unlearn.partition.tables import Change, Tables
 from unlearn.publishing.copy_counts import CopyCounts, counted
 from unlearn.state.copy_kills import CopyKills, parse_copy_kills, read_copy_kills

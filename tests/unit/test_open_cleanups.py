@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearn.events.partitioner import tag_of
-from unlearn.partition.open_cleanups import Cleanup, OpenCleanups
+from unlearn.partition.cleanups.open_cleanups import Cleanup, OpenCleanups
 
 SUBJECTS = [bytes(15) + bytes([at]) for at in range(3)] + [b"t" * 6 + bytes(9) + bytes([at]) for at in range(3)]
 STEPS = st.lists(

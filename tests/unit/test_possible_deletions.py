@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from unlearn.events.envelopes import BEHIND_BYTES, BEHIND_ID, BEHIND_MARK, IN_ENVELOPE
 from unlearn.events.event import BadInsert, Delete, Empty, Insert, Seal, Unreadable
 from unlearn.events.frames import FRAMED
 from unlearn.events.parsing import NOT_JSON, Parser, parse
+from unlearn.events.possible_deletions.envelopes import BEHIND_BYTES, BEHIND_ID, BEHIND_MARK, IN_ENVELOPE
 from unlearn.events.refused_fields import told_of
 from unlearn.log.protocol import Entry
 from unlearn.mapping.reading import EARLIER_READING

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.errors import ArtefactInvalid
 from unlearn.maintenance.seal import ends_to_file
-from unlearn.partition.covers import Covers
-from unlearn.partition.digest_table import DigestTable
+from unlearn.partition.cleanups.covers import Covers
+from unlearn.partition.cleanups.digest_table import DigestTable
 from unlearn.partition.open_rows import OpenRows
 from unlearn.partition.rows import NEVER, Members, deaths
 from unlearn.partition.tables import Change, Slice, Tables

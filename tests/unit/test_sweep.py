@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.unit.rows_by_hand import ANN, BOB, members
 from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.cleanup import bury, group_of
+from unlearn.partition.cleanups.open_cleanups import OpenCleanups
 from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.open_cleanups import OpenCleanups
 from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import Change, Cleanup, Slice, Tables
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from unlearn.events.avro.reading import NO_AVRO, avro_of
-from unlearn.events.envelopes import enveloped, framed
 from unlearn.events.event import (
     BadInsert,
     Delete,
@@ -30,8 +29,9 @@ from unlearn.events.event import (
 from unlearn.events.frames import FRAMED, Frames
 from unlearn.events.mapped.reader import MappedReader
 from unlearn.events.mapped.tally import Tally
-from unlearn.events.near_misses import near_miss
-from unlearn.events.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
+from unlearn.events.possible_deletions.envelopes import enveloped, framed
+from unlearn.events.possible_deletions.near_misses import near_miss
+from unlearn.events.possible_deletions.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
 from unlearn.events.refused_fields import Told, told_of
 from unlearn.events.scanning import Scan, scan
 from unlearn.log.protocol import Entry, Header, Record

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.events.event import ORIGIN
-from unlearn.events.other_words import is_silent
+from unlearn.events.possible_deletions.other_words import is_silent
 from unlearn.kernels.header_names import only_named
 from unlearn.log.columns import RecordColumns
 

@@ -26,10 +26,10 @@ from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreada
 from unlearn.forwarding.sent_before import SentBefore
 from unlearn.log.protocol import Header, Log, Producer, Record
 from unlearn.moments import dated
-from unlearn.partition.answers import Addressee, Answers, addressee_of, place_of
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.open_ranges import gathered
-from unlearn.partition.sent import Refusals, Sent, ended, refuses
+from unlearn.partition.receipts.answers import Addressee, Answers, addressee_of, place_of
+from unlearn.partition.receipts.sent import Refusals, Sent, ended, refuses
 from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.settings import Settings
 

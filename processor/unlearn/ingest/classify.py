@@ -16,7 +16,7 @@ from unlearn.events.marks import Origin, read_marks
 from unlearn.events.partitioner import Digests, event_key, home, homes, read_origin
 from unlearn.events.refused_fields import Told, told_of
 from unlearn.log.protocol import Record
-from unlearn.partition.answers import Addressee, sender_of
+from unlearn.partition.receipts.answers import Addressee, sender_of
 from unlearn.state.entries import ALONE
 
 __all__ = [

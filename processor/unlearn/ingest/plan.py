@@ -18,7 +18,7 @@ from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, IN_ORDER, Lett
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
 from unlearn.moments import dated
 from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
-from unlearn.partition.pending import LATER, Pending
+from unlearn.partition.receipts.pending import LATER, Pending
 from unlearn.partition.tables import Change, Cleanup, Tables, Unresolved
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 

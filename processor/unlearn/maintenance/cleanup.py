@@ -15,10 +15,10 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials, put_count
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.partition.covers import NEVER
-from unlearn.partition.digest_table import DigestTable
+from unlearn.partition.cleanups.covers import NEVER
+from unlearn.partition.cleanups.digest_table import DigestTable
+from unlearn.partition.cleanups.open_cleanups import OpenCleanups
 from unlearn.partition.ledger import Kill, Ledger
-from unlearn.partition.open_cleanups import OpenCleanups
 from unlearn.partition.rows import Members
 from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import Change, Cleanup

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from unlearn.log.protocol import Record, Unreadable
-from unlearn.partition.answers import Addressee
 from unlearn.partition.jobs import Job, Trained
 from unlearn.partition.ledger import Kill
 from unlearn.partition.open_rows import OpenRows
-from unlearn.partition.sent import Sent
+from unlearn.partition.receipts.answers import Addressee
+from unlearn.partition.receipts.sent import Sent
 from unlearn.partition.skipped import Runs
 from unlearn.partition.tables import AT_ONCE, Change, Slice, Tables
 from unlearn.results.manifest import Manifest

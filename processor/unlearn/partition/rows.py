@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn.partition.covers import NEVER, Covers
+from unlearn.partition.cleanups.covers import NEVER, Covers
 from unlearn_models.base.rows import Rows
 
 __all__ = ["NEVER", "NO_SUBJECT", "Members", "deaths"]

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from unlearn.partition.cleanups.open_cleanups import Cleanup, OpenCleanups
 from unlearn.partition.offset_runs import read_runs
-from unlearn.partition.open_cleanups import Cleanup, OpenCleanups
-from unlearn.partition.pending import Pending, Uncounted
+from unlearn.partition.receipts.pending import Pending, Uncounted
 from unlearn.partition.slices.lineage import EMPTY
 from unlearn.partition.slices.shard_slices import ShardSlices, Slice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from unlearn.partition.pending import Pending
+from unlearn.partition.receipts.pending import Pending
 from unlearn.state.copy_kills import CopyKills, drop_copy_kills, parse_copy_kills, read_copy_kills
 from unlearn.state.scripts import PartitionState
 

@@ -19,10 +19,10 @@ from unlearn.forwarding.dues import Letter
 from unlearn.forwarding.given_up import Wait, mark_unresolved
 from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.log.protocol import Log, Producer
-from unlearn.partition.answers import Answers, addressee_of
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.partition.pending import Pending
-from unlearn.partition.sent import Refusals, Sent, ended, refuses
+from unlearn.partition.receipts.answers import Answers, addressee_of
+from unlearn.partition.receipts.pending import Pending
+from unlearn.partition.receipts.sent import Refusals, Sent, ended, refuses
 from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.publishing.copy_counts import CopyCounts
 from unlearn.publishing.waiting_deletions import WaitingDeletions

@@ -18,10 +18,10 @@ from unlearn.settings import Settings
 from unlearn.simulate.determinism import EPOCH, Chance
 from unlearn.simulate.fault_injection import Crash, FaultPlan, MemoryStore
 from unlearn.simulate.history import Action, Shape
+from unlearn.simulate.judging.violations import Wrong
 from unlearn.simulate.members import Member, Place
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.simulate.snapshots import Snapshots
-from unlearn.simulate.violations import Wrong
 
 __all__ = ["World"]
 

@@ -16,7 +16,7 @@ from unlearn.log.joined import all_of
 from unlearn.log.memory import MemoryLog, MemoryReader, MemoryTail
 from unlearn.log.protocol import Header, Message, Polled, Record, TopicSpec
 from unlearn.partition.jobs import Job, Trained
-from unlearn.simulate.violations import Wrong
+from unlearn.simulate.judging.violations import Wrong
 from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
 from unlearn_models import Learner

@@ -15,7 +15,7 @@ from functools import partial
 
 from unlearn.simulate.cluster import World
 from unlearn.simulate.history import history_of, shape_of
-from unlearn.simulate.oracle import Verdict, sent_on
+from unlearn.simulate.judging.oracle import Verdict, sent_on
 from unlearn.simulate.script import script_of
 
 __all__ = ["LEARNERS", "Outcome", "run_seed", "run_seeds"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
-from unlearn.partition.covers import Covers
+from unlearn.partition.cleanups.covers import Covers
 from unlearn.partition.jobs import Built, Job, Part, Trained
 from unlearn.partition.rates import Spent, Step
 from unlearn.partition.rows import Members, deaths

@@ -22,7 +22,7 @@ from unlearn.maintenance.scrub import Scrubber
 from unlearn.maintenance.seal import Sealer
 from unlearn.maintenance.tails import Tailer
 from unlearn.operator_requests.runner import RequestRunner
-from unlearn.partition.answers import Answers
+from unlearn.partition.receipts.answers import Answers
 from unlearn.publishing.copy_counts import CopyCounts
 from unlearn.publishing.heartbeats import Heartbeats
 from unlearn.publishing.manifests import Manifests

@@ -14,7 +14,7 @@ from unlearn.events.frames import Frames
 from unlearn.events.mapped.message import Message
 from unlearn.events.mapped.tally import Tally
 from unlearn.events.mapped.translation import TOMBSTONE, Translated, Translator
-from unlearn.events.other_words import with_headers
+from unlearn.events.possible_deletions.other_words import with_headers
 from unlearn.log.protocol import Record
 from unlearn.mapping.reading import Reading
 

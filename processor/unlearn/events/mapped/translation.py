@@ -13,7 +13,7 @@ from unlearn.events.mapped.fields import FieldPaths
 from unlearn.events.mapped.message import At, Message
 from unlearn.events.mapped.unexplained import missed_field, tells_deletion
 from unlearn.events.mapped.words import UNKNOWN_WORD, Kind, kind_of, word_of
-from unlearn.events.other_words import IN_A_FIELD
+from unlearn.events.possible_deletions.other_words import IN_A_FIELD
 from unlearn.mapping.mapping import DeletionPaths, Form, InsertPaths, Mapping, TombstonePaths
 from unlearn.mapping.paths import PLACE, TIME, read_path
 

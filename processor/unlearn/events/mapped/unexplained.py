@@ -11,8 +11,8 @@ from typing import Any
 
 from unlearn.events.event import Delete, Insert
 from unlearn.events.mapped.message import At, Message
-from unlearn.events.near_misses import near_miss
-from unlearn.events.other_words import says_deletion
+from unlearn.events.possible_deletions.near_misses import near_miss
+from unlearn.events.possible_deletions.other_words import says_deletion
 
 __all__ = ["missed_field", "tells_deletion"]
 

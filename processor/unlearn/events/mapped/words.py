@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from unlearn.events.mapped.fields import DISAGREE
-from unlearn.events.other_words import is_deletion
+from unlearn.events.possible_deletions.other_words import is_deletion
 from unlearn.mapping.mapping import Words
 
 __all__ = ["UNKNOWN_WORD", "Kind", "kind_of", "word_of"]

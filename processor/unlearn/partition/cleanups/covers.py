@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn.partition.digest_table import DigestTable
+from unlearn.partition.cleanups.digest_table import DigestTable
 
 __all__ = ["NEVER", "Covers"]
 

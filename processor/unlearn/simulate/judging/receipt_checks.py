@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from unlearn.results.manifest import Position, Receipt
-from unlearn.simulate.violations import Wrong, equal
+from unlearn.simulate.judging.violations import Wrong, equal
 from unlearn.timestamps import parse_timestamp
 
 __all__ = ["Applied", "Told", "applied_of", "check_counts", "check_repeats", "check_times", "told_in"]

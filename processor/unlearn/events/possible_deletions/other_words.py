@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, Literal
 
-from unlearn.events.envelopes import WRAPPED
 from unlearn.events.event import ORIGIN, BadInsert, Delete, Empty, Parsed, Unreadable
-from unlearn.events.near_misses import plain
+from unlearn.events.possible_deletions.envelopes import WRAPPED
+from unlearn.events.possible_deletions.near_misses import plain
 from unlearn.log.protocol import Header
 
 __all__ = ["IN_A_FIELD", "IN_A_HEADER", "NAMELESS", "is_deletion", "is_silent", "says_deletion", "with_headers"]

@@ -12,7 +12,7 @@ from unlearn.events.marks import Origin
 from unlearn.events.partitioner import read_origin
 from unlearn.log.protocol import Record
 from unlearn.moments import rfc3339
-from unlearn.partition.pending import Pending
+from unlearn.partition.receipts.pending import Pending
 from unlearn.settings import Settings
 from unlearn.timestamps import parse_timestamp
 

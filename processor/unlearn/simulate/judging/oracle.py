@@ -17,16 +17,24 @@ from unlearn.events.event import ORIGIN, BadInsert, Delete, Insert, Lift, Parsed
 from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import Digests, read_origin, tag_of
 from unlearn.log.protocol import Record
-from unlearn.partition.covers import Covers
+from unlearn.partition.cleanups.covers import Covers
 from unlearn.partition.rows import NEVER, deaths
 from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.results.results_topic import Results
 from unlearn.simulate.cluster import World
 from unlearn.simulate.determinism import EPOCH
-from unlearn.simulate.receipt_checks import Applied, Told, applied_of, check_counts, check_repeats, check_times, told_in
+from unlearn.simulate.judging.receipt_checks import (
+    Applied,
+    Told,
+    applied_of,
+    check_counts,
+    check_repeats,
+    check_times,
+    told_in,
+)
+from unlearn.simulate.judging.violations import Wrong, equal
 from unlearn.simulate.replay import Replay, replay_log
-from unlearn.simulate.violations import Wrong, equal
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import pair_reads, parse_pairs

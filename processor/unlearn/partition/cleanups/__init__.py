@@ -1,0 +1,1 @@
+"""Deleted subjects whose rows are still being buried."""

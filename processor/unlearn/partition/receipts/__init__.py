@@ -1,0 +1,1 @@
+"""What requests wait for, and the receipts that answer them."""
