@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from hypothesis import strategies as st
 
 from tests.property.strategies import scripts
@@ -48,3 +50,12 @@ def seeds() -> st.SearchStrategy[int]:
 def histories() -> st.SearchStrategy[list[Action]]:
     """Drawn by a seed, for the same reason."""
     return seeds().map(history_of)
+
+
+def lifting_scripts() -> st.SearchStrategy[Script]:
+    """Busy scripts in which something that was deleted is let in again."""
+    return seeds().map(lambda seed: next(filter(_lifts, map(busy_script, count(seed)))))
+
+
+def _lifts(script: Script) -> bool:
+    return any(b'"lift"' in (m.value or b"") or b'"so_far"' in (m.value or b"") for m in script.messages)

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.property.histories import busy_scripts, seeds
+from tests.property.histories import busy_scripts, lifting_scripts, seeds
 from tests.property.strategies import model_of, scripts
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests
@@ -31,8 +31,8 @@ from unlearn_models import make_learner
 SECRET, SHARDS, SPAN = b"a secret of tests", 2, 20
 MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))
 DIGESTS = Digests(SECRET)
-ANY_SCRIPT = busy_scripts() | busy_scripts() | scripts(max_size=60) | scripts(subjects=False)
-untimed = settings(deadline=None, max_examples=50, derandomize=True, database=None, phases=(Phase.generate,))
+ANY_SCRIPT = busy_scripts() | lifting_scripts() | scripts(max_size=60) | scripts(subjects=False)
+untimed = settings(deadline=None, max_examples=100, derandomize=True, database=None, phases=(Phase.generate,))
 
 
 @dataclass

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.harness.replayed import replayed
-from tests.property.histories import busy_scripts
+from tests.property.histories import busy_scripts, lifting_scripts
 from tests.property.strategies import model_of, scripts
 from unlearn.simulate.replay import Replay
 from unlearn.simulate.script import CLASSES, Script
@@ -21,7 +21,7 @@ from unlearn_models import make_learner
 LEARNERS = [make_learner(name, CLASSES, 64) for name in ("naive-bayes", "linear")]
 SHARDS = 3
 untimed = settings(deadline=None, max_examples=50)
-ANY_SCRIPT = busy_scripts() | scripts(max_size=80) | scripts(subjects=False) | scripts(partitions=1)
+ANY_SCRIPT = busy_scripts() | lifting_scripts() | scripts(max_size=80) | scripts(subjects=False) | scripts(partitions=1)
 
 
 def a_model(script: Script, place: int = 0) -> Model:
