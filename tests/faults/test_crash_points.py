@@ -21,7 +21,7 @@ from unlearn.simulate.judging.oracle import Verdict
 from unlearn.simulate.run import LEARNERS
 from unlearn.simulate.script import busy_script
 
-SCRIPT = 31
+SCRIPT = 9
 POINTS = {
     "script claim": False,
     "script read": True,

@@ -11,7 +11,6 @@ from unlearn.admin.input.lines import MAX_LINE
 __all__ = ["Row", "column_of", "decoded", "row_chunks"]
 
 _MARK = "\ufeff"
-csv.field_size_limit(MAX_LINE)
 
 
 class Row(NamedTuple):
@@ -31,6 +30,7 @@ def row_chunks(chunks: Iterable[list[bytes]], *, strict: bool) -> Iterator[list[
 
     `strict`: a quote that doesn't belong where it stands makes a row none; else it stands for itself.
     """
+    csv.field_size_limit(MAX_LINE)
     lines = _Lines(chunks)
     reader, rows = csv.reader(lines, strict=strict), list[Row]()
     while (row := _next(reader, lines)) is not None:
