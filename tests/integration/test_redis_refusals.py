@@ -33,7 +33,18 @@ from unlearn.state.snapshot import read_snapshot
 from unlearn.worker.preflight import check_redis
 
 PASSWORD = "correct horse/battery@staple"
-COMMANDS = ["work", "work --drain", "status", "status --json", "pending", "record r", "resolve", "retry", "verify"]
+COMMANDS = [
+    "work",
+    "work --drain",
+    "status",
+    "status --json",
+    "pending",
+    "preview --record r",
+    "record r",
+    "resolve",
+    "retry",
+    "verify",
+]
 TOKEN = Token(1, "0" * 32)
 
 

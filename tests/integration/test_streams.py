@@ -67,6 +67,8 @@ EACH = [
     Line("status"),
     Line("status --json"),
     Line("pending"),
+    Line("preview --record jürgen"),
+    Line("preview --subject jürgen --json"),
     Line("record jürgen …"),
     Line("record --json jürgen …"),
     Line("record -", reads=True),

@@ -29,6 +29,7 @@ LINES = (
     "work --drain",
     "status",
     "pending",
+    "preview --record r0",
     "record r0",
     "send --delete-record r0",
     "work --drain",

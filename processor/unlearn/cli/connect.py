@@ -56,6 +56,17 @@ def open_redis(settings: Settings) -> Iterator[redis.Redis]:
         yield client
 
 
+def made_as(settings: Settings, client: redis.Redis) -> Settings:
+    """The settings as the model was made, where they leave open how its messages are read.
+
+    Raises StateUnavailable.
+    """
+    from unlearn.identity import as_made
+    from unlearn.state.scripts import kept_identities, states
+
+    return as_made(settings, kept_identities(states(client, settings.model), settings.partitions))
+
+
 def open_store(settings: Settings) -> Store:
     """The store of the settings. Raises SettingsError."""
     from unlearn.storage import artefacts

@@ -42,6 +42,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",
     },
     "pending": {0: "whatever was found"},
+    "preview": {0: "whatever was found"},
     "record": {0: "whatever was found"},
     "resolve": {0: "listed or closed", 65: "a place is none, or nothing is open there", 75: "asked, not done yet"},
     "retry": {

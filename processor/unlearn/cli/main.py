@@ -26,6 +26,7 @@ COMMANDS = {
     "work": "unlearn.cli.commands.work:command",
     "status": "unlearn.cli.commands.status:command",
     "pending": "unlearn.cli.commands.pending:command",
+    "preview": "unlearn.cli.commands.preview:command",
     "record": "unlearn.cli.commands.record:command",
     "resolve": "unlearn.cli.commands.resolve:command",
     "retry": "unlearn.cli.commands.retry:command",

@@ -11,7 +11,7 @@ import click
 
 from unlearn.cli import context
 from unlearn.cli.command import Command
-from unlearn.cli.connect import open_redis
+from unlearn.cli.connect import made_as, open_redis
 
 if TYPE_CHECKING:
     import redis
@@ -63,11 +63,10 @@ def command(ctx: click.Context, ids: tuple[str, ...], of_subjects: bool, owner: 
 
 
 def _identity(settings: Settings, client: redis.Redis) -> str:
-    from unlearn.identity import as_made, identity_of
+    from unlearn.identity import identity_of
     from unlearn.learners import learner_of
-    from unlearn.state.scripts import kept_identities, states
 
-    made = as_made(settings, kept_identities(states(client, settings.model), settings.partitions))
+    made = made_as(settings, client)
     return identity_of(made, learner_of(made))
 
 

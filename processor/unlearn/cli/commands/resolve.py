@@ -10,7 +10,7 @@ import click
 
 from unlearn.cli import context
 from unlearn.cli.command import Command
-from unlearn.cli.connect import open_log, open_redis
+from unlearn.cli.connect import made_as, open_log, open_redis
 from unlearn.cli.open_deletions import Row, open_rows, show
 from unlearn.cli.requests import request_and_wait, tables, wait_option
 from unlearn.errors import InputInvalid
@@ -93,12 +93,11 @@ def _lost(client: redis.Redis, settings: Settings, log: Log) -> Iterator[Row]:
     from unlearn.admin.lost_deletions import lost_deletions, stopped_for_loss
     from unlearn.errors import SettingsError
     from unlearn.events.parsing import parser_of
-    from unlearn.identity import as_made
     from unlearn.learners import learner_of
-    from unlearn.state.scripts import kept_identities, states
+    from unlearn.state.scripts import states
 
     state_of = states(client, settings.model)
-    settings = as_made(settings, kept_identities(state_of, settings.partitions))
+    settings = made_as(settings, client)
     try:
         since = stopped_for_loss(settings, log, state_of)
     except SettingsError as error:

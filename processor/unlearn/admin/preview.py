@@ -1,0 +1,106 @@
+"""What a deletion would reach now, and how long the last ones took: asked before it is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from statistics import median
+from typing import NamedTuple
+
+import redis
+
+from unlearn.admin.lookup import Found, Lookup
+from unlearn.events.partitioner import Digests, tag_of
+from unlearn.log.protocol import Log
+from unlearn.results.manifest import Receipt, read_receipt
+from unlearn.settings import Settings
+from unlearn.state.entries import NO_ROW, decode_entry
+from unlearn.state.keys import Keys
+from unlearn.state.lookups import read_pairs
+from unlearn.state.members import walk
+from unlearn.state.scripts import read_without_token
+from unlearn.timestamps import parse_timestamp
+
+__all__ = ["Preview", "Shard", "Took", "last_took", "of_record", "of_subject", "took"]
+
+_RECEIPTS = 1000
+_MEMBERS_AT_ONCE = 4000
+
+
+class Shard(NamedTuple):
+    """A shard that would be trained again, and how many of the rows it holds."""
+
+    partition: int
+    shard: int
+    records: int
+
+
+class Preview(NamedTuple):
+    """What a deletion would kill: live records, in these shards; with none there is nothing to train again."""
+
+    records: int
+    shards: tuple[Shard, ...]
+
+
+class Took(NamedTuple):
+    """Seconds from a deletion's application to `hidden`, of the last `deletions` that were answered; None without."""
+
+    deletions: int
+    median: float | None
+    most: float | None
+
+
+def of_record(places: Iterable[Found]) -> Preview:
+    """What the deletion of a record would kill, by the places that a look-up found."""
+    held = Counter((one.partition, one.shard) for one in places if one.state == "member")
+    shards = [Shard(p, s, n) for (p, s), n in sorted(held.items()) if p is not None and s is not None]
+    return Preview(held.total(), tuple(shards))
+
+
+def of_subject(
+    settings: Settings, client: redis.Redis, lookup: Lookup, subject_id: str, progress: Callable[[int], None]
+) -> Preview:
+    """What the deletion of a subject would kill. It reads all entries of its partition, as none is kept by subject.
+
+    `progress` is called with how many were read so far. Raises StateUnavailable, StateMissing, IdentityChanged.
+    """
+    (found,) = lookup.subjects([subject_id])
+    if found.state != "member" or found.partition is None or found.shard is None:
+        return Preview(0, ())
+    tag = tag_of(Digests(settings.secret_bytes).subject(subject_id))
+    slots = _slots(client, Keys(settings.model, found.partition), tag, progress)
+    rows = sum(slot >= (found.offset or 0) for slot in slots.values())
+    return Preview(rows, (Shard(found.partition, found.shard, rows),) if rows else ())
+
+
+def _slots(client: redis.Redis, keys: Keys, tag: bytes, progress: Callable[[int], None]) -> dict[bytes, int]:
+    """The record's name -> the slot of its row, of all with a row under the subject's tag."""
+    read, seen = partial(read_without_token, client, keys), 0
+    slots: dict[bytes, int] = {}
+    for part in walk(read, "RECORDS", _MEMBERS_AT_ONCE):
+        entries = {name: decode_entry(data) for name, data in part}
+        read_pairs(read, {name: (entry, [tag]) for name, entry in entries.items() if entry.apart})
+        # Members that are moved meanwhile may be met twice.
+        slots |= {name: entry.pairs[tag].slot for name, entry in entries.items() if tag in entry.pairs}
+        seen += len(part)
+        progress(seen)
+    return {name: slot for name, slot in slots.items() if slot != NO_ROW}
+
+
+def last_took(log: Log, settings: Settings) -> Took:
+    """How long the last deletions took. Raises LogUnavailable, TopicMissing."""
+    start, end = log.bounds(settings.receipts_topic)[0]
+    records = log.read(settings.receipts_topic, 0, max(start, end - _RECEIPTS), end)
+    return took([found for record in records if (found := read_receipt(record.value)) is not None])
+
+
+def took(receipts: Sequence[Receipt]) -> Took:
+    """Of the deletions whose `hidden` receipts these are, each by its first one."""
+    seconds: dict[tuple[int, int], float] = {}
+    for receipt in receipts:
+        began, ended = parse_timestamp(receipt.accepted_at or ""), parse_timestamp(receipt.at or "")
+        if receipt.state == "hidden" and began is not None and ended is not None:
+            seconds.setdefault((receipt.partition, receipt.offset), (ended - began) / 1000)
+    values = list(seconds.values())
+    return Took(len(values), median(values) if values else None, max(values, default=None))
