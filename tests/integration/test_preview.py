@@ -32,8 +32,8 @@ def previewed(harness: WorkerOnKafka, *arguments: str) -> dict[str, Any]:
 
 
 def test_what_is_previewed_is_what_is_killed(harness: WorkerOnKafka) -> None:
-    for record in ("r1", "r2", "r3"):
-        harness.insert(record, ZERO)
+    for one in ("r1", "r2", "r3"):
+        harness.insert(one, ZERO)
     harness.insert("r1", ONE)
     harness.apply()
     deletions = {"pair": ("r2", ZERO), "everywhere": ("r1", None), "subject": (None, ZERO), "again": (None, ZERO)}
