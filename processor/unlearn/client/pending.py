@@ -17,6 +17,9 @@ __all__ = ["Awaited", "Pending"]
 Awaited = Literal["accepted", "hidden", "counted", "lifted"]
 _Reached = Mapping[str, tuple[str, ...]]
 """State waited for -> the states by which it is reached: receipts may overtake each other."""
+_DELETION: Final[tuple[str, Awaited]] = ("deletion", "hidden")
+_LIFT: Final[tuple[str, Awaited]] = ("lift", "lifted")
+"""What it is called, and the last state of it."""
 _OF_DELETIONS: Final[_Reached] = {"accepted": ("accepted", "hidden"), "hidden": ("hidden",), "counted": ("hidden",)}
 _OF_LIFTS: Final[_Reached] = {"accepted": ("accepted", "lifted"), "lifted": ("lifted",)}
 
@@ -40,7 +43,7 @@ class Pending:
         """The id of its event, which its receipts bear."""
         self.partition, self.offset = place
         self._answers, self._following = answers, following
-        self._last: Awaited = "lifted" if lifts else "hidden"
+        self._kind, self._last = _LIFT if lifts else _DELETION
         self._reached = _OF_LIFTS if lifts else _OF_DELETIONS
 
     def __repr__(self) -> str:
@@ -98,6 +101,6 @@ class Pending:
         told = [*self._answers.at((self.partition, self.offset))]
         last = f"its receipt says {told[-1]}" if told else "there is no receipt: is a worker running?"
         raise StillOpen(
-            f"{self.event_id} is not {state} after {timeout:g} s; {last}. It stands in the log at "
+            f"the {self._kind} {self.event_id} is not {state} after {timeout:g} s; {last}. It stands in the log at "
             f"{self.partition}/{self.offset} and needn't be sent again: wait for longer; `unlearn status` tells more"
         )
