@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def command(ctx: click.Context, record: str | None, subject: str | None, as_json: bool) -> None:
-    """Say what a deletion would kill now, and how long the last ones took until they were hidden.
+    """Say what a deletion would kill, before it is sent.
 
-    Nothing is sent. How many records a subject has is counted by reading all that its partition knows.
+    It says, too, how long the last ones took until they were hidden. How many records a subject has is counted by reading all that its partition knows.
 
     \b
     Examples:
