@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, record: str | None, subject: str | None, as_json: bool) -> None:
     """Say what a deletion would kill, before it is sent.
 
-    It says, too, how long the last ones took until they were hidden. How many records a subject has is counted by reading all that its partition knows.
+    It says, too, how long the last ones took until they were hidden. How many records a subject has is counted by
+    reading all that its partition knows.
 
     \b
     Examples:
