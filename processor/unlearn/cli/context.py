@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from unlearn.environment.user_folders import EARLIER, state_home
 from unlearn.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 
 def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
@@ -52,6 +55,14 @@ def console(*, stderr: bool = False) -> Console:
     It prints text as it is, without colouring numbers or turning :words: into signs.
     """
     return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """A bar on the error stream that goes when it is done; nothing where that is no terminal."""
+    from rich.progress import Progress
+
+    shown = console(stderr=True)
+    return Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -174,8 +174,8 @@ class _Planner:
 
     def _died_with_subject(self, item: Insertion, pair: Pair) -> int | None:
         """The offset of the deletion by which the pair's row died with its subject and has no hole yet; else None."""
-        cleanup = self._cleanup_of(item.who.subject)
-        return None if cleanup is None or pair.slot == NO_ROW else cleanup.death_of(pair.slot)
+        cleanup = None if pair.slot == NO_ROW else self._cleanup_of(item.who.subject)
+        return None if cleanup is None else cleanup.death_of(pair.slot)
 
     def _keep_cleanup(self, subject: bytes, cleanup: Cleanup) -> None:
         self.cleanups[subject] = cleanup

@@ -56,21 +56,24 @@ def add(words: NDArray[np.uint64], fields: NDArray[np.uint8], start: int, step: 
     return added
 
 
+@kernel(flag, reads(u64), i64, u64)
+def _holds(words: NDArray[np.uint64], block: Any, mixed: Any) -> Any:
+    """Whether all bits of a field are set in the block that begins at the word `block`; `mixed`: its second number."""
+    for _ in range(_BITS):
+        word, bit = words[block + np.int64(mixed & np.uint64(7))], (mixed >> np.uint64(3)) & np.uint64(63)
+        if (word >> bit) & np.uint64(1) == np.uint64(0):
+            return False
+        mixed >>= np.uint64(9)
+    return True
+
+
 @kernel(none, reads(u64), reads(u8), i64, i64, writes(flag))
 def look(words: NDArray[np.uint64], fields: NDArray[np.uint8], start: int, step: int, found: NDArray[np.bool_]) -> None:
     """Kernel: whether each field may be in the filter; false only for one that isn't."""
     blocks = np.uint64(len(words) // WORDS)
     for row in range(len(found)):
         h = _number(fields, start + row * step)
-        first = np.int64(h % blocks) * WORDS
-        h = _mix(h)
-        found[row] = True
-        for _ in range(_BITS):
-            bit = (words[first + np.int64(h & np.uint64(7))] >> ((h >> np.uint64(3)) & np.uint64(63))) & np.uint64(1)
-            if bit == np.uint64(0):
-                found[row] = False
-                break
-            h >>= np.uint64(9)
+        found[row] = _holds(words, np.int64(h % blocks) * WORDS, _mix(h))
 
 
 @kernel(none, reads(u64), reads(i64), reads(i64), reads(u8), i64, i64, writes(flag))
@@ -93,12 +96,4 @@ def look_in_each(
         for one in range(len(found)):
             if found[one]:
                 continue
-            block = (first[one] + np.int64(h % np.uint64(blocks[one]))) * WORDS
-            bits, missing = mixed, False
-            for _ in range(_BITS):
-                word, bit = words[block + np.int64(bits & np.uint64(7))], (bits >> np.uint64(3)) & np.uint64(63)
-                if (word >> bit) & np.uint64(1) == np.uint64(0):
-                    missing = True
-                    break
-                bits >>= np.uint64(9)
-            found[one] = not missing
+            found[one] = _holds(words, (first[one] + np.int64(h % np.uint64(blocks[one]))) * WORDS, mixed)

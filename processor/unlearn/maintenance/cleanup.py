@@ -55,11 +55,15 @@ def bury(
         entry, tag = changed.get(digest) or entries.get(digest), tag_of(subject)
         pair = entry.pairs.get(tag) if entry else None
         if entry and pair and pair.slot == slot:
-            death = cleanups[subject].death_of(slot)
-            assert death is not None
-            ledger.bury(Kill(slot, death, cleanups[subject].shard))
+            ledger.bury(_kill(cleanups[subject], slot))
             changed[digest] = entry._replace(pairs={**entry.pairs, tag: Pair(tomb=pair.tomb)})
     return changed
+
+
+def _kill(cleanup: Cleanup, slot: int) -> Kill:
+    death = cleanup.death_of(slot)
+    assert death is not None
+    return Kill(slot, death, cleanup.shard)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,10 +222,7 @@ def _bury_usual(
         if data is None or not holds_one_row(data, tag, slot):
             odd.append(at)
             continue
-        cleanup = group.cleanups[subject]
-        death = cleanup.death_of(slot)
-        assert death is not None
-        ledger.bury(Kill(slot, death, cleanup.shard))
+        ledger.bury(_kill(group.cleanups[subject], slot))
         change.ops.append(("RECORD.SET", name_of(records[16 * at : 16 * at + 16]), forgotten(tag)))
     return odd
 

@@ -132,11 +132,10 @@ class _Bars:
 
 @contextmanager
 def _bars(requests: Requests) -> Iterator[_Bars]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-    console = context.console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with context.progress(*columns) as progress:
         yield _Bars(requests, progress)
 
 

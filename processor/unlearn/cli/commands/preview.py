@@ -73,11 +73,9 @@ def _preview(settings: Settings, record: str | None, subject: str | None) -> Pre
 
 
 def _progress() -> Progress:
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TextColumn, TimeElapsedColumn
 
-    console = context.console(stderr=True)
-    columns = TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return context.progress(TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
 
 
 def _show(preview: Preview, took: Took) -> None:

@@ -37,20 +37,26 @@ class Addressee(NamedTuple):
 
 def addressee_of(settings: Settings, event: Request, record: Record) -> Addressee:
     """The applied event to answer, as its sender knows it: of a forwarded or copied one, the place of the original."""
-    origin = read_origin(settings.secret_bytes, settings.model, record.headers) if record.headers else None
-    return sender_of(event, record, origin)
+    return sender_of(event, record, _origin(settings, record))
 
 
 def sender_of(event: Request, record: Record, origin: Origin | None) -> Addressee:
     """As `addressee_of`, where the record's origin has been read."""
-    here = record.partition, record.offset
-    partition, offset = here if origin is None else (origin.partition, origin.offset)
-    return Addressee(event.event_id, partition, offset, event.requested_at, here)
+    return Addressee(
+        event.event_id, *_first_place(record, origin), event.requested_at, (record.partition, record.offset)
+    )
 
 
 def place_of(settings: Settings, record: Record) -> tuple[int, int]:
     """(partition, offset) of the record as its sender put it."""
-    origin = read_origin(settings.secret_bytes, settings.model, record.headers) if record.headers else None
+    return _first_place(record, _origin(settings, record))
+
+
+def _origin(settings: Settings, record: Record) -> Origin | None:
+    return read_origin(settings.secret_bytes, settings.model, record.headers) if record.headers else None
+
+
+def _first_place(record: Record, origin: Origin | None) -> tuple[int, int]:
     return (record.partition, record.offset) if origin is None else (origin.partition, origin.offset)
 
 
