@@ -32,8 +32,23 @@ class Rig(Protocol):
     def committed(self, topic: str, group: str) -> Mapping[int, int]: ...
 
 
-def in_columns(reader: Callable[..., Any]) -> Any:
-    """A log's `reader`, changed to one that gives columns, and that checks that it gives nothing else."""
+def in_columns(log: Any) -> None:
+    """Make the log read in columns alone, by `reader` and by `read`, and check that they give nothing else."""
+    log.reader = _reader_in_columns(log.reader)
+    log.read = _read_in_columns(log.read_columns)
+
+
+def _read_in_columns(read: Callable[..., Iterator[RecordColumns]]) -> Any:
+    def made(*interval: Any) -> Iterator[Record]:
+        for part in read(*interval):
+            assert type(part) is RecordColumns
+            assert len(part)
+            yield from part
+
+    return made
+
+
+def _reader_in_columns(reader: Callable[..., Any]) -> Any:
 
     def made(topic: str, group: str) -> Any:
         found = reader(topic, group, columns=True)

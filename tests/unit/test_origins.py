@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from unlearn.errors import LogUnavailable
 from unlearn.events.marks import Origin, read_marks
 from unlearn.events.partitioner import origin_header
 from unlearn.forwarding.foreign_copies import Origins
 from unlearn.forwarding.reread import runs
 from unlearn.forwarding.sent_before import SentBefore
+from unlearn.log.columns import RecordColumns
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Header, Record
 
@@ -205,9 +207,7 @@ class _Broken(Looked):
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         return self._log.bounds(topic)
 
-    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
-        from unlearn.errors import LogUnavailable
-
+    def read_columns(self, topic: str, partition: int, start: int, stop: int) -> Iterator[RecordColumns]:
         if partition == 1:
             raise LogUnavailable("injected")
-        return self._log.read(topic, partition, start, stop)
+        return self._log.read_columns(topic, partition, start, stop)

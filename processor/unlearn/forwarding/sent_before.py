@@ -35,17 +35,18 @@ class SentBefore:
         self._log = log
         self._topic = topic
         self._marks = [array("q") for _ in range(4)]
-        self._reading: Iterator[None] | None = None
+        self._reading: Iterator[int] | None = None
         self._index: list[NDArray[np.int64]] | None = None
 
     def look(self, most: int) -> bool:
-        """Read up to `most` records further. Returns whether the log has been read to its end."""
-        if self._index is None:
+        """Read some `most` records further. Returns whether the log has been read to its end."""
+        while self._index is None and most > 0:
             self._reading = self._reading or self._read()
-            for _ in range(most):
-                if next(self._reading, self) is self:
-                    self._finish()
-                    break
+            count = next(self._reading, None)
+            if count is None:
+                self._finish()
+            else:
+                most -= count
         return self._index is not None
 
     def places(self, record: Record) -> dict[int, int]:
@@ -65,26 +66,27 @@ class SentBefore:
             found |= {int(partitions[i]): int(offsets[i]) for i in same}
         return found
 
-    def _read(self) -> Iterator[None]:
-        """Read the log, yielding after each record so that `look` can stop in between."""
+    def _read(self) -> Iterator[int]:
+        """Read the log, yielding how many records each part has, so that `look` can stop in between."""
         for partition, (start, end) in sorted(self._log.bounds(self._topic).items()):
             yield from self._read_partition(partition, start, end)
 
-    def _read_partition(self, partition: int, start: int, end: int) -> Iterator[None]:
+    def _read_partition(self, partition: int, start: int, end: int) -> Iterator[int]:
         """Read one partition, up to three tries; what can't be read counts as if nothing had been sent on there."""
         for _ in range(_TRIES):
             try:
-                for record in self._log.read(self._topic, partition, start, end):
-                    start = record.offset + 1
-                    self._remember(record)
-                    yield
+                for part in self._log.read_columns(self._topic, partition, start, end):
+                    start = int(part.offsets[-1]) + 1
+                    for record in part.records(part.headers[:, 0] >= 0):
+                        self._remember(record)
+                    yield len(part)
                 return
             except UnlearnError as error:
                 _log.warning("looking for what partition %d was sent: %s", partition, error)
-                yield
+                yield 1
 
     def _remember(self, record: Record) -> None:
-        for mark in read_marks(record.headers) if record.headers else ():
+        for mark in read_marks(record.headers):
             if len(self._marks[0]) < _MOST_MARKS and mark.offset < 1 << _OFFSET_BITS:
                 row = _key(mark.partition, mark.offset), record.partition, record.offset, content_of(record)
                 for column, value in zip(self._marks, row, strict=True):

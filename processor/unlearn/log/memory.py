@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
 from unlearn.errors import LogDiverged, LogRefused, LogUnavailable, LogUnreadable, TopicMissing, UnlearnError
-from unlearn.log.columns import columns_of
+from unlearn.log.columns import RecordColumns, columns_of
 from unlearn.log.joined import all_of
 from unlearn.log.memory_partition import Partition
 from unlearn.log.protocol import Batch, Entry, Header, Message, Polled, Record, TopicSpec, Unreadable
@@ -68,6 +68,13 @@ class MemoryLog:
             return next((entry.offset for entry in place.entries if entry.timestamp >= timestamp), place.end)
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
+        for found in self._read(topic, partition, start, stop):
+            yield from found
+
+    def read_columns(self, topic: str, partition: int, start: int, stop: int) -> Iterator[RecordColumns]:
+        return (columns_of(partition, found) for found in self._read(topic, partition, start, stop))
+
+    def _read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Sequence[Record]]:
         with self.changed:
             stop = min(stop, self.partition(topic, partition).end)
         while start < stop:
@@ -77,7 +84,8 @@ class MemoryLog:
                 found = place.slice(start, min(stop, spoilt.start) if spoilt else stop, READ_CHUNK)
             if not found and spoilt and max(start, spoilt.start) < stop:
                 raise LogUnreadable(f"{topic}/{partition}: {spoilt.reason}", max(start, spoilt.start))
-            yield from found
+            if found:
+                yield found
             start = found[-1].offset + 1 if found else stop
 
     def reader(self, topic: str, group: str, *, columns: bool = False) -> MemoryReader:

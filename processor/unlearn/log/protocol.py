@@ -13,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from unlearn.log.columns import RecordColumns
 
 Header = tuple[str, bytes | None]
 Message = tuple[bytes | None, bytes | None]
@@ -274,6 +277,10 @@ class Log(Protocol):
         generator or run it out to free its consumer. Raises LogUnavailable when nothing moves for the
         request timeout, LogUnreadable at what can't be decoded.
         """
+        ...
+
+    def read_columns(self, topic: str, partition: int, start: int, stop: int) -> Iterator[RecordColumns]:
+        """The same records as `read`, as columns of many each, at a tenth of the cost; never an empty one."""
         ...
 
     def reader(self, topic: str, group: str, *, columns: bool = False) -> Reader:

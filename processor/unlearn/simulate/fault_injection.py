@@ -12,6 +12,7 @@ import redis
 
 from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, LogRefused, LogUnavailable, StoreUnavailable
+from unlearn.log.columns import RecordColumns
 from unlearn.log.joined import all_of
 from unlearn.log.memory import MemoryLog, MemoryReader, MemoryTail
 from unlearn.log.protocol import Header, Message, Polled, Record, TopicSpec
@@ -281,6 +282,9 @@ class Wire:
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         return self._log.read(topic, partition, start, stop)
+
+    def read_columns(self, topic: str, partition: int, start: int, stop: int) -> Iterator[RecordColumns]:
+        return self._log.read_columns(topic, partition, start, stop)
 
     def reader(self, topic: str, group: str, *, columns: bool = False) -> PolledReader:
         self.member = PolledReader(self._log, topic, group, columns=columns)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from typing import Any
 
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
@@ -45,26 +46,40 @@ def offset_at(reader: KafkaConsumer, tp: TopicPartition, timestamp: int, timeout
 
 def read_interval(settings: KafkaSettings, tp: TopicPartition, start: int, stop: int) -> Iterator[Record]:
     """The records in [start, stop) that the log has now; see `Log.read`."""
+    with closing(polls_of(settings, tp, start, stop)) as polls:
+        for records, end in polls:
+            for record in records:
+                if record.offset >= end:
+                    return
+                yield record
+
+
+def polls_of(
+    settings: KafkaSettings, tp: TopicPartition, start: int, stop: int, *, columns: bool = False
+) -> Generator[tuple[list[Any], int]]:
+    """What each poll finds of what the log has now in [start, stop), and where that ends; the last may find more.
+
+    With `columns` that is a list of RecordColumns, else of records.
+    """
     timeout_ms = round(settings.request_timeout * 1000)
-    reader = consumer(settings)
+    reader = consumer(settings, columns=columns)
     try:
         reader.assign([tp])
         first, end = bounds_of(reader, [tp], timeout_ms)[tp.partition]
-        if max(start, first) < min(stop, end):
+        end = min(stop, end)
+        if max(start, first) < end:
             reader.seek(tp, max(start, first))
-            yield from _until(reader, tp, min(stop, end), timeout_ms / 1000)
+            yield from ((found, end) for found in _until(reader, tp, end, timeout_ms / 1000))
     finally:
         reader.close(autocommit=False)
 
 
-def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Iterator[Record]:
+def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float) -> Iterator[list[Any]]:
     position, moved = -1, time.monotonic()
     while True:
-        records = _poll(reader, tp, LOOK_EVERY, _skip_lost(reader, tp, stop, patience))
-        for record in records:
-            if record.offset >= stop:
-                return
-            yield record
+        found = _poll(reader, tp, LOOK_EVERY, _skip_lost(reader, tp, stop, patience))
+        if found:
+            yield found
         now = _position(reader, tp)
         if now >= stop:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import kafka.errors as kafka_errors
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -19,6 +19,9 @@ from unlearn.log.kafka.producer import KafkaProducer
 from unlearn.log.kafka.reader import KafkaReader
 from unlearn.log.protocol import Record, TopicSpec
 from unlearn.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from unlearn.log.columns import RecordColumns
 
 T = TypeVar("T")
 
@@ -59,6 +62,12 @@ class KafkaLog:
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[Record]:
         self._described(topic)
         return read_interval(self._settings, TopicPartition(topic, partition), start, stop)
+
+    def read_columns(self, topic: str, partition: int, start: int, stop: int) -> Iterator[RecordColumns]:
+        from unlearn.log.kafka.columns.column_interval import read_interval_in_columns
+
+        self._described(topic)
+        return read_interval_in_columns(self._settings, TopicPartition(topic, partition), start, stop)
 
     def reader(self, topic: str, group: str, *, columns: bool = False) -> KafkaReader:
         self._described(topic)
