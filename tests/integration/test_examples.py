@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,7 +131,6 @@ def test_a_stream_is_scored_while_a_worker_stays_and_not_before(settings: Settin
 
 
 def test_the_index_leads_to_every_example() -> None:
-    index = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {
-        name for name in index.replace("`", " ").split() if name.endswith(".py") and "/" not in name
-    }
+    rows = re.findall(r"^\| `(.+?)` \|", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    programs = (path for kind in ("*.py", "*.java", "*.js") for path in EXAMPLES.rglob(kind))
+    assert set(rows) == {str(path.relative_to(EXAMPLES)) for path in programs if "node_modules" not in path.parts}
