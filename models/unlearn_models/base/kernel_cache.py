@@ -22,6 +22,7 @@ from numba import config
 from numba.core.caching import InTreeCacheLocator
 
 from unlearn_models.base.cache_folder import cache_folder
+from unlearn_models.base.kept_kernel import KeptKernel
 from unlearn_models.base.kernel_stamp import stamp_of
 
 __all__ = ["AsInstalled", "Beside", "InNamed", "InOwn", "compiled"]
@@ -96,17 +97,18 @@ _LOCATORS = ",".join(f"{each.__module__}.{each.__qualname__}" for each in (InNam
 
 
 def compiled(function: F, signature: Any, **options: Any) -> F:
-    """The function compiled for exactly these types, or loaded from the cache.
+    """The function compiled for exactly these types, to be loaded from the cache when it is first called.
 
     The first locator that can keep it does so.  Where none can, for lack of a folder or of space, it is compiled at
     each start.
     """
     with _located():
         try:
-            done: F = numba.njit(signature, cache=True, nogil=True, **options)(function)
+            done: Any = KeptKernel(function, signature, {"nogil": True, **options})
         except OSError:
             done = numba.njit(signature, nogil=True, **options)(function)
-    return done
+    found: F = done
+    return found
 
 
 @contextmanager

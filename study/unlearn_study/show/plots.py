@@ -32,8 +32,10 @@ def draw(results: Figures, folder: Path) -> list[Path]:
 
     Returns the files written, a PNG and an SVG each.
     """
-    # Otherwise matplotlib, where there is no home folder, makes a new one at each run and warns.
-    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder("matplotlib") or folder / ".matplotlib"))
+    # Otherwise matplotlib, where there is no home folder, makes a new one at each run and warns; and fontconfig, which
+    # it asks for fonts, complains.
+    kept = os.environ.setdefault("MPLCONFIGDIR", str(cache_folder("matplotlib") or folder / ".matplotlib"))
+    os.environ.setdefault("XDG_CACHE_HOME", kept)
     figures: dict[str, Callable[[], Figure | None]] = {
         "cost": lambda: _cost(cost_panels(results), results["data"]["name"]),
         "accuracy": lambda: _accuracy(accuracy_panel(results), results["data"]["name"]),

@@ -99,7 +99,7 @@ def test_a_changed_kernel_of_the_base_is_compiled_into_the_learners_anew(tmp_pat
     copied = shutil.copytree(ROOT / "models", tmp_path / "models")
     kernel = {"linear": "enter", "naive_bayes": "add"}[learner]
     script = (
-        f"from unlearn_models.{learner}.kernels import {kernel} as k;"
+        f"from unlearn_models.{learner}.kernels import {kernel} as k;k.load();"
         "print(sum(k.stats.cache_hits.values()), sum(k.stats.cache_misses.values()))"
     )
     called(copied, script)
