@@ -10,15 +10,17 @@ import pkgutil
 import sys
 
 import unlearn_models
+from unlearn_models.base.kept_kernel import compile_lacking
 
 _OWN = unlearn_models.__name__
 
 
 def prime(package: str = _OWN) -> None:
-    """Import every module of the package: kernels have explicit types, so importing one compiles it."""
+    """Import every module of the package, and compile its kernels that the cache lacks."""
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
         if module.name != "unlearn_models.compile_kernels":
             importlib.import_module(module.name)
+    compile_lacking()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A kernel whose machine code is loaded at its first call, not when its module is imported.
+"""A kernel whose machine code is loaded or made at its first call, not when its module is imported.
 
 A process calls few of the kernels that it imports, and loading all of them takes longer than anything else at its
 start.  This relies on inner parts of numba (0.68): the hooks of its dispatcher and the index of its cache.
@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.runtime.nrt import rtsys
 
-__all__ = ["KeptKernel"]
+__all__ = ["KeptKernel", "compile_lacking"]
 
 
 class KeptKernel(CPUDispatcher):
     """A function for exactly one signature.
 
-    If its machine code is in the cache, that is loaded when it is first called, or when a kernel that calls it is
-    compiled; else it is compiled now.  Raises OSError where there is no place for a cache, or the code can't be kept.
+    Its machine code is loaded from the cache, or compiled and kept there, when it is first called, or when a kernel
+    that calls it is compiled.  Where it can't be kept, for lack of a folder or of space, each process compiles it.
     """
 
     _can_compile: bool
@@ -33,13 +33,17 @@ class KeptKernel(CPUDispatcher):
         self._signature = signature
         self._cache: Any = _Cache(function)  # type: ignore[no-untyped-call]
         if not self._cache.holds(signature, self.targetctx):
-            self.load()
+            _lacking.append(self)
 
     def load(self) -> Any:
         """Load or compile the machine code, if that isn't done yet; returns what runs it."""
         with global_compiler_lock:
             if self._can_compile:
-                self.compile(self._signature)
+                try:
+                    self.compile(self._signature)
+                except OSError:
+                    self._cache = NullCache()
+                    self.compile(self._signature)
                 self.disable_compile()
             (found,) = self.overloads.values()
         code: Any = found
@@ -70,3 +74,13 @@ class _Cache(FunctionCache):
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+
+
+_lacking: list[KeptKernel] = []
+"""Of those imported so far, the kernels whose machine code was not in the cache then."""
+
+
+def compile_lacking() -> None:
+    """Compile all kernels imported so far that the cache lacks: for processes that can't wait for that later."""
+    while _lacking:
+        _lacking.pop().load()

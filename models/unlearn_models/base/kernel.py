@@ -1,8 +1,8 @@
 """How a compiled kernel is declared: one thread, plain IEEE arithmetic, compiled once and cached.
 
 Without fastmath LLVM neither reorders sums nor joins a product and a sum into one rounding, so + - * / sqrt
-and comparisons give the same bytes on every CPU.  Signatures are explicit: importing a module compiles or
-loads its kernels, and an array of another type is an error, never a second version.
+and comparisons give the same bytes on every CPU.  Signatures are explicit: an array of another type is an error,
+never a second version.
 A kernel may call kernels, and name constants, that its file imports at its head: see `kernel_stamp`.
 """
 

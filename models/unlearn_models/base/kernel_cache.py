@@ -17,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import numba
 from numba import config
 from numba.core.caching import InTreeCacheLocator
 
@@ -97,16 +96,9 @@ _LOCATORS = ",".join(f"{each.__module__}.{each.__qualname__}" for each in (InNam
 
 
 def compiled(function: F, signature: Any, **options: Any) -> F:
-    """The function compiled for exactly these types, to be loaded from the cache when it is first called.
-
-    The first locator that can keep it does so.  Where none can, for lack of a folder or of space, it is compiled at
-    each start.
-    """
+    """The function for exactly these types; see `KeptKernel`.  The first locator that can keep its code does so."""
     with _located():
-        try:
-            done: Any = KeptKernel(function, signature, {"nogil": True, **options})
-        except OSError:
-            done = numba.njit(signature, nogil=True, **options)(function)
+        done: Any = KeptKernel(function, signature, {"nogil": True, **options})
     found: F = done
     return found
 

@@ -19,6 +19,7 @@ from unlearn.storage.artefacts import Store, open_store
 from unlearn.storage.marker import Guarded, Marker
 from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
+from unlearn_models.base.kept_kernel import compile_lacking
 from unlearn_models.base.learner import Learner
 
 __all__ = ["InlineTrainers", "LearnerSpec", "PoolTrainers"]
@@ -143,6 +144,7 @@ class _Process:
 def _start(spec: LearnerSpec, parent: int, finished: Array[c_int64]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    compile_lacking()  # a job that stands still for so long would be given up
     _Process.learner = spec.learner
     _Process.store = spec.store()
     _Process.finished = finished

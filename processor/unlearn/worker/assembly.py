@@ -42,6 +42,7 @@ from unlearn.worker.claim import Claimer
 from unlearn.worker.machine import MACHINE, Machine
 from unlearn.worker.waiting import Troubles
 from unlearn_models import digest
+from unlearn_models.base.kept_kernel import compile_lacking
 from unlearn_models.base.learner import Learner
 
 __all__ = ["LIMITS", "Limits", "Parts", "assemble"]
@@ -106,6 +107,7 @@ def assemble(
 
     `rebuild`: partitions that Redis has lost are built again from the log.
     """
+    compile_lacking()  # a member of the group should not stand still for it
     clock, nonces, forgets = machine.clock, machine.nonces, learner.forgets
     identity, parser = identity_of(settings, learner), parser_of(learner, settings.reading)
     answers = Answers(settings.model, identity_hash(identity))
