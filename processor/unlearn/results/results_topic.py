@@ -6,6 +6,7 @@ Records that are not believed (see `unlearn.results.belief`) are passed over, an
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _REFUSED = 100
 """Refusals that are kept, the newest."""
 _DOUBTED = 8
 """Of a partition's manifests that wait until the log is known to reach them, so many are kept, the newest."""
+_RECENT = 4
+"""Of a partition's believed manifests so many are kept: more are hardly out before an owner has told of one."""
 _DOUBT_FOR = 1.0
 """Seconds after which the log is asked again whether it reaches them."""
 
@@ -49,6 +52,8 @@ class Published:
     """The believed manifest with the highest `applied`, even if an owner wrote it that had been replaced."""
     proven: bool = False
     """Whether any manifest had a proof that is right."""
+    recent: deque[tuple[int, Manifest]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """(results offset, manifest) of the last ones believed, in the topic's order, without any left out between them."""
     doubted: dict[int, Manifest] = field(default_factory=dict)
     """Results offset -> manifest without proof that has applied more than the log is known to hold."""
 
@@ -161,6 +166,8 @@ class Results:
         # The same manifest, sent again, counts at its new offset: compaction leaves only that.
         if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
             held.manifest, held.offset = manifest, offset
+            if not held.recent or offset > held.recent[-1][0]:
+                held.recent.append((offset, manifest))
             self.version = max(offset, self.version if self.version is not None else -1)
 
     def _doubt(self, held: Published, manifest: Manifest, offset: int) -> None:

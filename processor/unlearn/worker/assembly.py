@@ -25,6 +25,7 @@ from unlearn.operator_requests.runner import RequestRunner
 from unlearn.partition.receipts.answers import Answers
 from unlearn.publishing.copy_counts import CopyCounts
 from unlearn.publishing.heartbeats import Heartbeats
+from unlearn.publishing.history import History
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
 from unlearn.results.log_ends import ends_of
@@ -81,6 +82,7 @@ class Parts(NamedTuple):
     sealer: Sealer
     training: Training
     manifests: Manifests
+    history: History
     receipts: Receipts
     heartbeats: Heartbeats
     rewriter: Rewriter
@@ -160,6 +162,7 @@ def assemble(
         sealer=Sealer(settings, log, producer, store, io, clock),
         training=training,
         manifests=manifests,
+        history=History(settings, log, log.producer(), clock),
         receipts=Receipts(settings, log, producer, parser, answers, CopyCounts(state_of), clock),
         heartbeats=heartbeats,
         rewriter=Rewriter(settings, store, io, forgets, clock),

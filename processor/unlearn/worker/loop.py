@@ -69,7 +69,7 @@ class Worker:
         self._intake, self._outbox = parts.intake, parts.outbox
         self._requests, self._repairer, self._sealer = parts.requests, parts.repairer, parts.sealer
         self._training, self._manifests = parts.training, parts.manifests
-        self._receipts, self._heartbeats = parts.receipts, parts.heartbeats
+        self._history, self._receipts, self._heartbeats = parts.history, parts.receipts, parts.heartbeats
         self._rewriter, self._tailer = parts.rewriter, parts.tailer
         self._cleaner, self._collector, self._scrubber = parts.cleaner, parts.collector, parts.scrubber
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
@@ -86,7 +86,7 @@ class Worker:
         Raises TopicMissing; LogDiverged where the results topic itself was cut.
         """
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
-        ways = (self._reader, self._tail, self._producer)
+        ways = (self._reader, self._tail, self._producer, self._history)
         self._troubles.show(ways, self._assignment.partitions, self.counters)
         self._follow_results()
         sought = self._assignment.take(polled, claims=not self.unfit)
@@ -129,6 +129,7 @@ class Worker:
         self._keep_house()
         self._reader.close()
         self._producer.close()
+        self._history.close()
         self._tail.close()
         self._trainers.close()
         self._io.shutdown(wait=True)
@@ -176,6 +177,7 @@ class Worker:
         if owned.partition < self._settings.partitions:
             self._with_store(owned, self._end_slices)  # 8
             self._guarded(owned, self._train_and_publish, idle)  # 9-11
+            self._guarded(owned, self._history.turn, self.results)  # 11
             self._with_store(owned, self._rewrite)  # 12
         self._guarded(owned, self._receipts.turn, self.results)
         self._guarded(owned, self._requests.turn)
