@@ -25,11 +25,10 @@ def headline(answer: Answer) -> str:
         return name
     if answer.since is None:
         return f"{name}: {answer.state}"
-    since = answer.since
+    since, at = answer.since, answer.since.at or "a time that is not known"
     by = "" if since.type == "insert" else f", by {since.event_id}"
-    return (
-        f"{name}: {answer.state} since {since.at or 'a time that is not known'}{by} ({since.partition}/{since.offset})"
-    )
+    lifted = "; what comes now is taken" if answer.holds is False else ""
+    return f"{name}: {answer.state} since {at}{by} ({since.partition}/{since.offset}){lifted}"
 
 
 def lines(answer: Answer) -> list[Line]:
