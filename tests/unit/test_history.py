@@ -186,7 +186,7 @@ class Site:
         self.now = 0.0
         self.log = MemoryLog()
         create_topics(self.log, SETTINGS)
-        self.results = Results("demo")
+        self.results = Results("demo", keeps_recent=True)
         self.producer = Refusing(self.log)
         self.history = History(SETTINGS, self.log, self.producer, Clock(monotonic=lambda: self.now))
         self.owned = self.claim()

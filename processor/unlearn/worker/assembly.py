@@ -182,4 +182,5 @@ def _results(settings: Settings, log: Log, machine: Machine) -> Results:
         count=settings.partitions,
         holds=Prover(settings.secret_bytes).holds,
         ends=ends_of(log, settings.events_topic, settings.partitions),
+        keeps_recent=True,
     )

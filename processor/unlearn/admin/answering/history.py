@@ -72,9 +72,10 @@ class History:
         """What may not be in the history yet."""
         given = self._settings
         patience, holds = given.kafka.request_timeout, Prover(given.secret_bytes).holds
-        results = read_results(self._log, given.results_topic, given.model, given.partitions, patience, holds)
+        topic = given.results_topic
+        results = read_results(self._log, topic, given.model, given.partitions, patience, holds, keeps_recent=True)
         if results is None:
-            raise LogUnavailable(f"{given.results_topic} can't be read to its end")
+            raise LogUnavailable(f"{topic} can't be read to its end")
         told = defaultdict[int, list[PublishedVersion]](list)
         for partition in partitions:
             told[partition] += filter(self._is_ours, told_of(results.of(partition).recent))

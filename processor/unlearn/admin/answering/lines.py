@@ -33,14 +33,14 @@ def headline(answer: Answer) -> str:
 
 def lines(answer: Answer) -> list[Line]:
     """What happened, by time; what an event led to stands behind it."""
-    told: list[Line] = []
+    told: list[tuple[str, bool, Line]] = []
     for event in answer.events:
         after = ""
-        for line in _of_event(event):
+        for led_to, line in enumerate(_of_event(event)):
             # The clocks of brokers and owners differ a little.
             after = max(after, line.at)
-            told.append(line._replace(at=after) if line.at else line)
-    return sorted(told, key=lambda line: line.at)
+            told.append((after, led_to > 0, line._replace(at=after if line.at else "")))
+    return [line for _, _, line in sorted(told, key=lambda one: one[:2])]
 
 
 def _of_event(event: EventTold) -> Iterator[Line]:
@@ -102,7 +102,7 @@ def _details(receipt: ReceiptTold) -> str:
     if receipt.version is not None:
         said.append(f"from version {receipt.version} on")
     if receipt.records is not None:
-        said.append(f"{receipt.records} records")
+        said.append(f"{receipt.records} record{'' if receipt.records == 1 else 's'}")
     if receipt.met is not None:
         said.append(f"deadline {receipt.deadline} {'met' if receipt.met else 'missed'}")
     if receipt.reason is not None:
