@@ -17,6 +17,8 @@ from unlearn.admin.answering.question import Kind, Question
 from unlearn.admin.answering.report import Answer
 from unlearn.errors import LogDiverged, StateMissing
 from unlearn.events.event import Delete, Insert, Lift, Seal, encode
+from unlearn.events.marks import Origin
+from unlearn.events.partitioner import origin_header
 from unlearn.ingest.classify import NO_SUBJECTS
 from unlearn.log.memory import MemoryLog
 from unlearn.results.history import read_version
@@ -206,7 +208,7 @@ def test_messages_of_a_mapping_are_read_by_it(redis_url: str, tmp_path: Path) ->
         tell(harness, *(json.dumps(one).encode() for one in (made, gone)))
         answer = ask(harness, "subject", "42")
         assert outcomes(answer) == {"m": "inserted", "g": "deleted"}
-        assert ask(harness, "record", "7").state == "forgotten"
+        assert outcomes(ask(harness, "record", "7")) == {"m": "inserted", "g": "deleted"}
     finally:
         harness.close()
 
@@ -228,6 +230,24 @@ def test_a_copy_is_told_at_the_place_of_its_original(redis_url: str, tmp_path: P
             assert event.receipts[-1].records == 2
             rows = [one.row for one in answer.events if one.row is not None]
             assert all(row.ended and row.ended.event_id == "d" for row in rows)
+    finally:
+        harness.close()
+
+
+def test_a_lift_behind_a_later_one_of_its_partition_is_ignored(redis_url: str, tmp_path: Path) -> None:
+    harness = MemoryHarness(redis_url, tmp_path, "naive-bayes", partitions=2, seal_after=0.1)
+    given = harness.settings
+    try:
+        ann, bob = at(0, prefix="ann"), at(0, prefix="bob")
+        harness.send(insert("r", ann), delete(subject=ann))
+        for subject, offset in ((bob, 5), (ann, 3)):
+            lift = Lift(event_id=f"lift {subject}", subject_id=subject, requested_at="2023-01-01")
+            header = origin_header(given.secret_bytes, Origin(given.model, 1, offset, 1))
+            harness.log.append(given.events_topic, 0, subject.encode(), encode(lift), (header,))
+        harness.send(insert("r2", ann))
+        harness.settle()
+        told = {"e-r-0": "inserted", f"d-None-{ann}": "deleted", f"lift {ann}": "ignored", "e-r2-0": "refused"}
+        assert outcomes(ask(harness, "subject", ann)) == told
     finally:
         harness.close()
 
