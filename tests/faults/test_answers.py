@@ -168,6 +168,20 @@ def test_a_deletion_so_far_and_a_lift_let_in_again(harness: MemoryHarness) -> No
     assert "refused: its record is forgotten since" in "\n".join(line.what for line in lines(record))
 
 
+def test_a_deletion_of_earlier_revisions_refuses_those_alone(harness: MemoryHarness) -> None:
+    later = insert("r", "ann", 2)
+    tell(
+        harness,
+        delete("r", "ann", revision=1),
+        insert("r", "ann", 1),
+        later,
+        later.model_copy(update={"event_id": "x"}),
+    )
+
+    told = {"d-r-ann": "deleted", "e-r-1": "refused", "e-r-2": "inserted", "x": "ignored"}
+    assert outcomes(ask(harness, "record", "r")) == told
+
+
 def test_an_event_of_a_subject_in_a_model_without_any_is_refused(redis_url: str, tmp_path: Path) -> None:
     harness = MemoryHarness(redis_url, tmp_path, "naive-bayes", subjects=False)
     try:
