@@ -136,4 +136,5 @@ def _unsaid(_: str) -> None: ...
 
 
 def _topics(settings: Settings) -> Sequence[str]:
-    return settings.events_topic, settings.results_topic, settings.receipts_topic, settings.dead_letters_topic
+    said = settings.receipts_topic, settings.dead_letters_topic, settings.history_topic
+    return settings.events_topic, settings.results_topic, *said

@@ -162,6 +162,7 @@ class TopicSettings(_Frozen):
     results: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.results")
     receipts: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.receipts")
     dead_letters: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.dead-letters")
+    history: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.history")
 
 
 def _store_beside_services(data: dict[str, Any]) -> StoreSettings:
@@ -286,6 +287,11 @@ class Settings(BaseSettings):
     keep_receipts: Duration = Field(
         730 * _DAYS, gt=0, description="seconds the receipts topic keeps a receipt, at least: two years unless set"
     )
+    keep_history: Duration = Field(
+        730 * _DAYS,
+        gt=0,
+        description="seconds the history topic keeps what a version held, at least: two years unless set",
+    )
     garbage_grace: Duration = Field(600.0, description="seconds a file stays after the last use of it")
     aof_rewrite_every: Duration = Field(
         3600.0,
@@ -399,6 +405,10 @@ class Settings(BaseSettings):
     @property
     def dead_letters_topic(self) -> str:
         return self.topics.dead_letters or f"{self.model}.dead-letters"
+
+    @property
+    def history_topic(self) -> str:
+        return self.topics.history or f"{self.model}.history"
 
 
 def load_settings(config: Path | None = None, *, demo: bool = False) -> Settings:

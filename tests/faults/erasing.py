@@ -116,7 +116,8 @@ def site_forgot_subject(harness: MemoryHarness) -> bool:
 
 
 def _said(harness: MemoryHarness, marker: Insert) -> Iterator[str]:
-    for topic in (harness.settings.results_topic, harness.settings.receipts_topic, harness.settings.dead_letters_topic):
+    given = harness.settings
+    for topic in (given.results_topic, given.receipts_topic, given.dead_letters_topic, given.history_topic):
         for record in records(harness.log, topic):
             said = (record.key or b"") + (record.value or b"")
             yield from (f"{topic}/{record.offset}: {word!r}" for word in words(marker) if word in said)

@@ -129,6 +129,7 @@ def troubles(harness: WorkerOnKafka) -> list[str]:
         ("results", ACLOperation.READ),
         ("results", ACLOperation.WRITE),
         ("receipts", ACLOperation.WRITE),
+        ("history", ACLOperation.ALL),
     ],
     ids=lambda value: getattr(value, "name", value),
 )

@@ -41,7 +41,8 @@ def settings_of(**values: Any) -> Settings:
 def create_topics(log: MemoryLog, settings: Settings) -> None:
     """Those of the model that aren't there yet."""
     wanted = {settings.events_topic: settings.partitions}
-    wanted |= dict.fromkeys((settings.results_topic, settings.receipts_topic, settings.dead_letters_topic), 1)
+    single = settings.results_topic, settings.receipts_topic, settings.dead_letters_topic, settings.history_topic
+    wanted |= dict.fromkeys(single, 1)
     for topic, partitions in wanted.items():
         if log.topic(topic) is None:
             log.create_topic(topic, partitions)

@@ -79,7 +79,7 @@ def model(learner: str, make_settings: MakeSettings, kafka: str, tmp_path: Path)
         for name, value in json.loads((folder / "model.json").read_text())["settings"].items()
     }
     mark = make_settings().model
-    topics = {role: f"{mark}.{role}" for role in ("events", "results", "receipts", "dead_letters")}
+    topics = {role: f"{mark}.{role}" for role in ("events", "results", "receipts", "dead_letters", "history")}
     settings = make_settings(**values, topics=topics)
     _put_topics(folder, settings, kafka)
     put_store(folder, tmp_path / "store")
@@ -152,7 +152,8 @@ def _put_topics(folder: Path, settings: Settings, bootstrap: str) -> None:
             [NewTopic(spec.name, spec.partitions, 1, topic_configs={**spec.config, **timed}) for spec in specs],
             wait_for_metadata=True,
         )
-        names = dict(zip(("events", "results", "receipts", "dead-letters"), (spec.name for spec in specs), strict=True))
+        roles = ("events", "results", "receipts", "dead-letters")
+        names = dict(zip(roles, (spec.name for spec in specs), strict=False))
         put_records(folder, bootstrap, names)
         back = {"message.timestamp.type": "LogAppendTime"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name, configs=back) for spec in specs])

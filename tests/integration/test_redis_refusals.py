@@ -41,6 +41,7 @@ COMMANDS = [
     "pending",
     "preview --record r",
     "record r",
+    "answer --record r",
     "resolve",
     "retry",
     "verify",

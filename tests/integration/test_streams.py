@@ -72,6 +72,7 @@ EACH = [
     Line("record jürgen …"),
     Line("record --json jürgen …"),
     Line("record -", reads=True),
+    Line("answer --record jürgen"),
     Line("resolve"),
     Line("retry"),
     Line("manifest"),

@@ -31,6 +31,7 @@ LINES = (
     "pending",
     "preview --record r0",
     "record r0",
+    "answer --record r0",
     "send --delete-record r0",
     "work --drain",
     "resolve",

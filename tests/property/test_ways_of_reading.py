@@ -47,7 +47,13 @@ def everything(world: World) -> dict[str, Any]:
     client, settings, log = world.redis, world.settings, world.log
     keys = sorted(client.scan_iter(match=f"{{{settings.model}:*", count=1000))
     held = {key: _hash(client, key) if client.type(key) == b"hash" else client.get(key) for key in keys}
-    topics = (settings.events_topic, settings.results_topic, settings.receipts_topic, settings.dead_letters_topic)
+    topics = (
+        settings.events_topic,
+        settings.results_topic,
+        settings.receipts_topic,
+        settings.dead_letters_topic,
+        settings.history_topic,
+    )
     records = {
         (topic, partition): [_seen(record) for record in log.read(topic, partition, 0, end)]
         for topic in topics

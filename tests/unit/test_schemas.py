@@ -14,7 +14,7 @@ def test_the_schemas_are_printed_as_one_object() -> None:
     result = CliRunner().invoke(command, [])
 
     printed = json.loads(result.stdout)
-    assert {"insert", "delete", "seal"} <= set(printed)
+    assert {"insert", "delete", "seal", "receipt", "version", "answer"} <= set(printed)
     assert printed["insert"]["properties"]["text"]["anyOf"][0] == {"maxLength": 100000, "type": "string"}
 
 

@@ -17,24 +17,23 @@ def settings(**more: object) -> Settings:
     return Settings.model_validate({"model": "spam", "secret": SECRET} | more)
 
 
-def test_a_model_has_four_topics_with_their_settings() -> None:
-    events, results, receipts, dead = topics.wanted(settings(partitions=7))
-    assert [(t.name, t.partitions) for t in (events, results, receipts, dead)] == [
+def test_a_model_has_five_topics_with_their_settings() -> None:
+    made = topics.wanted(settings(partitions=7))
+    events, results, receipts, dead, history = made
+    assert [(t.name, t.partitions) for t in made] == [
         ("spam.events", 7),
         ("spam.results", 1),
         ("spam.receipts", 1),
         ("spam.dead-letters", 1),
+        ("spam.history", 1),
     ]
-    assert [t.config["cleanup.policy"] for t in (events, results, receipts, dead)] == [
-        "delete",
-        "compact",
-        "delete",
-        "delete",
-    ]
-    for topic in (events, results, receipts, dead):
+    assert [t.config["cleanup.policy"] for t in made] == ["delete", "compact", "delete", "delete", "delete"]
+    for topic in made:
         assert topic.config["message.timestamp.type"] == "LogAppendTime"
         assert topic.config["unclean.leader.election.enable"] == "false"
     assert [t.config["retention.ms"] for t in (events, receipts, dead)] == ["-1", "63072000000", "5184000000"]
+    assert history.config["retention.ms"] == "63072000000"
+    assert topics.wanted(settings(keep_history=86400))[4].config["retention.ms"] == "86400000"
     assert (results.config["segment.ms"], results.config["max.compaction.lag.ms"]) == ("600000", "3600000")
 
 
@@ -58,7 +57,7 @@ def test_create_makes_what_is_missing_and_repeats_safely() -> None:
     log, given = MemoryLog(), settings()
     log.create_topic("spam.receipts", 1)
     first, second = topics.create(log, given), topics.create(log, given)
-    assert first.made == ["spam.events", "spam.results", "spam.dead-letters"]
+    assert first.made == ["spam.events", "spam.results", "spam.dead-letters", "spam.history"]
     assert first.there == ["spam.receipts"]
     assert second.made == []
     assert all("spam.receipts" in problem for problem in topics.check(log, given))
@@ -72,7 +71,7 @@ def test_topics_just_made_are_as_they_should_be() -> None:
 
 def test_each_missing_topic_is_named_with_what_to_do() -> None:
     found = topics.check(MemoryLog(), settings())
-    assert len(found) == 4
+    assert len(found) == 5
     assert all("unlearn topics create" in problem for problem in found)
 
 
@@ -135,8 +134,8 @@ def test_topics_are_made_with_as_many_replicas_as_there_are_brokers_up_to_three(
 ) -> None:
     log = Cluster(brokers)
     topics.create(log, settings())
-    made = [log.topic(f"spam.{name}") for name in ("events", "results", "receipts", "dead-letters")]
-    assert [spec and (spec.replicas, spec.config["min.insync.replicas"]) for spec in made] == [(replicas, insync)] * 4
+    made = [log.topic(f"spam.{name}") for name in ("events", "results", "receipts", "dead-letters", "history")]
+    assert [spec and (spec.replicas, spec.config["min.insync.replicas"]) for spec in made] == [(replicas, insync)] * 5
     assert topics.check(log, settings()) == []
 
 
@@ -176,6 +175,8 @@ def test_a_topic_that_one_broker_can_lose_is_a_problem_where_there_are_several(
         ("receipts", "retention.ms", "63072000000", GOOD),
         ("receipts", "retention.ms", "-1", GOOD),
         ("receipts", "retention.ms", "63071999999", "should be at least 63072000000"),
+        ("history", "retention.ms", "63072000000", GOOD),
+        ("history", "retention.ms", "63071999999", "should be at least 63072000000"),
         ("dead-letters", "retention.ms", "2592000000", GOOD),
         ("dead-letters", "retention.ms", "604800000", "should be at least 2592000000"),
         ("dead-letters", "retention.bytes", "1", "should be -1"),

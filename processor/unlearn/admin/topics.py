@@ -1,4 +1,4 @@
-"""The model's four topics: how they should be, how they are made, and what is wrong with those that are there."""
+"""The model's five topics: how they should be, how they are made, and what is wrong with those that are there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from unlearn.settings import Settings
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # ms
 LARGEST_EVENT = 2 * 1024 * 1024  # bytes; 100,000 characters of text are at most 600,000 in JSON
 LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes; 1,024 shards
+LARGEST_VERSION = 128 * 1024  # bytes; of the history, 1,024 shards
 LARGEST_NOTE = 60_000  # bytes; receipts, dead letters
 SAME_EVERYWHERE = {"message.timestamp.type": "LogAppendTime", "unclean.leader.election.enable": "false"}
 AT_LEAST = {"max.message.bytes", "min.compaction.lag.ms", "retention.ms", "min.insync.replicas"}
@@ -29,9 +30,9 @@ class Created(NamedTuple):
 
 
 def wanted(settings: Settings, brokers: int = 1) -> list[TopicSpec]:
-    """The four topics as they are made on so many brokers: events, results, receipts, dead letters, in this order.
+    """The five topics as they are made on so many brokers: events, results, receipts, dead letters, history.
 
-    Pure.
+    In this order. Pure.
     """
     replicas, insync = min(brokers, MOST_REPLICAS), {"min.insync.replicas": str(min(brokers, 2))}
     letters = ceil(2000 * settings.forget_within)
@@ -41,6 +42,9 @@ def wanted(settings: Settings, brokers: int = 1) -> list[TopicSpec]:
         TopicSpec(settings.results_topic, 1, _compacted(settings) | insync, replicas),
         TopicSpec(settings.receipts_topic, 1, _kept(answers, LARGEST_NOTE) | insync, replicas),
         TopicSpec(settings.dead_letters_topic, 1, _kept(letters, LARGEST_NOTE) | insync, replicas),
+        TopicSpec(
+            settings.history_topic, 1, _kept(ceil(1000 * settings.keep_history), LARGEST_VERSION) | insync, replicas
+        ),
     ]
 
 
@@ -63,9 +67,10 @@ def _suffices(spec: TopicSpec, settings: Settings) -> TopicSpec:
     """The least that a topic must have which is there already; it may be made with more.
 
     How long records are kept before they are deleted by age is up to the topic's owner. But events must stay for a
-    day, for workers that were away, dead letters until a deletion's deadline, and receipts as long as the settings say.
+    day, for workers that were away, dead letters until a deletion's deadline, receipts and history as long as the
+    settings say.
     """
-    if spec.config["cleanup.policy"] != "delete" or spec.name == settings.receipts_topic:
+    if spec.config["cleanup.policy"] != "delete" or spec.name in (settings.receipts_topic, settings.history_topic):
         return spec
     kept = DAY if spec.name == settings.events_topic else ceil(1000 * settings.forget_within)
     return replace(spec, config={**spec.config, "retention.ms": str(kept)})

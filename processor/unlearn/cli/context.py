@@ -68,3 +68,8 @@ def progress(*columns: ProgressColumn) -> Progress:
 def to_json(value: Any, indent: int | None = None) -> str:
     """JSON text that the standard output can encode: with escapes unless its encoding is a form of Unicode."""
     return json.dumps(value, indent=indent, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
+
+
+def printable(text: str) -> str:
+    """The text without characters that would control a terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

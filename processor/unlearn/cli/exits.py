@@ -44,6 +44,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
     "pending": {0: "whatever was found"},
     "preview": {0: "whatever was found"},
     "record": {0: "whatever was found"},
+    "answer": {0: "whatever was found"},
     "resolve": {0: "listed or closed", 65: "a place is none, or nothing is open there", 75: "asked, not done yet"},
     "retry": {
         0: "done, also where there was none",

@@ -28,6 +28,7 @@ COMMANDS = {
     "pending": "unlearn.cli.commands.pending:command",
     "preview": "unlearn.cli.commands.preview:command",
     "record": "unlearn.cli.commands.record:command",
+    "answer": "unlearn.cli.commands.answer:command",
     "resolve": "unlearn.cli.commands.resolve:command",
     "retry": "unlearn.cli.commands.retry:command",
     "manifest": "unlearn.cli.commands.manifest:command",

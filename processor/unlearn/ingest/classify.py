@@ -20,6 +20,7 @@ from unlearn.partition.receipts.answers import Addressee, sender_of
 from unlearn.state.entries import ALONE
 
 __all__ = [
+    "NO_SUBJECTS",
     "OFF_HOME",
     "Addressed",
     "Classifier",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 OFF_HOME: Final = "a forwarded event was read off its home"
+NO_SUBJECTS: Final = "the model was made without subjects"
 
 
 Place = tuple[int, int]
@@ -198,8 +200,7 @@ class Classifier:
     def _insert(self, record: Record, event: Insert, at_home: bool) -> Item:
         if event.subject_id is not None and not self.subjects:
             refused = Refused(self._who(event.record_id, event.subject_id), event.revision, at_home=False)
-            reason = "the model was made without subjects"
-            return Sending(record.offset, "dead", reason, record.timestamp, refused=refused)
+            return Sending(record.offset, "dead", NO_SUBJECTS, record.timestamp, refused=refused)
         if not at_home:
             return self._send_home(record, "dead")
         who = self._who(event.record_id, event.subject_id)
@@ -209,8 +210,7 @@ class Classifier:
         given_up: GivenUp = "unresolved" if isinstance(event, Delete) else "dead"
         within = event.forget_within if isinstance(event, Delete) else None
         if event.subject_id is not None and not self.subjects:
-            reason = "the model was made without subjects"
-            return Sending(record.offset, given_up, reason, record.timestamp, within, answers=True)
+            return Sending(record.offset, given_up, NO_SUBJECTS, record.timestamp, within, answers=True)
         homeless = event.subject_id is None and self.subjects and self.partitions > 1
         origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):

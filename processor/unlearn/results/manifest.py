@@ -14,6 +14,7 @@ __all__ = [
     "Fingerprint",
     "Heartbeat",
     "Manifest",
+    "Moment",
     "Order",
     "Position",
     "Receipt",
@@ -139,7 +140,8 @@ class Position(_Message):
     offset: int
 
 
-_Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None
+"""RFC 3339 in UTC, to the millisecond; None where it isn't known."""
 
 
 class Receipt(_Message):
@@ -160,10 +162,10 @@ class Receipt(_Message):
     records: int | None = Field(
         None, description="live rows that this event killed, in all partitions; a later `hidden` may tell it first"
     )
-    requested_at: _Moment = Field(None, description="as the event says, in UTC")
-    accepted_at: _Moment = Field(None, description="when it was applied")
-    at: _Moment = Field(None, description="when it came to this state")
-    deadline: _Moment = None
+    requested_at: Moment = Field(None, description="as the event says, in UTC")
+    accepted_at: Moment = Field(None, description="when it was applied")
+    at: Moment = Field(None, description="when it came to this state")
+    deadline: Moment = None
     met: bool | None = Field(None, description="whether it was hidden by its deadline")
     version: int | None = Field(None, description="results offset of the manifest since which it is hidden")
     reason: str | None = Field(None, description="why it can't be applied")

@@ -6,6 +6,7 @@ Records that are not believed (see `unlearn.results.belief`) are passed over, an
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _REFUSED = 100
 """Refusals that are kept, the newest."""
 _DOUBTED = 8
 """Of a partition's manifests that wait until the log is known to reach them, so many are kept, the newest."""
+_RECENT = 4
+"""Of a partition's believed manifests so many are kept: more are hardly out before an owner has told of one."""
 _DOUBT_FOR = 1.0
 """Seconds after which the log is asked again whether it reaches them."""
 
@@ -49,6 +52,10 @@ class Published:
     """The believed manifest with the highest `applied`, even if an owner wrote it that had been replaced."""
     proven: bool = False
     """Whether any manifest had a proof that is right."""
+    recent: deque[tuple[int, Manifest]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """(results offset, manifest) of the last ones believed, in the topic's order, without any left out between them.
+
+    Empty unless they are asked for."""
     doubted: dict[int, Manifest] = field(default_factory=dict)
     """Results offset -> manifest without proof that has applied more than the log is known to hold."""
 
@@ -82,6 +89,8 @@ class Results:
     """Gives whether a manifest's proof is right, None if it has none."""
     ends: Callable[[], Mapping[int, float] | None] | None = None
     """Gives the events topic's ends by partition, None if there is no answer for now."""
+    keeps_recent: bool = False
+    """Whether the last few manifests are kept, not the newest alone."""
     refused: dict[int, Refusal] = field(default_factory=dict)
     """The newest refusals, by results offset."""
     refused_count: int = 0
@@ -161,6 +170,8 @@ class Results:
         # The same manifest, sent again, counts at its new offset: compaction leaves only that.
         if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
             held.manifest, held.offset = manifest, offset
+            if self.keeps_recent and (not held.recent or offset > held.recent[-1][0]):
+                held.recent.append((offset, manifest))
             self.version = max(offset, self.version if self.version is not None else -1)
 
     def _doubt(self, held: Published, manifest: Manifest, offset: int) -> None:
@@ -239,11 +250,13 @@ def read_results(
     partitions: int,
     timeout: float,
     holds: Callable[[Manifest], bool | None] | None = None,
+    *,
+    keeps_recent: bool = False,
 ) -> Results | None:
-    """The topic read to its end as it is now; None if that took longer than `timeout` seconds. `holds`: as in Results.
+    """The topic read to its end as it is now; None if that took longer than `timeout` seconds.
 
-    Raises LogUnavailable, TopicMissing.
+    `holds`, `keeps_recent`: as in Results. Raises LogUnavailable, TopicMissing.
     """
-    results = Results(model, count=partitions, holds=holds)
+    results = Results(model, count=partitions, holds=holds, keeps_recent=keeps_recent)
     with closing(log.tail(topic)) as tail:
         return results if results.follow(tail, timeout) else None

@@ -56,7 +56,7 @@ class World:
         learner = learner_of(self.settings)
         self.place = Place(self.settings, self.log, redis_url, self.store, learner, fuse, Chance(seed))
         self.log.create_topic(self.settings.events_topic, script.topic_partitions)
-        for topic in ("results_topic", "receipts_topic", "dead_letters_topic"):
+        for topic in ("results_topic", "receipts_topic", "dead_letters_topic", "history_topic"):
             self.log.create_topic(getattr(self.settings, topic), 1)
         self.zombies: list[Member] = []
         self.members = [Member(self.place) for _ in range(shape.workers)]

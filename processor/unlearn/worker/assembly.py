@@ -25,6 +25,7 @@ from unlearn.operator_requests.runner import RequestRunner
 from unlearn.partition.receipts.answers import Answers
 from unlearn.publishing.copy_counts import CopyCounts
 from unlearn.publishing.heartbeats import Heartbeats
+from unlearn.publishing.history import History
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
 from unlearn.results.log_ends import ends_of
@@ -82,6 +83,7 @@ class Parts(NamedTuple):
     sealer: Sealer
     training: Training
     manifests: Manifests
+    history: History
     receipts: Receipts
     heartbeats: Heartbeats
     rewriter: Rewriter
@@ -162,6 +164,7 @@ def assemble(
         sealer=Sealer(settings, log, producer, store, io, clock),
         training=training,
         manifests=manifests,
+        history=History(settings, log, log.producer(), clock),
         receipts=Receipts(settings, log, producer, parser, answers, CopyCounts(state_of), clock),
         heartbeats=heartbeats,
         rewriter=Rewriter(settings, store, io, forgets, clock),
@@ -181,4 +184,5 @@ def _results(settings: Settings, log: Log, machine: Machine) -> Results:
         count=settings.partitions,
         holds=Prover(settings.secret_bytes).holds,
         ends=ends_of(log, settings.events_topic, settings.partitions),
+        keeps_recent=True,
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from unlearn.errors import (
@@ -24,6 +25,7 @@ from unlearn.errors import (
     RolledBack,
     StateUnavailable,
     StoreUnavailable,
+    UnlearnError,
 )
 from unlearn.forwarding.dues import letters_by_reason
 from unlearn.log.protocol import Batch, Reader
@@ -42,6 +44,7 @@ _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
 _UNFIT_EVERY = 1.0
 _QUIET_AFTER = 0.3
+_LAST_VERSIONS_WITHIN = 1.0
 _MOST_OPEN_ROWS = 100_000
 """Beyond so many open rows, and two slices' span, a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -69,7 +72,7 @@ class Worker:
         self._intake, self._outbox = parts.intake, parts.outbox
         self._requests, self._repairer, self._sealer = parts.requests, parts.repairer, parts.sealer
         self._training, self._manifests = parts.training, parts.manifests
-        self._receipts, self._heartbeats = parts.receipts, parts.heartbeats
+        self._history, self._receipts, self._heartbeats = parts.history, parts.receipts, parts.heartbeats
         self._rewriter, self._tailer = parts.rewriter, parts.tailer
         self._cleaner, self._collector, self._scrubber = parts.cleaner, parts.collector, parts.scrubber
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
@@ -86,7 +89,7 @@ class Worker:
         Raises TopicMissing; LogDiverged where the results topic itself was cut.
         """
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
-        ways = (self._reader, self._tail, self._producer)
+        ways = (self._reader, self._tail, self._producer, self._history)
         self._troubles.show(ways, self._assignment.partitions, self.counters)
         self._follow_results()
         sought = self._assignment.take(polled, claims=not self.unfit)
@@ -129,9 +132,24 @@ class Worker:
         self._keep_house()
         self._reader.close()
         self._producer.close()
+        self._tell_last_versions()
+        self._history.close()
         self._tail.close()
         self._trainers.close()
         self._io.shutdown(wait=True)
+
+    def _tell_last_versions(self) -> None:
+        """Read the results topic up to our own last manifests, so that the history has them, too.
+
+        What isn't told now is told by the next owner.
+        """
+        last = max((owned.manifest_offset for owned in self.owned.values()), default=-1)
+        deadline = self._clock.monotonic() + _LAST_VERSIONS_WITHIN
+        with suppress(UnlearnError):
+            while self._tail.position <= last and self._clock.monotonic() < deadline:
+                self.results.merge(self._tail.poll(_BUSY))
+            for owned in self.owned.values():
+                self._history.turn(owned, self.results)
 
     def _tell(self, what: str) -> None:
         """Log all counts since the start. `what` is the message, with a %d for the number of partitions."""
@@ -176,6 +194,7 @@ class Worker:
         if owned.partition < self._settings.partitions:
             self._with_store(owned, self._end_slices)  # 8
             self._guarded(owned, self._train_and_publish, idle)  # 9-11
+            self._guarded(owned, self._history.turn, self.results)  # 11
             self._with_store(owned, self._rewrite)  # 12
         self._guarded(owned, self._receipts.turn, self.results)
         self._guarded(owned, self._requests.turn)

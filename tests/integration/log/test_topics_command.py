@@ -35,9 +35,9 @@ def test_create_then_check_and_create_again(unlearn: Run, model: str) -> None:
     before, made = unlearn("topics", "check"), unlearn("topics", "create")
     again, after = unlearn("topics", "create"), unlearn("topics", "check")
     assert before.returncode == 1
-    assert before.stderr.count("unlearn topics create") == 4
-    assert (made.returncode, made.stdout.count("made "), made.stderr) == (0, 4, "")
-    assert (again.returncode, again.stdout.count("is there"), again.stderr) == (0, 4, "")
+    assert before.stderr.count("unlearn topics create") == 5
+    assert (made.returncode, made.stdout.count("made "), made.stderr) == (0, 5, "")
+    assert (again.returncode, again.stdout.count("is there"), again.stderr) == (0, 5, "")
     assert (after.returncode, after.stdout) == (0, f"the topics of {model} are as they should be\n")
     assert "there is one broker" in after.stderr
 

@@ -151,7 +151,7 @@ def _table(shown: list[dict[str, Any]]) -> Fitting:
     for one in shown:
         style = "bold red" if one["overdue"] else ""
         why = f"{one['why']}; waits for {', and for '.join(one['waits_for'])}"
-        table.add_row(_place(one), _printable(one["event_id"]), _short(one["deadline"]), why, style=style)
+        table.add_row(_place(one), context.printable(one["event_id"] or "-"), _short(one["deadline"]), why, style=style)
     return table
 
 
@@ -162,9 +162,3 @@ def _place(one: Mapping[str, Any]) -> str:
 
 def _short(moment: str | None) -> str:
     return "-" if moment is None else moment.replace("+00:00", "Z")
-
-
-def _printable(event_id: str | None) -> str:
-    """The id without characters that would control a terminal."""
-    text = "-" if event_id is None else event_id
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

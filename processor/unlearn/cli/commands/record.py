@@ -96,7 +96,7 @@ def _show(name: str, given: str, place: Found, as_json: bool) -> None:
         return
     from rich.text import Text
 
-    line = Text(_printable(given) + "  ")
+    line = Text(context.printable(given) + "  ")
     line.append(place.state, _STYLES[place.state])
     details = _details(place)
     context.console().print(line + Text(f"  {details}") if details else line, soft_wrap=True)
@@ -114,8 +114,3 @@ def _details(place: Found) -> str:
     if place.state == "unknown" and place.partition is None:
         return "no record of this id came; with --of SUBJECT it is forgotten where its subject is"
     return ", ".join(f"{name} {value}" for name, value in shown.items() if value is not None) + "".join(open_slice)
-
-
-def _printable(given: str) -> str:
-    """The id without characters that would control a terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in given)

@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
+from unlearn.admin.answering.report import Answer
 from unlearn.cli.command import Command
 from unlearn.events.event import Delete, Insert, Lift, Seal
+from unlearn.results.history import PublishedVersion
 from unlearn.results.manifest import Receipt
 
 Schema = dict[str, Any]
@@ -21,6 +23,8 @@ SCHEMAS: dict[str, Callable[[], Schema]] = {
     "lift": Lift.model_json_schema,
     "seal": Seal.model_json_schema,
     "receipt": Receipt.model_json_schema,
+    "version": PublishedVersion.model_json_schema,
+    "answer": Answer.model_json_schema,
 }
 """Name -> what makes its schema."""
 
@@ -34,7 +38,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
     help="Write NAME.schema.json files into this folder, instead of printing one JSON object of all.",
 )
 def command(out: Path | None) -> None:
-    """Print the JSON Schemas of the events and of receipts."""
+    """Print the JSON Schemas of events, receipts, versions and answers."""
     schemas = {name: {"$schema": _DIALECT, **make()} for name, make in SCHEMAS.items()}
     if out is None:
         click.echo(_text(schemas))

@@ -1,0 +1,121 @@
+"""What became of a partition's events: which inserts became rows, what killed these, what refuses the others. Pure.
+
+Rows and deaths are the reference's (`verification.reference_rows`), applied to the few events that were found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from unlearn.admin.answering.scan import Found
+from unlearn.events.event import MAX_REVISION, Delete, Insert, Lift
+from unlearn.events.partitioner import Digests
+from unlearn.results.versions import Row
+from unlearn.verification.reference import Lifts, Model
+from unlearn.verification.reference_rows import members_of
+from unlearn.verification.reference_subjects import NEVER
+
+__all__ = ["CONFLICT", "COUNTED", "OLDER", "REPEATED", "Fate", "InForce", "fates_of"]
+
+REPEATED = "the same came before"
+CONFLICT = "its revision came before with other content, and the first one stays"
+COUNTED = "it was sent on before, or a later lift of its partition was"
+OLDER = "a later revision came before"
+
+_Name = tuple[str | None, str | None]
+"""(subject id, record id) of what a request names."""
+
+
+class Fate(NamedTuple):
+    """What became of one applied event.
+
+    row      that an insert became
+    by       the deletion that refuses an insert, or the insert whose row stands instead
+    ignored  why it changed nothing, though no deletion refuses it
+    """
+
+    found: Found
+    row: Row | None = None
+    by: Found | None = None
+    ignored: str | None = None
+
+
+class InForce:
+    """The deletions that hold, as the log is read on: those since the last lift of the same name."""
+
+    def __init__(self, model: Model) -> None:
+        self._lifts = Lifts(model)
+        self._held: dict[_Name, list[tuple[int, Found]]] = {}
+
+    def take(self, found: Found) -> bool:
+        """Take the next request of the partition. Returns whether it counts, as all do but some lifts."""
+        event = found.event
+        if isinstance(event, Lift):
+            if not self._lifts.count(found.record.headers):
+                return False
+            self._held.pop((event.subject_id, event.record_id), None)
+        elif isinstance(event, Delete) and event.scope is None:
+            revision = MAX_REVISION if event.revision is None else event.revision
+            self._held.setdefault((event.subject_id, event.record_id), []).append((revision, found))
+        return True
+
+    def refusing(self, insert: Insert) -> Found | None:
+        """The first deletion that holds and refuses an insert."""
+        pair = insert.subject_id, insert.record_id
+        names = dict.fromkeys([(pair[0], None), pair, (None, pair[1])])
+        held = (one for name in names for one in self._held.get(name, ()))
+        by = [found for revision, found in held if revision >= insert.revision]
+        return min(by, key=lambda found: found.record.offset, default=None)
+
+    def holding(self) -> list[Found]:
+        """The deletions that hold."""
+        return [found for several in self._held.values() for _, found in several]
+
+
+def fates_of(model: Model, partition: int, events: Sequence[Found], in_force: InForce) -> list[Fate]:
+    """What became of a partition's applied events that count there, in the order of offsets.
+
+    There must be all that touches the inserts among them, and all lifts. `in_force` takes the requests.
+    """
+    rows = _rows_of(model, partition, events)
+    at = {found.record.offset: found for found in events}
+    digests, fates = Digests(model.secret), list[Fate]()
+    standing: dict[_Name, list[tuple[Found, Row]]] = {}
+    for offset, found in at.items():
+        event = found.event
+        if not isinstance(event, Insert):
+            fates.append(Fate(found, ignored=None if in_force.take(found) else COUNTED))
+            continue
+        stood = standing.setdefault((event.subject_id, event.record_id), [])
+        row = rows.get(offset)
+        if row is not None:
+            stood.append((found, row))
+            fates.append(Fate(found, row))
+        elif (by := in_force.refusing(event)) is not None:
+            fates.append(Fate(found, by=by))
+        else:
+            fates.append(_ignored(found, event, stood, digests))
+    return fates
+
+
+def _rows_of(model: Model, partition: int, events: Iterable[Found]) -> dict[int, Row]:
+    """Slot -> row."""
+    members = members_of(model, partition, [found.record for found in events])
+    columns = (each.tolist() for each in (members.slots, members.shards, members.deaths))
+    found = zip(*columns, strict=True)
+    return {slot: Row(shard, slot, None if death == NEVER else death) for slot, shard, death in found}
+
+
+def _ignored(found: Found, event: Insert, stood: Iterable[tuple[Found, Row]], digests: Digests) -> Fate:
+    by = next(_alive_at(stood, found.record.offset), None)
+    if by is None or not isinstance(by.event, Insert):
+        return Fate(found, ignored=OLDER)
+    if by.event.revision > event.revision:
+        return Fate(found, by=by, ignored=OLDER)
+    same = digests.content(by.event) == digests.content(event)
+    return Fate(found, by=by, ignored=REPEATED if same else CONFLICT)
+
+
+def _alive_at(stood: Iterable[tuple[Found, Row]], offset: int) -> Iterator[Found]:
+    return (found for found, row in stood if row.death is None or row.death > offset)
