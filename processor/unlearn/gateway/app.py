@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from unlearn.errors import HttpRefused, InputInvalid, LogUnavailable, NotSent, TopicMissing
+from unlearn.errors import HttpRefused, InputInvalid, LogDiverged, LogUnavailable, NotSent, TopicMissing
 from unlearn.gateway.access import Rate, Tokens
 from unlearn.gateway.metrics import CONTENT_TYPE, Metrics
 from unlearn.gateway.opendsr import answers
@@ -28,7 +28,7 @@ from unlearn.gateway_settings import GatewaySettings
 __all__ = ["Health", "make_app"]
 
 _log = logging.getLogger(__name__)
-_AWAY = (LogUnavailable, NotSent, TopicMissing, TimeoutError)
+_AWAY = (LogUnavailable, LogDiverged, NotSent, TopicMissing, TimeoutError)
 _AGAIN = 5.0
 """Seconds after which to try again what Kafka gave no answer to."""
 _UNKNOWN = "unknown tokens"
@@ -189,7 +189,7 @@ def _failed(error: Exception) -> Response:
         return _error(400, "the body has no end")
     if isinstance(error, _AWAY):
         _log.warning("a request has to come again: %s", str(error) or "Kafka gives no answer in time")
-        return _error(503, "Kafka gives no answer; nothing is lost: send the same request again", _AGAIN)
+        return _error(503, "Kafka doesn't take it now: send the same request again", _AGAIN)
     _log.error("a request failed unforeseen", exc_info=error)
     return _error(500, "an error that was not foreseen; the gateway's log tells it")
 

@@ -63,7 +63,7 @@ class Gateway:
 
     def alive(self) -> bool:
         """Whether the topics are looked at, with or without an answer."""
-        return time.monotonic() - self._following.tried_at < _STALE + 4 * self._settings.kafka.request_timeout
+        return time.monotonic() - self._following.moved_at < _STALE + 4 * self._settings.kafka.request_timeout
 
     def ready(self) -> str:
         """Why it can't answer now; empty where it can."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -26,6 +27,8 @@ from unlearn.settings import Settings
 __all__ = ["Posted", "Service"]
 
 _SENDERS = 16
+_READING = 5.0
+"""Seconds after which to try again while the log is read for the first time."""
 _MOST_SENDS = 64
 """Events that wait for Kafka's acknowledgement at most."""
 
@@ -100,11 +103,11 @@ class Service:
                 raise HttpRefused(409, f"the request is {status}, and only a pending one can be cancelled")
             if status == "pending" and self._known.others_stand(request):
                 raise HttpRefused(409, "another request names the same subject: a cancellation would end that one too")
-            places = [(subject, min(at)) for subject, at in request.deletions.items() if subject not in request.lifted]
-            for part, (subject, place) in enumerate(places, 1):
-                one = replace(request.ticket, lifts=True, part=part, subject=subject)
-                named = await asyncio.to_thread(self._subject_at, place)
-                await self._send(one, named, datetime.now(UTC))
+            for part, (subject, places) in enumerate(request.deletions.items(), 1):
+                if subject not in request.lifted:
+                    one = replace(request.ticket, lifts=True, part=part, subject=subject)
+                    named = await asyncio.to_thread(self._subject_at, min(places))
+                    await self._send(one, named, datetime.now(UTC))
         return request
 
     def close(self) -> None:
@@ -155,6 +158,8 @@ class Service:
         return self._locks.setdefault((controller, request_id), asyncio.Lock())
 
     async def _catch_up(self) -> None:
+        if self._following.age == inf:
+            raise HttpRefused(503, f"the log is being read: {100 * self._following.read:.0f} %", _READING)
         async with asyncio.timeout(self._settings.gateway.answer_within):
             await self._following.look()
 

@@ -193,9 +193,9 @@ class Follower(Protocol):
         """Partition -> its next records in offset order, on a broker as `RecordColumns`; {} after `timeout` seconds
         without any.
 
-        What retention has taken is passed over, and so is what can't be decoded, with a line in the program's log.
-        Raises LogDiverged when a position is outside of the log (truncated, or made again). An outage is an empty answer, and
-        so are rights that were taken away.
+        What retention has taken is passed over, and so is what can't be decoded, with a line in the program's log. An
+        outage is an empty answer, and so are rights that were taken away. Raises LogDiverged when a position is outside
+        of the log (truncated, or made again).
         """
         ...
 

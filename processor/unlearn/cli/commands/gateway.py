@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 
 import click
@@ -13,6 +14,7 @@ from unlearn.cli.ending import Gently
 from unlearn.errors import SettingsError
 from unlearn.logging_setup import configure
 
+_log = logging.getLogger(__name__)
 _NEEDED = ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn")
 _ADDRESS = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})")
 
@@ -41,6 +43,7 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
             f"the gateway needs the [gateway] extra: pip install 'unlearn-stream[gateway]' ({missing[0]})"
         )
     from unlearn.client.client import Client
+    from unlearn.environment.redis_url import is_loopback
     from unlearn.gateway.gateway import Gateway
     from unlearn.gateway.serve import listening, serve
 
@@ -56,6 +59,8 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
             with listening(host, port) as listener:
                 scheme = "http" if settings.gateway.tls_certificate is None else "https"
                 click.echo(f"listening on {scheme}://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}")
+                if scheme == "http" and not is_loopback(host):
+                    _log.warning("there is no TLS: tokens and ids go in the clear, unless a proxy before this has it")
                 stop.begin(settings.drain_within)
                 serve(gateway, settings, listener, stop)
         finally:

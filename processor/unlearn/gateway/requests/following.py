@@ -31,8 +31,8 @@ class Following:
         self._topics: Topics | None = None
         self._look: asyncio.Task[None] | None = None
         self._looked_at = float("-inf")
-        self.tried_at = time.monotonic()
-        """When a look last ended, well or not, by the monotonic clock."""
+        self.moved_at = time.monotonic()
+        """When Kafka was last asked something, and an answer or an error came, by the monotonic clock."""
         self.read = 0.0
         """The share of the events topic that is read, until the end is reached for the first time."""
 
@@ -58,7 +58,7 @@ class Following:
         try:
             await self._read()
         finally:
-            self.tried_at = time.monotonic()
+            self.moved_at = time.monotonic()
         self._looked_at = began
 
     async def _read(self) -> None:
@@ -69,7 +69,7 @@ class Following:
         await self._read_events(topics, ends)
         moved = time.monotonic()
         while not topics.answered(ends):
-            found = await asyncio.to_thread(topics.receipts, _POLL)
+            found = await asyncio.to_thread(topics.receipts, ends, _POLL)
             moved = self._moved(moved, bool(found), "receipts")
             for one in found:
                 if isinstance(one, Note):
@@ -91,7 +91,7 @@ class Following:
                 _log.info("reading the events topic: %.0f %%", 100 * self.read)
 
     def _moved(self, moved: float, moves: bool, topic: str) -> float:
-        now = time.monotonic()
+        self.moved_at = now = time.monotonic()
         if not moves and now - moved > self._patience:
             raise LogUnavailable(f"Kafka sends nothing of the {topic} topic")
         return now if moves else moved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 
-from unlearn.admin.preview import Took, took
+from unlearn.client.took import Took, took
 from unlearn.gateway.requests.notes import Note, Place
 from unlearn.gateway.requests.request import Deletion, Request, standing_of
 from unlearn.gateway.requests.ticket import Ticket
@@ -68,7 +68,8 @@ class Known:
 
     def find(self, controller: str, request_id: str) -> Request | None:
         """The controller's request with this id."""
-        return self._requests.get((controller, request_id))
+        found = self._requests.get((controller, request_id))
+        return found if found is not None and found.deletions else None
 
     def of_key(self, controller: str, key: str) -> Request | None:
         """The controller's request that came with the idempotency key whose digest this is."""

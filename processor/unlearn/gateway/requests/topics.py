@@ -41,6 +41,7 @@ class Topics:
         self._starts = starts
         self._events = log.follow(topic, starts)
         self._receipts = log.tail(settings.receipts_topic)
+        self._ahead: list[Record] = []
 
     def ends(self) -> Ends:
         """Where the topics end now: that of the receipts is asked first, as an event comes before its receipts."""
@@ -62,11 +63,15 @@ class Topics:
 
     def answered(self, ends: Ends) -> bool:
         """Whether the receipts are read to their end."""
-        return self._receipts.position >= ends.receipts
+        return self._receipts.position >= ends.receipts and not (self._ahead and self._ahead[0].offset < ends.receipts)
 
-    def receipts(self, timeout: float) -> list[Receipt | Note]:
-        """The next receipts and notes."""
-        found = (read_note(record.value) or read_receipt(record.value) for record in self._receipts.poll(timeout))
+    def receipts(self, ends: Ends, timeout: float) -> list[Receipt | Note]:
+        """The next receipts and notes up to the end. What is behind it is kept back: its events may not be read yet."""
+        if self._receipts.position < ends.receipts:
+            self._ahead += self._receipts.poll(timeout)
+        records = [record for record in self._ahead if record.offset < ends.receipts]
+        self._ahead = self._ahead[len(records) :]
+        found = (read_note(record.value) or read_receipt(record.value) for record in records)
         return [one for one in found if one is not None]
 
     def close(self) -> None:
