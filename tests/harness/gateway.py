@@ -31,6 +31,7 @@ __all__ = [
     "Caller",
     "Receiver",
     "gateway_files",
+    "is_ready",
     "proves",
     "receiving",
     "request_of",

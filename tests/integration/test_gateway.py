@@ -117,6 +117,6 @@ def test_a_requests_life_with_a_gateway_killed_and_another_beside_it(site: Site)
         assert third.stop() == 0
 
 
-def _completed(caller: Caller, request_id: str) -> dict[str, object] | None:
+def _completed(caller: Caller, request_id: str) -> dict[str, object]:
     found = caller.status(request_id)
-    return found if found["request_status"] == "completed" and "results_count" in found else None
+    return found if found["request_status"] == "completed" and "results_count" in found else {}
