@@ -25,7 +25,7 @@ class Known:
         self._requests: dict[_Name, Request] = {}
         self._by_place: dict[Place, tuple[Request, str]] = {}
         self._by_key: dict[_Name, Request] = {}
-        self._by_subject: dict[str, set[Request]] = {}
+        self._by_subject: dict[str, tuple[Request, ...]] = {}
         self._answered: deque[Receipt] = deque(maxlen=_ANSWERED)
         self._changed: dict[Request, None] = {}
         self._statuses: dict[Request, str] = {}
@@ -39,11 +39,12 @@ class Known:
         name = ticket.controller, ticket.request_id
         request = self._requests.setdefault(name, Request(ticket))
         if ticket.lifts:
-            request.lifted.add(ticket.subject)
+            request.lifted |= {ticket.subject}
         else:
             request.deletions.setdefault(ticket.subject, {}).setdefault(place, Deletion())
             self._by_place[place] = request, ticket.subject
-            self._by_subject.setdefault(ticket.subject, set()).add(request)
+            held = self._by_subject.get(ticket.subject, ())
+            self._by_subject[ticket.subject] = held if request in held else (*held, request)
             if ticket.key is not None:
                 self._by_key.setdefault((ticket.controller, ticket.key), request)
         self._note_change(request)
@@ -112,9 +113,9 @@ class Known:
         for place in request.places:
             del self._by_place[place]
         for subject in request.deletions:
-            self._by_subject[subject].discard(request)
-            if not self._by_subject[subject]:
-                del self._by_subject[subject]
+            held = tuple(other for other in self._by_subject.pop(subject) if other is not request)
+            if held:
+                self._by_subject[subject] = held
         key = request.ticket.key
         if key is not None:
             self._by_key.pop((request.ticket.controller, key), None)

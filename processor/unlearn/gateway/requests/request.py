@@ -50,7 +50,7 @@ class Request:
 
     ticket: Ticket
     deletions: dict[str, dict[Place, Deletion]] = field(default_factory=dict)
-    lifted: set[str] = field(default_factory=set)
+    lifted: frozenset[str] = frozenset()
     told: dict[int, Note] = field(default_factory=dict)
 
     @property

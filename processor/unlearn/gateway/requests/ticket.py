@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from secrets import token_bytes
+from sys import intern
 from typing import Any, Final, Literal, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -108,4 +109,6 @@ def _ticket(said: dict[str, Any]) -> Ticket | None:
         return None
     callbacks = tuple(Callback(*one) for one in said.pop("callbacks"))
     unused = tuple((kind, form) for kind, form in said.pop("unused"))
+    # Most tickets have these alike, and all of them stay in memory.
+    said |= {name: intern(said[name]) for name in ("controller", "prefix", "owner")}
     return Ticket(**said, callbacks=callbacks, unused=unused)

@@ -95,6 +95,8 @@ def _marked(records: Sequence[Record]) -> Sequence[Record]:
     """Those whose headers hold the mark; of columns, without making the other records."""
     if not isinstance(records, RecordColumns):
         return records
+    if _MARK not in records.data.tobytes():
+        return []
     data, spans = records.data.data, records.headers
     which = [at for at in np.flatnonzero(spans[:, 0] >= 0).tolist() if _MARK in bytes(data[slice(*spans[at])])]
     return records.records(np.array(which, np.intp))
