@@ -7,7 +7,7 @@ import threading
 from base64 import b64decode
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.harness.processes import Process
 from tests.harness.waiting import until
+from unlearn.client.client import Client
+from unlearn.gateway.gateway import Gateway
+from unlearn.gateway.serve import listening, serve
+from unlearn.log.protocol import Log
 from unlearn.services.address import free_port
 from unlearn.settings import Settings
 
@@ -31,6 +35,7 @@ __all__ = [
     "Caller",
     "Receiver",
     "gateway_files",
+    "in_process",
     "is_ready",
     "proves",
     "receiving",
@@ -126,6 +131,23 @@ class Caller:
 
     def close(self) -> None:
         self._client.close()
+
+
+@contextmanager
+def in_process(settings: Settings, log: Log) -> Iterator[tuple[Caller, Caller]]:
+    """A gateway on a thread of this process once it is ready, and the shop and the bank that ask it."""
+    stopping = threading.Event()
+    with Client(settings, log) as client, listening("127.0.0.1", 0) as listener, ExitStack() as stack:
+        gateway = Gateway(settings, log, client)
+        serving = threading.Thread(target=serve, args=(gateway, settings, listener, stopping.is_set))
+        serving.start()
+        stack.callback(gateway.close)
+        stack.callback(serving.join)
+        stack.callback(stopping.set)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        shop, bank = (stack.enter_context(closing(Caller(url, token))) for token in (TOKEN, OTHERS))
+        until(lambda: is_ready(shop), 60, "it is ready")
+        yield shop, bank
 
 
 @contextmanager

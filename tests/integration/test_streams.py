@@ -64,6 +64,7 @@ EACH = [
     Line("send --delete-record none"),
     Line("forget --check --whole-lines --records -", reads=True),
     Line("work --drain", prints=False),
+    Line("gateway --check"),
     Line("status"),
     Line("status --json"),
     Line("pending"),

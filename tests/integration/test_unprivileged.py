@@ -27,6 +27,7 @@ LINES = (
     "send {home}/events.jsonl",
     "forget --check --records {home}/texts",
     "work --drain",
+    "gateway --check",
     "status",
     "pending",
     "preview --record r0",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness.gateway import OTHERS, TOKEN, Caller, gateway_files, is_ready, proves, request_of
+from tests.harness.gateway import Caller, gateway_files, in_process, proves, request_of
 from tests.harness.settings import create_topics, settings_of
 from tests.harness.waiting import until
 from unlearn.client.client import Client
 from unlearn.errors import LogUnavailable, SettingsError, TopicMissing
 from unlearn.gateway.gateway import Gateway
-from unlearn.gateway.serve import listening, serve
 from unlearn.log.memory import MemoryLog, MemoryProducer
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Receipt
@@ -96,16 +94,7 @@ class Site:
 
 @contextmanager
 def opened(settings: Settings, log: FlakyLog) -> Iterator[Site]:
-    stopping = threading.Event()
-    with Client(settings, log) as client, listening("127.0.0.1", 0) as listener, ExitStack() as stack:
-        gateway = Gateway(settings, log, client)
-        serving = threading.Thread(target=serve, args=(gateway, settings, listener, stopping.is_set))
-        serving.start()
-        stack.callback(serving.join)
-        stack.callback(stopping.set)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        shop, bank = (stack.enter_context(closing(Caller(url, token))) for token in (TOKEN, OTHERS))
-        until(lambda: is_ready(shop), 30, "it is ready")
+    with in_process(settings, log) as (shop, bank):
         yield Site(settings, log, shop, bank)
 
 
