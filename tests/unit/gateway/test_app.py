@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
+from copy import copy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -299,7 +300,7 @@ def test_receipts_beyond_what_is_read_of_the_events_wait_for_the_next_look(site:
     """Another gateway's event and its receipt come between the look at the topics' ends and their reading."""
     site.post(request_of("r0", "bob"))
     (before,) = site.events()
-    with opened(site.settings, site.log) as other:
+    with opened(site.settings, copy(site.log)) as other:
         ends, steps = site.log.bounds, iter([site.settings.receipts_topic, site.settings.events_topic])
         step = [next(steps)]
 

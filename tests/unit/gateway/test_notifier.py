@@ -84,17 +84,18 @@ def test_pauses_double_up_to_five_minutes_by_chance_from_half_of_them() -> None:
 
 
 class Posts:
-    """A poster that answers by `replies`, then that it got there; `hangs` are URLs that never answer."""
+    """A poster that answers by `replies`, then that it got there. `hangs`: URLs that don't before `answering`."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes, dict[str, str]]] = []
         self.replies: deque[str] = deque()
         self.hangs: set[str] = set()
+        self.answering = asyncio.Event()
 
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> str:
         self.sent.append((url, body, headers))
         if url in self.hangs:
-            await asyncio.Event().wait()
+            await self.answering.wait()
         return self.replies.popleft() if self.replies else ""
 
 
@@ -238,6 +239,27 @@ def test_one_that_never_answers_holds_up_nobody_elses(signer: Signer) -> None:
 
     assert [url for url, _, _ in harness.posts.sent if url == URL.url] == [URL.url]
     assert harness.times == 5
+
+
+def test_older_news_that_are_under_way_are_not_overtaken(signer: Signer) -> None:
+    async def play(harness: Harness) -> None:
+        harness.posts.hangs.add(URL.url)
+        harness.known.take_event(ONE, PLACE)
+        harness.known.take_receipt(ACCEPTED)
+        await harness.at(1000)
+        harness.known.take_receipt(COUNTED)
+        await harness.at(1001)
+        await harness.at(1002)
+        assert harness.times == 1
+        harness.posts.hangs.clear()
+        harness.posts.answering.set()
+        await harness.at(1003)
+        await harness.at(1004)
+
+    harness = played(signer, play)
+
+    assert [b"completed" in body for _, body, _ in harness.posts.sent] == [False, True]
+    assert [one.told for one in harness.notes] == [("in_progress", None), ("completed", 3)]
 
 
 def test_fides_gets_the_count_with_its_token(signer: Signer) -> None:

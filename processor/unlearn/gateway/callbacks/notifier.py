@@ -36,6 +36,7 @@ __all__ = ["Notifier"]
 _log = logging.getLogger(__name__)
 _AT_ONCE = 4
 """Callbacks under way to one host at most: one that never answers holds up nobody else's."""
+_MEANWHILE = 0.5
 _Name = tuple[Request, int]
 
 
@@ -81,6 +82,7 @@ class Notifier:
         self._order = count()
         self._ready: defaultdict[str, deque[tuple[_Name, _Effort]]] = defaultdict(deque)
         self._running: dict[asyncio.Task[None], str] = {}
+        self._busy: set[_Name] = set()
 
     def step(self) -> None:
         """Start what is due now."""
@@ -135,6 +137,17 @@ class Notifier:
     async def _try(self, name: _Name, effort: _Effort) -> None:
         if self._efforts.get(name) is not effort:
             return
+        if name in self._busy:
+            # What is under way tells older news, and must not arrive after these.
+            self._put(self._clock() + _MEANWHILE, name, effort)
+            return
+        self._busy.add(name)
+        try:
+            await self._tell(name, effort)
+        finally:
+            self._busy.discard(name)
+
+    async def _tell(self, name: _Name, effort: _Effort) -> None:
         request, number = name
         effort.tries += 1
         effort.since = self._clock() if effort.since is None else effort.since

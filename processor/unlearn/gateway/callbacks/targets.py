@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from unlearn.environment.url_prefix import is_covered
 from unlearn.errors import InputInvalid
+from unlearn.gateway.opendsr.erasure import MOST_URL
 from unlearn.gateway.requests.ticket import Callback
 from unlearn.gateway_settings import GatewaySettings
 
 __all__ = ["callbacks_of", "require_covered"]
 
 _MOST_TOKEN = 4096
-_MOST_URL = 2048
 
 
 def callbacks_of(
@@ -41,9 +41,9 @@ def require_covered(callback: Callback, settings: GatewaySettings) -> None:
 def _fides(reply_to: str | None, token: str | None, settings: GatewaySettings) -> list[Callback]:
     if reply_to is None and token is None:
         return []
-    if not reply_to or not token or len(reply_to) > _MOST_URL or len(token) > _MOST_TOKEN:
+    if not reply_to or not token or len(reply_to) > MOST_URL or len(token) > _MOST_TOKEN:
         raise InputInvalid(
-            f"reply-to and reply-to-token: are needed both, of {_MOST_URL} and {_MOST_TOKEN} characters at most"
+            f"reply-to and reply-to-token: are needed both, of {MOST_URL} and {_MOST_TOKEN} characters at most"
         )
     if not reply_to.startswith("/"):
         return [Callback(reply_to, token)]

@@ -11,7 +11,7 @@ from unlearn.errors import InputInvalid
 from unlearn.gateway.opendsr.identities import Identity, Named, subjects_of
 from unlearn.timestamps import parse_timestamp
 
-__all__ = ["ERASURE", "Erasure", "canonical", "read_erasure"]
+__all__ = ["ERASURE", "MOST_URL", "Erasure", "canonical", "read_erasure"]
 
 ERASURE: Final = "erasure"
 _PREFIXES: Final = ("subject_", "")
@@ -25,7 +25,7 @@ _KNOWN: Final = frozenset(
 )
 _MOST_CALLBACKS = 8
 _MOST_IDENTITIES = 100
-_MOST_URL = 2048
+MOST_URL: Final = 2048
 _MOST_KIND = 64
 
 
@@ -137,6 +137,6 @@ def _urls(said: object) -> tuple[str, ...]:
     urls = [] if said is None else said
     if not isinstance(urls, list) or len(urls) > _MOST_CALLBACKS:
         raise InputInvalid(f"status_callback_urls: is a list of at most {_MOST_CALLBACKS} URLs")
-    if not all(isinstance(url, str) and len(url) <= _MOST_URL for url in urls):
-        raise InputInvalid(f"status_callback_urls: each is a string of at most {_MOST_URL} characters")
+    if not all(isinstance(url, str) and len(url) <= MOST_URL for url in urls):
+        raise InputInvalid(f"status_callback_urls: each is a string of at most {MOST_URL} characters")
     return tuple(dict.fromkeys(urls))
