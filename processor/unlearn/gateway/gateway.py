@@ -12,7 +12,7 @@ from secrets import token_hex
 from starlette.applications import Starlette
 
 from unlearn.client.client import Client
-from unlearn.errors import LogDiverged, LogUnavailable, SettingsError, TopicMissing, UnlearnError
+from unlearn.errors import LogUnavailable, SettingsError, TopicMissing
 from unlearn.gateway.access import Tokens, read_tokens
 from unlearn.gateway.app import make_app
 from unlearn.gateway.callbacks.notifier import Notifier
@@ -57,7 +57,7 @@ class Gateway:
             settings, client, self._following, self._known, self._seal, owner, self._subject_at, _now
         )
         self._owner = owner
-        self.failed: UnlearnError | None = None
+        self.failed: Exception | None = None
         """What ended it."""
         self.stopping = False
 
@@ -75,7 +75,10 @@ class Gateway:
         return f"Kafka gives no answer for {age:.0f} s" if age > _STALE else ""
 
     async def run(self) -> None:
-        """Look at the topics and make callbacks, until it is cancelled or the topics turn out to be others."""
+        """Look at the topics and make callbacks, until it is cancelled.
+
+        An error that nothing can be done about is kept in `failed`, and stops the gateway.
+        """
         poster = HttpPoster(self._settings.gateway.callback_timeout)
         notifier = Notifier(
             self._known,
@@ -90,7 +93,7 @@ class Gateway:
         )
         try:
             await self._keep_up(notifier)
-        except LogDiverged as error:
+        except Exception as error:  # noqa: BLE001  without this loop it would go on, and call nobody back
             self.failed, self.stopping = error, True
         finally:
             await notifier.close()

@@ -27,9 +27,9 @@ class _Server(uvicorn.Server):
 
 
 def serve(gateway: Gateway, settings: Settings, listener: socket.socket, stop: Callable[[], bool]) -> None:
-    """Serve until `stop` says so, or the topics turn out to be others; then end the requests under way.
+    """Serve until `stop` says so, or the gateway has failed; then end the requests under way.
 
-    Raises SettingsError, LogDiverged.
+    Raises SettingsError, and what the gateway failed by, such as LogDiverged.
     """
     own = settings.gateway
     config = uvicorn.Config(

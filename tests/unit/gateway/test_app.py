@@ -19,8 +19,9 @@ from tests.harness.gateway import Caller, gateway_files, in_process, proves, req
 from tests.harness.settings import create_topics, settings_of
 from tests.harness.waiting import until
 from unlearn.client.client import Client
-from unlearn.errors import LogUnavailable, SettingsError, TopicMissing
+from unlearn.errors import LogDiverged, LogUnavailable, SettingsError, TopicMissing
 from unlearn.gateway.gateway import Gateway
+from unlearn.gateway.serve import listening, serve
 from unlearn.log.memory import MemoryLog, MemoryProducer
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Receipt
@@ -341,6 +342,20 @@ def test_what_it_supports_how_it_is_and_what_it_counts_is_open_to_all(site: Site
     assert 'unlearn_gateway_answers_total{code="201",method="POST"} 1.0' in counted
     assert "r1" not in counted
     assert [site.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+
+
+def test_topics_that_are_made_again_end_the_gateway(settings: Settings, log: FlakyLog) -> None:
+    with Client(settings, log) as client, listening("127.0.0.1", 0) as listener:
+        gateway = Gateway(settings, log, client)
+
+        def make_again() -> bool:
+            if not gateway.ready():
+                log.delete_topic(settings.events_topic)
+                create_topics(log, settings)
+            return False
+
+        with pytest.raises(LogDiverged):
+            serve(gateway, settings, listener, make_again)
 
 
 def test_what_is_missing_for_a_start_is_said(settings: Settings, log: FlakyLog) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unlearn.errors import LogUnavailable
+from unlearn.errors import LogDiverged, LogUnavailable
 from unlearn.events.event import ORIGIN
 from unlearn.gateway.requests.notes import Note, Place, read_note
 from unlearn.gateway.requests.ticket import HEADER, Seal, Ticket
@@ -32,11 +32,12 @@ class Ends(NamedTuple):
 class Topics:
     """The topics from their records of the time `since` on, in ms since 1970 UTC.
 
-    Making it, and `ends`, raise LogUnavailable and TopicMissing; reading raises LogDiverged.
+    Making it, and `ends`, raise LogUnavailable and TopicMissing; `ends` and reading LogDiverged.
     """
 
     def __init__(self, log: Log, settings: Settings, seal: Seal, since: int) -> None:
-        topic, self._seal = settings.events_topic, seal
+        topic, self._seal, self._log = settings.events_topic, seal, log
+        self._ids = {name: log.topic_id(name) for name in (topic, settings.receipts_topic)}
         starts = {p: log.offset_at(topic, p, since) for p in range(settings.partitions)}
         self._starts = starts
         self._events = log.follow(topic, starts)
@@ -44,13 +45,21 @@ class Topics:
         self._ahead: list[Record] = []
 
     def ends(self) -> Ends:
-        """Where the topics end now: that of the receipts is asked first, as an event comes before its receipts."""
+        """Where the topics end now: that of the receipts is asked first, as an event comes before its receipts.
+
+        Raises LogDiverged where one was made again, of which the ends alone may tell nothing.
+        """
+        for name, made in self._ids.items():
+            if self._log.topic_id(name) != made:
+                raise LogDiverged(f"the topic {name} was made again since this gateway began to read it: start it anew")
         receipts = self._receipts.end()
         return Ends(receipts, self._events.ends())
 
     def behind(self, ends: Ends) -> int:
-        """How many offsets of the events topic are left to read to its end."""
+        """How many offsets of the events topic are left to read to its end. Raises LogDiverged where that went back."""
         positions = self._events.positions
+        if any(end < positions[partition] for partition, end in ends.events.items()):
+            raise LogDiverged("the events topic was cut since this gateway began to read it: start it anew")
         return sum(max(0, end - positions[partition]) for partition, end in ends.events.items())
 
     def size(self, ends: Ends) -> int:
