@@ -607,3 +607,42 @@ def test_a_tail_outside_of_its_log_says_so(rig: Rig) -> None:
     with pytest.raises(LogDiverged, match=topic):
         tail.poll(PATIENCE)
     tail.close()
+
+
+# Follower
+
+
+def test_a_follower_reads_each_partition_from_its_offset_on_over_gaps_and_what_retention_took(rig: Rig) -> None:
+    topic = new_topic(rig, partitions=3)
+    fill(rig, topic, 0, numbered(5))
+    rig.truncate(topic, 0, 2)
+    fill(rig, topic, 1, numbered(3))
+    rig.gap(topic, 1, 2)
+    follower = rig.log.follow(topic, {0: 0, 1: 1})
+    got: set[tuple[int, int]] = set()
+
+    def read_to(ends: Mapping[int, int]) -> None:
+        assert follower.ends() == ends
+        deadline = time.monotonic() + PATIENCE
+        while follower.positions != ends and time.monotonic() < deadline:
+            got.update((p, record.offset) for p, records in follower.poll(0.2).items() for record in records)
+        assert follower.positions == ends
+
+    read_to({0: 5, 1: 5})
+    assert got == {(0, 2), (0, 3), (0, 4), (1, 1), (1, 2)}
+    assert follower.poll(0) == {}
+    fill(rig, topic, 1, [b"new"])
+    fill(rig, topic, 2, [b"elsewhere"])
+    read_to({0: 5, 1: 6})
+    assert (1, 5) in got
+    assert len(got) == 6
+    follower.close()
+
+
+def test_a_follower_outside_of_its_log_says_so(rig: Rig) -> None:
+    topic = new_topic(rig)
+    fill(rig, topic, 0, numbered(5))
+    follower = rig.log.follow(topic, {0: 9})
+    with pytest.raises(LogDiverged, match=topic):
+        follower.poll(PATIENCE)
+    follower.close()

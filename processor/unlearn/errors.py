@@ -31,6 +31,7 @@ UnlearnError
 ├── StillOpen             a deletion hasn't come so far in the time given      exit 75
 ├── ClientStopped         a client that sends no more
 ├── AnswerInvalid         what a model says of an input is no probability      exit 65
+├── HttpRefused           a request over HTTP is refused, with a status code
 ├── InputInvalid          a line of the input isn't what it should be          exit 65
 ├── FileUnusable          a file can't be read or written                      exit 74
 │   ├── InputLost         the standard input can't be read
@@ -231,6 +232,15 @@ class InputInvalid(UnlearnError):
     """A line of the input, or an argument, isn't what it should be."""
 
     exit_code = 65
+
+
+class HttpRefused(UnlearnError):
+    """A request over HTTP is refused: its answer has the status `code`, and tells to come again in `retry_after` s."""
+
+    def __init__(self, code: int, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
 
 
 class FileUnusable(UnlearnError):

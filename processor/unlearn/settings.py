@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     field_validator,
@@ -23,15 +21,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from unlearn.durations import parse_duration
 from unlearn.environment.redis_url import RedisAddress, read_redis_url
 from unlearn.environment.user_folders import default_services_dir
+from unlearn.gateway_settings import GatewaySettings
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
 from unlearn.mapping.reading import Reading, Tombstones
-
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-"""Seconds; reads ISO 8601 too."""
+from unlearn.setting_types import Duration, Frozen, json_list
 
 LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
 """The learners that `models` can make. The names are repeated here because importing `models` takes a second."""
@@ -41,15 +37,6 @@ _DAYS = 86400.0
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 
 DEMO_SECRET = "demo-only-secret-never-for-real-data"  # noqa: S105  it is public on purpose
-
-
-def _json_list(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError('not a JSON list such as ["ham", "spam"]') from None
 
 
 def _json_object(value: object) -> object:
@@ -65,11 +52,7 @@ def _mapping(value: object) -> object:
     return mapping_named(value) if isinstance(value, str) else value
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class KafkaSettings(_Frozen):
+class KafkaSettings(Frozen):
     """How to reach Kafka."""
 
     bootstrap_servers: str = Field(
@@ -118,7 +101,7 @@ class KafkaSettings(_Frozen):
         return {name: value for name, value in options.items() if value is not None}
 
 
-class RedisSettings(_Frozen):
+class RedisSettings(Frozen):
     """How to reach Redis."""
 
     url: SecretStr = Field(
@@ -146,7 +129,7 @@ class RedisSettings(_Frozen):
         return str(self.address)
 
 
-class StoreSettings(_Frozen):
+class StoreSettings(Frozen):
     """Where slice files, checkpoints and published states are."""
 
     url: str = Field(
@@ -155,7 +138,7 @@ class StoreSettings(_Frozen):
     )
 
 
-class TopicSettings(_Frozen):
+class TopicSettings(Frozen):
     """Other names for the topics."""
 
     events: str | None = Field(None, pattern=_TOPIC, description="unset: <model>.events")
@@ -191,7 +174,7 @@ class Settings(BaseSettings):
     learner_options: Annotated[dict[str, bool | int | float | str], NoDecode, BeforeValidator(_json_object)] = Field(
         {}, description="settings of the learner's own, a JSON object"
     )
-    classes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_list)] = Field(
+    classes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)] = Field(
         ("ham", "spam"), description="the labels, a JSON list of two or more"
     )
     secret: SecretStr = Field(
@@ -308,6 +291,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     store: StoreSettings = Field(default_factory=_store_beside_services)
     topics: TopicSettings = TopicSettings()
+    gateway: GatewaySettings = GatewaySettings()
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.breakable_services import OwnKafka
+from tests.harness.gateway import gateway_files, in_process, request_of
 from tests.harness.settings import settings_of
 from tests.harness.waiting import until
 from unlearn import Client, LogUnavailable, NotSent, Settings, StillOpen
@@ -20,16 +21,20 @@ from unlearn.log.kafka.log import KafkaLog
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[OwnKafka]:
-    made = OwnKafka(tmp_path / "kafka")
+@pytest.fixture(scope="module")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnKafka]:
+    made = OwnKafka(tmp_path_factory.mktemp("kafka"))
     yield made
     made.close()
 
 
 @pytest.fixture
-def settings(own_kafka: OwnKafka) -> Settings:
-    made = settings_of(partitions=2, kafka={"bootstrap_servers": own_kafka.address, "request_timeout": 3})
+def settings(own_kafka: OwnKafka, tmp_path: Path) -> Settings:
+    made = settings_of(
+        partitions=2,
+        kafka={"bootstrap_servers": own_kafka.address, "request_timeout": 3},
+        gateway={**gateway_files(tmp_path / "gateway"), "answer_within": 1},
+    )
     with closing(KafkaLog(made.kafka)) as log:
         create(log, made)
     return made
@@ -91,3 +96,19 @@ def waited(client: Client, settings: Settings) -> bool:
         return bool(client.forget(record="after").wait(timeout=0))
     except (NotSent, LogUnavailable):
         return False
+
+
+def test_a_gateway_gives_no_answer_while_the_broker_is_frozen_and_the_right_one_afterwards(
+    own_kafka: OwnKafka, settings: Settings
+) -> None:
+    with closing(KafkaLog(settings.kafka)) as log, in_process(settings, log) as (shop, _):
+        assert shop.post(request_of("r1", "ann")).status_code == 201
+        own_kafka.freeze()
+        asked = [shop.get("/requests/r1"), shop.post(request_of("r2", "bob")), shop.delete("r1")]
+        assert [one.status_code for one in asked] == [503] * 3
+        assert shop.get("/livez").status_code == 200
+
+        own_kafka.thaw()
+        until(lambda: shop.get("/requests/r1").status_code == 200, 120, "it answers again")
+        until(lambda: shop.post(request_of("r2", "bob")).status_code == 201, 120, "it sends again")
+        assert [shop.status(name)["request_status"] for name in ("r1", "r2")] == ["pending"] * 2

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 import zstandard
 
+from tests.harness.gateway import gateway_files
 from tests.harness.processes import UNLEARN, Case, Ended, environment, run, run_each
 from tests.integration.scenario import scenario_settings
 from unlearn.cli.exits import COMMON, OF_COMMANDS
@@ -64,6 +65,7 @@ EACH = [
     Line("send --delete-record none"),
     Line("forget --check --whole-lines --records -", reads=True),
     Line("work --drain", prints=False),
+    Line("gateway --check"),
     Line("status"),
     Line("status --json"),
     Line("pending"),
@@ -94,7 +96,8 @@ EACH = [
 def model(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """One that has published, with words that ASCII lacks."""
     folder = tmp_path_factory.mktemp("streams")
-    settings = scenario_settings(kafka, redis_url, folder, trainers=0, classes=("häm", "späm"))
+    files = gateway_files(folder / "gateway")
+    settings = scenario_settings(kafka, redis_url, folder, trainers=0, classes=("häm", "späm"), gateway=files)
     (folder / "events.jsonl").write_text(LINES, encoding="utf-8")
     (folder / "events.csv.zst").write_bytes(zstandard.ZstdCompressor().compress(ROWS.encode()))
     for words, given in (("topics create", ""), ("send -", LINES), ("work --drain", "")):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.conftest import MakeSettings
+from tests.harness.gateway import gateway_files
 from tests.harness.settings import SECRET
 from tests.unit.unprivileged import NAMELESS, Installation, installed
 from unlearn.cli.main import COMMANDS
@@ -27,6 +28,7 @@ LINES = (
     "send {home}/events.jsonl",
     "forget --check --records {home}/texts",
     "work --drain",
+    "gateway --check",
     "status",
     "pending",
     "preview --record r0",
@@ -67,7 +69,7 @@ def test_every_command_does_its_work(whole: Installation, make_settings: MakeSet
 
 def of_a_model(make_settings: MakeSettings, whole: Installation) -> Mapping[str, str]:
     """A new model's settings, as variables: its store is in the one place that the user can write to."""
-    settings = make_settings()
+    settings, files = make_settings(), gateway_files(whole.home / "gateway")
     return {
         "UNLEARN_MODEL": settings.model,
         "UNLEARN_SECRET": SECRET,
@@ -77,4 +79,5 @@ def of_a_model(make_settings: MakeSettings, whole: Installation) -> Mapping[str,
         "UNLEARN_REDIS__URL": settings.redis.url.get_secret_value(),
         "UNLEARN_STORE__URL": (whole.home / "store").as_uri(),
         "UNLEARN_SERVICES_DIR": str(whole.home / "services"),
+        **{f"UNLEARN_GATEWAY__{name.upper()}": str(value) for name, value in files.items()},
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from unlearn.admin.lookup import Found
-from unlearn.admin.preview import Preview, Shard, Took, of_record, took
+from unlearn.admin.preview import Preview, Shard, of_record
+from unlearn.client.took import Took, took
 from unlearn.results.manifest import Receipt
 
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
-from statistics import median
 from typing import NamedTuple
 
 import redis
 
 from unlearn.admin.lookup import Found, Lookup
+from unlearn.client.took import Took, took
 from unlearn.events.partitioner import Digests, tag_of
 from unlearn.log.protocol import Log
-from unlearn.results.manifest import Receipt, read_receipt
+from unlearn.results.manifest import read_receipt
 from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, decode_entry
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import read_pairs
 from unlearn.state.members import walk
 from unlearn.state.scripts import read_without_token
-from unlearn.timestamps import parse_timestamp
 
-__all__ = ["Preview", "Shard", "Took", "last_took", "of_record", "of_subject", "took"]
+__all__ = ["Preview", "Shard", "last_took", "of_record", "of_subject"]
 
 _RECEIPTS = 1000
 _MEMBERS_AT_ONCE = 4000
@@ -41,14 +40,6 @@ class Preview(NamedTuple):
 
     records: int
     shards: tuple[Shard, ...]
-
-
-class Took(NamedTuple):
-    """Seconds from a deletion's application to `hidden`, of the last `deletions` that were answered; None without."""
-
-    deletions: int
-    median: float | None
-    most: float | None
 
 
 def of_record(places: Iterable[Found]) -> Preview:
@@ -93,14 +84,3 @@ def last_took(log: Log, settings: Settings) -> Took:
     start, end = log.bounds(settings.receipts_topic)[0]
     records = log.read(settings.receipts_topic, 0, max(start, end - _RECEIPTS), end)
     return took([found for record in records if (found := read_receipt(record.value)) is not None])
-
-
-def took(receipts: Sequence[Receipt]) -> Took:
-    """Of the deletions whose `hidden` receipts these are, each by its first one."""
-    seconds: dict[tuple[int, int], float] = {}
-    for receipt in receipts:
-        began, ended = parse_timestamp(receipt.accepted_at or ""), parse_timestamp(receipt.at or "")
-        if receipt.state == "hidden" and began is not None and ended is not None:
-            seconds.setdefault((receipt.partition, receipt.offset), (ended - began) / 1000)
-    values = list(seconds.values())
-    return Took(len(values), median(values) if values else None, max(values, default=None))

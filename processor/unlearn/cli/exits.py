@@ -41,6 +41,11 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         0: "stopped as asked; with --drain: all that the log held is published",
         1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",
     },
+    "gateway": {
+        0: "stopped as asked; with --check: it could start",
+        65: "the topics are others than when it started",
+        69: "a service does not answer, or the address can't be had",
+    },
     "pending": {0: "whatever was found"},
     "preview": {0: "whatever was found"},
     "record": {0: "whatever was found"},

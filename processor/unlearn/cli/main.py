@@ -24,6 +24,7 @@ COMMANDS = {
     "send": "unlearn.cli.commands.send:command",
     "forget": "unlearn.cli.commands.forget:command",
     "work": "unlearn.cli.commands.work:command",
+    "gateway": "unlearn.cli.commands.gateway:command",
     "status": "unlearn.cli.commands.status:command",
     "pending": "unlearn.cli.commands.pending:command",
     "preview": "unlearn.cli.commands.preview:command",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -12,29 +12,31 @@ from unlearn.errors import InputInvalid
 from unlearn.events.event import MAX_EVENT, BadInsert, Delete, Insert, Lift, Unreadable
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import event_key
+from unlearn.log.protocol import Header
 
 __all__ = ["Message", "message_of"]
 
 
 class Message(NamedTuple):
-    """An event as it is sent: its id, its Kafka key, and its JSON in UTF-8."""
+    """An event as it is sent: its id, its Kafka key, its JSON in UTF-8, and its Kafka headers."""
 
     event_id: str
     key: bytes
     value: bytes
+    headers: Sequence[Header] = ()
 
 
-def message_of(parser: Parser, fields: Mapping[str, Any]) -> Message:
-    """The insert, deletion or lift with these fields, without those that are None.
+def message_of(parser: Parser, fields: Mapping[str, Any], headers: Sequence[Header] = ()) -> Message:
+    """The insert, deletion or lift with these headers and fields, without the fields that are None.
 
     Raises InputInvalid with the parser's reason, which names the field, and quotes nothing.
     """
     value = _encoded({name: value for name, value in fields.items() if value is not None})
     if len(value) > MAX_EVENT:
         raise InputInvalid(f"more than {MAX_EVENT} bytes")
-    match parser.parse(value, at=round(time.time() * 1000)):
+    match parser.parse(value, headers, at=round(time.time() * 1000)):
         case Insert() | Delete() | Lift() as event:
-            return Message(event.event_id, event_key(event), value)
+            return Message(event.event_id, event_key(event), value, headers)
         case BadInsert(reason) | Unreadable(reason):
             raise InputInvalid(reason)
         case other:

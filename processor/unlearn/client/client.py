@@ -18,7 +18,7 @@ from unlearn.client.sends import Sends, patience_of, require_partitions
 from unlearn.errors import ClientStopped, InputInvalid, UnlearnError
 from unlearn.events.parsing import parser_of
 from unlearn.learners import learner_of
-from unlearn.log.protocol import Log, Producer
+from unlearn.log.protocol import Header, Log, Producer
 from unlearn.results.manifest import Receipt, read_receipt
 from unlearn.settings import Settings, load_settings
 
@@ -133,18 +133,20 @@ class Client:
         requested_at: str | datetime | None = None,
         forget_within: float | str | timedelta | None = None,
         so_far: bool = False,
+        headers: Sequence[Header] = (),
     ) -> Pending:
         """Send a deletion: of a subject, of a record under every subject, or of a subject's record.
 
         With `so_far` a subject's records until now are meant, and those that come later are taken.
 
         It comes back when Kafka has acknowledged the event. `requested_at` is now unless it is given; `forget_within`
-        is seconds or an ISO 8601 duration, else the model's own. Raises InputInvalid, before anything is sent; NotSent,
-        LogUnavailable and TopicMissing (of the receipts topic); ClientStopped.
+        is seconds or an ISO 8601 duration, else the model's own. `headers` are Kafka's, names and bytes: a trace's id,
+        say. Raises InputInvalid, before anything is sent; NotSent, LogUnavailable and TopicMissing (of the receipts
+        topic); ClientStopped.
         """
         named = {"subject_id": subject, "record_id": record, "revision": revision}
         more = {"forget_within": forget_within, "scope": "so_far" if so_far else None}
-        return self._ask({"type": "delete", **named, **more}, event_id, requested_at)
+        return self._ask({"type": "delete", **named, **more}, event_id, requested_at, headers)
 
     def lift(
         self,
@@ -153,16 +155,23 @@ class Client:
         record: str | None = None,
         event_id: str | None = None,
         requested_at: str | datetime | None = None,
+        headers: Sequence[Header] = (),
     ) -> Pending:
         """Send a lift: what comes behind it is no more refused for the deletion that named the same.
 
         It comes back, and raises, as `forget`.
         """
-        return self._ask({"type": "lift", "subject_id": subject, "record_id": record}, event_id, requested_at)
+        return self._ask({"type": "lift", "subject_id": subject, "record_id": record}, event_id, requested_at, headers)
 
-    def _ask(self, fields: Mapping[str, Any], event_id: str | None, requested_at: str | datetime | None) -> Pending:
+    def _ask(
+        self,
+        fields: Mapping[str, Any],
+        event_id: str | None,
+        requested_at: str | datetime | None,
+        headers: Sequence[Header],
+    ) -> Pending:
         asked = {"requested_at": datetime.now(UTC) if requested_at is None else requested_at}
-        message = message_of(self._parser, {**fields, "event_id": _id_of(event_id), **asked})
+        message = message_of(self._parser, {**fields, "event_id": _id_of(event_id), **asked}, headers)
         parts = self._of_this_process()
         answers = parts.following.ask(message.event_id)
         place, lifts = parts.sends.now(message), fields["type"] == "lift"

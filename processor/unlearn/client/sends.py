@@ -72,7 +72,7 @@ class Sends:
         if self._ended:
             raise ClientStopped("the client is closed")
         partition = home(message.key, self._partitions)
-        return partition, self._producer.send(self._topic, partition, message.key, message.value)
+        return partition, self._producer.send(self._topic, partition, message.key, message.value, message.headers)
 
     def _settle_all(self) -> None:
         until = time.monotonic() + self._patience

@@ -186,6 +186,33 @@ class Tail(Protocol):
         ...
 
 
+class Follower(Protocol):
+    """Follows partitions of a topic without a group, each from a given offset on. One thread."""
+
+    def poll(self, timeout: float) -> Mapping[int, Sequence[Record]]:
+        """Partition -> its next records in offset order, on a broker as `RecordColumns`; {} after `timeout` seconds
+        without any.
+
+        What retention has taken is passed over, and so is what can't be decoded, with a line in the program's log. An
+        outage is an empty answer, and so are rights that were taken away. Raises LogDiverged when a position is outside
+        of the log (truncated, or made again).
+        """
+        ...
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Partition -> all records below have been returned. They move past gaps and markers too."""
+        ...
+
+    def ends(self) -> Mapping[int, int]:
+        """Partition -> its end now, asked of the cluster."""
+        ...
+
+    def close(self) -> None:
+        """Stops following, and closes its connections."""
+        ...
+
+
 class Producer(Protocol):
     """Sends to given partitions: acknowledged by all in-sync replicas, in order, without duplicates.
     Safe to use from several threads."""
@@ -292,6 +319,10 @@ class Log(Protocol):
 
     def tail(self, topic: str) -> Tail:
         """A tail of the topic, from its start."""
+        ...
+
+    def follow(self, topic: str, starts: Mapping[int, int]) -> Follower:
+        """A follower of these partitions of the topic, each from its offset on."""
         ...
 
     def producer(self) -> Producer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
@@ -14,7 +14,7 @@ from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, LogRefused, LogUnavailable, StoreUnavailable
 from unlearn.log.columns import RecordColumns
 from unlearn.log.joined import all_of
-from unlearn.log.memory import MemoryLog, MemoryReader, MemoryTail
+from unlearn.log.memory import MemoryFollower, MemoryLog, MemoryReader, MemoryTail
 from unlearn.log.protocol import Header, Message, Polled, Record, TopicSpec
 from unlearn.partition.jobs import Job, Trained
 from unlearn.simulate.judging.violations import Wrong
@@ -293,6 +293,9 @@ class Wire:
 
     def tail(self, topic: str) -> MemoryTail:
         return self._log.tail(topic)
+
+    def follow(self, topic: str, starts: Mapping[int, int]) -> MemoryFollower:
+        return self._log.follow(topic, starts)
 
     def producer(self) -> Producer:
         return self.sends

@@ -13,7 +13,8 @@ from unlearn.cli.connect import made_as, open_log, open_redis
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from unlearn.admin.preview import Preview, Took
+    from unlearn.admin.preview import Preview
+    from unlearn.client.took import Took
     from unlearn.settings import Settings
 
 

@@ -19,8 +19,10 @@ from unlearn.log.protocol import Record, Unreadable
 from unlearn.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
-Lost = Callable[[str, Unreadable | None], None]
+Lost = Callable[[TopicPartition, str, Unreadable | None], None]
 """Called when a position is outside of the log or can't be read: with the reason, and the run that can't be read."""
+Note = Callable[[str], None]
+"""Called with why nothing can be read for now, or "" if that isn't so."""
 READ_RECORDS = 2000
 OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
@@ -80,7 +82,7 @@ def _until(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: float
         found = _poll(reader, tp, LOOK_EVERY, _skip_lost(reader, tp, stop, patience))
         if found:
             yield found
-        now = _position(reader, tp)
+        now = position_of(reader, tp)
         if now >= stop:
             return
         if now != position:
@@ -93,7 +95,7 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: f
     """What to do about a position outside of the log: go on at the log's start, if retention has overtaken the
     reading."""
 
-    def skip(reason: str, unreadable: Unreadable | None) -> None:
+    def skip(_: TopicPartition, reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None:
             # The client reads ahead: what lies beyond `stop` was not asked for, and is no error.
             if unreadable.start < stop:
@@ -101,38 +103,41 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: f
             reader.seek(tp, stop)
             return
         first, end = bounds_of(reader, [tp], round(patience * 1000))[tp.partition]
-        if not _position(reader, tp) < first <= end:
+        if not position_of(reader, tp) < first <= end:
             raise LogDiverged(f"{tp.topic}/{tp.partition}: {reason}")
         reader.seek(tp, first)
 
     return skip
 
 
-def _poll(
-    reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost, note: Callable[[str], None] = lambda _: None
-) -> list[Record]:
-    """The next records; [] in an outage.
-
-    `note` is called with why nothing can be read for now, or "" if that isn't so.
-    """
+def poll_assigned(
+    reader: KafkaConsumer, timeout_ms: int, lost: Lost, note: Note, most: int = READ_RECORDS
+) -> dict[TopicPartition, list[Any]]:
+    """The next records of all partitions that the consumer has, at most so many; {} in an outage."""
     take_back_what_was_parked(reader)
     try:
-        found: list[Record] = reader.poll(timeout_ms, READ_RECORDS).get(tp, [])
+        found: dict[TopicPartition, list[Any]] = reader.poll(timeout_ms, most)
     except Exception as error:  # noqa: BLE001  decoding raises anything
-        reason = why_stopped(error, reader).get(tp)
-        if reason is not None:
-            lost(reason, error.found if isinstance(error, CantRead) else None)
-            return []
-        told = try_again(error, reader)
-        _log.info("polling Kafka failed, trying again: %s", told)
-        note(told if isinstance(error, (*DENIED, CantFetch)) else "")
-        time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
-        return []
+        stopped = why_stopped(error, reader)
+        for tp, reason in stopped.items():
+            lost(tp, reason, error.found if isinstance(error, CantRead) else None)
+        if not stopped:
+            told = try_again(error, reader)
+            _log.info("polling Kafka failed, trying again: %s", told)
+            note(told if isinstance(error, (*DENIED, CantFetch)) else "")
+            time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
+        return {}
     note("")
     return found
 
 
-def _position(reader: KafkaConsumer, tp: TopicPartition) -> int:
+def _poll(
+    reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost, note: Note = lambda _: None
+) -> list[Record]:
+    return poll_assigned(reader, timeout_ms, lost, note).get(tp, [])
+
+
+def position_of(reader: KafkaConsumer, tp: TopicPartition) -> int:
     with translated("asking for the position"):
         position: int = reader.position(tp, timeout_ms=0)
     return position
@@ -158,7 +163,7 @@ class KafkaTail:
             found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged, self._note)
             # If the position can't be told now, the next poll tells it.
             with suppress(LogUnavailable):
-                self._position = _position(self._consumer, self._tp)
+                self._position = position_of(self._consumer, self._tp)
             if found or left <= LOOK_EVERY:
                 return found
 
@@ -183,7 +188,7 @@ class KafkaTail:
             _log.warning("topic %s can't be read for now: %s", self._tp.topic, trouble)
         self.trouble = trouble
 
-    def _diverged(self, reason: str, unreadable: Unreadable | None) -> None:
+    def _diverged(self, _: TopicPartition, reason: str, unreadable: Unreadable | None) -> None:
         if unreadable is not None and unreadable.intact:
             # An intact batch is as it was sent, and ours are never sent in a form that the client can't read.
             _log.error("topic %s: %s; not ours, passed over up to %d", self._tp.topic, reason, unreadable.stop)

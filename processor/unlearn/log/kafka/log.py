@@ -17,7 +17,7 @@ from unlearn.log.kafka.errors import MISSING, translate, translated
 from unlearn.log.kafka.interval import KafkaTail, bounds_of, offset_at, read_interval
 from unlearn.log.kafka.producer import KafkaProducer
 from unlearn.log.kafka.reader import KafkaReader
-from unlearn.log.protocol import Record, TopicSpec
+from unlearn.log.protocol import Follower, Record, TopicSpec
 from unlearn.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -76,6 +76,12 @@ class KafkaLog:
     def tail(self, topic: str) -> KafkaTail:
         self._described(topic)
         return KafkaTail(self._settings, topic)
+
+    def follow(self, topic: str, starts: Mapping[int, int]) -> Follower:
+        from unlearn.log.kafka.follower import KafkaFollower
+
+        self._described(topic)
+        return KafkaFollower(self._settings, topic, starts)
 
     def producer(self) -> KafkaProducer:
         return KafkaProducer(self._settings)

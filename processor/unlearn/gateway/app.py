@@ -1,0 +1,225 @@
+"""The gateway's HTTP interface: routes, and what every answer has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from math import ceil
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from unlearn.errors import HttpRefused, InputInvalid, LogDiverged, LogUnavailable, NotSent, TopicMissing
+from unlearn.gateway.access import Rate, Tokens
+from unlearn.gateway.metrics import CONTENT_TYPE, Metrics
+from unlearn.gateway.opendsr import answers
+from unlearn.gateway.service import Posted, Service
+from unlearn.gateway.signing import Signer
+from unlearn.gateway_settings import GatewaySettings
+
+__all__ = ["Health", "make_app"]
+
+_log = logging.getLogger(__name__)
+_AWAY = (LogUnavailable, LogDiverged, NotSent, TopicMissing, TimeoutError)
+_AGAIN = 5.0
+"""Seconds after which to try again what Kafka gave no answer to."""
+_UNKNOWN = "unknown tokens"
+_MOST_KEY = 256
+_Handler = Callable[[Request, str], Awaitable[Response]]
+
+
+class Health(Protocol):
+    """How the gateway is."""
+
+    def alive(self) -> bool: ...
+
+    def ready(self) -> str:
+        """Why it can't answer now; empty where it can."""
+        ...
+
+
+class _Routes:
+    def __init__(
+        self, service: Service, settings: GatewaySettings, tokens: Tokens, signer: Signer, metrics: Metrics
+    ) -> None:
+        self._service, self._settings, self._tokens = service, settings, tokens
+        self._signer, self._metrics = signer, metrics
+        self._rate = Rate(settings.rate, time.monotonic)
+
+    async def create(self, request: Request, controller: str) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise HttpRefused(415, "send the request as application/json")
+        key = request.headers.get("idempotency-key")
+        if key is not None and not 1 <= len(key) <= _MOST_KEY:
+            raise InputInvalid(f"idempotency-key: has not 1 to {_MOST_KEY} characters")
+        reply = request.headers.get("reply-to"), request.headers.get("reply-to-token")
+        body = await self._body(request)
+        ticket = await self._service.create(Posted(controller, body, key, *reply))
+        return self._signed(201, answers.created(ticket, body))
+
+    async def status(self, request: Request, controller: str) -> Response:
+        found = await self._service.find(controller, request.path_params["request_id"])
+        return self._signed(200, answers.status(found, _now()))
+
+    async def cancel(self, request: Request, controller: str) -> Response:
+        received = _now()
+        found = await self._service.cancel(controller, request.path_params["request_id"])
+        return self._signed(202, answers.cancelled(found.ticket, received))
+
+    def guarded(self, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+        """The handler for those who have a token and don't ask too often; whatever goes wrong is an answer too."""
+
+        async def answer(request: Request) -> Response:
+            began = time.monotonic()
+            try:
+                found = await handler(request, self._admitted(request))
+            except Exception as error:  # noqa: BLE001  no request stays without an answer
+                found = _failed(error)
+            self._metrics.answers.labels(request.method, str(found.status_code)).inc()
+            self._metrics.seconds.labels(request.method).observe(time.monotonic() - began)
+            return found
+
+        return answer
+
+    def _admitted(self, request: Request) -> str:
+        """The name of the request's token. Raises HttpRefused."""
+        name = self._tokens.name_of(request.headers.get("authorization", ""))
+        wait = self._rate.wait(_UNKNOWN if name is None else f"token {name}")
+        if wait:
+            raise HttpRefused(429, f"more than {self._settings.rate:g} requests a second", wait)
+        if name is None:
+            raise HttpRefused(401, "send a known token: Authorization: Bearer TOKEN")
+        return name
+
+    async def _body(self, request: Request) -> bytes:
+        most, read = self._settings.body_bytes, bytearray()
+        try:
+            async with asyncio.timeout(self._settings.answer_within):
+                async for part in request.stream():
+                    read += part
+                    if len(read) > most:
+                        raise HttpRefused(413, f"the body has more than {most} bytes")
+        except TimeoutError:
+            raise HttpRefused(408, f"the body took more than {self._settings.answer_within:g} s") from None
+        return bytes(read)
+
+    def _signed(self, code: int, said: Mapping[str, Any]) -> Response:
+        body = json.dumps(said).encode()
+        return _json(code, body, self._signer.headers(body))
+
+
+def make_app(
+    service: Service,
+    settings: GatewaySettings,
+    tokens: Tokens,
+    signer: Signer,
+    metrics: Metrics,
+    health: Health,
+    running: Callable[[], Awaitable[None]],
+) -> Starlette:
+    """The application; `running` goes on beside it until it is cancelled."""
+    routes = _Routes(service, settings, tokens, signer, metrics)
+    discovery = json.dumps(answers.discovery(settings.identities, f"https://{signer.domain}/certificate.pem")).encode()
+
+    async def discover(_: Request) -> Response:
+        return _json(200, discovery, signer.headers(discovery))
+
+    async def certificate(_: Request) -> Response:
+        return Response(signer.certificate, media_type="application/x-pem-file")
+
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("alive\n") if health.alive() else PlainTextResponse("stuck\n", 503)
+
+    async def readyz(_: Request) -> Response:
+        why = health.ready()
+        return PlainTextResponse(f"{why}\n", 503) if why else PlainTextResponse("ready\n")
+
+    async def shown(_: Request) -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.ensure_future(running())
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    of_one = "/requests/{request_id}"
+    return Starlette(
+        routes=[
+            Route("/requests", routes.guarded(routes.create), methods=["POST"]),
+            Route(of_one, routes.guarded(routes.status), methods=["GET"]),
+            Route(of_one, routes.guarded(routes.cancel), methods=["DELETE"]),
+            *(
+                Route(path, answer)
+                for path, answer in {
+                    "/discovery": discover,
+                    "/certificate.pem": certificate,
+                    "/livez": livez,
+                    "/readyz": readyz,
+                    "/metrics": shown,
+                }.items()
+            ),
+        ],
+        exception_handlers={HTTPException: _unrouted},
+        lifespan=lifespan,
+    )
+
+
+async def _unrouted(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _error(error.status_code, error.detail, headers=error.headers)
+
+
+def _failed(error: Exception) -> Response:
+    if isinstance(error, InputInvalid):
+        return _error(400, str(error))
+    if isinstance(error, HttpRefused):
+        return _error(error.code, str(error), error.retry_after)
+    if isinstance(error, ClientDisconnect):
+        return _error(400, "the body has no end")
+    if isinstance(error, _AWAY):
+        _log.warning("a request has to come again: %s", str(error) or "Kafka gives no answer in time")
+        return _error(503, "Kafka doesn't take it now: send the same request again", _AGAIN)
+    _log.error("a request failed unforeseen", exc_info=error)
+    return _error(500, "an error that was not foreseen; the gateway's log tells it")
+
+
+_REASONS = {
+    400: "IllegalArgument",
+    401: "Unauthorized",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    408: "Timeout",
+    409: "Conflict",
+    413: "TooLarge",
+    415: "UnsupportedMediaType",
+    429: "TooManyRequests",
+    503: "Unavailable",
+}
+
+
+def _error(
+    code: int, message: str, retry_after: float | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    more = {"Retry-After": str(ceil(retry_after))} if retry_after else {}
+    challenge = {"WWW-Authenticate": "Bearer"} if code == 401 else {}
+    body = json.dumps(answers.error(code, message, _REASONS.get(code, "Error"))).encode()
+    return _json(code, body, {**(headers or {}), **more, **challenge})
+
+
+def _json(code: int, body: bytes, headers: Mapping[str, str]) -> Response:
+    return Response(body, code, {**headers, "Cache-Control": "no-store"}, "application/json")
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

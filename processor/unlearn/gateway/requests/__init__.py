@@ -1,0 +1,1 @@
+"""What the events and receipts topics say of requests: all that a gateway knows."""

@@ -1,0 +1,121 @@
+"""All requests that the topics show: an index in memory, folded from them. It belongs to one thread."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+
+from unlearn.client.took import Took, took
+from unlearn.gateway.requests.notes import Note, Place
+from unlearn.gateway.requests.request import Deletion, Request, standing_of
+from unlearn.gateway.requests.ticket import Ticket
+from unlearn.results.manifest import Receipt
+
+__all__ = ["Known"]
+
+_ANSWERED = 1000
+"""Receipts of deletions by which it is foretold how long the next one takes."""
+_Name = tuple[str, str]
+
+
+class Known:
+    """Requests by controller and id. An event is to be taken before its receipts and notes are."""
+
+    def __init__(self) -> None:
+        self._requests: dict[_Name, Request] = {}
+        self._by_place: dict[Place, tuple[Request, str]] = {}
+        self._by_key: dict[_Name, Request] = {}
+        self._by_subject: dict[str, tuple[Request, ...]] = {}
+        self._answered: deque[Receipt] = deque(maxlen=_ANSWERED)
+        self._changed: dict[Request, None] = {}
+        self._statuses: dict[Request, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def take_event(self, ticket: Ticket, place: Place) -> None:
+        """An event with a ticket stands at this place."""
+        name = ticket.controller, ticket.request_id
+        request = self._requests.setdefault(name, Request(ticket))
+        if ticket.lifts:
+            request.lifted |= {ticket.subject}
+        else:
+            request.deletions.setdefault(ticket.subject, {}).setdefault(place, Deletion())
+            self._by_place[place] = request, ticket.subject
+            held = self._by_subject.get(ticket.subject, ())
+            self._by_subject[ticket.subject] = held if request in held else (*held, request)
+            if ticket.key is not None:
+                self._by_key.setdefault((ticket.controller, ticket.key), request)
+        self._note_change(request)
+
+    def take_receipt(self, receipt: Receipt) -> None:
+        """A receipt, of whichever sender's event."""
+        if receipt.state == "hidden":
+            self._answered.append(receipt)
+        place = receipt.partition, receipt.offset
+        if place in self._by_place:
+            request, subject = self._by_place[place]
+            request.deletions[subject][place].take(receipt)
+            self._note_change(request)
+
+    def take_note(self, note: Note) -> None:
+        """A note of any gateway's; the last one on a callback counts."""
+        place = note.partition, note.offset
+        if place in self._by_place:
+            request, _ = self._by_place[place]
+            request.told[note.callback] = note
+            self._note_change(request)
+
+    def find(self, controller: str, request_id: str) -> Request | None:
+        """The controller's request with this id."""
+        found = self._requests.get((controller, request_id))
+        return found if found is not None and found.deletions else None
+
+    def of_key(self, controller: str, key: str) -> Request | None:
+        """The controller's request that came with the idempotency key whose digest this is."""
+        return self._by_key.get((controller, key))
+
+    def others_stand(self, request: Request) -> bool:
+        """Whether another request that isn't cancelled names one of its subjects."""
+        others = {other for subject in request.deletions for other in self._by_subject[subject]} - {request}
+        return any(self._statuses[other] != "cancelled" for other in others)
+
+    def took(self) -> Took:
+        """How long the last deletions took until they were hidden, of all senders."""
+        return took(self._answered)
+
+    def changed(self) -> Iterator[Request]:
+        """The requests that changed since this was asked before."""
+        found, self._changed = self._changed, {}
+        return iter(found)
+
+    def counts(self) -> Counter[str]:
+        """Status -> how many requests."""
+        return self._counts
+
+    def forget_before(self, moment: int) -> None:
+        """Drop the requests that came before this time, in ms since 1970 UTC."""
+        for name in [name for name, request in self._requests.items() if request.ticket.received < moment]:
+            self._drop(self._requests.pop(name))
+
+    def _note_change(self, request: Request) -> None:
+        self._changed[request] = None
+        status = standing_of(request).status
+        if request in self._statuses:
+            self._counts[self._statuses[request]] -= 1
+        self._counts[status] += 1
+        self._statuses[request] = status
+
+    def _drop(self, request: Request) -> None:
+        self._counts[self._statuses.pop(request)] -= 1
+        self._changed.pop(request, None)
+        for place in request.places:
+            del self._by_place[place]
+        for subject in request.deletions:
+            held = tuple(other for other in self._by_subject.pop(subject) if other is not request)
+            if held:
+                self._by_subject[subject] = held
+        key = request.ticket.key
+        if key is not None:
+            self._by_key.pop((request.ticket.controller, key), None)

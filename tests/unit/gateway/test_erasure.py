@@ -1,0 +1,111 @@
+"""Bodies of requests: what becomes an erasure of whom, and what is refused by name without being quoted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.harness.gateway import request_of
+from unlearn.errors import InputInvalid
+from unlearn.gateway.opendsr.erasure import canonical, read_erasure
+
+TYPES = ("controller_customer_id", "email")
+
+
+def encoded(said: Any) -> bytes:
+    return json.dumps(said).encode()
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in request_of("r1", "ann").items() if key != name}
+
+
+def identity(kind: str, form: str, value: Any) -> dict[str, Any]:
+    return {"identity_type": kind, "identity_format": form, "identity_value": value}
+
+
+def test_raw_identities_of_the_types_that_are_subject_ids_name_subjects_each_once() -> None:
+    said = request_of("r1", "ann", "ann", "Ann")
+    said["subject_identities"] += [
+        identity("email", "raw", "ann@example.com"),
+        identity("email", "sha256", "ab12"),
+        identity("android_id", "raw", "x"),
+    ]
+
+    found = read_erasure(encoded(said), TYPES)
+
+    assert found.named.subjects == ("ann", "Ann", "ann@example.com")
+    assert found.named.unused == (("email", "sha256"), ("android_id", "raw"))
+    assert (found.request_id, found.prefix, found.requested_at) == ("r1", "subject_", "2026-03-01T09:30:00Z")
+
+
+def test_the_later_form_names_the_same() -> None:
+    said = {
+        "request_id": "r1",
+        "request_type": "erasure",
+        "submitted_time": "2026-03-01T09:30:00Z",
+        "subject_identities": {
+            "controller_customer_id": {"value": "ann", "encoding": "raw"},
+            "email": [{"value": "a@example.com", "encoding": "raw"}, {"value": "ab", "encoding": "md5"}],
+        },
+    }
+
+    found = read_erasure(encoded(said), TYPES)
+
+    assert (found.request_id, found.prefix) == ("r1", "")
+    assert found.named == (("ann", "a@example.com"), (("email", "md5"),))
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (without("subject_request_id"), "subject_request_id"),
+        (request_of("a/b", "ann"), "subject_request_id"),
+        (request_of("x" * 129, "ann"), "subject_request_id"),
+        (without("submitted_time"), "submitted_time"),
+        (request_of("r", "ann", submitted_time="yesterday"), "submitted_time"),
+        (request_of("r", "ann", subject_request_type="access"), "access is not supported"),
+        (request_of("r", "ann", subject_request_type="portability"), "portability is not supported"),
+        (request_of("r", "ann", subject_request_type="erase"), "erasure alone"),
+        (without("subject_identities"), "subject_identities"),
+        (request_of("r"), "1 to 100"),
+        (request_of("r", *map(str, range(101))), "1 to 100"),
+        (request_of("r", ""), "1 to 256"),
+        (request_of("r", "a" * 257), "1 to 256"),
+        (request_of("r", "\ud800"), "1 to 256"),
+        (
+            request_of("r", "ann", subject_identities=[identity("email", "sha256", "secret-hash")]),
+            "a hash can't be matched",
+        ),
+        (request_of("r", "ann", subject_identities=[identity("android_id", "raw", "s")]), "none is of a type"),
+        (request_of("r", "ann", subject_identities=[identity("email", "raw", 5)]), "all of them strings"),
+        (request_of("r", "ann", subject_identities=["ann"]), "all of them strings"),
+        (request_of("r", "ann", subject_identities="ann"), "subject_identities"),
+        (request_of("r", "ann", status_callback_url="https://a.example"), "looks like status_callback_urls"),
+        (request_of("r", "ann", subjectRequestId="r"), "looks like subject_request_id"),
+        (request_of("r", "ann", status_callback_urls="https://a.example"), "a list of at most 8"),
+        (request_of("r", "ann", status_callback_urls=["https://a.example"] + [f"https://{n}" for n in range(8)]), "8"),
+        (request_of("r", "ann", status_callback_urls=[5]), "each is a string"),
+        ([], "no JSON object"),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_quoted(said: Any, reason: str) -> None:
+    with pytest.raises(InputInvalid, match=reason) as seen:
+        read_erasure(encoded(said), TYPES)
+    assert "secret-hash" not in str(seen.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a": NaN}', b'{"a": 1, "a": 2}', b"[" * 100_000])
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(InputInvalid, match="the body is no JSON object"):
+        read_erasure(body, TYPES)
+
+
+def test_bodies_that_say_the_same_are_the_same() -> None:
+    said = request_of("r1", "ann")
+    turned = dict(reversed(said.items()))
+
+    assert canonical(encoded(said)) == canonical(json.dumps(turned, indent=2).encode())
+    assert canonical(encoded(said)) != canonical(encoded(request_of("r1", "bob")))

@@ -1,0 +1,171 @@
+"""The index of requests: what events, receipts and notes make of a request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from tests.unit.gateway.test_tickets import TICKET
+from unlearn.gateway.requests.known import Known
+from unlearn.gateway.requests.notes import Note, Told, read_note
+from unlearn.gateway.requests.request import Request, Standing, standing_of
+from unlearn.gateway.requests.ticket import Ticket
+from unlearn.results.manifest import Receipt, read_receipt
+
+ONE = replace(TICKET, parts=1, subject="ann")
+
+
+def receipt(
+    state: Literal["accepted", "hidden", "refused", "lifted"],
+    place: tuple[int, int],
+    records: int | None = None,
+    **more: Any,
+) -> Receipt:
+    times = {"accepted_at": "2026-03-01T09:30:00.000Z", "at": "2026-03-01T09:30:02.000Z"}
+    return Receipt(
+        event_id="r1", state=state, partition=place[0], offset=place[1], records=records, **{**times, **more}
+    )
+
+
+def note(place: tuple[int, int], status: str = "completed", **more: Any) -> Note:
+    given = {"event_id": "r1", "state": "notified", "callback": 0, "records": None, "tries": 1, "at": None, **more}
+    return Note(partition=place[0], offset=place[1], status=status, **given)
+
+
+def found(known: Known, ticket: Ticket = ONE) -> Request:
+    request = known.find(ticket.controller, ticket.request_id)
+    assert request is not None
+    return request
+
+
+def standing(known: Known) -> tuple[str, int | None]:
+    told = standing_of(found(known))
+    return told.status, told.records
+
+
+def test_a_request_goes_from_pending_to_completed_with_its_count() -> None:
+    known, seen = Known(), []
+    known.take_event(ONE, (0, 5))
+    seen.append(standing(known))
+    for one in (receipt("accepted", (0, 5)), receipt("hidden", (0, 5)), receipt("hidden", (0, 5), 3)):
+        known.take_receipt(one)
+        seen.append(standing(known))
+    known.take_receipt(receipt("accepted", (0, 5)))
+
+    assert seen == [("pending", None), ("in_progress", None), ("completed", None), ("completed", 3)]
+    assert standing(known) == ("completed", 3)
+
+
+def test_the_least_advanced_subject_counts_and_the_records_are_summed() -> None:
+    known = Known()
+    known.take_event(replace(ONE, parts=2), (0, 5))
+    known.take_receipt(receipt("hidden", (0, 5), 3))
+    assert standing(known) == ("pending", None)
+
+    known.take_event(replace(ONE, parts=2, part=2, subject="bob"), (1, 2))
+    assert standing(known) == ("pending", None)
+    known.take_receipt(receipt("accepted", (1, 2)))
+    assert standing(known) == ("in_progress", None)
+    known.take_receipt(receipt("hidden", (1, 2), 0))
+    assert standing(known) == ("completed", 3)
+
+
+def test_a_deletion_that_is_sent_again_goes_back_to_nothing_and_its_count_is_added() -> None:
+    known = Known()
+    known.take_event(ONE, (0, 9))
+    known.take_event(ONE, (0, 5))
+    known.take_receipt(receipt("hidden", (0, 5), 3))
+    assert standing(known) == ("completed", 3)
+
+    known.take_receipt(receipt("accepted", (0, 9)))
+    known.take_receipt(receipt("hidden", (0, 9), 1))
+    assert standing(known) == ("completed", 4)
+
+
+def test_receipts_of_others_events_change_nothing() -> None:
+    known = Known()
+    known.take_event(ONE, (0, 5))
+    known.take_receipt(receipt("hidden", (0, 6), 3))
+    known.take_receipt(receipt("hidden", (1, 5), 3))
+
+    assert standing(known) == ("pending", None)
+    assert known.took() == (2, 2.0, 2.0)
+
+
+def test_a_refused_one_is_in_progress_with_its_reason() -> None:
+    known = Known()
+    known.take_event(ONE, (0, 5))
+    known.take_receipt(receipt("refused", (0, 5), reason="the model was made without subjects"))
+
+    assert standing_of(found(known)) == Standing("in_progress", None, "the model was made without subjects", None, None)
+
+
+def test_it_is_cancelled_once_all_of_its_deletions_are_lifted() -> None:
+    known = Known()
+    known.take_event(replace(ONE, parts=2), (0, 5))
+    known.take_event(replace(ONE, parts=2, part=2, subject="bob"), (1, 2))
+    known.take_event(replace(ONE, parts=2, lifts=True), (0, 6))
+    assert standing(known) == ("pending", None)
+
+    known.take_event(replace(ONE, parts=2, part=2, subject="bob", lifts=True), (1, 3))
+    known.take_receipt(receipt("hidden", (0, 5), 2))
+    known.take_receipt(receipt("lifted", (0, 6)))
+    assert standing(known) == ("cancelled", None)
+    known.take_receipt(receipt("hidden", (1, 2), 2))
+    assert standing(known) == ("cancelled", 4)
+    assert standing_of(found(known)).told == Told("cancelled", None)
+
+
+def test_of_two_controllers_with_one_id_each_has_its_own() -> None:
+    known, other = Known(), replace(ONE, controller="bank")
+    known.take_event(ONE, (0, 5))
+    known.take_event(other, (0, 7))
+    known.take_receipt(receipt("accepted", (0, 7)))
+
+    assert standing_of(found(known)).status == "pending"
+    assert standing_of(found(known, other)).status == "in_progress"
+    assert known.find("third", "r1") is None
+
+
+def test_another_request_of_the_same_subject_is_seen_until_it_is_cancelled() -> None:
+    known, other = Known(), replace(ONE, request_id="r2", controller="bank")
+    known.take_event(ONE, (0, 5))
+    assert not known.others_stand(found(known))
+
+    known.take_event(other, (0, 7))
+    assert known.others_stand(found(known))
+    known.take_event(replace(other, lifts=True), (0, 8))
+    assert not known.others_stand(found(known))
+
+
+def test_the_last_note_counts_and_is_no_receipt() -> None:
+    known, given = Known(), note((0, 5), "in_progress", state="unnotified")
+    known.take_event(ONE, (0, 5))
+    known.take_note(given)
+    assert found(known).told[0] == given
+    known.take_note(note((0, 5)))
+
+    assert found(known).told[0].told == Told("completed", None)
+    assert read_note(given.encoded()) == given
+    assert read_receipt(given.encoded()) is None
+    assert read_note(receipt("hidden", (0, 5)).model_dump_json().encode()) is None
+    assert [read_note(value) for value in (None, b"", b'{"state": "notified"}')] == [None] * 3
+
+
+def test_counts_by_status_follow_and_what_is_old_is_forgotten_whole() -> None:
+    known, new = Known(), replace(ONE, request_id="r2", received=ONE.received + 1, key="k2")
+    known.take_event(replace(ONE, key="k1"), (0, 5))
+    known.take_event(new, (0, 7))
+    known.take_receipt(receipt("hidden", (0, 7), 3))
+    assert known.counts() == {"pending": 1, "completed": 1}
+    assert [request.ticket.request_id for request in known.changed()] == ["r1", "r2"]
+    assert [*known.changed()] == []
+
+    known.forget_before(ONE.received + 1)
+
+    assert known.find("shop", "r1") is known.of_key("shop", "k1") is None
+    assert known.of_key("shop", "k2") is found(known, new)
+    assert +known.counts() == {"completed": 1}
+    assert not known.others_stand(found(known, new))
+    known.take_receipt(receipt("hidden", (0, 5), 3))
+    assert len(known) == 1
