@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
-from unlearn.maintenance.burials import put_burials, put_count
+from unlearn.maintenance.burials import put_burials, put_counts
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.cleanups.covers import NEVER
 from unlearn.partition.cleanups.digest_table import DigestTable
@@ -148,13 +148,15 @@ class Cleaner:
         change = Change()
         kills = self._bury(owned, group, found.rows, change)
         buried = Counter(kill.death for kill in kills)
+        done: list[Cleanup] = []
         for subject, before in group.cleanups.items():
             cleanup = before.counting(buried)
             if found.cursor is None:
                 change.drop("cleanups", subject.hex())
-                put_count(owned.view, change, cleanup)
+                done.append(cleanup)
             elif cleanup.cursor < found.cursor:
                 change.put("cleanups", subject.hex(), cleanup._replace(cursor=found.cursor))
+        put_counts(owned, change, done)
         owned.commit(change)
         owned.open_rows.kill([kill.slot for kill in kills])
         owned.counters["sweeps"] += 1
