@@ -16,7 +16,7 @@ from unlearn.results.manifest import read_receipt
 
 __all__ = ["Kind", "Open", "Requests", "State", "await_receipts", "send_requests"]
 
-Kind = Literal["subject_id", "record_id"]
+Kind = Literal["subject_id", "record_id", "alias"]
 State = Literal["unsent", "sent", "accepted", "hidden", "refused"]
 _RANKS: Final[dict[State, int]] = {"unsent": 0, "sent": 1, "accepted": 2, "refused": 3, "hidden": 4}
 """Receipts may come again and out of order: the furthest state counts."""

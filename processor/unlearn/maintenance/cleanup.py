@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -147,10 +147,10 @@ class Cleaner:
         found = self._walk(owned, group)
         change = Change()
         kills = self._bury(owned, group, found.rows, change)
-        buried = Counter(kill.death for kill in kills)
+        buried = _by_subject(found.rows, kills)
         done: list[Cleanup] = []
         for subject, before in group.cleanups.items():
-            cleanup = before.counting(buried)
+            cleanup = before.counting(buried[subject])
             if found.cursor is None:
                 change.drop("cleanups", subject.hex())
                 done.append(cleanup)
@@ -207,6 +207,15 @@ class Cleaner:
         read_pairs(owned.read, apart)
         changed = bury(rows, entries, group.cleanups, ledger)
         change.ops += write_members(changed, {}, entries, self._most_pairs)
+
+
+def _by_subject(rows: Named, kills: Sequence[Kill]) -> Mapping[bytes, Counter[int]]:
+    """Subject -> death -> how many of its rows were buried; one death may be of many subjects."""
+    owners = dict(zip(rows.slots.tolist(), rows.subjects, strict=True))
+    buried: dict[bytes, Counter[int]] = defaultdict(Counter)
+    for kill in kills:
+        buried[owners[kill.slot].tobytes()][kill.death] += 1
+    return buried
 
 
 def _bury_usual(

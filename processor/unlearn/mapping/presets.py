@@ -19,6 +19,7 @@ _CONTENT: Final = {
     "label": "row/label",
     "text": "row/text",
     "features": "row/features",
+    "aliases": "row/aliases",
 }
 _CREATED = ("created", "inserted", "updated", "insert")
 _GONE = ("deleted", "removed", "erased", "forgotten", "delete")
@@ -48,6 +49,7 @@ def _cloud_event(attribute: str, data: str, mark: str) -> dict[str, Any]:
             "event_id": f"{attribute}id",
             "subject_id": "row/subject_id",
             "record_id": "row/record_id",
+            "alias": "row/alias",
             "revision": "row/revision",
             "requested_at": f"row/requested_at | {attribute}time | {TIME}",
             "forget_within": "row/forget_within",

@@ -33,6 +33,7 @@ _QUIET_FOR = 30.0
 @click.command(cls=Command)
 @click.option("--subjects", type=click.File("rb"), metavar="FILE|-", help="Forget all records of these subjects.")
 @click.option("--records", type=click.File("rb"), metavar="FILE|-", help="Forget these records, of every subject.")
+@click.option("--aliases", type=click.File("rb"), metavar="FILE|-", help="Forget whom these aliases name.")
 @click.option("--column", metavar="NAME|N", help="FILE is CSV, and the ids stand in this column.")
 @click.option("--whole-lines", is_flag=True, help="Each line is one id, even where it looks like CSV.")
 @click.option("--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait for receipts so long at most.")
@@ -48,13 +49,14 @@ def command(
     ctx: click.Context,
     subjects: BinaryIO | None,
     records: BinaryIO | None,
+    aliases: BinaryIO | None,
     column: str | None,
     whole_lines: bool,
     wait: float | None,
     open_file: Path | None,
     check: bool,
 ) -> None:
-    """Forget many subjects or records, and wait until each is hidden.
+    """Forget many subjects, records or aliases, and wait until each is hidden.
 
     FILE has an id a line, or is CSV; it may be gzip or zstd. All ids are checked before anything is sent. What isn't
     hidden at the end, or when it is interrupted, is listed in a CSV file, which only you may read.
@@ -64,14 +66,17 @@ def command(
       unlearn forget --subjects leavers.txt
       unlearn forget --subjects export.csv --column user_id --wait 600
       unlearn forget --records - < ids.txt
+      unlearn forget --aliases hashes.csv --column sha256
     """
-    source = subjects if subjects is not None else records
-    if source is None or (subjects is not None and records is not None):
-        raise click.UsageError("give either --subjects or --records, with a FILE (- for the standard input)")
+    sources: dict[Kind, BinaryIO | None] = {"subject_id": subjects, "record_id": records, "alias": aliases}
+    given = [(kind, source) for kind, source in sources.items() if source is not None]
+    if len(given) != 1:
+        raise click.UsageError("give --subjects, --records or --aliases, with a FILE (- for the standard input)")
+    ((kind, source),) = given
     if column is not None and whole_lines:
         raise click.UsageError("give --column or --whole-lines, not both")
     settings = context.settings(ctx, demo=True)
-    requests, twice = _requests("subject_id" if subjects is not None else "record_id", source, column, whole_lines)
+    requests, twice = _requests(kind, source, column, whole_lines)
     if check:
         click.echo(f"checked {len(requests)} ids, {twice} given again")
         return
