@@ -7,6 +7,7 @@ of a subject's digest: enough to see that an open clean-up covers a row, too lit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import redis
@@ -16,6 +17,8 @@ from unlearn.events.partitioner import Digests, home, shard_of, tag_of
 from unlearn.identity import check_identity
 from unlearn.partition.tables import Tables
 from unlearn.settings import Settings
+from unlearn.state.alias_lookups import read_aliases
+from unlearn.state.aliases import NO_ALIAS
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Subject
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import lookup_reads, pair_reads, parse_lookups, parse_pairs
@@ -103,6 +106,15 @@ class Lookup:
             for i, digest in zip(wanted, digests, strict=True):
                 found[i] = self._subject(partition, held, digest)
         return [found[i] for i in range(len(ids))]
+
+    def named_by(self, alias: str) -> dict[int, frozenset[bytes]]:
+        """Partition -> whom the alias names there, as `state.aliases` writes it. Raises as `records` does."""
+        digest, found = self._digests.alias(alias), dict[int, frozenset[bytes]]()
+        for partition in range(self._settings.partitions):
+            self._read(partition, [], [])
+            read = partial(read_without_token, self._client, Keys(self._settings.model, partition))
+            found[partition] = read_aliases(read, [digest], [digest]).get(digest, NO_ALIAS).targets
+        return found
 
     def _home(self, key: str) -> int:
         return home(key.encode(), self._settings.partitions)
