@@ -19,7 +19,6 @@ _CONTENT: Final = {
     "label": "row/label",
     "text": "row/text",
     "features": "row/features",
-    "aliases": "row/aliases",
 }
 _CREATED = ("created", "inserted", "updated", "insert")
 _GONE = ("deleted", "removed", "erased", "forgotten", "delete")
@@ -40,6 +39,7 @@ def _cloud_event(attribute: str, data: str, mark: str) -> dict[str, Any]:
         "gone": data,
         "insert": {
             **_CONTENT,
+            "aliases": "row/aliases",
             "event_id": f"{attribute}id",
             "record_id": "row/record_id",
             "revision": "row/revision",
