@@ -51,6 +51,19 @@ def _counted_again(log: KafkaLog, settings: Settings, event_id: str) -> int:
     return total
 
 
+def _dropped(settings: Settings, folder: Path) -> list[str]:
+    """The answers to a list: somebody, nobody, one that is exempted, one that has opted out, a household."""
+    hashes = ("dan", "nobody", "exempt", "out", HOUSEHOLD.removeprefix("sha256:"))
+    rows = (f"{number},{one}\n" for number, one in enumerate(hashes, 1))
+    (folder / "in.csv").write_text("ID,Hash\n" + "".join(rows))
+    (folder / "exempt").write_text("exempt\n")
+    (folder / "opted-out").write_text("out\n")
+    lists = ("--exempt", str(folder / "exempt"), "--opted-out", str(folder / "opted-out"))
+    done = run(settings, "drop", str(folder / "in.csv"), str(folder / "out.csv"), *lists)
+    assert (done.returncode, done.stderr) == (0, "")
+    return (folder / "out.csv").read_text().split()
+
+
 def test_whom_an_alias_names_is_forgotten_whenever_the_alias_came(make_settings: MakeSettings, tmp_path: Path) -> None:
     settings = make_settings(partitions=2, trainers=0, seal_after=0.5)
     with closing(KafkaLog(settings.kafka)) as log:
@@ -84,9 +97,11 @@ def test_whom_an_alias_names_is_forgotten_whenever_the_alias_came(make_settings:
                 asked = ((ANN, ("a1", "a3", "a4")), (BOB, ("b1", "b4")), ("cleo", ("c1", "c3")))
                 found = {subject: [*states(settings, "--of", subject, *names).values()] for subject, names in asked}
                 until(lambda: [*states(settings, "d1").values()] == ["member"], EVER, "the last is a member")
+                answers = [_dropped(settings, tmp_path) for _ in range(2)]
                 until(lambda: verify_log(log, subject_of(settings)).verdict == "equal", EVER, "it equals a replay")
         counted = {pending.event_id: _counted_again(log, settings, pending.event_id) for pending in (early, household)}
 
+    assert answers == [["ID,Code", "1,3", "2,5", "3,2", "4,4", "5,4"]] * 2
     assert foreseen.returncode == 0
     assert foreseen.stdout.startswith("7 records would be forgotten")
     assert (told.returncode, told.stdout.split(";")[0]) == (0, "of 2 deletions: 2 hidden")

@@ -28,6 +28,7 @@ __all__ = ["Found", "Lookup"]
 
 State = Literal["member", "forgotten", "unknown"]
 _TABLES = ("meta", "slices", "cleanups")
+_ALIASES_AT_ONCE = 5000
 
 
 class Found(NamedTuple):
@@ -116,6 +117,20 @@ class Lookup:
             found[partition] = read_aliases(read, [digest], [digest]).get(digest, NO_ALIAS).targets
         return found
 
+    def shared(self, aliases: Sequence[str]) -> set[str]:
+        """Those of the aliases that name several subjects, or records without one. Raises as `records` does."""
+        digests = {self._digests.alias(alias): alias for alias in aliases}
+        named: dict[bytes, frozenset[bytes]] = {}
+        many: set[bytes] = set()
+        for partition in range(self._settings.partitions):
+            self._read(partition, [], [])
+            read = partial(read_without_token, self._client, Keys(self._settings.model, partition))
+            for part in _parts(list(digests)):
+                for digest, alias in read_aliases(read, part, ()).items():
+                    named[digest] = named.get(digest, frozenset()) | alias.targets
+                    many |= {digest} if alias.apart or len(named[digest]) > 1 else set()
+        return {digests[digest] for digest in many}
+
     def _home(self, key: str) -> int:
         return home(key.encode(), self._settings.partitions)
 
@@ -191,6 +206,10 @@ def _nowhere(partition: int | None, tomb: int) -> Found:
     `tomb` is the highest revision of it that was deleted under every subject.
     """
     return Found("unknown", partition) if tomb == NO_TOMB else _forgotten(partition, tomb)
+
+
+def _parts(digests: list[bytes]) -> Iterator[list[bytes]]:
+    return (digests[at : at + _ALIASES_AT_ONCE] for at in range(0, len(digests), _ALIASES_AT_ONCE))
 
 
 def _grouped(homes: Iterable[int]) -> Iterable[tuple[int, list[int]]]:

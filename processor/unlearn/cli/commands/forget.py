@@ -16,18 +16,12 @@ import click
 
 from unlearn.cli import context
 from unlearn.cli.command import Command
-from unlearn.cli.connect import open_log, open_sink
+from unlearn.cli.connect import open_log
+from unlearn.cli.following import follow
 from unlearn.errors import InputInvalid
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from unlearn.admin.forget import Kind, Requests
-    from unlearn.log.protocol import Log
-    from unlearn.settings import Settings
-
-_QUIET_FOR = 30.0
-"""Seconds without a receipt after which a note says where to look."""
 
 
 @click.command(cls=Command)
@@ -56,7 +50,7 @@ def command(
     open_file: Path | None,
     check: bool,
 ) -> None:
-    """Forget many subjects, records or aliases, and wait until each is hidden.
+    """Forget whom or what a list names, and wait until all is hidden.
 
     FILE has an id a line, or is CSV; it may be gzip or zstd. All ids are checked before anything is sent. What isn't
     hidden at the end, or when it is interrupted, is listed in a CSV file, which only you may read.
@@ -82,7 +76,7 @@ def command(
         return
     started = time.monotonic()
     with _listed(requests, open_file), open_log(settings) as log:
-        _forget(log, settings, requests, inf if wait is None else wait)
+        follow(log, settings, requests, inf if wait is None else wait)
     _summarise(requests, twice, time.monotonic() - started)
     ctx.exit(_code(requests))
 
@@ -99,49 +93,6 @@ def _requests(kind: Kind, source: BinaryIO, column: str | None, whole_lines: boo
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     requests = Requests(kind, ids, uuid4().hex, now)
     return requests, len(ids) - len(requests)
-
-
-def _forget(log: Log, settings: Settings, requests: Requests, wait: float) -> None:
-    from unlearn.admin.forget import await_receipts, send_requests
-    from unlearn.client.new_receipts import NewReceipts
-
-    receipts = NewReceipts(log, settings.receipts_topic)
-    with _bars(requests) as bars:
-        with open_sink(log, settings) as sink:
-            send_requests(requests, sink, bars.update)
-        await_receipts(receipts, requests, wait, bars.update)
-
-
-class _Bars:
-    """Two bars, of what is sent and of what has ended; and a note where no receipt comes."""
-
-    def __init__(self, requests: Requests, progress: Progress) -> None:
-        self._requests, self._progress = requests, progress
-        self._sent = progress.add_task("sent", total=len(requests))
-        self._ended = progress.add_task("hidden", total=len(requests))
-        self._seen, self._since, self._noted = 0, time.monotonic(), False
-
-    def update(self) -> None:
-        counts = self._requests.counts
-        self._progress.update(self._sent, completed=len(self._requests) - counts["unsent"])
-        self._progress.update(self._ended, completed=self._requests.ended)
-        seen, now = self._requests.ended + counts["accepted"], time.monotonic()
-        if seen != self._seen:
-            self._seen, self._since = seen, now
-        elif not self._noted and now - self._since > _QUIET_FOR:
-            self._noted = True
-            self._progress.console.print(
-                f"no receipt for {_QUIET_FOR:.0f} s: is a worker running? `unlearn status` tells", markup=False
-            )
-
-
-@contextmanager
-def _bars(requests: Requests) -> Iterator[_Bars]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with context.progress(*columns) as progress:
-        yield _Bars(requests, progress)
 
 
 @contextmanager
