@@ -97,7 +97,7 @@ def _middle_of_each(calls: Sequence[str]) -> list[int]:
 
 def _history(redis_url: str, learner: str, n: int, after: bool) -> Lived:
     """One where the n-th call is the last."""
-    whole = busy_script(11)
+    whole = busy_script(33)
     world = World(whole, Shape(6, 1, 2, "auto", 0.0, 0.0, 1, erase_after=0.0), learner, redis_url)
     names = Names(world.place.fuse)
     try:

@@ -46,7 +46,7 @@ class Mutation(NamedTuple):
 
 
 def lost_deletion(patch: Patch) -> None:
-    patch.setattr(_Planner, "_strike", lambda _, item, tag, pair, tomb: pair)
+    patch.setattr(_Planner, "_strike", lambda _, offset, record, tag, pair, tomb: pair)
 
 
 def extra_row(patch: Patch) -> None:

@@ -51,7 +51,7 @@ def became(event: Parsed) -> Any:
     """As the files write it; of an event's id, time and place only what the message itself holds."""
     match event:
         case Insert() | Delete() | Lift():
-            fields = event.model_dump(exclude_defaults=True, exclude={"type", "requested_at"})
+            fields = event.model_dump(mode="json", exclude_defaults=True, exclude={"type", "requested_at"})
             if fields["event_id"].startswith("place:"):
                 del fields["event_id"]
             return {event.type: fields}

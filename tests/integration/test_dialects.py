@@ -111,5 +111,7 @@ def _events(lines: list[Line], kind: str) -> list[dict[str, Any]]:
 
 
 def _kills(deletion: dict[str, Any], insert: dict[str, Any]) -> bool:
+    if "alias" in deletion:
+        return deletion["alias"] in insert.get("aliases", ())
     named = ("record_id", "subject_id")
     return all(insert.get(name) == deletion[name] for name in named if name in deletion)

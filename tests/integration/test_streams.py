@@ -64,6 +64,7 @@ EACH = [
     Line("send --check ROWS"),
     Line("send --delete-record none"),
     Line("forget --check --whole-lines --records -", reads=True),
+    Line("drop LIST ANSWERS --exempt HASHES"),
     Line("work --drain", prints=False),
     Line("gateway --check"),
     Line("status"),
@@ -99,6 +100,8 @@ def model(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
     files = gateway_files(folder / "gateway")
     settings = scenario_settings(kafka, redis_url, folder, trainers=0, classes=("häm", "späm"), gateway=files)
     (folder / "events.jsonl").write_text(LINES, encoding="utf-8")
+    (folder / "list.csv").write_text("ID,Hash\n1,a\n")
+    (folder / "hashes").write_text("a\n")
     (folder / "events.csv.zst").write_bytes(zstandard.ZstdCompressor().compress(ROWS.encode()))
     for words, given in (("topics create", ""), ("send -", LINES), ("work --drain", "")):
         ended = run(settings, *words.split(), given=given)
@@ -134,6 +137,7 @@ def _own(line: Line, folder: Path) -> dict[str, str]:
 def _words(line: Line, model: Model, folder: Path) -> tuple[str, ...]:
     rows = model.folder / "events.csv.zst"
     places = {"EVENTS": model.folder / "events.jsonl", "ROWS": rows, "OUT": folder / "out", "STUDY": folder / "study"}
+    places |= {"LIST": model.folder / "list.csv", "HASHES": model.folder / "hashes", "ANSWERS": folder / "answers"}
     return tuple(str(places.get(word, word)) for word in line.words.split())
 
 

@@ -29,6 +29,7 @@ LINES = (
     "forget --check --records {home}/texts",
     "work --drain",
     "gateway --check",
+    "drop {home}/list.csv {home}/answers.csv --exempt {home}/hashes",
     "status",
     "pending",
     "preview --record r0",
@@ -59,6 +60,8 @@ def test_every_command_does_its_work(whole: Installation, make_settings: MakeSet
     assert {line.split()[0] for line in LINES} | OTHERS == set(COMMANDS)
     (whole.home / "events.jsonl").write_text(EVENTS)
     (whole.home / "texts").write_text("win cash now\n")
+    (whole.home / "list.csv").write_text("ID,Hash\n1,a\n")
+    (whole.home / "hashes").write_text("a\n")
     variables = of_a_model(make_settings, whole)
     for line in LINES:
         told = {"UNLEARN_CONFIG": str(whole.home / "mail.toml")} if line.startswith("init") else variables

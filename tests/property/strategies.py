@@ -9,6 +9,7 @@ from unlearn.simulate.script import CLASSES, GARBAGE, WORDS, Message, Script
 from unlearn.verification.reference import Model, murmur2
 
 RECORDS = ("r0", "r1", "r2", "r3", "r4", "\u00e9", "s1")
+ALIASES = ("a0", "a1", "a2", "s1")
 SUBJECTS = ("s0", "s1", "s2", "s3", "\U0001f600")
 
 
@@ -33,12 +34,15 @@ def inserts(draw: st.DrawFn, subjects: bool) -> Insert:
         label=draw(st.sampled_from((*CLASSES, *CLASSES, None))),
         text=text,
         features=draw(features()) if text is None else None,
+        aliases=draw(st.none() | st.lists(st.sampled_from(ALIASES), min_size=1, max_size=2).map(tuple)),
     )
 
 
 @st.composite
 def deletes(draw: st.DrawFn, subjects: bool) -> Delete:
-    """Of a pair, of a record alone, of a subject alone; those of subjects are rarer, as they end so much."""
+    """Of a pair, a record alone, a subject alone, an alias; the latter two are rarer, as they end so much."""
+    if draw(st.integers(0, 9)) == 0:
+        return Delete(event_id="d4", alias=draw(st.sampled_from(ALIASES)), requested_at="2023-01-01T00:00:00Z")
     subject = draw(_subject(subjects))
     alone = subject is not None and draw(st.integers(0, 3)) == 0
     return Delete(
@@ -97,7 +101,7 @@ def _subject(subjects: bool) -> st.SearchStrategy[str | None]:
 def _key(event: Event) -> bytes | None:
     if isinstance(event, Seal):
         return None
-    name = event.subject_id or event.record_id
+    name = event.subject_id or event.record_id or (event.alias if isinstance(event, Delete) else None)
     return name.encode() if name else None
 
 

@@ -22,8 +22,9 @@ from unlearn.maintenance.cleanup import bury
 from unlearn.partition.ledger import Ledger
 from unlearn.partition.slices.slot_sums import sum_slots
 from unlearn.partition.tables import Change, State, Tables, slice_start
-from unlearn.simulate.replay import Replay, replay
+from unlearn.simulate.replay import Owner, Replay, replay
 from unlearn.simulate.script import CLASSES, Script
+from unlearn.state.aliases import Alias, decode_alias, encode_alias, target_of
 from unlearn.state.entries import NO_ROW, Entry, Subject, decode_entry, encode_entry
 from unlearn.verification.reference import Model
 from unlearn_models import make_learner
@@ -43,6 +44,7 @@ class Held:
     view: Tables = field(default_factory=lambda: Tables({}))
     records: dict[bytes, Entry] = field(default_factory=dict)
     subjects: dict[bytes, Subject] = field(default_factory=dict)
+    aliases: dict[bytes, Alias] = field(default_factory=dict)
     deaths: dict[int, int] = field(default_factory=dict)
     starts: dict[int, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
@@ -62,7 +64,8 @@ class Held:
 
     def planned(self, entries: list[Logged], stop: int) -> Plan:
         frame = Frame(self.view.applied, stop, SHARDS, SPAN, 3600.0, 3600.0, folds=True)
-        return plan(self.items(entries), Lookups(dict(self.records), dict(self.subjects)), self.view, frame)
+        lookups = Lookups(dict(self.records), dict(self.subjects), dict(self.aliases))
+        return plan(self.items(entries), lookups, self.view, frame)
 
     def apply(self, entries: list[Logged], stop: int) -> Plan:
         """Entries of [applied, stop)."""
@@ -70,6 +73,7 @@ class Held:
         ends = self.view.ends + planned.ends
         self.view.apply(planned.change, stop)
         self._take(planned.records, planned.subjects)
+        self.aliases |= {d: decode_alias(encode_alias(alias)) for d, alias in planned.aliases.items()}
         self.rows += planned.rows
         for kill in planned.kills:
             self.deaths[kill.slot] = kill.death
@@ -110,6 +114,7 @@ class Held:
             "ends": self.view.ends,
             "records": records,
             "subjects": self.subjects,
+            "aliases": {digest: alias for digest, alias in self.aliases.items() if encode_alias(alias)},
             "deaths": self.deaths,
             "starts": self.starts,
             "rows": [row.slot for row in self.rows],
@@ -161,6 +166,7 @@ def test_what_a_plan_keeps_is_the_reference(script: Script, cuts: list[int]) -> 
         slot: row.end if row.end <= end else None for slot, row in found.rows.items()
     }
     assert {(shard, e): (s.sum, s.live) for (shard, e), s in held.view.slices.items()} == sums(found, end)
+    assert {d: (a.dead, a.targets) for d, a in held.aliases.items() if encode_alias(a)} == aliases_of(found)
     assert live_slots(held.records) == {row.slot for row in found.rows.values() if row.death is None}
 
 
@@ -181,7 +187,7 @@ def test_an_event_that_comes_twice_in_a_row_counts_once(script: Script, cuts: li
     while first.view.cleanups:
         first.clean_up()
 
-    for name in ("records", "subjects", "deaths", "rows"):
+    for name in ("records", "subjects", "aliases", "deaths", "rows"):
         assert second.facts()[name] == first.facts()[name]
 
 
@@ -196,7 +202,7 @@ def test_what_comes_again_changes_no_row(script: Script, cuts: list[int], cleani
 
     after = held.facts()
     assert (again.rows, again.kills, again.covered) == ([], [], [])
-    for name in ("records", "subjects", "deaths", "rows"):
+    for name in ("records", "subjects", "aliases", "deaths", "rows"):
         assert after[name] == before[name]
 
 
@@ -259,6 +265,20 @@ def sums(found: Replay, end: int) -> dict[tuple[int, int], tuple[int, int]]:
             live = slices.setdefault((row.shard, row.end), [])
             live += [row.slot] if row.death is None else []
     return {key: (sum_slots(slots), len(slots)) for key, slots in slices.items()}
+
+
+def aliases_of(found: Replay) -> dict[bytes, tuple[bool, frozenset[bytes]]]:
+    """By digest, whether each alias is deleted, and its targets."""
+    named = found.named | {alias: found.named.get(alias, {}) for alias in found.gone_aliases}
+    return {
+        DIGESTS.alias(alias): (alias in found.gone_aliases, frozenset(map(target, owners)))
+        for alias, owners in named.items()
+    }
+
+
+def target(owner: Owner) -> bytes:
+    subject, record = owner
+    return target_of(DIGESTS.record(record or ""), DIGESTS.subject(subject) if subject is not None else b"")
 
 
 def live_slots(records: dict[bytes, Entry]) -> set[int]:

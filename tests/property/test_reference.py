@@ -79,6 +79,7 @@ def test_a_log_that_comes_again_changes_nothing(script: Script) -> None:
     assert facts[1].keys() == facts[0].keys()
     assert {slot: facts[1][slot] for slot in ended} == ended
     assert (twice.gone, twice.tombs, twice.everywhere) == (once.gone, once.tombs, once.everywhere)
+    assert (twice.named, twice.gone_aliases) == (once.named, once.gone_aliases)
 
 
 @pytest.mark.parametrize("place", range(len(LEARNERS)))
@@ -129,14 +130,17 @@ def declared(model: Model, partition: int, entries: list[Entry]) -> dict[Pair, i
     """Pair -> slot of its live row, said without an order of events.
 
     A record is live iff the highest revision seen > its tomb and its subject has no tombstone. Its row is the
-    event with that revision at the lowest offset.
+    event with that revision at the lowest offset. A deleted alias is a deletion of the subject, or else the record, of
+    each insert that bears it.
     """
     counted = [(entry.offset, parsed(entry)) for entry in entries]
     counted = [(offset, event) for offset, event in counted if model.counts_in(partition, event)]
     inserts = [(offset, event) for offset, event in counted if isinstance(event, Insert)]
     deletes = [event for _, event in counted if isinstance(event, Delete)]
+    aliases = {event.alias for event in deletes}
+    gone = {owner(pair(event)) for _, event in inserts if aliases.intersection(event.aliases or ())}
     live = {}
-    for name in {pair(event) for _, event in inserts}:
+    for name in {pair(event) for _, event in inserts if owner(pair(event)) not in gone}:
         seen = [(-event.revision, offset) for offset, event in inserts if pair(event) == name]
         top, slot = min(seen)
         if -top > max(chain([-1.0], (reach(event, name) for event in deletes))):
@@ -147,11 +151,19 @@ def declared(model: Model, partition: int, entries: list[Entry]) -> dict[Pair, i
 def reach(event: Delete, name: Pair) -> float:
     """The highest revision of the pair that the delete kills; -1 if none."""
     subject, record = name
+    if event.alias is not None:
+        return -1
     if event.record_id is None:
         return math.inf if event.subject_id == subject else -1
     if event.record_id != record or event.subject_id not in (None, subject):
         return -1
     return math.inf if event.revision is None else event.revision
+
+
+def owner(name: Pair) -> Pair:
+    """Whom the aliases of an insert of this pair name: its subject, or the record of one without."""
+    subject, record = name
+    return (None, record) if subject is None else (subject, "")
 
 
 def parsed(entry: Entry) -> Parsed:

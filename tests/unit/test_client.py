@@ -136,7 +136,7 @@ BAD_INSERTS: list[tuple[dict[str, Any], str]] = [
     ({"record_id": "r", "features": [0.12345678901234567] * 100_000}, "more than 1000000 bytes"),
 ]
 BAD_DELETIONS: list[tuple[dict[str, Any], str]] = [
-    ({}, "a subject_id or a record_id is needed"),
+    ({}, "a subject_id, a record_id or an alias is needed"),
     ({"subject": ""}, "subject_id: must have at least 1 character"),
     ({"record": ""}, "record_id: must have at least 1 character"),
     ({"subject": "s", "revision": 1}, "revision: means nothing for a whole subject"),

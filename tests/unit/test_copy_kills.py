@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from unlearn.ingest.copy_kills import note_copy_kills
+from unlearn.partition.receipts.copy_kills import note_copy_kills
 from unlearn.partition.receipts.pending import Pending
 from unlearn.partition.tables import Change, Tables
 from unlearn.publishing.copy_counts import CopyCounts, counted

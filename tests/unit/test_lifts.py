@@ -28,7 +28,7 @@ def test_a_lift_names_what_a_deletion_named() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"subject_id": None}, "a subject_id or a record_id is needed"),
+        ({"subject_id": None}, "a subject_id, a record_id or an alias is needed"),
         (
             {"requested_at": "soon"},
             "requested_at: must be a date: RFC 3339, such as 2024-05-01T12:00:00Z or 2024-05-01",

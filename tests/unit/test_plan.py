@@ -12,6 +12,7 @@ from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sealin
 from unlearn.ingest.plan import ACCEPTED, COPIES, DEAD, HOME, Frame, Lookups, Plan, plan
 from unlearn.partition.ledger import Kill
 from unlearn.partition.tables import Cleanup, Pending, Tables, Unresolved
+from unlearn.state.aliases import Alias
 from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 DIGESTS = Digests(b"a secret of tests")
@@ -26,14 +27,16 @@ class Known:
     view: Tables = field(default_factory=lambda: Tables({}))
     records: dict[bytes, Entry] = field(default_factory=dict)
     subjects: dict[bytes, Subject] = field(default_factory=dict)
+    aliases: dict[bytes, Alias] = field(default_factory=dict)
 
     def apply(self, *items: Item, stop: int | None = None) -> Plan:
         end = items[-1].offset + 1 if stop is None else stop
         frame = Frame(self.view.applied, end, SHARDS, SPAN, 60.0, 30.0, folds=True)
-        done = plan(items, Lookups(self.records, self.subjects), self.view, frame)
+        done = plan(items, Lookups(self.records, self.subjects, self.aliases), self.view, frame)
         self.view.apply(done.change, end)
         self.records |= done.records
         self.subjects |= done.subjects
+        self.aliases |= done.aliases
         return done
 
     def pair(self, subject: bytes = ANN) -> Pair:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from unlearn.admin.send import Sink
 from unlearn.client.new_receipts import LOOK_EVERY, NewReceipts
@@ -14,13 +14,40 @@ from unlearn.events.partitioner import event_key
 from unlearn.log.protocol import Record
 from unlearn.results.manifest import read_receipt
 
-__all__ = ["Kind", "Open", "Requests", "State", "await_receipts", "send_requests"]
+__all__ = ["Followed", "Kind", "Open", "Requests", "State", "await_receipts", "send_requests"]
 
-Kind = Literal["subject_id", "record_id"]
+Kind = Literal["subject_id", "record_id", "alias"]
 State = Literal["unsent", "sent", "accepted", "hidden", "refused"]
 _RANKS: Final[dict[State, int]] = {"unsent": 0, "sent": 1, "accepted": 2, "refused": 3, "hidden": 4}
 """Receipts may come again and out of order: the furthest state counts."""
 _AT_ONCE = 1000
+
+
+class Followed(Protocol):
+    """Deletions that are sent and followed until each has ended."""
+
+    @property
+    def unsent(self) -> int:
+        """How many are not sent."""
+
+    @property
+    def seen(self) -> int:
+        """How many have a receipt."""
+
+    @property
+    def ended(self) -> int:
+        """How many wait for no further receipt."""
+
+    def __len__(self) -> int: ...
+
+    def events(self, start: int, stop: int) -> list[tuple[bytes | None, bytes]]:
+        """Key and JSON of the events of some of them that are to be sent."""
+
+    def sent(self, start: int, stop: int) -> None:
+        """Note that their events are on their way."""
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Note what records of the receipts topic say."""
 
 
 class Open(NamedTuple):
@@ -48,6 +75,16 @@ class Requests:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    @property
+    def unsent(self) -> int:
+        """How many are not sent."""
+        return self.counts["unsent"]
+
+    @property
+    def seen(self) -> int:
+        """How many have a receipt."""
+        return self.ended + self.counts["accepted"]
 
     @property
     def ended(self) -> int:
@@ -101,7 +138,7 @@ class Requests:
         return event_key(event), encode(event)
 
 
-def send_requests(requests: Requests, sink: Sink, progress: Callable[[], None] = lambda: None) -> None:
+def send_requests(requests: Followed, sink: Sink, progress: Callable[[], None] = lambda: None) -> None:
     """Send the events of all. `progress` is called now and then. Raises as the sink does."""
     for start in range(0, len(requests), _AT_ONCE):
         sink.take(requests.events(start, start + _AT_ONCE))
@@ -112,7 +149,7 @@ def send_requests(requests: Requests, sink: Sink, progress: Callable[[], None] =
 
 def await_receipts(
     receipts: NewReceipts,
-    requests: Requests,
+    requests: Followed,
     wait: float,
     progress: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,

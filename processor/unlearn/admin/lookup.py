@@ -7,6 +7,7 @@ of a subject's digest: enough to see that an open clean-up covers a row, too lit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import redis
@@ -16,6 +17,8 @@ from unlearn.events.partitioner import Digests, home, shard_of, tag_of
 from unlearn.identity import check_identity
 from unlearn.partition.tables import Tables
 from unlearn.settings import Settings
+from unlearn.state.alias_lookups import read_aliases
+from unlearn.state.aliases import NO_ALIAS
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Subject
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import lookup_reads, pair_reads, parse_lookups, parse_pairs
@@ -25,6 +28,7 @@ __all__ = ["Found", "Lookup"]
 
 State = Literal["member", "forgotten", "unknown"]
 _TABLES = ("meta", "slices", "cleanups")
+_ALIASES_AT_ONCE = 5000
 
 
 class Found(NamedTuple):
@@ -104,6 +108,29 @@ class Lookup:
                 found[i] = self._subject(partition, held, digest)
         return [found[i] for i in range(len(ids))]
 
+    def named_by(self, alias: str) -> dict[int, frozenset[bytes]]:
+        """Partition -> whom the alias names there, as `state.aliases` writes it. Raises as `records` does."""
+        digest, found = self._digests.alias(alias), dict[int, frozenset[bytes]]()
+        for partition in range(self._settings.partitions):
+            self._read(partition, [], [])
+            read = partial(read_without_token, self._client, Keys(self._settings.model, partition))
+            found[partition] = read_aliases(read, [digest], [digest]).get(digest, NO_ALIAS).targets
+        return found
+
+    def shared(self, aliases: Sequence[str]) -> set[str]:
+        """Those of the aliases that name several subjects, or records without one. Raises as `records` does."""
+        digests = {self._digests.alias(alias): alias for alias in aliases}
+        named: dict[bytes, frozenset[bytes]] = {}
+        many: set[bytes] = set()
+        for partition in range(self._settings.partitions):
+            self._read(partition, [], [])
+            read = partial(read_without_token, self._client, Keys(self._settings.model, partition))
+            for part in _parts(list(digests)):
+                for digest, alias in read_aliases(read, part, ()).items():
+                    named[digest] = named.get(digest, frozenset()) | alias.targets
+                    many |= {digest} if alias.apart or len(named[digest]) > 1 else set()
+        return {digests[digest] for digest in many}
+
     def _home(self, key: str) -> int:
         return home(key.encode(), self._settings.partitions)
 
@@ -179,6 +206,10 @@ def _nowhere(partition: int | None, tomb: int) -> Found:
     `tomb` is the highest revision of it that was deleted under every subject.
     """
     return Found("unknown", partition) if tomb == NO_TOMB else _forgotten(partition, tomb)
+
+
+def _parts(digests: list[bytes]) -> Iterator[list[bytes]]:
+    return (digests[at : at + _ALIASES_AT_ONCE] for at in range(0, len(digests), _ALIASES_AT_ONCE))
 
 
 def _grouped(homes: Iterable[int]) -> Iterable[tuple[int, list[int]]]:

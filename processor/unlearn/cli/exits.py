@@ -37,6 +37,11 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         65: "an id is none, and nothing was sent",
         75: "some are not hidden yet: they are listed",
     },
+    "drop": {
+        0: "all rows are answered",
+        65: "the list is not what it should be, and nothing was sent",
+        75: "some rows have no answer yet: they are listed",
+    },
     "work": {
         0: "stopped as asked; with --drain: all that the log held is published",
         1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",

@@ -23,6 +23,7 @@ COMMANDS = {
     "topics": "unlearn.cli.commands.topics:command",
     "send": "unlearn.cli.commands.send:command",
     "forget": "unlearn.cli.commands.forget:command",
+    "drop": "unlearn.cli.commands.drop:command",
     "work": "unlearn.cli.commands.work:command",
     "gateway": "unlearn.cli.commands.gateway:command",
     "status": "unlearn.cli.commands.status:command",

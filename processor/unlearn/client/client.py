@@ -109,14 +109,17 @@ class Client:
         features: Sequence[float] | Mapping[int, float] | NDArray[Any] | None = None,
         revision: int = 0,
         occurred_at: str | datetime | None = None,
+        aliases: Sequence[str] | None = None,
         event_id: str | None = None,
     ) -> str:
         """Send a record, with a text or features; returns its event id, a new one unless it is given.
 
+        `aliases` are other names of its subject, or of the record where it has none, by which it can be forgotten.
+
         It comes back before Kafka has acknowledged the event. Raises InputInvalid, before anything is sent; NotSent,
         which names each event, of earlier ones too, that isn't acknowledged; ClientStopped.
         """
-        given = {"subject_id": subject_id, "label": label, "text": text, "features": features}
+        given = {"subject_id": subject_id, "label": label, "text": text, "features": features, "aliases": aliases}
         timed = {"occurred_at": occurred_at, "event_id": _id_of(event_id)}
         fields = {"type": "insert", "record_id": record_id, "revision": revision, **given, **timed}
         message = message_of(self._parser, fields)
@@ -128,6 +131,7 @@ class Client:
         *,
         subject: str | None = None,
         record: str | None = None,
+        alias: str | None = None,
         revision: int | None = None,
         event_id: str | None = None,
         requested_at: str | datetime | None = None,
@@ -135,7 +139,8 @@ class Client:
         so_far: bool = False,
         headers: Sequence[Header] = (),
     ) -> Pending:
-        """Send a deletion: of a subject, of a record under every subject, or of a subject's record.
+        """Send a deletion: of a subject, of a record under every subject, of a subject's record, or of whom an alias
+        names.
 
         With `so_far` a subject's records until now are meant, and those that come later are taken.
 
@@ -144,7 +149,7 @@ class Client:
         say. Raises InputInvalid, before anything is sent; NotSent, LogUnavailable and TopicMissing (of the receipts
         topic); ClientStopped.
         """
-        named = {"subject_id": subject, "record_id": record, "revision": revision}
+        named = {"subject_id": subject, "record_id": record, "alias": alias, "revision": revision}
         more = {"forget_within": forget_within, "scope": "so_far" if so_far else None}
         return self._ask({"type": "delete", **named, **more}, event_id, requested_at, headers)
 
@@ -153,6 +158,7 @@ class Client:
         *,
         subject: str | None = None,
         record: str | None = None,
+        alias: str | None = None,
         event_id: str | None = None,
         requested_at: str | datetime | None = None,
         headers: Sequence[Header] = (),
@@ -161,7 +167,8 @@ class Client:
 
         It comes back, and raises, as `forget`.
         """
-        return self._ask({"type": "lift", "subject_id": subject, "record_id": record}, event_id, requested_at, headers)
+        named = {"subject_id": subject, "record_id": record, "alias": alias}
+        return self._ask({"type": "lift", **named}, event_id, requested_at, headers)
 
     def _ask(
         self,

@@ -20,6 +20,7 @@ from unlearn.durations import parse_duration
 ORIGIN: Final = "unlearn-origin"
 """The header of events that were forwarded or copied; see `partitioner`."""
 MAX_ID = 256
+MAX_ALIASES = 16
 MAX_TIME = 64
 MAX_TEXT = 100_000
 MAX_FEATURES = 100_000
@@ -33,6 +34,7 @@ MAX_EVENT: Final = 1_000_000
 MAX_FORGET_WITHIN = 3650 * 86400.0
 
 _INDEX = re.compile(r"(0|[1-9][0-9]{0,9})")
+_NOT_BESIDE_ALIAS = ("subject_id", "record_id", "revision", "scope")
 
 
 def _seconds(value: object) -> object:
@@ -66,10 +68,16 @@ def _require_content(schema: dict[str, Any]) -> None:
 
 def _require_target(schema: dict[str, Any]) -> None:
     _require_type(schema)
-    schema["anyOf"] = _given(subject_id=["string"], record_id=["string"])
+    (alias,) = _given(alias=["string"])
+    schema["anyOf"] = [*_given(subject_id=["string"], record_id=["string"]), alias]
+    beside = [name for name in _NOT_BESIDE_ALIAS if name in schema["properties"]]
+    schema["if"], schema["then"] = alias, {"properties": {name: {"type": "null"} for name in beside}}
 
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+Aliases = Annotated[
+    tuple[Id, ...], Field(min_length=1, max_length=MAX_ALIASES, description="their order means nothing, nor a repeat")
+]
 Time = Annotated[str, Field(min_length=1, max_length=MAX_TIME, description="RFC 3339; kept, never interpreted")]
 Asked = Annotated[
     str,
@@ -109,7 +117,8 @@ class _Event(BaseModel):
 class Insert(_Event):
     """One training example, with exactly one of `text` and `features`. Without a label it is a member too.
 
-    `features` is a dense vector, or a mapping from index (in JSON a string of digits) to value.
+    `features` is a dense vector, or a mapping from index (in JSON a string of digits) to value. `aliases` are other
+    names of its subject, or of the record where it has none, such as a hash of an e-mail address.
     """
 
     model_config = ConfigDict(json_schema_extra=_require_content)
@@ -123,6 +132,7 @@ class Insert(_Event):
     label: Id | None = None
     text: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
     features: Dense | Sparse | None = None
+    aliases: Aliases | None = None
 
     @model_validator(mode="after")
     def _one_content(self) -> Self:
@@ -134,7 +144,10 @@ class Insert(_Event):
 
 
 class Delete(_Event):
-    """Forget a record of a subject, a record id under every subject, or a subject; at least one is named.
+    """Forget a record of a subject, a record id under every subject, a subject, or whom an alias names.
+
+    At least one is named; an alias alone. It names the subject of each insert that bears it, before or after, or the
+    record of one without a subject.
 
     Without `revision` all revisions are meant, for ever; a whole subject has none. With the scope `so_far` a subject's
     records until now are meant, and later ones are taken. `forget_within` is seconds, or an ISO 8601 duration. Whether
@@ -147,6 +160,7 @@ class Delete(_Event):
     event_id: Id
     subject_id: Id | None = None
     record_id: Id | None = None
+    alias: Id | None = None
     revision: Revision | None = None
     requested_at: Asked
     forget_within: Seconds | None = None
@@ -161,8 +175,8 @@ class Delete(_Event):
 class Lift(_Event):
     """Ends what a deletion of the same name refuses: what comes behind it in the log is taken again.
 
-    It names what the deletion named: a record of a subject, a record id under every subject, or a subject. What died
-    stays dead.
+    It names what the deletion named: a record of a subject, a record id under every subject, a subject, or an alias.
+    What died stays dead, and whom an alias's deletion forgot stays forgotten until lifted by name.
     """
 
     model_config = ConfigDict(json_schema_extra=_require_target)
@@ -171,6 +185,7 @@ class Lift(_Event):
     event_id: Id
     subject_id: Id | None = None
     record_id: Id | None = None
+    alias: Id | None = None
     requested_at: Asked
 
     @model_validator(mode="after")
@@ -233,8 +248,11 @@ def features_of(insert: Insert) -> tuple[list[int], list[float]]:
 
 
 def _check_target(request: Request) -> None:
-    if request.subject_id is None and request.record_id is None:
-        raise PydanticCustomError("target", "a subject_id or a record_id is needed")
+    if request.alias is not None:
+        if any(getattr(request, name, None) is not None for name in _NOT_BESIDE_ALIAS):
+            raise PydanticCustomError("alias_beside", "an alias stands alone")
+    elif request.subject_id is None and request.record_id is None:
+        raise PydanticCustomError("target", "a subject_id, a record_id or an alias is needed")
 
 
 def _values(features: tuple[float, ...] | Mapping[int, float]) -> tuple[float, ...] | list[float]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
+from pydantic import AliasPath, Field, ValidationError
 
 from unlearn.events.avro.reading import NO_AVRO, avro_of
 from unlearn.events.event import (
+    MAX_ALIASES,
+    Aliases,
     BadInsert,
     Delete,
     Event,
+    Id,
     Insert,
     Lift,
     Parsed,
@@ -30,7 +33,7 @@ from unlearn.events.frames import FRAMED, Frames
 from unlearn.events.mapped.reader import MappedReader
 from unlearn.events.mapped.tally import Tally
 from unlearn.events.possible_deletions.envelopes import enveloped, framed
-from unlearn.events.possible_deletions.near_misses import near_miss
+from unlearn.events.possible_deletions.near_misses import near_miss, near_miss_before
 from unlearn.events.possible_deletions.other_words import IN_A_FIELD, is_deletion, says_deletion, with_headers
 from unlearn.events.refused_fields import Told, told_of
 from unlearn.events.scanning import Scan, scan
@@ -49,12 +52,42 @@ NO_LIFTS: Final = "the model was made by a release that takes no deletion back"
 """Said of a lift, and of a deletion so far."""
 
 _MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "lift": Lift, "seal": Seal}
-_READS = {name: model.__pydantic_validator__.validate_json for name, model in _MODELS.items()}
-_read_insert, _read_delete = _READS["insert"], _READS["delete"]
+_Reads = Mapping[object, Callable[[bytes], Event]]
+_READS: _Reads = {name: model.__pydantic_validator__.validate_json for name, model in _MODELS.items()}
+_NOWHERE = AliasPath("type", "of no message")
+
+
+class _InsertBefore(Insert):
+    """An insert to which `aliases` is an unknown field."""
+
+    aliases: Aliases | None = Field(None, validation_alias=_NOWHERE)
+
+
+class _DeleteBefore(Delete):
+    """A deletion to which `alias` is an unknown field."""
+
+    alias: Id | None = Field(None, validation_alias=_NOWHERE)
+
+
+def _insert_before(value: bytes) -> Insert:
+    event = _InsertBefore.__pydantic_validator__.validate_json(value)
+    return Insert.model_construct(event.model_fields_set, **event.__dict__)
+
+
+def _delete_before(value: bytes) -> Delete:
+    event = _DeleteBefore.__pydantic_validator__.validate_json(value)
+    return Delete.model_construct(event.model_fields_set, **event.__dict__)
+
+
+_READS_BEFORE: _Reads = {**_READS, "insert": _insert_before, "delete": _delete_before}
+"""As releases before aliases read."""
 _OTHER_FORM = ("tuple_type", "dict_type")
+_LISTING = ("tuple_type", "too_short", "too_long")
+_ALIASES_MUST: Final = f"aliases: must be a list of 1 to {MAX_ALIASES} strings"
 _RULES = {
     "content": "exactly one of text and features is needed",
-    "target": "a subject_id or a record_id is needed",
+    "target": "a subject_id, a record_id or an alias is needed",
+    "alias_beside": "alias: stands alone, without subject_id, record_id, revision and scope",
     "value_too_small": "features: a value is too near to zero",
     "finite_number": "must be a finite number",
     "missing": "is missing",
@@ -88,7 +121,10 @@ class Parser:
     ) -> None:
         self._maps, self._lifts = bool(reading.mapping.forms), reading.lifts
         self._frames = Frames(taken_off=reading.mapping.frames, avro=avro_of(reading))
-        self._mapped = MappedReader(reading, self._frames, self._parse, _READS)
+        self._reads = _READS if reading.knows_aliases else _READS_BEFORE
+        self._read_insert, self._read_delete = self._reads["insert"], self._reads["delete"]
+        self._near_miss = near_miss if reading.knows_aliases else near_miss_before
+        self._mapped = MappedReader(reading, self._frames, self._parse, self._reads)
         self._labels = None if classes is None else frozenset([None, *classes])
         self._n_features = n_features
         self._counts = counts
@@ -127,7 +163,7 @@ class Parser:
         except _NO_JSON:
             return found
         kind, _ = _kind(held)
-        event = _validated(value, kind)[0] if kind and not held.repeats else None
+        event = self._validated(value, kind)[0] if kind and not held.repeats else None
         misfits = type(event) is Insert and self._misfit_insert(event)
         return found if event is None or misfits else event
 
@@ -137,7 +173,7 @@ class Parser:
 
     def _parse(self, value: bytes, at: int | None) -> Parsed:
         try:
-            event: Event = (_read_insert if b'"insert"' in value else _read_delete)(value)
+            event = (self._read_insert if b'"insert"' in value else self._read_delete)(value)
         except (ValidationError, TypeError):
             return self._judge(value, at)
         return self._judge(value, at) if _quotes_beyond(event, value) or self._misfit(event, at) else event
@@ -157,7 +193,7 @@ class Parser:
         event, reason = self._event(value, kind, held, at)
         if event is not None:
             return event
-        if kind == "delete" or _may_delete(kind, held):
+        if kind == "delete" or self._may_delete(kind, held):
             return Unreadable(reason)
         return BadInsert(reason, answers=kind == "lift")
 
@@ -174,14 +210,24 @@ class Parser:
         """(the event, ""), or (None, why the message is none)."""
         if held.repeats:
             return None, "a key is there twice"
-        if (field := near_miss(kind, held.top)) is not None:
+        if (field := self._near_miss(kind, held.top)) is not None:
             return None, f"unknown field that looks like {field}"
-        event, reason = _validated(value, kind)
+        event, reason = self._validated(value, kind)
         if event is not None:
             reason = self._misfit(event, at)
         if not reason and kind in IN_A_FIELD and says_deletion(held.top):
             reason = IN_A_FIELD[kind]
         return (None, reason) if reason else (event, "")
+
+    def _may_delete(self, kind: str, held: Scan) -> bool:
+        return held.holds_delete() or says_deletion(held.top) or self._near_miss(kind, held.top) == "type"
+
+    def _validated(self, value: bytes, kind: str) -> tuple[Event | None, str]:
+        """(the event, ""), or (None, why the message is none)."""
+        try:
+            return self._reads[kind](value), ""
+        except ValidationError as error:
+            return None, _reason(error)
 
     def _is_insert(self, value: bytes) -> bool:
         return isinstance(self._parse(value, None), Insert | BadInsert)
@@ -252,7 +298,7 @@ def _quotes_beyond(event: Event, value: bytes) -> bool:
 def _strings(event: Event) -> int:
     if type(event) is Insert:
         given = (event.subject_id is not None) + (event.occurred_at is not None) + (event.label is not None)
-        return 3 + given + (event.text is not None)
+        return 3 + given + (event.text is not None) + (len(event.aliases) if event.aliases else 0)
     return [*map(type, event.__dict__.values())].count(str)
 
 
@@ -267,21 +313,9 @@ def _kind(held: Scan) -> tuple[str, str]:
     return (kind, "") if isinstance(kind, str) and kind in _READS else ("", NO_TYPE)
 
 
-def _may_delete(kind: str, held: Scan) -> bool:
-    return held.holds_delete() or says_deletion(held.top) or near_miss(kind, held.top) == "type"
-
-
 def _says_deletion(members: dict[str, Any]) -> bool:
     """Whether an envelope's members around an insert say deletion anywhere."""
     return says_deletion(members.items()) or is_deletion(json.dumps(members))
-
-
-def _validated(value: bytes, kind: str) -> tuple[Event | None, str]:
-    """(the event, ""), or (None, why the message is none)."""
-    try:
-        return _READS[kind](value), ""
-    except ValidationError as error:
-        return None, _reason(error)
 
 
 def _reason(error: ValidationError) -> str:
@@ -290,6 +324,8 @@ def _reason(error: ValidationError) -> str:
     # Each form of features reports errors; those of the form that was meant are about more than the form.
     told = next((one for one in errors if one["type"] not in _OTHER_FORM), errors[0])
     said = _OPENING.sub(lambda opening: "must " if opening[1] else "", told["msg"])
+    if told["loc"] == ("aliases",) and told["type"] in _LISTING:
+        return _ALIASES_MUST
     rule = _RULES.get(told["type"]) or (said if told["type"] in _SAID else told["type"])
     return f"{told['loc'][0]}: {rule}" if told["loc"] else rule
 

@@ -51,13 +51,15 @@ def event_key(event: Insert | Request) -> bytes: ...
 @overload
 def event_key(event: Seal) -> None: ...
 def event_key(event: Event) -> bytes | None:
-    """The event's Kafka key: its subject id, or its record id where it has none; None for a seal.
+    """The event's Kafka key: its subject id, its record id where it has none, or its alias; None for a seal.
 
-    A deletion or a lift that names a record alone has a key too, but no home.
+    A deletion or a lift that names a record alone, or an alias, has a key too, but no home.
     """
     if isinstance(event, Seal):
         return None
     owner = event.subject_id if event.subject_id is not None else event.record_id
+    if owner is None and not isinstance(event, Insert):
+        owner = event.alias
     assert owner is not None
     return owner.encode()
 
@@ -72,6 +74,7 @@ class Digests:
         key = digest_key(secret)
         self._record = blake2b(key=key, person=b"record", digest_size=DIGEST_SIZE).copy
         self._subject = blake2b(key=key, person=b"subject", digest_size=DIGEST_SIZE).copy
+        self._alias = blake2b(key=key, person=b"alias", digest_size=DIGEST_SIZE).copy
         self._content = blake2b(key=key, person=b"content", digest_size=CONTENT_SIZE).copy
         self._log = blake2b(key=key, person=b"log", digest_size=16).copy
 
@@ -85,6 +88,12 @@ class Digests:
         """The digest of a subject id, 16 bytes."""
         digest = self._subject()
         digest.update(_prefixed(subject_id.encode()))
+        return digest.digest()
+
+    def alias(self, alias: str) -> bytes:
+        """The digest of an alias, 16 bytes."""
+        digest = self._alias()
+        digest.update(_prefixed(alias.encode()))
         return digest.digest()
 
     def content(self, insert: Insert) -> bytes:

@@ -13,20 +13,24 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.features import rows_of
 from unlearn.events.mapped.tally import Tally
 from unlearn.events.partitioner import Digests, digests_of, shard_of, tag_of
+from unlearn.ingest.aliases import aliases_of, deleted_by
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
-from unlearn.ingest.copy_kills import note_copy_kills
 from unlearn.ingest.fingerprints import note_fingerprint
 from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NO_ROWS, NewRows
-from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
+from unlearn.ingest.plan import plan
+from unlearn.ingest.planned import Frame, Lookups, Plan, Row
 from unlearn.ingest.read_columns import ColumnReader, Reading
 from unlearn.ingest.read_items import ItemReader
 from unlearn.log.columns import RecordColumns, columns_of
 from unlearn.log.protocol import Batch, Log, Record
 from unlearn.partition.claimed_partition import ClaimedPartition
+from unlearn.partition.receipts.copy_kills import note_copy_kills
 from unlearn.partition.rows import NO_SUBJECT, Members
 from unlearn.partition.tables import AT_ONCE, Change, Tables, slice_start
 from unlearn.settings import Settings
+from unlearn.state.alias_lookups import write_aliases
+from unlearn.state.aliases import Alias
 from unlearn.state.entries import FOREVER
 from unlearn.state.lookups import MOST_PAIRS, Asked, asked_of, read_members, write_holes, write_members
 from unlearn_models.base.learner import Learner
@@ -65,7 +69,7 @@ class Intake:
     def _apply(self, owned: ClaimedPartition, records: Sequence[Record], stop: int) -> None:
         """Apply some records, up to the offset `stop`: look up whom they name, plan, write, and remember the result."""
         read = self._read(owned, records)
-        lookups = self._look_up(owned, read.items)
+        lookups = self._look_up(owned, read.items, read.aliases)
         planned = plan(read.items, lookups, owned.view, self._frame(owned, stop), read.rows.columns, read.tally)
         self._write(owned, planned, lookups, records[-1] if records else None, read.rows)
         self._remember(owned, planned, read)
@@ -74,7 +78,8 @@ class Intake:
         if self._columns is not None and isinstance(records, RecordColumns) and len(records):
             return self._columns.read(owned, records)
         tally = Tally()
-        return Reading(self._items.items(owned, records, tally), records, NO_ROWS, tally)
+        items = self._items.items(owned, records, tally)
+        return Reading(items, records, NO_ROWS, tally, aliases_of(owned, items))
 
     def pass_over(self, owned: ClaimedPartition, stop: int, more: Change) -> None:
         """Move `applied` to `stop` as if no records lay before it, and make the changes `more` in the same script.
@@ -100,7 +105,7 @@ class Intake:
             self._restore_tail(owned, tail.take(_between(len(tail), at, at + self._settings.batch_records)))
         for part in _parts(records, self._settings.batch_records):
             items = self._items.taken(owned.partition, part)
-            lookups = self._look_up(owned, items)
+            lookups = self._look_up(owned, items, {})
             self._open(owned, [self._row(item) for item in items if _names(lookups, item.who, item.offset)])
 
     def _restore_tail(self, owned: ClaimedPartition, tail: Members) -> None:
@@ -119,16 +124,17 @@ class Intake:
         shard = shard_of(item.who.subject or item.who.record, self._settings.shards_per_partition)
         return Row(item.offset, shard, item)
 
-    def _look_up(self, owned: ClaimedPartition, items: Sequence[Item]) -> Lookups:
+    def _look_up(self, owned: ClaimedPartition, items: Sequence[Item], aliases: Mapping[bytes, Alias]) -> Lookups:
         named = [item for item in items if isinstance(item, Insertion | Deletion)]
-        refused = [who for item in items if (who := _refused_at_home(item)) is not None]
-        asked = asked_of([*(item.who for item in named if item.who.record), *refused])
+        whos = [item.who for item in named] + deleted_by(aliases, items)
+        whos += [who for item in items if (who := _refused_at_home(item)) is not None]
+        asked = asked_of(who for who in whos if who.record)
         for item in named:
             if isinstance(item, Deletion) and item.who.record and not item.who.subject:
                 before = asked[item.who.record]
                 tomb = FOREVER if item.revision is None else item.revision
                 asked[item.who.record] = before._replace(tomb=max(before.tomb, tomb))
-        return self._entries(owned, asked, [*(item.who for item in named), *refused])
+        return self._entries(owned, asked, whos)._replace(aliases=aliases)
 
     def _entries(self, owned: ClaimedPartition, asked: Mapping[bytes, Asked], whos: Sequence[Addressed]) -> Lookups:
         subjects = list({who.subject: None for who in whos if who.subject})
@@ -152,6 +158,7 @@ class Intake:
         holes = ((k.shard, start, k.slot, k.death) for k, start in zip(planned.kills, starts, strict=True))
         change.ops += write_holes(keys, holes)
         change.ops += write_members(planned.records, planned.subjects, lookups.records, self._most_pairs)
+        change.ops += write_aliases(planned.aliases, lookups.aliases)
         note_copy_kills(change, view, keys, planned.copied)
         owned.commit(change, planned.stop, members=rows.packed())
 

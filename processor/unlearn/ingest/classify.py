@@ -1,8 +1,8 @@
 """Routing: what one record of the events topic asks the plan to do (docs/design.md, section 3, "Homes").
 
 An event counts only on its home partition, where its key (rebuilt from the payload) belongs. Elsewhere it is sent home,
-unchanged. A delete that names a record alone has no home: it counts wherever it is read, and the first partition to
-read it copies it to all others. What another model has sent on is sent no further.
+unchanged. A delete that names a record alone, or an alias, has no home: it counts wherever it is read, and the first
+partition to read it copies it to all others. What another model has sent on is sent no further.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class Insertion(NamedTuple):
     since: int
     """The timestamp of its record, ms since the epoch."""
     event: Insert
+    aliases: tuple[bytes, ...] = ()
+    """The keyed digests of its aliases, each once."""
 
 
 Effect = Literal["forget", "forget so far", "lift"]
@@ -84,6 +86,8 @@ class Deletion(NamedTuple):
     """Of a copy, where the deletion stands whose receipts count what it kills."""
     first_place: Place | None = None
     """Of a lift that was sent on, by whichever model: where it stands first."""
+    alias: bytes = b""
+    """The keyed digest of the alias that it names; then it names nothing else."""
 
 
 class Sealing(NamedTuple):
@@ -204,14 +208,16 @@ class Classifier:
         if not at_home:
             return self._send_home(record, "dead")
         who = self._who(event.record_id, event.subject_id)
-        return Insertion(record.offset, who, self.digests.content(event), event.revision, record.timestamp, event)
+        aliases = tuple(map(self.digests.alias, dict.fromkeys(event.aliases))) if event.aliases else ()
+        content = self.digests.content(event)
+        return Insertion(record.offset, who, content, event.revision, record.timestamp, event, aliases)
 
     def _request(self, record: Record, event: Request, at_home: bool) -> Item:
         given_up: GivenUp = "unresolved" if isinstance(event, Delete) else "dead"
         within = event.forget_within if isinstance(event, Delete) else None
         if event.subject_id is not None and not self.subjects:
             return Sending(record.offset, given_up, NO_SUBJECTS, record.timestamp, within, answers=True)
-        homeless = event.subject_id is None and self.subjects and self.partitions > 1
+        homeless = self.partitions > 1 and (event.alias is not None or (event.subject_id is None and self.subjects))
         origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
             sending = self._send_home(record, given_up, within, answers=True)
@@ -229,6 +235,7 @@ class Classifier:
             effect=_effect(event),
             original=(origin.partition, origin.offset) if origin and not receipt else None,
             first_place=_first_place(record, origin) if isinstance(event, Lift) else None,
+            alias=b"" if event.alias is None else self.digests.alias(event.alias),
         )
 
     def _send_home(

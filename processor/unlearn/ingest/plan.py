@@ -7,80 +7,24 @@ manifest does.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from unlearn.events.partitioner import shard_of, tag_of
 from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, IN_ORDER, Letter, counter_of
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
+from unlearn.ingest.planned import Frame, Lookups, Plan, Row
 from unlearn.moments import dated
 from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
-from unlearn.partition.receipts.pending import LATER, Pending
-from unlearn.partition.tables import Change, Cleanup, Tables, Unresolved
-from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
+from unlearn.partition.receipts.pending import LATER, OpenCopy, Pending
+from unlearn.partition.tables import Cleanup, Tables, Unresolved
+from unlearn.state.aliases import NO_ALIAS, Alias, addressed, target_of
+from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
 
 _NO_ENTRY = Entry(NO_TOMB, {})
 _NO_PAIR = Pair()
-
-
-class Lookups(NamedTuple):
-    """What Redis holds of the records and subjects that a batch names, by digest; unknown ones are missing.
-
-    Of an entry whose pairs stand apart, `pairs` has those that the batch names; or all, where a deletion under every
-    subject reaches above the entry's tombstone: only then can it kill a pair that the batch doesn't name.
-    """
-
-    records: dict[bytes, Entry]
-    subjects: dict[bytes, Subject]
-
-
-class Frame(NamedTuple):
-    """The interval [start, stop) of offsets that a batch covers, and the settings that a plan needs; times in s."""
-
-    start: int
-    stop: int
-    shards: int
-    slice_span: int
-    forget_within: float
-    update_within: float
-    folds: bool
-    """True for a learner that can't forget: a kill then drops the stored states that hold the row."""
-    now: int | None = None
-    """ms since the epoch: a timestamp that can't be true is dated by it. None takes every timestamp as it is."""
-
-
-class Row(NamedTuple):
-    """An accepted insert: it becomes its record's row, whose slot is the insert's offset."""
-
-    slot: int
-    shard: int
-    insertion: Insertion
-
-
-@dataclass(slots=True)
-class Plan:
-    """Everything that a batch changes. The memberships to write are `records` and `subjects`."""
-
-    stop: int
-    rows: list[Row] = field(default_factory=list)
-    kills: list[Kill] = field(default_factory=list)
-    records: dict[bytes, Entry] = field(default_factory=dict)
-    subjects: dict[bytes, Subject] = field(default_factory=dict)
-    covered: list[Kill] = field(default_factory=list)
-    """For each subject deleted here, its first slot, the death and the shard.
-
-    All rows of the subject from that slot on are dead.
-    """
-    copied: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(partition, offset) of a deletion read there -> rows that its copies have killed here, where they have."""
-    ends: list[int] = field(default_factory=list)
-    change: Change = field(default_factory=Change)
-    counts: Counter[str] = field(default_factory=Counter)
 
 
 def plan(
@@ -104,6 +48,7 @@ def plan(
 class _Planner:
     def __init__(self, lookups: Lookups, view: Tables, frame: Frame, columns: Columns) -> None:
         self.records, self.subjects = dict(lookups.records), dict(lookups.subjects)
+        self.aliases = dict(lookups.aliases)
         self.view, self.frame = view, frame
         self.plan = Plan(frame.stop)
         self.ledger = Ledger(view, frame.start, frame.slice_span, columns)
@@ -133,6 +78,8 @@ class _Planner:
     def _insert(self, item: Insertion) -> None:
         record, subject = item.who
         self.plan.counts["inserts"] += 1
+        if item.aliases and self._link(item):
+            self._forget_by_alias(item)
         known = self.subjects.get(subject)
         entry = self.records.get(record, _NO_ENTRY)
         tag = tag_of(subject)
@@ -149,6 +96,22 @@ class _Planner:
             self.plan.counts["conflicts"] += 1
         else:
             self.plan.counts["repeated"] += 1
+
+    def _link(self, item: Insertion) -> bool:
+        """Note whom the insert's aliases name, whatever becomes of it. Returns whether one of them is deleted."""
+        target = target_of(*item.who)
+        for alias in item.aliases:
+            held = self.aliases.get(alias, NO_ALIAS)
+            if target not in held.targets:
+                self._keep_alias(alias, held._replace(targets=held.targets | {target}))
+        return any(self.aliases[alias].dead for alias in item.aliases)
+
+    def _forget_by_alias(self, item: Insertion) -> None:
+        """Delete whom the insert is about, here, as it bears a deleted alias."""
+        before = len(self.ledger.kills)
+        covers = self._forget_target(item.offset, target_of(*item.who))
+        if covers or len(self.ledger.kills) > before:
+            self.plan.change.put("pending", item.offset, Pending(*self._clock(item.since, None), receipt=False))
 
     def _accept(self, item: Insertion, tag: bytes, pair: Pair) -> None:
         record, subject = item.who
@@ -194,54 +157,83 @@ class _Planner:
             self._lift(item)
             return
         self.plan.counts["deletes"] += 1
+        if item.alias:
+            self._delete_alias(item)
+            return
         before = len(self.ledger.kills)
         if not record:
-            later = self._delete_subject(item, subject)
+            later = self._delete_subject(item.offset, subject, for_good=item.effect == "forget")
             self._await(item, LATER if later else 0)
             return
         tomb = FOREVER if item.revision is None else item.revision
-        bury = self._bury_pair if subject else self._bury_id
-        bury(item, self._changing(record), tomb)
+        if subject:
+            self._bury_pair(item.offset, record, tag_of(subject), tomb)
+        else:
+            self._bury_id(item.offset, record, tomb)
         killed = len(self.ledger.kills) - before
         self._await(item, killed)
         if killed and item.original is not None:
             self.plan.copied[item.original] = self.plan.copied.get(item.original, 0) + killed
 
-    def _bury_pair(self, item: Deletion, entry: Entry, tomb: int) -> None:
-        tag = tag_of(item.who.subject)
+    def _delete_alias(self, item: Deletion) -> None:
+        held = self.aliases.get(item.alias, NO_ALIAS)
+        self.plan.counts["tombstones"] += not held.dead
+        self._keep_alias(item.alias, held._replace(dead=True))
+        before = len(self.ledger.kills)
+        cleanups = sum(self._forget_target(item.offset, target) for target in sorted(held.targets))
+        killed = len(self.ledger.kills) - before
+        self._await(item, killed, cleanups or None)
+        if item.original is None:
+            return
+        copied = self.plan.copied
+        if cleanups:
+            self.plan.change.put("open_copies", item.offset, OpenCopy(*item.original, killed, cleanups))
+            copied[item.original] = LATER
+        elif killed and copied.get(item.original) != LATER:
+            copied[item.original] = copied.get(item.original, 0) + killed
+
+    def _forget_target(self, offset: int, target: bytes) -> bool:
+        """Delete a subject, or a record without one. Returns whether it is a subject that may have rows."""
+        record, subject = addressed(target)
+        if subject:
+            return self._delete_subject(offset, subject, for_good=True)
+        self._bury_pair(offset, record, ALONE, FOREVER)
+        return False
+
+    def _bury_pair(self, offset: int, record: bytes, tag: bytes, tomb: int) -> None:
+        entry = self._changing(record)
         pair = entry.pairs.get(tag, _NO_PAIR)
         self.plan.counts["tombstones"] += pair.tomb == NO_TOMB
         pair = pair._replace(tomb=max(pair.tomb, tomb))
-        entry.pairs[tag] = self._strike(item, tag, pair, pair.tomb)
+        entry.pairs[tag] = self._strike(offset, record, tag, pair, pair.tomb)
 
-    def _bury_id(self, item: Deletion, entry: Entry, tomb: int) -> None:
+    def _bury_id(self, offset: int, record: bytes, tomb: int) -> None:
+        entry = self._changing(record)
         self.plan.counts["tombstones"] += entry.tomb == NO_TOMB
         tomb = max(entry.tomb, tomb)
         for tag, pair in entry.pairs.items():
-            entry.pairs[tag] = self._strike(item, tag, pair, tomb)
-        self.records[item.who.record] = self.plan.records[item.who.record] = entry._replace(tomb=tomb)
+            entry.pairs[tag] = self._strike(offset, record, tag, pair, tomb)
+        self.records[record] = self.plan.records[record] = entry._replace(tomb=tomb)
 
-    def _strike(self, item: Deletion, tag: bytes, pair: Pair, tomb: int) -> Pair:
+    def _strike(self, offset: int, record: bytes, tag: bytes, pair: Pair, tomb: int) -> Pair:
         # A covered row died with its subject, at the tombstone's offset; its clean-up records that.
         if pair.slot == NO_ROW or pair.revision > tomb or self._is_covered(tag, pair.slot):
             return pair
-        shard = shard_of(tag or item.who.record, self.frame.shards)
-        self.ledger.kill(Kill(pair.slot, item.offset, shard))
+        self.ledger.kill(Kill(pair.slot, offset, shard_of(tag or record, self.frame.shards)))
         return Pair(tomb=pair.tomb)
 
-    def _delete_subject(self, item: Deletion, subject: bytes) -> bool:
+    def _delete_subject(self, offset: int, subject: bytes, *, for_good: bool) -> bool:
         """Returns whether the subject may have rows, which its clean-up buries and counts."""
         known = self.subjects.get(subject)
         if known is not None and known.dead:
             return False
-        for_good = item.effect == "forget"
         if known is not None or for_good:
-            self._keep_subject(subject, Subject(for_good, item.offset, empty=not for_good))
+            self._keep_subject(subject, Subject(for_good, offset, empty=not for_good))
         self.plan.counts["subjects_deleted"] += 1
         self.plan.counts["tombstones"] += for_good
         if known is None or known.empty:
             return False
-        self._cover(subject, Kill(known.offset, item.offset, shard_of(subject, self.frame.shards)))
+        self._cover(subject, Kill(known.offset, offset, shard_of(subject, self.frame.shards)))
         return True
 
     def _cover(self, subject: bytes, kill: Kill) -> None:
@@ -264,7 +256,9 @@ class _Planner:
             self.plan.counts["repeated"] += 1
             return
         record, subject = item.who
-        if not record:
+        if item.alias:
+            self._lift_alias(item.alias)
+        elif not record:
             self._lift_subject(item, subject)
         elif subject:
             self._lift_pair(self.records.get(record, _NO_ENTRY), item)
@@ -287,7 +281,14 @@ class _Planner:
             self._keep_subject(subject, Subject(False, item.offset, empty=True))
             self.plan.counts["tombstones"] -= 1
 
+    def _lift_alias(self, alias: bytes) -> None:
+        held = self.aliases.get(alias, NO_ALIAS)
+        if held.dead:
+            self._keep_alias(alias, held._replace(dead=False))
+            self.plan.counts["tombstones"] -= 1
+
     def _lift_pair(self, entry: Entry, item: Deletion) -> None:
+        """End the deletion of a subject's record, or that of a record without a subject, which an alias named."""
         tag = tag_of(item.who.subject)
         pair = entry.pairs.get(tag, _NO_PAIR)
         if pair.tomb != NO_TOMB:
@@ -295,6 +296,7 @@ class _Planner:
             self.plan.counts["tombstones"] -= 1
 
     def _lift_id(self, entry: Entry, item: Deletion) -> None:
+        self._lift_pair(entry, item)
         if entry.tomb != NO_TOMB:
             changed = self._changing(item.who.record)._replace(tomb=NO_TOMB)
             self.records[item.who.record] = self.plan.records[item.who.record] = changed
@@ -302,17 +304,17 @@ class _Planner:
 
     # -- what waits, and what is sent on
 
-    def _await(self, item: Deletion, killed: int | None) -> None:
+    def _await(self, item: Deletion, killed: int | None, cleanups: int | None = None) -> None:
         """Note that the sender is to be answered.
 
-        `killed`: how many rows the deletion has killed here, or LATER; None for a lift.
+        `killed`: how many rows the deletion has killed here, or LATER; None for a lift. `cleanups`: as in `Pending`.
         """
         if item.receipt:
             clock = self._clock(item.since, item.forget_within)
-            records = None if item.copies or killed == LATER else killed
+            records = None if item.copies or killed == LATER or cleanups else killed
             copies: dict[str, int] | None = {} if item.copies else None
             lifts = item.effect == "lift"
-            held = Pending(*clock, copies, accepted=self.frame.now, killed=killed, records=records, lifts=lifts)
+            held = Pending(*clock, copies, True, self.frame.now, killed, records, lifts=lifts, cleanups=cleanups)
             self.plan.change.put("pending", item.offset, held)
             due = [ACCEPTED, COPIES] if item.copies else [ACCEPTED]
             self.plan.change.put("outbox", item.offset, [*due, IN_ORDER] if lifts and item.copies else due)
@@ -358,6 +360,9 @@ class _Planner:
             entry = self.records.get(record, _NO_ENTRY)
             self.records[record] = self.plan.records[record] = entry._replace(pairs=dict(entry.pairs))
         return self.plan.records[record]
+
+    def _keep_alias(self, alias: bytes, value: Alias) -> None:
+        self.aliases[alias] = self.plan.aliases[alias] = value
 
     def _keep_subject(self, subject: bytes, value: Subject) -> None:
         self.subjects[subject] = self.plan.subjects[subject] = value

@@ -18,6 +18,7 @@ from unlearn.events.contents import Contents
 from unlearn.events.partitioner import digests_of
 from unlearn.events.silent_headers import SilentHeaders
 from unlearn.events.usual_inserts import NOT_TAKEN, scanner_of
+from unlearn.ingest.aliases import aliases_of, deleted_by
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
 from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NewRows, first_of_each
@@ -26,6 +27,7 @@ from unlearn.log.columns import RecordColumns
 from unlearn.log.protocol import Record
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
+from unlearn.state.aliases import Alias
 from unlearn.state.entries import has_rows
 from unlearn.state.members import names_of
 from unlearn_models.base.learner import Learner
@@ -41,6 +43,8 @@ class Reading(NamedTuple):
     rows: NewRows
     tally: Mapping[str, int] = MappingProxyType({})
     """What the paths of a mapping found."""
+    aliases: Mapping[bytes, Alias] = MappingProxyType({})
+    """What Redis holds of the aliases that the items bear or name, with all whom those name that are deleted."""
 
 
 class ColumnReader:
@@ -59,12 +63,14 @@ class ColumnReader:
         rows, usual = self._usual(owned.partition, records)
         odd = records.records(~usual)
         items = self._general.items(owned, odd)
-        apart = bears_on(rows, items, _known(owned, rows))
+        aliases = aliases_of(owned, items)
+        apart = bears_on(rows, items, _known(owned, rows), deleted_by(aliases, items))
         if not apart.any():
-            return Reading(items, odd, rows)
+            return Reading(items, odd, rows, aliases=aliases)
         moved = records.records(np.isin(records.offsets, rows.slots[apart]))
         items = sorted([*items, *self._general.sort(owned.partition, moved)], key=lambda item: item.offset)
-        return Reading(items, sorted([*odd, *moved], key=lambda record: record.offset), rows.take(~apart))
+        odd = sorted([*odd, *moved], key=lambda record: record.offset)
+        return Reading(items, odd, rows.take(~apart), aliases=aliases)
 
     def _usual(self, partition: int, records: RecordColumns) -> tuple[NewRows, NDArray[np.bool_]]:
         """The usual inserts that are at home, and which of the records they are (n,) bool."""
@@ -79,13 +85,16 @@ class ColumnReader:
         return NewRows(records.offsets[which], owned, found.revisions[which], addresses, contents), which
 
 
-def bears_on(rows: NewRows, items: Sequence[Item], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def bears_on(
+    rows: NewRows, items: Sequence[Item], known: NDArray[np.bool_], deleted: Sequence[Addressed] = ()
+) -> NDArray[np.bool_]:
     """Which rows (n,) must go the general way: of their record or subject something else is to be done in the batch.
 
     `known`: the rows whose record the partition knows, or whose subject is dead or empty; they go the general way too.
+    `deleted`: whom the items delete by alias.
     """
     apart = known | _repeated(rows.addresses.records)
-    whos = [who for item in items if (who := _named(item)) is not None]
+    whos = [*deleted, *(who for item in items if (who := _named(item)) is not None)]
     apart |= _among(rows.addresses.records, [who.record for who in whos if who.record])
     # A subject's first slot is the lowest that is accepted, so all its rows of a batch go one way.
     subjects = [who.subject for who in whos if who.subject]

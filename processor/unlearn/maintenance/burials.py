@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Ledger
-from unlearn.partition.tables import Change, Cleanup, Tables
+from unlearn.partition.receipts.copy_kills import close_copies
+from unlearn.partition.receipts.pending import OpenCopy, Pending
+from unlearn.partition.tables import Change, Cleanup
 from unlearn.state.lookups import write_holes
 
-__all__ = ["put_burials", "put_count"]
+__all__ = ["put_burials", "put_counts"]
+
+Place = tuple[int, int]
+"""(partition, offset)."""
 
 
 def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None:
@@ -20,10 +27,20 @@ def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None
     change.put("meta", "holes", view.number("holes") + len(ledger.kills))
 
 
-def put_count(view: Tables, change: Change, cleanup: Cleanup) -> None:
-    """Add to the change how many rows the deletions have killed whose clean-up is done, as far as receipts are owed."""
-    for death, killed in cleanup.counts.items():
+def put_counts(owned: ClaimedPartition, change: Change, done: Iterable[Cleanup]) -> None:
+    """Add to the change how many rows the deletions have killed whose clean-ups are done, as far as somebody asks."""
+    view, copied = owned.view, dict[Place, int]()
+    for death, killed in (one for cleanup in done for one in cleanup.counts.items()):
         for name, table in (("pending", view.pending), ("uncounted", view.uncounted)):
-            held = table.get(death)
+            held: Pending | None = change.tables.get(name, {}).get(death, table.get(death))
             if held is not None and held.awaits_count:
-                change.put(name, death, held._replace(records=killed))
+                change.put(name, death, held.after_cleanup(killed))
+        copy: OpenCopy | None = change.tables.get("open_copies", {}).get(death, view.open_copies.get(death))
+        if copy is not None:
+            copy = copy.after_cleanup(killed)
+            if copy.cleanups:
+                change.put("open_copies", death, copy)
+            else:
+                change.drop("open_copies", death)
+                copied[copy.original] = copied.get(copy.original, 0) + copy.killed
+    close_copies(change, view, owned.state.keys, copied)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
-from unlearn.maintenance.burials import put_burials, put_count
+from unlearn.maintenance.burials import put_burials, put_counts
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.cleanups.covers import NEVER
 from unlearn.partition.cleanups.digest_table import DigestTable
@@ -147,14 +147,16 @@ class Cleaner:
         found = self._walk(owned, group)
         change = Change()
         kills = self._bury(owned, group, found.rows, change)
-        buried = Counter(kill.death for kill in kills)
+        buried = _by_subject(found.rows, kills)
+        done: list[Cleanup] = []
         for subject, before in group.cleanups.items():
-            cleanup = before.counting(buried)
+            cleanup = before.counting(buried[subject])
             if found.cursor is None:
                 change.drop("cleanups", subject.hex())
-                put_count(owned.view, change, cleanup)
+                done.append(cleanup)
             elif cleanup.cursor < found.cursor:
                 change.put("cleanups", subject.hex(), cleanup._replace(cursor=found.cursor))
+        put_counts(owned, change, done)
         owned.commit(change)
         owned.open_rows.kill([kill.slot for kill in kills])
         owned.counters["sweeps"] += 1
@@ -205,6 +207,15 @@ class Cleaner:
         read_pairs(owned.read, apart)
         changed = bury(rows, entries, group.cleanups, ledger)
         change.ops += write_members(changed, {}, entries, self._most_pairs)
+
+
+def _by_subject(rows: Named, kills: Sequence[Kill]) -> Mapping[bytes, Counter[int]]:
+    """Subject -> death -> how many of its rows were buried; one death may be of many subjects."""
+    owners = dict(zip(rows.slots.tolist(), rows.subjects, strict=True))
+    buried: dict[bytes, Counter[int]] = defaultdict(Counter)
+    for kill in kills:
+        buried[owners[kill.slot].tobytes()][kill.death] += 1
+    return buried
 
 
 def _bury_usual(

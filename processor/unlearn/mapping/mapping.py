@@ -62,6 +62,8 @@ class InsertPaths(_FieldPaths):
     label: Paths = ()
     text: Paths = ()
     features: Paths = ()
+    aliases: Paths = ()
+    """Each adds what it finds: a string, or a list of strings."""
 
 
 class DeletionPaths(_FieldPaths):
@@ -70,6 +72,7 @@ class DeletionPaths(_FieldPaths):
     event_id: Paths = ()
     subject_id: Paths = ()
     record_id: Paths = ()
+    alias: Paths = ()
     revision: Paths = ()
     requested_at: Paths = ()
     forget_within: Paths = ()

@@ -39,6 +39,7 @@ def _cloud_event(attribute: str, data: str, mark: str) -> dict[str, Any]:
         "gone": data,
         "insert": {
             **_CONTENT,
+            "aliases": "row/aliases",
             "event_id": f"{attribute}id",
             "record_id": "row/record_id",
             "revision": "row/revision",
@@ -48,6 +49,7 @@ def _cloud_event(attribute: str, data: str, mark: str) -> dict[str, Any]:
             "event_id": f"{attribute}id",
             "subject_id": "row/subject_id",
             "record_id": "row/record_id",
+            "alias": "row/alias",
             "revision": "row/revision",
             "requested_at": f"row/requested_at | {attribute}time | {TIME}",
             "forget_within": "row/forget_within",

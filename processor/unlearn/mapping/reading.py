@@ -24,6 +24,11 @@ class Reading(NamedTuple):
         """Whether deletions can be taken back, and be meant for what came so far: there was neither earlier."""
         return self.mapping != EARLIER
 
+    @property
+    def knows_aliases(self) -> bool:
+        """Whether inserts bear aliases, by which deletions and lifts name them: they didn't earlier."""
+        return self.mapping != EARLIER
+
     def told(self) -> dict[str, Any]:
         """All that decides what a message is, as it stands in a model's identity."""
         return {"mapping": self.mapping.told(), "tombstones": self.tombstones}

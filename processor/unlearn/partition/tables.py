@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from unlearn.partition.cleanups.open_cleanups import Cleanup, OpenCleanups
 from unlearn.partition.offset_runs import read_runs
-from unlearn.partition.receipts.pending import Pending, Uncounted
+from unlearn.partition.receipts.pending import OpenCopy, Pending, Uncounted
 from unlearn.partition.slices.lineage import EMPTY
 from unlearn.partition.slices.shard_slices import ShardSlices, Slice
 
@@ -25,6 +25,7 @@ __all__ = [
     "Cleanup",
     "Crash",
     "Open",
+    "OpenCopy",
     "OpenRange",
     "Pending",
     "Slice",
@@ -133,6 +134,7 @@ TABLES: Mapping[str, _Table] = {
     "outbox": _Table(int, json.loads),
     "pending": _Table(int, _listed(Pending)),
     "uncounted": _Table(int, _listed(Pending)),
+    "open_copies": _Table(int, _listed(OpenCopy)),
     "unresolved": _Table(int, _listed(Unresolved)),
     "open_ranges": _Table(int, _listed(OpenRange)),
     "crashes": _Table(int, _listed(Crash)),
@@ -217,6 +219,7 @@ class Tables:
         self.pending: dict[int, Pending] = read["pending"]
         self.uncounted: dict[int, Pending] = read["uncounted"]
         """Deletions that are hidden, and whose senders are still to be told how many records they were about."""
+        self.open_copies: dict[int, OpenCopy] = read["open_copies"]
         self.unresolved: dict[int, Unresolved] = read["unresolved"]
         self.open_ranges: dict[int, OpenRange] = read["open_ranges"]
         self.crashes: dict[int, Crash] = read["crashes"]

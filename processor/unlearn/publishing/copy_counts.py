@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from unlearn.partition.receipts.pending import Pending
+from unlearn.partition.receipts.pending import LATER, Pending
 from unlearn.state.copy_kills import CopyKills, drop_copy_kills, parse_copy_kills, read_copy_kills
 from unlearn.state.scripts import PartitionState
 
@@ -20,7 +20,7 @@ def counted(held: Pending, original: tuple[int, int], found: Mapping[int, CopyKi
     total = held.killed or 0
     for partition, copy in (held.copies or {}).items():
         told = found[int(partition)]
-        if told.applied <= copy:
+        if told.applied <= copy or told.counts.get(original) == LATER:
             return held
         if original not in told.counts and copy < told.kept_from:
             return held._replace(killed=None)
@@ -40,7 +40,8 @@ class CopyCounts:
 
         One read for each partition with a copy. Raises StateUnavailable.
         """
-        waiting = {o: held for o, held in deletions.items() if held.copies is not None and held.awaits_count}
+        copied = ((o, held) for o, held in deletions.items() if held.copies is not None and not held.cleanups)
+        waiting = {o: held for o, held in copied if held.awaits_count}
         found: dict[int, CopyKills] = {}
         for other, offsets in _by_copy(waiting).items():
             state, originals = self._state(other), [(partition, offset) for offset in offsets]

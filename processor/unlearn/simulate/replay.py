@@ -21,6 +21,9 @@ from unlearn.verification.reference import Lifts, Model
 from unlearn.verification.reference_fold import Folded
 from unlearn.verification.subject import Subject
 
+Owner = tuple[str | None, str | None]
+"""A subject, or a record without one; None for the other."""
+
 
 @dataclass
 class Replay:
@@ -34,6 +37,8 @@ class Replay:
     gone: dict[str | None, int] = field(default_factory=dict)  # subject -> offset of its tombstone in force
     tombs: dict[tuple[str | None, str], float] = field(default_factory=dict)  # pair -> revision
     everywhere: dict[str, float] = field(default_factory=dict)  # record under any subject -> revision
+    named: dict[str, dict[Owner, int]] = field(default_factory=dict)  # alias -> whom it names -> since which offset
+    gone_aliases: set[str] = field(default_factory=set)
 
     def apply(self, offset: int, event: Parsed) -> None:
         """Apply an event that counts in this partition; offsets must rise from call to call."""
@@ -48,6 +53,11 @@ class Replay:
 
     def _insert(self, slot: int, event: Insert) -> None:
         subject, record = event.subject_id, event.record_id
+        owner = (subject, None) if subject is not None else (None, record)
+        for alias in event.aliases or ():
+            self.named.setdefault(alias, {}).setdefault(owner, slot)
+        if self.gone_aliases.intersection(event.aliases or ()):
+            self._forget(slot, owner)
         tomb = max(self.tombs.get((subject, record), -1), self.everywhere.get(record, -1))
         old = self.live.setdefault(subject, {}).get(record)
         if subject in self.gone or event.revision <= tomb or (old and event.revision <= old.insert.revision):
@@ -59,6 +69,11 @@ class Replay:
 
     def _delete(self, offset: int, event: Delete) -> None:
         subject, record = event.subject_id, event.record_id
+        if event.alias is not None:
+            self.gone_aliases.add(event.alias)
+            for owner in self.named.get(event.alias, ()):
+                self._forget(offset, owner)
+            return
         revision = math.inf if record is None or event.revision is None else event.revision
         if record is None:
             if event.scope is None:
@@ -70,17 +85,34 @@ class Replay:
         else:
             self.tombs[subject, record] = max(revision, self.tombs.get((subject, record), -1))
             pairs = [(subject, record)]
-        for owner, each in pairs:
-            row = self.live.get(owner, {}).get(each)
-            if row and row.insert.revision <= revision:
-                self.live[owner].pop(each).death = offset
+        for pair in pairs:
+            self._kill(offset, pair, revision)
+
+    def _forget(self, offset: int, owner: Owner) -> None:
+        """Delete a subject, or a record without one, for good."""
+        subject, record = owner
+        if record is None:
+            self.gone.setdefault(subject, offset)
+        else:
+            self.tombs[None, record] = math.inf
+        for each in [record] if record is not None else list(self.live.get(subject, ())):
+            self._kill(offset, (subject, each), math.inf)
+
+    def _kill(self, offset: int, pair: tuple[str | None, str], revision: float) -> None:
+        subject, record = pair
+        row = self.live.get(subject, {}).get(record)
+        if row and row.insert.revision <= revision:
+            self.live[subject].pop(record).death = offset
 
     def _lift(self, event: Lift) -> None:
         subject, record = event.subject_id, event.record_id
-        if record is None:
+        if event.alias is not None:
+            self.gone_aliases.discard(event.alias)
+        elif record is None:
             self.gone.pop(subject, None)
         elif subject is None:
             self.everywhere.pop(record, None)
+            self.tombs.pop((None, record), None)
         else:
             self.tombs.pop((subject, record), None)
 

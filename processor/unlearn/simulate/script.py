@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -122,7 +123,8 @@ def busy_script(seed: int) -> Script:
     events = [_event(chance, at) for at in range(chance.randint(20, 100))]
     gaps = [chance.choice(_GAPS) for _ in events]
     messages = [_at_home(event, partitions, gap) for event, gap in zip(events, gaps, strict=True)]
-    return Script(partitions, partitions, True, tuple(_with_lifts(seed, messages, partitions)))
+    messages = _with_aliases(seed, _with_lifts(seed, messages, partitions), partitions)
+    return Script(partitions, partitions, True, tuple(messages))
 
 
 def spread_script(seed: int) -> Script:
@@ -133,7 +135,7 @@ def spread_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(100, 400)):
         messages.append(_unruly(chance, messages, at, partitions, partitions, subjects, records=2000))
-    messages = _with_lifts(seed, messages, partitions)
+    messages = _with_aliases(seed, _with_lifts(seed, messages, partitions), partitions)
     return Script(partitions, partitions, subjects > 0, _with_headers(seed, messages))
 
 
@@ -146,7 +148,7 @@ def unruly_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(20, 100)):
         messages.append(_unruly(chance, messages, at, partitions, count, subjects))
-    messages = _with_lifts(seed, messages, count)
+    messages = _with_aliases(seed, _with_lifts(seed, messages, count), count)
     return Script(partitions, count, subjects > 0, _with_headers(seed, messages))
 
 
@@ -187,6 +189,37 @@ def _so_far(message: Message) -> Message:
     if event is None or event.record_id is not None:
         return message
     return replace(message, value=encode(event.model_copy(update={"scope": "so_far"})))
+
+
+def _with_aliases(seed: int, messages: list[Message], partitions: int) -> list[Message]:
+    """For half of the seeds the same messages with aliases on inserts, and deletions and lifts that name one.
+
+    These stand anywhere, on any partition; some come twice.
+    """
+    chance = random.Random(f"aliases {seed}")
+    if chance.random() < 0.5:
+        return messages
+    names = [f"sha256:{number}" for number in range(chance.choice((2, 6, 20)))]
+    often, lifts = chance.choice((0.2, 0.6)), chance.random() < 0.5
+    out = [_known_by(message, chance, names) if chance.random() < often else message for message in messages]
+    for number in range(1 + len(messages) // chance.choice((10, 20, 40))):
+        alias, at = chance.choice(names), chance.randrange(len(out) + 1)
+        events: list[Event] = [Delete(event_id=f"a{number}", alias=alias, requested_at="2023-01-01")]
+        if lifts and chance.random() < 0.5:
+            events.append(Lift(event_id=f"b{number}", alias=alias, requested_at="2023-01-01"))
+        for event in events:
+            for _ in range(chance.choice((1, 1, 1, 2))):
+                out.insert(at, Message(chance.randrange(partitions), alias.encode(), encode(event)))
+                at = min(len(out), at + 1 + chance.choice((0, 1, 3, 10, 30)))
+    return out
+
+
+def _known_by(message: Message, chance: random.Random, names: list[str]) -> Message:
+    """The message with one alias or two, if it is an insert of ours."""
+    if not (message.value or b"").startswith(b'{"type":"insert","event_id":"e'):
+        return message
+    event = json.loads(message.value or b"") | {"aliases": chance.choices(names, k=chance.choice((1, 1, 2)))}
+    return replace(message, value=json.dumps(event, separators=(",", ":")).encode())
 
 
 def _with_headers(seed: int, messages: Iterable[Message]) -> tuple[Message, ...]:

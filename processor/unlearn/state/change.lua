@@ -68,7 +68,7 @@ end
 
 -- Takes a member out of its old bucket. The table has it already, or never shall.
 local function leave_old(members, name)
-  local number = old_bucket(name)
+  local number = members.old and old_bucket(name)
   if number and redis.call('HDEL', members.old .. number, string.sub(name, 3, 12)) == 1 then return 1 end
   return 0
 end
@@ -97,6 +97,10 @@ local function remove(members, name)
   leave_old(members, name)
 end
 
+local function write_targets(op)
+  redis.call(string.sub(op[1], 9), targets_of(op[2]), unpack(op, 3))
+end
+
 local function write_pairs(op)
   bring_pairs(op[2])
   redis.call(string.sub(op[1], 7), pairs_of(op[2]), unpack(op, 3))
@@ -107,6 +111,9 @@ local WRITES = {
   ['RECORD.SET'] = {2, 2, function(op) set(records, op[2], op[3]) end},
   ['RECORD.DEL'] = {1, 1, function(op) remove(records, op[2]) end},
   ['SUBJECT.SET'] = {2, 2, function(op) set(subjects, op[2], op[3]) end},
+  ['ALIAS.SET'] = {2, 2, function(op) set(aliases, op[2], op[3]) end},
+  ['ALIAS.DEL'] = {1, 1, function(op) remove(aliases, op[2]) end},
+  ['TARGETS.HSET'] = {3, 2100, write_targets},
   ['PAIRS.HSET'] = {3, 2100, write_pairs},
   ['PAIRS.HDEL'] = {2, 2100, write_pairs},
 }
@@ -181,6 +188,7 @@ local function perform(blob, members, new_applied, writes)
   move_some()
   redis.call('HSET', KEYS[1], 'writes', writes, 'applied', new_applied, 'old_buckets_moved', old,
     'record_count', records.count, 'subject_count', subjects.count)
+  if aliases.count ~= aliases.counted then redis.call('HSET', KEYS[1], 'alias_count', aliases.count) end
   redis.call('DEL', KEYS[2])
 end
 
@@ -194,5 +202,6 @@ local function perform_again()
   end
   tidy(records)
   tidy(subjects)
+  tidy(aliases)
   perform(held[1], held[4] or '', held[2], held[3])
 end

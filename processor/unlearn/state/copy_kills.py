@@ -4,6 +4,9 @@ A deletion that names a record alone is copied to all partitions, and its receip
 them. So where a copy kills rows, the partition's owner notes how many, in the script that kills them, under the place
 of the original. Copies of one deletion may come several times: none but the first finds rows to kill.
 
+Where a copy of a deletion by alias finds subjects, their clean-ups count its rows, and until they are done the note
+is below 0.
+
 The original's owner reads that, and removes it once it is told. What nobody asks for is dropped by and by: two hashes
 are written in turn, and the older one is emptied each time. A count that may be lost in this way is unknown, never 0.
 """
@@ -72,7 +75,7 @@ def parse_copy_kills(originals: Sequence[Place], replies: Sequence[Sequence[byte
     return CopyKills(int(applied or 0), int(kept_from or 0), counts)
 
 
-def drop_copy_kills(keys: Keys, originals: Sequence[Place]) -> list[Op]:
+def drop_copy_kills(keys: Keys, originals: Iterable[Place]) -> list[Op]:
     """The commands that remove the counts of these deletions."""
     return [("HDEL", keys.copy_kills(half), *map(_field, part)) for half in (0, 1) for part in _parts(list(originals))]
 

@@ -18,12 +18,15 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:outbox       hash offset: what must still be sent for the event there
     {model:partition}:pending      hash offset: deletions that are not hidden yet
     {model:partition}:uncounted    hash offset: those that are hidden, and whose dead rows are still being counted
+    {model:partition}:open_copies  hash offset: copies of deletions by alias whose dead rows are still being counted
     {model:partition}:copy_kills:HALF  hash `partition:offset` of a deletion: rows that its copies killed here
     {model:partition}:unresolved   hash offset: possible deletions that could not be read
     {model:partition}:open_ranges  hash offset: as many of those as lie together, by their first
     {model:partition}:crashes      hash shard: how often its training failed
     {model:partition}:m:BUCKET     hash: record's field -> membership entry (small hashes stay compact)
     {model:partition}:u:BUCKET     hash: subject's field -> tombstone or first slot
+    {model:partition}:a:BUCKET     hash: alias's field -> whether it is deleted, and whom it names
+    {model:partition}:t:FIELD      hash: subjects and records that an alias names, where they are many
     {model:partition}:p:FIELD      hash: subject tag -> pair, for a record id of many subjects
     {model:partition}:r:BUCKET     records of before, in 16,384 hashes; each commit moves some of these into `m`
     {model:partition}:s:BUCKET     subjects of before, which move into `u`
@@ -40,11 +43,14 @@ __all__ = ["SIZES", "TABLE_HASHES", "Keys"]
 
 TABLE_HASHES = (
     *("meta", "slices", "hits", "open", "states", "cleanups"),
-    *("outbox", "pending", "uncounted", "unresolved", "open_ranges", "crashes"),
+    *("outbox", "pending", "uncounted", "open_copies", "unresolved", "open_ranges", "crashes"),
 )
 """The hashes that the owner keeps whole in memory, as its tables."""
 
-SIZES = ("record_buckets", "record_count", "subject_buckets", "subject_count", "old_buckets_moved")
+SIZES = (
+    *("record_buckets", "record_count", "subject_buckets", "subject_count", "alias_buckets", "alias_count"),
+    "old_buckets_moved",
+)
 """Fields of `meta` that scripts alone change: sizes of the members' tables, and how many of the 16,384 hashes of before
 are empty. The owner's copy has them as they were at its claim."""
 

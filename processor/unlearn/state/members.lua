@@ -1,4 +1,5 @@
--- Reading members: two tables of small hashes, records and subjects. Stands before each script that names members.
+-- Reading members: three tables of small hashes, records, subjects and aliases. Stands before each script that names
+-- members.
 -- A table grows by linear hashing: its last bucket is number `buckets` - 1, `low` is the highest power of two up to
 -- `buckets`, and a field stands in bucket (its first four bytes, little endian) % (2 * low), or in the one `low` below
 -- where that is not there yet. A member is named by 12 bytes: two that say its old bucket, then its field.
@@ -7,11 +8,11 @@
 -- KEYS[1] meta, which tells the prefix of all other keys
 local PREFIX = string.sub(KEYS[1], 1, -5)
 local OLD = 16384
-local KEY_NAMES = {record = 'm', subject = 'u'}
-local records, subjects, old
+local KEY_NAMES = {record = 'm', subject = 'u', alias = 'a'}
+local records, subjects, aliases, old
 
 local function open_table(kind, old_kind, count, buckets)
-  local found = {name = kind, key = PREFIX .. KEY_NAMES[kind] .. ':', old = PREFIX .. old_kind .. ':'}
+  local found = {name = kind, key = PREFIX .. KEY_NAMES[kind] .. ':', old = old_kind and PREFIX .. old_kind .. ':'}
   found.count, found.buckets, found.low = tonumber(count or 0), tonumber(buckets or 1), 1
   while found.low * 2 <= found.buckets do found.low = found.low * 2 end
   return found
@@ -20,10 +21,12 @@ end
 -- Reads meta. Returns {token, applied, writes}; the latter two are strings, and all are false where there is no meta.
 local function open_members()
   local meta = redis.call('HMGET', KEYS[1], 'token', 'applied', 'writes', 'old_buckets_moved',
-    'record_count', 'record_buckets', 'subject_count', 'subject_buckets')
+    'record_count', 'record_buckets', 'subject_count', 'subject_buckets', 'alias_count', 'alias_buckets')
   old = tonumber(meta[4] or 0)
   records = open_table('record', 'r', meta[5], meta[6])
   subjects = open_table('subject', 's', meta[7], meta[8])
+  aliases = open_table('alias', nil, meta[9], meta[10])
+  aliases.counted = aliases.count
   return meta
 end
 
@@ -50,7 +53,7 @@ end
 local function get(members, name)
   local field = string.sub(name, 3, 12)
   local value = redis.call('HGET', bucket_of(members, field), field)
-  if value or old >= OLD then return value end
+  if value or old >= OLD or not members.old then return value end
   local number = old_bucket(name)
   return number and redis.call('HGET', members.old .. number, field) or false
 end
@@ -76,6 +79,14 @@ local function pairs_of(name)
   return PREFIX .. 'p:' .. hex(string.sub(name, 3, 12))
 end
 
+local function targets_of(name)
+  return PREFIX .. 't:' .. hex(string.sub(name, 3, 12))
+end
+
+local function ask_targets(op)
+  return redis.call(string.sub(op[1], 9), targets_of(op[2]), unpack(op, 3))
+end
+
 local function ask_pairs(op)
   return redis.call(string.sub(op[1], 7), old_pairs(op[2]) or pairs_of(op[2]), unpack(op, 3))
 end
@@ -86,7 +97,7 @@ end
 local function walk(members, place, most, take)
   local stop = OLD + members.buckets
   local looks = 1024
-  place = math.max(place, old)
+  place = math.max(place, members.old and old or OLD)
   while place < stop and most > 0 and looks > 0 do
     local before = place < OLD
     local number = before and place or place - OLD
@@ -122,10 +133,14 @@ end
 local READS = {
   ['RECORDS.GET'] = function(op) return get_all(records, op[2]) end,
   ['SUBJECTS.GET'] = function(op) return get_all(subjects, op[2]) end,
+  ['ALIASES.GET'] = function(op) return get_all(aliases, op[2]) end,
   ['RECORDS.WALK'] = function(op) return walk_entries(records, op[2], op[3]) end,
   ['SUBJECTS.WALK'] = function(op) return walk_entries(subjects, op[2], op[3]) end,
+  ['ALIASES.WALK'] = function(op) return walk_entries(aliases, op[2], op[3]) end,
   ['RECORDS.FIELDS'] = function(op) return walk_fields(records, op[2], op[3], 0) end,
   ['SUBJECTS.FIELDS'] = function(op) return walk_fields(subjects, op[2], op[3], 1) end,
+  ['TARGETS.HSCAN'] = ask_targets,
+  ['TARGETS.HGETALL'] = ask_targets,
   ['PAIRS.HMGET'] = ask_pairs,
   ['PAIRS.HSCAN'] = ask_pairs,
   ['PAIRS.HGETALL'] = ask_pairs,

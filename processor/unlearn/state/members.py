@@ -1,18 +1,23 @@
 """Commands that name members, for `PartitionState`'s scripts, which alone know where members stand.
 
-A member is a record or a subject of the partition. Its name is 12 bytes, the first of its digest: two that say where it
-stood in the layout of before, and ten that are its field in the tables of now.
+A member is a record, a subject or an alias of the partition. Its name is 12 bytes, the first of its digest: two that
+say where it stood in the layout of before, and ten that are its field in the tables of now.
 
     RECORDS.GET names              the bytes of each record's entry; names one after the other, of 12 bytes each
     SUBJECTS.GET names             the same of subjects
+    ALIASES.GET names              the same of aliases
     RECORDS.WALK place most        [next place, [name, bytes of the entry, ...]]; the next place is -1 at the end
     SUBJECTS.WALK place most       the same of subjects
+    ALIASES.WALK place most        the same of aliases
     RECORDS.FIELDS place most      [next place, fields]: of 10 bytes each, one after the other
     SUBJECTS.FIELDS place most     the same of subjects, each field with the first byte of its value behind it
     PAIRS.HMGET name tag...        Redis' command on the pairs that stand apart of the entry; so HSCAN and HGETALL
+    TARGETS.HSCAN name cursor...   Redis' command on the targets that stand apart of the alias; so HGETALL
 
     RECORD.SET name entry          RECORD.DEL name      SUBJECT.SET name value
+    ALIAS.SET name value           ALIAS.DEL name
     PAIRS.HSET name tag pair...    PAIRS.HDEL name tag...
+    TARGETS.HSET name target ''...
 
 A walk begins at place 0. It reads whole hashes until it has `most` members, and finds each member that stands there
 from its start to its end, whatever is written in between: old hashes come first, then the table's buckets by number,
@@ -30,10 +35,12 @@ from numpy.typing import NDArray
 
 from unlearn.state.scripts import Op
 
-__all__ = ["FIELD_SIZE", "Read", "field_of", "name_of", "names_of", "pack_members", "pack_sets", "walk"]
+__all__ = ["FIELD_SIZE", "Read", "Table", "field_of", "name_of", "names_of", "pack_members", "pack_sets", "walk"]
 
 Read = Callable[[Sequence[Op]], list[Any]]
 """Runs read commands and returns their replies, in the form in which Redis' scripts return them."""
+
+Table = Literal["RECORDS", "SUBJECTS", "ALIASES"]
 
 FIELD_SIZE = 10
 _NAME_SIZE = 12
@@ -89,9 +96,7 @@ def pack_sets(ops: Sequence[Op], members: bytes) -> tuple[list[Op], bytes]:
     return rest, b"".join([*parts, members[4:]])
 
 
-def walk(
-    read: Read, members: Literal["RECORDS", "SUBJECTS"], most: int = 10_000
-) -> Iterator[list[tuple[bytes, bytes]]]:
+def walk(read: Read, members: Table, most: int = 10_000) -> Iterator[list[tuple[bytes, bytes]]]:
     """(name, bytes) of all members, in parts of some `most`. Raises as `read` does."""
     place = 0
     while place >= 0:

@@ -46,6 +46,10 @@ class Model:
         by_record, by_subject = self._keyed
         return _digest(by_record, event.record_id), _digest(by_subject, event.subject_id)
 
+    def alias_digest(self, alias: str) -> bytes:
+        """The keyed digest of an alias, 16 bytes."""
+        return _digest(self._keyed_alias, alias)
+
     def shard(self, record: bytes, subject: bytes) -> int:
         """The shard of a row in its partition, by its subject's digest, or by its record's if it has no subject."""
         return int.from_bytes((subject or record)[SHARD_BYTES], "little") % self.shards
@@ -61,7 +65,9 @@ class Model:
             return partition < self.partitions and isinstance(event, Seal)
         if event.subject_id is not None and not self.subjects:
             return False
-        if self.subjects and isinstance(event, Request) and event.subject_id is None:
+        if isinstance(event, Insert):
+            return self.home(event.subject_id or event.record_id) == partition
+        if event.alias is not None or (self.subjects and event.subject_id is None):
             return True
         return self.home(event.subject_id or event.record_id or "") == partition
 
@@ -80,6 +86,10 @@ class Model:
     @cached_property
     def _key(self) -> bytes:
         return self.secret if len(self.secret) <= 64 else blake2b(self.secret).digest()
+
+    @cached_property
+    def _keyed_alias(self) -> blake2b:
+        return blake2b(key=self._key, person=b"alias", digest_size=16)
 
     @cached_property
     def _keyed(self) -> tuple[blake2b, blake2b]:

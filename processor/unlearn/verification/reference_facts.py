@@ -19,9 +19,11 @@ import numpy as np
 from unlearn.events.event import Delete, Insert, Lift, Seal
 from unlearn.log.protocol import Record
 from unlearn.verification.reference import Lifts, Model
+from unlearn.verification.reference_aliases import Aliases
 from unlearn.verification.reference_subjects import DELETION, LIFT, NEVER, SO_FAR, WholeSubjects
 
 ALL_REVISIONS = NEVER
+OF_NO_SUBJECT = -4  # a deletion of the record without a subject alone
 _DIGEST = "S16"
 _AT_ONCE = 1000
 
@@ -53,6 +55,7 @@ class Facts:
     revisions: array[int] = field(default_factory=lambda: array("q"))
     shards: array[int] = field(default_factory=lambda: array("i"))
     whole_subjects: WholeSubjects = field(default_factory=WholeSubjects)  # what names these stands by itself
+    aliases: Aliases = field(default_factory=Aliases)
     seals: array[int] = field(default_factory=lambda: array("q"))  # slice ends made by seal events
 
     def insert(self, offset: int, record: bytes, subject: bytes, revision: int, shard: int) -> None:
@@ -72,6 +75,14 @@ class Facts:
             self._add(offset, record, subject, 0, LIFT)
         else:
             self.whole_subjects.add(subject, offset, LIFT)
+
+    def resolve(self) -> None:
+        """Add what deletions by alias have deleted, once all else is added."""
+        for offset, record, subject in self.aliases.deletions():
+            if subject:
+                self.whole_subjects.add(subject, offset, DELETION)
+            else:
+                self._add(offset, record, b"", ALL_REVISIONS, OF_NO_SUBJECT)
 
     def by_pair(self) -> Iterator[Iterator[Fact]]:
         """For each pair of record and subject all facts that touch it, in the order of offsets; each to be run out."""
@@ -94,8 +105,8 @@ class Facts:
         records, subjects = np.frombuffer(self.records, _DIGEST), np.frombuffer(self.subjects, _DIGEST)
         offsets, revisions, shards = map(np.asarray, (self.offsets, self.revisions, self.shards))
         whole = self.whole_subjects.sorted()
-        # Stable: the order of offsets stays within a pair.
-        order = np.lexsort((subjects, records))
+        # An insert that bears a deleted alias comes behind the deletion at its own offset.
+        order = np.lexsort((shards >= 0, offsets, subjects, records))
         for start in range(0, len(order), _AT_ONCE):
             at = order[start : start + _AT_ONCE]
             columns = (
@@ -132,8 +143,14 @@ def facts_of(model: Model, partition: int, records: Iterable[Record]) -> Facts:
         elif isinstance(event, Insert):
             digests = model.digests(event)
             facts.insert(offset, *digests, event.revision, model.shard(*digests))
+            for alias in event.aliases or ():
+                facts.aliases.bear(offset, model.alias_digest(alias), *digests)
+        elif isinstance(event, Delete | Lift) and event.alias is not None:
+            if isinstance(event, Delete) or lifts.count(record.headers):
+                facts.aliases.name(offset, model.alias_digest(event.alias), deletes=isinstance(event, Delete))
         elif isinstance(event, Delete):
             facts.delete(offset, *model.digests(event), event.revision, so_far=event.scope is not None)
         elif isinstance(event, Lift) and lifts.count(record.headers):
             facts.lift(offset, *model.digests(event))
+    facts.resolve()
     return facts

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from unlearn.log.protocol import Record
 from unlearn.verification.reference import Model
-from unlearn.verification.reference_facts import Fact, facts_of
+from unlearn.verification.reference_facts import OF_NO_SUBJECT, Fact, facts_of
 from unlearn.verification.reference_subjects import DELETION, LIFT, NEVER, REFUSED
 
 _NO_ROW = -1
@@ -88,17 +88,21 @@ def rows_of(facts: Iterable[Fact]) -> Iterator[tuple[int, int]]:
     Yields the place and the death of each accepted insert.
     """
     row: Fact | None = None
-    tombs = {True: -1, False: -1}  # the highest revision deleted, of the pair and under every subject
+    # The highest revision deleted: of the subject's record, of the one without a subject, and under every subject.
+    tombs = {"pair": -1, "alone": -1, "everywhere": -1}
     for fact in facts:
-        of_pair, deletion = bool(fact.subject), fact.shard == DELETION
+        deletion = fact.shard in (DELETION, OF_NO_SUBJECT)
+        of = "pair" if fact.subject else "alone" if fact.shard == OF_NO_SUBJECT else "everywhere"
         if row and row.gone < fact.offset:
             yield row.place, row.gone
             row = None
         if fact.shard == LIFT:
-            tombs[of_pair] = -1
+            tombs[of] = -1
+            if of == "everywhere":
+                tombs["alone"] = -1
             continue
         if deletion:
-            tombs[of_pair] = max(tombs[of_pair], fact.revision)
+            tombs[of] = max(tombs[of], fact.revision)
         elif fact.gone == REFUSED or fact.revision <= max(*tombs.values(), row.revision if row else -1):
             continue
         if row and row.revision <= fact.revision:

@@ -18,7 +18,7 @@ _DIGEST = "S16"
 
 @dataclass
 class WholeSubjects:
-    """The deletions and lifts of whole subjects, in the order of their offsets."""
+    """The deletions and lifts of whole subjects; at one offset there is one of each."""
 
     subjects: bytearray = field(default_factory=bytearray)
     offsets: array[int] = field(default_factory=lambda: array("q"))
@@ -33,8 +33,9 @@ class WholeSubjects:
     def sorted(self) -> Stretches:
         """What they mean for inserts, by subject."""
         subjects = np.frombuffer(self.subjects, _DIGEST)
-        order = np.argsort(subjects, kind="stable")
-        return Stretches(subjects[order], np.asarray(self.offsets)[order], np.asarray(self.kinds)[order])
+        offsets = np.asarray(self.offsets)
+        order = np.lexsort((offsets, subjects))
+        return Stretches(subjects[order], offsets[order], np.asarray(self.kinds)[order])
 
 
 class Stretches:

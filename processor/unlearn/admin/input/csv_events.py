@@ -17,7 +17,9 @@ __all__ = ["FIELDS", "csv_lines", "is_csv"]
 
 FIELDS: Final = tuple(dict.fromkeys(chain(Insert.model_fields, Delete.model_fields, Seal.model_fields)))
 """The names that columns may have."""
-_NAMING = frozenset(("record_id", "subject_id"))
+_NAMING = frozenset(("record_id", "subject_id", "alias"))
+_JSON = ("features", "aliases")
+"""Columns whose fields hold JSON."""
 _NAMES = re.compile(r"(.*\.)?csv(\.[a-z0-9]+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
@@ -32,7 +34,7 @@ def is_csv(name: str, chunk: list[bytes]) -> bool:
 
 
 def csv_lines(chunks: Iterable[list[bytes]]) -> Iterator[NumberedLines]:
-    """The JSON of each row, by the names in the first. An empty field is left out; `features` is JSON in a field.
+    """The JSON of each row, by the names in the first. An empty field is left out; `features` and `aliases` hold JSON.
 
     What the fields hold is for the parser to judge. Raises InputInvalid for a first row that isn't one of the names of
     fields, `type` among them.
@@ -67,17 +69,22 @@ def _line(names: Sequence[str], row: Row) -> bytes | BadLine:
         return BadLine(row.error + until)
     if len(row.fields) != len(names):
         return BadLine(f"{len(row.fields)} fields, and the first line names {len(names)}{until}")
+    event: dict[str, Any] = {}
+    for name, field in zip(names, row.fields, strict=True):
+        try:
+            event |= {name: _value(name, field)} if field else {}
+        except (ValueError, RecursionError):
+            return BadLine(f"{name}: not JSON, or a key is there twice" + until)
     try:
-        event = {name: _value(name, field) for name, field in zip(names, row.fields, strict=True) if field}
         return json.dumps(event, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return BadLine("not UTF-8" + until)
-    except (ValueError, RecursionError):
-        return BadLine("features: not JSON, or a key is there twice" + until)
+    except RecursionError:
+        return BadLine("nested too deeply" + until)
 
 
 def _value(name: str, field: str) -> Any:
-    if name == "features":
+    if name in _JSON:
         return json.loads(field, object_pairs_hook=_once)
     return int(field) if name == "revision" and _WHOLE.fullmatch(field) else field
 

@@ -122,6 +122,8 @@ def _of(event: object) -> _Read:
 
 
 def _named(event: Request) -> str:
+    if event.alias is not None:
+        return "whom an alias names"
     if event.record_id is None:
         return "a subject"
     return "a record of every subject" if event.subject_id is None else "a record of one subject"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from unlearn.events.mapped.message import Message
@@ -11,7 +12,9 @@ from unlearn.mapping.paths import Path, alternatives, read_path, under
 __all__ = ["DISAGREE", "FieldPaths"]
 
 DISAGREE: Final = "two paths of the mapping disagree"
-_IDS = ("event_id", "record_id", "subject_id")
+_IDS = ("event_id", "record_id", "subject_id", "alias", "aliases")
+_GATHERED = "aliases"
+"""The field that is a list of all that its paths find."""
 _NUMBERS = ("revision",)
 _NO_NUMBER = "must be a string, and the mapping takes no numbers for ids"
 _NOT_WHOLE = "must be a string, or a whole number in decimal digits"
@@ -43,11 +46,13 @@ class FieldPaths:
                 if values:
                     message.tally[hit] += 1
             from_header = bool(values) and group.paths[0].root == "headers"
-            for value in values:
+            for value in _members(values) if self.name == _GATHERED else values:
                 ours, reason = self._ours(value, from_header=from_header)
                 if reason:
                     return None, f"{self.name}: {reason}"
                 found.append(ours)
+        if self.name == _GATHERED:
+            return found or None, ""
         if any(type(other) is not type(found[0]) or other != found[0] for other in found[1:]):
             return None, f"{self.name}: {DISAGREE}"
         return (found[0] if found else None), ""
@@ -60,3 +65,9 @@ class FieldPaths:
         if self.name in _NUMBERS and from_header and isinstance(value, str) and value.isascii() and value.isdecimal():
             return int(value[:20]), ""
         return value, ""
+
+
+def _members(values: Iterable[Any]) -> Iterator[Any]:
+    """The values, and in place of each list what it holds."""
+    for value in values:
+        yield from value if isinstance(value, list) else (value,)

@@ -6,6 +6,7 @@
 | another word for `subject_id`                | whose record it is; a deletion of a pair   | where there is no      |
 |                                              | takes the id under every subject           | `subject_id`           |
 | another word for `record_id`, but in inserts | a deletion of a record takes the subject   | where there is none    |
+| another word for `alias`, or for `aliases`   | whom a deletion by alias finds             | where there is none    |
 | `rev` and the like                           | an update is taken for a repetition        | where there is none    |
 | `version` with a number, in a deletion       | a deletion of a revision takes all of them | where there is none    |
 | one letter from a long name of ours          | as that name                               | where there is none    |
@@ -25,7 +26,7 @@ from typing import NamedTuple
 
 from unlearn.events.event import Delete, Insert, Lift, Seal
 
-__all__ = ["near_miss", "plain"]
+__all__ = ["near_miss", "near_miss_before", "plain"]
 
 _LONGEST = 64
 """Characters of the longest name that is looked at."""
@@ -37,20 +38,26 @@ _SUBJECT = re.compile(
 )
 _THING = "record|rec|item|doc|document|message|msg|tweet|post|comment|example|sample|row|entry"
 _RECORD = re.compile(f"records?|({_THING}){_SUFFIX}s?|ids?|uuids?|guids?")
+_ALIAS = re.compile(f"alias(es)?(hash(es)?|{_SUFFIX})?s?")
 _REVISION = re.compile("rev|revisions|rev(ision)?(id|no|nr|num|number)")
 _VERSION = re.compile("ver|version")
 _SYNONYMS: Mapping[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
-    "insert": (("subject_id", _SUBJECT), ("revision", _REVISION)),
-    "delete": (("subject_id", _SUBJECT), ("record_id", _RECORD), ("revision", _REVISION), ("revision", _VERSION)),
-    "lift": (("subject_id", _SUBJECT), ("record_id", _RECORD)),
+    "insert": (("subject_id", _SUBJECT), ("aliases", _ALIAS), ("revision", _REVISION)),
+    "delete": (
+        *(("subject_id", _SUBJECT), ("record_id", _RECORD), ("alias", _ALIAS)),
+        *(("revision", _REVISION), ("revision", _VERSION)),
+    ),
+    "lift": (("subject_id", _SUBJECT), ("record_id", _RECORD), ("alias", _ALIAS)),
     "seal": (),
 }
 _FIELDS: Mapping[str, frozenset[str]] = {
     kind: frozenset(model.model_fields)
     for kind, model in (("insert", Insert), ("delete", Delete), ("lift", Lift), ("seal", Seal))
 }
-_FAR = {kind: set(fields) for kind, fields in _FIELDS.items()}
-"""Names that were already found to be like none of our fields; most messages hold no others."""
+_ALIASES = frozenset(("alias", "aliases"))
+_FAR = {(kind, before): set(fields) for kind, fields in _FIELDS.items() for before in (False, True)}
+"""Names that were already found to be like none of our fields; most messages hold no others. `before`: as releases
+before aliases read."""
 _REMEMBERED = 10_000
 _LONG = 7
 """Least length of a field's name for which a name that differs by one letter is refused; shorter names are too close
@@ -70,9 +77,18 @@ def near_miss(kind: str, pairs: Sequence[tuple[str, object]]) -> str | None:
 
     Names count only where passing them over would change what the event means. `pairs` are all names and values.
     """
-    far = _FAR[kind]
+    return _near_miss(kind, pairs, before=False)
+
+
+def near_miss_before(kind: str, pairs: Sequence[tuple[str, object]]) -> str | None:
+    """As `near_miss` of a release before aliases."""
+    return _near_miss(kind, pairs, before=True)
+
+
+def _near_miss(kind: str, pairs: Sequence[tuple[str, object]], *, before: bool) -> str | None:
+    far = _FAR[kind, before]
     for name, value in [pair for pair in pairs if pair[0] not in far]:
-        meant = _meant(kind, name)
+        meant = _meant(kind, name, before=before)
         if meant is None:
             _remember(far, name)
         elif value is not None and _counts(meant, value, pairs):
@@ -101,13 +117,13 @@ def plain(name: str) -> str:
 
 
 @lru_cache(4096)
-def _meant(kind: str, name: str) -> _Meant | None:
-    spelled = plain(name)
-    fields = {plain(field): field for field in sorted(_FIELDS[kind])}
+def _meant(kind: str, name: str, *, before: bool) -> _Meant | None:
+    spelled, unknown = plain(name), _ALIASES if before else frozenset()
+    fields = {plain(field): field for field in sorted(_FIELDS[kind] - unknown)}
     if spelled in fields:
         return _Meant(fields[spelled], beside=True)
     for field, words in _SYNONYMS[kind]:
-        if words.fullmatch(spelled):
+        if field not in unknown and words.fullmatch(spelled):
             return _Meant(field, beside=False, numbers_only=words is _VERSION)
     near = (fields[ours] for ours in fields if len(ours) >= _LONG and _one_apart(ours, spelled))
     return next((_Meant(field, beside=False) for field in near), None)

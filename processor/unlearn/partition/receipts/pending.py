@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-__all__ = ["LATER", "Pending", "Uncounted"]
+__all__ = ["LATER", "OpenCopy", "Pending", "Uncounted"]
 
 LATER = -1
-"""What a deletion of a subject has killed as it was applied: its clean-up counts that."""
+"""What a deletion has killed as it was applied where a subject's clean-up counts that."""
 
 
 class Pending(NamedTuple):
@@ -37,6 +37,9 @@ class Pending(NamedTuple):
     """When that was seen."""
     lifts: bool = False
     """Whether it is no deletion but a lift, which is in force once manifests cover it."""
+    cleanups: int | None = None
+    """Of a deletion by alias, how many of its subjects' clean-ups are still to be added to `killed`; None if it found
+    no subject with rows here."""
 
     @property
     def awaits_count(self) -> bool:
@@ -46,7 +49,36 @@ class Pending(NamedTuple):
     @property
     def killed_at_once(self) -> int | None:
         """`records` if it was known as the deletion was applied."""
-        return None if self.copies is not None or self.killed == LATER else self.killed
+        later = self.copies is not None or self.killed == LATER or self.cleanups is not None
+        return None if later else self.killed
+
+    def after_cleanup(self, killed: int | None) -> Pending:
+        """The deletion once a clean-up of one of its subjects is done, by which it killed so many rows."""
+        if self.cleanups is None:
+            return self._replace(records=killed)
+        total, left = (self.killed or 0) + (killed or 0), self.cleanups - 1
+        return self._replace(killed=total, cleanups=left, records=None if left or self.copies is not None else total)
+
+
+class OpenCopy(NamedTuple):
+    """A copy of a deletion by alias whose subjects' rows are still being counted, for the owner of the original."""
+
+    partition: int
+    offset: int
+    """With `partition` the place of the original."""
+    killed: int
+    """Live rows that it has killed here, as far as they are counted."""
+    cleanups: int
+    """How many of its subjects' clean-ups are still to be added."""
+
+    @property
+    def original(self) -> tuple[int, int]:
+        """(partition, offset) of the deletion whose copy it is."""
+        return self.partition, self.offset
+
+    def after_cleanup(self, killed: int | None) -> OpenCopy:
+        """As of `Pending`."""
+        return self._replace(killed=self.killed + (killed or 0), cleanups=self.cleanups - 1)
 
 
 class Uncounted:
@@ -66,5 +98,5 @@ class Uncounted:
             self.copied.pop(offset, None)
             if held is not None and not held.awaits_count:
                 self.counted[offset] = held
-            elif held is not None and held.copies is not None:
+            elif held is not None and held.copies is not None and not held.cleanups:
                 self.copied[offset] = held

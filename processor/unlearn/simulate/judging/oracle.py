@@ -24,6 +24,7 @@ from unlearn.results.manifest import Manifest, Receipt, read_manifest
 from unlearn.results.results_topic import Results
 from unlearn.simulate.cluster import World
 from unlearn.simulate.determinism import EPOCH
+from unlearn.simulate.judging.reach import living, owner_of, reach
 from unlearn.simulate.judging.receipt_checks import (
     Applied,
     Told,
@@ -34,11 +35,13 @@ from unlearn.simulate.judging.receipt_checks import (
     told_in,
 )
 from unlearn.simulate.judging.violations import Wrong, equal
-from unlearn.simulate.replay import Replay, replay_log
+from unlearn.simulate.replay import Owner, Replay, replay_log
+from unlearn.state.alias_lookups import parse_targets, target_reads
+from unlearn.state.aliases import decode_alias, target_of
 from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, decode_entry, decode_subject
 from unlearn.state.keys import Keys
 from unlearn.state.lookups import pair_reads, parse_pairs
-from unlearn.state.members import field_of, walk
+from unlearn.state.members import Table, field_of, walk
 from unlearn.state.scripts import Op, PartitionState, read_without_token
 from unlearn.storage.slice_files import decode_slice
 from unlearn.verification.judging import judge
@@ -150,8 +153,8 @@ class Verdict:
         equal(f"records of {partition}, each in one place", len(found), len(entries))
         return found
 
-    def _members(self, partition: int, members: Literal["RECORDS", "SUBJECTS"]) -> Iterator[tuple[bytes, bytes]]:
-        """(name, bytes) of each record or subject."""
+    def _members(self, partition: int, members: Table) -> Iterator[tuple[bytes, bytes]]:
+        """(name, bytes) of each record, subject or alias."""
         for part in walk(partial(self._look, partition), members):
             yield from part
 
@@ -188,6 +191,7 @@ class Verdict:
             everywhere = {f: e.tomb for f, e in entries.items() if e.tomb != NO_TOMB}
             alone = {self.field(r): _tomb(v) for r, v in found.everywhere.items()}
             equal(f"tombstones under any subject of {partition}", everywhere, alone)
+            self._check_aliases(partition, found)
             self._check_subjects(partition, found)
             equal(f"live rows counted in {partition}", self.views[partition].number("live"), len(rows))
 
@@ -197,6 +201,26 @@ class Verdict:
             for s, rows in found.live.items()
             for r, row in rows.items()
         }
+
+    def _check_aliases(self, partition: int, found: Replay) -> None:
+        held = {name: decode_alias(data) for name, data in self._members(partition, "ALIASES")}
+        replies = self._look(partition, target_reads(held))
+        targets = {field_of(n): held[n].targets | parse_targets(r) for n, r in zip(held, replies, strict=True)}
+        must = {self._alias(a): frozenset(map(self._target, owners)) for a, owners in found.named.items()}
+        must |= {self._alias(a): must.get(self._alias(a), frozenset()) for a in found.gone_aliases}
+        equal(f"whom aliases of {partition} name", targets, must)
+        dead = {field_of(name) for name, alias in held.items() if alias.dead}
+        equal(f"deleted aliases of {partition}", dead, set(map(self._alias, found.gone_aliases)))
+
+    def _alias(self, alias: str) -> bytes:
+        return field_of(self.digests.alias(alias))
+
+    def _target(self, owner: Owner) -> bytes:
+        subject, record = owner
+        return target_of(
+            b"" if record is None else self.digests.record(record),
+            b"" if subject is None else self.digests.subject(subject),
+        )
 
     def _check_subjects(self, partition: int, found: Replay) -> None:
         held = {field_of(n): decode_subject(v) for n, v in self._members(partition, "SUBJECTS")}
@@ -245,11 +269,7 @@ class Verdict:
                 continue
             inserts += [event] if isinstance(event, Insert) else []
             deletes += [event] if isinstance(event, Delete) else []
-        top: dict[tuple[str | None, str], int] = {}
-        for insert in inserts:
-            name = insert.subject_id, insert.record_id
-            top[name] = max(top.get(name, -1), insert.revision)
-        must = {name: r for name, r in top.items() if r > max((_reach(d, name) for d in deletes), default=-1)}
+        must = living(inserts, deletes)
         lives = {
             (s, r): row.insert.revision
             for f in self.found.values()
@@ -284,7 +304,7 @@ class Verdict:
             event, place = self._read(receipt.partition, receipt.offset), applied_of(receipt)
             if not isinstance(event, Delete):
                 continue
-            copied = event.subject_id is None and self.world.settings.subjects and self.world.settings.partitions > 1
+            copied = self._homeless(event)
             places = self._standing(receipt) if copied else {place.partition: [place.offset]}
             must[place] = sum(killed[p][offset] for p, offsets in places.items() if p in killed for offset in offsets)
         check_counts(told, must)
@@ -300,11 +320,17 @@ class Verdict:
                 if not isinstance(event, Request):
                     continue
                 sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
-                homeless = settings.subjects and event.subject_id is None and settings.partitions > 1
+                homeless = self._homeless(event)
                 if (homeless and sent_on is None) or (not homeless and self.subject.model.counts_in(partition, event)):
                     end: Literal["hidden", "lifted"] = "lifted" if isinstance(event, Lift) else "hidden"
                     at = (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
                     yield end, *at
+
+    def _homeless(self, event: Request) -> bool:
+        """Whether the event counts in all partitions, by copies."""
+        settings = self.world.settings
+        by_record = settings.subjects and event.subject_id is None
+        return settings.partitions > 1 and (by_record or event.alias is not None)
 
     def _refused(self) -> Iterator[tuple[int, int]]:
         """(partition, offset) of each possible deletion or lift that can't be applied, whose `event_id` can be read."""
@@ -354,10 +380,16 @@ class Verdict:
 
     def _killed(self, partition: int, event: Delete, before: int) -> set[int]:
         """Slots of the partition's rows below `before` that the deletion kills."""
+        found = self.found[partition]
+        named = [owner for owner, since in found.named.get(event.alias or "", {}).items() if since < before]
         return {
             row.slot
-            for row in self.found[partition].rows.values()
-            if row.slot < before and _reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
+            for row in found.rows.values()
+            if row.slot < before
+            and (
+                reach(event, (row.insert.subject_id, row.insert.record_id)) >= row.insert.revision
+                or owner_of(row.insert) in named
+            )
         }
 
     def _read(self, partition: int, offset: int) -> Parsed:
@@ -400,13 +432,3 @@ def sent_on(world: World) -> Counter[str]:
 
 def _tomb(revision: float) -> int:
     return FOREVER if revision == math.inf else int(revision)
-
-
-def _reach(event: Delete, name: tuple[str | None, str]) -> float:
-    """The highest revision of the record `name`, (subject, record id), that the deletion kills; -1 if it kills none."""
-    subject, record = name
-    if event.record_id is None:
-        return math.inf if event.subject_id == subject else -1
-    if event.record_id != record or event.subject_id not in (None, subject):
-        return -1
-    return math.inf if event.revision is None else event.revision

@@ -1,0 +1,94 @@
+"""DROP lists: which rows are asked for, and which code each gets by its receipts."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop, Listed, read_list
+from unlearn.errors import InputInvalid
+from unlearn.events.event import Delete
+from unlearn.events.parsing import parse
+from unlearn.log.protocol import Entry
+from unlearn.results.manifest import Position, Receipt
+
+ROWS = [Listed("1", "aa"), Listed("2", "bb"), Listed("3", "cc")]
+
+
+def drop(**answers: Any) -> Drop:
+    return Drop(ROWS, "sha256:", answers, "2024-01-01")
+
+
+def deletions(asked: Drop) -> dict[str, str]:
+    """Alias -> event id of the deletions that would be sent."""
+    found = [parse(value) for _, value in asked.events(0, 10)]
+    return {event.alias or "": event.event_id for event in found if isinstance(event, Delete)}
+
+
+def receipt(event_id: str, state: Any, records: int | None = None, offset: int = 0) -> Entry:
+    said = Receipt(
+        event_id=event_id,
+        state=state,
+        partition=0,
+        offset=offset,
+        applied_at=Position(partition=0, offset=offset),
+        records=records,
+        reason="why" if state == "refused" else None,
+    )
+    return Entry(0, 0, 0, event_id.encode(), said.encode())
+
+
+def test_each_row_asks_for_a_deletion_by_alias_unless_it_has_an_answer() -> None:
+    asked = drop(bb=EXEMPTED, cc=OPTED_OUT)
+
+    assert list(deletions(asked)) == ["sha256:aa"]
+    assert dict(asked.answers()) == {"2": EXEMPTED, "3": OPTED_OUT}
+    assert [(one.id, one.state) for one in asked.open()] == [("1", "unsent")]
+
+
+def test_a_row_is_deleted_or_not_found_by_its_count_and_open_until_then() -> None:
+    asked = drop()
+    names = deletions(asked)
+    asked.sent(0, 3)
+
+    asked.take([receipt(names["sha256:aa"], "accepted"), receipt(names["sha256:aa"], "hidden")])
+    asked.take([receipt(names["sha256:bb"], "hidden", 0), receipt("another", "hidden", 3)])
+    assert [(one.id, one.state) for one in asked.open()] == [("1", "accepted"), ("3", "sent")]
+    asked.take([receipt(names["sha256:aa"], "hidden", 2), receipt(names["sha256:cc"], "refused")])
+
+    assert dict(asked.answers()) == {"1": DELETED, "2": NOT_FOUND}
+    assert [(one.id, one.state, one.reason) for one in asked.open()] == [("3", "refused", "why")]
+    assert (asked.ended, asked.seen, asked.unsent, len(asked)) == (3, 3, 0, 3)
+
+
+def test_a_later_run_sends_nothing_that_has_a_receipt_and_gives_the_same_answers() -> None:
+    first, later = drop(), drop()
+    names = deletions(first)
+    told = [receipt(names["sha256:aa"], "hidden", 2), receipt(names["sha256:aa"], "hidden", 0, offset=9)]
+
+    later.take([*told, receipt(names["sha256:bb"], "accepted")])
+    later.opt_out({"sha256:aa", "sha256:cc"})
+
+    assert deletions(later) == {}
+    assert dict(later.answers()) == {"1": DELETED, "3": OPTED_OUT}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the first line must name"),
+        ("ID,Other\n1,a\n", "the first line must name"),
+        ("ID,Hash\n1\n", "line 2: 1 columns"),
+        ("ID,Hash\n1,\n", "the hash in line 2 has 0 characters"),
+        ("ID,Hash\n1,a\n1,b\n", "line 3: its ID stands before with another hash"),
+    ],
+)
+def test_a_bad_list_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InputInvalid, match=said):
+        read_list(io.BytesIO(text.encode()))
+
+
+def test_a_list_is_read_with_its_columns_in_any_order_and_rows_that_come_again_once() -> None:
+    assert read_list(io.BytesIO(b"Hash,ID\nb,2\na,1\nb,2\n")) == [Listed("2", "b"), Listed("1", "a")]
