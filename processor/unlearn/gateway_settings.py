@@ -44,6 +44,11 @@ class GatewaySettings(Frozen):
         min_length=1,
         description="the types of identities whose raw values are the model's subject ids, a JSON list",
     )
+    aliases: _List = Field(
+        (),
+        description="the types of identities whose hashes are aliases, FORMAT:VALUE as in sha256:9f86..., a JSON list; "
+        "empty: hashes name nobody",
+    )
     callbacks: _List = Field(
         (),
         description="where callbacks may go: a JSON list of URLs, each with all below it; https, or http to this "

@@ -168,6 +168,33 @@ def test_a_deletion_so_far_and_a_lift_let_in_again(harness: MemoryHarness) -> No
     assert "refused: its record is forgotten since" in "\n".join(line.what for line in lines(record))
 
 
+def test_a_deletion_by_alias_is_told_to_each_whom_it_forgets(harness: MemoryHarness) -> None:
+    named = insert("r2", "ann", event_id="named").model_copy(update={"aliases": ("h",)})
+    leave = Delete(event_id="leave", alias="h", requested_at="2023-01-01")
+    tell(harness, insert("r1", "ann"), named, insert("s", "bob"), leave, insert("r3", "ann", event_id="late"))
+    bob_bears = insert("s2", "bob", event_id="bears").model_copy(update={"aliases": ("h",)})
+    tell(harness, bob_bears, insert("s3", "bob", event_id="later"))
+
+    ann, bob, record = ask(harness, "subject", "ann"), ask(harness, "subject", "bob"), ask(harness, "record", "r1")
+    event = ask(harness, "event", "late")
+
+    told = {"e-r1-0": "inserted", "named": "inserted", "leave": "deleted"}
+    assert outcomes(ann) == {**told, "late": "refused"}
+    assert outcomes(bob) == {"e-s-0": "inserted", "leave": "deleted", "bears": "refused", "later": "refused"}
+    assert outcomes(record) == {"e-r1-0": "inserted", "leave": "deleted"}
+    assert outcomes(event) == {"late": "refused"}
+    for answer in (ann, bob, record):
+        assert answer.since is not None
+        assert (answer.state, answer.since.event_id, answer.since.alias) == ("forgotten", "leave", "h")
+        rows = [event.row for event in answer.events if event.row is not None]
+        assert {row.ended and row.ended.event_id for row in rows} == {"leave"}
+    causes = [one.because for answer in (ann, bob, event) for one in answer.events if one.outcome == "refused"]
+    assert [cause and cause.event_id for cause in causes] == ["leave"] * 4
+    said = "\n".join(line.what for line in lines(ann))
+    assert "delete leave, alias h: deleted" in said
+    assert "late, record r3 of subject ann: refused: whom its alias names is forgotten since" in said
+
+
 def test_a_deletion_of_earlier_revisions_refuses_those_alone(harness: MemoryHarness) -> None:
     later = insert("r", "ann", 2)
     tell(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from concurrent.futures import Future
@@ -18,6 +19,7 @@ from unlearn.gateway.app import make_app
 from unlearn.gateway.callbacks.notifier import Notifier
 from unlearn.gateway.callbacks.posting import HttpPoster
 from unlearn.gateway.metrics import Metrics
+from unlearn.gateway.opendsr.identities import Name
 from unlearn.gateway.requests.following import Following
 from unlearn.gateway.requests.known import Known
 from unlearn.gateway.requests.notes import Note, Place
@@ -53,9 +55,7 @@ class Gateway:
         self._seal = Seal(settings.secret_bytes, settings.model)
         self._following = Following(self._topics, self._known, settings.kafka.request_timeout)
         owner = token_hex(8)
-        self._service = Service(
-            settings, client, self._following, self._known, self._seal, owner, self._subject_at, _now
-        )
+        self._service = Service(settings, client, self._following, self._known, self._seal, owner, self._name_at, _now)
         self._owner = owner
         self.failed: Exception | None = None
         """What ended it."""
@@ -131,11 +131,12 @@ class Gateway:
     def _topics(self) -> Topics:
         return Topics(self._log, self._settings, self._seal, _since(self._settings))
 
-    def _subject_at(self, place: Place) -> str:
+    def _name_at(self, place: Place) -> Name:
         partition, offset = place
         for record in self._log.read(self._settings.events_topic, partition, offset, offset + 1):
-            assert record.key is not None
-            return record.key.decode()
+            assert record.value is not None  # the ticket in its header says that it is ours
+            said = json.loads(record.value)
+            return Name("alias", said["alias"]) if "alias" in said else Name("subject", said["subject_id"])
         raise LogUnavailable("the request's event is no longer in the log")
 
     def _record(self, note: Note) -> None:

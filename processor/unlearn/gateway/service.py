@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from unlearn.client.client import Client
@@ -17,6 +17,7 @@ from unlearn.client.pending import Pending
 from unlearn.errors import HttpRefused, LogUnavailable
 from unlearn.gateway.callbacks.targets import callbacks_of
 from unlearn.gateway.opendsr.erasure import Erasure, canonical, read_erasure
+from unlearn.gateway.opendsr.identities import Name
 from unlearn.gateway.requests.following import Following
 from unlearn.gateway.requests.known import Known
 from unlearn.gateway.requests.notes import Place
@@ -44,8 +45,8 @@ class Posted(NamedTuple):
 
 
 class Service:
-    """The requests of one gateway, which is called `owner`. `subject_at` reads the subject of an event from the log;
-    `clock` gives ms since 1970 UTC.
+    """The requests of one gateway, which is called `owner`. `name_at` reads from the log what an event names; `clock`
+    gives ms since 1970 UTC.
 
     Its methods raise InputInvalid and HttpRefused; NotSent, LogUnavailable, TopicMissing and TimeoutError while Kafka
     is away.
@@ -59,19 +60,19 @@ class Service:
         known: Known,
         seal: Seal,
         owner: str,
-        subject_at: Callable[[Place], str],
+        name_at: Callable[[Place], Name],
         clock: Callable[[], int],
     ) -> None:
         self._settings, self._client = settings, client
         self._following, self._known, self._seal = following, known, seal
-        self._owner, self._subject_at, self._clock = owner, subject_at, clock
+        self._owner, self._name_at, self._clock = owner, name_at, clock
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._pool = ThreadPoolExecutor(_SENDERS, thread_name_prefix="gateway-send")
         self._sending = 0
 
     async def create(self, posted: Posted) -> Ticket:
         """Put the request's deletions into the log, unless they are there; the ticket under which they are known."""
-        erasure = read_erasure(posted.body, self._settings.gateway.identities)
+        erasure = read_erasure(posted.body, self._settings.gateway.identities, self._settings.gateway.aliases)
         callbacks = callbacks_of(erasure.urls, posted.reply_to, posted.reply_to_token, self._settings.gateway)
         content = self._seal.digest("content", canonical(posted.body))
         key = self._seal.digest("key", posted.key.encode()) if posted.key is not None else None
@@ -80,10 +81,10 @@ class Service:
             await self._catch_up()
             known = self._before(ticket)
             ticket = known.ticket if known is not None else ticket
-            for part, subject in enumerate(erasure.named.subjects, 1):
-                one = replace(ticket, part=part, subject=self._seal.digest("subject", subject.encode()))
+            for part, name in enumerate(erasure.named.names, 1):
+                one = replace(ticket, part=part, subject=self._seal.digest(name.kind, name.id.encode()))
                 if known is None or one.subject not in known.deletions:
-                    await self._send(one, subject, erasure.requested_at)
+                    await self._send(one, name, erasure.requested_at)
         return ticket
 
     async def find(self, controller: str, request_id: str) -> Request:
@@ -103,11 +104,14 @@ class Service:
                 raise HttpRefused(409, f"the request is {status}, and only a pending one can be cancelled")
             if status == "pending" and self._known.others_stand(request):
                 raise HttpRefused(409, "another request names the same subject: a cancellation would end that one too")
-            for part, (subject, places) in enumerate(request.deletions.items(), 1):
+            places = [min(places) for places in request.deletions.values()]
+            names = [await asyncio.to_thread(self._name_at, place) for place in places]
+            if any(name.kind == "alias" for name in names):
+                raise HttpRefused(409, "it names somebody by a hash, and a lift of that lets nobody in again")
+            for part, (subject, name) in enumerate(zip(request.deletions, names, strict=True), 1):
                 if subject not in request.lifted:
                     one = replace(request.ticket, lifts=True, part=part, subject=subject)
-                    named = await asyncio.to_thread(self._subject_at, min(places))
-                    await self._send(one, named, datetime.now(UTC))
+                    await self._send(one, name, datetime.now(UTC))
         return request
 
     def close(self) -> None:
@@ -123,7 +127,7 @@ class Service:
             controller=controller,
             request_id=erasure.request_id,
             part=1,
-            parts=len(erasure.named.subjects),
+            parts=len(erasure.named.names),
             subject="",
             prefix=erasure.prefix,
             received=received,
@@ -163,15 +167,16 @@ class Service:
         async with asyncio.timeout(self._settings.gateway.answer_within):
             await self._following.look()
 
-    async def _send(self, ticket: Ticket, subject: str, requested_at: str | datetime) -> None:
+    async def _send(self, ticket: Ticket, name: Name, requested_at: str | datetime) -> None:
         """Send the ticket's event; it is acknowledged when this comes back."""
         if self._sending >= _MOST_SENDS:
             raise LogUnavailable(f"{_MOST_SENDS} events wait for Kafka")
         act = self._client.lift if ticket.lifts else self._client.forget
-        headers = [(HEADER, self._seal.sealed(ticket, subject.encode()))]
+        named: dict[str, Any] = {name.kind: name.id}
+        headers = [(HEADER, self._seal.sealed(ticket, name.id.encode()))]
         sent = asyncio.get_running_loop().run_in_executor(
             self._pool,
-            partial(act, subject=subject, event_id=event_id_of(ticket), requested_at=requested_at, headers=headers),
+            partial(act, **named, event_id=event_id_of(ticket), requested_at=requested_at, headers=headers),
         )
         self._sending += 1
         sent.add_done_callback(self._sent)

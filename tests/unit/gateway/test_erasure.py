@@ -36,7 +36,7 @@ def test_raw_identities_of_the_types_that_are_subject_ids_name_subjects_each_onc
 
     found = read_erasure(encoded(said), TYPES)
 
-    assert found.named.subjects == ("ann", "Ann", "ann@example.com")
+    assert found.named.names == (("subject", "ann"), ("subject", "Ann"), ("subject", "ann@example.com"))
     assert found.named.unused == (("email", "sha256"), ("android_id", "raw"))
     assert (found.request_id, found.prefix, found.requested_at) == ("r1", "subject_", "2026-03-01T09:30:00Z")
 
@@ -55,7 +55,24 @@ def test_the_later_form_names_the_same() -> None:
     found = read_erasure(encoded(said), TYPES)
 
     assert (found.request_id, found.prefix) == ("r1", "")
-    assert found.named == (("ann", "a@example.com"), (("email", "md5"),))
+    assert found.named == ((("subject", "ann"), ("subject", "a@example.com")), (("email", "md5"),))
+
+
+def test_a_hash_of_a_type_whose_hashes_are_aliases_names_an_alias() -> None:
+    said = without("subject_identities") | {
+        "subject_identities": [
+            identity("email", "sha256", "ab12"),
+            identity("email", "sha256", "ab12"),
+            identity("phone", "md5", "cd34"),
+            identity("device", "raw", "x"),
+        ]
+    }
+
+    found = read_erasure(encoded(said), TYPES, ["email", "phone"])
+
+    assert found.named == ((("alias", "sha256:ab12"), ("alias", "md5:cd34")), (("device", "raw"),))
+    with pytest.raises(InputInvalid, match="none names anybody here"):
+        read_erasure(encoded(said), TYPES)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +94,9 @@ def test_the_later_form_names_the_same() -> None:
         (request_of("r", "\ud800"), "1 to 256"),
         (
             request_of("r", "ann", subject_identities=[identity("email", "sha256", "secret-hash")]),
-            "a hash can't be matched",
+            "none names anybody here",
         ),
-        (request_of("r", "ann", subject_identities=[identity("android_id", "raw", "s")]), "none is of a type"),
+        (request_of("r", "ann", subject_identities=[identity("android_id", "raw", "s")]), "none names anybody here"),
         (request_of("r", "ann", subject_identities=[identity("email", "raw", 5)]), "all of them strings"),
         (request_of("r", "ann", subject_identities=["ann"]), "all of them strings"),
         (request_of("r", "ann", subject_identities="ann"), "subject_identities"),

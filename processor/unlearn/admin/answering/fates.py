@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from unlearn.admin.answering.question import owner_of
 from unlearn.admin.answering.scan import Found
 from unlearn.events.event import MAX_REVISION, Delete, Insert, Lift
 from unlearn.events.partitioner import Digests
@@ -33,20 +34,27 @@ class Fate(NamedTuple):
     row      that an insert became
     by       the deletion that refuses an insert, or the insert whose row stands instead
     ignored  why it changed nothing, though no deletion refuses it
+    forgets  of an insert, the deletion by one of its aliases, by which it deletes its subject
     """
 
     found: Found
     row: Row | None = None
     by: Found | None = None
     ignored: str | None = None
+    forgets: Found | None = None
 
 
 class InForce:
-    """The deletions that hold, as the log is read on: those since the last lift of the same name."""
+    """The deletions that hold, as the log is read on: those since the last lift of the same name.
+
+    A deletion by alias holds for each whom the alias names.
+    """
 
     def __init__(self, model: Model) -> None:
         self._lifts = Lifts(model)
         self._held: dict[_Name, list[tuple[int, Found]]] = {}
+        self._named: dict[str, dict[_Name, None]] = {}
+        self._aliases: dict[str, Found] = {}
 
     def take(self, found: Found) -> bool:
         """Take the next request of the partition. Returns whether it counts, as all do but some lifts."""
@@ -54,16 +62,42 @@ class InForce:
         if isinstance(event, Lift):
             if not self._lifts.count(found.record.headers):
                 return False
-            self._held.pop((event.subject_id, event.record_id), None)
+            self._lift(event)
+        elif isinstance(event, Delete) and event.alias is not None:
+            self._aliases[event.alias] = found
+            for name in self._named.get(event.alias, ()):
+                self._hold(name, found)
         elif isinstance(event, Delete) and event.scope is None:
-            revision = MAX_REVISION if event.revision is None else event.revision
-            self._held.setdefault((event.subject_id, event.record_id), []).append((revision, found))
+            self._hold((event.subject_id, event.record_id), found, event.revision)
         return True
+
+    def bear(self, insert: Insert) -> Found | None:
+        """Take the aliases of the partition's next insert. Returns the first deletion of one of them that holds: by it
+        the insert deletes its subject."""
+        aliases = insert.aliases or ()
+        for alias in aliases:
+            self._named.setdefault(alias, {})[owner_of(insert)] = None
+        deleted = [self._aliases[alias] for alias in aliases if alias in self._aliases]
+        for found in deleted:
+            self._hold(owner_of(insert), found)
+        return min(deleted, key=lambda found: found.record.offset, default=None)
+
+    def _hold(self, name: _Name, found: Found, revision: int | None = None) -> None:
+        held = MAX_REVISION if revision is None else revision, found
+        self._held.setdefault(_whole(name), []).append(held)
+
+    def _lift(self, event: Lift) -> None:
+        if event.alias is not None:
+            self._aliases.pop(event.alias, None)
+            return
+        self._held.pop((event.subject_id, event.record_id), None)
+        if event.subject_id is None and event.record_id is not None:
+            self._held.pop(("", event.record_id), None)
 
     def refusing(self, insert: Insert) -> Found | None:
         """The first deletion that holds and refuses an insert."""
         pair = insert.subject_id, insert.record_id
-        names = dict.fromkeys([(pair[0], None), pair, (None, pair[1])])
+        names = dict.fromkeys([_whole(owner_of(insert)), pair, (None, pair[1])])
         held = (one for name in names for one in self._held.get(name, ()))
         by = [found for revision, found in held if revision >= insert.revision]
         return min(by, key=lambda found: found.record.offset, default=None)
@@ -87,13 +121,14 @@ def fates_of(model: Model, partition: int, events: Sequence[Found], in_force: In
         if not isinstance(event, Insert):
             fates.append(Fate(found, ignored=None if in_force.take(found) else COUNTED))
             continue
+        forgets = in_force.bear(event)
         stood = standing.setdefault((event.subject_id, event.record_id), [])
         row = rows.get(offset)
         if row is not None:
             stood.append((found, row))
             fates.append(Fate(found, row))
         elif (by := in_force.refusing(event)) is not None:
-            fates.append(Fate(found, by=by))
+            fates.append(Fate(found, by=by, forgets=forgets))
         else:
             fates.append(_ignored(found, event, stood, digests))
     return fates
@@ -105,6 +140,12 @@ def _rows_of(model: Model, partition: int, events: Iterable[Found]) -> dict[int,
     columns = (each.tolist() for each in (members.slots, members.shards, members.deaths))
     found = zip(*columns, strict=True)
     return {slot: Row(shard, slot, None if death == NEVER else death) for slot, shard, death in found}
+
+
+def _whole(name: _Name) -> _Name:
+    """A name as it is held: a subject alone lacks a record. One of a record without a subject has an empty subject."""
+    subject, record = name
+    return subject, record or None
 
 
 def _ignored(found: Found, event: Insert, stood: Iterable[tuple[Found, Row]], digests: Digests) -> Fate:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from unlearn.admin.answering.question import (
     Question,
+    aliases_of,
+    bearing_aliases,
+    either,
+    may_bear,
     may_hold,
     may_request,
+    of_aliases,
     of_records_everywhere,
     of_whole_subjects,
     touching,
@@ -53,30 +58,33 @@ class Gatherer:
         return self._of_record(question)
 
     def _of_subject(self, question: Question) -> Gathered:
-        """At its home all that names it, and what names its records alone; elsewhere what isn't sent on yet."""
+        """At its home all that names it, and what names its records or its aliases alone; elsewhere what isn't sent on
+        yet."""
         gathered, home = Gathered(), self._model.home(question.id)
         for partition in self._reached:
             part = self._whole(partition) if partition == home else self._unsent(partition)
             gathered.add(partition, self._scanner.scan(part, question.names, may_hold(question.id)))
-        inserts = [one.event for one in gathered.found[home] if isinstance(one.event, Insert)]
+        inserts = _inserts(gathered.found[home])
         if inserts:
-            sought = of_records_everywhere({insert.record_id for insert in inserts})
+            records = of_records_everywhere({insert.record_id for insert in inserts})
+            sought = either(records, of_aliases(aliases_of(inserts)))
             gathered.add(home, self._scanner.scan(self._whole(home), sought, may_request))
         return gathered
 
     def _of_record(self, question: Question) -> Gathered:
-        """Wherever it may be all that names it, and what names its subjects alone."""
+        """Wherever it may be all that names it, and what names its subjects alone, or by an alias."""
         gathered = Gathered()
         homes = {self._model.home(question.id)} if not self._model.subjects else set(self._reached)
         for partition in self._reached:
             part = self._whole(partition) if partition in homes else self._unsent(partition)
             events = self._scanner.scan(part, question.names, may_hold(question.id))
             gathered.add(partition, events)
-            gathered.add(partition, self._of_subjects_alone(partition, events))
+            inserts = _inserts(one for one in events if one.counts)
+            gathered.add(partition, self._of_subjects_alone(partition, inserts))
+            self._add_aliases(gathered, partition, inserts, told=True)
         return gathered
 
-    def _of_subjects_alone(self, partition: int, events: Iterable[Found]) -> list[Found]:
-        inserts = [one.event for one in events if one.counts and isinstance(one.event, Insert)]
+    def _of_subjects_alone(self, partition: int, inserts: Iterable[Insert]) -> list[Found]:
         subjects = {insert.subject_id for insert in inserts if insert.subject_id is not None}
         if not subjects:
             return []
@@ -88,12 +96,26 @@ class Gatherer:
         for partition in self._reached:
             events = self._scanner.scan(self._whole(partition), question.names, may_hold(question.id))
             gathered.add(partition, events)
-        named = [one.event for held in gathered.found.values() for one in held if one.told]
-        for insert in (event for event in named if isinstance(event, Insert)):
+        for insert in _inserts(one for held in gathered.found.values() for one in held if one.told):
             home = self._model.home(insert.subject_id or insert.record_id)
             part = self._whole(home)
             gathered.add(home, self._scanner.scan(part, touching(insert), _may_touch(insert), told=False))
+            self._add_aliases(gathered, home, [insert], told=False)
         return gathered
+
+    def _add_aliases(self, gathered: Gathered, partition: int, inserts: Sequence[Insert], *, told: bool) -> None:
+        """Add all inserts with aliases of those to whom these belong, and what names one of these aliases.
+
+        `told`: whether the latter are told of.
+        """
+        if not inserts:
+            return
+        bearing = self._scanner.scan(self._whole(partition), bearing_aliases(inserts), may_bear, told=False)
+        gathered.add(partition, bearing)
+        aliases = aliases_of(_inserts(bearing))
+        if aliases:
+            named = self._scanner.scan(self._whole(partition), of_aliases(aliases), may_request, told=told)
+            gathered.add(partition, named)
 
     def _whole(self, partition: int) -> Interval:
         start, stop = self._ends[partition]
@@ -108,3 +130,7 @@ class Gatherer:
 def _may_touch(insert: Insert) -> Callable[[bytes], bool]:
     holds = may_hold(insert.record_id)
     return lambda value: holds(value) or may_request(value)
+
+
+def _inserts(found: Iterable[Found]) -> list[Insert]:
+    return [one.event for one in found if isinstance(one.event, Insert)]

@@ -59,13 +59,14 @@ def _named(event: EventTold) -> str:
     subject = "" if event.subject_id is None else f"{of} subject {event.subject_id}"
     revision = f" revision {event.revision}" if event.revision else ""
     scope = " so far" if event.scope is not None else ""
-    return f"{event.type} {event.event_id},{record}{subject}{revision}{scope}"
+    alias = "" if event.alias is None else f" alias {event.alias}"
+    return f"{event.type} {event.event_id},{record}{subject}{alias}{revision}{scope}"
 
 
 def _became(event: EventTold) -> str:
     because = event.because
     if event.outcome == "refused" and because is not None:
-        what = "its subject" if because.record_id is None else "its record"
+        what = "its record" if because.record_id else "its subject" if because.alias is None else "whom its alias names"
         return f"refused: {what} is forgotten since {because.at or 'a time that is not known'} by {_place(because)}"
     reason = "" if event.reason is None else f": {event.reason}"
     stands = "" if because is None else f" ({_place(because)})"

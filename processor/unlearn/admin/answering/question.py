@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal, NamedTuple
 
 from unlearn.events.event import Delete, Insert, Parsed, Request
@@ -11,10 +11,16 @@ __all__ = [
     "Kind",
     "Question",
     "Sought",
+    "aliases_of",
+    "bearing_aliases",
+    "either",
+    "may_bear",
     "may_hold",
     "may_request",
+    "of_aliases",
     "of_records_everywhere",
     "of_whole_subjects",
+    "owner_of",
     "touching",
 ]
 
@@ -43,6 +49,32 @@ def of_whole_subjects(subjects: Collection[str]) -> Sought:
     return lambda event: isinstance(event, Request) and event.record_id is None and event.subject_id in subjects
 
 
+def of_aliases(aliases: Collection[str]) -> Sought:
+    """Finds requests that name one of the aliases."""
+    return lambda event: isinstance(event, Request) and event.alias in aliases
+
+
+def bearing_aliases(inserts: Iterable[Insert]) -> Sought:
+    """Finds inserts with aliases that belong to whom one of these inserts belongs to."""
+    owners = {owner_of(insert) for insert in inserts}
+    return lambda event: isinstance(event, Insert) and bool(event.aliases) and owner_of(event) in owners
+
+
+def owner_of(insert: Insert) -> tuple[str, str]:
+    """Whom the aliases of an insert name: (subject id, ""), or ("", record id) where it has no subject."""
+    return ("", insert.record_id) if insert.subject_id is None else (insert.subject_id, "")
+
+
+def aliases_of(inserts: Iterable[Insert]) -> set[str]:
+    """All that the inserts bear."""
+    return {alias for insert in inserts for alias in insert.aliases or ()}
+
+
+def either(first: Sought, second: Sought) -> Sought:
+    """Finds what one of the two finds."""
+    return lambda event: first(event) or second(event)
+
+
 def of_records_everywhere(records: Collection[str]) -> Sought:
     """Finds requests that name one of the records alone."""
     return lambda event: isinstance(event, Request) and event.subject_id is None and event.record_id in records
@@ -68,6 +100,11 @@ def may_hold(needle: str) -> Callable[[bytes], bool]:
     """
     wanted = needle.encode()
     return lambda value: wanted in value or b'"lift"' in value or b"\\" in value
+
+
+def may_bear(value: bytes) -> bool:
+    """Whether a message of our own form may be an insert with aliases, by its bytes."""
+    return b'"aliases"' in value or b"\\" in value
 
 
 def may_request(value: bytes) -> bool:

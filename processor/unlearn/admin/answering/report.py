@@ -30,6 +30,7 @@ class Cause(_Told):
     event_id: str
     record_id: str | None
     subject_id: str | None
+    alias: str | None = Field(default=None, description="of a request that names whom an alias names")
     partition: int = Field(description="where its sender put it")
     offset: int
     at: Moment
@@ -75,6 +76,7 @@ class EventTold(_Told):
     event_id: str
     record_id: str | None
     subject_id: str | None
+    alias: str | None = Field(default=None, description="of a request that names whom an alias names")
     revision: int | None
     scope: str | None
     partition: int = Field(description="where its sender put it")

@@ -10,7 +10,7 @@ from unlearn.admin.answering.fates import Fate
 from unlearn.admin.answering.receipts import receipts_told
 from unlearn.admin.answering.report import Cause, EventTold, Outcome, ReceiptTold, RowTold, SeenTold
 from unlearn.admin.answering.scan import Found
-from unlearn.events.event import Delete, Insert, Lift
+from unlearn.events.event import Delete, Insert, Lift, Request
 from unlearn.ingest.classify import NO_SUBJECTS
 from unlearn.moments import rfc3339
 from unlearn.results.manifest import Position, Receipt
@@ -43,7 +43,9 @@ class Story:
     def __post_init__(self) -> None:
         rows = {p: [fate.row for fate in held if fate.row is not None] for p, held in self.fates.items()}
         self._deaths = {p: {row.death for row in held} for p, held in rows.items()}
-        self._at = {p: {fate.found.record.offset: fate.found for fate in held} for p, held in self.fates.items()}
+        self._killers = {
+            p: {fate.found.record.offset: fate.forgets or fate.found for fate in held} for p, held in self.fates.items()
+        }
 
     def told(self) -> tuple[EventTold, ...]:
         """All events that are told of, by time; those whose time isn't known come first."""
@@ -79,6 +81,7 @@ class Story:
             event_id=event.event_id,
             record_id=event.record_id,
             subject_id=event.subject_id,
+            alias=event.alias if isinstance(event, Request) else None,
             revision=None if isinstance(event, Lift) else event.revision,
             scope=event.scope if isinstance(event, Delete) else None,
             partition=found.place[0],
@@ -128,7 +131,7 @@ class Story:
         )
 
     def _ended(self, partition: int, row: Row) -> Cause | None:
-        killer = None if row.death is None else self._at[partition].get(row.death)
+        killer = None if row.death is None else self._killers[partition].get(row.death)
         return None if killer is None else cause_of(killer)
 
 
@@ -139,6 +142,7 @@ def cause_of(found: Found) -> Cause:
         event_id=found.event.event_id,
         record_id=found.event.record_id,
         subject_id=found.event.subject_id,
+        alias=found.event.alias if isinstance(found.event, Request) else None,
         partition=found.place[0],
         offset=found.place[1],
         at=rfc3339(found.at),
@@ -156,6 +160,7 @@ def _receipts_alone(place: Place, receipts: Sequence[Receipt]) -> EventTold:
         event_id=first.event_id,
         record_id=None,
         subject_id=None,
+        alias=None,
         revision=None,
         scope=None,
         partition=place[0],

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from unlearn.errors import InputInvalid
-from unlearn.gateway.opendsr.identities import Identity, Named, subjects_of
+from unlearn.gateway.opendsr.identities import Identity, Named, named_by
 from unlearn.timestamps import parse_timestamp
 
 __all__ = ["ERASURE", "MOST_URL", "Erasure", "canonical", "read_erasure"]
@@ -44,8 +44,11 @@ class Erasure(NamedTuple):
     urls: tuple[str, ...]
 
 
-def read_erasure(body: bytes, types: Collection[str]) -> Erasure:
-    """The erasure that the body asks for, where raw identities of `types` are subject ids. Raises InputInvalid."""
+def read_erasure(body: bytes, subjects: Collection[str], aliases: Collection[str] = ()) -> Erasure:
+    """The erasure that the body asks for; `subjects` and `aliases` are types of identities, see `named_by`.
+
+    Raises InputInvalid.
+    """
     said = _object(body)
     _refuse_near_misses(said)
     prefix = _PREFIXES[0] if f"{_PREFIXES[0]}request_id" in said else _PREFIXES[1]
@@ -56,7 +59,7 @@ def read_erasure(body: bytes, types: Collection[str]) -> Erasure:
     submitted = said.get("submitted_time")
     if not isinstance(submitted, str) or parse_timestamp(submitted) is None:
         raise InputInvalid("submitted_time: is needed: a time as of RFC 3339, such as 2026-03-01T09:30:00Z")
-    named = subjects_of(_identities(said.get("subject_identities")), types)
+    named = named_by(_identities(said.get("subject_identities")), subjects, aliases)
     return Erasure(request_id, prefix, named, submitted, _urls(said.get("status_callback_urls")))
 
 

@@ -1,14 +1,14 @@
-"""Which identities of a request name subjects of the model."""
+"""Which identities of a request name subjects of the model, or aliases."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from unlearn.errors import InputInvalid
 from unlearn.events.event import MAX_ID
 
-__all__ = ["RAW", "Identity", "Named", "subjects_of"]
+__all__ = ["RAW", "Identity", "Name", "Named", "named_by"]
 
 RAW: Final = "raw"
 
@@ -21,34 +21,50 @@ class Identity(NamedTuple):
     value: str
 
 
-class Named(NamedTuple):
-    """The subject ids that a request names, each once, and the kinds (type, format) of identities that name none."""
+class Name(NamedTuple):
+    """What a deletion names: a subject, or an alias of one."""
 
-    subjects: tuple[str, ...]
+    kind: Literal["subject", "alias"]
+    id: str
+
+
+class Named(NamedTuple):
+    """What a request names, each once, and the kinds (type, format) of identities that name nothing."""
+
+    names: tuple[Name, ...]
     unused: tuple[tuple[str, str], ...]
 
 
-def subjects_of(identities: Sequence[Identity], types: Collection[str]) -> Named:
-    """The subjects that these identities name, where raw values of `types` are subject ids.
+def named_by(identities: Sequence[Identity], subjects: Collection[str], aliases: Collection[str]) -> Named:
+    """What these identities name: a raw value of the types `subjects` is a subject id; a hash of the types `aliases` is
+    the alias FORMAT:VALUE, such as sha256:9f86...
 
-    A hashed value names no subject: this is the place to look it up once subjects can be known by a hash.
-    Raises InputInvalid where none is named, and for a value that can't be an id; the text quotes no value.
+    Raises InputInvalid where nothing is named, and for a value that can't be an id; the text quotes no value.
     """
-    named = [one for one in identities if one.type in types and one.format == RAW]
-    if not named:
-        raise InputInvalid(_nothing_named(identities, types))
-    for identity in named:
-        if not 1 <= len(identity.value) <= MAX_ID or not _is_text(identity.value):
-            raise InputInvalid(f"subject_identities: a value of {identity.type} has not 1 to {MAX_ID} characters")
-    unused = [(one.type, one.format) for one in identities if one not in named]
-    return Named(tuple(dict.fromkeys(one.value for one in named)), tuple(dict.fromkeys(unused)))
+    names: dict[Name, None] = {}
+    unused: dict[tuple[str, str], None] = {}
+    for one in identities:
+        if one.format == RAW and one.type in subjects:
+            names[Name("subject", _id(one, one.value))] = None
+        elif one.format != RAW and one.type in aliases:
+            names[Name("alias", _id(one, f"{one.format}:{one.value}"))] = None
+        else:
+            unused[one.type, one.format] = None
+    if not names:
+        raise InputInvalid(_nothing_named(subjects, aliases))
+    return Named(tuple(names), tuple(unused))
 
 
-def _nothing_named(identities: Sequence[Identity], types: Collection[str]) -> str:
-    wanted = ", ".join(sorted(types))
-    if any(one.type in types for one in identities):
-        return f"subject_identities: a hash can't be matched with a subject here; send {wanted} with the format raw"
-    return f"subject_identities: none is of a type that names a subject here; send {wanted} with the format raw"
+def _id(identity: Identity, found: str) -> str:
+    if not identity.value or len(found) > MAX_ID or not _is_text(found):
+        raise InputInvalid(f"subject_identities: a value of {identity.type} has not 1 to {MAX_ID} characters")
+    return found
+
+
+def _nothing_named(subjects: Collection[str], aliases: Collection[str]) -> str:
+    wanted = f"{', '.join(sorted(subjects))} with the format raw"
+    hashes = f", or {', '.join(sorted(aliases))} as a hash" if aliases else ""
+    return f"subject_identities: none names anybody here; send {wanted}{hashes}"
 
 
 def _is_text(value: str) -> bool:

@@ -37,7 +37,7 @@ class Ticket:
 
     lifts         whether the event is the lift that cancels this part of the request
     controller    the name of the token with which the request came
-    part, parts   which of the request's subjects the event names, from 1, of how many
+    part, parts   which of the subjects and aliases that the request names the event names, from 1, of how many
     subject       a digest of it
     prefix        what stands before `request_id` in the request's body
     received      when the request came, in ms since 1970 UTC
@@ -93,7 +93,7 @@ class Seal:
             return None
         return _ticket(json.loads(said))
 
-    def digest(self, kind: Literal["content", "key", "subject", "callback"], content: bytes) -> str:
+    def digest(self, kind: Literal["content", "key", "subject", "alias", "callback"], content: bytes) -> str:
         """A keyed digest, 32 hex digits."""
         return self._derived(f"gateway-{kind}".encode(), content, 16).hex()
 
