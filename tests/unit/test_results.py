@@ -46,6 +46,20 @@ def test_the_newest_by_counter_and_sequence_is_held_whatever_comes_last() -> Non
     assert (results.of(0).last, results.of(0).last_offset) == (_manifest(2, 1, nonce=OTHER), 6)
 
 
+def test_of_two_owners_with_one_counter_the_first_holds() -> None:
+    # given Redis was rolled back: what the earlier owner had sent comes behind what the later one has published
+    results = Results("demo")
+
+    results.merge([_at(3, _manifest(2, 1)), _at(5, _manifest(2, 7, nonce=OTHER))])
+
+    assert (results.of(0).manifest, results.of(0).top) == (_manifest(2, 1), _manifest(2, 7, nonce=OTHER))
+    assert [(one.offset, one.reason) for one in results.newly_refused()] == [
+        (5, "its counter is that of another owner, who came first")
+    ]
+    results.merge([_at(6, _manifest(3, 1, nonce=OTHER))])
+    assert results.of(0).manifest == _manifest(3, 1, nonce=OTHER)
+
+
 def test_the_version_is_the_offset_of_the_newest_manifest_merged() -> None:
     results = Results("demo")
     assert results.version is None

@@ -11,15 +11,13 @@ __all__ = ["overtaken", "rivalled"]
 def rivalled(owned: ClaimedPartition, published: Published) -> bool:
     """Whether the topic shows a higher counter than ours, or a manifest with our counter that we didn't write.
 
-    A counter is given twice if Redis was rolled back. Readers go by the highest counter and sequence, whoever wrote
-    them, so the owner must claim again to get above them.
+    A counter is given twice if Redis was rolled back. Readers go by the first manifest that bears it, or without the
+    secret by the highest sequence, whoever wrote them, so the owner must claim again to get above them.
     """
     if published.highest_counter > owned.token.counter:
         return True
-    top = published.top
-    if top is None or top.token.counter != owned.token.counter:
-        return False
-    return top.token.nonce != owned.token.nonce or top.sequence > owned.sequence
+    found = [one for one in (published.top, published.manifest) if one and one.token.counter == owned.token.counter]
+    return any(one.token.nonce != owned.token.nonce or one.sequence > owned.sequence for one in found)
 
 
 def overtaken(owned: ClaimedPartition, published: Published) -> bool:

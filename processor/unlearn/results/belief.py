@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from unlearn.results.manifest import Manifest
 
-__all__ = ["MOST_COUNTER", "Refusal", "foreign", "most_counter"]
+__all__ = ["MOST_COUNTER", "Refusal", "foreign", "most_counter", "same_counter"]
 
 _CLAIMS = 2**32
 """Claims that a partition never exceeds: one in each second of 136 years."""
@@ -48,3 +48,13 @@ def foreign(model: str, partition: int, offset: int, manifest: Manifest) -> str 
     if manifest.token.counter > most_counter(offset):
         return f"no claim gave the counter {manifest.token.counter}"
     return None
+
+
+def same_counter(first: Manifest, second: Manifest) -> bool:
+    """Whether two owners of a partition wrote these under one counter.
+
+    Redis gives a counter twice where it was rolled back. What the earlier owner has sent may then arrive behind what
+    the later one has published, with a higher sequence; so the first on the topic holds, and the other one claims
+    again.
+    """
+    return first.token.counter == second.token.counter and first.token.nonce != second.token.nonce

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from unlearn.log.protocol import Log, Record, Tail
-from unlearn.results.belief import Refusal, foreign, most_counter
+from unlearn.results.belief import Refusal, foreign, most_counter, same_counter
 from unlearn.results.manifest import Heartbeat, Manifest, heartbeat_key, manifest_key, read_heartbeat, read_manifest
 
 __all__ = ["Published", "Results", "read_results"]
@@ -167,6 +167,9 @@ class Results:
     def _admit(self, held: Published, manifest: Manifest, offset: int) -> None:
         if held.furthest is None or manifest.applied > held.furthest.applied:
             held.furthest = manifest
+        if held.manifest is not None and same_counter(held.manifest, manifest):
+            self._refuse(manifest.partition, offset, "its counter is that of another owner, who came first")
+            return
         # The same manifest, sent again, counts at its new offset: compaction leaves only that.
         if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
             held.manifest, held.offset = manifest, offset
