@@ -70,6 +70,7 @@ def test_what_was_compiled_at_installation_is_used_from_the_place_that_can_be_wr
 
 TEXT = (
     "import unlearn_models.text.kernels as m; k = [f for f in vars(m).values() if hasattr(f, 'stats')];"
+    "[f.load() for f in k];"
     "print(len(k), sum(sum(f.stats.cache_misses.values()) for f in k))"
 )
 
