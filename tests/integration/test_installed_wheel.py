@@ -109,7 +109,17 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     # A path alone: the .pth files in that folder, which lead to this tree, are not read.
     (made.site / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     pip("--python", folder / "bin" / "python", "install", "--no-index", "--no-deps", wheel)
+    _copy_machine_code(made.site)
     return made
+
+
+def _copy_machine_code(site: Path) -> None:
+    """As if its kernels had been compiled here. That others are compiled as they are called, `test_unprivileged` shows."""
+    for root, package in SOURCES.items():
+        for file in (ROOT / root / package).rglob("*.nb[ci]"):
+            copy = site / file.relative_to(ROOT / root)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, copy)
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
