@@ -114,7 +114,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 
 
 def _copy_machine_code(site: Path) -> None:
-    """As if its kernels had been compiled here. That others are compiled as they are called, `test_unprivileged` shows."""
+    """As if its kernels had been compiled here; `test_unprivileged` has an installation where they aren't."""
     for root, package in SOURCES.items():
         for file in (ROOT / root / package).rglob("*.nb[ci]"):
             copy = site / file.relative_to(ROOT / root)
