@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from unlearn.errors import SettingsError
 from unlearn.gateway_settings import GatewaySettings
@@ -48,7 +48,7 @@ def make_signer(settings: GatewaySettings) -> Signer:
         )
     pem = _read(certificate_path)
     try:
-        certificate = x509.load_pem_x509_certificates(pem)[0]
+        certificates = x509.load_pem_x509_certificates(pem)
         key = load_pem_private_key(_read(key_path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise SettingsError(
@@ -56,8 +56,10 @@ def make_signer(settings: GatewaySettings) -> Signer:
         ) from None
     if not isinstance(key, _Key):
         raise SettingsError(f"{key_path}: the key is neither RSA nor of an elliptic curve")
-    _require_fit(certificate, key, settings.domain, certificate_path)
-    return Signer(settings.domain, key, pem)
+    _require_fit(certificates[0], key, settings.domain, certificate_path)
+    # All can fetch it, and the file may hold the key too.
+    public = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+    return Signer(settings.domain, key, public)
 
 
 def _require_fit(certificate: x509.Certificate, key: _Key, domain: str, path: Path) -> None:

@@ -37,6 +37,14 @@ def test_the_keys_of_tls_sign_where_no_others_are_given(tmp_path: Path) -> None:
     assert make_signer(GatewaySettings(**given)).certificate == files["signing_certificate"].read_bytes()
 
 
+def test_of_a_file_with_certificate_and_key_the_certificate_alone_is_given_out(tmp_path: Path) -> None:
+    files = gateway_files(tmp_path)
+    certificate, both = files["signing_certificate"].read_bytes(), tmp_path / "both.pem"
+    both.write_bytes(files["signing_key"].read_bytes() + certificate)
+
+    assert make_signer(settings(files, signing_certificate=both, signing_key=both)).certificate == certificate
+
+
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     files = gateway_files(tmp_path / "a")
     other, old = gateway_files(tmp_path / "b"), gateway_files(tmp_path / "c", days=-1)
