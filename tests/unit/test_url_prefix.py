@@ -50,6 +50,8 @@ def test_what_is_elsewhere_is_not(url: str) -> None:
         "https://a.example/dsr#x",
         "https://a.example/dsr/../admin",
         "https://a.example/dsr/%2e%2e/admin",
+        "https://a.example/dsr/..;/admin",
+        "https://a.example/dsr/%2e.%3Bx=1/admin",
         "https://a.example/dsr/..%2fadmin",
         "https://a.example\\@evil.example/dsr",
         "https://a.example/dsr\n",

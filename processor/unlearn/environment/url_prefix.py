@@ -14,8 +14,8 @@ __all__ = ["UrlPrefix", "is_covered", "read_url_prefix"]
 _PORTS = {"https": 443, "http": 80}
 _PLAIN = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 """What a URL may be written of: printable ASCII, without quotes, < and >, backslash and the like."""
-_CLIMBS = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)|%2f|%5c", re.IGNORECASE)
-"""Segments of a path that servers may read as others."""
+_CLIMBS = re.compile(r"(^|/)(\.|%2e){1,2}(;|%3b|/|$)|%2f|%5c", re.IGNORECASE)
+"""Segments of a path that servers may read as others; some take what is behind a semicolon for no part of one."""
 
 
 class UrlPrefix(NamedTuple):
