@@ -217,6 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         code = self.server.codes.popleft() if self.server.codes and self.path.startswith("/failing") else 200
         self.send_response(code)
         self.send_header("content-length", "0")
+        self.send_header("set-cookie", "seen=1; Path=/")
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:

@@ -45,6 +45,8 @@ def _fides(reply_to: str | None, token: str | None, settings: GatewaySettings) -
         raise InputInvalid(
             f"reply-to and reply-to-token: are needed both, of {MOST_URL} and {_MOST_TOKEN} characters at most"
         )
+    if not (token.isascii() and token.isprintable()):
+        raise InputInvalid("reply-to-token: has other characters than those of ASCII")
     if not reply_to.startswith("/"):
         return [Callback(reply_to, token)]
     if settings.fides_url is None:
