@@ -74,7 +74,8 @@ def _became(outcome: Any) -> str:
     ((kind, said),) = outcome.items()
     if isinstance(said, str):
         return f"{kind}: {said}"
-    named = ", ".join(f"{name} `{said[name]}`" for name in ("record_id", "subject_id", "revision") if name in said)
+    shown = ("record_id", "subject_id", "alias", "revision", "scope")
+    named = ", ".join(f"{name} `{said[name]}`" for name in shown if name in said)
     return f"**{kind}** {named}"
 
 

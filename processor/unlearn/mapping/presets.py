@@ -53,6 +53,7 @@ def _cloud_event(attribute: str, data: str, mark: str) -> dict[str, Any]:
             "revision": "row/revision",
             "requested_at": f"row/requested_at | {attribute}time | {TIME}",
             "forget_within": "row/forget_within",
+            "scope": "row/scope",
         },
     }
 
