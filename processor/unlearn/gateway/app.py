@@ -128,10 +128,13 @@ def make_app(
 ) -> Starlette:
     """The application; `running` goes on beside it until it is cancelled."""
     routes = _Routes(service, settings, tokens, signer, metrics)
-    discovery = json.dumps(answers.discovery(settings.identities, f"https://{signer.domain}/certificate.pem")).encode()
+    certificate_url = f"https://{signer.domain}/certificate.pem"
+    discovery = json.dumps(answers.discovery(settings.identities, settings.aliases, certificate_url)).encode()
+
+    signed = signer.headers(discovery)
 
     async def discover(_: Request) -> Response:
-        return _json(200, discovery, signer.headers(discovery))
+        return _json(200, discovery, signed)
 
     async def certificate(_: Request) -> Response:
         return Response(signer.certificate, media_type="application/x-pem-file")
@@ -154,7 +157,7 @@ def make_app(
         await asyncio.gather(task, return_exceptions=True)
 
     of_one = "/requests/{request_id}"
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/requests", routes.guarded(routes.create), methods=["POST"]),
             Route(of_one, routes.guarded(routes.status), methods=["GET"]),
@@ -173,6 +176,8 @@ def make_app(
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _unrouted(_: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from secrets import token_hex
 from starlette.applications import Starlette
 
 from unlearn.client.client import Client
-from unlearn.errors import LogUnavailable, SettingsError, TopicMissing
+from unlearn.errors import HttpRefused, LogUnavailable, SettingsError, TopicMissing
 from unlearn.gateway.access import Tokens, read_tokens
 from unlearn.gateway.app import make_app
 from unlearn.gateway.callbacks.notifier import Notifier
@@ -137,7 +137,7 @@ class Gateway:
             assert record.value is not None  # the ticket in its header says that it is ours
             said = json.loads(record.value)
             return Name("alias", said["alias"]) if "alias" in said else Name("subject", said["subject_id"])
-        raise LogUnavailable("the request's event is no longer in the log")
+        raise HttpRefused(409, "its event is no longer in the log, so that nothing tells whom a lift would name")
 
     def _record(self, note: Note) -> None:
         sent = self._producer.send(self._settings.receipts_topic, 0, note.event_id.encode(), note.encoded())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
 from unlearn.client.client import Client
@@ -66,7 +67,7 @@ class Service:
         self._settings, self._client = settings, client
         self._following, self._known, self._seal = following, known, seal
         self._owner, self._name_at, self._clock = owner, name_at, clock
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self._pool = ThreadPoolExecutor(_SENDERS, thread_name_prefix="gateway-send")
         self._sending = 0
 
@@ -77,7 +78,8 @@ class Service:
         content = self._seal.digest("content", canonical(posted.body))
         key = self._seal.digest("key", posted.key.encode()) if posted.key is not None else None
         ticket = self._ticket(posted.controller, erasure, callbacks, content, key)
-        async with self._lock(posted.controller, erasure.request_id):
+        of_key = nullcontext() if key is None else self._lock(posted.controller, "key", key)
+        async with self._lock(posted.controller, "id", erasure.request_id), of_key:
             await self._catch_up()
             known = self._before(ticket)
             ticket = known.ticket if known is not None else ticket
@@ -97,19 +99,19 @@ class Service:
 
     async def cancel(self, controller: str, request_id: str) -> Request:
         """Put lifts of the request's deletions into the log, unless they are there."""
-        async with self._lock(controller, request_id):
+        async with self._lock(controller, "id", request_id):
             request = await self.find(controller, request_id)
             status = standing_of(request).status
             if status in ("in_progress", "completed"):
                 raise HttpRefused(409, f"the request is {status}, and only a pending one can be cancelled")
             if status == "pending" and self._known.others_stand(request):
                 raise HttpRefused(409, "another request names the same subject: a cancellation would end that one too")
-            places = [min(places) for places in request.deletions.values()]
+            places = [max(places) for places in request.deletions.values()]
             names = [await asyncio.to_thread(self._name_at, place) for place in places]
             if any(name.kind == "alias" for name in names):
                 raise HttpRefused(409, "it names somebody by a hash, and a lift of that lets nobody in again")
             for part, (subject, name) in enumerate(zip(request.deletions, names, strict=True), 1):
-                if subject not in request.lifted:
+                if request.standing(subject):
                     one = replace(request.ticket, lifts=True, part=part, subject=subject)
                     await self._send(one, name, datetime.now(UTC))
         return request
@@ -158,8 +160,8 @@ class Service:
             raise HttpRefused(409, "the request with this id was cancelled: ask again under another id")
         return same
 
-    def _lock(self, controller: str, request_id: str) -> asyncio.Lock:
-        return self._locks.setdefault((controller, request_id), asyncio.Lock())
+    def _lock(self, controller: str, kind: Literal["id", "key"], name: str) -> asyncio.Lock:
+        return self._locks.setdefault((controller, kind, name), asyncio.Lock())
 
     async def _catch_up(self) -> None:
         if self._following.age == inf:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from copy import copy
 from datetime import datetime
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import httpx
@@ -218,6 +219,49 @@ def test_a_pending_one_is_cancelled_by_lifts_and_others_are_not(site: Site) -> N
     assert "is completed" in site.delete("r2").json()["error"]["message"]
 
 
+def test_a_deletion_that_comes_behind_its_lift_is_not_cancelled_before_it_is_lifted_again(site: Site) -> None:
+    site.post(request_of("r1", "ann"))
+    partition, _ = site.events()[0]["place"]
+    (first,) = site.log.read(site.settings.events_topic, partition, 0, 1)
+    assert site.delete("r1").status_code == 202
+    producer = site.log.producer()
+    producer.send(site.settings.events_topic, partition, first.key, first.value, first.headers).result()
+
+    assert site.status("r1")["request_status"] == "pending"
+    assert site.delete("r1").status_code == 202
+    assert site.status("r1")["request_status"] == "cancelled"
+    assert [event["type"] for event in site.events()] == ["delete", "lift", "delete", "lift"]
+
+
+def test_one_whose_event_is_no_longer_in_the_log_is_not_cancelled(site: Site) -> None:
+    site.post(request_of("r1", "ann"))
+    site.status("r1")
+    site.log.read = lambda *_: iter(())  # type: ignore[method-assign]
+
+    refused = site.delete("r1")
+
+    assert refused.status_code == 409
+    assert "no longer in the log" in refused.json()["error"]["message"]
+
+
+def test_of_requests_with_one_key_in_the_same_moment_one_is_taken(site: Site) -> None:
+    both, append = Barrier(2), site.log.append
+
+    def together(*arguments: Any) -> Any:
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)  # for another one, which mustn't come
+        return append(*arguments)
+
+    def post(number: int) -> int:
+        with closing(Caller(site.shop.url)) as caller:
+            return caller.post(request_of(f"r{number}", f"s{number}"), idempotency_key="k1").status_code
+
+    site.log.append = together  # type: ignore[method-assign, assignment]
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(post, range(2))) == [201, 409]
+    assert len(site.events()) == 1
+
+
 def test_one_is_not_cancelled_while_another_asks_for_the_same_subject(site: Site) -> None:
     site.post(request_of("r1", "ann"))
     site.bank.post(request_of("r2", "ann"))
@@ -264,6 +308,8 @@ def test_what_is_wrong_gets_its_code_and_nothing_is_sent(site: Site) -> None:
         405: httpx.put(f"{site.shop.url}/requests/r1"),
     }
     assert {code: answer.status_code for code, answer in wrong.items()} == {code: code for code in wrong}
+    # A redirection would have the token sent to whatever the Host header names, without TLS behind a proxy.
+    assert [site.get(path).status_code for path in ("/requests/r1/", "/discovery/")] == [404, 404]
     assert all(answer.json()["error"]["code"] == code for code, answer in wrong.items())
     refused = [
         site.post(request_of("r1", "ann", submitted_time="2999-01-01T00:00:00Z")),
@@ -342,6 +388,18 @@ def test_what_it_supports_how_it_is_and_what_it_counts_is_open_to_all(site: Site
     assert 'unlearn_gateway_answers_total{code="201",method="POST"} 1.0' in counted
     assert "r1" not in counted
     assert [site.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+
+
+def test_aliases_are_among_what_it_supports(settings: Settings, log: FlakyLog) -> None:
+    with opened(changed(settings, aliases=("email",)), log) as site:
+        supported = site.get("/discovery").json()["supported_identities"]
+
+    assert [(one["identity_type"], one["identity_format"]) for one in supported] == [
+        ("controller_customer_id", "raw"),
+        ("email", "sha256"),
+        ("email", "sha1"),
+        ("email", "md5"),
+    ]
 
 
 def test_topics_that_are_made_again_end_the_gateway(settings: Settings, log: FlakyLog) -> None:

@@ -75,11 +75,22 @@ def test_a_hash_of_a_type_whose_hashes_are_aliases_names_an_alias() -> None:
         read_erasure(encoded(said), TYPES)
 
 
+@pytest.mark.parametrize("form", ["RAW", "Raw", "SHA256", "", "sha256:ab", " sha256"])
+def test_what_is_no_name_of_a_hash_makes_no_alias(form: str) -> None:
+    said = request_of("r1", "ann")
+    said["subject_identities"].append(identity("email", form, "ann@example.com"))
+
+    with pytest.raises(InputInvalid, match="a format of email") as seen:
+        read_erasure(encoded(said), TYPES[:1], ["email"])
+    assert "ann@" not in str(seen.value)
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
         (without("subject_request_id"), "subject_request_id"),
         (request_of("a/b", "ann"), "subject_request_id"),
+        (request_of("..", "ann"), "subject_request_id"),
         (request_of("x" * 129, "ann"), "subject_request_id"),
         (without("submitted_time"), "submitted_time"),
         (request_of("r", "ann", submitted_time="yesterday"), "submitted_time"),

@@ -116,6 +116,23 @@ def test_it_is_cancelled_once_all_of_its_deletions_are_lifted() -> None:
     assert standing_of(found(known)).told == Told("cancelled", None)
 
 
+def test_a_deletion_behind_its_lift_stands() -> None:
+    """It was sent twice, and the second one came late; or the first one is no longer in the log."""
+    known = Known()
+    known.take_event(replace(ONE, lifts=True), (0, 6))
+    known.take_event(ONE, (0, 7))
+    assert standing(known) == ("pending", None)
+
+    known.take_event(ONE, (0, 5))
+    known.take_receipt(receipt("hidden", (0, 5), 2))
+    assert standing(known) == ("pending", None)
+    known.take_event(replace(ONE, lifts=True), (0, 8))
+    assert standing(known) == ("cancelled", 2)
+    known.take_event(ONE, (0, 9))
+    known.take_receipt(receipt("hidden", (0, 9), 1))
+    assert standing(known) == ("completed", 3)
+
+
 def test_of_two_controllers_with_one_id_each_has_its_own() -> None:
     known, other = Known(), replace(ONE, controller="bank")
     known.take_event(ONE, (0, 5))

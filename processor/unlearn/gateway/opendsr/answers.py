@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from unlearn.gateway.opendsr.erasure import ERASURE
-from unlearn.gateway.opendsr.identities import RAW
+from unlearn.gateway.opendsr.identities import HASHES, RAW
 from unlearn.gateway.requests.request import Request, Standing, standing_of
 from unlearn.gateway.requests.ticket import Ticket
 from unlearn.moments import rfc3339
@@ -18,11 +18,12 @@ API_VERSION: Final = "2.0"
 Body = dict[str, Any]
 
 
-def discovery(types: Iterable[str], certificate_url: str) -> Body:
-    """What this gateway supports."""
+def discovery(subjects: Iterable[str], aliases: Iterable[str], certificate_url: str) -> Body:
+    """What this gateway supports; `subjects` and `aliases` are types of identities, see `named_by`."""
+    kinds = [*((kind, RAW) for kind in subjects), *((kind, form) for kind in aliases for form in HASHES)]
     return {
         "api_version": API_VERSION,
-        "supported_identities": [{"identity_type": kind, "identity_format": RAW} for kind in types],
+        "supported_identities": [{"identity_type": kind, "identity_format": form} for kind, form in kinds],
         "supported_subject_request_types": [ERASURE],
         "processor_certificate": certificate_url,
     }

@@ -16,7 +16,8 @@ __all__ = ["ERASURE", "MOST_URL", "Erasure", "canonical", "read_erasure"]
 ERASURE: Final = "erasure"
 _PREFIXES: Final = ("subject_", "")
 """What stands before `request_id` and `request_type`: earlier and later versions of OpenDSR differ in this."""
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,128}")
+"""Not `.` and `..`, as no URL can name them."""
 _KNOWN: Final = frozenset(
     (
         *(f"{prefix}request_{what}" for prefix in _PREFIXES for what in ("id", "type")),

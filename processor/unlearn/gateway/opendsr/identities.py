@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Final, Literal, NamedTuple
 
 from unlearn.errors import InputInvalid
 from unlearn.events.event import MAX_ID
 
-__all__ = ["RAW", "Identity", "Name", "Named", "named_by"]
+__all__ = ["HASHES", "RAW", "Identity", "Name", "Named", "named_by"]
 
 RAW: Final = "raw"
+HASHES: Final = ("sha256", "sha1", "md5")
+"""OpenDSR's names of hashes; others are taken too."""
+_HASH = re.compile("[a-z0-9][a-z0-9_-]*")
 
 
 class Identity(NamedTuple):
@@ -47,7 +51,7 @@ def named_by(identities: Sequence[Identity], subjects: Collection[str], aliases:
         if one.format == RAW and one.type in subjects:
             names[Name("subject", _id(one, one.value))] = None
         elif one.format != RAW and one.type in aliases:
-            names[Name("alias", _id(one, f"{one.format}:{one.value}"))] = None
+            names[Name("alias", _id(one, f"{_hash(one)}:{one.value}"))] = None
         else:
             unused[one.type, one.format] = None
     if not names:
@@ -59,6 +63,15 @@ def _id(identity: Identity, found: str) -> str:
     if not identity.value or len(found) > MAX_ID or not _is_text(found):
         raise InputInvalid(f"subject_identities: a value of {identity.type} has not 1 to {MAX_ID} characters")
     return found
+
+
+def _hash(identity: Identity) -> str:
+    """Spelled otherwise, `Raw` or `SHA256`, it would be an alias that no insert bears."""
+    if not _HASH.fullmatch(identity.format):
+        raise InputInvalid(
+            f"subject_identities: a format of {identity.type} is no name of a hash in small letters, such as sha256"
+        )
+    return identity.format
 
 
 def _nothing_named(subjects: Collection[str], aliases: Collection[str]) -> str:

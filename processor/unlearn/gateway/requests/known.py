@@ -39,7 +39,7 @@ class Known:
         name = ticket.controller, ticket.request_id
         request = self._requests.setdefault(name, Request(ticket))
         if ticket.lifts:
-            request.lifted |= {ticket.subject}
+            request.take_lift(ticket.subject, place)
         else:
             request.deletions.setdefault(ticket.subject, {}).setdefault(place, Deletion())
             self._by_place[place] = request, ticket.subject

@@ -44,14 +44,23 @@ class Request:
     """What the topics show of a request.
 
     deletions  digest of a subject -> place -> the deletion there; a deletion that is sent again has several places
-    lifted     the subjects whose deletion a lift has taken back
+    lifted     digest of a subject -> place of its last lift, which takes back the deletions before it and no others
     told       number of a callback -> the last note on it
     """
 
     ticket: Ticket
     deletions: dict[str, dict[Place, Deletion]] = field(default_factory=dict)
-    lifted: frozenset[str] = frozenset()
+    lifted: dict[str, Place] = field(default_factory=dict)
     told: dict[int, Note] = field(default_factory=dict)
+
+    def take_lift(self, subject: str, place: Place) -> None:
+        """A lift of the subject's deletion stands at this place, which is in the partition of the deletion."""
+        self.lifted[subject] = max(place, self.lifted.get(subject, place))
+
+    def standing(self, subject: str) -> dict[Place, Deletion]:
+        """The subject's deletions that no lift has taken back."""
+        places, lift = self.deletions[subject], self.lifted.get(subject)
+        return places if lift is None else {place: one for place, one in places.items() if place > lift}
 
     @property
     def whole(self) -> bool:
@@ -81,14 +90,17 @@ class Standing(NamedTuple):
 
 
 def standing_of(request: Request) -> Standing:
-    """By the least advanced of its subjects; a subject by its first deletion, which holds for those sent again."""
-    firsts = [places[min(places)] for places in request.deletions.values()]
+    """By the least advanced of its subjects; a subject by its first deletion that stands, which holds for those sent
+    again."""
+    standing = {subject: request.standing(subject) for subject in request.deletions}
+    told = [standing[subject] or places for subject, places in request.deletions.items()]
+    firsts = [places[min(places)] for places in told]
     everything = [one for places in request.deletions.values() for one in places.values()]
     status = min((one.status for one in firsts), key=_ORDER.index) if firsts and request.whole else "pending"
     done = status == "completed"
     counted = done and all(one.records is not None for one in firsts)
     return Standing(
-        "cancelled" if firsts and request.lifted >= request.deletions.keys() else status,
+        "cancelled" if firsts and not any(standing.values()) else status,
         sum(one.records or 0 for one in everything) if counted else None,
         next((one.reason for one in firsts if one.reason is not None), None),
         max((one.deadline for one in firsts if one.deadline is not None), default=None),
