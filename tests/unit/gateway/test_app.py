@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,8 @@ from tests.harness.waiting import until
 from unlearn.client.client import Client
 from unlearn.errors import LogDiverged, LogUnavailable, SettingsError, TopicMissing
 from unlearn.gateway.gateway import Gateway
+from unlearn.gateway.requests.ticket import Seal
+from unlearn.gateway.requests.topics import Topics
 from unlearn.gateway.serve import listening, serve
 from unlearn.log.memory import MemoryLog, MemoryProducer
 from unlearn.log.protocol import Header
@@ -414,6 +417,29 @@ def test_topics_that_are_made_again_end_the_gateway(settings: Settings, log: Fla
 
         with pytest.raises(LogDiverged):
             serve(gateway, settings, listener, make_again)
+
+
+def test_events_that_come_while_it_reads_are_no_cut_and_a_cut_is_one(settings: Settings, log: FlakyLog) -> None:
+    topics = Topics(log, settings, Seal(settings.secret_bytes, settings.model), 0)
+    producer, topic = log.producer(), settings.events_topic
+    producer.send(topic, 0, None, b"{}").result()
+    ends = topics.ends()
+    producer.send(topic, 0, None, b"{}").result()
+
+    topics.events(0.0)
+
+    assert topics.behind(ends) == 0
+    log.bounds = lambda _: dict.fromkeys(range(settings.partitions), (0, 0))  # type: ignore[method-assign]
+    with pytest.raises(LogDiverged, match="was cut"):
+        topics.ends()
+
+
+def test_answers_go_out_at_once() -> None:
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert client.recv(1) == b""
 
 
 def test_what_is_missing_for_a_start_is_said(settings: Settings, log: FlakyLog) -> None:

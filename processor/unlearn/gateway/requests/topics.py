@@ -47,19 +47,21 @@ class Topics:
     def ends(self) -> Ends:
         """Where the topics end now: that of the receipts is asked first, as an event comes before its receipts.
 
-        Raises LogDiverged where one was made again, of which the ends alone may tell nothing.
+        Raises LogDiverged where one was made again, of which the ends alone may tell nothing, or the events were cut.
         """
         for name, made in self._ids.items():
             if self._log.topic_id(name) != made:
                 raise LogDiverged(f"the topic {name} was made again since this gateway began to read it: start it anew")
         receipts = self._receipts.end()
-        return Ends(receipts, self._events.ends())
+        found, positions = Ends(receipts, self._events.ends()), self._events.positions
+        # Later on reading may be beyond these ends, as events go on coming.
+        if any(end < positions[partition] for partition, end in found.events.items()):
+            raise LogDiverged("the events topic was cut since this gateway began to read it: start it anew")
+        return found
 
     def behind(self, ends: Ends) -> int:
-        """How many offsets of the events topic are left to read to its end. Raises LogDiverged where that went back."""
+        """How many offsets of the events topic are left to read to these ends."""
         positions = self._events.positions
-        if any(end < positions[partition] for partition, end in ends.events.items()):
-            raise LogDiverged("the events topic was cut since this gateway began to read it: start it anew")
         return sum(max(0, end - positions[partition]) for partition, end in ends.events.items())
 
     def size(self, ends: Ends) -> int:
