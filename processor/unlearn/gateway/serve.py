@@ -72,6 +72,9 @@ def listening(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises Unavailable."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise Unavailable(f"can't listen on {host}:{port}: {error.strerror}") from None
+    # Its connections inherit it, and asyncio sets it on none: a body would wait until its headers are acknowledged.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

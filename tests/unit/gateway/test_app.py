@@ -429,7 +429,7 @@ def test_events_that_come_while_it_reads_are_no_cut_and_a_cut_is_one(settings: S
     topics.events(0.0)
 
     assert topics.behind(ends) == 0
-    log.bounds = lambda _: dict.fromkeys(range(settings.partitions), (0, 0))  # type: ignore[method-assign]
+    log.bounds = lambda _: dict.fromkeys(range(settings.partitions), (0, 0))  # type: ignore[method-assign, assignment]
     with pytest.raises(LogDiverged, match="was cut"):
         topics.ends()
 

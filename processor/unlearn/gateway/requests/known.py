@@ -27,6 +27,7 @@ class Known:
         self._by_key: dict[_Name, Request] = {}
         self._by_subject: dict[str, tuple[Request, ...]] = {}
         self._answered: deque[Receipt] = deque(maxlen=_ANSWERED)
+        self._took: Took | None = None
         self._changed: dict[Request, None] = {}
         self._statuses: dict[Request, str] = {}
         self._counts: Counter[str] = Counter()
@@ -53,6 +54,7 @@ class Known:
         """A receipt, of whichever sender's event."""
         if receipt.state == "hidden":
             self._answered.append(receipt)
+            self._took = None
         place = receipt.partition, receipt.offset
         if place in self._by_place:
             request, subject = self._by_place[place]
@@ -83,7 +85,9 @@ class Known:
 
     def took(self) -> Took:
         """How long the last deletions took until they were hidden, of all senders."""
-        return took(self._answered)
+        if self._took is None:
+            self._took = took(self._answered)
+        return self._took
 
     def changed(self) -> Iterator[Request]:
         """The requests that changed since this was asked before."""
