@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +194,74 @@ def test_a_deletion_by_alias_is_told_to_each_whom_it_forgets(harness: MemoryHarn
     said = "\n".join(line.what for line in lines(ann))
     assert "delete leave, alias h: deleted" in said
     assert "late, record r3 of subject ann: refused: whom its alias names is forgotten since" in said
+
+
+def _bearing(record: str, subject: str | None, *aliases: str) -> Insert:
+    return insert(record, subject).model_copy(update={"aliases": aliases})
+
+
+def _leave(alias: str, event_id: str = "leave") -> Delete:
+    return Delete(event_id=event_id, alias=alias, requested_at="2023-01-01")
+
+
+def _back(**named: Any) -> Lift:
+    return Lift(event_id=f"back {named}", requested_at="2023-01-01", **named)
+
+
+def _since(answer: Answer) -> tuple[str | None, str, bool | None]:
+    assert answer.since is not None
+    return answer.state, answer.since.event_id, answer.holds
+
+
+def test_a_deletion_by_an_alias_that_named_nobody_ends_no_membership(harness: MemoryHarness) -> None:
+    own = delete("q", "ann", event_id="own")
+    tell(harness, insert("r1", "ann"), insert("q", "ann"), own, _back(subject_id="ann", record_id="q"))
+    tell(harness, _leave("h"), _back(alias="h"), _bearing("r2", "ann", "h"))
+
+    assert _since(ask(harness, "subject", "ann")) == ("member", "e-r1-0", None)
+    assert _since(ask(harness, "record", "q")) == ("forgotten", "own", False)
+
+
+def test_an_insert_that_bears_a_deleted_alias_ends_a_membership(harness: MemoryHarness) -> None:
+    tell(harness, _leave("h"), insert("r1", "ann"), _bearing("r2", "ann", "h"))
+    tell(harness, _back(subject_id="ann"), insert("r3", "ann"))
+
+    assert _since(ask(harness, "subject", "ann")) == ("member", "e-r3-0", None)
+
+
+def test_of_several_deletions_the_first_to_hold_is_the_cause(harness: MemoryHarness) -> None:
+    tell(harness, _leave("h", "first"), _leave("h", "second"), _bearing("b", "bob", "h"))
+    tell(harness, insert("r1", "ann"), delete(subject="ann", event_id="own"), _bearing("r2", "ann", "h"))
+
+    ann, bob = ask(harness, "subject", "ann"), ask(harness, "subject", "bob")
+
+    assert (_since(ann), _since(bob)) == (("forgotten", "own", True), ("forgotten", "first", True))
+    refused = [event.because for answer in (ann, bob) for event in answer.events if event.outcome == "refused"]
+    assert [because and because.event_id for because in refused] == ["own", "first"]
+
+
+def test_whether_a_deletion_holds_that_the_log_has_lost_is_not_known(harness: MemoryHarness) -> None:
+    tell(harness, insert("r", "ann"), delete(subject="ann"))
+    harness.log.truncate(harness.settings.events_topic, 0, 2)
+
+    answer = ask(harness, "subject", "ann")
+
+    assert (answer.state, answer.since, answer.holds) == ("forgotten", None, None)
+
+
+def test_a_deletion_by_alias_that_is_not_copied_yet_is_told_of(redis_url: str, tmp_path: Path) -> None:
+    harness = MemoryHarness(redis_url, tmp_path, "naive-bayes", partitions=2, seal_after=0.1)
+    try:
+        ann = at(0, prefix="a")
+        harness.send(_bearing("r", ann, "h"))
+        harness.settle()
+        log: MemoryLog = harness.log
+        for value in (_leave("h"), delete("r", event_id="by record")):
+            log.append(harness.settings.events_topic, 1, b"x", encode(value), ())
+        waiting = {"e-r-0": "inserted", "leave": "waiting", "by record": "waiting"}
+        assert outcomes(ask(harness, "subject", ann)) == outcomes(ask(harness, "record", "r")) == waiting
+    finally:
+        harness.close()
 
 
 def test_a_deletion_of_earlier_revisions_refuses_those_alone(harness: MemoryHarness) -> None:

@@ -129,7 +129,7 @@ def wrong_outcome(event: EventTold, truth: Truth) -> Iterator[str]:
 def lifted_before(event: EventTold, told: Sequence[EventTold]) -> bool:
     """Whether the deletion that is said to refuse an insert was lifted before it; but for those that are copied."""
     by = event.because
-    if by is None or by.subject_id is None or event.applied_at is None:
+    if by is None or by.type != "delete" or by.subject_id is None or event.applied_at is None:
         return False
     (deletion,) = [one for one in told if (one.partition, one.offset) == (by.partition, by.offset)]
     lifts = [one for one in told if one.outcome == "lifted" and _named(one) == _named(deletion)]

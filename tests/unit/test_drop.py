@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop, Listed, read_list
-from unlearn.errors import InputInvalid
+from unlearn.cli.commands.drop import _written
+from unlearn.cli.main import cli as unlearn
+from unlearn.errors import InputInvalid, LogUnavailable
 from unlearn.events.event import Delete
 from unlearn.events.parsing import parse
 from unlearn.log.protocol import Entry
 from unlearn.results.manifest import Position, Receipt
+from unlearn.settings import Settings
 
 ROWS = [Listed("1", "aa"), Listed("2", "bb"), Listed("3", "cc")]
 
@@ -75,6 +80,18 @@ def test_a_later_run_sends_nothing_that_has_a_receipt_and_gives_the_same_answers
     assert dict(later.answers()) == {"1": DELETED, "3": OPTED_OUT}
 
 
+def test_rows_with_one_hash_have_one_answer() -> None:
+    # given that the second deletion finds nothing left
+    asked = Drop([Listed("1", "aa"), Listed("2", "aa")], "sha256:", {}, "2024-01-01")
+    first, second = (parse(value).event_id for _, value in asked.events(0, 10))  # type: ignore[union-attr]
+
+    asked.take([receipt(first, "hidden"), receipt(second, "hidden", 0)])
+    assert [one.id for one in asked.open()] == ["1", "2"]
+    asked.take([receipt(first, "hidden", 3)])
+
+    assert dict(asked.answers()) == {"1": DELETED, "2": DELETED}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -83,12 +100,68 @@ def test_a_later_run_sends_nothing_that_has_a_receipt_and_gives_the_same_answers
         ("ID,Hash\n1\n", "line 2: 1 columns"),
         ("ID,Hash\n1,\n", "the hash in line 2 has 0 characters"),
         ("ID,Hash\n1,a\n1,b\n", "line 3: its ID stands before with another hash"),
+        (f"ID,Hash\n1,a\n2,{'f' * 250}\n", "the prefix with the hash in line 3 has 257 characters"),
     ],
 )
 def test_a_bad_list_is_refused(text: str, said: str) -> None:
     with pytest.raises(InputInvalid, match=said):
-        read_list(io.BytesIO(text.encode()))
+        read_list(io.BytesIO(text.encode()), "sha256:")
 
 
 def test_a_list_is_read_with_its_columns_in_any_order_and_rows_that_come_again_once() -> None:
-    assert read_list(io.BytesIO(b"Hash,ID\nb,2\na,1\nb,2\n")) == [Listed("2", "b"), Listed("1", "a")]
+    rows = read_list(io.BytesIO(b"Hash,ID\nb,2\na,1\nb,2\n"), "sha256:")
+    assert rows == [Listed("2", "b"), Listed("1", "a")]
+
+
+def test_the_list_of_what_is_open_goes_once_all_is_answered(tmp_path: Path) -> None:
+    asked, out = drop(bb=EXEMPTED, cc=OPTED_OUT), tmp_path / "out.csv"
+    still_open = tmp_path / "out.csv.open.csv"
+    with _written(asked, out):
+        pass
+    assert still_open.read_text().split()[1].startswith("1,drop-")
+
+    with _written(asked, out):
+        asked.take([receipt(deletions(asked)["sha256:aa"], "hidden", 1)])
+
+    assert not still_open.exists()
+    assert out.read_text().split() == ["ID,Code", "1,3", "2,2", "3,4"]
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A list, and the answers of an earlier run."""
+    monkeypatch.setenv("UNLEARN_SECRET", "a secret of tests")
+    (tmp_path / "in.csv").write_text("ID,Hash\n1,aa\n")
+    (tmp_path / "out.csv").write_text("ID,Code\n1,3\n")
+    return tmp_path
+
+
+def answered(*arguments: str) -> Result:
+    return CliRunner().invoke(unlearn, ["drop", *arguments])
+
+
+def test_answers_that_are_there_stay_where_no_receipts_can_be_read(
+    given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Settings) -> None:
+        raise LogUnavailable("no Kafka")
+
+    monkeypatch.setattr("unlearn.cli.commands.drop.open_log", fail)
+
+    done = answered(str(given / "in.csv"), str(given / "out.csv"))
+
+    assert isinstance(done.exception, LogUnavailable)
+    assert (given / "out.csv").read_text() == "ID,Code\n1,3\n"
+    assert not (given / "out.csv.open.csv").exists()
+
+
+def test_the_list_is_not_written_over(given: Path) -> None:
+    done = answered(str(given / "in.csv"), str(given / "in.csv"))
+
+    assert (done.exit_code, (given / "in.csv").read_text()) == (2, "ID,Hash\n1,aa\n")
+    assert "would be lost" in done.output
+
+
+def test_nothing_is_sent_whose_answers_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), _written(drop(), tmp_path / "no folder" / "out.csv"):
+        raise AssertionError("it was sent")

@@ -44,8 +44,9 @@ class Unanswered(NamedTuple):
     reason: str
 
 
-def read_list(source: BinaryIO) -> list[Listed]:
-    """The rows of a list: CSV whose first line names the columns ID and Hash. Raises InputInvalid."""
+def read_list(source: BinaryIO, prefix: str) -> list[Listed]:
+    """The rows of a list: CSV whose first line names the columns ID and Hash. Raises InputInvalid, too where a hash
+    behind `prefix` can't be an alias."""
     rows = (row for chunk in row_chunks(read_chunks(source), strict=True) for row in chunk)
     first = next(rows, None)
     names = [] if first is None else first.fields
@@ -59,6 +60,7 @@ def read_list(source: BinaryIO) -> list[Listed]:
         listed = Listed(row.fields[at], row.fields[of])
         for given, what in zip(listed, ("the ID", "the hash"), strict=True):
             check_id(given, f"{what} in line {row.first}")
+        check_id(prefix + listed.hash, f"the prefix with the hash in line {row.first}")
         if found.setdefault(listed.id, listed) != listed:
             raise InputInvalid(f"line {row.first}: its ID stands before with another hash")
     return list(found.values())
@@ -75,6 +77,10 @@ class Drop:
         self._rows, self._prefix, self._requested_at = list(rows), prefix, requested_at
         self._given: dict[str, Code] = {row.id: answers[row.hash] for row in self._rows if row.hash in answers}
         self._asked = {self._event_id(row): row for row in self._rows if row.id not in self._given}
+        self._of_hash: dict[str, list[str]] = {}
+        """Hash -> the events that ask for it."""
+        for event_id, row in self._asked.items():
+            self._of_hash.setdefault(row.hash, []).append(event_id)
         self._sent: set[str] = set()
         self._accepted: set[str] = set()
         self._killed: dict[str, dict[object, int]] = {}
@@ -137,11 +143,9 @@ class Drop:
     def answers(self) -> Iterator[tuple[str, Code]]:
         """The ID of each row that is answered, and the code, in the order of the list."""
         for row in self._rows:
-            killed = self._killed.get(self._event_id(row))
-            if row.id in self._given:
-                yield row.id, self._given[row.id]
-            elif killed is not None:
-                yield row.id, DELETED if sum(killed.values()) else NOT_FOUND
+            code = self._given.get(row.id) or self._code(self._event_id(row))
+            if code is not None:
+                yield row.id, code
 
     def counts(self) -> Counter[Code]:
         """How many rows have each code."""
@@ -150,7 +154,7 @@ class Drop:
     def open(self) -> Iterator[Unanswered]:
         """The rows without an answer, in the order of the list."""
         for event_id, row in self._asked.items():
-            if event_id in self._killed:
+            if self._code(event_id) is not None:
                 continue
             if event_id in self._refused:
                 yield Unanswered(row.id, event_id, "refused", self._refused[event_id])
@@ -158,6 +162,15 @@ class Drop:
                 yield Unanswered(row.id, event_id, "accepted", "")
             else:
                 yield Unanswered(row.id, event_id, "sent" if event_id in self._sent else "unsent", "")
+
+    def _code(self, event_id: str) -> Code | None:
+        """The code of a row by its own count and those of the rows with its hash, of which one finds all that dies."""
+        if event_id not in self._killed:
+            return None
+        same = [one for one in self._of_hash[self._asked[event_id].hash] if one in self._asked]
+        if any(sum(self._killed.get(one, {}).values()) for one in same):
+            return DELETED
+        return NOT_FOUND if all(one in self._killed for one in same) else None
 
     def _fresh(self) -> list[str]:
         return [event_id for event_id in self._asked if not self._is_known(event_id)]

@@ -18,7 +18,7 @@ from unlearn.admin.answering.standing import Reached, reached, state_of
 from unlearn.admin.answering.story import Story, cause_of
 from unlearn.admin.lookup import Lookup
 from unlearn.errors import LogRefused
-from unlearn.events.event import Delete, Insert
+from unlearn.events.event import Insert
 from unlearn.identity import identity_hash, identity_of
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log
@@ -143,12 +143,18 @@ def _since(
         return _first(one for held in fates.values() for one in _beginnings(question, held)), None
     if state != "forgotten":
         return None, None
-    holding = [one for held in in_force.values() for one in held.holding() if question.forgotten_by(one.event)]
+    holding = [one for held in in_force.values() for one in held.holding() if question.forgotten_by(one.by.event)]
     if holding:
-        return _first(holding), True
-    every = [fate.found for held in fates.values() for fate in held if question.forgotten_by(fate.found.event)]
-    last = max(every, key=_time, default=None)
-    return (None if last is None else cause_of(last)), False
+        return cause_of(min(holding, key=lambda one: _time(one.at)).by), True
+    every = [fate for held in fates.values() for fate in held if _forgot(question, fate)]
+    last = max(every, key=lambda fate: _time(fate.found), default=None)
+    return (None, None) if last is None else (cause_of(last.forgets or last.found), False)
+
+
+def _forgot(question: Question, fate: Fate) -> bool:
+    """Whether the event forgot what is asked about: an insert does so by a deleted alias that it bears."""
+    forgets = question.forgotten_by(fate.found.event) and not fate.nobody
+    return forgets or fate.forgets is not None
 
 
 def _beginnings(question: Question, fates: Sequence[Fate]) -> list[Found]:
@@ -156,10 +162,7 @@ def _beginnings(question: Question, fates: Sequence[Fate]) -> list[Found]:
     updates that led to a row that lives."""
     rows = {fate.row.slot: fate for fate in fates if fate.row is not None}
     if question.kind == "subject":
-        whole = (
-            one.found for one in fates if isinstance(one.found.event, Delete) and one.found.event.record_id is None
-        )
-        last = max((found.record.offset for found in whole), default=-1)
+        last = max((one.found.record.offset for one in fates if _forgot(question, one)), default=-1)
         return [fate.found for slot, fate in rows.items() if slot > last]
     before = {fate.row.death: slot for slot, fate in rows.items() if fate.row is not None}
     alive = [slot for slot, fate in rows.items() if fate.row is not None and fate.row.death is None]

@@ -17,7 +17,7 @@ from unlearn.verification.reference import Lifts, Model
 from unlearn.verification.reference_rows import members_of
 from unlearn.verification.reference_subjects import NEVER
 
-__all__ = ["CONFLICT", "COUNTED", "OLDER", "REPEATED", "Fate", "InForce", "fates_of"]
+__all__ = ["CONFLICT", "COUNTED", "OLDER", "REPEATED", "Fate", "Holding", "InForce", "fates_of"]
 
 REPEATED = "the same came before"
 CONFLICT = "its revision came before with other content, and the first one stays"
@@ -35,6 +35,7 @@ class Fate(NamedTuple):
     by       the deletion that refuses an insert, or the insert whose row stands instead
     ignored  why it changed nothing, though no deletion refuses it
     forgets  of an insert, the deletion by one of its aliases, by which it deletes its subject
+    nobody   whether it is a deletion by an alias that named nobody yet
     """
 
     found: Found
@@ -42,6 +43,15 @@ class Fate(NamedTuple):
     by: Found | None = None
     ignored: str | None = None
     forgets: Found | None = None
+    nobody: bool = False
+
+
+class Holding(NamedTuple):
+    """A deletion that holds for somebody, from the event `at` on: itself, or an insert that bears its alias."""
+
+    by: Found
+    at: Found
+    revision: int
 
 
 class InForce:
@@ -52,7 +62,7 @@ class InForce:
 
     def __init__(self, model: Model) -> None:
         self._lifts = Lifts(model)
-        self._held: dict[_Name, list[tuple[int, Found]]] = {}
+        self._held: dict[_Name, list[Holding]] = {}
         self._named: dict[str, dict[_Name, None]] = {}
         self._aliases: dict[str, Found] = {}
 
@@ -64,26 +74,31 @@ class InForce:
                 return False
             self._lift(event)
         elif isinstance(event, Delete) and event.alias is not None:
-            self._aliases[event.alias] = found
+            self._aliases.setdefault(event.alias, found)
             for name in self._named.get(event.alias, ()):
-                self._hold(name, found)
+                self._hold(name, found, found)
         elif isinstance(event, Delete) and event.scope is None:
-            self._hold((event.subject_id, event.record_id), found, event.revision)
+            self._hold((event.subject_id, event.record_id), found, found, event.revision)
         return True
 
-    def bear(self, insert: Insert) -> Found | None:
+    def names(self, alias: str) -> bool:
+        """Whether the alias names anybody by now."""
+        return alias in self._named
+
+    def bear(self, found: Found, insert: Insert) -> Found | None:
         """Take the aliases of the partition's next insert. Returns the first deletion of one of them that holds: by it
         the insert deletes its subject."""
         aliases = insert.aliases or ()
         for alias in aliases:
             self._named.setdefault(alias, {})[owner_of(insert)] = None
         deleted = [self._aliases[alias] for alias in aliases if alias in self._aliases]
-        for found in deleted:
-            self._hold(owner_of(insert), found)
-        return min(deleted, key=lambda found: found.record.offset, default=None)
+        deleted.sort(key=lambda by: by.record.offset)
+        for by in deleted:
+            self._hold(owner_of(insert), by, found)
+        return next(iter(deleted), None)
 
-    def _hold(self, name: _Name, found: Found, revision: int | None = None) -> None:
-        held = MAX_REVISION if revision is None else revision, found
+    def _hold(self, name: _Name, by: Found, at: Found, revision: int | None = None) -> None:
+        held = Holding(by, at, MAX_REVISION if revision is None else revision)
         self._held.setdefault(_whole(name), []).append(held)
 
     def _lift(self, event: Lift) -> None:
@@ -99,12 +114,13 @@ class InForce:
         pair = insert.subject_id, insert.record_id
         names = dict.fromkeys([_whole(owner_of(insert)), pair, (None, pair[1])])
         held = (one for name in names for one in self._held.get(name, ()))
-        by = [found for revision, found in held if revision >= insert.revision]
-        return min(by, key=lambda found: found.record.offset, default=None)
+        refusing = (one for one in held if one.revision >= insert.revision)
+        first = min(refusing, key=lambda one: one.at.record.offset, default=None)
+        return None if first is None else first.by
 
-    def holding(self) -> list[Found]:
+    def holding(self) -> list[Holding]:
         """The deletions that hold."""
-        return [found for several in self._held.values() for _, found in several]
+        return [one for several in self._held.values() for one in several]
 
 
 def fates_of(model: Model, partition: int, events: Sequence[Found], in_force: InForce) -> list[Fate]:
@@ -119,9 +135,10 @@ def fates_of(model: Model, partition: int, events: Sequence[Found], in_force: In
     for offset, found in at.items():
         event = found.event
         if not isinstance(event, Insert):
-            fates.append(Fate(found, ignored=None if in_force.take(found) else COUNTED))
+            nobody = event.alias is not None and not in_force.names(event.alias)
+            fates.append(Fate(found, ignored=None if in_force.take(found) else COUNTED, nobody=nobody))
             continue
-        forgets = in_force.bear(event)
+        forgets = in_force.bear(found, event)
         stood = standing.setdefault((event.subject_id, event.record_id), [])
         row = rows.get(offset)
         if row is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from unlearn.admin.answering.question import (
     Question,
+    Sought,
     aliases_of,
     bearing_aliases,
     either,
@@ -69,6 +70,7 @@ class Gatherer:
             records = of_records_everywhere({insert.record_id for insert in inserts})
             sought = either(records, of_aliases(aliases_of(inserts)))
             gathered.add(home, self._scanner.scan(self._whole(home), sought, may_request))
+            self._add_unsent(gathered, home, sought)
         return gathered
 
     def _of_record(self, question: Question) -> Gathered:
@@ -116,6 +118,13 @@ class Gatherer:
         if aliases:
             named = self._scanner.scan(self._whole(partition), of_aliases(aliases), may_request, told=told)
             gathered.add(partition, named)
+            if told:
+                self._add_unsent(gathered, partition, of_aliases(aliases))
+
+    def _add_unsent(self, gathered: Gathered, home: int, sought: Sought) -> None:
+        """Add the requests sought that are still to be copied to `home`."""
+        for other in self._reached.keys() - {home}:
+            gathered.add(other, self._scanner.scan(self._unsent(other), sought, may_request))
 
     def _whole(self, partition: int) -> Interval:
         start, stop = self._ends[partition]

@@ -98,6 +98,6 @@ class Answer(_Told):
     event_id: str | None = None
     state: State | None = Field(description="null for an event of which something is known")
     since: Cause | None = Field(description="the insert since which it is a member, or the deletion; null: not known")
-    holds: bool | None = Field(description="whether that deletion still refuses what comes; null if it is none")
+    holds: bool | None = Field(description="whether that deletion still refuses what comes; null: none, or unknown")
     events: tuple[EventTold, ...] = Field(description="by time")
     notes: tuple[str, ...] = Field(description="what isn't known, and why")

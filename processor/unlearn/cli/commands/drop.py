@@ -53,15 +53,16 @@ def command(
     """
     from unlearn.admin.drop import EXEMPTED, OPTED_OUT, Drop, read_list
 
+    if out.exists() and Path(source.name).exists() and out.samefile(source.name):
+        raise click.UsageError("OUT.csv is IN.csv, which would be lost")
     settings = context.settings(ctx)
-    rows = read_list(source)
+    rows = read_list(source, prefix)
     if not rows:
         raise InputInvalid("there is no row in the input")
     given: dict[str, Code] = dict.fromkeys(_hashes(opted_out), OPTED_OUT)
     given |= dict.fromkeys(_hashes(exempt), EXEMPTED)
     drop = Drop(rows, prefix, given, datetime.now(UTC).isoformat(timespec="milliseconds"))
-    with _written(drop, out):
-        _follow(settings, drop, inf if wait is None else wait)
+    _follow(settings, drop, out, inf if wait is None else wait)
     codes = ", ".join(f"{count} with {code}" for code, count in sorted(drop.counts().items()))
     click.echo(f"of {len(rows)} rows: {codes or 'none answered'}")
     ctx.exit(75 if drop.counts().total() < len(rows) else 0)
@@ -73,7 +74,7 @@ def _hashes(source: BinaryIO | None) -> list[str]:
     return [] if source is None else list(read_whole_lines(source, separators=False))
 
 
-def _follow(settings: Settings, drop: Drop, wait: float) -> None:
+def _follow(settings: Settings, drop: Drop, out: Path, wait: float) -> None:
     from unlearn.admin.lookup import Lookup
     from unlearn.client.new_receipts import NewReceipts
     from unlearn.identity import identity_of
@@ -85,21 +86,31 @@ def _follow(settings: Settings, drop: Drop, wait: float) -> None:
         with open_redis(settings) as client:
             made = made_as(settings, client)
             drop.opt_out(Lookup(made, client, identity_of(made, learner_of(made))).shared(drop.aliases()))
-        follow(log, settings, drop, wait, receipts)
+        # Not before: without the receipts of earlier runs the answers would be fewer than those that are there.
+        with _written(drop, out):
+            follow(log, settings, drop, wait, receipts)
 
 
 @contextmanager
 def _written(drop: Drop, out: Path) -> Iterator[None]:
-    """At the end of the `with` block, however it ends, the answers are written, and what is open is listed."""
+    """At the end of the `with` block, however it ends, the answers are written, and what is open is listed.
+
+    Nothing begins if the answers can't be written. Raises OSError.
+    """
+    from unlearn.environment.private_files import make_file
+
+    make_file(out)
+    path = Path(f"{out}.open.csv")
     try:
         yield
     finally:
         _write(out, ("ID", "Code"), list(drop.answers()))
         still_open = list(drop.open())
         if still_open:
-            path = Path(f"{out}.open.csv")
             _write(path, still_open[0]._fields, still_open)
             click.echo(f"{len(still_open)} not answered: listed in {path}", err=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _write(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
