@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop, Listed, read_list
+from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop, Listed, read_hashes, read_list
 from unlearn.cli.commands.drop import _written
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import InputInvalid, LogUnavailable
@@ -165,3 +165,19 @@ def test_the_list_is_not_written_over(given: Path) -> None:
 def test_nothing_is_sent_whose_answers_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), _written(drop(), tmp_path / "no folder" / "out.csv"):
         raise AssertionError("it was sent")
+
+
+def hashes_of(text: str, *listed: str) -> list[str]:
+    source = io.BytesIO(text.encode())
+    source.name = "exempt.txt"
+    return read_hashes(source, listed)
+
+
+def test_hashes_of_those_who_are_spared_are_taken_without_blanks_around_them() -> None:
+    assert hashes_of("aa \n\tbb\r\n\n   \naa\nelsewhere\n", "aa", "bb", "cc") == ["aa", "bb", "elsewhere"]
+
+
+def test_who_would_be_deleted_for_a_letters_case_is_told_before() -> None:
+    with pytest.raises(InputInvalid, match=r"hash 2 of exempt\.txt: the list has it in another case"):
+        hashes_of("aa\nBB\n", "aa", "bb")
+    assert hashes_of("aa\nAA\n", "aa", "AA") == ["aa", "AA"]

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import BinaryIO, Final, Literal, NamedTuple
 
 from unlearn.admin.input.csv_rows import column_of, row_chunks
-from unlearn.admin.input.id_lists import check_id
+from unlearn.admin.input.id_lists import check_id, read_whole_lines
 from unlearn.admin.input.lines import read_chunks
 from unlearn.errors import InputInvalid
 from unlearn.events.event import Delete, encode
@@ -16,7 +16,7 @@ from unlearn.events.partitioner import event_key
 from unlearn.log.protocol import Record
 from unlearn.results.manifest import read_receipt
 
-__all__ = ["DELETED", "EXEMPTED", "NOT_FOUND", "OPTED_OUT", "Drop", "Listed", "Unanswered", "read_list"]
+__all__ = ["DELETED", "EXEMPTED", "NOT_FOUND", "OPTED_OUT", "Drop", "Listed", "Unanswered", "read_hashes", "read_list"]
 
 Code = Literal[2, 3, 4, 5]
 EXEMPTED: Final = 2
@@ -64,6 +64,20 @@ def read_list(source: BinaryIO, prefix: str) -> list[Listed]:
         if found.setdefault(listed.id, listed) != listed:
             raise InputInvalid(f"line {row.first}: its ID stands before with another hash")
     return list(found.values())
+
+
+def read_hashes(source: BinaryIO, listed: Collection[str]) -> list[str]:
+    """The hashes of a file, one a line, each once; blanks around them are no part of them. `listed`: those of the list.
+
+    Raises InputInvalid for a line that can't be a hash, and for one that differs from a listed hash in its case alone:
+    whoever it is meant to spare would be deleted.
+    """
+    hashes = list(dict.fromkeys(line.strip() for line in read_whole_lines(source, separators=False) if line.strip()))
+    folded = {one.casefold() for one in listed} - {one.casefold() for one in hashes if one in listed}
+    for number, one in enumerate(hashes, 1):
+        if one not in listed and one.casefold() in folded:
+            raise InputInvalid(f"hash {number} of {source.name}: the list has it in another case; write it as there")
+    return hashes
 
 
 class Drop:

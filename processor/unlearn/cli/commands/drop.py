@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from math import inf
@@ -59,8 +59,9 @@ def command(
     rows = read_list(source, prefix)
     if not rows:
         raise InputInvalid("there is no row in the input")
-    given: dict[str, Code] = dict.fromkeys(_hashes(opted_out), OPTED_OUT)
-    given |= dict.fromkeys(_hashes(exempt), EXEMPTED)
+    hashes = {row.hash for row in rows}
+    given: dict[str, Code] = dict.fromkeys(_hashes(opted_out, "opted out", hashes), OPTED_OUT)
+    given |= dict.fromkeys(_hashes(exempt, "exempt", hashes), EXEMPTED)
     drop = Drop(rows, prefix, given, datetime.now(UTC).isoformat(timespec="milliseconds"))
     _follow(settings, drop, out, inf if wait is None else wait)
     codes = ", ".join(f"{count} with {code}" for code, count in sorted(drop.counts().items()))
@@ -68,10 +69,15 @@ def command(
     ctx.exit(75 if drop.counts().total() < len(rows) else 0)
 
 
-def _hashes(source: BinaryIO | None) -> list[str]:
-    from unlearn.admin.input.id_lists import read_whole_lines
+def _hashes(source: BinaryIO | None, what: str, listed: Collection[str]) -> list[str]:
+    """The hashes of a file, of whom nobody is to be deleted; it is said how many of them are in the list."""
+    from unlearn.admin.drop import read_hashes
 
-    return [] if source is None else list(read_whole_lines(source, separators=False))
+    if source is None:
+        return []
+    hashes = read_hashes(source, listed)
+    click.echo(f"{what}: {sum(one in listed for one in hashes)} of {len(hashes)} hashes are in the list", err=True)
+    return hashes
 
 
 def _follow(settings: Settings, drop: Drop, out: Path, wait: float) -> None:
