@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from itertools import chain
 
@@ -14,6 +13,7 @@ from tests.property.strategies import model_of, scripts
 from unlearn.events.event import Delete, Insert, Parsed
 from unlearn.events.parsing import Parser
 from unlearn.log.protocol import Entry
+from unlearn.simulate.judging.reach import owner_of, reach
 from unlearn.simulate.replay import Replay, replay
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.verification.reference import Model
@@ -138,32 +138,14 @@ def declared(model: Model, partition: int, entries: list[Entry]) -> dict[Pair, i
     inserts = [(offset, event) for offset, event in counted if isinstance(event, Insert)]
     deletes = [event for _, event in counted if isinstance(event, Delete)]
     aliases = {event.alias for event in deletes}
-    gone = {owner(pair(event)) for _, event in inserts if aliases.intersection(event.aliases or ())}
+    gone = {owner_of(event) for _, event in inserts if aliases.intersection(event.aliases or ())}
     live = {}
-    for name in {pair(event) for _, event in inserts if owner(pair(event)) not in gone}:
+    for name in {pair(event) for _, event in inserts if owner_of(event) not in gone}:
         seen = [(-event.revision, offset) for offset, event in inserts if pair(event) == name]
         top, slot = min(seen)
         if -top > max(chain([-1.0], (reach(event, name) for event in deletes))):
             live[name] = slot
     return live
-
-
-def reach(event: Delete, name: Pair) -> float:
-    """The highest revision of the pair that the delete kills; -1 if none."""
-    subject, record = name
-    if event.alias is not None:
-        return -1
-    if event.record_id is None:
-        return math.inf if event.subject_id == subject else -1
-    if event.record_id != record or event.subject_id not in (None, subject):
-        return -1
-    return math.inf if event.revision is None else event.revision
-
-
-def owner(name: Pair) -> Pair:
-    """Whom the aliases of an insert of this pair name: its subject, or the record of one without."""
-    subject, record = name
-    return (None, record) if subject is None else (subject, "")
 
 
 def parsed(entry: Entry) -> Parsed:

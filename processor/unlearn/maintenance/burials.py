@@ -9,12 +9,10 @@ from unlearn.partition.ledger import Ledger
 from unlearn.partition.receipts.copy_kills import close_copies
 from unlearn.partition.receipts.pending import OpenCopy, Pending
 from unlearn.partition.tables import Change, Cleanup
+from unlearn.state.copy_kills import Place
 from unlearn.state.lookups import write_holes
 
 __all__ = ["put_burials", "put_counts"]
-
-Place = tuple[int, int]
-"""(partition, offset)."""
 
 
 def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None:

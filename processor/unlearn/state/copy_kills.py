@@ -25,6 +25,7 @@ __all__ = [
     "SINCE",
     "WRITTEN",
     "CopyKills",
+    "Place",
     "drop_copy_kills",
     "parse_copy_kills",
     "read_copy_kills",

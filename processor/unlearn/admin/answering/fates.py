@@ -25,7 +25,7 @@ COUNTED = "it was sent on before, or a later lift of its partition was"
 OLDER = "a later revision came before"
 
 _Name = tuple[str | None, str | None]
-"""(subject id, record id) of what a request names."""
+"""(subject id, record id) of what a request names; the subject is "" of a record that an alias names."""
 
 
 class Fate(NamedTuple):
@@ -99,7 +99,7 @@ class InForce:
 
     def _hold(self, name: _Name, by: Found, at: Found, revision: int | None = None) -> None:
         held = Holding(by, at, MAX_REVISION if revision is None else revision)
-        self._held.setdefault(_whole(name), []).append(held)
+        self._held.setdefault(name, []).append(held)
 
     def _lift(self, event: Lift) -> None:
         if event.alias is not None:
@@ -112,7 +112,7 @@ class InForce:
     def refusing(self, insert: Insert) -> Found | None:
         """The first deletion that holds and refuses an insert."""
         pair = insert.subject_id, insert.record_id
-        names = dict.fromkeys([_whole(owner_of(insert)), pair, (None, pair[1])])
+        names = dict.fromkeys([owner_of(insert), pair, (None, pair[1])])
         held = (one for name in names for one in self._held.get(name, ()))
         refusing = (one for one in held if one.revision >= insert.revision)
         first = min(refusing, key=lambda one: one.at.record.offset, default=None)
@@ -157,12 +157,6 @@ def _rows_of(model: Model, partition: int, events: Iterable[Found]) -> dict[int,
     columns = (each.tolist() for each in (members.slots, members.shards, members.deaths))
     found = zip(*columns, strict=True)
     return {slot: Row(shard, slot, None if death == NEVER else death) for slot, shard, death in found}
-
-
-def _whole(name: _Name) -> _Name:
-    """A name as it is held: a subject alone lacks a record. One of a record without a subject has an empty subject."""
-    subject, record = name
-    return subject, record or None
 
 
 def _ignored(found: Found, event: Insert, stood: Iterable[tuple[Found, Row]], digests: Digests) -> Fate:

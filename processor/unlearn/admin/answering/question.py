@@ -60,9 +60,9 @@ def bearing_aliases(inserts: Iterable[Insert]) -> Sought:
     return lambda event: isinstance(event, Insert) and bool(event.aliases) and owner_of(event) in owners
 
 
-def owner_of(insert: Insert) -> tuple[str, str]:
-    """Whom the aliases of an insert name: (subject id, ""), or ("", record id) where it has no subject."""
-    return ("", insert.record_id) if insert.subject_id is None else (insert.subject_id, "")
+def owner_of(insert: Insert) -> tuple[str, str | None]:
+    """Whom the aliases of an insert name: (subject id, None), or ("", record id) where it has no subject."""
+    return ("", insert.record_id) if insert.subject_id is None else (insert.subject_id, None)
 
 
 def aliases_of(inserts: Iterable[Insert]) -> set[str]:

@@ -64,9 +64,10 @@ def command(
     given |= dict.fromkeys(_hashes(exempt, "exempt", hashes), EXEMPTED)
     drop = Drop(rows, prefix, given, datetime.now(UTC).isoformat(timespec="milliseconds"))
     _follow(settings, drop, out, inf if wait is None else wait)
-    codes = ", ".join(f"{count} with {code}" for code, count in sorted(drop.counts().items()))
+    counts = drop.counts()
+    codes = ", ".join(f"{count} with {code}" for code, count in sorted(counts.items()))
     click.echo(f"of {len(rows)} rows: {codes or 'none answered'}")
-    ctx.exit(75 if drop.counts().total() < len(rows) else 0)
+    ctx.exit(75 if counts.total() < len(rows) else 0)
 
 
 def _hashes(source: BinaryIO | None, what: str, listed: Collection[str]) -> list[str]:
