@@ -147,6 +147,8 @@ def _writes(state: PartitionState) -> list[Op]:
     return [
         ("HSET", keys.holes(0, 0), "3", "11"),
         ("SUBJECT.SET", SUBJECT, b"1"),
+        ("COPIES.HSET", keys.copy_kills(0), "1:7", "12", "3", "1:7", "14", "-1", "1:8", "13", "2"),
+        ("COPIES.HSET", keys.copy_kills(0), "1:7", "14", "5"),
         ("HSET", keys.of("slices"), "0:10", "x"),
         ("HDEL", keys.of("open"), "0"),
         ("RECORD.SET", RECORD, b"1"),

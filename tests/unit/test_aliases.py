@@ -23,7 +23,7 @@ from unlearn.partition.tables import Cleanup
 from unlearn.publishing.copy_counts import counted
 from unlearn.state.alias_lookups import read_aliases, write_aliases
 from unlearn.state.aliases import NO_ALIAS, Alias, addressed, decode_alias, encode_alias, target_of
-from unlearn.state.copy_kills import CopyKills
+from unlearn.state.copy_kills import Copy, CopyKills
 from unlearn.state.entries import ALONE, FOREVER, Pair, Subject
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import PartitionState, Token
@@ -255,7 +255,7 @@ def test_a_copys_count_stays_open_until_its_clean_ups_are_done() -> None:
 
     done = known.apply(by(PHONE, 3, receipt=False, original=(7, 70)), by(PHONE, 4, receipt=False, original=(7, 70)))
 
-    assert done.copied == {(7, 70): LATER}
+    assert done.copied == {Copy((7, 70), 3): LATER}
     assert known.view.open_copies == {3: OpenCopy(7, 70, 1, 1)}
     assert known.view.open_copies[3].after_cleanup(4) == OpenCopy(7, 70, 5, 0)
     assert 3 not in known.view.pending
@@ -264,8 +264,8 @@ def test_a_copys_count_stays_open_until_its_clean_ups_are_done() -> None:
 def test_no_count_is_believed_while_a_copys_is_open_or_clean_ups_of_ones_own_are() -> None:
     held = Pending(0, 9, {"1": 3}, killed=2)
 
-    assert counted(held, (7, 70), {1: CopyKills(9, 0, {(7, 70): LATER})}) == held
-    assert counted(held, (7, 70), {1: CopyKills(9, 0, {(7, 70): 5})}).records == 7
+    assert counted(held, (7, 70), {1: CopyKills(9, 0, {(7, 70): {2: 4, 3: LATER}})}) == held
+    assert counted(held, (7, 70), {1: CopyKills(9, 0, {(7, 70): {3: 5}})}).records == 7
 
 
 def test_clean_ups_of_one_deletion_are_told_apart() -> None:

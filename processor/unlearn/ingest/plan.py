@@ -19,6 +19,7 @@ from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
 from unlearn.partition.receipts.pending import LATER, OpenCopy, Pending
 from unlearn.partition.tables import Cleanup, Tables, Unresolved
 from unlearn.state.aliases import NO_ALIAS, Alias, addressed, target_of
+from unlearn.state.copy_kills import Copy
 from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]
@@ -173,7 +174,7 @@ class _Planner:
         killed = len(self.ledger.kills) - before
         self._await(item, killed)
         if killed and item.original is not None:
-            self.plan.copied[item.original] = self.plan.copied.get(item.original, 0) + killed
+            self.plan.copied[Copy(item.original, item.offset)] = killed
 
     def _delete_alias(self, item: Deletion) -> None:
         held = self.aliases.get(item.alias, NO_ALIAS)
@@ -185,12 +186,10 @@ class _Planner:
         self._await(item, killed, cleanups or None)
         if item.original is None:
             return
-        copied = self.plan.copied
         if cleanups:
             self.plan.change.put("open_copies", item.offset, OpenCopy(*item.original, killed, cleanups))
-            copied[item.original] = LATER
-        elif killed and copied.get(item.original) != LATER:
-            copied[item.original] = copied.get(item.original, 0) + killed
+        if killed or cleanups:
+            self.plan.copied[Copy(item.original, item.offset)] = LATER if cleanups else killed
 
     def _forget_target(self, offset: int, target: bytes) -> bool:
         """Delete a subject, or a record without one. Returns whether it is a subject that may have rows."""

@@ -12,6 +12,7 @@ from unlearn.ingest.classify import Insertion
 from unlearn.partition.ledger import Kill
 from unlearn.partition.tables import Change
 from unlearn.state.aliases import Alias
+from unlearn.state.copy_kills import Copy
 from unlearn.state.entries import Entry, Subject
 
 __all__ = ["Frame", "Lookups", "Plan", "Row"]
@@ -68,9 +69,8 @@ class Plan:
 
     All rows of the subject from that slot on are dead.
     """
-    copied: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(partition, offset) of a deletion read there -> rows that its copies have killed here, where they have, or LATER.
-    """
+    copied: dict[Copy, int] = field(default_factory=dict)
+    """Copy of a deletion that was read in another partition -> rows that it has killed here, if any, or LATER."""
     ends: list[int] = field(default_factory=list)
     change: Change = field(default_factory=Change)
     counts: Counter[str] = field(default_factory=Counter)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.ledger import Ledger
-from unlearn.partition.receipts.copy_kills import close_copies
+from unlearn.partition.receipts.copy_kills import note_copy_kills
 from unlearn.partition.receipts.pending import OpenCopy, Pending
 from unlearn.partition.tables import Change, Cleanup
-from unlearn.state.copy_kills import Place
+from unlearn.state.copy_kills import Copy
 from unlearn.state.lookups import write_holes
 
 __all__ = ["put_burials", "put_counts"]
@@ -27,7 +27,7 @@ def put_burials(owned: ClaimedPartition, change: Change, ledger: Ledger) -> None
 
 def put_counts(owned: ClaimedPartition, change: Change, done: Iterable[Cleanup]) -> None:
     """Add to the change how many rows the deletions have killed whose clean-ups are done, as far as somebody asks."""
-    view, copied = owned.view, dict[Place, int]()
+    view, copied = owned.view, dict[Copy, int]()
     for death, killed in (one for cleanup in done for one in cleanup.counts.items()):
         for name, table in (("pending", view.pending), ("uncounted", view.uncounted)):
             held: Pending | None = change.tables.get(name, {}).get(death, table.get(death))
@@ -40,5 +40,5 @@ def put_counts(owned: ClaimedPartition, change: Change, done: Iterable[Cleanup])
                 change.put("open_copies", death, copy)
             else:
                 change.drop("open_copies", death)
-                copied[copy.original] = copied.get(copy.original, 0) + copy.killed
-    close_copies(change, view, owned.state.keys, copied)
+                copied[Copy(copy.original, death)] = copy.killed
+    note_copy_kills(change, view, owned.state.keys, copied)

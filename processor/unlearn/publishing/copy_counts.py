@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from unlearn.partition.receipts.pending import LATER, Pending
-from unlearn.state.copy_kills import CopyKills, drop_copy_kills, parse_copy_kills, read_copy_kills
+from unlearn.state.copy_kills import NO_OFFSET, CopyKills, drop_copy_kills, parse_copy_kills, read_copy_kills
 from unlearn.state.scripts import PartitionState
 
 __all__ = ["CopyCounts", "counted"]
@@ -20,11 +20,12 @@ def counted(held: Pending, original: tuple[int, int], found: Mapping[int, CopyKi
     total = held.killed or 0
     for partition, copy in (held.copies or {}).items():
         told = found[int(partition)]
-        if told.applied <= copy or told.counts.get(original) == LATER:
+        counts = told.counts.get(original, {})
+        if told.applied <= copy or LATER in counts.values():
             return held
-        if original not in told.counts and copy < told.kept_from:
+        if copy < told.kept_from and not {copy, NO_OFFSET} & set(counts):
             return held._replace(killed=None)
-        total += told.counts.get(original, 0)
+        total += sum(counts.values())
     return held._replace(records=total)
 
 

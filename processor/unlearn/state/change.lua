@@ -106,7 +106,21 @@ local function write_pairs(op)
   redis.call(string.sub(op[1], 7), pairs_of(op[2]), unpack(op, 3))
 end
 
--- Commands on members: how many arguments they take, from and to, and what they do. The first is a member's name.
+-- Notes what single copies of deletions killed: field, copy and number, three by three. A field holds `copy:number` of
+-- each of its copies; a number without a copy is of an earlier release, and -1 of it is settled by what comes now.
+local function write_copies(op)
+  for at = 3, #op, 3 do
+    local field, copy, notes = op[at], op[at + 1], {}
+    for note in string.gmatch(redis.call('HGET', op[2], field) or '', '%S+') do
+      if note ~= '-1' and string.match(note, '^%d+:') ~= copy .. ':' then notes[#notes + 1] = note end
+    end
+    notes[#notes + 1] = copy .. ':' .. op[at + 2]
+    redis.call('HSET', op[2], field, table.concat(notes, ' '))
+  end
+end
+
+-- Our own commands: how many arguments they take, from and to, and what they do. The first is a member's name, but for
+-- COPIES.
 local WRITES = {
   ['RECORD.SET'] = {2, 2, function(op) set(records, op[2], op[3]) end},
   ['RECORD.DEL'] = {1, 1, function(op) remove(records, op[2]) end},
@@ -116,6 +130,7 @@ local WRITES = {
   ['TARGETS.HSET'] = {3, 2100, write_targets},
   ['PAIRS.HSET'] = {3, 2100, write_pairs},
   ['PAIRS.HDEL'] = {2, 2100, write_pairs},
+  ['COPIES.HSET'] = {4, 2100, write_copies},
 }
 
 -- Why these writes can't be performed; nil if they can.
@@ -123,7 +138,8 @@ local function malformed(ops)
   for _, op in ipairs(ops) do
     local write, count = WRITES[op[1]], #op - 1
     if count > 2099 then return 'ERR too many arguments in one write' end
-    if write and (count < write[1] or count > write[2] or #op[2] ~= 12) then return 'ERR a member is not named' end
+    if write and (count < write[1] or count > write[2]) then return 'ERR a write has not its arguments' end
+    if write and write[3] ~= write_copies and #op[2] ~= 12 then return 'ERR a member is not named' end
   end
 end
 

@@ -2,9 +2,10 @@
 
 A deletion that names a record alone is copied to all partitions, and its receipt says how many rows it killed in all of
 them. So where a copy kills rows, the partition's owner notes how many, in the script that kills them, under the place
-of the original. Copies of one deletion may come several times: none but the first finds rows to kill.
+of the original. Copies of one deletion may come several times, and each that kills rows has a number of its own there:
+behind a lift a copy that comes again may find rows to kill, too.
 
-Where a copy of a deletion by alias finds subjects, their clean-ups count its rows, and until they are done the note
+Where a copy of a deletion by alias finds subjects, their clean-ups count its rows, and until they are done its number
 is below 0.
 
 The original's owner reads that, and removes it once it is told. What nobody asks for is dropped by and by: two hashes
@@ -14,7 +15,7 @@ are written in turn, and the older one is emptied each time. A count that may be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import Op
@@ -22,8 +23,10 @@ from unlearn.state.scripts import Op
 __all__ = [
     "FROM",
     "HALF",
+    "NO_OFFSET",
     "SINCE",
     "WRITTEN",
+    "Copy",
     "CopyKills",
     "Place",
     "drop_copy_kills",
@@ -39,7 +42,17 @@ HALF, WRITTEN, SINCE, FROM = "copy_kills_half", "copy_kills", "copy_kills_since"
 """Fields of `meta`: which hash is written now, how many counts went into it, and from which offset on; and the offset
 from which on no copy's count has been dropped."""
 
-_AT_ONCE = 1000
+NO_OFFSET = -1
+_AT_ONCE = 600
+_One = TypeVar("_One")
+
+
+class Copy(NamedTuple):
+    """A deletion's copy in a partition."""
+
+    original: Place
+    offset: int
+    """Of the copy, in its own partition."""
 
 
 class CopyKills(NamedTuple):
@@ -47,33 +60,45 @@ class CopyKills(NamedTuple):
 
     applied: int
     kept_from: int
-    counts: Mapping[Place, int]
+    counts: Mapping[Place, Mapping[int, int]]
+    """Original -> offset of a copy -> rows that this copy killed, or LATER. Noted by an earlier release: one number of
+    all copies, under NO_OFFSET."""
 
 
-def write_copy_kills(keys: Keys, half: int, counts: Mapping[Place, int], *, anew: bool) -> Iterable[Op]:
+def write_copy_kills(keys: Keys, half: int, counts: Mapping[Copy, int], *, anew: bool) -> Iterable[Op]:
     """The commands that note how many rows copies have killed. `anew`: the hash is emptied first."""
     if anew:
         yield "DEL", keys.copy_kills(half)
     for part in _parts(list(counts)):
-        yield "HSET", keys.copy_kills(half), *(word for place in part for word in (_field(place), str(counts[place])))
+        words = ((_field(copy.original), str(copy.offset), str(counts[copy])) for copy in part)
+        yield "COPIES.HSET", keys.copy_kills(half), *(word for three in words for word in three)
 
 
 def read_copy_kills(keys: Keys, originals: Sequence[Place]) -> list[Op]:
     """The commands that read the counts of these deletions, at most 1,000; `parse_copy_kills` takes their replies."""
     fields = [_field(place) for place in originals]
     return [
-        ("HMGET", keys.meta, "applied", FROM),
+        ("HMGET", keys.meta, "applied", FROM, HALF),
         *(("HMGET", keys.copy_kills(half), *fields) for half in (0, 1)),
     ]
 
 
 def parse_copy_kills(originals: Sequence[Place], replies: Sequence[Sequence[bytes | None]]) -> CopyKills:
     """What the replies to `read_copy_kills` tell; deletions that nothing is noted of are missing in `counts`."""
-    (applied, kept_from), *halves = replies
-    counts: dict[Place, int] = {}
-    for half in halves:
-        counts |= {place: int(found) for place, found in zip(originals, half, strict=True) if found is not None}
+    (applied, kept_from, half), *halves = replies
+    older, newer = halves if int(half or 0) else halves[::-1]
+    counts: dict[Place, dict[int, int]] = {}
+    for place, *notes in zip(originals, older, newer, strict=True):
+        for note in notes:
+            if note is not None:
+                counts.setdefault(place, {}).update(_parse(note))
     return CopyKills(int(applied or 0), int(kept_from or 0), counts)
+
+
+def _parse(note: bytes) -> Iterable[tuple[int, int]]:
+    for word in note.decode().split():
+        offset, _, killed = word.rpartition(":")
+        yield int(offset or NO_OFFSET), int(killed)
 
 
 def drop_copy_kills(keys: Keys, originals: Iterable[Place]) -> list[Op]:
@@ -85,5 +110,5 @@ def _field(place: Place) -> str:
     return f"{place[0]}:{place[1]}"
 
 
-def _parts(places: list[Place]) -> Iterable[list[Place]]:
-    return (places[at : at + _AT_ONCE] for at in range(0, len(places), _AT_ONCE))
+def _parts(whole: list[_One]) -> Iterable[list[_One]]:
+    return (whole[at : at + _AT_ONCE] for at in range(0, len(whole), _AT_ONCE))

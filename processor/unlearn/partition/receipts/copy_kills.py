@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from unlearn.partition.tables import Change, Tables
-from unlearn.state.copy_kills import FROM, HALF, SINCE, WRITTEN, Place, drop_copy_kills, write_copy_kills
+from unlearn.state.copy_kills import FROM, HALF, SINCE, WRITTEN, Copy, write_copy_kills
 from unlearn.state.keys import Keys
 
-__all__ = ["MOST", "close_copies", "note_copy_kills"]
+__all__ = ["MOST", "note_copy_kills"]
 
 MOST = 500_000
 """Counts in one of the two hashes, at most; one batch may add more."""
 
 
-def note_copy_kills(change: Change, view: Tables, keys: Keys, counts: Mapping[Place, int], most: int = MOST) -> None:
+def note_copy_kills(change: Change, view: Tables, keys: Keys, counts: Mapping[Copy, int], most: int = MOST) -> None:
     """Add to the change how many rows of this partition the copies of deletions have killed.
 
-    `counts`: (partition, offset) of the original -> rows, or LATER. Once a hash has `most` counts the other one is
+    `counts`: copy -> rows, or LATER. Once a hash has `most` counts the other one is
     emptied and written: what it held is known no more.
     """
     if not counts:
@@ -31,10 +31,3 @@ def note_copy_kills(change: Change, view: Tables, keys: Keys, counts: Mapping[Pl
         change.put("meta", SINCE, view.applied)
     change.put("meta", WRITTEN, written + len(counts))
     change.ops += write_copy_kills(keys, half, counts, anew=full)
-
-
-def close_copies(change: Change, view: Tables, keys: Keys, counts: Mapping[Place, int]) -> None:
-    """Add to the change the counts of copies that were counted LATER, in place of what was noted."""
-    if counts:
-        change.ops += drop_copy_kills(keys, counts)
-        note_copy_kills(change, view, keys, {original: killed for original, killed in counts.items() if killed})
