@@ -23,7 +23,8 @@ from unlearn.partition.tables import Cleanup
 from unlearn.publishing.copy_counts import counted
 from unlearn.state.alias_lookups import read_aliases, write_aliases
 from unlearn.state.aliases import NO_ALIAS, Alias, addressed, decode_alias, encode_alias, target_of
-from unlearn.state.copy_kills import Copy, CopyKills
+from unlearn.state.copies import Copy
+from unlearn.state.copy_kills import CopyKills
 from unlearn.state.entries import ALONE, FOREVER, Pair, Subject
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import PartitionState, Token

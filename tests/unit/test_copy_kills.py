@@ -11,7 +11,8 @@ from unlearn.partition.receipts.copy_kills import note_copy_kills
 from unlearn.partition.receipts.pending import LATER, Pending
 from unlearn.partition.tables import Change, Tables
 from unlearn.publishing.copy_counts import CopyCounts, counted
-from unlearn.state.copy_kills import NO_OFFSET, Copy, CopyKills, parse_copy_kills, read_copy_kills
+from unlearn.state.copies import Copy
+from unlearn.state.copy_kills import NO_OFFSET, CopyKills, parse_copy_kills, read_copy_kills
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import PartitionState, Token
 

@@ -90,6 +90,9 @@ def test_only_what_says_insert_or_seal_once_is_a_bad_insert() -> None:
         *((name, "DELETE") for name in ("__op", "operation", "operationType", "action", "event_type", "eventName")),
         ("action", "erase"),
         ("event_type", "com.example.user.erased"),
+        *((name, "deleted") for name in ("status", "state", "rowStatus", "account_status", "lifecycle_state")),
+        *(("status", word) for word in ("DELETED", "soft-deleted", "to be erased", "consent withdrawn", "Removed")),
+        ("visibility", "removed"),
     ],
 )
 def test_an_insert_that_says_deletion_beside_stays_open(name: str, value: object) -> None:
@@ -106,11 +109,22 @@ def test_an_insert_that_says_deletion_beside_stays_open(name: str, value: object
         *(("op", word) for word in ("c", "r", "u", "create", 5, None)),
         *(("action", word) for word in ("created", "posted")),
         ("note", "delete"),
+        *(("status", word) for word in ("active", "undeleted", "not deleted", "D", "draft", 5, None, "x" * 90)),
+        ("state", "DE"),
         ("undeleted", True),
     ],
 )
 def test_an_insert_that_says_it_lives_is_one(name: str, value: object) -> None:
     assert isinstance(parse(dumps({**INSERT, name: value})), Insert)
+
+
+def test_models_of_earlier_releases_pass_a_status_over() -> None:
+    gone = dumps({**INSERT, "status": "deleted"})
+    assert isinstance(EARLIER.parse(gone), Insert)
+    assert isinstance(EARLIER.parse(dumps(INSERT), [("status", b"deleted")]), Insert)
+    assert EARLIER.parse(dumps({**INSERT, "deleted": True})) == Unreadable(
+        "an insert that says deletion in another field"
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,6 +140,7 @@ def test_an_insert_that_says_it_lives_is_one(name: str, value: object) -> None:
         ("event-type", b"REMOVED"),
         ("type", b"erase"),
         ("x-operation", b"delete"),
+        ("row-status", b"deleted"),
     ],
 )
 def test_a_header_that_says_deletion_counts(header: tuple[str, bytes]) -> None:

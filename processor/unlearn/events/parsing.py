@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import AliasPath, Field, ValidationError
@@ -123,6 +124,8 @@ class Parser:
         self._frames = Frames(taken_off=reading.mapping.frames, avro=avro_of(reading))
         self._reads = _READS if reading.knows_aliases else _READS_BEFORE
         self._read_insert, self._read_delete = self._reads["insert"], self._reads["delete"]
+        self._says_deletion = partial(says_deletion, states=reading.knows_states)
+        self._with_headers = partial(with_headers, states=reading.knows_states)
         self._near_miss = near_miss if reading.knows_aliases else near_miss_before
         self._mapped = MappedReader(reading, self._frames, self._parse, self._reads)
         self._labels = None if classes is None else frozenset([None, *classes])
@@ -150,7 +153,7 @@ class Parser:
         if value is None or self._maps:
             return self._mapped.read(record or Entry(-1, -1, at or -1, None, value, headers), at, tally)
         found = self._parse(value, at)
-        return with_headers(found, headers) if headers else found
+        return self._with_headers(found, headers) if headers else found
 
     def taken(self, record: Record) -> Parsed:
         """What a record counted as when it was applied: an event that newer rules refuse was an event then."""
@@ -215,12 +218,12 @@ class Parser:
         event, reason = self._validated(value, kind)
         if event is not None:
             reason = self._misfit(event, at)
-        if not reason and kind in IN_A_FIELD and says_deletion(held.top):
+        if not reason and kind in IN_A_FIELD and self._says_deletion(held.top):
             reason = IN_A_FIELD[kind]
         return (None, reason) if reason else (event, "")
 
     def _may_delete(self, kind: str, held: Scan) -> bool:
-        return held.holds_delete() or says_deletion(held.top) or self._near_miss(kind, held.top) == "type"
+        return held.holds_delete() or self._says_deletion(held.top) or self._near_miss(kind, held.top) == "type"
 
     def _validated(self, value: bytes, kind: str) -> tuple[Event | None, str]:
         """(the event, ""), or (None, why the message is none)."""

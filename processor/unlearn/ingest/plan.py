@@ -19,7 +19,7 @@ from unlearn.partition.ledger import NO_COLUMNS, Columns, Kill, Ledger
 from unlearn.partition.receipts.pending import LATER, OpenCopy, Pending
 from unlearn.partition.tables import Cleanup, Tables, Unresolved
 from unlearn.state.aliases import NO_ALIAS, Alias, addressed, target_of
-from unlearn.state.copy_kills import Copy
+from unlearn.state.copies import Copy
 from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 
 __all__ = ["ACCEPTED", "COPIES", "DEAD", "HOME", "Frame", "Lookups", "Plan", "Row", "plan"]

@@ -12,7 +12,7 @@ from unlearn.ingest.classify import Insertion
 from unlearn.partition.ledger import Kill
 from unlearn.partition.tables import Change
 from unlearn.state.aliases import Alias
-from unlearn.state.copy_kills import Copy
+from unlearn.state.copies import Copy
 from unlearn.state.entries import Entry, Subject
 
 __all__ = ["Frame", "Lookups", "Plan", "Row"]

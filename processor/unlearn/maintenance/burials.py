@@ -9,7 +9,7 @@ from unlearn.partition.ledger import Ledger
 from unlearn.partition.receipts.copy_kills import note_copy_kills
 from unlearn.partition.receipts.pending import OpenCopy, Pending
 from unlearn.partition.tables import Change, Cleanup
-from unlearn.state.copy_kills import Copy
+from unlearn.state.copies import Copy
 from unlearn.state.lookups import write_holes
 
 __all__ = ["put_burials", "put_counts"]

@@ -29,6 +29,11 @@ class Reading(NamedTuple):
         """Whether inserts bear aliases, by which deletions and lifts name them: they didn't earlier."""
         return self.mapping != EARLIER
 
+    @property
+    def knows_states(self) -> bool:
+        """Whether an insert that bears the status `deleted` stays open as a possible deletion: it didn't earlier."""
+        return self.mapping != EARLIER
+
     def told(self) -> dict[str, Any]:
         """All that decides what a message is, as it stands in a model's identity."""
         return {"mapping": self.mapping.told(), "tombstones": self.tombstones}

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from unlearn.state.copies import Copy, Place
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import Op
 
@@ -26,17 +27,12 @@ __all__ = [
     "NO_OFFSET",
     "SINCE",
     "WRITTEN",
-    "Copy",
     "CopyKills",
-    "Place",
     "drop_copy_kills",
     "parse_copy_kills",
     "read_copy_kills",
     "write_copy_kills",
 ]
-
-Place = tuple[int, int]
-"""(partition, offset) of a deletion."""
 
 HALF, WRITTEN, SINCE, FROM = "copy_kills_half", "copy_kills", "copy_kills_since", "copy_kills_from"
 """Fields of `meta`: which hash is written now, how many counts went into it, and from which offset on; and the offset
@@ -45,14 +41,6 @@ from which on no copy's count has been dropped."""
 NO_OFFSET = -1
 _AT_ONCE = 600
 _One = TypeVar("_One")
-
-
-class Copy(NamedTuple):
-    """A deletion's copy in a partition."""
-
-    original: Place
-    offset: int
-    """Of the copy, in its own partition."""
 
 
 class CopyKills(NamedTuple):

@@ -19,7 +19,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:pending      hash offset: deletions that are not hidden yet
     {model:partition}:uncounted    hash offset: those that are hidden, and whose dead rows are still being counted
     {model:partition}:open_copies  hash offset: copies of deletions by alias whose dead rows are still being counted
-    {model:partition}:copy_kills:HALF  hash `partition:offset` of a deletion: `offset:rows` of its copies that killed here
+    {model:partition}:copy_kills:HALF  hash `partition:offset` of a deletion: `offset:rows` of copies that killed here
     {model:partition}:unresolved   hash offset: possible deletions that could not be read
     {model:partition}:open_ranges  hash offset: as many of those as lie together, by their first
     {model:partition}:crashes      hash shard: how often its training failed

@@ -7,6 +7,7 @@ shortened to it. Where a message is an event of ours and another one by the mapp
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from unlearn.events.event import ORIGIN, BadInsert, Delete, Empty, Insert, Parsed, Request, Seal, Unreadable
@@ -33,24 +34,27 @@ class MappedReader:
         self._frames = frames
         self._reading, self._parse, self._types = reading, parse, types
         self._translator = Translator(reading.mapping)
+        self._with_headers = partial(with_headers, states=reading.knows_states)
 
     def read(self, record: Record, at: int | None, tally: Tally | None = None) -> Parsed:
         """What the record is, its headers considered. `at` as in `Parser.parse`; `tally` counts what paths find."""
         message = Message(record, self._reading.mapping, self._frames, tally=Tally() if tally is None else tally)
         mapped = self._translator.translate(message)
         if mapped is None:
-            return with_headers(self._unmapped(message, at), record.headers)
+            return self._with_headers(self._unmapped(message, at), record.headers)
         found = self._judged(mapped, message, at)
         own = self._own(message, at)
         if own is None:
-            return with_headers(found, [header for header in record.headers if header[0] not in message.used_headers])
+            return self._with_headers(
+                found, [header for header in record.headers if header[0] not in message.used_headers]
+            )
         agrees = _same(own, found) or not isinstance(found, Insert | Request)
         # What is sent on is as it came, and was applied, or was shortened to our own JSON.
         sent_on = any(name == ORIGIN for name, _ in record.headers)
         deletes = mapped.kind == "delete" and not isinstance(own, Delete)
         if deletes or not (agrees or sent_on):
             return Unreadable(TWO_READINGS)
-        return with_headers(own, record.headers)
+        return self._with_headers(own, record.headers)
 
     def json_of(self, record: Record) -> bytes | None:
         """Our own JSON for the record, as far as it can be told, whether or not it is an event."""
@@ -89,7 +93,7 @@ class MappedReader:
                 return found
             reason = found.reason
         held = message.held
-        refuses = mapped.kind in ("insert", "lift") and not mapped.says_deletion and not isinstance(found, Unreadable)
+        refuses = mapped.kind in ("insert", "lift") and not mapped.may_delete and not isinstance(found, Unreadable)
         if refuses and held is not None and not held.holds_delete():
             return BadInsert(reason, answers=mapped.kind == "lift")
         return Unreadable(reason)

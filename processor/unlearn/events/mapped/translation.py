@@ -17,11 +17,12 @@ from unlearn.events.possible_deletions.other_words import IN_A_FIELD
 from unlearn.mapping.mapping import DeletionPaths, Form, InsertPaths, Mapping, TombstonePaths
 from unlearn.mapping.paths import PLACE, TIME, read_path
 
-__all__ = ["NO_KEY", "TOMBSTONE", "TWO_FORMS", "Translated", "Translator"]
+__all__ = ["NO_KEY", "NO_ROW", "TOMBSTONE", "TWO_FORMS", "Translated", "Translator"]
 
 TOMBSTONE: Final = "no value under a key, which may say that what the key names is deleted"
 NO_KEY: Final = "no value, and a key in which the mapping finds no id"
 TWO_FORMS: Final = "two forms of the mapping fit it"
+NO_ROW: Final = "an insert without a row"
 _TWICE: Final = "a key is there twice"
 
 
@@ -29,14 +30,14 @@ class Translated(NamedTuple):
     """What a message says in our words.
 
     `kind`: what its type's word means, empty where that isn't known. `json`: our event, as far as its fields can be
-    told; None where nothing can. `reason`: why it is no event; empty if it may be one. `says_deletion`: whether it
-    says deletion beside its word, so that it can't be refused for good.
+    told; None where nothing can. `reason`: why it is no event; empty if it may be one. `may_delete`: whether it says
+    deletion beside its word, or has no row, so that it can't be refused for good.
     """
 
     kind: Kind
     json: bytes | None
     reason: str = ""
-    says_deletion: bool = False
+    may_delete: bool = False
 
 
 class _Form:
@@ -47,6 +48,7 @@ class _Form:
         self.when = [read_path(text) for text in form.when]
         self.unless = [read_path(text) for text in form.unless]
         self.type = [read_path(text) for text in form.type]
+        self.row = read_path(form.row)
         self.passed: list[At] = [
             tuple(step for step in read_path(text).steps if isinstance(step, str)) for text in form.passed
         ]
@@ -63,6 +65,10 @@ class _Form:
         if self.when:
             return all(message.find(path) for path in self.when)
         return any(message.find(path) for path in self.type)
+
+    def has_row(self, message: Message) -> bool:
+        """Whether there is an object with members where the form says that inserts have their content."""
+        return not self.row.steps or any(isinstance(row, dict) and row for row in message.find(self.row))
 
 
 class Translator:
@@ -108,8 +114,11 @@ class Translator:
         known = [field.name for field in form.paths[kind]]
         if not reason and (field := missed_field(message, ours, known, form.passed)):
             reason = f"unknown field that looks like {field}"
-        says = kind in IN_A_FIELD and tells_deletion(message, form.passed)
-        return Translated(kind, _encoded(ours), IN_A_FIELD[kind] if says else reason, says)
+        if kind in IN_A_FIELD and tells_deletion(message, form.passed):
+            return Translated(kind, _encoded(ours), IN_A_FIELD[kind], may_delete=True)
+        if kind == "insert" and not form.has_row(message):
+            return Translated(kind, _encoded(ours), NO_ROW, may_delete=True)
+        return Translated(kind, _encoded(ours), reason)
 
     def _ours(self, kind: str, fields: list[FieldPaths], message: Message) -> tuple[dict[str, Any], str]:
         """(the event of this kind as far as it can be told, the first reason why a field can't be)."""

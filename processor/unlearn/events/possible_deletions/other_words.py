@@ -1,8 +1,9 @@
 """Deletions that are said in other words, in a field of an insert or in a header.
 
 Change data capture sends a row's last content when the row is deleted, and says so in `op`, `__deleted`, `deleted_at`;
-CloudEvents carry their type in a header. An event's own `type` says what it is; where another field or a header
-contradicts an insert, a seal or a lift, the message stays open as a possible deletion.
+an application that keeps its deleted rows updates their `status`; CloudEvents carry their type in a header. An event's
+own `type` says what it is; where another field or a header contradicts an insert, a seal or a lift, the message stays
+open as a possible deletion.
 """
 
 from __future__ import annotations
@@ -33,16 +34,27 @@ _FLAG = re.compile(
     "(is|was)?(deleted?|deletion|erased?|removed?|purged|forgotten|tombstone(d)?)(flag|at|on|date|time)?"
 )
 _WORD = re.compile("(x|ce|cloudevents:)?(type|op|optype|operation(type)?|action(type)?|event(type|name)?|changetype)")
+_STATE = re.compile(
+    "(row|record|entry|entity|object|item|document|doc|content|post|comment|message|tweet|user|account|profile|customer|"
+    "member|membership|subject|consent|moderation|publication|lifecycle|sys|system|current|new)?(status|state)(name|value)?"
+    "|(lifecycle)(stage|phase)?|visibility"
+)
+_DENIED = re.compile("(un|not|non|never)(soft|hard|yet|be|been)*(delet|eras[eiu]|remov|purg|redact|withdr[ae]w|revok)")
 _TYPE = re.compile("(ce|cloudevents:)type")
+_Sort = Literal["flag", "word", "state", ""]
 _SILENT: set[str] = set()
 """Names that were already found to be neither a flag nor a word for an operation; most messages hold no others."""
 _REMEMBERED = 10_000
 _NO = frozenset(("", "0", "0.0", "false", "f", "no", "n", "null", "none"))
 
 
-def says_deletion(pairs: Iterable[tuple[str, object]]) -> bool:
-    """Whether one of the pairs (name, value) says deletion: as a flag such as `deleted`, or as an operation's name."""
-    return any(_says(_sort_of(name), value) for name, value in pairs if name not in _SILENT)
+def says_deletion(pairs: Iterable[tuple[str, object]], *, states: bool = True) -> bool:
+    """Whether one of the pairs (name, value) says deletion: as a flag such as `deleted`, or as an operation's name.
+
+    `states`: or as a state, such as the status `deleted`; releases before mappings passed those over.
+    """
+    sorts = ((_sort_of(name), value) for name, value in pairs if name not in _SILENT)
+    return any(_says(sort, value) for sort, value in sorts if states or sort != "state")
 
 
 def is_silent(name: str) -> bool:
@@ -50,12 +62,12 @@ def is_silent(name: str) -> bool:
     return not _sort_of(name)
 
 
-def with_headers(found: Parsed, headers: Sequence[Header]) -> Parsed:
-    """What a message is, given its headers too. What is a deletion without them stays one."""
+def with_headers(found: Parsed, headers: Sequence[Header], *, states: bool = True) -> Parsed:
+    """What a message is, given its headers too. What is a deletion without them stays one. `states`: as above."""
     said = [(name, "" if value is None else value.decode("latin-1")) for name, value in headers if name != ORIGIN]
     if isinstance(found, Delete) or (isinstance(found, Unreadable) and found.reason not in WRAPPED):
         return found
-    if says_deletion(said):
+    if says_deletion(said, states=states):
         return Unreadable(IN_A_HEADER)
     if isinstance(found, Empty) and any(value and _TYPE.fullmatch(plain(name)) for name, value in said):
         return Unreadable(NAMELESS)
@@ -65,21 +77,31 @@ def with_headers(found: Parsed, headers: Sequence[Header]) -> Parsed:
 
 
 @lru_cache(4096)
-def _sort_of(name: str) -> Literal["flag", "word", ""]:
+def _sort_of(name: str) -> _Sort:
     spelled = plain(name)
     if _FLAG.fullmatch(spelled):
         return "flag"
     if _WORD.fullmatch(spelled):
         return "word"
+    if _STATE.fullmatch(spelled):
+        return "state"
     if spelled and len(_SILENT) < _REMEMBERED:
         _SILENT.add(name)
     return ""
 
 
-def _says(sort: Literal["flag", "word", ""], value: object) -> bool:
+def _says(sort: _Sort, value: object) -> bool:
     if sort == "flag":
         return value.lower() not in _NO if isinstance(value, str) else bool(value)
-    return sort == "word" and isinstance(value, str) and is_deletion(value)
+    if not isinstance(value, str):
+        return False
+    return is_deletion(value) if sort == "word" else sort == "state" and _is_gone(value)
+
+
+def _is_gone(state: str) -> bool:
+    """Whether a row's state says that it is deleted, or shall be; single letters mean too much else."""
+    spelled = plain(state)
+    return _STEMS.search(spelled) is not None and _DENIED.search(spelled) is None
 
 
 def is_deletion(word: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from unlearn.partition.tables import Change, Tables
-from unlearn.state.copy_kills import FROM, HALF, SINCE, WRITTEN, Copy, write_copy_kills
+from unlearn.state.copies import Copy
+from unlearn.state.copy_kills import FROM, HALF, SINCE, WRITTEN, write_copy_kills
 from unlearn.state.keys import Keys
 
 __all__ = ["MOST", "note_copy_kills"]
