@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import MakeSettings
 from tests.harness.processes import Process, run
 from tests.harness.waiting import until
+from tests.integration.scenario import everything
 from tests.integration.test_client import EVER, states
+from tests.integration.twin import published, send_again, without_the_dead
 from unlearn import Client, Pending
 from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
@@ -19,6 +22,7 @@ from unlearn.verification.from_log import verify_log
 from unlearn.verification.subject import subject_of
 
 pytestmark = pytest.mark.slow
+OPTIONS: dict[str, Any] = {"partitions": 2, "trainers": 0, "seal_after": 0.5}
 
 
 def _insert(client: Client, subject: str, *records: str) -> None:
@@ -35,7 +39,7 @@ def _done(*asked: Pending) -> list[int | None]:
 def test_what_was_let_in_again_is_a_member_and_what_died_stays_dead(
     make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    settings = make_settings(partitions=2, trainers=0, seal_after=0.5)
+    settings = make_settings(**OPTIONS)
     with closing(KafkaLog(settings.kafka)) as log:
         create(log, settings)
         with Client.connect(settings) as client:
@@ -69,6 +73,17 @@ def test_what_was_let_in_again_is_a_member_and_what_died_stays_dead(
                     subject: [*states(settings, "--of", subject, *names).values()] for subject in ("ann", "bob", "cleo")
                 }
                 until(lambda: verify_log(log, subject_of(settings)).verdict == "equal", EVER, "it equals a replay")
+            with Process(settings, tmp_path / "last", "work", "--drain") as last:
+                assert last.wait(EVER) == 0, last.errors()
+            twin = make_settings(**OPTIONS, store={"url": (tmp_path / "twin's store").as_uri()})
+            create(log, twin)
+            records = {partition: everything(log, settings.events_topic, partition) for partition in range(2)}
+            send_again(log, twin, records, without_the_dead(log, settings, records))
+            with Process(twin, tmp_path / "twin", "work", "--drain") as worker:
+                assert worker.wait(EVER) == 0, worker.errors()
+            original = published(log, settings)
+            assert published(log, twin) == original
+            assert sum(rows for _, _, rows in original.values()) == 6
 
     assert found == {
         "ann": ["forgotten", "forgotten", "member", "forgotten"],

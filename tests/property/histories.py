@@ -52,10 +52,14 @@ def histories() -> st.SearchStrategy[list[Action]]:
     return seeds().map(history_of)
 
 
-def lifting_scripts() -> st.SearchStrategy[Script]:
-    """Busy scripts in which something that was deleted is let in again."""
-    return seeds().map(lambda seed: next(filter(_lifts, map(busy_script, count(seed)))))
+def lifting_scripts(*, aliases: bool = False) -> st.SearchStrategy[Script]:
+    """Busy scripts in which something that was deleted is let in again; `aliases`: and inserts bear them."""
+
+    def fits(script: Script) -> bool:
+        return _holds(script, b'"lift"', b'"so_far"') and (not aliases or _holds(script, b'"aliases"'))
+
+    return seeds().map(lambda seed: next(filter(fits, map(busy_script, count(seed)))))
 
 
-def _lifts(script: Script) -> bool:
-    return any(b'"lift"' in (m.value or b"") or b'"so_far"' in (m.value or b"") for m in script.messages)
+def _holds(script: Script, *words: bytes) -> bool:
+    return any(word in (message.value or b"") for message in script.messages for word in words)

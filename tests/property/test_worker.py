@@ -8,8 +8,9 @@ from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 
-from tests.property.histories import busy_scripts, histories, long_scripts, shapes
+from tests.property.histories import busy_scripts, histories, lifting_scripts, long_scripts, shapes
 from tests.property.twin import copy_without_the_dead
 from unlearn.errors import Fenced
 from unlearn.events.event import Delete, encode
@@ -76,13 +77,18 @@ def test_any_history_gives_what_the_reference_gives(redis_url: str, learner: str
 
 
 @patient
+@pytest.mark.parametrize(
+    "scripts", [busy_scripts() | long_scripts(), lifting_scripts(aliases=True)], ids=["any", "lifts"]
+)
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_nulls_where_the_forgotten_stood_give_the_same_states(redis_url: str, learner: str) -> None:
+def test_nulls_where_the_forgotten_stood_give_the_same_states(
+    redis_url: str, learner: str, scripts: SearchStrategy[Script]
+) -> None:
     """The twin: a copy of the log, headers, seals and copies included, without dead rows and deletes."""
     rows: Counter[str] = Counter()
 
-    @bounded(10)
-    @given(script=busy_scripts() | long_scripts(), shape=shapes(), history=histories())
+    @bounded(8)
+    @given(script=scripts, shape=shapes(), history=histories())
     def run(script: Script, shape: Shape, history: list[Action]) -> None:
         world = World(script, shape, learner, redis_url)
         twin = World(script, shape, learner, redis_url)
