@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import checkpoints, client, forest, forgetting, ingest, linear, naive_bayes, scale, text
+from bench import checkpoints, client, forest, forgetting, ingest, linear, naive_bayes, releases, scale, text
 from bench.figures import Report
 from bench.progress import Ticker
 from bench.show import show
@@ -49,6 +49,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         scale.run,
         scale.phases,
         options=("events", "workers", "backlog"),
+    ),
+    "releases": Measurement(
+        "events a second beside an earlier release of ours, plain, with deletions and with aliases",
+        releases.run,
+        releases.phases,
+        options=("commit",),
     ),
     "linear": Measurement(
         "the linear learner: refits, deletions and accuracy beside scikit-learn's and River's",
@@ -101,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, metavar="N", help="of scale: how many; 1,000,000 unless given")
     parser.add_argument("--workers", type=int, metavar="N", help="of scale: how many, on as many cores; 2 unless given")
     parser.add_argument("--backlog", type=int, metavar="N", help="of scale: events before a killed worker; 1,000,000")
+    parser.add_argument("--commit", help=f"of releases: the earlier one; {releases.BEFORE} unless given")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, as for `unlearn`")
     return parser
 
