@@ -68,7 +68,8 @@ class ResultsHarness:
         }
         self.settings = settings_of(**values | changed)
         self.learner: Learner = learner_of(self.settings)
-        self.identity = identity_hash(identity_of(self.settings, self.learner))
+        self.made = identity_of(self.settings, self.learner)
+        self.identity = identity_hash(self.made)
         self.log = MemoryLog()
         self.log.create_topic("demo.events", events_partitions)
         self.log.create_topic("demo.results", 1)
