@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unlearn.errors import NotEnough, SettingsError
+from unlearn.errors import NotDescribed, NotEnough, SettingsError
 from unlearn.log.protocol import Log
 from unlearn.results.results_topic import Results
-from unlearn.scoring.published_model import PublishedModel, agreed, differences
+from unlearn.scoring.published_model import PublishedModel, agreed, differences, of_settings
 from unlearn.settings import DEMO_SECRET, Settings
 
 __all__ = ["given_settings", "published_model"]
@@ -45,23 +45,40 @@ def published_model(
     """The model of the settings' name, as its manifests describe it; waits up to `wait` seconds for one that does.
 
     `given`: the settings that were given by hand, which must be the model's. `identity`: the hash that the model's
-    manifests bear, where it is known. Raises NotEnough where there is no manifest, or manifests of several models,
-    SettingsError where something given differs; LogUnavailable, TopicMissing.
+    manifests bear, where it is known. Manifests of an earlier release describe nothing: with the secret the settings
+    are taken for the model's.
+
+    Raises NotEnough where there is no manifest, or manifests of several models, SettingsError where something given
+    differs; NotDescribed, LogUnavailable, TopicMissing.
     """
     results = Results(settings.model, clock=clock)
     tail, deadline = log.tail(settings.results_topic), clock() + wait
     try:
         while True:
-            if results.follow(tail, max(_LOOK_EVERY, deadline - clock())):
-                newest = (held.manifest for held in results.partitions.values() if held.manifest is not None)
-                if (model := agreed(newest, identity)) is not None:
-                    _check(model, settings, given)
-                    return model
+            read = results.follow(tail, max(_LOOK_EVERY, deadline - clock()))
+            model = _model_in(results, settings, given, identity) if read else None
+            if model is not None:
+                return model
             if clock() >= deadline:
                 raise NotEnough(f"no version of {settings.model} is on {settings.results_topic} yet", ())
             results.merge(tail.poll(_LOOK_EVERY))
     finally:
         tail.close()
+
+
+def _model_in(
+    results: Results, settings: Settings, given: Collection[str], identity: str | None
+) -> PublishedModel | None:
+    newest = (held.manifest for held in results.partitions.values() if held.manifest is not None)
+    try:
+        model = agreed(newest, identity)
+    except NotDescribed:
+        if "secret" not in given:
+            raise
+        return of_settings(settings, identity)
+    if model is not None:
+        _check(model, settings, given)
+    return model
 
 
 def _check(model: PublishedModel, settings: Settings, given: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unlearn.errors import ArtefactInvalid, NotEnough, SettingsError
+from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough
 from unlearn.identity import as_before, identity_hash, identity_of, is_secret_of
 from unlearn.learners import learner_of
 from unlearn.results.manifest import Manifest
@@ -83,10 +83,10 @@ def read_made(manifest: Manifest) -> PublishedModel | None:
 
 
 def agreed(manifests: Iterable[Manifest], identity: str | None) -> PublishedModel | None:
-    """The one model that the newest manifests describe; None while none does.
+    """The one model that the newest manifests describe; None while there is none.
 
     `identity`: of which alone manifests count, if it is given. Raises NotEnough where they are of several models, and
-    SettingsError where they don't say what they are of.
+    NotDescribed where they don't say what they are of.
     """
     wanted = [one for one in manifests if identity in (None, one.identity)]
     found: dict[str, PublishedModel | None] = {}
@@ -96,7 +96,7 @@ def agreed(manifests: Iterable[Manifest], identity: str | None) -> PublishedMode
     if len(found) > 1:
         raise NotEnough(f"manifests of several models are there: give the identity of one of {', '.join(found)}", ())
     if found and not described:
-        raise SettingsError(
+        raise NotDescribed(
             "the model's manifests don't say what it is, as they are of an earlier release: give the model's own "
             "settings, its secret too, or publish anew by workers of this release"
         )

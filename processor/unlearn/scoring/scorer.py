@@ -96,30 +96,32 @@ class Scorer:
 
         Raises SettingsError, NotEnough where no manifest says what the model is, TopicMissing, LogUnavailable.
         """
-        from unlearn.log.kafka.log import KafkaLog
-
         places = {"bootstrap_servers": bootstrap_servers, "model": model, "store": store}
         given = {name: value for name, value in {**places, **more}.items() if value is not None}
         if settings is not None and given:
             raise SettingsError(f"give all settings of the model, or by hand: {', '.join(given)}")
-        whole = given_settings(given) if settings is None else settings
-        log = KafkaLog(whole.kafka)
+        if settings is not None:
+            return cls._connected(settings, lambda _: of_settings(settings, identity))
+        return cls.by_manifests(given_settings(given), given, identity=identity, wait=wait)
+
+    @classmethod
+    def by_manifests(
+        cls, settings: Settings, given: Collection[str], *, identity: str | None = None, wait: float
+    ) -> Self:
+        """As `connect` by hand, with settings of which those in `given` must be the model's."""
+        return cls._connected(settings, lambda log: published_model(log, settings, given, identity, wait))
+
+    @classmethod
+    def _connected(cls, settings: Settings, model_on: Callable[[Log], PublishedModel]) -> Self:
+        """One that closes its log, and connects anew in a forked process."""
+        from unlearn.log.kafka.log import KafkaLog
+
+        log = KafkaLog(settings.kafka)
         try:
-            if settings is None:
-                known = published_model(log, whole, given, identity, wait)
-            else:
-                known = of_settings(settings, identity)
-            return cls._on(whole, log, known)
+            scorer = cls(settings, log, open_store(settings.store.url, settings.model), model_on(log))
         except UnlearnError:
             log.close()
             raise
-
-    @classmethod
-    def _on(cls, settings: Settings, log: Log, model: PublishedModel) -> Self:
-        """One that connects anew in a forked process, and closes its log."""
-        from unlearn.log.kafka.log import KafkaLog
-
-        scorer = cls(settings, log, open_store(settings.store.url, settings.model), model)
         scorer._open_log = lambda: KafkaLog(settings.kafka)
         return scorer
 
