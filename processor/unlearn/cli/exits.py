@@ -52,7 +52,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         69: "a service does not answer, or the address can't be had",
     },
     "serve": {
-        0: "stopped as asked",
+        0: "stopped as asked; with --check: all models can be served",
         64: "a setting is wrong, or was set and isn't the model's",
         69: "a service does not answer, or the address can't be had",
     },

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from unlearn.settings import Settings
 
 _log = logging.getLogger(__name__)
+_CHECK_WITHIN = 10.0
+"""Seconds that --check waits for a version of each model, and for all partitions to cover the log."""
 _NEEDED = ("prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(cls=Command)
 @click.option("--listen", default="127.0.0.1:8081", show_default=True, metavar="HOST:PORT", help="Where to listen.")
 @click.option("--also", multiple=True, metavar="MODEL", help="Serve this model of the same Kafka and store, too.")
+@click.option("--check", is_flag=True, help="Only say whether it could answer: settings, topics, versions, store.")
 @click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
 @click.pass_context
-def command(ctx: click.Context, listen: str, also: tuple[str, ...], log_level: str) -> int:
+def command(ctx: click.Context, listen: str, also: tuple[str, ...], check: bool, log_level: str) -> int:
     """Give scores over HTTP, by the Open Inference Protocol.
 
     The model's name, Kafka and store are enough: its manifests say the rest. It is ready while the quorum is served,
@@ -41,6 +44,7 @@ def command(ctx: click.Context, listen: str, also: tuple[str, ...], log_level: s
       unlearn serve --listen 0.0.0.0:8081
       curl -d '{"texts": ["win cash now"]}' http://127.0.0.1:8081/scores
       curl -N http://127.0.0.1:8081/events
+      unlearn serve --check --also mail --also chat
     """
     host, port = context.address(listen)
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
@@ -55,6 +59,11 @@ def command(ctx: click.Context, listen: str, also: tuple[str, ...], log_level: s
     models = [(settings.model, partial(_connect, settings, given))]
     siblings = (_sibling(settings, name) for name in dict.fromkeys(also))
     models += [(one.model, partial(_connect, one, frozenset(["model"]))) for one in siblings]
+    if check:
+        for name, connect in models:
+            with connect(_CHECK_WITHIN) as scorer:
+                click.echo(f"{name} can be served: version {scorer.once(_CHECK_WITHIN).version}")
+        return 0
     stop = Gently()
     with listening(host, port) as listener:
         scheme = "http" if settings.serving.tls_certificate is None else "https"
