@@ -34,6 +34,8 @@ __all__ = ["make_app"]
 _log = logging.getLogger(__name__)
 _AGAIN = 1.0
 """Seconds after which to ask again for a model that isn't served now."""
+_BINARY = "inference-header-content-length"
+"""The header of a body whose tensors are in binary."""
 _INLINE = 100
 """So many inputs are scored at once; more, in a thread, so that others are answered meanwhile."""
 _NOBODY = ""
@@ -67,6 +69,8 @@ class _Routes:
     async def infer(self, request: Request) -> Response:
         model = self._model(request)
         served = self._pinned(request, model.served())
+        if _BINARY in request.headers:
+            raise HttpRefused(415, "tensors in binary are an extension that isn't there: send them as JSON")
         asked = open_inference.read_infer(await self._body(request))
         inputs = open_inference.asked_of(asked, served.learner, self._settings.inputs)
         answer = await self._answer(request, served, inputs)

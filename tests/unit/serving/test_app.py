@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from open_inference.openapi.client import OpenInferenceClient
+from open_inference.openapi.types import InferenceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarness
@@ -109,6 +111,25 @@ def test_inferred_scores_are_the_scorers(served: Running) -> None:
         "data": expected.ravel().tolist(),
     }
     assert (said["id"], said["model_version"]) == ("q1", answer.headers["unlearn-version"])
+
+
+def test_a_public_client_of_the_protocol_reads_and_asks(served: Running) -> None:
+    client = OpenInferenceClient(base_url=str(served.asks.base_url))
+
+    client.check_server_liveness()
+    client.check_server_readiness()
+    client.check_model_readiness("demo")
+    described = client.read_model_metadata("demo")
+    answer = json.loads(client.model_infer("demo", request=InferenceRequest(**texts(*PROBE))).json())
+
+    assert described.name == answer["model_name"] == "demo"
+    assert [one["data"] for one in answer["outputs"] if one["name"] == "labels"] == [["spam"]]
+
+
+def test_tensors_in_binary_are_refused(served: Running) -> None:
+    length = {"inference-header-content-length": "2"}
+    answer = served.asks.post("/v2/models/demo/infer", content=b"{}\0\0", headers=length)
+    assert (answer.status_code, "send them as JSON" in answer.json()["error"]) == (415, True)
 
 
 def test_a_version_in_force_can_be_named_and_no_other(served: Running) -> None:
