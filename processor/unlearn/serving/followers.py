@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from itertools import chain
 from typing import Any
 
 from unlearn.errors import HttpRefused
@@ -18,12 +19,26 @@ _ALIVE_EVERY = 10.0
 """Seconds without a change after which a comment is sent, so that a connection that is gone shows."""
 
 
+class _Follower:
+    """What waits for one follower; None is the end, behind which nothing comes."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Change | None] = asyncio.Queue()
+        self._ended = False
+
+    def add(self, change: Change | None) -> None:
+        if self._ended:
+            return
+        self._ended = change is None or self.queue.qsize() >= _MOST_WAITING
+        self.queue.put_nowait(None if self._ended else change)
+
+
 class Followers:
     """For one loop; `tell` may be called from any thread."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._queues: dict[str, set[asyncio.Queue[Change | None]]] = {}
+        self._followers: dict[str, set[_Follower]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self) -> None:
@@ -37,13 +52,12 @@ class Followers:
 
     def end(self) -> None:
         """End all of them."""
-        for queues in self._queues.values():
-            for queue in queues:
-                self._add(queue, None)
+        for follower in chain.from_iterable(self._followers.values()):
+            follower.add(None)
 
     def count(self) -> int:
         """How many there are."""
-        return sum(map(len, self._queues.values()))
+        return sum(map(len, self._followers.values()))
 
     def follow(self, model: str, first: Change | None) -> AsyncIterator[bytes]:
         """The model's changes as server-sent events, first what is served now. Raises HttpRefused if too many follow.
@@ -52,18 +66,18 @@ class Followers:
         """
         if self.count() >= self._most:
             raise HttpRefused(503, f"{self._most} follow already", 5.0)
-        queue: asyncio.Queue[Change | None] = asyncio.Queue(_MOST_WAITING + 1)
-        self._queues.setdefault(model, set()).add(queue)
+        follower = _Follower()
+        self._followers.setdefault(model, set()).add(follower)
         if first is not None:
-            queue.put_nowait(first)
-        return self._events(model, queue)
+            follower.add(first)
+        return self._events(model, follower)
 
-    async def _events(self, model: str, queue: asyncio.Queue[Change | None]) -> AsyncIterator[bytes]:
+    async def _events(self, model: str, follower: _Follower) -> AsyncIterator[bytes]:
         try:
             yield b"retry: 1000\n\n"
             while True:
                 try:
-                    change = await asyncio.wait_for(queue.get(), _ALIVE_EVERY)
+                    change = await asyncio.wait_for(follower.queue.get(), _ALIVE_EVERY)
                 except TimeoutError:
                     yield b": alive\n\n"
                     continue
@@ -71,18 +85,11 @@ class Followers:
                     return
                 yield sent(change)
         finally:
-            self._queues[model].discard(queue)
+            self._followers[model].discard(follower)
 
     def _put(self, model: str, change: Change) -> None:
-        for queue in self._queues.get(model, ()):
-            self._add(queue, change)
-
-    @staticmethod
-    def _add(queue: asyncio.Queue[Change | None], change: Change | None) -> None:
-        if queue.full():
-            queue.get_nowait()
-        # The end is last even where changes wait, and takes the place of what came too late.
-        queue.put_nowait(None if queue.qsize() >= _MOST_WAITING else change)
+        for follower in self._followers.get(model, ()):
+            follower.add(change)
 
 
 def sent(change: Change) -> bytes:
