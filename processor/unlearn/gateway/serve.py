@@ -19,7 +19,7 @@ def serve(gateway: Gateway, settings: Settings, listener: socket.socket, stop: C
     """
     own = settings.gateway
     tls = Tls(own.tls_certificate, own.tls_key, "UNLEARN_GATEWAY__TLS_CERTIFICATE, UNLEARN_GATEWAY__TLS_KEY")
-    limits = Limits(own.connections, settings.drain_within)
+    limits = Limits(own.connections, own.answer_within, settings.drain_within)
     run(gateway.app(), tls, limits, listener, lambda: stop() or gateway.stopping, gateway.stop)
     if gateway.failed is not None:
         raise gateway.failed

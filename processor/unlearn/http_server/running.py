@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from unlearn.errors import SettingsError
 
@@ -27,9 +28,10 @@ class Tls(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Connections at once, and seconds for those under way to end."""
+    """Connections at once; seconds for a request's head to come, and for requests under way to end."""
 
     connections: int
+    head_within: float
     drain_within: float
 
 
@@ -38,6 +40,47 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """The command takes the signals itself."""
         yield
+
+
+class _Connection(H11Protocol):
+    """One that is closed where it sends no whole head of a request in time: idle ones would fill up all that there may
+    be, and health would not be answered."""
+
+    head_within: float
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._reads_a_head():
+            self._wait()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _reads_a_head(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        return cycle is None or cycle.response_complete
+
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.head_within, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self._reads_a_head():
+            self.transport.close()
 
 
 def run(
@@ -56,7 +99,7 @@ def run(
         server_header=False,
         proxy_headers=False,
         loop="asyncio",
-        http="h11",
+        http=type("_Connection", (_Connection,), {"head_within": limits.head_within}),
         ws="none",
         lifespan="on",
         limit_concurrency=limits.connections,

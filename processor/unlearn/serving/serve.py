@@ -42,7 +42,7 @@ def serve(
         followers.end()
 
     tls = Tls(own.tls_certificate, own.tls_key, "UNLEARN_SERVING__TLS_CERTIFICATE, UNLEARN_SERVING__TLS_KEY")
-    limits = Limits(own.connections, settings.drain_within)
+    limits = Limits(own.connections, own.answer_within, settings.drain_within)
     app = make_app(models, own, tokens, followers, lambda: ended)
     run(app, tls, limits, listener, lambda: stop() or failed() is not None, stopping)
     if (error := failed()) is not None:

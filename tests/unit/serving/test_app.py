@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -329,6 +330,30 @@ def test_a_file_of_tokens_that_cannot_be_read_is_a_wrong_setting(harness: Result
     settings = harness.settings.model_copy(update={"serving": ServingSettings(tokens=tmp_path / "none")})
     with listening("127.0.0.1", 0) as listener, pytest.raises(SettingsError, match="UNLEARN_SERVING__TOKENS"):
         serve([("demo", lambda _: harness.scorer())], settings, listener, lambda: False)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nhost: x\r\n"], ids=["idle", "half a head"])
+def test_connections_that_ask_nothing_are_closed(harness: ResultsHarness, sent: bytes) -> None:
+    with running(harness, connections=3, answer_within=0.2) as asks:
+        address = (asks.base_url.host, asks.base_url.port or 0)
+        with ExitStack() as stack:
+            idle = [stack.enter_context(socket.create_connection(address, timeout=EVER)) for _ in range(4)]
+            for one in idle:
+                one.sendall(sent)
+            assert [one.recv(1) for one in idle] == [b""] * 4
+        assert asks.get("/livez").status_code == 200
+
+
+def test_a_connection_that_is_kept_is_not_closed_amid_a_long_answer(harness: ResultsHarness) -> None:
+    with running(harness, answer_within=0.2) as asks:
+        make_ready(harness, asks)
+        with asks.stream("GET", "/events") as answer:
+            lines = answer.iter_lines()
+            changes(lines, 1)
+            threading.Event().wait(0.5)
+            harness.publish(0, 2, HAM[:1])
+            harness.beat(0, 2)
+            assert changes(lines, 1)[0]["partitions"][0]["rows"] == 1
 
 
 # -- metrics
