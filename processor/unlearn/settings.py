@@ -261,6 +261,17 @@ class Settings(BaseSettings):
         "with 2 a record a subject's deletion reads hardly any slice that holds none",
     )
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")
+    http: str | None = Field(
+        None,
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$",
+        description="HOST:PORT at which a worker answers /metrics, /livez and /readyz; unset: nowhere",
+    )
+    stuck_after: Duration = Field(
+        300.0,
+        gt=0,
+        description="seconds without a move after which a worker's loop, or a partition with something to do, counts "
+        "as stuck: /livez says so, and all stacks go to the log",
+    )
     drain_within: Duration = Field(30.0, gt=0, description="seconds from SIGTERM to the end at most")
     tail_every: Duration = Field(
         60.0, gt=0, description="seconds between copies of the open slice's rows in the store, at most"

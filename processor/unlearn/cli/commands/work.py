@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -9,10 +11,16 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
+from unlearn.errors import SettingsError
 from unlearn.logging_setup import configure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from unlearn.log.protocol import Log
+    from unlearn.settings import Settings
     from unlearn.worker.drain import Drain
+    from unlearn.worker.loop import Worker
 
 
 @click.command(cls=Command)
@@ -43,12 +51,33 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> 
     with connect.open_log(settings) as log, make_worker(settings, log, rebuild=rebuild) as worker:
         stop.begin(settings.drain_within)
         if not drains:
-            run(worker, settings, stop)
+            with monitored(settings, log) as turned:
+                run(worker, settings, stop, turned)
             return 0
         client = connect_redis(settings.redis.url.get_secret_value())
         plan = Drain(settings, log, log.producer(), states(client, settings.model), worker.results)
         done = drain(worker, plan, stop)
     return _sum_up(plan, done)
+
+
+@contextmanager
+def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]]:
+    """What is to be told of each turn, so that UNLEARN_HTTP answers; nothing where that isn't set."""
+    if settings.http is None:
+        yield lambda _: None
+        return
+    if importlib.util.find_spec("prometheus_client") is None:
+        raise SettingsError("UNLEARN_HTTP needs prometheus-client: pip install 'unlearn-stream[worker]'")
+    from unlearn.http_server.listening import listening, read_address
+    from unlearn.monitoring.monitor import Monitor
+    from unlearn.monitoring.server import serving
+
+    address = read_address(settings.http)
+    if address is None:
+        raise SettingsError(f"UNLEARN_HTTP: {settings.http} is not HOST:PORT, such as 127.0.0.1:9100")
+    monitor = Monitor(log, settings.events_topic, settings.stuck_after)
+    with listening(*address) as listener, serving(monitor, listener), monitor.watching():
+        yield monitor.turned
 
 
 def _sum_up(plan: Drain, done: bool) -> int:
