@@ -34,6 +34,7 @@ COMMANDS = {
     "resolve": "unlearn.cli.commands.resolve:command",
     "retry": "unlearn.cli.commands.retry:command",
     "manifest": "unlearn.cli.commands.manifest:command",
+    "versions": "unlearn.cli.commands.versions:command",
     "score": "unlearn.cli.commands.score:command",
     "verify": "unlearn.cli.commands.verify:command",
     "schemas": "unlearn.cli.commands.schemas:command",

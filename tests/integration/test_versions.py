@@ -1,0 +1,72 @@
+"""`unlearn versions` beside a worker on a real broker: what each version learned and forgot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.events import at
+from tests.harness.kafka_harness import WorkerOnKafka
+from tests.harness.processes import run
+
+pytestmark = pytest.mark.slow
+ANN, BOB = at(0, prefix="ann"), at(1, prefix="bob")
+
+
+@pytest.fixture
+def harness(redis_url: str, tmp_path: Path, kafka: str) -> Iterator[WorkerOnKafka]:
+    made = WorkerOnKafka(redis_url, tmp_path, kafka, heartbeat_every=0.2, lease=600)
+    yield made
+    made.close()
+
+
+def publish(harness: WorkerOnKafka) -> int:
+    """Until all is sealed, learned and hidden; the newest version."""
+    harness.seal()
+    harness.rest()
+    version = harness.worker.results.version
+    assert version is not None
+    return version
+
+
+def lines(harness: WorkerOnKafka, *words: str) -> list[dict[str, Any]]:
+    told = run(harness.settings, "versions", "--json", *words)
+    assert told.returncode == 0, told.stderr
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def test_what_each_version_learned_and_forgot(harness: WorkerOnKafka) -> None:
+    for record, subject in (("a", ANN), ("b", ANN), ("c", BOB), ("d", BOB)):
+        harness.insert(record, subject)
+    publish(harness)
+    harness.insert("a", ANN, 1, text="c d")
+    harness.delete(subject=BOB)
+    harness.insert("e", ANN)
+    newest = publish(harness)
+    harness.restart()
+    harness.rest()
+
+    told = lines(harness)
+
+    assert [one["version"] for one in told] == sorted(one["version"] for one in told)
+    assert all(one["follows"] or one["before"] is None for one in told)
+    assert all(one["rows"] == 0 and one["unknown"] for one in told if one["before"] is None)
+    counted = [one for one in told if one["before"] is not None]
+    ends = [(one["learned"], one["forgotten"], one["replaced"], one["withheld"]) for one in counted]
+    assert [sum(column) for column in zip(*ends, strict=True)] == [6, 2, 1, 0]
+    assert {one["partition"]: one["rows"] for one in counted} == {0: 3, 1: 0}
+    # The restarted owner has published the same again: no news, but it is what stands
+    standing = [one for one in told if one["standing"] != "replaced"]
+    assert {one["partition"]: one["standing"] for one in standing} == {0: "in force", 1: "in force"}
+    assert all(one["newest"] > newest >= one["version"] for one in standing)
+
+    (last,) = lines(harness, "--last", "1", "--no-counts")
+    assert (last["version"], last["learned"], last["unknown"]) == (told[-1]["version"], None, "not asked for")
+    assert {one["partition"] for one in lines(harness, "--partition", "1")} == {1}
+    words = run(harness.settings, "versions", COLUMNS="200").stdout.splitlines()
+    assert words[0].split()[:4] == ["version", "time", "part", "applied"]
+    assert [line.split()[0] for line in words[1:]] == [str(one["version"]) for one in told]
