@@ -12,6 +12,7 @@ from unlearn.admin.versions.source import Source
 from unlearn.admin.versions.standing import Standing, standing_of
 from unlearn.errors import Refused
 from unlearn.moments import rfc3339
+from unlearn.results.manifest import TokenField
 from unlearn.results.results_topic import Published
 from unlearn.results.versions import Version
 
@@ -94,7 +95,7 @@ class Lister:
             standing=standing,
             counter=version.counter,
             newest=owner.newest,
-            nonce=owner.nonce,
+            owner=owner.token,
             vouched_at=owner.vouched_at,
         )
 
@@ -128,17 +129,15 @@ def _unknown(one: _Listed, rows: LogRows | str) -> str | None:
 
 
 class _Owner(NamedTuple):
-    """What is known of the owner of a partition's newest version alone."""
+    """What is known of the owner of a partition's newest manifest, which says what its last version says."""
 
     newest: int | None
-    nonce: str | None
+    token: TokenField | None
     vouched_at: str | None
 
 
 def _owner(one: _Listed, held: Published) -> _Owner:
-    if not one.last or held.manifest is None or held.manifest.token.counter < one.version.counter:
+    if not one.last or held.manifest is None:
         return _Owner(None, None, None)
     at = None if held.heartbeat_at is None else rfc3339(round(held.heartbeat_at * 1000))
-    # An unchanged version may have been published again by a later owner.
-    mine = held.manifest.token.counter == one.version.counter
-    return _Owner(held.offset, held.manifest.token.nonce if mine else None, at)
+    return _Owner(held.offset, held.manifest.token, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from unlearn.admin.versions.standing import Standing
-from unlearn.results.manifest import Moment
+from unlearn.results.manifest import Moment, TokenField
 
 __all__ = ["Difference", "PartitionDiffers", "ScoresDiffer", "ShardDiffers", "VersionTold", "WeightDiffers"]
 
@@ -31,8 +31,8 @@ class VersionTold(_Told):
     unknown: str | None = Field(description="why the counts aren't known")
     standing: Standing
     newest: int | None = Field(description="the partition's newest manifest, which says the same; null if replaced")
-    counter: int = Field(description="of the token of the owner that published it")
-    nonce: str | None = Field(description="of that token; null where only the history tells of the version")
+    counter: int = Field(description="of the token of the owner that published it first")
+    owner: TokenField | None = Field(description="the token of the owner of `newest`; null if replaced")
     vouched_at: Moment = Field(description="the owner's newest heartbeat, by the broker's clock; null if replaced")
 
 

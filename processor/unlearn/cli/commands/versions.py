@@ -83,7 +83,7 @@ def _cells(one: VersionTold) -> Iterator[str]:
     yield from (str(one.version), one.at or "-")
     yield from map(str, (one.partition, one.applied, one.rows))
     yield from ("-" if each is None else str(each) for each in (one.learned, one.forgotten, one.replaced))
-    yield f"{one.counter}/{one.nonce[:8]}" if one.nonce else str(one.counter)
+    yield f"{one.owner.counter}/{one.owner.nonce[:8]}" if one.owner else str(one.counter)
     withheld = f"; {one.withheld} rows withheld" if one.withheld else ""
     again = f" as {one.newest}" if one.newest not in (None, one.version) else ""
     yield f"{one.standing}{again}{withheld}"
