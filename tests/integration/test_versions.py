@@ -1,4 +1,4 @@
-"""`unlearn versions` beside a worker on a real broker: what each version learned and forgot."""
+"""`unlearn versions`, `diff` and `export` beside a worker on a real broker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.events import at
+from tests.harness.events import at, insert
 from tests.harness.kafka_harness import WorkerOnKafka
 from tests.harness.processes import run
 
@@ -74,3 +74,50 @@ def test_what_each_version_learned_and_forgot(harness: WorkerOnKafka) -> None:
     words = run(harness.settings, "versions", COLUMNS="200").stdout.splitlines()
     assert words[0].split()[:4] == ["version", "time", "part", "applied"]
     assert [line.split()[0] for line in words[1:]] == [str(one["version"]) for one in told]
+
+
+def difference(harness: WorkerOnKafka, *words: str, code: int = 0) -> dict[str, Any]:
+    told = run(harness.settings, "diff", "--json", *words)
+    assert told.returncode == code, told.stderr
+    found: dict[str, Any] = json.loads(told.stdout)
+    return found
+
+
+def test_how_versions_differ_and_that_none_with_a_deleted_record_is_scored(
+    harness: WorkerOnKafka, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts"
+    texts.write_text("win cash\nsee noon\nnothing known\n")
+    harness.say(insert("a", ANN, label="ham", text="see noon"))
+    harness.insert("b", ANN, text="win win cash")
+    harness.say(insert("c", BOB, label="ham", text="see noon"))
+    publish(harness)
+    first = lines(harness)[-1]["version"]
+    harness.insert("d", ANN, text="see cash")
+    publish(harness)
+    second = lines(harness)[-1]["version"]
+
+    # Nothing was deleted: all is told, by the states of both versions
+    found = difference(harness, str(first), str(second), "--texts", str(texts))
+    assert [one["learned"] for one in found["partitions"]] == [1, 0]
+    assert [len(one["shards"]) for one in found["partitions"]] == [1, 0]
+    assert (found["weights_unknown"], found["scores_unknown"]) == (None, None)
+    assert found["weights"]
+    assert found["scores"]["texts"] == 3
+    assert found["scores"]["largest"] > 0
+    assert difference(harness, str(second), str(second), "--texts", str(texts))["scores"]["largest"] == 0
+
+    # What is still as it was in force may be scored whatever its number; what holds a deleted record never
+    harness.delete(subject=BOB)
+    publish(harness)
+    third = lines(harness)[-1]["version"]
+    assert difference(harness, str(third), "--texts", str(texts))["scores"]["same_label"] == 3
+    found = difference(harness, str(first), str(third), "--texts", str(texts), code=1)
+    assert [(one["learned"], one["forgotten"]) for one in found["partitions"]] == [(1, 0), (0, 1)]
+    assert (found["weights"], found["scores"]) == (None, None)
+    refused = f"version {first} holds records that were deleted since (1 deleted, 0 replaced by later revisions)"
+    assert found["scores_unknown"].startswith(refused)
+    words = run(harness.settings, "diff", str(first), "--texts", str(texts), COLUMNS="200")
+    assert words.returncode == 1
+    assert refused in words.stderr
+    assert run(harness.settings, "diff", str(third + 1000)).returncode == 65

@@ -62,6 +62,11 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         65: "no such partition",
         75: "asked, not done yet",
     },
+    "diff": {
+        0: "told, as far as it is known",
+        1: "texts were given, and can't be scored by both versions: the reason is told",
+        65: "there is no such version, or a line can't be read",
+    },
     "score": {
         0: "scored",
         65: "a line can't be read or scored, or is JSON without --jsonl or --text",

@@ -35,6 +35,7 @@ COMMANDS = {
     "retry": "unlearn.cli.commands.retry:command",
     "manifest": "unlearn.cli.commands.manifest:command",
     "versions": "unlearn.cli.commands.versions:command",
+    "diff": "unlearn.cli.commands.diff:command",
     "score": "unlearn.cli.commands.score:command",
     "verify": "unlearn.cli.commands.verify:command",
     "schemas": "unlearn.cli.commands.schemas:command",

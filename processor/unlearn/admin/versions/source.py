@@ -13,7 +13,7 @@ from unlearn.errors import IdentityChanged, LogUnavailable, LogUnreadable, Refus
 from unlearn.identity import as_published, identity_hash, identity_of
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log
-from unlearn.results.manifest import Manifest
+from unlearn.results.manifest import Manifest, read_manifest
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results
 from unlearn.results.versions import Version
@@ -73,8 +73,6 @@ class Source:
 
     def manifest_at(self, version: int) -> Manifest | None:
         """The manifest of a version, if the results topic still has it and this model's owner wrote it."""
-        from unlearn.results.manifest import read_manifest
-
         record = next(iter(self._log.read(self.settings.results_topic, 0, version, version + 1)), None)
         found = read_manifest(record.value) if record is not None and record.value is not None else None
         mine = found is not None and found.model == self.settings.model and found.identity == self.identity
@@ -83,9 +81,11 @@ class Source:
     def rows(self, partition: int, stop: int | None = None) -> Members:
         """Every row that the partition's log up to `stop`, or its end, ever gave.
 
-        Raises Refused where the log doesn't hold all of it any more, LogUnavailable, TopicMissing.
+        Raises Refused where the log doesn't hold all of it, or there is no manifest, LogUnavailable, TopicMissing.
         """
-        manifest = self.newest[partition]
+        manifest = self.newest.get(partition)
+        if manifest is None:
+            raise Refused(f"partition {partition} has no manifest yet")
         subject = replace(subject_of(self.settings), starts={partition: manifest.start})
         end = self._held(partition, manifest.start)
         try:
