@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,3 +123,30 @@ def test_how_versions_differ_and_that_none_with_a_deleted_record_is_scored(
     assert words.returncode == 1
     assert refused in words.stderr
     assert run(harness.settings, "diff", str(third + 1000)).returncode == 65
+
+
+def test_the_version_in_force_is_exported_and_scores_as_it_does(harness: WorkerOnKafka, tmp_path: Path) -> None:
+    for record, label, text in (("a", "ham", "see noon"), ("b", "spam", "win win cash"), ("c", "ham", "see cash")):
+        harness.say(insert(record, (ANN, BOB)[record == "c"], label=label, text=text))
+    publish(harness)
+    harness.delete(subject=BOB)
+    publish(harness)
+    out = tmp_path / "out"
+
+    told = run(harness.settings, "export", "--to", "sklearn", "--use-for", "PT1H", str(out))
+
+    assert told.returncode == 0, told.stderr
+    about = json.loads((out / "export.json").read_text())
+    assert f"it must not be used from {about['use_until']} on" in told.stdout
+    newest = [one for one in lines(harness) if one["standing"] == "in force"]
+    assert about["versions"] == {str(one["partition"]): one["newest"] for one in newest}
+    scored = run(harness.settings, "score", "--json", "-", given="win cash")
+    code = "from load import load; print(load().predict_proba(['win cash'])[0][1])"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=True)
+    assert abs(float(loaded.stdout) - json.loads(scored.stdout)["scores"]["spam"]) < about["tolerance"]
+
+    # Another one isn't written over it, and none is made that outlives deadlines
+    assert run(harness.settings, "export", "--to", "onnx", str(out)).returncode == 65
+    long = run(harness.settings, "export", "--to", "onnx", "--use-for", "P31D", str(tmp_path / "new"))
+    assert long.returncode == 65
+    assert "UNLEARN_FORGET_WITHIN" in long.stderr

@@ -72,6 +72,11 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         65: "a line can't be read or scored, or is JSON without --jsonl or --text",
         75: "no answer: fewer partitions can be served than the quorum, or the settings are not the model's",
     },
+    "export": {
+        0: "exported",
+        65: "what is served is no one model, DIR is not empty, or a package or the duration is not right",
+        75: "fewer partitions can be served than the quorum, or the settings are not the model's",
+    },
     "verify": {
         0: "equal: every shard has the very bytes it must have",
         1: "different: a shard has not",

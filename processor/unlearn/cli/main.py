@@ -37,6 +37,7 @@ COMMANDS = {
     "versions": "unlearn.cli.commands.versions:command",
     "diff": "unlearn.cli.commands.diff:command",
     "score": "unlearn.cli.commands.score:command",
+    "export": "unlearn.cli.commands.export:command",
     "verify": "unlearn.cli.commands.verify:command",
     "schemas": "unlearn.cli.commands.schemas:command",
     "demo": "unlearn.cli.commands.demo:command",

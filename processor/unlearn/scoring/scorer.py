@@ -156,6 +156,11 @@ class Scorer:
         return version_of(self._merged) if self._pid == os.getpid() else None
 
     @property
+    def merged(self) -> Mapping[int, Merged]:
+        """The newest manifest that is merged of each partition, whether it may be served now or not."""
+        return self._merged
+
+    @property
     def left_out(self) -> tuple[int, ...]:
         """The partitions that aren't served now: all of them, once nothing is followed any more."""
         try:
