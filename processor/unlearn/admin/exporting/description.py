@@ -39,7 +39,8 @@ _VALUES = {
 }
 _LINKS = {
     "softmax": "the probabilities are exp(z) over their sum",
-    "sigmoid": "s = 1 / (1 + exp(-z)); with one k that is the second class's probability, else each is its s over their sum",
+    "sigmoid": "s = 1 / (1 + exp(-z)) is the second class's probability where there is one k; with more, each s is "
+    "divided by their sum",
 }
 
 
