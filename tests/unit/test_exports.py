@@ -20,8 +20,9 @@ from safetensors.numpy import load_file
 from tests.unit.models.test_aggregate import CASES, FEATURES, dense, ensemble_of, rows_of, scored, texts
 from tests.unit.test_history import manifest
 from unlearn.admin.exporting import export
-from unlearn.admin.exporting.description import TOLERANCE, Format
-from unlearn.admin.exporting.formats import files_of
+from unlearn.admin.exporting.description import TOLERANCE
+from unlearn.admin.exporting.files import files_of
+from unlearn.admin.exporting.format import Format
 from unlearn.errors import InputInvalid, Refused
 from unlearn.scoring.content import content_of
 from unlearn.scoring.serving import Merged, Served

@@ -8,12 +8,12 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from unlearn.admin.exporting.format import Format
 from unlearn_models.base.aggregate import Aggregate
 from unlearn_models.text.letters import UNICODE
 
-__all__ = ["DESCRIPTION", "TOLERANCE", "Description", "Format", "flat", "scores_of"]
+__all__ = ["DESCRIPTION", "TOLERANCE", "Description", "flat", "scores_of"]
 
-Format = Literal["sklearn", "safetensors", "onnx"]
 DESCRIPTION: Final = "export.json"
 TOLERANCE: Final = 1e-9
 """How far a probability may be from the ensemble's. Sums are added in another order, and exp is another one."""

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from unlearn.admin.exporting.description import DESCRIPTION, Description, Format, scores_of
-from unlearn.admin.exporting.formats import NEEDS, files_of
+from unlearn.admin.exporting.description import DESCRIPTION, Description, scores_of
+from unlearn.admin.exporting.files import NEEDS, files_of
+from unlearn.admin.exporting.format import Format
 from unlearn.environment.private_files import make_folder
 from unlearn.environment.regular_file import create_file
 from unlearn.errors import FileUnusable, InputInvalid, Refused

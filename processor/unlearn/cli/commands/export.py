@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from unlearn.admin.exporting.description import Format
+from unlearn.admin.exporting.format import Format
 from unlearn.cli import context
 from unlearn.cli.command import Command
 from unlearn.durations import format_duration, parse_duration
@@ -82,7 +82,7 @@ def _seconds(given: str | None, settings: Settings) -> float:
 
 
 def _tell(folder: Path, names: tuple[str, ...], description: Description) -> None:
-    from unlearn.admin.exporting.formats import LACKING
+    from unlearn.admin.exporting.files import LACKING
 
     versions = ", ".join(f"{partition}: {version}" for partition, version in description.versions.items())
     click.echo(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from importlib.resources import files
+from importlib import resources
 from types import MappingProxyType
 
 import numpy as np
 
-from unlearn.admin.exporting.description import Description, Format, flat
+from unlearn.admin.exporting.description import Description, flat
+from unlearn.admin.exporting.format import Format
 from unlearn.admin.exporting.onnx_graph import onnx_model
 from unlearn.errors import InputInvalid
 from unlearn_models.base.aggregate import Aggregate
@@ -45,7 +46,7 @@ def files_of(model: Aggregate, description: Description) -> dict[str, bytes]:
 def _sklearn(model: Aggregate, description: Description) -> dict[str, bytes]:
     packed = io.BytesIO()
     np.savez(packed, features=model.features, weights=model.weights, bias=model.bias)
-    return {"weights.npz": packed.getvalue(), "load.py": files(__package__).joinpath("load.py").read_bytes()}
+    return {"weights.npz": packed.getvalue(), "load.py": resources.files(__package__).joinpath("load.py").read_bytes()}
 
 
 def _safetensors(model: Aggregate, description: Description) -> dict[str, bytes]:
