@@ -109,6 +109,14 @@ def test_how_versions_differ_and_that_none_with_a_deleted_record_is_scored(
     assert found["scores"]["largest"] > 0
     assert difference(harness, str(second), str(second), "--texts", str(texts))["scores"]["largest"] == 0
 
+    before = run(harness.settings, "score", "--version", str(first), "--json", "-", given="see cash")
+    now = run(harness.settings, "score", "--json", "-", given="see cash")
+    assert (before.returncode, now.returncode) == (0, 0)
+    assert json.loads(before.stdout)["version"] == first
+    assert json.loads(before.stdout)["scores"] != json.loads(now.stdout)["scores"]
+    same = run(harness.settings, "score", "--version", str(second), "--json", "-", given="see cash")
+    assert json.loads(same.stdout)["scores"] == json.loads(now.stdout)["scores"]
+
     # What is still as it was in force may be scored whatever its number; what holds a deleted record never
     harness.delete(subject=BOB)
     publish(harness)
@@ -123,6 +131,9 @@ def test_how_versions_differ_and_that_none_with_a_deleted_record_is_scored(
     assert words.returncode == 1
     assert refused in words.stderr
     assert run(harness.settings, "diff", str(third + 1000)).returncode == 65
+    late = run(harness.settings, "score", "--version", str(first), "-", given="see cash")
+    assert (late.returncode, late.stdout) == (65, "")
+    assert refused in late.stderr
 
 
 def test_the_version_in_force_is_exported_and_scores_as_it_does(harness: WorkerOnKafka, tmp_path: Path) -> None:

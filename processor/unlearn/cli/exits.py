@@ -69,7 +69,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
     },
     "score": {
         0: "scored",
-        65: "a line can't be read or scored, or is JSON without --jsonl or --text",
+        65: "a line can't be read or scored, or is JSON without --jsonl or --text; the version can't be loaded",
         75: "no answer: fewer partitions can be served than the quorum, or the settings are not the model's",
     },
     "export": {

@@ -23,11 +23,9 @@ _TEXT: Final = (
     "number, modulo the number of features; a feature's value is how many tokens have it"
 )
 _USE_UNTIL: Final = (
-    "no deletion reaches this copy: once one is hidden, what was exported before it must be thrown away. So it must "
-    "not be used from this time on; export again before"
+    "no deletion reaches a copy; what was exported before a deletion is hidden must be thrown away once it is, and at "
+    "this time at the latest"
 )
-
-
 _SUM = (
     "z[k] = bias[k] + the sum over a text's features of x * weights[row, k], where row is the feature's place in "
     "features, or the last row for every other feature"

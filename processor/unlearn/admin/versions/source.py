@@ -69,7 +69,18 @@ class Source:
         Raises LogUnavailable, TopicMissing.
         """
         history = History(self._log, self.settings, self.identity, self._progress, self._note)
-        return history.versions(partitions, since)
+        found = history.versions(partitions, since)
+        return {partition: self._published(partition, versions) for partition, versions in found.items()}
+
+    def _published(self, partition: int, versions: list[Version]) -> list[Version]:
+        """Those up to the newest manifest, as the results topic stood."""
+        end = self.results.of(partition).offset
+        if versions and versions[-1].version > end:
+            self._note(
+                f"versions of partition {partition} above {end} are left out: they came meanwhile, or are of a results "
+                "topic that was made again"
+            )
+        return [version for version in versions if version.version <= end]
 
     def manifest_at(self, version: int) -> Manifest | None:
         """The manifest of a version, if the results topic still has it and this model's owner wrote it."""

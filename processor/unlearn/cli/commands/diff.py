@@ -69,7 +69,7 @@ def _difference(settings: Settings, first: int, second: int | None, rows: Rows |
     notes: list[str] = []
     with open_log(settings) as log, context.reading() as progress:
         source = Source(settings, log, progress, notes.append)
-        return Differ(source, open_store(settings), notes).compare(first, second, rows, most)
+        return Differ(source, open_store(settings)).compare(first, second, rows, most, notes)
 
 
 def _rows(texts: BinaryIO, settings: Settings, *, jsonl: bool) -> Rows:

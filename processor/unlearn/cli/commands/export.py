@@ -89,7 +89,7 @@ def _tell(folder: Path, names: tuple[str, ...], description: Description) -> Non
         f"model {description.model}, version {description.version} (of partitions {versions}): {description.content}"
     )
     click.echo(f"{folder}: {', '.join(names)}")
-    click.echo(f"it must not be used from {description.use_until} on: {description.use_until_means}")
+    click.echo(f"it must not be used from {description.use_until} on; {description.use_until_means}")
     click.echo(f"what it doesn't carry: {LACKING[description.to]}")
     if description.left_out:
         click.echo(f"left out: partitions {', '.join(map(str, description.left_out))}", err=True)
