@@ -15,6 +15,7 @@ from unlearn.admin.versions.pinner import Pinner
 from unlearn.admin.versions.report import VersionTold
 from unlearn.admin.versions.source import Source
 from unlearn.errors import IdentityChanged, InputInvalid, VersionRefused
+from unlearn.publishing import history
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
 
@@ -88,7 +89,10 @@ def test_without_the_start_of_the_log_counts_are_unknown_and_no_older_version_is
     assert found.weights_unknown is not None
 
 
-def test_without_its_manifest_or_its_states_an_older_version_is_not_loaded(harness: WorkerHarness) -> None:
+def test_without_its_manifest_or_its_states_an_older_version_is_not_loaded(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_SAME_AGAIN", 0.0)
     first = publish(harness, "a")
     publish(harness, "b")
     before = Known(harness)
