@@ -16,6 +16,7 @@ from unlearn.admin.versions.report import VersionTold
 from unlearn.admin.versions.source import Source
 from unlearn.errors import IdentityChanged, InputInvalid, VersionRefused
 from unlearn.publishing import history
+from unlearn.results.manifest import manifest_key
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
 
@@ -137,3 +138,18 @@ def test_a_version_that_is_none_and_settings_of_another_model_are_refused(harnes
         Differ(Known(harness).source, Known(harness).store).compare(version, 0, None, 1)
     with pytest.raises(IdentityChanged, match="its secret"):
         Known(harness, harness.settings.model_copy(update={"features": 2**11}))
+
+
+def test_a_manifest_that_its_owner_did_not_write_names_no_states(harness: WorkerHarness) -> None:
+    version = publish(harness, "a")
+    real = Known(harness).source.manifest_at(version)
+    assert real is not None
+    topic, key = harness.settings.results_topic, manifest_key(real.model, 0)
+    forged = [
+        harness.log.append(topic, 0, key, real.model_copy(update=changed).encode(), ())
+        for changed in ({"applied": 1}, {"proof": ""}, {"identity": "0" * 64}, {"model": "other"})
+    ]
+
+    source = Known(harness).source
+    assert [source.manifest_at(offset) for offset in (*forged, forged[-1] + 1)] == [None] * 5
+    assert source.manifest_at(version) == real
