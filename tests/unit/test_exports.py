@@ -23,7 +23,7 @@ from unlearn.admin.exporting import export
 from unlearn.admin.exporting.description import TOLERANCE
 from unlearn.admin.exporting.files import files_of
 from unlearn.admin.exporting.format import Format
-from unlearn.errors import InputInvalid, Refused
+from unlearn.errors import FileUnusable, InputInvalid, Refused
 from unlearn.scoring.content import content_of
 from unlearn.scoring.serving import Merged, Served
 from unlearn_models import Rows, hash_texts, make_learner
@@ -182,6 +182,17 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     for taken in (tmp_path, tmp_path / "file"):
         with pytest.raises(InputInvalid, match="give another one"):
             export.check_place(taken)
+
+
+def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    given = served("linear", ("ham", "spam"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "theirs").touch()
+
+    with pytest.raises(FileUnusable, match="can't be written: Directory not empty"):
+        exported("sklearn", given, tmp_path / "out")
+
+    assert {path.name for path in tmp_path.rglob("*")} == {"out", "theirs"}
 
 
 def test_a_model_of_too_many_features_is_refused_where_weights_are_dense() -> None:

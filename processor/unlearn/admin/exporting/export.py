@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 from unlearn.admin.exporting.description import DESCRIPTION, Description, scores_of
 from unlearn.admin.exporting.files import NEEDS, files_of
 from unlearn.admin.exporting.format import Format
-from unlearn.environment.private_files import make_folder
 from unlearn.environment.regular_file import create_file
 from unlearn.errors import FileUnusable, InputInvalid, Refused
 from unlearn.scoring.content import content_of
@@ -30,8 +30,15 @@ def check_format(to: Format) -> None:
 
 
 def check_place(folder: Path) -> None:
-    """Raises InputInvalid unless the folder is empty or not there: another export must not be mixed with this one."""
-    if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
+    """Raises InputInvalid unless the folder is empty or not there: another export must not be mixed with this one.
+
+    Raises FileUnusable where that can't be told.
+    """
+    try:
+        taken = folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    except OSError as error:
+        raise FileUnusable(f"{folder} can't be read: {error.strerror}") from error
+    if taken:
         raise InputInvalid(f"{folder} is there, and not an empty folder: give another one")
 
 
@@ -86,14 +93,17 @@ def write(folder: Path, model: Aggregate, description: Description) -> tuple[str
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     whole = description.model_copy(update={"files": digests})
     files[DESCRIPTION] = (whole.model_dump_json(indent=2) + "\n").encode()
-    part = folder.with_name(f"{folder.name}.part")
+    place = folder.absolute()
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        make_folder(part)
-        for name, data in files.items():
-            with create_file(part / name) as file:
-                file.write(data)
-        part.rename(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        try:
+            for name, data in files.items():
+                with create_file(part / name) as file:
+                    file.write(data)
+            part.rename(place)
+        finally:
+            rmtree(part, ignore_errors=True)
     except OSError as error:
         raise FileUnusable(f"{folder} can't be written: {error.strerror}") from error
     return tuple(files)

@@ -13,6 +13,7 @@ from unlearn.errors import IdentityChanged, LogUnavailable, LogUnreadable, Refus
 from unlearn.identity import as_published, identity_hash, identity_of
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log
+from unlearn.results.log_ends import ends_of
 from unlearn.results.manifest import Manifest, read_manifest
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results
@@ -125,6 +126,7 @@ def _read_results(settings: Settings, log: Log) -> Results:
             count=settings.partitions,
             holds=Prover(settings.secret_bytes).holds,
             date=tail.appended_at,
+            ends=ends_of(log, settings.events_topic, settings.partitions),
         )
         if not results.follow(tail, settings.kafka.request_timeout):
             raise LogUnavailable(f"{settings.results_topic} can't be read to its end")
