@@ -15,7 +15,6 @@ from unlearn.admin.exporting.files import NEEDS, files_of
 from unlearn.admin.exporting.format import Format
 from unlearn.environment.regular_file import create_file
 from unlearn.errors import FileUnusable, InputInvalid, Refused
-from unlearn.scoring.content import content_of
 from unlearn.scoring.serving import Merged, Served
 from unlearn_models.base.aggregate import Aggregate, Aggregated
 
@@ -62,7 +61,6 @@ def described(
 
     `began`: seconds since 1970, before anything of what is served was read. `use_for`: seconds.
     """
-    manifests = [one.manifest for one in merged.values()]
     newest = max(merged.values(), key=lambda one: one.offset)
     at = datetime.fromtimestamp(began, UTC)
     return Description(
@@ -75,7 +73,7 @@ def described(
         version=newest.offset,
         versions={str(partition): one.offset for partition, one in sorted(merged.items())},
         left_out=served.left_out,
-        content=content_of(manifests),
+        content=served.content,
         exported_at=at.isoformat(timespec="seconds"),
         use_until=(at + timedelta(seconds=use_for)).isoformat(timespec="seconds"),
         values=model.values,

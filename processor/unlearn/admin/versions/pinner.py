@@ -10,6 +10,7 @@ from unlearn.admin.versions.source import Source
 from unlearn.errors import ArtefactInvalid, InputInvalid, Refused, VersionRefused
 from unlearn.results.manifest import Manifest
 from unlearn.results.versions import Version
+from unlearn.scoring.content import content_of
 from unlearn.scoring.loader import Digested, Loader
 from unlearn.scoring.serving import Served
 from unlearn.scoring.trust import Expected, objection, unsigned
@@ -60,8 +61,9 @@ class Pinner:
         for partition, version in versions.items():
             manifest = None if isinstance(version, str) else self._source.manifest_at(version.version)
             parts[partition] = Part(version, newest[partition], manifest, *self._read(partition))
-        states = [state for manifest in pinned(number, parts).values() for _, state in self._states(number, manifest)]
-        return Served(self._learner, self._learner.ensemble(states), number, ())
+        manifests = pinned(number, parts).values()
+        states = [state for manifest in manifests for _, state in self._states(number, manifest)]
+        return Served(self._learner, self._learner.ensemble(states), number, (), content_of(manifests))
 
     def _read(self, partition: int) -> tuple[LogRows | str, int]:
         """The partition's rows, and where the log that gave them ends."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from unlearn.admin.exporting.format import Format
-from unlearn.cli import context
 from unlearn.cli.command import Command
+from unlearn.cli.connect import open_scorer
 from unlearn.durations import format_duration, parse_duration
 from unlearn.errors import InputInvalid
 
@@ -49,15 +49,12 @@ def command(ctx: click.Context, folder: Path, to: Format, use_for: str | None, w
       unlearn export --to onnx --use-for P1D model
     """
     from unlearn.admin.exporting import export
-    from unlearn.scoring.scorer import Scorer
 
-    settings = context.settings(ctx)
-    context.tell_earlier(settings)
-    seconds = _seconds(use_for, settings)
     export.check_format(to)
     export.check_place(folder)
     began = time.time()
-    with Scorer.connect(settings) as scorer:
+    with open_scorer(ctx, wait) as (scorer, settings):
+        seconds = _seconds(use_for, settings)
         served = scorer.once(wait)
         merged = {p: one for p, one in scorer.merged.items() if p not in served.left_out}
     model = export.aggregate_of(served)
