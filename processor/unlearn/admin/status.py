@@ -10,11 +10,12 @@ from typing import Any
 
 import redis
 
+from unlearn.admin.stamped_tail import StampedTail
 from unlearn.errors import LogUnavailable, StoreUnavailable
 from unlearn.events.mapped.tally import Tally, never_found, tallied
 from unlearn.forwarding.dues import letters_by_reason
 from unlearn.identity import is_secret_of
-from unlearn.log.protocol import Log, Record
+from unlearn.log.protocol import Log
 from unlearn.partition.tables import Tables
 from unlearn.publishing.compose import entries
 from unlearn.results.belief import Refusal
@@ -235,7 +236,7 @@ class StatusReader:
         self._client = client
         self._forgets = forgets
         self._clock = clock
-        self._tail = _StampedTail(log, settings.results_topic)
+        self._tail = StampedTail(log, settings.results_topic)
         self._prover: Prover | None = None
         self._results = Results(
             settings.model,
@@ -334,33 +335,6 @@ class StatusReader:
             refused_updates=view.number("refused_updates"),
             paths=dict(tallied(view.meta)),
         )
-
-
-class _StampedTail:
-    """A tail that remembers when each record of the last poll was appended, in s since 1970."""
-
-    def __init__(self, log: Log, topic: str) -> None:
-        self._tail = log.tail(topic)
-        self._stamps: dict[int, float] = {}
-
-    def poll(self, timeout: float) -> list[Record]:
-        records = self._tail.poll(timeout)
-        self._stamps = {record.offset: record.timestamp / 1000 for record in records}
-        return records
-
-    @property
-    def position(self) -> int:
-        return self._tail.position
-
-    def end(self) -> int:
-        return self._tail.end()
-
-    def close(self) -> None:
-        self._tail.close()
-
-    def appended_at(self, offset: int) -> float | None:
-        """When the record was appended; None if it isn't one of the last poll."""
-        return self._stamps.get(offset)
 
 
 def _shards(view: Tables, count: int, forgets: bool) -> tuple[ShardStatus, ...]:

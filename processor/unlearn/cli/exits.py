@@ -67,10 +67,20 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         65: "no such partition",
         75: "asked, not done yet",
     },
+    "diff": {
+        0: "told, as far as it is known",
+        1: "texts were given, and can't be scored by both versions: the reason is told",
+        65: "there is no such version, or a line can't be read",
+    },
     "score": {
         0: "scored",
-        65: "a line can't be read or scored, or is JSON without --jsonl or --text",
+        65: "a line can't be read or scored, or is JSON without --jsonl or --text; the version can't be loaded",
         75: "no answer: fewer partitions can be served than the quorum, or the settings are not the model's",
+    },
+    "export": {
+        0: "exported",
+        65: "what is served is no one model, DIR is not empty, or a package or the duration is not right",
+        75: "fewer partitions can be served than the quorum, or the settings are not the model's",
     },
     "verify": {
         0: "equal: every shard has the very bytes it must have",
