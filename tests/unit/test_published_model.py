@@ -109,6 +109,7 @@ def test_what_is_given_by_hand_and_is_the_models_is_well(harness: ResultsHarness
     publish(harness)
     secret = harness.settings.secret.get_secret_value()
     own = {"learner": "naive-bayes", "learner_options": {"alpha": 0.5}, "partitions": 2, "tombstones": "refuse"}
+    own |= {"mapping": "plain", "classes": ("ham", "spam")}
 
     assert found(harness, secret=secret, lease=3.5, heartbeat_every=1.0, **own).identities == {harness.identity}
 

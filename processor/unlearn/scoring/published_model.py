@@ -112,7 +112,7 @@ def differences(model: PublishedModel, given: Settings, names: Collection[str]) 
     own: dict[str, object] = {name: getattr(given, name) for name in _ALONE} | {"classes": [*given.classes]}
     wrong = [name for name in names if name in own and own[name] != made.get(name)]
     # How messages are read is told of those that were made since mappings.
-    reading = given.reading.told()
+    reading = json.loads(json.dumps(given.reading.told()))
     wrong += [name for name in ("mapping", "tombstones") if name in names and reading[name] != _read(made)[name]]
     if "secret" in names and not is_secret_of(json.dumps(made), given.secret_bytes):
         wrong.append("secret")
@@ -136,5 +136,5 @@ def _other_options(learner: Learner, given: Settings) -> list[str]:
 
 
 def _read(made: Mapping[str, Any]) -> Mapping[str, Any]:
-    reading: Mapping[str, Any] = made.get("reading") or EARLIER_READING.told()
-    return reading
+    found: Mapping[str, Any] = made.get("reading") or json.loads(json.dumps(EARLIER_READING.told()))
+    return found
