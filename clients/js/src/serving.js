@@ -1,0 +1,170 @@
+// What may be served: manifests that no rule objects to, whose owners vouch for them, with their states. No I/O of its own.
+
+import { Refused, sha256 } from "./container.js";
+import { isSame } from "./messages.js";
+import { decodeState, ensembleOf, modelOf } from "./model.js";
+import { dated, Ends, isLeased, Results } from "./results.js";
+import { objection, takesPart } from "./trust.js";
+
+/** There is no answer, and why. */
+export class NotEnough extends Error {}
+
+/**
+ * Follows a model by the records that it is handed.
+ *
+ * `fetch(entry)` gives a promise of the bytes of a shard's state. `lease` in seconds; `quorum`: the share of the
+ * partitions that an answer needs. `identity`: of the manifests to believe; unless given, that of the first ones read.
+ */
+export class Serving {
+  #ends = new Ends();
+  #merged = new Map();
+  #states = new Map();
+  #answering = { key: null, ensemble: null };
+  /** The model, once a manifest has said how it was made. */
+  model = null;
+  /** Why a partition's newest manifest isn't served, by partition. */
+  problems = new Map();
+
+  constructor({ name, fetch, lease = 20, quorum = 1, identity = null }) {
+    Object.assign(this, { name, fetch, lease, quorum, identity });
+    this.results = new Results(name, (offset) => this.#ends.date(offset));
+    this.position = 0;
+  }
+
+  /** The topic's end, as it was asked for at the moment `at` or later. A topic that was cut is read from its start. */
+  look(end, at) {
+    if (end < this.position) this.startAgain();
+    this.#ends.look(end, at);
+    this.end = end;
+  }
+
+  /** Reads the topic from its start; an owner that was replaced stays so. */
+  startAgain() {
+    this.#ends = new Ends();
+    this.results = new Results(this.name, (offset) => this.#ends.date(offset), this.results.partitions);
+    [this.position, this.end] = [0, undefined];
+  }
+
+  /** Takes records of the topic; `position` is the offset behind what was read. Those known already are passed over. */
+  take(records, position) {
+    this.results.merge(records.filter(({ offset }) => offset >= this.position));
+    this.position = Math.max(this.position, position);
+    this.#ends.forgetBelow(this.position);
+    this.#date();
+  }
+
+  /** Once all of the topic is read: fetches what the newest manifests name, and puts them in the place of those served. */
+  async swap() {
+    this.#date();
+    if (this.end === undefined || this.position < this.end) return;
+    const held = [...this.results.partitions].filter(([, { manifest }]) => manifest);
+    this.model ??= this.#discovered(held.map(([, { manifest }]) => manifest));
+    if (!this.model) return;
+    const [merged, problems] = [new Map(), new Map()];
+    for (const [partition, { manifest, offset }] of held.filter(([number]) => number < this.model.partitions)) {
+      try {
+        const before = this.#merged.get(partition);
+        merged.set(partition, isSame(before?.manifest, manifest) ? { ...before, offset } : await this.#fetched(manifest, offset, before));
+      } catch (error) {
+        problems.set(partition, `the manifest at ${offset} is refused: ${error.message}`);
+      }
+    }
+    this.problems = problems;
+    // All at once, and dated by what was read while states were fetched.
+    for (const [partition, { manifest, offset, states }] of merged) {
+      const now = this.#merged.get(partition);
+      const vouchedAt = isSame(now?.manifest, manifest) ? now.vouchedAt : null;
+      this.#merged.set(partition, dated({ manifest, offset, states, vouchedAt }, this.results.of(partition)));
+    }
+    this.#forgetStates(held);
+  }
+
+  /** Results offset of the newest manifest that is served; null before the first. */
+  get version() {
+    return this.#merged.size ? Math.max(...[...this.#merged.values()].map(({ offset }) => offset)) : null;
+  }
+
+  /** What may be served at `now`: {version, leftOut, classes, scores}, with scores(inputs). Throws NotEnough. */
+  served(now) {
+    if (!this.model) throw new NotEnough(this.problems.get(null) ?? "no manifest says how the model was made");
+    const partitions = Array.from({ length: this.model.partitions }, (_, partition) => partition);
+    const beyond = [...this.results.partitions].filter(([number, { manifest }]) => number >= partitions.length && manifest?.identity === this.model.identity);
+    if (beyond.length) throw new NotEnough(`the model has manifests of partitions beyond its ${partitions.length}`);
+    const leftOut = partitions.filter((number) => !this.#merged.has(number) || !isLeased(this.#merged.get(number), now, this.lease));
+    const needed = Math.max(1, Math.ceil(this.quorum * partitions.length - 1e-9));
+    if (partitions.length - leftOut.length < needed) {
+      throw new NotEnough(`${partitions.length - leftOut.length} of ${partitions.length} partitions can be served: ${this.#reasons(leftOut)}`);
+    }
+    const live = partitions.filter((number) => !leftOut.includes(number)).map((number) => this.#merged.get(number));
+    const states = live.flatMap((merged) => merged.states);
+    const untrained = live.flatMap(({ manifest }) => manifest.shards).some(({ status }) => !["empty", "current"].includes(status));
+    if (!states.length && (leftOut.length || untrained)) throw new NotEnough("no shard that can be served has a state");
+    const ensemble = this.#ensemble(states);
+    return { version: this.version, leftOut, classes: this.model.classes, scores: (inputs) => inputs.map(ensemble) };
+  }
+
+  #date() {
+    for (const [partition, merged] of this.#merged) this.#merged.set(partition, dated(merged, this.results.of(partition)));
+  }
+
+  /** The model that the manifests say they are of. Two models make none, unless one of them was asked for. */
+  #discovered(manifests) {
+    const said = manifests.filter(({ made, identity }) => made && sha256(made) === identity && identity === (this.identity ?? identity));
+    const made = [...new Set(said.map((manifest) => manifest.made))];
+    try {
+      if (made.length > 1) throw new Refused("there are manifests of several models of this name: say the identity of yours");
+      const model = made.length ? modelOf(made[0]) : null;
+      if (model && model.model !== this.name) throw new Refused("the model's identity is of another name");
+      this.problems.delete(null);
+      return model;
+    } catch (error) {
+      this.problems = new Map([[null, error.message]]);
+      return null;
+    }
+  }
+
+  async #fetched(manifest, offset, before) {
+    const against = objection(manifest, this.model, before?.manifest ?? null);
+    if (against) throw new Refused(against.reason);
+    const entries = manifest.shards.filter(takesPart).sort((a, b) => a.shard - b.shard);
+    const states = [];
+    for (const entry of entries) states.push({ digest: entry.digest, state: await this.#stateOf(entry) });
+    return { manifest, offset, states };
+  }
+
+  async #stateOf(entry) {
+    const known = this.#states.get(entry.digest);
+    if (known) return known;
+    const bytes = await this.fetch(entry);
+    if (bytes.length !== entry.size) throw new Refused(`${entry.file} has ${bytes.length} bytes, not ${entry.size}`);
+    if (sha256(bytes) !== entry.digest) throw new Refused(`${entry.file} is not what its digest says`);
+    const state = decodeState(this.model, bytes);
+    this.#states.set(entry.digest, state);
+    return state;
+  }
+
+  #forgetStates(held) {
+    const manifests = [...held.map(([, { manifest }]) => manifest), ...[...this.#merged.values()].map(({ manifest }) => manifest)];
+    const named = new Set(manifests.flatMap(({ shards }) => shards.map(({ digest }) => digest)));
+    for (const digest of this.#states.keys()) if (!named.has(digest)) this.#states.delete(digest);
+  }
+
+  #ensemble(states) {
+    const key = states.map(({ digest }) => digest).join();
+    if (this.#answering.key !== key) {
+      this.#answering = { key, ensemble: ensembleOf(this.model, states.map(({ state }) => state)) };
+    }
+    return this.#answering.ensemble;
+  }
+
+  #reasons(leftOut) {
+    const why = (partition) => {
+      const merged = this.#merged.get(partition);
+      const refused = [...this.results.refused.values()].findLast((one) => one.partition === partition);
+      if (this.problems.has(partition)) return this.problems.get(partition);
+      if (!merged) return refused ? `what is there is not believed: ${refused.reason}` : "no manifest of it is there";
+      return merged.newestOwner ? "no heartbeat within the lease" : "its owner was replaced";
+    };
+    return leftOut.map((partition) => `${partition} (${why(partition)})`).join(", ");
+  }
+}

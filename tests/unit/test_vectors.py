@@ -1,0 +1,141 @@
+"""The conformance vectors in docs/vectors: they are current, and the product's code gives what they say."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.vectors.files import FILES, FOLDER, read
+from unlearn.results.belief import foreign
+from unlearn.results.manifest import read_manifest
+from unlearn.scoring.trust import RULES, Expected, unsigned
+from unlearn_models import ModelError, Rows, decode_state, digest, hash_texts, make_learner, settings_hash
+
+NEAR = 1e-12
+"""What a probability may be off: logarithms differ in the last bit from machine to machine."""
+
+
+def cases(name: str) -> Any:
+    return pytest.mark.parametrize("line", [pytest.param(line, id=line["what"]) for line in read(name)])
+
+
+@cache
+def learner_of(made: str) -> Any:
+    parts = json.loads(made)
+    options = {k: v for k, v in parts["learner_settings"].items() if k not in _NO_OPTIONS}
+    base = options.pop("base", {})
+    options |= {k: v for k, v in base.items() if k not in _NO_OPTIONS}
+    return make_learner(parts["learner"], tuple(parts["classes"]), parts["features"], **options)
+
+
+_NO_OPTIONS = ("learner", "version", "classes", "n_features")
+
+
+def rows_of(cells: Sequence[Sequence[float]]) -> Rows:
+    indices, values = ([cell[at] for cell in cells] for at in (0, 1))
+    indptr = np.array([0, len(cells)])
+    return Rows(np.full(1, -1, np.int32), indptr, np.array(indices, np.int32), np.array(values, np.float64))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_vectors_are_current(name: str) -> None:
+    made = json.loads(json.dumps(list(FILES[name]())))
+
+    assert without_scores(made) == without_scores(read(name)), "run: python -m tests.vectors"
+
+
+def without_scores(lines: Any) -> Any:
+    """Probabilities are compared with those that the product gives, not with `==`."""
+    if isinstance(lines, dict):
+        return {name: without_scores(value) for name, value in lines.items() if name != "scores"}
+    return [without_scores(line) for line in lines] if isinstance(lines, list) else lines
+
+
+def test_all_files_of_vectors_are_made() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == set(FILES)
+
+
+@cases("texts.jsonl")
+def test_texts_have_these_counts(line: Any) -> None:
+    indptr, indices, values = hash_texts([line["text"]], line["features"])
+
+    assert [[i, v] for i, v in zip(indices.tolist(), values.tolist(), strict=True)] == line["counts"]
+    again = hash_texts([" ".join(line["tokens"])], line["features"])
+    assert [array.tolist() for array in again] == [array.tolist() for array in (indptr, indices, values)]
+
+
+@cases("learners.jsonl")
+def test_learners_say_this(line: Any) -> None:
+    learner = learner_of(line["made"])
+    states = []
+    for shard in line["states"]:
+        data = base64.b64decode(shard["base64"])
+        states.append(decode_state(learner, data))
+        assert digest(learner, states[-1]) == shard["digest"] == hashlib.sha256(data).hexdigest()
+
+    ensemble = learner.ensemble(states)
+
+    assert digest(learner, learner.empty()) == line["empty"]
+    for asked in line["asked"]:
+        scores = ensemble.scores(rows_of(asked["counts"]))
+        assert np.abs(scores - [asked["scores"]]).max() <= NEAR
+
+
+@cases("states.jsonl")
+def test_states_are_taken_or_refused(line: Any) -> None:
+    learner, data = learner_of(line["made"]), base64.b64decode(line["base64"])
+
+    if line["good"]:
+        decode_state(learner, data)
+    else:
+        with pytest.raises(ModelError):
+            decode_state(learner, data)
+
+
+@cases("identities.jsonl")
+def test_identities_say_how_a_model_was_made(line: Any) -> None:
+    parts, learner = json.loads(line["made"]), learner_of(line["made"])
+
+    assert hashlib.sha256(line["made"].encode()).hexdigest() == line["identity"]
+    assert settings_hash(learner) == line["settings_hash"]
+    assert (learner.id, learner.n_features, list(learner.classes)) == (
+        line["learner"],
+        line["features"],
+        line["classes"],
+    )
+    assert {name: parts[name] for name in ("model", "partitions", "shards_per_partition")} == {
+        name: line[name] for name in ("model", "partitions", "shards_per_partition")
+    }
+
+
+@cases("manifests.jsonl")
+def test_manifests_are_served_or_refused(line: Any) -> None:
+    assert verdict(line) == line["rule"]
+
+
+def verdict(line: Any) -> str | None:
+    """The rule by which the record's manifest is not served; None if it may be."""
+    manifest = None if line["value"] is None else read_manifest(base64.b64decode(line["value"]))
+    if manifest is None:
+        return "no_manifest"
+    parts, learner = json.loads(line["made"]), learner_of(line["made"])
+    if foreign(parts["model"], line["partition"], line["offset"], manifest):
+        return "foreign"
+    served = None if line["served"] is None else read_manifest(base64.b64decode(line["served"]))
+    identity = hashlib.sha256(line["made"].encode()).hexdigest()
+    shape = parts["partitions"], parts["shards_per_partition"]
+    expected = Expected([identity], learner.id, *shape, digest(learner, learner.empty()), unsigned)
+    return next((rule.__name__ for rule in RULES if rule(manifest, expected, served)), None)
+
+
+def test_every_rule_of_trust_refuses_a_manifest_of_the_vectors() -> None:
+    named = {line["rule"] for line in read("manifests.jsonl")}
+
+    assert named == {None, "no_manifest", "foreign", *(rule.__name__ for rule in RULES)}
