@@ -7,15 +7,21 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.vectors.files import FILES, FOLDER, read
+from tests.vectors.models import model_of
+from unlearn.errors import LogDiverged, LogUnavailable, NotEnough
+from unlearn.log.protocol import Entry
 from unlearn.results.belief import foreign
 from unlearn.results.manifest import read_manifest
+from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.trust import RULES, Expected, unsigned
+from unlearn.storage.artefacts import FolderStore
 from unlearn_models import ModelError, Rows, decode_state, digest, hash_texts, make_learner, settings_hash
 
 NEAR = 1e-12
@@ -139,3 +145,79 @@ def test_every_rule_of_trust_refuses_a_manifest_of_the_vectors() -> None:
     named = {line["rule"] for line in read("manifests.jsonl")}
 
     assert named == {None, "no_manifest", "foreign", *(rule.__name__ for rule in RULES)}
+
+
+class ScriptedTail:
+    """A results topic that ends and gives what the steps of a sequence say."""
+
+    def __init__(self) -> None:
+        self.position, self._end, self._records = 0, 0, list[Entry]()
+
+    def see(self, step: Any) -> None:
+        self._end = step["end"]
+        self._records = [
+            Entry(0, record["offset"], 0, encoded(record["key"]), encoded(record["value"])) for record in step["read"]
+        ]
+
+    def end(self) -> int:
+        if self._end < self.position:
+            raise LogDiverged("it was cut")
+        return self._end
+
+    def poll(self, timeout: float) -> list[Entry]:
+        records, self._records = self._records, []
+        self.position = max([self.position, *(record.offset + 1 for record in records)])
+        return records
+
+    def close(self) -> None:
+        pass
+
+
+class ScriptedLog:
+    """As much of a log as a scorer asks for."""
+
+    def __init__(self) -> None:
+        self.seen = ScriptedTail()
+        self.ends: Any = None
+
+    def topic_id(self, topic: str) -> str:
+        return topic
+
+    def tail(self, topic: str) -> ScriptedTail:
+        self.seen = ScriptedTail()
+        return self.seen
+
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        if self.ends is None:
+            raise LogUnavailable("no answer")
+        return {int(partition): (0, end) for partition, end in self.ends.items()}
+
+
+def encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+@cases("sequences.jsonl")
+def test_sequences_are_answered_so(line: Any, tmp_path: Path) -> None:
+    now, log, store = 0.0, ScriptedLog(), FolderStore(tmp_path)
+    for name, data in line["store"].items():
+        store.put(name, base64.b64decode(data))
+    model = model_of("naive-bayes", lease=line["lease"], quorum=line["quorum"])
+    assert model.made == line["made"]
+    scorer = Scorer(model.settings, log, store, model.learner, lambda: now)  # type: ignore[arg-type]
+
+    for step in line["steps"]:
+        now, expected = step["at"], step["expect"]
+        if "end" in step:
+            log.ends = step["log_ends"]
+            log.seen.see(step)
+            scorer.poll(0)
+        try:
+            found = scorer.scores(line["asked"]).scores
+        except NotEnough:
+            found = None
+
+        assert (found is None) == (expected["scores"] is None), step
+        assert found is None or np.abs(found - expected["scores"]).max() <= NEAR
+        if expected["left_out"] is not None:
+            assert (scorer.version, list(scorer.left_out)) == (expected["version"], expected["left_out"]), step

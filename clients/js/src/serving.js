@@ -53,6 +53,12 @@ export class Serving {
     this.#date();
   }
 
+  /** Takes the ends of the events topic by partition: a manifest that has applied more than that is not believed. */
+  reach(logEnds) {
+    this.results.reach(logEnds);
+    this.#date();
+  }
+
   /** Once all of the topic is read: fetches what the newest manifests name, and puts them in the place of those served. */
   async swap() {
     this.#date();
