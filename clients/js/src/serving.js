@@ -63,11 +63,12 @@ export class Serving {
   async swap() {
     this.#date();
     if (this.end === undefined || this.position < this.end) return;
-    const held = [...this.results.partitions].filter(([, { manifest }]) => manifest);
-    this.model ??= this.#discovered(held.map(([, { manifest }]) => manifest));
+    // As they are at this moment: while states are fetched more is read.
+    const held = [...this.results.partitions].map(([partition, { manifest, offset }]) => ({ partition, manifest, offset })).filter(({ manifest }) => manifest);
+    this.model ??= this.#discovered(held.map(({ manifest }) => manifest));
     if (!this.model) return;
     const [merged, problems] = [new Map(), new Map()];
-    for (const [partition, { manifest, offset }] of held.filter(([number]) => number < this.model.partitions)) {
+    for (const { partition, manifest, offset } of held.filter(({ partition: number }) => number < this.model.partitions)) {
       try {
         const before = this.#merged.get(partition);
         merged.set(partition, isSame(before?.manifest, manifest) ? { ...before, offset } : await this.#fetched(manifest, offset, before));
@@ -150,7 +151,7 @@ export class Serving {
   }
 
   #forgetStates(held) {
-    const manifests = [...held.map(([, { manifest }]) => manifest), ...[...this.#merged.values()].map(({ manifest }) => manifest)];
+    const manifests = [...held, ...this.#merged.values()].map(({ manifest }) => manifest);
     const named = new Set(manifests.flatMap(({ shards }) => shards.map(({ digest }) => digest)));
     for (const digest of this.#states.keys()) if (!named.has(digest)) this.#states.delete(digest);
   }
