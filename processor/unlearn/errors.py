@@ -55,6 +55,10 @@ class SettingsError(UnlearnError):
     exit_code = 64
 
 
+class NotDescribed(SettingsError):
+    """Manifests of an earlier release don't say what their model is: whoever serves it needs its settings."""
+
+
 class Refused(UnlearnError):
     """A start is refused, because going on would harm the model or can't work; the text says what to do."""
 

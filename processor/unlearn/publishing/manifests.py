@@ -44,7 +44,10 @@ class Manifests:
         announce: Callable[[ClaimedPartition], None],
         clock: Clock = MACHINE_CLOCK,
     ) -> None:
-        """`announce` is called with a partition as soon as the broker has acknowledged its manifest."""
+        """`identity` is the model's, as canonical JSON.
+
+        `announce` is called with a partition as soon as the broker has acknowledged its manifest.
+        """
         self._settings = settings
         self._producer = producer
         self._made, self._identity = identity, identity_hash(identity)
