@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import MakeSettings
-from tests.harness.events import SEAL, delete, insert, placed, send
+from tests.harness.events import delete, insert, send
 from tests.harness.processes import Process, run
 from tests.harness.waiting import until
 from unlearn.errors import NotEnough
@@ -134,6 +134,8 @@ def both(ours: Scorer, node: Node, after: int) -> int | None:
     theirs = node.scores()
     if theirs.get("version") != mine.version or mine.version is None or mine.version <= after:
         return None
-    assert (theirs["classes"], theirs["leftOut"]) == (list(mine.classes), list(mine.left_out))
+    assert (theirs["content"], theirs["classes"], theirs["leftOut"]) == (
+        *(mine.content, list(mine.classes), list(mine.left_out)),
+    )
     assert np.abs(mine.scores - theirs["scores"]).max() <= NEAR
     return mine.version

@@ -14,34 +14,30 @@ import numpy as np
 import pytest
 
 from tests.vectors.files import FILES, FOLDER, read
+from tests.vectors.manifests import manifest_of
 from tests.vectors.models import model_of
-from unlearn.errors import LogDiverged, LogUnavailable, NotEnough
+from unlearn.errors import ArtefactInvalid, LogDiverged, LogUnavailable, NotEnough
 from unlearn.log.protocol import Entry
 from unlearn.results.belief import foreign
-from unlearn.results.manifest import read_manifest
+from unlearn.results.manifest import Manifest, read_manifest
+from unlearn.scoring.published_model import of_settings, read_made
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.trust import RULES, Expected, unsigned
 from unlearn.storage.artefacts import FolderStore
-from unlearn_models import ModelError, Rows, decode_state, digest, hash_texts, make_learner, settings_hash
+from unlearn_models import ModelError, Rows, decode_state, digest, hash_texts, settings_hash
+from unlearn_models.registry import learner_from
 
 NEAR = 1e-12
 """What a probability may be off: logarithms differ in the last bit from machine to machine."""
 
 
-def cases(name: str) -> Any:
+def cases(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("line", [pytest.param(line, id=line["what"]) for line in read(name)])
 
 
 @cache
 def learner_of(made: str) -> Any:
-    parts = json.loads(made)
-    options = {k: v for k, v in parts["learner_settings"].items() if k not in _NO_OPTIONS}
-    base = options.pop("base", {})
-    options |= {k: v for k, v in base.items() if k not in _NO_OPTIONS}
-    return make_learner(parts["learner"], tuple(parts["classes"]), parts["features"], **options)
-
-
-_NO_OPTIONS = ("learner", "version", "classes", "n_features")
+    return learner_from(json.loads(made)["learner_settings"])
 
 
 def rows_of(cells: Sequence[Sequence[float]]) -> Rows:
@@ -107,18 +103,24 @@ def test_states_are_taken_or_refused(line: Any) -> None:
 
 @cases("identities.jsonl")
 def test_identities_say_how_a_model_was_made(line: Any) -> None:
-    parts, learner = json.loads(line["made"]), learner_of(line["made"])
-
-    assert hashlib.sha256(line["made"].encode()).hexdigest() == line["identity"]
-    assert settings_hash(learner) == line["settings_hash"]
-    assert (learner.id, learner.n_features, list(learner.classes)) == (
-        line["learner"],
-        line["features"],
-        line["classes"],
+    manifest = Manifest.model_validate_json(
+        json.dumps(manifest_of(0, [], model_of("naive-bayes")) | {"made": line["made"], "identity": line["identity"]})
     )
-    assert {name: parts[name] for name in ("model", "partitions", "shards_per_partition")} == {
-        name: line[name] for name in ("model", "partitions", "shards_per_partition")
-    }
+    if not line["good"]:
+        with pytest.raises(ArtefactInvalid):
+            read_made(manifest)
+        return
+
+    model = read_made(manifest)
+
+    assert model is not None
+    learner = model.learner
+    assert (model.name, model.partitions, model.shards_per_partition) == (
+        *(line["model"], line["partitions"], line["shards_per_partition"]),
+    )
+    assert (learner.id, learner.n_features, list(learner.classes), settings_hash(learner)) == (
+        *(line["learner"], line["features"], line["classes"], line["settings_hash"]),
+    )
 
 
 @cases("manifests.jsonl")
@@ -204,7 +206,7 @@ def test_sequences_are_answered_so(line: Any, tmp_path: Path) -> None:
         store.put(name, base64.b64decode(data))
     model = model_of("naive-bayes", lease=line["lease"], quorum=line["quorum"])
     assert model.made == line["made"]
-    scorer = Scorer(model.settings, log, store, model.learner, lambda: now)  # type: ignore[arg-type]
+    scorer = Scorer(model.settings, log, store, of_settings(model.settings), lambda: now)  # type: ignore[arg-type]
 
     for step in line["steps"]:
         now, expected = step["at"], step["expect"]

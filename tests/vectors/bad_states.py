@@ -102,7 +102,7 @@ def _bytes(data: bytes) -> Iterator[tuple[str, bytes]]:
     yield "another version of the container", data.replace(b"unlearn\x01", b"unlearn\x02", 1)
     yield "header entries in another order", data.replace(header, learner + header.removesuffix(learner), 1)
     yield "a header entry that is neither text nor number", data.replace(b"formats", b"formatx", 1)
-    yield "a header entry that is a number", data.replace(b"formats\x07\0\0\0state/1", b"formati\x07\0\0\0state/1\0\0\0"[:15])
+    yield "a header entry that is a number", data.replace(b"formats\x07\0\0\0state/1", b"formati" + bytes(8), 1)
     yield "another format of states", data.replace(b"state/1", b"state/2", 1)
     yield "a name that is not UTF-8", data.replace(b"format", b"forma\xff", 1)
     yield "a name longer than all", data.replace(b"\x06\0\0\0format", b"\xff\xff\xff\xffformat", 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.vectors.models import SmallModel, model_of
+from unlearn.identity import identity_hash
 from unlearn_models import settings_hash
 
 __all__ = ["lines"]
@@ -25,13 +26,14 @@ def _models() -> Iterator[tuple[str, SmallModel]]:
 
 
 def lines() -> Iterator[dict[str, Any]]:
-    """A line a model."""
+    """A line an identity: `good` says whether a reader takes it."""
     for what, model in _models():
         settings, learner = model.settings, model.learner
         yield {
             "what": what,
             "made": model.made,
             "identity": model.identity,
+            "good": True,
             "model": settings.model,
             "learner": learner.id,
             "settings_hash": settings_hash(learner),
@@ -40,3 +42,21 @@ def lines() -> Iterator[dict[str, Any]]:
             "partitions": settings.partitions,
             "shards_per_partition": settings.shards_per_partition,
         }
+    model = model_of("naive-bayes")
+    yield {"what": "of another identity", "made": model.made, "identity": "0" * 64, "good": False}
+    for what, made in _bad(model.made):
+        yield {"what": what, "made": made, "identity": identity_hash(made), "good": False}
+
+
+def _bad(made: str) -> Iterator[tuple[str, str]]:
+    """Identities that no reader takes, each with its right hash."""
+    yield "no JSON", made[:-1]
+    yield "no object", "[]"
+    yield "null", "null"
+    yield "letters of another Unicode", made.replace('"unicode":"14.0.0"', '"unicode":"15.0.0"')
+    yield "a learner that nobody knows", made.replace("naive-bayes", "naive-baize")
+    yield "another version of the learner", made.replace('"version":1', '"version":2')
+    yield "an option that nobody knows", made.replace('"alpha":1.0', '"alpha":1.0,"beta":1')
+    yield "without the learner's settings", made.replace("learner_settings", "learner_setting")
+    yield "without partitions", made.replace('"partitions"', '"partition"')
+    yield "without shards", made.replace("shards_per_partition", "shards_a_partition")

@@ -19,7 +19,13 @@ _THREE = ("ham", "spam", "else")
 _OF_THREE = (*SHARDS, (("none of both", 2), ("something else", 2)))
 _ODD = ("h\u00e4m", 'sp"am\\', "\U0001f4a9")
 """Names of classes that JSON writes in several ways, one of which the settings' hash is of."""
-_ASKED = ("win a free prize", "lunch with you at noon", "nothing known here", "", "\u0130 \u03a3\u0391\u03a3 prize\0prize")
+_ASKED = (
+    "win a free prize",
+    "lunch with you at noon",
+    "nothing known here",
+    "",
+    "\u0130 \u03a3\u0391\u03a3 prize\0prize",
+)
 _FEATURES: Sequence[Sequence[tuple[int, float]]] = ([], [(0, 1.0), (5, 2.5), (1023, 1e-3)], [(390, -4.0)], [(747, 1e6)])
 
 
@@ -30,9 +36,7 @@ def _models() -> Iterator[tuple[str, SmallModel, list[State]]]:
     yield of("naive Bayes", model_of("naive-bayes"))
     yield of("naive Bayes without any row", model_of("naive-bayes"), [()])
     yield of("naive Bayes, a class without rows", model_of("naive-bayes"), [SHARDS[2]])
-    yield of(
-        "naive Bayes, three classes", model_of("naive-bayes", _ODD, learner_options={"alpha": 1e-6}), _OF_THREE
-    )
+    yield of("naive Bayes, three classes", model_of("naive-bayes", _ODD, learner_options={"alpha": 1e-6}), _OF_THREE)
     yield of("complement naive Bayes", model_of("complement-naive-bayes", _THREE), _OF_THREE)
     norm = model_of("complement-naive-bayes", _THREE, learner_options={"norm": True})
     yield of("complement naive Bayes, weights divided by their sum", norm, _OF_THREE)
@@ -40,7 +44,9 @@ def _models() -> Iterator[tuple[str, SmallModel, list[State]]]:
     yield of("linear without any row", model_of("linear"), [()])
     yield of("linear, twelve shards", model_of("linear"), [SHARDS[at % 3][at % 2 :] or SHARDS[0] for at in range(12)])
     yield of("linear, rarity .5", model_of("linear", learner_options={"rarity": 0.5}))
-    yield of("linear, three classes, rarity .25", model_of("linear", _THREE, learner_options={"rarity": 0.25}), _OF_THREE)
+    yield of(
+        "linear, three classes, rarity .25", model_of("linear", _THREE, learner_options={"rarity": 0.25}), _OF_THREE
+    )
     yield of("forest", model_of("forest", features=64, learner_options=_FOREST))
     yield of("forest without any row", model_of("forest", features=64, learner_options=_FOREST), [()])
     yield of("forest, three classes", model_of("forest", _ODD, features=64, learner_options=_FOREST), _OF_THREE)
@@ -58,11 +64,10 @@ def lines() -> Iterator[dict[str, Any]]:
     """A line a model."""
     for what, model, states in _models():
         learner, ensemble = model.learner, model.learner.ensemble(states)
-        asked = [{"text": text, "counts": counted(text, learner.n_features)} for text in _ASKED]
+        asked: list[dict[str, Any]] = [{"text": text, "counts": counted(text, learner.n_features)} for text in _ASKED]
         asked += [{"counts": [list(cell) for cell in row]} for row in _FEATURES if _fits(row, learner.n_features)]
         for one in asked:
-            row = _row(one["counts"])
-            one["scores"] = ensemble.scores(row)[0].tolist()
+            one["scores"] = ensemble.scores(_row(one["counts"]))[0].tolist()
         yield {
             "what": what,
             "made": model.made,

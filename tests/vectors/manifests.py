@@ -170,6 +170,7 @@ _MALFORMED: Mapping[str, Fields] = {
     "a proof of another length": {"proof": "0" * 31},
     "a summary of texts": {"first": {"summary": {"sum": "1"}}},
     "c is a text": {"c": "1"},
+    "an identity of 65,537 characters": {"made": "x" * 65537},
     "a fingerprint without a digest": {"fingerprint": {"offset": 1, "epoch": 0}},
 }
 """What -> how a good manifest is changed that is none any more."""
@@ -206,7 +207,9 @@ def lines() -> Iterator[dict[str, Any]]:
 def _line(what: str, changed: Fields, rule: str | None) -> dict[str, Any]:
     served = changed.pop("served", None)
     keep = changed.pop("keep", False)
-    fields = {name: value for name, value in _good(**changed).items() if keep or name not in changed or value is not None}
+    fields = {
+        name: value for name, value in _good(**changed).items() if keep or name not in changed or value is not None
+    }
     held = None if served is None else base64.b64encode(json.dumps(_good(**served)).encode()).decode()
     return _record(what, json.dumps(fields).encode(), held, rule)
 

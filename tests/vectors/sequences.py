@@ -52,7 +52,14 @@ class _Sequence:
         return {"key": f"demo/{changed.get('partition', partition)}", "value": json.dumps(fields)}
 
     def see(
-        self, at: float, *records: Fields, expect: Any, asks: bool = True, unread: int = 0, ends: Any = _FAR, **more: Any
+        self,
+        at: float,
+        *records: Fields,
+        expect: Any,
+        asks: bool = True,
+        unread: int = 0,
+        ends: Any = _FAR,
+        **more: Any,
     ) -> None:
         """At the moment `at` the topic has these records more, of which the last `unread` are not read yet.
 
@@ -173,8 +180,19 @@ def _owners() -> Iterator[_Sequence]:
 
 def _refusals() -> Iterator[_Sequence]:
     one = _served("what is no manifest, no heartbeat, or under another key is passed over")
-    odd = [("demo/0", None), ("demo/0", "{}"), ("demo/0/heartbeat", "x"), ("demo/0/heartbeat", None), ("demo/00", "")]
-    odd += [("other/0", one.manifest(0, BOTH, sequence=5)["value"]), ("demo", "1"), (None, "1"), ("demo/0/heartbeat/", "1")]
+    odd: list[tuple[str | None, str | None]] = [
+        ("demo/0", None),
+        ("demo/0", "{}"),
+        ("demo/0/heartbeat", "x"),
+        ("demo/0/heartbeat", None),
+        ("demo/00", ""),
+    ]
+    odd += [
+        ("other/0", one.manifest(0, BOTH, sequence=5)["value"]),
+        ("demo", "1"),
+        (None, "1"),
+        ("demo/0/heartbeat/", "1"),
+    ]
     one.see(2.0, *({"key": key, "value": value} for key, value in odd), expect=(1, [], [HAM, SPAM]))
     one.see(3.0, beat(0), beat(1), expect=(1, [], [HAM, SPAM]))
     yield one

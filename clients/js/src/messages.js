@@ -50,7 +50,7 @@ const manifest = object({
   learner: text,
   profile: text,
   signature: maybe(text, ""),
-  made: maybe(text, ""),
+  made: maybe(only((value) => isText(value) && [...value].length <= 65536), ""),
   shards: list(entry),
   skipped: maybe(list(run), []),
   c: maybe(nullable(number), null),

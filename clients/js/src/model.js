@@ -6,17 +6,33 @@ import * as linear from "./linear.js";
 import * as naiveBayes from "./naive_bayes.js";
 import { counts, UNICODE } from "./text.js";
 
-const LEARNERS = { "naive-bayes": naiveBayes, "complement-naive-bayes": naiveBayes, linear, forest };
+const LEARNERS = {
+  "naive-bayes": { ...naiveBayes, version: 1, options: ["alpha"] },
+  "complement-naive-bayes": { ...naiveBayes, version: 1, options: ["alpha", "norm"] },
+  linear: { ...linear, version: 2, options: ["eps", "lr", "rarity"] },
+  forest: {
+    ...forest,
+    version: 1,
+    options: ["depth", "features", "min_leaf", "random_layers", "seed", "share", "thresholds", "trees"],
+  },
+};
 const SMALLEST = 2 ** -1022;
 
-/** The model of an identity, the canonical JSON in a manifest's `made`. Throws Refused where it can't be scored here. */
-export function modelOf(made) {
-  const said = parsed(made);
-  const { model, learner, learner_settings: settings, classes, features, partitions, shards_per_partition: shards } = said;
-  demand(said.schema === 1, `the model's identity has the schema ${said.schema}, not 1: it needs a newer client`);
-  demand(said.unicode === UNICODE, `the model's letters are of Unicode ${said.unicode}, not ${UNICODE}`);
+/**
+ * The model of an identity: `made` is its canonical JSON, and `identity` the hash that manifests bear.
+ * Throws Refused where they don't belong together, or where this client can't score such a model.
+ */
+export function modelOf(made, identity) {
+  demand(sha256(made) === identity, "what it says of its model is not what its identity stands for");
+  const { model, partitions, shards_per_partition: shards, unicode, learner_settings: settings } = parsed(made);
+  const { learner, version, classes, n_features: features } = settings ?? {};
+  demand(unicode === UNICODE, `its model reads texts by a table of Unicode ${unicode}, this client by ${UNICODE}`);
   demand(Object.hasOwn(LEARNERS, learner), `this client doesn't know the learner ${learner}`);
-  const found = { identity: sha256(made), model, learner, settings, classes, features, partitions, shards };
+  const known = ["learner", "version", "classes", "n_features", ...LEARNERS[learner].options];
+  const own = Object.keys(settings).every((name) => known.includes(name)) && version === LEARNERS[learner].version;
+  demand(own, `the learner ${learner} of these settings is another release's`);
+  demand(Number.isSafeInteger(partitions) && Number.isSafeInteger(shards), "its model has no number of partitions or shards");
+  const found = { identity, model, learner, settings, classes, features, partitions, shards };
   found.header = { format: "state/1", learner, settings: sha256(unescaped(rawValue(made, "learner_settings"))) };
   found.emptyDigest = sha256(encode(found.header, emptyArrays(found)));
   return found;
@@ -88,7 +104,7 @@ function emptyArrays(model) {
 
 function parsed(made) {
   try {
-    return JSON.parse(made);
+    return JSON.parse(made) ?? {};
   } catch {
     throw new Refused("the model's identity is no JSON");
   }

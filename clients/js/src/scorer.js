@@ -66,10 +66,13 @@ export class Scorer {
     await again();
   }
 
-  /** The model's probabilities of texts, or of rows of features [[index, value], ...]. Throws NotEnough, Refused. */
+  /**
+   * The probabilities of texts, or of rows of features [[index, value], ...], under `scores`, and which version gave them:
+   * see `served`. Throws NotEnough, Refused.
+   */
   scores(inputs) {
-    const served = this.served();
-    return { scores: served.scores(inputs), classes: served.classes, version: served.version, leftOut: served.leftOut };
+    const { scores, ...served } = this.served();
+    return { ...served, scores: scores(inputs) };
   }
 
   /** The likeliest class of each input; of equal ones the first. Throws as `scores` does. */
@@ -78,10 +81,20 @@ export class Scorer {
     return scores.map((row) => classes[row.indexOf(Math.max(...row))]);
   }
 
-  /** One version, which later ones don't change: for several questions, while the lease lasts. Throws NotEnough. */
+  /**
+   * One version, which later ones don't change: for several questions by its own scores(inputs), which throws NotEnough
+   * once its lease has ended. Throws NotEnough.
+   */
   served() {
     if (this.#closed) throw new NotEnough("the scorer is closed");
-    return this.serving.served(now());
+    const served = this.serving.served(now());
+    const scores = (inputs) => {
+      const found = served.scores(inputs);
+      // Asked last: an answer that took long must not come out after the lease.
+      if (now() >= served.until) throw new NotEnough("the lease of this version has ended: ask for what is served now");
+      return found;
+    };
+    return { ...served, scores };
   }
 
   /** Whether every partition is served, waiting for it up to so many seconds. */

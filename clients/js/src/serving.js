@@ -91,7 +91,11 @@ export class Serving {
     return this.#merged.size ? Math.max(...[...this.#merged.values()].map(({ offset }) => offset)) : null;
   }
 
-  /** What may be served at `now`: {version, leftOut, classes, scores}, with scores(inputs). Throws NotEnough. */
+  /**
+   * What may be served at `now`: {version, content, leftOut, classes, until, scores}, with scores(inputs).
+   *
+   * `content`: the digest of the states in it; `until`: the moment at which its lease ends. Throws NotEnough.
+   */
   served(now) {
     if (!this.model) throw new NotEnough(this.problems.get(null) ?? "no manifest says how the model was made");
     const partitions = Array.from({ length: this.model.partitions }, (_, partition) => partition);
@@ -107,21 +111,30 @@ export class Serving {
     const untrained = live.flatMap(({ manifest }) => manifest.shards).some(({ status }) => !["empty", "current"].includes(status));
     if (!states.length && (leftOut.length || untrained)) throw new NotEnough("no shard that can be served has a state");
     const ensemble = this.#ensemble(states);
-    return { version: this.version, leftOut, classes: this.model.classes, scores: (inputs) => inputs.map(ensemble) };
+    return {
+      version: this.version,
+      content: contentOf(live),
+      leftOut,
+      classes: this.model.classes,
+      until: Math.min(...live.map(({ vouchedAt }) => vouchedAt + this.lease)),
+      scores: (inputs) => inputs.map(ensemble),
+    };
   }
 
   #date() {
     for (const [partition, merged] of this.#merged) this.#merged.set(partition, dated(merged, this.results.of(partition)));
   }
 
-  /** The model that the manifests say they are of. Two models make none, unless one of them was asked for. */
+  /** The model that the manifests say they are of. Several models make none, unless one of them was asked for. */
   #discovered(manifests) {
-    const said = manifests.filter(({ made, identity }) => made && sha256(made) === identity && identity === (this.identity ?? identity));
-    const made = [...new Set(said.map((manifest) => manifest.made))];
+    const wanted = manifests.filter(({ identity }) => identity === (this.identity ?? identity));
+    const identities = new Set(wanted.map(({ identity }) => identity));
+    const { made, identity } = wanted.find((manifest) => manifest.made) ?? {};
     try {
-      if (made.length > 1) throw new Refused("there are manifests of several models of this name: say the identity of yours");
-      const model = made.length ? modelOf(made[0]) : null;
-      if (model && model.model !== this.name) throw new Refused("the model's identity is of another name");
+      if (identities.size > 1) throw new Refused(`manifests of several models are there: give the identity of one of ${[...identities]}`);
+      if (wanted.length && !made) throw new Refused("the model's manifests don't say what it is: they are of an earlier release");
+      const model = made ? modelOf(made, identity) : null;
+      if (model && model.model !== this.name) throw new Refused("what the manifests say is of a model of another name");
       this.problems.delete(null);
       return model;
     } catch (error) {
@@ -174,4 +187,11 @@ export class Serving {
     };
     return leftOut.map((partition) => `${partition} (${why(partition)})`).join(", ");
   }
+}
+
+/** sha256 of each shard's place and of its state's digest, in their order. */
+function contentOf(live) {
+  const placed = ({ partition, shards }) => shards.filter(takesPart).map(({ shard, digest }) => [shard, `${partition}/${shard} ${digest}\n`]);
+  const lines = live.flatMap(({ manifest }) => placed(manifest).sort(([a], [b]) => a - b));
+  return sha256(lines.map(([, line]) => line).join(""));
 }
