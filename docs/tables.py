@@ -1,4 +1,8 @@
-"""Writes the generated tables into the pages, between their markers: `python docs/tables.py`."""
+"""Writes what is generated in docs: `python docs/tables.py`.
+
+Tables go into the pages between their markers; schemas, the AsyncAPI document, and the Node client's table of letters
+are files of their own.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ import click
 from click.testing import CliRunner
 
 from unlearn.cli.exits import COMMON, OF_COMMANDS
+from unlearn.cli.formats.files import files
 from unlearn.cli.main import COMMANDS, cli
+from unlearn_models.text.letters import FILE as LETTERS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -87,7 +93,16 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
 """Page -> what makes each of its tables, by the name in the markers."""
 
 
+def generated() -> dict[str, str]:
+    """File -> content, of the files that are generated as a whole."""
+    letters = (ROOT / "models/unlearn_models/text" / LETTERS).read_text("ascii")
+    return {"clients/js/src/letters.txt": letters, **{f"docs/schemas/{name}": text for name, text in files().items()}}
+
+
 if __name__ == "__main__":
     for name, tables in PAGES.items():
         page = ROOT / name
         page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    for name, text in generated().items():
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")
