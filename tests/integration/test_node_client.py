@@ -6,6 +6,7 @@ It needs Node.js with npm; where that is missing the test is skipped, and says s
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -106,11 +107,26 @@ def test_the_node_client_and_ours_say_the_same_while_records_are_deleted(
                 send(producer, made, (delete(subject=f"p{first + at}") for at in range(FORGOTTEN)))
                 send(producer, made, [insert(f"n{number}", f"new{number}", text="win cash now", label="spam")])
                 versions.append(agreed_version(ours, node, versions[-1]))
+            said = run_example(command, made)
+            assert (said.returncode, said.stdout[:1].isdigit()) == (0, True), said.stderr
 
             worker.popen.kill()
             until(lambda: "refused" in node.scores(), LEASE + 60, "the lease has ended")
             assert "no heartbeat within the lease" in node.scores()["refused"]
     assert len(set(versions)) == ROUNDS + 1
+
+
+def run_example(command: list[str], settings: Settings) -> subprocess.CompletedProcess[str]:
+    """Run what the client's README shows, on this model."""
+    (code,) = re.findall(r"(?ms)^    import .*?close\(\);\n", (CLIENT / "README.md").read_text(encoding="utf-8"))
+    ours = {"localhost:9092": settings.kafka.bootstrap_servers, '"mail"': json.dumps(settings.model)}
+    for theirs, value in {**ours, "file:///srv/unlearn/store": settings.store.url}.items():
+        assert theirs in code
+        code = code.replace(theirs, value)
+    node, script = command
+    example = Path(script).with_name("example.js")
+    example.write_text(code, encoding="utf-8")
+    return subprocess.run([node, str(example)], capture_output=True, text=True, timeout=120, check=False)
 
 
 def tells_apart(answer: Any) -> bool:

@@ -1,5 +1,6 @@
 // The array container that states are stored in: docs/format.md, "States". Equal content has exactly one encoding.
 
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { endianness } from "node:os";
 
@@ -23,52 +24,75 @@ export function demand(condition, reason) {
  */
 export function decode(bytes) {
   demand(endianness() === "LE", "this machine stores the highest byte first");
-  let at = 0;
-  const take = (size) => {
-    demand(size <= bytes.length - at, "the array container is cut short");
-    at += size;
-    return bytes.subarray(at - size, at);
-  };
-  const u32 = () => take(4).readUInt32LE();
-  const u64 = () => take(8).readBigUInt64LE();
-  const text = () => {
-    try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(take(u32()));
-    } catch (error) {
-      throw error instanceof Refused ? error : new Refused("a name in the array container is not UTF-8");
-    }
-  };
-  const header = () => {
-    const kind = String.fromCharCode(take(1)[0]);
-    demand("si".includes(kind), "a header entry is neither text nor number");
-    return kind === "s" ? text() : take(8).readBigInt64LE();
-  };
-  const array = () => {
-    const dtype = text();
-    const dimensions = take(1)[0];
-    demand(Object.hasOwn(KINDS, dtype) && dimensions <= 4, "an array has a dtype or shape that has no place here");
-    const shape = Array.from({ length: dimensions }, u64);
-    const size = shape.reduce((all, one) => all * one, BigInt(KINDS[dtype].BYTES_PER_ELEMENT));
-    demand(u64() === size, "an array's size does not follow from its shape");
-    demand(size <= BigInt(bytes.length - at), "the array container is cut short");
-    const values = new KINDS[dtype](Uint8Array.from(take(Number(size))).buffer);
-    return { dtype, shape: shape.map(Number), values: dtype === "<i8" ? asDoubles(values) : values };
-  };
-  const entries = (value) => {
+  const source = new Source(bytes);
+  demand(source.take(MAGIC.length).equals(MAGIC), "these bytes are no array container of this version");
+  const found = { header: source.entries(() => source.entry()), arrays: source.entries(() => source.array()) };
+  demand(source.left === 0, "bytes follow the end of the array container");
+  return found;
+}
+
+/** Reads the container's parts in order, never beyond its end. */
+class Source {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.at = 0;
+  }
+
+  get left() {
+    return this.bytes.length - this.at;
+  }
+
+  take(size) {
+    demand(size <= this.left, "the array container is cut short");
+    this.at += size;
+    return this.bytes.subarray(this.at - size, this.at);
+  }
+
+  u32() {
+    return this.take(4).readUInt32LE();
+  }
+
+  u64() {
+    return this.take(8).readBigUInt64LE();
+  }
+
+  text() {
+    const bytes = this.take(this.u32());
+    demand(isUtf8(bytes), "a name in the array container is not UTF-8");
+    return bytes.toString();
+  }
+
+  entries(value) {
     const found = new Map();
-    let last;
-    for (let left = u32(); left > 0; left--) {
-      const name = text();
-      demand(last === undefined || Buffer.compare(Buffer.from(last), Buffer.from(name)) < 0, "names are not in order");
+    let last = null;
+    for (let left = this.u32(); left > 0; left--) {
+      const name = this.text();
+      const follows = last === null || Buffer.compare(Buffer.from(last), Buffer.from(name)) < 0;
+      demand(follows, "names in the array container are not in order");
       found.set(name, value());
       last = name;
     }
     return found;
-  };
-  demand(take(MAGIC.length).equals(MAGIC), "these bytes are no array container of this version");
-  const found = { header: entries(header), arrays: entries(array) };
-  demand(at === bytes.length, "bytes follow the end of the array container");
-  return found;
+  }
+
+  entry() {
+    const kind = this.take(1).toString("latin1");
+    demand(kind === "s" || kind === "i", "a header entry is neither text nor number");
+    return kind === "s" ? this.text() : this.take(8).readBigInt64LE();
+  }
+
+  array() {
+    const [dtype, [dimensions]] = [this.text(), this.take(1)];
+    const known = Object.hasOwn(KINDS, dtype) && dimensions <= 4;
+    demand(known, "an array has a dtype or shape that has no place in a container");
+    const shape = Array.from({ length: dimensions }, () => this.u64());
+    const size = shape.reduce((all, one) => all * one, BigInt(KINDS[dtype].BYTES_PER_ELEMENT));
+    demand(this.u64() === size, "an array's size does not follow from its shape");
+    demand(size <= BigInt(this.left), "the array container is cut short");
+    // A copy: the bytes inside the container are not aligned.
+    const values = new KINDS[dtype](Uint8Array.from(this.take(Number(size))).buffer);
+    return { dtype, shape: shape.map(Number), values: dtype === "<i8" ? asDoubles(values) : values };
+  }
 }
 
 /** The container's bytes of a header of texts and of arrays {dtype, shape, values}, both given as objects. */
@@ -77,7 +101,11 @@ export function encode(header, arrays) {
   const u64 = (value) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
   const text = (value) => Buffer.concat([u32(Buffer.byteLength(value)), Buffer.from(value)]);
   const named = (entries, parts) =>
-    [u32(Object.keys(entries).length)].concat(Object.keys(entries).sort().flatMap((name) => [text(name), ...parts(entries[name])]));
+    [u32(Object.keys(entries).length)].concat(
+      Object.keys(entries)
+        .sort()
+        .flatMap((name) => [text(name), ...parts(entries[name])]),
+    );
   const array = ({ dtype, shape, values }) => {
     const raw = Buffer.from((dtype === "<i8" ? BigInt64Array.from(values, BigInt) : values).buffer);
     return [text(dtype), Buffer.of(shape.length), ...shape.map(u64), u64(raw.length), raw];

@@ -19,7 +19,10 @@ export function check(state, { classes, features, settings: { trees, depth } }) 
   for (let tree = 0; tree < trees; tree++) {
     const size = starts[tree + 1] - starts[tree];
     demand(size > 0 && size % 2 === 1, "the nodes are not cut into trees");
-    demand(isWhole(state, tree, classes.length, features, depth), "a tree is not whole, or holds rows that aren't there");
+    demand(
+      isWhole(state, tree, classes.length, features, depth),
+      "a tree is not whole, or holds rows that aren't there",
+    );
   }
 }
 

@@ -19,8 +19,14 @@ export const arrays = (features, model) => ({
 /** Refuses a state that no learning gives. */
 export function check({ squares, bias_squares, features, rows }) {
   const learned = rows.some(Boolean);
-  demand(squares.every((square) => square > 0), "a sum of squares is not positive");
-  demand(bias_squares.every((square) => square > 0 === learned), "a sum of squares is there before any row, or isn't");
+  demand(
+    squares.every((square) => square > 0),
+    "a sum of squares is not positive",
+  );
+  demand(
+    bias_squares.every((square) => square > 0 === learned),
+    "a sum of squares is there before any row, or isn't",
+  );
   demand(learned || features.length === 0, "features are seen, and no row");
 }
 
@@ -35,7 +41,10 @@ export function ensemble(states, model) {
     return [value, squares.reduce((all, one) => all + (one / total) ** 2, 0)];
   };
   const bias = vectors.map((k) => {
-    const [value, shares] = mean(states.map((s) => s.bias_means[k]), states.map((s) => s.bias_squares[k]));
+    const [value, shares] = mean(
+      states.map((s) => s.bias_means[k]),
+      states.map((s) => s.bias_squares[k]),
+    );
     return rarity ? value / power(shares) : value;
   });
   const weight = (feature, k) => {

@@ -9,7 +9,8 @@ const fail = () => {
   throw new TypeError("a field has another type or value");
 };
 const only = (holds) => (value) => (holds(value) ? value : fail());
-const whole = (least, most = Number.MAX_SAFE_INTEGER) => only((value) => Number.isSafeInteger(value) && value >= least && value <= most);
+const whole = (least, most = Number.MAX_SAFE_INTEGER) =>
+  only((value) => Number.isSafeInteger(value) && value >= least && value <= most);
 const isText = (value) => typeof value === "string" && value.isWellFormed();
 const text = only(isText);
 const hex = (digits) => only((value) => isText(value) && HEX[digits].test(value));
@@ -22,8 +23,10 @@ const object = (fields) => (value) => {
   const taken = ([name, kind]) => [name, kind(Object.hasOwn(value, name) ? value[name] : undefined)];
   return Object.fromEntries(Object.entries(fields).map(taken));
 };
-const summary = (value) => object(Object.fromEntries(Object.keys(object({})(value) && value).map((name) => [name, number])))(value);
-const run = (value) => (Array.isArray(value) && value.length === 2 ? value.map(whole(-Number.MAX_SAFE_INTEGER)) : fail());
+const summary = (value) =>
+  object(Object.fromEntries(Object.keys(object({})(value) && value).map((name) => [name, number])))(value);
+const run = (value) =>
+  Array.isArray(value) && value.length === 2 ? value.map(whole(-Number.MAX_SAFE_INTEGER)) : fail();
 
 const entry = object({
   shard: whole(0),
@@ -50,15 +53,28 @@ const manifest = object({
   learner: text,
   profile: text,
   signature: maybe(text, ""),
-  made: maybe(only((value) => isText(value) && [...value].length <= 65536), ""),
+  made: maybe(
+    only((value) => isText(value) && [...value].length <= 65536),
+    "",
+  ),
   shards: list(entry),
   skipped: maybe(list(run), []),
   c: maybe(nullable(number), null),
   fingerprint: maybe(
-    nullable(object({ offset: whole(0), epoch: whole(-1), digest: hex(32), timestamp: maybe(nullable(only(Number.isInteger)), null) })),
+    nullable(
+      object({
+        offset: whole(0),
+        epoch: whole(-1),
+        digest: hex(32),
+        timestamp: maybe(nullable(only(Number.isInteger)), null),
+      }),
+    ),
     null,
   ),
-  proof: maybe(only((value) => value === "" || (isText(value) && HEX[32].test(value))), ""),
+  proof: maybe(
+    only((value) => value === "" || (isText(value) && HEX[32].test(value))),
+    "",
+  ),
 });
 
 const heartbeat = object({ counter: whole(0), nonce: hex(32), sequence: whole(1) });
@@ -73,7 +89,7 @@ export const readHeartbeat = (bytes) => (bytes === null ? null : read(heartbeat,
 export const compare = (a, b) => a.token.counter - b.token.counter || a.sequence - b.sequence;
 
 /** Whether two manifests say the same. */
-export const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+export const isSame = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 function read(kind, bytes) {
   try {

@@ -31,7 +31,10 @@ export function modelOf(made, identity) {
   const known = ["learner", "version", "classes", "n_features", ...LEARNERS[learner].options];
   const own = Object.keys(settings).every((name) => known.includes(name)) && version === LEARNERS[learner].version;
   demand(own, `the learner ${learner} of these settings is another release's`);
-  demand(Number.isSafeInteger(partitions) && Number.isSafeInteger(shards), "its model has no number of partitions or shards");
+  demand(
+    Number.isSafeInteger(partitions) && Number.isSafeInteger(shards),
+    "its model has no number of partitions or shards",
+  );
   const found = { identity, model, learner, settings, classes, features, partitions, shards };
   found.header = { format: "state/1", learner, settings: sha256(unescaped(rawValue(made, "learner_settings"))) };
   found.emptyDigest = sha256(encode(found.header, emptyArrays(found)));
@@ -56,7 +59,10 @@ export function decodeState(model, bytes) {
   const state = Object.fromEntries([...arrays].map(([name, { values }]) => [name, values]));
   const rising = (feature, at, all) => feature >= 0 && feature < model.features && !(feature <= all[at - 1]);
   demand(state.features?.every(rising) ?? true, "a state's features are not sorted and in range");
-  demand(state.rows.every((count) => count >= 0), "a state holds a negative number of rows");
+  demand(
+    state.rows.every((count) => count >= 0),
+    "a state holds a negative number of rows",
+  );
   learner.check(state, model);
   return state;
 }
@@ -71,7 +77,10 @@ export function ensembleOf(model, states) {
   const scores = learned.length ? LEARNERS[model.learner].ensemble(learned, model) : () => [...uniform];
   return (input) => {
     const row = typeof input === "string" ? counts(input, model.features) : input;
-    demand(row.every((cell, at) => isCell(cell, row[at - 1], model.features)), "the row is not sorted values of this model's features");
+    demand(
+      row.every((cell, at) => isCell(cell, row[at - 1], model.features)),
+      "the row is not sorted values of this model's features",
+    );
     const found = scores(row);
     const total = found.reduce((all, one) => all + one, 0);
     const good = found.every((one) => one >= 0 && one <= 1) && Math.abs(total - 1) <= 1e-6;

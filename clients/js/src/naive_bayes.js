@@ -13,9 +13,18 @@ export const arrays = (features, { classes }) => ({
 /** Refuses a state that no learning gives. */
 export function check({ counts, features, rows }) {
   const width = features.length;
-  demand(counts.every((count) => count >= 0), "counts are negative");
-  demand(features.every((_, at) => rows.some((_, k) => counts[k * width + at] > 0)), "a feature has no counts");
-  demand(counts.every((count, at) => count === 0 || rows[Math.floor(at / width)] > 0), "a class without rows has counts");
+  demand(
+    counts.every((count) => count >= 0),
+    "counts are negative",
+  );
+  demand(
+    features.every((_, at) => rows.some((_, k) => counts[k * width + at] > 0)),
+    "a feature has no counts",
+  );
+  demand(
+    counts.every((count, at) => count === 0 || rows[Math.floor(at / width)] > 0),
+    "a class without rows has counts",
+  );
 }
 
 /** The log scores of a row [[feature, value], ...] by class, as a function of it. */

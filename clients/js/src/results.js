@@ -45,7 +45,14 @@ export class Results {
   }
 
   of(partition) {
-    const blank = { manifest: null, offset: -1, heartbeat: null, heartbeatAt: null, highestCounter: -1, doubted: new Map() };
+    const blank = {
+      manifest: null,
+      offset: -1,
+      heartbeat: null,
+      heartbeatAt: null,
+      highestCounter: -1,
+      doubted: new Map(),
+    };
     if (!this.partitions.has(partition)) this.partitions.set(partition, blank);
     return this.partitions.get(partition);
   }
@@ -91,7 +98,10 @@ export class Results {
     if (this.#isReached(manifest)) return this.#admit(held, offset, manifest);
     held.doubted.set(offset, manifest);
     if (held.doubted.size > DOUBTED) held.doubted.delete(held.doubted.keys().next().value);
-    return this.refused.set(offset, { partition, reason: `the log is not known to reach the ${manifest.applied} it has applied` });
+    return this.refused.set(offset, {
+      partition,
+      reason: `the log is not known to reach the ${manifest.applied} it has applied`,
+    });
   }
 
   #admit(held, offset, manifest) {
@@ -106,9 +116,14 @@ export class Results {
   #beat(partition, offset, value) {
     const beat = readHeartbeat(value);
     if (beat === null) this.refused.set(offset, { partition, reason: "it is no heartbeat" });
-    else if (beat.counter > mostCounter(offset)) this.refused.set(offset, { partition, reason: `no claim gave the counter ${beat.counter}` });
+    else if (beat.counter > mostCounter(offset))
+      this.refused.set(offset, { partition, reason: `no claim gave the counter ${beat.counter}` });
     else if (beat.counter >= this.of(partition).highestCounter) {
-      Object.assign(this.of(partition), { highestCounter: beat.counter, heartbeat: beat, heartbeatAt: this.date(offset) });
+      Object.assign(this.of(partition), {
+        highestCounter: beat.counter,
+        heartbeat: beat,
+        heartbeatAt: this.date(offset),
+      });
     }
   }
 }
@@ -116,10 +131,16 @@ export class Results {
 /** What is merged, {manifest, offset, states, vouchedAt, newestOwner}, with what is known of its owner now. */
 export function dated(merged, { heartbeat, heartbeatAt, highestCounter }) {
   const { token, sequence } = merged.manifest;
-  const vouches = heartbeat && heartbeat.counter === token.counter && heartbeat.nonce === token.nonce && heartbeat.sequence <= sequence;
-  const vouchedAt = vouches && heartbeatAt !== null ? Math.max(merged.vouchedAt ?? -Infinity, heartbeatAt) : merged.vouchedAt;
+  const vouches =
+    heartbeat &&
+    heartbeat.counter === token.counter &&
+    heartbeat.nonce === token.nonce &&
+    heartbeat.sequence <= sequence;
+  const vouchedAt =
+    vouches && heartbeatAt !== null ? Math.max(merged.vouchedAt ?? -Infinity, heartbeatAt) : merged.vouchedAt;
   return { ...merged, vouchedAt, newestOwner: token.counter === highestCounter };
 }
 
 /** Whether it may be served at `now`: its owner is the newest, and vouched for it within the last `lease` seconds. */
-export const isLeased = ({ newestOwner, vouchedAt }, now, lease) => newestOwner && vouchedAt !== null && now < vouchedAt + lease;
+export const isLeased = ({ newestOwner, vouchedAt }, now, lease) =>
+  newestOwner && vouchedAt !== null && now < vouchedAt + lease;

@@ -108,7 +108,6 @@ export class Scorer {
   async close() {
     this.#closed = true;
     clearTimeout(this.timer);
-    await this.#turn;
     await this.consumer.disconnect();
     await this.admin.deleteGroups([this.group]).catch(() => {});
     await this.admin.disconnect();
@@ -133,7 +132,8 @@ export class Scorer {
     const records = batch.messages.map(({ offset, key, value }) => ({ offset: Number(offset), key, value }));
     await this.#soon(async () => {
       this.serving.take(records, Number(batch.lastOffset()) + 1);
-      await this.#swap();
+      // What fails now is tried again at the next look.
+      await this.#swap().catch((error) => (this.trouble = error));
     });
   }
 

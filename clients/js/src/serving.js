@@ -64,14 +64,21 @@ export class Serving {
     this.#date();
     if (this.end === undefined || this.position < this.end) return;
     // As they are at this moment: while states are fetched more is read.
-    const held = [...this.results.partitions].map(([partition, { manifest, offset }]) => ({ partition, manifest, offset })).filter(({ manifest }) => manifest);
+    const held = [...this.results.partitions]
+      .map(([partition, { manifest, offset }]) => ({ partition, manifest, offset }))
+      .filter(({ manifest }) => manifest);
     this.model ??= this.#discovered(held.map(({ manifest }) => manifest));
     if (!this.model) return;
     const [merged, problems] = [new Map(), new Map()];
-    for (const { partition, manifest, offset } of held.filter(({ partition: number }) => number < this.model.partitions)) {
+    for (const { partition, manifest, offset } of held.filter(
+      ({ partition: number }) => number < this.model.partitions,
+    )) {
       try {
         const before = this.#merged.get(partition);
-        merged.set(partition, isSame(before?.manifest, manifest) ? { ...before, offset } : await this.#fetched(manifest, offset, before));
+        merged.set(
+          partition,
+          isSame(before?.manifest, manifest) ? { ...before, offset } : await this.#fetched(manifest, offset, before),
+        );
       } catch (error) {
         problems.set(partition, `the manifest at ${offset} is refused: ${error.message}`);
       }
@@ -99,18 +106,12 @@ export class Serving {
   served(now) {
     if (!this.model) throw new NotEnough(this.problems.get(null) ?? "no manifest says how the model was made");
     const partitions = Array.from({ length: this.model.partitions }, (_, partition) => partition);
-    const beyond = [...this.results.partitions].filter(([number, { manifest }]) => number >= partitions.length && manifest?.identity === this.model.identity);
-    if (beyond.length) throw new NotEnough(`the model has manifests of partitions beyond its ${partitions.length}`);
-    const leftOut = partitions.filter((number) => !this.#merged.has(number) || !isLeased(this.#merged.get(number), now, this.lease));
-    const needed = Math.max(1, Math.ceil(this.quorum * partitions.length - 1e-9));
-    if (partitions.length - leftOut.length < needed) {
-      throw new NotEnough(`${partitions.length - leftOut.length} of ${partitions.length} partitions can be served: ${this.#reasons(leftOut)}`);
-    }
-    const live = partitions.filter((number) => !leftOut.includes(number)).map((number) => this.#merged.get(number));
-    const states = live.flatMap((merged) => merged.states);
-    const untrained = live.flatMap(({ manifest }) => manifest.shards).some(({ status }) => !["empty", "current"].includes(status));
-    if (!states.length && (leftOut.length || untrained)) throw new NotEnough("no shard that can be served has a state");
-    const ensemble = this.#ensemble(states);
+    const isLive = (number) => this.#merged.has(number) && isLeased(this.#merged.get(number), now, this.lease);
+    const leftOut = partitions.filter((number) => !isLive(number));
+    this.#checkQuorum(partitions.length, leftOut);
+    const live = partitions.filter(isLive).map((number) => this.#merged.get(number));
+    checkAnswerable(live, leftOut);
+    const ensemble = this.#ensemble(live.flatMap((merged) => merged.states));
     return {
       version: this.version,
       content: contentOf(live),
@@ -121,8 +122,22 @@ export class Serving {
     };
   }
 
+  /** Throws NotEnough if fewer than the quorum's partitions are served, or if the model's are only a part of those. */
+  #checkQuorum(count, leftOut) {
+    const isBeyond = ([number, { manifest }]) => number >= count && manifest?.identity === this.model.identity;
+    if ([...this.results.partitions].some(isBeyond)) {
+      throw new NotEnough(`the model has manifests of partitions beyond its ${count}`);
+    }
+    const [served, needed] = [count - leftOut.length, Math.max(1, Math.ceil(this.quorum * count - 1e-9))];
+    if (served < needed) {
+      const why = this.#reasons(leftOut);
+      throw new NotEnough(`${served} of ${count} partitions can be served, the quorum is ${needed}; left out: ${why}`);
+    }
+  }
+
   #date() {
-    for (const [partition, merged] of this.#merged) this.#merged.set(partition, dated(merged, this.results.of(partition)));
+    for (const [partition, merged] of this.#merged)
+      this.#merged.set(partition, dated(merged, this.results.of(partition)));
   }
 
   /** The model that the manifests say they are of. Several models make none, unless one of them was asked for. */
@@ -131,8 +146,10 @@ export class Serving {
     const identities = new Set(wanted.map(({ identity }) => identity));
     const { made, identity } = wanted.find((manifest) => manifest.made) ?? {};
     try {
-      if (identities.size > 1) throw new Refused(`manifests of several models are there: give the identity of one of ${[...identities]}`);
-      if (wanted.length && !made) throw new Refused("the model's manifests don't say what it is: they are of an earlier release");
+      if (identities.size > 1)
+        throw new Refused(`manifests of several models are there: give the identity of one of ${[...identities]}`);
+      if (wanted.length && !made)
+        throw new Refused("the model's manifests don't say what it is: they are of an earlier release");
       const model = made ? modelOf(made, identity) : null;
       if (model && model.model !== this.name) throw new Refused("what the manifests say is of a model of another name");
       this.problems.delete(null);
@@ -172,7 +189,13 @@ export class Serving {
   #ensemble(states) {
     const key = states.map(({ digest }) => digest).join();
     if (this.#answering.key !== key) {
-      this.#answering = { key, ensemble: ensembleOf(this.model, states.map(({ state }) => state)) };
+      this.#answering = {
+        key,
+        ensemble: ensembleOf(
+          this.model,
+          states.map(({ state }) => state),
+        ),
+      };
     }
     return this.#answering.ensemble;
   }
@@ -191,7 +214,17 @@ export class Serving {
 
 /** sha256 of each shard's place and of its state's digest, in their order. */
 function contentOf(live) {
-  const placed = ({ partition, shards }) => shards.filter(takesPart).map(({ shard, digest }) => [shard, `${partition}/${shard} ${digest}\n`]);
+  const placed = ({ partition, shards }) =>
+    shards.filter(takesPart).map(({ shard, digest }) => [shard, `${partition}/${shard} ${digest}\n`]);
   const lines = live.flatMap(({ manifest }) => placed(manifest).sort(([a], [b]) => a - b));
   return sha256(lines.map(([, line]) => line).join(""));
+}
+
+/** Throws NotEnough where no shard that is served has a state, though the model may have rows. */
+function checkAnswerable(live, leftOut) {
+  if (live.some(({ states }) => states.length)) return;
+  const statuses = live.flatMap(({ manifest }) => manifest.shards).map(({ status }) => status);
+  if (leftOut.length || statuses.some((status) => status !== "empty" && status !== "current")) {
+    throw new NotEnough("no shard that can be served has a state: all are left out, or not trained yet");
+  }
 }

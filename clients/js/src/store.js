@@ -17,7 +17,8 @@ export class FolderStore {
   /** The bytes of a file that must have `size` bytes. Nothing is read through a link, of a pipe, or of another size. */
   async read(name, size) {
     const path = join(this.root, ...name.split("/"));
-    if ((await fs.realpath(dirname(path))) !== join(await fs.realpath(this.root), dirname(name))) throw new Refused(`${name} leads through a link`);
+    if ((await fs.realpath(dirname(path))) !== join(await fs.realpath(this.root), dirname(name)))
+      throw new Refused(`${name} leads through a link`);
     const file = await fs.open(path, READ);
     try {
       const found = await file.stat();

@@ -13,21 +13,29 @@ export function foreign(model, partition, offset, manifest) {
 }
 
 /** Whether two owners wrote these under one counter: the first on the topic holds. */
-export const isRival = (first, second) => first.token.counter === second.token.counter && first.token.nonce !== second.token.nonce;
+export const isRival = (first, second) =>
+  first.token.counter === second.token.counter && first.token.nonce !== second.token.nonce;
 
 /** Whether the ensemble needs the entry's state. */
 export const takesPart = (entry) => entry.rows > 0 && entry.status !== "left-out";
 
 /** Each takes (manifest, model, the manifest served or null), and says why it objects; null if it doesn't. */
 export const RULES = {
-  other_learner: (manifest, model) => (manifest.learner === model.learner ? null : `its learner is ${manifest.learner}`),
-  contradicts_itself: (manifest, model) => unlisted(manifest, model.shards) ?? first(manifest.shards, (entry) => contradiction(manifest, entry)),
-  other_settings: (manifest, model) => (manifest.identity === model.identity ? null : "it is of a model made with other settings"),
+  other_learner: (manifest, model) =>
+    manifest.learner === model.learner ? null : `its learner is ${manifest.learner}`,
+  contradicts_itself: (manifest, model) =>
+    unlisted(manifest, model.shards) ?? first(manifest.shards, (entry) => contradiction(manifest, entry)),
+  other_settings: (manifest, model) =>
+    manifest.identity === model.identity ? null : "it is of a model made with other settings",
   bad_signature: (manifest) => (manifest.signature ? "its signature can't be checked" : null),
   goes_back: (manifest, _, served) =>
-    served && manifest.applied < served.applied ? `it goes back from ${served.applied} applied to ${manifest.applied}` : null,
+    served && manifest.applied < served.applied
+      ? `it goes back from ${served.applied} applied to ${manifest.applied}`
+      : null,
   hides_a_state: (manifest, model) =>
-    first(manifest.shards, (entry) => (entry.rows === 0 && entry.digest !== model.emptyDigest ? `shard ${entry.shard} hides a state` : null)),
+    first(manifest.shards, (entry) =>
+      entry.rows === 0 && entry.digest !== model.emptyDigest ? `shard ${entry.shard} hides a state` : null,
+    ),
   foreign_files: (manifest) => first(manifest.shards, (entry) => misnamed(manifest, entry)),
 };
 
@@ -58,8 +66,11 @@ function misnamed(manifest, entry) {
   const [partition, shard, end, applied] = (NAME.exec(entry.file)?.slice(1) ?? []).map(BigInt);
   const own = partition === BigInt(manifest.partition) && shard === BigInt(entry.shard);
   if (!own) return `its file is not the name of a state of shard ${entry.shard}`;
-  if (end > BigInt(entry.through) || applied > BigInt(manifest.applied)) return `the file of shard ${entry.shard} reaches too far`;
-  return entry.file.endsWith(`-${entry.digest.slice(0, 16)}`) ? null : `the file of shard ${entry.shard} is another state`;
+  if (end > BigInt(entry.through) || applied > BigInt(manifest.applied))
+    return `the file of shard ${entry.shard} reaches too far`;
+  return entry.file.endsWith(`-${entry.digest.slice(0, 16)}`)
+    ? null
+    : `the file of shard ${entry.shard} is another state`;
 }
 
 const first = (entries, objects) => entries.map(objects).find((reason) => reason !== null) ?? null;

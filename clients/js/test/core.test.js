@@ -26,7 +26,10 @@ for (const line of read("learners.jsonl")) {
     const model = modelOf(line.made, sha256(line.made));
     assert.equal(model.emptyDigest, line.empty);
     for (const { base64, digest } of line.states) assert.equal(sha256(bytes(base64)), digest);
-    const ensemble = ensembleOf(model, line.states.map(({ base64 }) => decodeState(model, bytes(base64))));
+    const ensemble = ensembleOf(
+      model,
+      line.states.map(({ base64 }) => decodeState(model, bytes(base64))),
+    );
     for (const { text, counts: row, scores } of line.asked) {
       if (text !== undefined) assert.deepEqual(counts(text, model.features), row);
       assert.ok(apart(ensemble(text ?? row), scores) <= NEAR);
@@ -72,7 +75,21 @@ test("every rule of trust refuses a manifest of the vectors", () => {
 test("features that are no row are refused", () => {
   const { made } = read("learners.jsonl").find(({ what }) => what === "linear without any row");
   const ensemble = ensembleOf(modelOf(made, sha256(made)), []);
-  for (const row of [[[1024, 1]], [[-1, 1]], [[2, 1], [1, 1]], [[1, 1], [1, 1]], [[1, 0]], [[1, NaN]], [[1.5, 1]]]) {
+  for (const row of [
+    [[1024, 1]],
+    [[-1, 1]],
+    [
+      [2, 1],
+      [1, 1],
+    ],
+    [
+      [1, 1],
+      [1, 1],
+    ],
+    [[1, 0]],
+    [[1, NaN]],
+    [[1.5, 1]],
+  ]) {
     assert.throws(() => ensemble(row), Refused);
   }
 });

@@ -8,7 +8,8 @@ const encoded = (text) => (text === null ? null : Buffer.from(text));
 
 for (const line of read("sequences.jsonl")) {
   test(`sequence: ${line.what}`, async () => {
-    const fetch = async ({ file }) => (line.store[file] === undefined ? Promise.reject(new Error(`${file} is gone`)) : bytes(line.store[file]));
+    const fetch = async ({ file }) =>
+      line.store[file] === undefined ? Promise.reject(new Error(`${file} is gone`)) : bytes(line.store[file]);
     const serving = new Serving({ name: line.model, fetch, lease: line.lease, quorum: line.quorum });
     for (const step of line.steps) {
       if ("end" in step) await see(serving, step);

@@ -4,7 +4,11 @@ import { readFileSync } from "node:fs";
 
 const FOLDER = process.env.UNLEARN_VECTORS ?? new URL("../../../docs/vectors/", import.meta.url).pathname;
 
-export const read = (name) => readFileSync(`${FOLDER}/${name}`, "ascii").trimEnd().split("\n").map((line) => JSON.parse(line));
+export const read = (name) =>
+  readFileSync(`${FOLDER}/${name}`, "ascii")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 export const bytes = (base64) => Buffer.from(base64, "base64");
 
 /** The largest difference of two answers. */
