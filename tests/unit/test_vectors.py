@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from unlearn.errors import ArtefactInvalid, LogDiverged, LogUnavailable, NotEnou
 from unlearn.log.protocol import Entry
 from unlearn.results.belief import foreign
 from unlearn.results.manifest import Manifest, read_manifest
-from unlearn.scoring.published_model import of_settings, read_made
+from unlearn.scoring.published_model import agreed, of_settings, read_made
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.trust import RULES, Expected, unsigned
 from unlearn.storage.artefacts import FolderStore
@@ -206,10 +206,15 @@ def test_sequences_are_answered_so(line: Any, tmp_path: Path) -> None:
         store.put(name, base64.b64decode(data))
     model = model_of("naive-bayes", lease=line["lease"], quorum=line["quorum"])
     assert model.made == line["made"]
-    scorer = Scorer(model.settings, log, store, of_settings(model.settings), lambda: now)  # type: ignore[arg-type]
+    published = of_settings(model.settings, line["identity"])
+    scorer = Scorer(model.settings, log, store, published, lambda: now)  # type: ignore[arg-type]
 
     for step in line["steps"]:
         now, expected = step["at"], step["expect"]
+        if expected["left_out"] is None:  # there is no model
+            with pytest.raises(NotEnough):
+                agreed(manifests_in(step["read"]), line["identity"])
+            continue
         if "end" in step:
             log.ends = step["log_ends"]
             log.seen.see(step)
@@ -221,5 +226,10 @@ def test_sequences_are_answered_so(line: Any, tmp_path: Path) -> None:
 
         assert (found is None) == (expected["scores"] is None), step
         assert found is None or np.abs(found - expected["scores"]).max() <= NEAR
-        if expected["left_out"] is not None:
-            assert (scorer.version, list(scorer.left_out)) == (expected["version"], expected["left_out"]), step
+        assert (scorer.version, list(scorer.left_out)) == (expected["version"], expected["left_out"]), step
+
+
+def manifests_in(records: Sequence[Any]) -> Iterator[Manifest]:
+    for record in records:
+        if not record["key"].endswith("/heartbeat"):
+            yield Manifest.model_validate_json(record["value"])

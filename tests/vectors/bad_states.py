@@ -137,6 +137,10 @@ def lines() -> Iterator[dict[str, Any]]:
         yield _line(f"{name}: of other settings", model, encode_arrays({**header, "settings": "0" * 64}, arrays))
         yield _line(f"{name}: of another learner", model, encode_arrays({**header, "learner": "other"}, arrays))
         yield _line(f"{name}: a header entry too many", model, encode_arrays({**header, "more": "x"}, arrays))
+    shallow = model_of("forest", features=64, learner_options={"trees": 2, "depth": 0, "share": 0.9})
+    header, _ = decode_arrays(encode_state(shallow.learner, shallow.learner.empty()))
+    _, arrays = decode_arrays(encode_state(_MODELS["forest"].learner, _MODELS["forest"].state(SHARDS[0] + SHARDS[1])))
+    yield _line("forest: a tree deeper than the model's", shallow, encode_arrays(header, arrays))
     model = _MODELS["naive-bayes"]
     for what, data in _bytes(encode_state(model.learner, model.state(SHARDS[0] + SHARDS[1]))):
         yield _line(f"bytes: {what}", model, data)

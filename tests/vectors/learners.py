@@ -26,7 +26,12 @@ _ASKED = (
     "",
     "\u0130 \u03a3\u0391\u03a3 prize\0prize",
 )
-_FEATURES: Sequence[Sequence[tuple[int, float]]] = ([], [(0, 1.0), (5, 2.5), (1023, 1e-3)], [(390, -4.0)], [(747, 1e6)])
+_FEATURES: Sequence[Sequence[tuple[int, float]]] = (
+    [],
+    [(0, 1.0), (5, 2.5), (1023, 1e-3)],
+    [(390, -4.0)],
+    [(390, 1e6), (747, -9.0)],
+)
 
 
 def _models() -> Iterator[tuple[str, SmallModel, list[State]]]:
@@ -43,6 +48,8 @@ def _models() -> Iterator[tuple[str, SmallModel, list[State]]]:
     yield of("linear", model_of("linear"))
     yield of("linear without any row", model_of("linear"), [()])
     yield of("linear, twelve shards", model_of("linear"), [SHARDS[at % 3][at % 2 :] or SHARDS[0] for at in range(12)])
+    far = [{**state, "weights": state["weights"] * 1000} for state in map(model_of("linear").state, SHARDS)]
+    yield "linear, scores far from 0", model_of("linear"), far
     yield of("linear, rarity .5", model_of("linear", learner_options={"rarity": 0.5}))
     yield of(
         "linear, three classes, rarity .25", model_of("linear", _THREE, learner_options={"rarity": 0.25}), _OF_THREE

@@ -101,6 +101,7 @@ _SERVED: Mapping[str, Fields] = {
     "unknown fields": {"later": {"more": [1]}, "first": {"later": 1}},
     "numbers as large as there are": {"applied": 2**53 - 1, "sequence": 2**53 - 1},
     "a counter as high as is believed": {"token": {"counter": 2**32 + 7 * 2**12, "nonce": "a" * 32}},
+    "a counter as high as is ever believed": {"at": 2**42, "token": {"counter": 2**52, "nonce": "a" * 32}},
     "without what earlier releases didn't know": {"made": None, "proof": None, "fingerprint": None, "start": None},
     "a summary": {"first": {"summary": {"sum": 1.5, "count": 2}}},
 }
@@ -112,6 +113,7 @@ _REFUSED: Mapping[str, Mapping[str, Fields]] = {
         "of another partition": {"partition": 0},
         "it starts beyond what it has applied": {"start": 21},
         "a counter beyond belief": {"token": {"counter": 2**32 + 7 * 2**12 + 1, "nonce": "a" * 32}},
+        "a counter beyond all belief": {"at": 2**42, "token": {"counter": 2**52 + 1, "nonce": "a" * 32}},
     },
     "other_learner": {"learner": {"learner": "linear"}},
     "contradicts_itself": {
@@ -206,16 +208,16 @@ def lines() -> Iterator[dict[str, Any]]:
 
 def _line(what: str, changed: Fields, rule: str | None) -> dict[str, Any]:
     served = changed.pop("served", None)
-    keep = changed.pop("keep", False)
+    keep, offset = changed.pop("keep", False), changed.pop("at", 7)
     fields = {
         name: value for name, value in _good(**changed).items() if keep or name not in changed or value is not None
     }
     held = None if served is None else base64.b64encode(json.dumps(_good(**served)).encode()).decode()
-    return _record(what, json.dumps(fields).encode(), held, rule)
+    return _record(what, json.dumps(fields).encode(), held, rule, offset)
 
 
-def _record(what: str, value: bytes | None, served: str | None, rule: str | None) -> dict[str, Any]:
+def _record(what: str, value: bytes | None, served: str | None, rule: str | None, offset: int = 7) -> dict[str, Any]:
     """`value` and `served` are base64 of what stands on the topic, or null."""
     shown = None if value is None else base64.b64encode(value).decode()
-    place = {"made": _MODEL.made, "partition": 1, "offset": 7}
+    place = {"made": _MODEL.made, "partition": 1, "offset": offset}
     return {"what": what, **place, "value": shown, "served": served, "rule": rule}

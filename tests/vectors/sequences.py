@@ -81,7 +81,13 @@ class _Sequence:
         self.see(at, expect=expect, asks=False)
 
     def line(self) -> dict[str, Any]:
-        settings = {"model": "demo", "made": _MODEL.made, "lease": _LEASE, "quorum": 1.0} | self.options
+        settings = {
+            "model": "demo",
+            "made": _MODEL.made,
+            "lease": _LEASE,
+            "quorum": 1.0,
+            "identity": None,
+        } | self.options
         return {"what": self.what, **settings, "store": self.store, "asked": list(_ASKED), "steps": self.steps}
 
 
@@ -164,6 +170,9 @@ def _owners() -> Iterator[_Sequence]:
     one = _served("of two owners with one counter the first on the topic holds")
     one.see(2.0, one.manifest(0, BOTH, sequence=7, nonce=_B), expect=(1, [], [HAM, SPAM]))
     yield one
+    one = _served("a newer owner's manifest ends what the earlier one said, though it isn't believed yet", ends=49)
+    one.see(2.0, one.manifest(0, BOTH, 2, nonce=_B, applied=50), ends=49, expect=(1, [0]))
+    yield one
     one = _served("an earlier manifest that comes late changes nothing")
     one.see(2.0, one.manifest(0, BOTH, counter=0, sequence=9), expect=(1, [], [HAM, SPAM]))
     yield one
@@ -206,7 +215,10 @@ def _refusals() -> Iterator[_Sequence]:
     yield one
     one = _served("a state that is not what its digest says is not served")
     refused = one.manifest(0, BOTH, sequence=2)
-    one.store |= {name: one.store[_first(one)] for name in list(one.store)[-1:]}
+    name = list(one.store)[-1]
+    data = bytearray(base64.b64decode(one.store[name]))
+    data[-8] += 1  # a row more, so that it is a state still
+    one.store[name] = base64.b64encode(data).decode()
     one.see(2.0, refused, expect=(1, [], [HAM, SPAM]))
     yield one
     one = _served("a state of another size is not served")
@@ -231,15 +243,15 @@ def _refusals() -> Iterator[_Sequence]:
     one = _served("a manifest of a partition beyond the model's ends all answers")
     one.see(2.0, one.manifest(2, SPAM), log_ends={"0": _FAR, "1": _FAR, "2": _FAR}, expect=(1, []))
     yield one
-    one = _Sequence("manifests of two models of one name are no model")
-    one.see(0.0, expect=(None, [0, 1]))
-    other = one.manifest(1, SPAM, identity=_OTHER.identity, made=_OTHER.made)
-    one.see(1.0, one.manifest(0, HAM), other, beat(0), beat(1), expect=(None, None))
-    yield one
-
-
-def _first(one: _Sequence) -> str:
-    return next(iter(one.store))
+    for what, options, expected in (
+        ("manifests of two models of one name are no model", {}, (None, None)),
+        ("of two models of one name the one asked for is served", {"identity": _MODEL.identity}, (0, [1], [HAM])),
+    ):
+        one = _Sequence(what, quorum=0.5, **options)
+        one.see(0.0, expect=(None, [0, 1]))
+        other = one.manifest(1, SPAM, identity=_OTHER.identity, made=_OTHER.made)
+        one.see(1.0, one.manifest(0, HAM), other, beat(0), beat(1), expect=expected)
+        yield one
 
 
 def _states() -> Iterator[_Sequence]:
@@ -260,9 +272,9 @@ def _states() -> Iterator[_Sequence]:
     yield one
     one = _Sequence("nothing is served before the topic is read to its end")
     one.see(0.0, expect=(None, [0, 1]))
-    records = [one.manifest(0, HAM), one.manifest(1, SPAM), beat(0), beat(1)]
+    records = [one.manifest(0, HAM), one.manifest(1, SPAM), beat(0), beat(1), one.manifest(1, BOTH, sequence=2)]
     one.see(1.0, *records, unread=1, expect=(None, [0, 1]))
-    one.see(2.0, read=[{"offset": 3, **records[-1]}], expect=(1, [], [HAM, SPAM]))
+    one.see(2.0, read=[{"offset": 4, **records[-1]}], expect=(4, [], [HAM, BOTH]))
     yield one
     one = _served("a topic that was cut is read from its start, and an owner that was replaced stays so")
     one.see(2.0, one.manifest(0, BOTH, counter=3, nonce=_B), beat(0, 3, 1, _B), expect=(4, [], [BOTH, SPAM]))
