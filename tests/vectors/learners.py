@@ -48,7 +48,9 @@ def _models() -> Iterator[tuple[str, SmallModel, list[State]]]:
     yield of("linear", model_of("linear"))
     yield of("linear without any row", model_of("linear"), [()])
     yield of("linear, twelve shards", model_of("linear"), [SHARDS[at % 3][at % 2 :] or SHARDS[0] for at in range(12)])
-    far = [{**state, "weights": state["weights"] * 1000} for state in map(model_of("linear").state, SHARDS)]
+    far: list[State] = [
+        {**state, "weights": state["weights"] * 1000} for state in map(model_of("linear").state, SHARDS)
+    ]
     yield "linear, scores far from 0", model_of("linear"), far
     yield of("linear, rarity .5", model_of("linear", learner_options={"rarity": 0.5}))
     yield of(
