@@ -10,6 +10,9 @@ import { FolderStore } from "./store.js";
 export { Refused } from "./container.js";
 export { NotEnough } from "./serving.js";
 
+/** kafkajs' own wait after an outage is up to half a minute. */
+const RETRY = { maxRetryTime: 5000 };
+
 /** Seconds of a clock that never goes back. */
 const now = () => performance.now() / 1000;
 
@@ -27,10 +30,11 @@ export class Scorer {
     this.topics = { events: `${model}.events`, results: `${model}.results`, ...topics };
     this.every = Math.min(1, lease / 20);
     this.group = `unlearn-scorer-${randomUUID()}`;
-    this.kafka = new Kafka({ clientId: "unlearn-scorer", brokers, logLevel: logLevel.ERROR, ...kafka });
+    this.kafka = new Kafka({ clientId: "unlearn-scorer", brokers, logLevel: logLevel.ERROR, retry: RETRY, ...kafka });
     this.admin = this.kafka.admin();
     // Nothing is committed: the group is this scorer's own, and goes with it.
-    this.consumer = this.kafka.consumer({ groupId: this.group, allowAutoTopicCreation: false });
+    // A broker that was killed waits for the session of the member that it remembers, before it takes it again.
+    this.consumer = this.kafka.consumer({ groupId: this.group, sessionTimeout: 10000, allowAutoTopicCreation: false });
   }
 
   /**
