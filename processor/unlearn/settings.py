@@ -27,6 +27,7 @@ from unlearn.gateway_settings import GatewaySettings
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
 from unlearn.mapping.reading import Reading, Tombstones
+from unlearn.serving_settings import ServingSettings
 from unlearn.setting_types import Duration, Frozen, json_list
 
 LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
@@ -292,6 +293,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default_factory=_store_beside_services)
     topics: TopicSettings = TopicSettings()
     gateway: GatewaySettings = GatewaySettings()
+    serving: ServingSettings = ServingSettings()
 
     @classmethod
     def settings_customise_sources(

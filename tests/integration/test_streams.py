@@ -67,6 +67,7 @@ EACH = [
     Line("drop LIST ANSWERS --exempt HASHES"),
     Line("work --drain", prints=False),
     Line("gateway --check"),
+    Line("serve --check"),
     Line("status"),
     Line("status --json"),
     Line("pending"),

@@ -29,6 +29,7 @@ LINES = (
     "forget --check --records {home}/texts",
     "work --drain",
     "gateway --check",
+    "serve --check",
     "drop {home}/list.csv {home}/answers.csv --exempt {home}/hashes",
     "status",
     "pending",

@@ -38,11 +38,8 @@ def open_scorer(ctx: click.Context, wait: float) -> Iterator[tuple[Scorer, Setti
     """
     from unlearn.cli import context
     from unlearn.scoring.scorer import Scorer
-    from unlearn.settings_sources import load
 
-    loaded = load(context.config(ctx), demo=True)
-    settings, given = loaded.settings, {path.split(".")[0] for path in loaded.origins}
-    context.tell_earlier(settings)
+    settings, given = context.settings_to_follow(ctx)
     with Scorer.by_manifests(settings, given, wait=wait) as scorer:
         yield scorer, settings
 

@@ -27,6 +27,18 @@ def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
     return load_settings(config(ctx), demo=demo)
 
 
+def settings_to_follow(ctx: click.Context) -> tuple[Settings, frozenset[str]]:
+    """For commands that follow a model and need no secret: the settings, and which of them were given by hand.
+
+    Raises SettingsError.
+    """
+    from unlearn.settings_sources import load
+
+    loaded = load(config(ctx), demo=True)
+    tell_earlier(loaded.settings)
+    return loaded.settings, frozenset(path.split(".")[0] for path in loaded.origins)
+
+
 def tell_earlier(settings: Settings) -> None:
     """Tell the user, on the standard error, if the folder of services is `.services` of an earlier release.
 
@@ -47,6 +59,16 @@ def config(ctx: click.Context) -> Path | None:
 
     found = ctx.find_root().obj
     return found if isinstance(found, Path) else named_file()
+
+
+def address(listen: str) -> tuple[str, int]:
+    """Host and port of `--listen`. Raises click.BadParameter."""
+    from unlearn.http_server.listening import read_address
+
+    found = read_address(listen)
+    if found is None:
+        raise click.BadParameter("not HOST:PORT, such as 127.0.0.1:8080", param_hint="--listen")
+    return found
 
 
 def console(*, stderr: bool = False) -> Console:

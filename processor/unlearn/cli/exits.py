@@ -51,6 +51,11 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         65: "the topics are others than when it started",
         69: "a service does not answer, or the address can't be had",
     },
+    "serve": {
+        0: "stopped as asked; with --check: all models can be served",
+        64: "a setting is wrong, or was set and isn't the model's",
+        69: "a service does not answer, or the address can't be had",
+    },
     "pending": {0: "whatever was found"},
     "preview": {0: "whatever was found"},
     "record": {0: "whatever was found"},

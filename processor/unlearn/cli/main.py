@@ -26,6 +26,7 @@ COMMANDS = {
     "drop": "unlearn.cli.commands.drop:command",
     "work": "unlearn.cli.commands.work:command",
     "gateway": "unlearn.cli.commands.gateway:command",
+    "serve": "unlearn.cli.commands.serve:command",
     "status": "unlearn.cli.commands.status:command",
     "pending": "unlearn.cli.commands.pending:command",
     "preview": "unlearn.cli.commands.preview:command",

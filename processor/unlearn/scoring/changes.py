@@ -62,6 +62,8 @@ class Changes:
         self._callbacks: tuple[Callable[[Change], object], ...] = ()
         self._content = ""
         self._before: dict[int, Merged] = {}
+        self.last: Change | None = None
+        """What was told last; None before anything was served."""
 
     def add(self, callback: Callable[[Change], object]) -> Callable[[], None]:
         """Tell it of every change from now on. Returns what ends that. An error that it raises is logged."""
@@ -85,7 +87,7 @@ class Changes:
             if _states(one) != _states(self._before.get(partition))
         )
         self._content, self._before = content, now
-        change = Change(version_of(merged), content, left_out, changed)
+        self.last = change = Change(version_of(merged), content, left_out, changed)
         for callback in self._callbacks:
             self._tell(callback, change)
 

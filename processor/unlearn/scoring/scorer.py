@@ -176,6 +176,11 @@ class Scorer:
             self._changes.look(self._merged, self._leased(self._merged), self._partitions)
             return caught_up
 
+    @property
+    def last_change(self) -> Change | None:
+        """What was told last by `on_change`, whoever heard it; None before anything was served."""
+        return self._changes.last
+
     def on_change(self, callback: Callable[[Change], object]) -> Callable[[], None]:
         """Have it called, by the thread that polls, whenever what is served has changed: other states, or none.
 

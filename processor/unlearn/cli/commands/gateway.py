@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import re
 
 import click
 
@@ -16,7 +15,6 @@ from unlearn.logging_setup import configure
 
 _log = logging.getLogger(__name__)
 _NEEDED = ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn")
-_ADDRESS = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})")
 
 
 @click.command(cls=Command)
@@ -36,7 +34,7 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
       unlearn gateway --check
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/requests/42
     """
-    host, port = _address(listen)
+    host, port = context.address(listen)
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingsError(
@@ -45,7 +43,8 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
     from unlearn.client.client import Client
     from unlearn.environment.redis_url import is_loopback
     from unlearn.gateway.gateway import Gateway
-    from unlearn.gateway.serve import listening, serve
+    from unlearn.gateway.serve import serve
+    from unlearn.http_server.listening import listening
 
     settings = context.settings(ctx)
     configure(log_level)
@@ -66,10 +65,3 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
         finally:
             gateway.close()
     return 0
-
-
-def _address(listen: str) -> tuple[str, int]:
-    match = _ADDRESS.fullmatch(listen)
-    if match is None or int(match["port"]) > 65535:
-        raise click.BadParameter("not HOST:PORT, such as 127.0.0.1:8080", param_hint="--listen")
-    return match["six"] or match["name"], int(match["port"])
