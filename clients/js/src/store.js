@@ -4,7 +4,7 @@ import { constants, promises as fs } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { Refused } from "./container.js";
+import { demand } from "./container.js";
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -17,14 +17,17 @@ export class FolderStore {
   /** The bytes of a file that must have `size` bytes. Nothing is read through a link, of a pipe, or of another size. */
   async read(name, size) {
     const path = join(this.root, ...name.split("/"));
-    if ((await fs.realpath(dirname(path))) !== join(await fs.realpath(this.root), dirname(name)))
-      throw new Refused(`${name} leads through a link`);
+    const isBelow = (await fs.realpath(dirname(path))) === join(await fs.realpath(this.root), dirname(name));
+    demand(isBelow, `${name} leads through a link`);
+    // Before opening: to open a device may have an effect.
+    demand((await fs.lstat(path)).isFile(), `${name} is no regular file`);
     const file = await fs.open(path, READ);
     try {
       const found = await file.stat();
-      if (!found.isFile()) throw new Refused(`${name} is no regular file`);
-      if (found.size !== size) throw new Refused(`${name} has ${found.size} bytes, not ${size}`);
-      return await file.readFile();
+      demand(found.isFile() && found.size === size, `${name} is no regular file of ${size} bytes`);
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(size), 0, size, 0);
+      demand(bytesRead === size, `${name} could not be read to its end`);
+      return buffer;
     } finally {
       await file.close();
     }

@@ -10,7 +10,13 @@ for (const line of read("sequences.jsonl")) {
   test(`sequence: ${line.what}`, async () => {
     const fetch = async ({ file }) =>
       line.store[file] === undefined ? Promise.reject(new Error(`${file} is gone`)) : bytes(line.store[file]);
-    const serving = new Serving({ name: line.model, fetch, lease: line.lease, quorum: line.quorum, identity: line.identity });
+    const serving = new Serving({
+      name: line.model,
+      fetch,
+      lease: line.lease,
+      quorum: line.quorum,
+      identity: line.identity,
+    });
     for (const step of line.steps) {
       if ("end" in step) await see(serving, step);
       const { version, left_out: leftOut, scores } = step.expect;
