@@ -20,7 +20,7 @@ from unlearn.cli.formats.schemas import schemas
 )
 @click.option("--asyncapi", "as_asyncapi", is_flag=True, help="Print the AsyncAPI document of the topics instead.")
 def command(out: Path | None, as_asyncapi: bool) -> None:
-    """Print the JSON Schemas of events, manifests, receipts, versions and answers.
+    """Print the JSON Schemas of all messages and answers.
 
     \b
     Examples:
