@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,16 @@ from typing import Any
 
 import click
 from click.testing import CliRunner
+from prometheus_client.core import Metric
 from pydantic import BaseModel
 
 from unlearn.cli.exits import COMMON, OF_COMMANDS
 from unlearn.cli.formats.files import files
 from unlearn.cli.main import COMMANDS, cli
 from unlearn.forwarding.dead_letter import DeadLetter
+from unlearn.forwarding.dues import counter_of
+from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
+from unlearn.monitoring.snapshot import PartitionFacts, Snapshot
 from unlearn.results.history import PublishedVersion
 from unlearn.results.manifest import Fingerprint, Heartbeat, Manifest, ShardEntry, TokenField
 from unlearn.scoring.trust import RULES
@@ -130,6 +135,22 @@ def _type(schema: Mapping[str, Any]) -> str:
     return f"{schema['type']}{least}{longest}"
 
 
+def _metrics() -> str:
+    facts = PartitionFacts(0, (), False, False, 0, 0, 0, {"current": 1}, 0, None, 0, 0, 0, None, 0.0, 0)
+    counts = Counter({counter_of("a reason"): 1})
+    snapshot = Snapshot(0.0, {0: facts}, {}, 1, "", (), False, counts, ())
+    ages, lags = {0: 0.0}, {0: Lag(0, 0.0)}
+    build = {"version": "", "python": ""}
+    rows = map(_metric, WorkerMetrics(lambda: snapshot, Totals(), lambda: lags, lambda: ages, build).collect())
+    return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def _metric(family: Metric) -> str:
+    ending = {"counter": "_total", "info": "_info"}.get(family.type, "")
+    labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+    return f"| `{family.name}{ending}` | {family.type} | {', '.join(labels)} | {family.documentation} |"
+
+
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": {"settings": _settings},
     "docs/commands.md": {"commands": _commands, "exit codes": _common},
@@ -144,6 +165,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "version": partial(_fields, PublishedVersion),
         "dead letter": partial(_fields, DeadLetter),
     },
+    "docs/monitoring.md": {"metrics": _metrics},
 }
 """Page -> what makes each of its tables, by the name in the markers."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +87,17 @@ def progress(*columns: ProgressColumn) -> Progress:
 
     shown = console(stderr=True)
     return Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
+
+
+@contextmanager
+def reading() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for what is being read: what is yielded takes what it is, how much of it is done, and the total."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with progress(*columns) as bars:
+        task = bars.add_task("reading", total=None)
+        yield lambda what, done, total: bars.update(task, description=what, completed=done, total=total)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

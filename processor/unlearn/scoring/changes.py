@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from unlearn.scoring.content import content_of
 from unlearn.scoring.serving import Merged, version_of
 from unlearn.scoring.trust import takes_part
 
-__all__ = ["Change", "Changes", "PartitionChange", "content_of"]
+__all__ = ["Change", "Changes", "PartitionChange"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,20 +41,6 @@ class Change(NamedTuple):
     partitions: tuple[PartitionChange, ...]
 
 
-def content_of(merged: Mapping[int, Merged], live: Collection[int]) -> str:
-    """The sha256, in hex, of what the live partitions serve: each shard's place and its state's digest, in their order.
-
-    Empty where no partition is live.
-    """
-    lines = (
-        f"{partition}/{entry.shard} {entry.digest}\n"
-        for partition in sorted(live)
-        for entry in sorted(merged[partition].manifest.shards, key=lambda entry: entry.shard)
-        if takes_part(entry)
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest() if live else ""
-
-
 class Changes:
     """Calls whoever wants to be told, from the thread that polls."""
 
@@ -76,7 +62,7 @@ class Changes:
 
     def look(self, merged: Mapping[int, Merged], live: Collection[int], partitions: range) -> None:
         """Compare what is served with what was, and tell what has changed."""
-        content = content_of(merged, live)
+        content = content_of(merged[partition].manifest for partition in live)
         if content == self._content:
             return
         now = {partition: merged[partition] for partition in live}

@@ -18,8 +18,9 @@ from typing import Any, Self
 
 from unlearn.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, SettingsError, UnlearnError
 from unlearn.log.protocol import Log
-from unlearn.scoring.changes import Change, Changes, content_of
+from unlearn.scoring.changes import Change, Changes
 from unlearn.scoring.connecting import given_settings, published_model
+from unlearn.scoring.content import content_of
 from unlearn.scoring.follower import Follower
 from unlearn.scoring.loader import Digested
 from unlearn.scoring.merger import Merger, dated
@@ -207,6 +208,11 @@ class Scorer:
         return version_of(self._merged) if self._pid == os.getpid() else None
 
     @property
+    def merged(self) -> Mapping[int, Merged]:
+        """The newest manifest that is merged of each partition, whether it may be served now or not."""
+        return self._merged
+
+    @property
     def lease_ends(self) -> datetime | None:
         """When what is served now may be served no longer, by this machine's clock; None if nothing is served now."""
         try:
@@ -339,7 +345,7 @@ class Scorer:
         check_quorum(len(self._partitions), reasons, self._settings.quorum)
         check_answerable((merged[p] for p in live), left_out)
         ensemble = self._ensembles.of(_states(merged, live))
-        version, content = version_of(merged), content_of(merged, live)
+        version, content = version_of(merged), content_of(merged[p].manifest for p in live)
         return Served(self._model.learner, ensemble, version, left_out, content, until, self._clock)
 
     def _reason(self, merged: Mapping[int, Merged], partition: int, why_not: Callable[[Merged], str]) -> str:

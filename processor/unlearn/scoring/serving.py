@@ -29,7 +29,7 @@ _APART = 1e-6
 class Answer:
     """Probabilities (n, classes), the version that gave them, and the partitions that had no part in them.
 
-    `content`: the digest of the states that gave them, see `unlearn.scoring.changes`. `lease_ends`: when that version
+    `content`: the digest of the states that gave them, see `unlearn.scoring.content`. `lease_ends`: when that version
     may be served no longer, by this machine's clock; None where no lease is asked for.
     """
 

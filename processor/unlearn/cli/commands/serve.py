@@ -12,8 +12,9 @@ import click
 from unlearn.cli import context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
+from unlearn.cli.log_options import log_options
 from unlearn.errors import SettingsError
-from unlearn.logging_setup import configure
+from unlearn.logging_setup import LogFormat, configure
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,9 +32,11 @@ _NEEDED = ("prometheus_client", "starlette", "uvicorn")
 @click.option("--listen", default="127.0.0.1:8081", show_default=True, metavar="HOST:PORT", help="Where to listen.")
 @click.option("--also", multiple=True, metavar="MODEL", help="Serve this model of the same Kafka and store, too.")
 @click.option("--check", is_flag=True, help="Only say whether it could answer: settings, topics, versions, store.")
-@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@log_options
 @click.pass_context
-def command(ctx: click.Context, listen: str, also: tuple[str, ...], check: bool, log_level: str) -> int:
+def command(
+    ctx: click.Context, listen: str, also: tuple[str, ...], check: bool, log_level: str, log_format: LogFormat
+) -> int:
     """Give scores over HTTP, by the Open Inference Protocol.
 
     The model's name, Kafka and store are enough: its manifests say the rest. It is ready while the quorum is served,
@@ -55,7 +58,7 @@ def command(ctx: click.Context, listen: str, also: tuple[str, ...], check: bool,
     from unlearn.serving.serve import serve
 
     settings, given = context.settings_to_follow(ctx)
-    configure(log_level)
+    configure(log_level, log_format=log_format)
     models = [(settings.model, partial(_connect, settings, given))]
     siblings = (_sibling(settings, name) for name in dict.fromkeys(also))
     models += [(one.model, partial(_connect, one, frozenset(["model"]))) for one in siblings]

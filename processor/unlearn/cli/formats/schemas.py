@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from unlearn.admin.answering.report import Answer
+from unlearn.admin.versions.report import Difference, VersionTold
 from unlearn.events.event import Delete, Insert, Lift, Seal
 from unlearn.forwarding.dead_letter import DeadLetter
 from unlearn.results.history import PublishedVersion
@@ -30,6 +31,8 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "dead-letter": DeadLetter,
         "version": PublishedVersion,
         "answer": Answer,
+        "listed-version": VersionTold,
+        "difference": Difference,
     }
 )
 """Name -> the class whose schema it is."""
