@@ -6,14 +6,15 @@ What is expected is written down here, by the rules of docs/format.md; only the 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from tests.vectors.manifests import Fields, empty_entry, entry_of, manifest_of
 from tests.vectors.models import SHARDS, model_of
-from unlearn_models import encode_state
+from unlearn_models import digest, encode_state
 
 __all__ = ["lines"]
 
@@ -64,7 +65,8 @@ class _Sequence:
         """At the moment `at` the topic has these records more, of which the last `unread` are not read yet.
 
         `ends`: of both partitions of the events topic, null where there is no answer. expect: (version, partitions left
-        out, shards that answer), or (version, partitions left out) where there is no answer.
+        out, of each other partition the rows of the shard that answers or None), or (version, partitions left out)
+        where there is no answer.
         """
         placed = [{"offset": self.offset + number, **record} for number, record in enumerate(records)]
         self.offset += len(records)
@@ -73,8 +75,11 @@ class _Sequence:
         if asks:
             known = None if ends is None else {"0": ends, "1": ends}
             step |= {"end": self.offset, "log_ends": known, "read": placed[: len(placed) - unread]}
-        scores = _scores(answer[0]) if answer else None
-        self.steps.append(step | more | {"expect": {"version": version, "left_out": left_out, "scores": scores}})
+        told: dict[str, Any] = {"content": None, "scores": None}
+        if answer:
+            live = [partition for partition in (0, 1) if partition not in left_out]
+            told = {"content": _content(dict(zip(live, answer[0], strict=True))), "scores": _scores(answer[0])}
+        self.steps.append(step | more | {"expect": {"version": version, "left_out": left_out, **told}})
 
     def at(self, at: float, expect: Any) -> None:
         """Time has passed, and nothing was asked or read."""
@@ -97,8 +102,17 @@ def beat(partition: int, counter: int = 1, sequence: int = 1, nonce: str = _A) -
     return {"key": f"demo/{partition}/heartbeat", "value": json.dumps(value)}
 
 
-def _scores(shards: Sequence[Rows]) -> list[list[float]]:
-    ensemble = _MODEL.learner.ensemble([_MODEL.state(rows) for rows in shards])
+def _content(served: Mapping[int, Rows | None]) -> str:
+    """The digest of what is served: by partition the rows of shard 0, or None where no shard takes part."""
+    parts = []
+    for partition, rows in served.items():
+        parts += [f"partition {partition}"]
+        parts += [] if rows is None else [f"shard 0 {digest(_MODEL.learner, _MODEL.state(rows))}"]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _scores(shards: Sequence[Rows | None]) -> list[list[float]]:
+    ensemble = _MODEL.learner.ensemble([_MODEL.state(rows) for rows in shards if rows is not None])
     found: list[list[float]] = ensemble.scores(_MODEL.rows(_ASKED)).tolist()
     return found
 
@@ -259,12 +273,17 @@ def _states() -> Iterator[_Sequence]:
     one.see(2.0, one.manifest(0, HAM[:1], sequence=2, applied=30, entry={"status": "withdrawn"}), beat(0, sequence=2),
             expect=(4, [], [HAM, SPAM]))  # fmt: skip
     gone = {"status": "left-out", "file": "", "through": 0}
-    one.see(3.0, one.manifest(0, BOTH, sequence=3, applied=31, entry=gone), beat(0, sequence=3), expect=(6, [], [SPAM]))
+    one.see(
+        3.0,
+        one.manifest(0, BOTH, sequence=3, applied=31, entry=gone),
+        beat(0, sequence=3),
+        expect=(6, [], [None, SPAM]),
+    )
     one.see(4.0, one.manifest(0, BOTH, sequence=4, applied=32), beat(0, sequence=4), expect=(8, [], [BOTH, SPAM]))
     yield one
     one = _Sequence("a model that has no rows at all answers that all classes are alike")
     one.see(0.0, expect=(None, [0, 1]))
-    one.see(1.0, *_without_rows("empty"), expect=(1, [], []))
+    one.see(1.0, *_without_rows("empty"), expect=(1, [], [None, None]))
     yield one
     one = _Sequence("a model whose rows are not learned yet gives no answer")
     one.see(0.0, expect=(None, [0, 1]))

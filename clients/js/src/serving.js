@@ -212,12 +212,13 @@ export class Serving {
   }
 }
 
-/** sha256 of each shard's place and of its state's digest, in their order. */
+/** sha256 over the partitions served, and over the digest of each shard's state that takes part, in their order. */
 function contentOf(live) {
-  const placed = ({ partition, shards }) =>
-    shards.filter(takesPart).map(({ shard, digest }) => [shard, `${partition}/${shard} ${digest}\n`]);
-  const lines = live.flatMap(({ manifest }) => placed(manifest).sort(([a], [b]) => a - b));
-  return sha256(lines.map(([, line]) => line).join(""));
+  const parts = live.flatMap(({ manifest }) => {
+    const entries = manifest.shards.filter(takesPart).sort((a, b) => a.shard - b.shard);
+    return [`partition ${manifest.partition}`, ...entries.map(({ shard, digest }) => `shard ${shard} ${digest}`)];
+  });
+  return sha256(parts.join("\n"));
 }
 
 /** Throws NotEnough where no shard that is served has a state, though the model may have rows. */

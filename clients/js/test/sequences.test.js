@@ -19,11 +19,11 @@ for (const line of read("sequences.jsonl")) {
     });
     for (const step of line.steps) {
       if ("end" in step) await see(serving, step);
-      const { version, left_out: leftOut, scores } = step.expect;
+      const { version, content, left_out: leftOut, scores } = step.expect;
       const found = answer(serving, step.at, line.asked);
       assert.equal(found === null, scores === null, `at ${step.at}`);
       scores?.forEach((wanted, at) => assert.ok(apart(found.scores[at], wanted) <= 1e-12));
-      if (found) assert.deepEqual([found.version, found.leftOut], [version, leftOut]);
+      if (found) assert.deepEqual([found.version, found.content, found.leftOut], [version, content, leftOut]);
     }
   });
 }
