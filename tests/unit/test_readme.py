@@ -63,6 +63,11 @@ def test_the_generated_tables_are_current() -> None:
         assert tables().with_tables(PAGES[page], made) == PAGES[page], "run: make tables"
 
 
+def test_the_generated_files_are_current() -> None:
+    for path, text in tables().generated().items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path}: run: make tables"
+
+
 def test_the_index_leads_to_every_page() -> None:
     pages = {page.removeprefix("docs/") for page in PAGES if re.fullmatch(r"docs/\w+\.md", page)} - {"README.md"}
 
