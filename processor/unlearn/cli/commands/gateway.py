@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import re
 
@@ -11,11 +10,9 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.errors import SettingsError
 from unlearn.logging_setup import configure
 
 _log = logging.getLogger(__name__)
-_NEEDED = ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn")
 _ADDRESS = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})")
 
 
@@ -37,11 +34,6 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/requests/42
     """
     host, port = _address(listen)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"the gateway needs the [gateway] extra: pip install 'unlearn-stream[gateway]' ({missing[0]})"
-        )
     from unlearn.client.client import Client
     from unlearn.environment.redis_url import is_loopback
     from unlearn.gateway.gateway import Gateway
