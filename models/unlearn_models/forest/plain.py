@@ -86,15 +86,15 @@ def _nested(starts: NDArray[np.int64], feature: NDArray[np.int32], jump: NDArray
     right one follows that, and nodes that split are at most `depth` deep."""
     start = first = starts[:-1]
     stop = starts[1:]
-    for level in range(depth + 1):
+    for _ in range(depth + 1):
         splits = feature[first] >= 0
         if (stop[~splits] != first[~splits] + 1).any():
             return False
         start, first, stop = start[splits], first[splits], stop[splits]
-        if not len(first) or level == depth:
-            break
+        if not len(first):
+            return True
         right = start + jump[first]
         if ((right <= first + 1) | (right >= stop)).any():
             return False
         start, first, stop = np.tile(start, 2), np.concatenate([first + 1, right]), np.concatenate([right, stop])
-    return not len(first)
+    return False

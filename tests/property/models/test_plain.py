@@ -72,6 +72,28 @@ def test_states_are_decoded_and_scored_alike(learner: Learner, values: Any, data
     assert b"".join(one.tobytes() for one in each) == scores.tobytes()
 
 
+@pytest.mark.parametrize("classes", [CLASSES[:2], CLASSES])
+@given(seed=st.integers(0, 2**16), most=st.sampled_from([1.0, 1e3, 1e280]))
+def test_long_rows_are_scored_alike(classes: tuple[str, ...], seed: int, most: float) -> None:
+    # Given rows of many cells, whose values lie far apart
+    rng = np.random.default_rng(seed)
+    cells = rng.random((12, 60)) < rng.random((12, 1))
+    size = np.exp(rng.uniform(-600.0, np.log(most), (12, 60))) * rng.choice([-1.0, 1.0], (12, 60))
+    drawn = Rows(
+        rng.integers(0, len(classes), 12).astype(np.int32),
+        np.append(0, np.cumsum(cells.sum(axis=1))).astype(np.int64),
+        np.nonzero(cells)[1].astype(np.int32),
+        size[cells],
+    )
+    learner = make_learner("linear", classes, 60, rarity=0.5)
+    ensemble = learner.ensemble([learner.learn(learner.empty(), drawn.part(at, at + 4)) for at in (0, 4, 8)])
+
+    # Then both ways give the same bytes
+    scores = ensemble.scores(drawn)
+    with plainly():
+        assert ensemble.scores(drawn).tobytes() == scores.tobytes()
+
+
 @pytest.mark.parametrize("learner", [learner for learner, _ in LEARNERS], ids=lambda learner: learner.id)
 def test_the_empty_state_is_the_same(learner: Learner) -> None:
     compiled = digest(learner, learner.empty())
