@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tests.harness.plain_way import kernels, plainly
 from tests.property.models.strategies import CLASSES, FEATURES, counts, finite, rows
 from tests.property.models.test_text import texts
+from tests.unit.models.adult import adult_rows
 from unlearn_models import (
     BadState,
     Learner,
@@ -92,6 +93,18 @@ def test_long_rows_are_scored_alike(classes: tuple[str, ...], seed: int, most: f
     scores = ensemble.scores(drawn)
     with plainly():
         assert ensemble.scores(drawn).tobytes() == scores.tobytes()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_many_trees_vote_alike(classes: int) -> None:
+    learner = make_learner("forest", CLASSES[:classes], 88, trees=60, depth=8, share=0.5)
+    drawn = adult_rows(600, classes)
+    shards = [drawn.take(np.arange(at, at + 200)) for at in range(0, 600, 200)]
+    stored = [encode_state(learner, learner.learn(learner.empty(), shard)) for shard in shards]
+    scores = learner.ensemble([decode_state(learner, one) for one in stored]).scores(drawn)
+    with plainly():
+        plain = learner.ensemble([decode_state(learner, one) for one in stored]).scores(drawn)
+    assert plain.tobytes() == scores.tobytes()
 
 
 @pytest.mark.parametrize("learner", [learner for learner, _ in LEARNERS], ids=lambda learner: learner.id)
