@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,12 +75,12 @@ def test_states_are_decoded_and_scored_alike(learner: Learner, values: Any, data
 
 
 @pytest.mark.parametrize("classes", [CLASSES[:2], CLASSES])
-@given(seed=st.integers(0, 2**16), most=st.sampled_from([1.0, 1e3, 1e280]))
-def test_long_rows_are_scored_alike(classes: tuple[str, ...], seed: int, most: float) -> None:
-    # Given rows of many cells, whose values lie far apart
+@given(seed=st.integers(0, 2**16), most=st.sampled_from([1.0, 1e3, 1e280]), spread=st.sampled_from([2.0, 600.0]))
+def test_long_rows_are_scored_alike(classes: tuple[str, ...], seed: int, most: float, spread: float) -> None:
+    # Given rows of many cells, whose values are alike, or lie far apart
     rng = np.random.default_rng(seed)
     cells = rng.random((12, 60)) < rng.random((12, 1))
-    size = np.exp(rng.uniform(-600.0, np.log(most), (12, 60))) * rng.choice([-1.0, 1.0], (12, 60))
+    size = np.exp(np.log(most) - rng.uniform(0.0, spread, (12, 60))) * rng.choice([-1.0, 1.0], (12, 60))
     drawn = Rows(
         rng.integers(0, len(classes), 12).astype(np.int32),
         np.append(0, np.cumsum(cells.sum(axis=1))).astype(np.int64),
@@ -183,16 +184,17 @@ def test_spoilt_trees_are_judged_alike(seed: int, data: st.DataObject) -> None:
         array[data.draw(st.integers(0, len(array) - 1))] = data.draw(st.integers(-2, 12))
     held = held + data.draw(st.integers(-3, 3))
 
-    # Then both ways say the same of them
-    compiled = verdict(Trees(**arrays), held)
+    # Then both ways say the same of them, also where trees may be less deep
+    depth = data.draw(st.integers(0, 4))
+    compiled = verdict(Trees(**arrays), held, depth)
     with plainly():
-        assert verdict(Trees(**arrays), held) == compiled
+        assert verdict(Trees(**arrays), held, depth) == compiled
 
 
-def verdict(trees: Trees, held: NDArray[np.int64]) -> bool:
+def verdict(trees: Trees, held: NDArray[np.int64], depth: int) -> bool:
     settings: Any = make_learner("forest", CLASSES[:2], FEATURES, **small)
     try:
-        check_trees(trees, settings.growth, held, FEATURES)
+        check_trees(trees, replace(settings.growth, depth=depth), held, FEATURES)
     except BadState:
         return False
     return True
