@@ -12,8 +12,20 @@ from click.testing import CliRunner
 
 from unlearn.cli.exits import COMMON, OF_COMMANDS
 from unlearn.cli.main import COMMANDS, cli
+from unlearn.cli.needs import NEEDS
+from unlearn.extras import EXTRAS
 
 ROOT = Path(__file__).resolve().parent.parent
+_FOR = {
+    "avro": "messages in Avro, see [mappings](mappings.md)",
+    "codecs": "batches and files that are packed by snappy, lz4 or zstd",
+    "gateway": "deletions over HTTP",
+    "ops": "the operators' commands, which ask Redis",
+    "local": "Kafka and Redis on this machine; carries a Redis",
+    "study": "the comparison of methods, and the demo's accuracy",
+    "worker": "workers, and the checks of what they publish; has what is in `codecs` and `ops`",
+}
+"""What each extra is for."""
 
 
 def with_tables(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
@@ -53,6 +65,12 @@ def _codes(name: str) -> str:
     return "; ".join(f"{code} {meaning}" for code, meaning in OF_COMMANDS.get(name, {}).items())
 
 
+def _extras() -> str:
+    named = {extra: ", ".join(f"`unlearn {name}`" for name in NEEDS if extra in NEEDS[name]) for extra in EXTRAS}
+    rows = [f"| `{extra}` | {_FOR[extra]} | {named[extra]} |" for extra in EXTRAS]
+    return "\n".join(["| extra | for | commands that need it |", "|---|---|---|", *rows])
+
+
 def _common() -> str:
     rows = [f"| {code} | {text} |" for code, text in COMMON.items()]
     return "\n".join(["| exit code | meaning |", "|---:|---|", *rows])
@@ -81,6 +99,7 @@ def _became(outcome: Any) -> str:
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": {"settings": _settings},
+    "docs/installing.md": {"extras": _extras},
     "docs/commands.md": {"commands": _commands, "exit codes": _common},
     "docs/mappings.md": {"dialects": _dialects},
 }
