@@ -62,6 +62,14 @@ print(json.dumps({{
     "there": [name for name in {HEAVY!r} if find_spec(name)],
 }}))
 """
+FORGETS = """
+from unlearn import Client
+
+with Client.connect() as client:
+    pending = client.forget(record="s")
+    print("sent", flush=True)
+    print(pending.wait("hidden", timeout=300).state)
+"""
 WORDS = ["Win", "CASH", "noon", "ΣΟΦΟΣ", "İstanbul", "naïve", "see", "lunch", "\u0301x", "日本", "prize", "a_1"]
 TEXTS = [" ".join(WORDS[(i * 7 + j * j) % len(WORDS)] for j in range(2 + i % 9)) for i in range(60)] + ["", "Σ ı \x00"]  # noqa: RUF001
 LEARNERS: dict[str, dict[str, Any]] = {
@@ -265,6 +273,16 @@ def test_the_base_installation_sends_and_says_which_extra_it_lacks(
     assert [line.split()[0] for line in scored.stdout.splitlines()[1:]] == ["spam", "ham"]
     assert base.run("unlearn", "manifest", **how).returncode == 0
     assert base.run("unlearn", "status", **how).returncode == 64
+
+    # And it waits for the receipt of a deletion that such a worker carries out
+    with subprocess.Popen(
+        [base.folder / "bin" / "python", "-c", FORGETS], stdout=subprocess.PIPE, text=True, **how
+    ) as forgets:
+        assert forgets.stdout is not None
+        assert forgets.stdout.readline() == "sent\n"
+        assert installed.run("unlearn", "work", "--drain", **how).returncode == 0
+        assert forgets.stdout.read() == "hidden\n"
+    assert forgets.returncode == 0
 
 
 def test_the_base_installation_is_small(base: Installed, wheel: Path) -> None:
