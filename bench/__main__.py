@@ -12,7 +12,20 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import checkpoints, client, forest, forgetting, ingest, install, linear, naive_bayes, releases, scale, text
+from bench import (
+    checkpoints,
+    client,
+    forest,
+    forgetting,
+    ingest,
+    install,
+    linear,
+    naive_bayes,
+    releases,
+    scale,
+    serving,
+    text,
+)
 from bench.figures import Report
 from bench.progress import Ticker
 from bench.show import show
@@ -60,6 +73,11 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         releases.run,
         releases.phases,
         options=("commit",),
+    ),
+    "serve": Measurement(
+        "answers over HTTP to eight clients at once, while versions change and records are deleted",
+        serving.run,
+        serving.phases,
     ),
     "linear": Measurement(
         "the linear learner: refits, deletions and accuracy beside scikit-learn's and River's",

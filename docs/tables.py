@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 from click.testing import CliRunner
+from prometheus_client.core import Metric
 
 from unlearn.cli.exits import COMMON, OF_COMMANDS
 from unlearn.cli.main import COMMANDS, cli
 from unlearn.cli.needs import NEEDS
 from unlearn.extras import EXTRAS
+from unlearn.forwarding.dues import counter_of
+from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
+from unlearn.monitoring.snapshot import PartitionFacts, Snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
 _FOR = {
     "avro": "messages in Avro, see [mappings](mappings.md)",
     "codecs": "batches and files that are packed by snappy, lz4 or zstd",
+    "export": "exports to safetensors and ONNX, see [versions](versions.md)",
+    "serve": "scores over HTTP",
     "gateway": "deletions over HTTP",
     "ops": "the operators' commands, which ask Redis",
     "local": "Kafka and Redis on this machine; carries a Redis",
@@ -97,11 +104,28 @@ def _became(outcome: Any) -> str:
     return f"**{kind}** {named}"
 
 
+def _metrics() -> str:
+    facts = PartitionFacts(0, (), False, False, 0, 0, 0, {"current": 1}, 0, None, 0, 0, 0, None, 0.0, 0)
+    counts = Counter({counter_of("a reason"): 1})
+    snapshot = Snapshot(0.0, {0: facts}, {}, 1, "", (), False, counts, ())
+    ages, lags = {0: 0.0}, {0: Lag(0, 0.0)}
+    build = {"version": "", "python": ""}
+    rows = map(_metric, WorkerMetrics(lambda: snapshot, Totals(), lambda: lags, lambda: ages, build).collect())
+    return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def _metric(family: Metric) -> str:
+    ending = {"counter": "_total", "info": "_info"}.get(family.type, "")
+    labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+    return f"| `{family.name}{ending}` | {family.type} | {', '.join(labels)} | {family.documentation} |"
+
+
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": {"settings": _settings},
     "docs/installing.md": {"extras": _extras},
     "docs/commands.md": {"commands": _commands, "exit codes": _common},
     "docs/mappings.md": {"dialects": _dialects},
+    "docs/monitoring.md": {"metrics": _metrics},
 }
 """Page -> what makes each of its tables, by the name in the markers."""
 

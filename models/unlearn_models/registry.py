@@ -45,3 +45,22 @@ def make_learner(learner_id: str, classes: tuple[str, ...], n_features: int, **h
         return make(tuple(classes), n_features, **hyper)
     except (TypeError, OverflowError):
         raise BadSettings(f"{learner_id} doesn't take all of: {', '.join(sorted(hyper))}") from None
+
+
+def learner_from(settings: Mapping[str, Any]) -> Learner:
+    """The learner whose `settings()` are these, as they stand in a model's identity.
+
+    Raises BadSettings where this release has none.
+    """
+    names = {*settings} - {"learner", "version", "classes", "n_features", "base"}
+    hyper = {name: settings[name] for name in names}
+    base = settings.get("base")
+    if isinstance(base, Mapping):
+        hyper |= {name: value for name, value in base.items() if name in base.keys() - {*settings, "learner"}}
+    try:
+        learner = make_learner(settings["learner"], tuple(settings["classes"]), settings["n_features"], **hyper)
+    except (KeyError, TypeError):
+        raise BadSettings("these are no learner's settings") from None
+    if learner.settings() != settings:
+        raise BadSettings(f"{settings['learner']} of these settings is another release's")
+    return learner

@@ -7,7 +7,8 @@ UnlearnError
 │   ├── IdentityChanged   the model was made with other settings
 │   ├── LogDiverged       the log is not the one that was applied
 │   │   └── LogUnreadable     records of it can't be decoded
-│   └── StateMissing      Redis lost a model that has published
+│   ├── StateMissing      Redis lost a model that has published
+│   └── VersionRefused    a version must not be loaded, or can't be any more
 ├── Unavailable           a service can't be reached; worth another try        exit 69
 │   ├── LogUnavailable
 │   │   ├── LogDenied     ... for want of rights or by a wrong login            exit 77
@@ -56,6 +57,10 @@ class SettingsError(UnlearnError):
     exit_code = 64
 
 
+class NotDescribed(SettingsError):
+    """Manifests of an earlier release don't say what their model is: whoever serves it needs its settings."""
+
+
 class ExtraMissing(SettingsError):
     """What is asked for needs an extra that isn't installed here. `module` is one that the extra would install."""
 
@@ -89,6 +94,10 @@ class LogUnreadable(LogDiverged):
 
 class StateMissing(Refused):
     """Redis holds nothing of a model, or of a partition of it, that should be there."""
+
+
+class VersionRefused(Refused):
+    """A version must not be loaded, as it holds records that were deleted since; or its states are gone."""
 
 
 class Unavailable(UnlearnError):

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 from unlearn.errors import ExtraMissing
 
-__all__ = ["EXTRAS", "extra_of", "missing", "require"]
+__all__ = ["EXTRAS", "extra_of", "first_missing", "missing", "require"]
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "avro": ("fastavro",),
     "codecs": ("lz4", "snappy", "zstandard"),
+    "export": ("onnx", "safetensors"),
+    "serve": ("prometheus_client", "starlette", "uvicorn"),
     "gateway": ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn"),
     "ops": ("hiredis", "msgpack", "redis"),
     "local": ("hiredis", "psutil", "redis"),
     "study": ("matplotlib", "scipy", "sklearn"),
-    "worker": ("hiredis", "lz4", "msgpack", "numba", "redis", "snappy", "zstandard"),
+    "worker": ("hiredis", "lz4", "msgpack", "numba", "prometheus_client", "redis", "snappy", "zstandard"),
 }
 """Extra -> the modules by which it can be told whether it is installed."""
 
 
 def missing(extra: str) -> str | None:
     """The first module of the extra that isn't installed; None if all are."""
-    return next((name for name in EXTRAS[extra] if not _is_there(name)), None)
+    return first_missing(EXTRAS[extra])
+
+
+def first_missing(modules: Iterable[str]) -> str | None:
+    """The first of these modules that isn't installed; None if all are."""
+    return next((name for name in modules if not _is_there(name)), None)
 
 
 def require(what: str, *extras: str) -> None:

@@ -62,7 +62,9 @@ class GatewaySettings(Frozen):
     rate: float = Field(100.0, gt=0, description="requests a second of each token at most; twice as many in one second")
     connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")
     answer_within: Duration = Field(
-        5.0, gt=0, description="seconds for a request's body, and for Kafka, before the answer is to try again later"
+        5.0,
+        gt=0,
+        description="seconds for a request's head, its body, and for Kafka, before the answer is to try again later",
     )
     callback_timeout: Duration = Field(10.0, gt=0, description="seconds to wait for the answer to a callback")
     callback_patience: Duration = Field(

@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -27,6 +28,7 @@ from unlearn.gateway_settings import GatewaySettings
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
 from unlearn.mapping.reading import Reading, Tombstones
+from unlearn.serving_settings import ServingSettings
 from unlearn.setting_types import Duration, Frozen, json_list
 
 LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
@@ -63,6 +65,9 @@ class KafkaSettings(Frozen):
     group_id: str | None = Field(
         None, min_length=1, description="consumer group of the workers; unset: unlearn-<model>"
     )
+    client_id: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9._-]{1,200}$", description="what brokers call its clients; unset: unlearn-<model>"
+    )
     session_timeout: Duration = Field(
         10.0, gt=0, description="seconds without a sign of life after which the group drops a worker"
     )
@@ -89,6 +94,7 @@ class KafkaSettings(Frozen):
         """The connection's keyword arguments for every kafka-python client."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers.split(","),
+            "client_id": self.client_id or "unlearn",
             "request_timeout_ms": round(self.request_timeout * 1000),
             "security_protocol": self.security_protocol,
             "sasl_mechanism": self.sasl_mechanism,
@@ -260,6 +266,17 @@ class Settings(BaseSettings):
         "with 2 a record a subject's deletion reads hardly any slice that holds none",
     )
     batch_records: int = Field(2000, ge=1, le=10_000, description="records applied at once at most")
+    http: str | None = Field(
+        None,
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$",
+        description="HOST:PORT at which a worker answers /metrics, /livez and /readyz; unset: nowhere",
+    )
+    stuck_after: Duration = Field(
+        300.0,
+        gt=0,
+        description="seconds without a move after which a worker's loop, or a partition with something to do, counts "
+        "as stuck: /livez says so, and all stacks go to the log",
+    )
     drain_within: Duration = Field(30.0, gt=0, description="seconds from SIGTERM to the end at most")
     tail_every: Duration = Field(
         60.0, gt=0, description="seconds between copies of the open slice's rows in the store, at most"
@@ -287,11 +304,12 @@ class Settings(BaseSettings):
         description="folder of the local services' data and logs; unset: ~/.local/state/unlearn, or "
         "that of XDG_STATE_HOME, or .services where the current folder has one from before",
     )
-    kafka: KafkaSettings = KafkaSettings()
+    kafka: KafkaSettings = Field(KafkaSettings(), validate_default=True)
     redis: RedisSettings = RedisSettings()
     store: StoreSettings = Field(default_factory=_store_beside_services)
     topics: TopicSettings = TopicSettings()
     gateway: GatewaySettings = GatewaySettings()
+    serving: ServingSettings = ServingSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -312,6 +330,13 @@ class Settings(BaseSettings):
         if not all(1 <= len(label) <= 256 for label in classes):
             raise ValueError("a label has 1 to 256 characters")
         return classes
+
+    @field_validator("kafka")
+    @classmethod
+    def _clients_are_named(cls, kafka: KafkaSettings, info: ValidationInfo) -> KafkaSettings:
+        if kafka.client_id is not None or "model" not in info.data:
+            return kafka
+        return kafka.model_copy(update={"client_id": f"unlearn-{info.data['model']}"})
 
     @field_validator("secret")
     @classmethod

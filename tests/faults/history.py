@@ -43,7 +43,9 @@ def shrink(harness: MemoryHarness) -> None:
     harness.settle()
     harness.send(delete("r40", "lone"), delete("r41", "other"))
     harness.settle()
-    harness.send(delete("r1", "s1"), delete("r5"), *rows(50, 53), SEAL)  # type: ignore[arg-type]
+    harness.send(delete("r1", "s1"), delete("r5"), *rows(50, 53))  # type: ignore[arg-type]
+    harness.wait(2 * harness.settings.tail_every)
+    harness.send(SEAL)
     harness.settle()
     harness.send(*rows(53, 57), SEAL)  # type: ignore[arg-type]
     harness.settle()

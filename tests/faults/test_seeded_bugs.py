@@ -30,6 +30,7 @@ from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Change
 from unlearn.publishing.manifests import Manifests
 from unlearn.publishing.receipts import Receipts
+from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.scoring.serving import Merged
 from unlearn.state import lookups
@@ -189,7 +190,7 @@ def test_publish_before_the_rename(site_of: Open, monkeypatch: Patch, bug: bool)
     monkeypatch.setattr(DatedStore, "put", unnamed)
     harness.send(*[insert(n) for n in range(8)], SEAL)
     harness.settle()
-    scorer = Scorer(harness.settings, harness.log, harness.store, harness.learner, lambda: harness.now)
+    scorer = Scorer(harness.settings, harness.log, harness.store, of_settings(harness.settings), lambda: harness.now)
     scorer.poll(0)
 
     assert harness.manifests()
@@ -338,7 +339,7 @@ def test_the_scorer_ignores_the_lease(site_of: Open, monkeypatch: Patch, bug: bo
         monkeypatch.setattr(Merged, "leased", lambda *_: True)
     harness = site_of()
     grow(harness)
-    scorer = Scorer(harness.settings, harness.log, harness.store, harness.learner, lambda: harness.now)
+    scorer = Scorer(harness.settings, harness.log, harness.store, of_settings(harness.settings), lambda: harness.now)
     scorer.poll(0)
     harness.wait(2.0)
     scorer.poll(0)

@@ -23,7 +23,8 @@ from tests.harness.processes import Process
 from tests.harness.waiting import until
 from unlearn.client.client import Client
 from unlearn.gateway.gateway import Gateway
-from unlearn.gateway.serve import listening, serve
+from unlearn.gateway.serve import serve
+from unlearn.http_server.listening import listening
 from unlearn.log.protocol import Log
 from unlearn.services.address import free_port
 from unlearn.settings import Settings

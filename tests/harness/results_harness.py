@@ -18,6 +18,7 @@ from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
+from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import LearnerName
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
@@ -67,15 +68,17 @@ class ResultsHarness:
         }
         self.settings = settings_of(**values | changed)
         self.learner: Learner = learner_of(self.settings)
-        self.identity = identity_hash(identity_of(self.settings, self.learner))
+        self.made = identity_of(self.settings, self.learner)
+        self.identity = identity_hash(self.made)
         self.log = MemoryLog()
         self.log.create_topic("demo.events", events_partitions)
         self.log.create_topic("demo.results", 1)
         self._appends = log or self.log
         self.store = CountingStore(folder)
 
-    def scorer(self, **more: Any) -> Scorer:
-        return Scorer(self.settings, self.log, self.store, self.learner, lambda: self.now, **more)
+    def scorer(self, identity: str | None = None, **more: Any) -> Scorer:
+        model = of_settings(self.settings, identity)
+        return Scorer(self.settings, self.log, self.store, model, lambda: self.now, **more)
 
     def state(self, rows: Sequence[tuple[str, int]]) -> State:
         csr = hash_texts([text for text, _ in rows], FEATURES)

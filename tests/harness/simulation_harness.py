@@ -17,6 +17,7 @@ from unlearn.partition.claimed_partition import ClaimedPartition, Publishing
 from unlearn.partition.tables import Tables
 from unlearn.results.manifest import Manifest
 from unlearn.results.results_topic import Results
+from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.simulate.cluster import World
 from unlearn.simulate.history import Shape
@@ -272,7 +273,9 @@ class Watch:
 
     def _scorer(self) -> Scorer:
         harness = self._harness
-        return Scorer(harness.settings, harness.log, harness.store, harness.place.learner, clock=harness.place.time)
+        return Scorer(
+            harness.settings, harness.log, harness.store, of_settings(harness.settings), clock=harness.place.time
+        )
 
 
 def in_flight(member: Member) -> Publishing:

@@ -271,7 +271,9 @@ def test_the_base_installation_sends_and_says_which_extra_it_lacks(
     scored = base.run("unlearn", "score", "-", given="win cash now\nsee you at noon\n", **how)
     assert scored.returncode == 0, scored.stderr
     assert [line.split()[0] for line in scored.stdout.splitlines()[1:]] == ["spam", "ham"]
-    assert base.run("unlearn", "manifest", **how).returncode == 0
+    for command in ("manifest", "versions"):
+        ended = base.run("unlearn", command, **how)
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
     assert base.run("unlearn", "status", **how).returncode == 64
 
     # And it waits for the receipt of a deletion that such a worker carries out

@@ -67,6 +67,7 @@ EACH = [
     Line("drop LIST ANSWERS --exempt HASHES"),
     Line("work --drain", prints=False),
     Line("gateway --check"),
+    Line("serve --check"),
     Line("status"),
     Line("status --json"),
     Line("pending"),
@@ -80,6 +81,11 @@ EACH = [
     Line("retry"),
     Line("manifest"),
     Line("manifest --json"),
+    Line("versions"),
+    Line("versions --json"),
+    Line("diff 0"),
+    Line("diff 0 --json"),
+    Line("export --to sklearn EXPORT"),
     Line("score --jsonl EVENTS"),
     Line("score --json --jsonl -", reads=True),
     Line("verify"),
@@ -138,6 +144,7 @@ def _words(line: Line, model: Model, folder: Path) -> tuple[str, ...]:
     rows = model.folder / "events.csv.zst"
     places = {"EVENTS": model.folder / "events.jsonl", "ROWS": rows, "OUT": folder / "out", "STUDY": folder / "study"}
     places |= {"LIST": model.folder / "list.csv", "HASHES": model.folder / "hashes", "ANSWERS": folder / "answers"}
+    places |= {"EXPORT": folder / "export"}
     return tuple(str(places.get(word, word)) for word in line.words.split())
 
 

@@ -15,6 +15,7 @@ from unlearn.errors import Refused
 from unlearn.log.memory import MemoryLog
 from unlearn.results.manifest import Manifest, manifest_key
 from unlearn.results.results_topic import Results
+from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.storage.artefacts import FolderStore, open_store
 from unlearn.verification.from_log import verify_log
@@ -164,7 +165,7 @@ def test_verifying_writes_nothing_to_the_store(
 
 def given_scorer(harness: WorkerHarness) -> Scorer:
     store = open_store(harness.settings.store.url, harness.settings.model)
-    return Scorer(harness.settings, harness.log, store, harness.learner)
+    return Scorer(harness.settings, harness.log, store, of_settings(harness.settings))
 
 
 def test_a_topic_of_fewer_partitions_than_the_models_is_refused(

@@ -39,8 +39,9 @@ print("\\n".join(sorted(failed)))
 NEED_THEM = {
     "worker": {"unlearn_models.base.kept_kernel", "unlearn_models.base.kernel_cache"},
     "local": {"unlearn.services", "unlearn.demo"},
-    "study": {"unlearn.demo"},
+    "study": {"unlearn.demo", "unlearn.admin.exporting.load"},
     "gateway": {"unlearn.gateway"},
+    "serve": {"unlearn.http_server", "unlearn.monitoring", "unlearn.serving"},
     "ops": {
         *("unlearn.admin.answering", "unlearn.admin.lookup", "unlearn.admin.lost_deletions", "unlearn.admin.preview"),
         *("unlearn.admin.status", "unlearn.environment.redis_client", "unlearn.forwarding", "unlearn.ingest"),
@@ -112,9 +113,9 @@ def test_an_extra_that_is_missing_is_named_with_how_to_install_it(monkeypatch: p
 
 
 def test_a_module_that_is_missing_tells_its_extra() -> None:
-    names = ["numba.core", "sklearn", "redis", "lz4.frame", "uvicorn", "fastavro", "psutil", "numpy"]
+    names = ["numba.core", "sklearn", "redis", "lz4.frame", "uvicorn", "fastavro", "psutil", "onnx", "numpy"]
     assert [extra_of(name) for name in names] == [
-        *("worker", "study", "ops", "codecs", "gateway", "avro", "local", None),
+        *("worker", "study", "ops", "codecs", "serve", "avro", "local", "export", None),
     ]
 
 

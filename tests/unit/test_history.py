@@ -221,6 +221,43 @@ def test_each_manifest_is_told_once_under_a_claim() -> None:
     assert site.history.trouble == ""
 
 
+def test_a_manifest_that_changes_nothing_is_told_after_a_while_so_that_no_gap_is_left() -> None:
+    site = Site()
+    site.publish(1, 1)
+    site.turn()
+    again = manifest(9, 5, (1,)).encode()
+    site.results.merge([Entry(0, 7, 0, manifest_key("demo", 0), again)])
+    site.now += 59
+    site.turn()
+    assert [one.version for one in site.told()] == [1]
+
+    site.now += 1
+    site.turn(5)
+    site.publish(9, 9)
+    site.turn()
+
+    assert [(one.version, one.after, len(one.shards)) for one in site.told()] == [(1, None, 1), (7, 1, 0), (9, 7, 1)]
+    assert site.follows() == {1: False, 7: True, 9: True}
+    # Compaction leaves the one that changed nothing: what is read there now is no gap
+    found = versions_of([*site.told()[:2], *told_of([(7, manifest(9, 5, (1,)))])])
+    assert [(one.version, one.follows) for one in found] == [(1, False), (7, True)]
+    assert found[0].shards == found[1].shards
+
+
+def test_manifests_that_change_nothing_do_not_push_out_those_that_do() -> None:
+    site = Site()
+    site.publish(1, 1)
+    site.turn()
+    for version in range(2, 30):
+        value = manifest(version + 1, version, (1,)).encode()
+        site.results.merge([Entry(0, version, 0, manifest_key("demo", 0), value)])
+    site.publish(30, 30)
+
+    site.turn()
+
+    assert site.follows() == {1: False, 30: True}
+
+
 def test_what_an_owner_could_not_tell_any_more_is_told_by_the_next() -> None:
     site = Site()
     site.publish(1, 1)

@@ -26,6 +26,7 @@ from tests.harness.results_harness import (
 from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough, Refused, StoreUnavailable, TopicMissing
 from unlearn.log.memory import MemoryTail
+from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import LearnerName
 from unlearn.storage.artefacts import Artefact, artefact_name
@@ -714,7 +715,7 @@ def test_a_thread_follows_until_it_is_closed(tmp_path: Path) -> None:
     harness = ResultsHarness(tmp_path, "naive-bayes")
     harness.publish(0, 1, HAM)
     harness.publish(1, 1, SPAM)
-    with Scorer(harness.settings, harness.log, harness.store, harness.learner).start() as scorer:
+    with Scorer(harness.settings, harness.log, harness.store, of_settings(harness.settings)).start() as scorer:
         until(lambda: scorer.version is not None, 60, "a version")
         for partition in (0, 1):
             harness.beat(partition, 1)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarness
 from unlearn.errors import NotEnough, Refused
 from unlearn.identity import identity_of
-from unlearn.learners import learner_of
+from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import LearnerName, Settings
 
@@ -49,7 +49,7 @@ def stage_of_two(folder: Path, **changed: Any) -> ResultsHarness:
 def scorer_of(harness: ResultsHarness, **changed: Any) -> Scorer:
     given = {name: value for name, value in harness.settings if name in harness.settings.model_fields_set}
     settings = Settings(**given | changed)
-    return Scorer(settings, harness.log, harness.store, learner_of(settings), lambda: harness.now)
+    return Scorer(settings, harness.log, harness.store, of_settings(settings), lambda: harness.now)
 
 
 @pytest.mark.parametrize("quorum", [0.0, 1.0])

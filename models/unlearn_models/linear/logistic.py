@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_models.base import validation
+from unlearn_models.base.aggregate import Aggregate
 from unlearn_models.base.columns import find
 from unlearn_models.base.errors import BadSettings, BadState, CannotForget
 from unlearn_models.base.learner import JSON, Ensemble, State
@@ -195,6 +196,9 @@ class _Average:
         cells = find(self.features, rows.indices, learner.n_features)
         probabilities(rows.indptr, cells, rows.values, self.weights, self.bias, out)
         return out
+
+    def aggregate(self) -> Aggregate:
+        return Aggregate(self.features, self.weights, self.bias, "damped", "sigmoid")
 
 
 def _squared(x: NDArray[np.float64]) -> NDArray[np.float64]:

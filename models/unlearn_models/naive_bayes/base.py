@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_models.base import validation
+from unlearn_models.base.aggregate import Aggregate
 from unlearn_models.base.columns import join
 from unlearn_models.base.errors import BadSettings, BadState
 from unlearn_models.base.learner import JSON, Ensemble, State
@@ -157,6 +158,13 @@ class _Sum:
         np.exp(out, out=out)
         out /= out.sum(axis=1, keepdims=True)
         return out
+
+    def aggregate(self) -> Aggregate:
+        features = np.unique(np.concatenate([state["features"] for state in self.totals.states]))
+        unseen = np.zeros((len(self.prior), 1), np.int64)
+        columns = np.concatenate([self.totals.columns(features), unseen], axis=1)
+        weights = np.ascontiguousarray(self.learner.weights(columns, self.totals).T)
+        return Aggregate(features, weights, self.prior, "counts", "softmax")
 
 
 def seen_only(rows: NDArray[np.int64], prior: NDArray[np.float64]) -> NDArray[np.float64]:

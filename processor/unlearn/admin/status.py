@@ -6,15 +6,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import redis
 
+from unlearn.admin.stamped_tail import StampedTail
 from unlearn.errors import LogUnavailable, StoreUnavailable
 from unlearn.events.mapped.tally import Tally, never_found, tallied
 from unlearn.forwarding.dues import letters_by_reason
 from unlearn.identity import is_secret_of
-from unlearn.log.protocol import Log, Record
+from unlearn.log.protocol import Log
 from unlearn.partition.tables import Tables
 from unlearn.publishing.compose import entries
 from unlearn.results.belief import Refusal
@@ -122,6 +123,12 @@ class PartitionStatus:
     refused_updates: int = 0
     paths: Mapping[str, int] = field(default_factory=dict)
 
+    def is_behind(self, lease: float) -> bool:
+        """Whether something of it is late, or nobody seems to work on it who should."""
+        late = self.deletions.overdue + self.deletions.unresolved_overdue + len(self.quarantined)
+        unheard = self.heartbeat_age is None or self.heartbeat_age > lease
+        return late > 0 or (self.lag > 0 and unheard and not self.forwards_only)
+
     def to_json(self) -> dict[str, Any]:
         """The partition's object in the output of `unlearn status --json`."""
         deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
@@ -152,6 +159,16 @@ class Status:
     refused_count: int = 0
     store: tuple[str, ...] = ()
     """Why a worker that starts here with these settings would refuse the store."""
+
+    def verdict(self, lease: float) -> Literal["well", "behind", "stopped"]:
+        """How it stands, in a word.
+
+        stopped: a partition waits for somebody, or Redis or the store can't be used. behind: something is beyond its
+        deadline, training is given up, or a partition has events to apply and no owner was heard within the lease.
+        """
+        if self.redis or self.store or any(partition.stopped for partition in self.partitions):
+            return "stopped"
+        return "behind" if any(partition.is_behind(lease) for partition in self.partitions) else "well"
 
     @property
     def records(self) -> int:
@@ -235,7 +252,7 @@ class StatusReader:
         self._client = client
         self._forgets = forgets
         self._clock = clock
-        self._tail = _StampedTail(log, settings.results_topic)
+        self._tail = StampedTail(log, settings.results_topic)
         self._prover: Prover | None = None
         self._results = Results(
             settings.model,
@@ -334,33 +351,6 @@ class StatusReader:
             refused_updates=view.number("refused_updates"),
             paths=dict(tallied(view.meta)),
         )
-
-
-class _StampedTail:
-    """A tail that remembers when each record of the last poll was appended, in s since 1970."""
-
-    def __init__(self, log: Log, topic: str) -> None:
-        self._tail = log.tail(topic)
-        self._stamps: dict[int, float] = {}
-
-    def poll(self, timeout: float) -> list[Record]:
-        records = self._tail.poll(timeout)
-        self._stamps = {record.offset: record.timestamp / 1000 for record in records}
-        return records
-
-    @property
-    def position(self) -> int:
-        return self._tail.position
-
-    def end(self) -> int:
-        return self._tail.end()
-
-    def close(self) -> None:
-        self._tail.close()
-
-    def appended_at(self, offset: int) -> float | None:
-        """When the record was appended; None if it isn't one of the last poll."""
-        return self._stamps.get(offset)
 
 
 def _shards(view: Tables, count: int, forgets: bool) -> tuple[ShardStatus, ...]:

@@ -10,9 +10,11 @@ from unlearn.log.protocol import Log
 from unlearn.settings import Settings
 
 if TYPE_CHECKING:
+    import click
     import redis
 
     from unlearn.admin.send import LogSink
+    from unlearn.scoring.scorer import Scorer
     from unlearn.storage.artefacts import Store
 
 
@@ -26,6 +28,20 @@ def open_log(settings: Settings) -> Iterator[Log]:
         yield log
     finally:
         log.close()
+
+
+@contextmanager
+def open_scorer(ctx: click.Context, wait: float) -> Iterator[tuple[Scorer, Settings]]:
+    """A scorer of the model that the settings name, and the settings; closed at the end.
+
+    What they leave open its manifests say, for whose first it waits up to `wait` seconds. Raises as `Scorer.connect`.
+    """
+    from unlearn.cli import context
+    from unlearn.scoring.scorer import Scorer
+
+    settings, given = context.settings_to_follow(ctx)
+    with Scorer.by_manifests(settings, given, wait=wait) as scorer:
+        yield scorer, settings
 
 
 @contextmanager

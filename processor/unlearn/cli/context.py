@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,18 @@ def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
     from unlearn.settings import load_settings
 
     return load_settings(config(ctx), demo=demo)
+
+
+def settings_to_follow(ctx: click.Context) -> tuple[Settings, frozenset[str]]:
+    """For commands that follow a model and need no secret: the settings, and which of them were given by hand.
+
+    Raises SettingsError.
+    """
+    from unlearn.settings_sources import load
+
+    loaded = load(config(ctx), demo=True)
+    tell_earlier(loaded.settings)
+    return loaded.settings, frozenset(path.split(".")[0] for path in loaded.origins)
 
 
 def tell_earlier(settings: Settings) -> None:
@@ -49,6 +63,16 @@ def config(ctx: click.Context) -> Path | None:
     return found if isinstance(found, Path) else named_file()
 
 
+def address(listen: str) -> tuple[str, int]:
+    """Host and port of `--listen`. Raises click.BadParameter."""
+    from unlearn.http_server.listening import read_address
+
+    found = read_address(listen)
+    if found is None:
+        raise click.BadParameter("not HOST:PORT, such as 127.0.0.1:8080", param_hint="--listen")
+    return found
+
+
 def console(*, stderr: bool = False) -> Console:
     """A rich console, which honours NO_COLOR.
 
@@ -63,6 +87,17 @@ def progress(*columns: ProgressColumn) -> Progress:
 
     shown = console(stderr=True)
     return Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
+
+
+@contextmanager
+def reading() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for what is being read: what is yielded takes what it is, how much of it is done, and the total."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with progress(*columns) as bars:
+        task = bars.add_task("reading", total=None)
+        yield lambda what, done, total: bars.update(task, description=what, completed=done, total=total)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -43,13 +43,23 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         75: "some rows have no answer yet: they are listed",
     },
     "work": {
-        0: "stopped as asked; with --drain: all that the log held is published",
-        1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",
+        0: "stopped as asked; with --drain: all that the log held is published; with --check: it lives",
+        1: "with --drain: told to stop before, a partition stopped or a shard in quarantine; with --check: it is stuck",
     },
     "gateway": {
         0: "stopped as asked; with --check: it could start",
         65: "the topics are others than when it started",
         69: "a service does not answer, or the address can't be had",
+    },
+    "serve": {
+        0: "stopped as asked; with --check: all models can be served",
+        64: "a setting is wrong, or was set and isn't the model's",
+        69: "a service does not answer, or the address can't be had",
+    },
+    "status": {
+        0: "all is well",
+        1: "something is overdue or given up, or a partition has events to apply and no worker",
+        2: "a partition is stopped, or Redis or the store can't be used",
     },
     "pending": {0: "whatever was found"},
     "preview": {0: "whatever was found"},
@@ -62,10 +72,20 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         65: "no such partition",
         75: "asked, not done yet",
     },
+    "diff": {
+        0: "told, as far as it is known",
+        1: "texts were given, and can't be scored by both versions: the reason is told",
+        65: "there is no such version, or a line can't be read",
+    },
     "score": {
         0: "scored",
-        65: "a line can't be read or scored, or is JSON without --jsonl or --text",
+        65: "a line can't be read or scored, or is JSON without --jsonl or --text; the version can't be loaded",
         75: "no answer: fewer partitions can be served than the quorum, or the settings are not the model's",
+    },
+    "export": {
+        0: "exported",
+        65: "what is served is no one model, DIR is not empty, or a package or the duration is not right",
+        75: "fewer partitions can be served than the quorum, or the settings are not the model's",
     },
     "verify": {
         0: "equal: every shard has the very bytes it must have",

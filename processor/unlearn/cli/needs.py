@@ -13,6 +13,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "drop": ("ops",),
     "work": ("worker",),
     "gateway": ("gateway",),
+    "serve": ("serve",),
     "status": ("ops",),
     "pending": ("ops",),
     "preview": ("ops",),

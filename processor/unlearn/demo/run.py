@@ -106,7 +106,7 @@ class _Run:
         """Run workers and a scorer, send the script, wait until everything is applied and published; then stop the
         workers."""
         with (
-            closing(Watch(self._settings, self._log, self._client, self._learner, self._test)) as watch,
+            closing(Watch(self._settings, self._log, self._client, self._test)) as watch,
             self._workers(folder, config) as workers,
             closing(self._log.producer()) as producer,
         ):

@@ -18,12 +18,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from unlearn.errors import HttpRefused, InputInvalid, LogDiverged, LogUnavailable, NotSent, TopicMissing
-from unlearn.gateway.access import Rate, Tokens
 from unlearn.gateway.metrics import CONTENT_TYPE, Metrics
 from unlearn.gateway.opendsr import answers
 from unlearn.gateway.service import Posted, Service
 from unlearn.gateway.signing import Signer
 from unlearn.gateway_settings import GatewaySettings
+from unlearn.http_server.access import Rate, Tokens
+from unlearn.http_server.bodies import read_body
 
 __all__ = ["Health", "make_app"]
 
@@ -62,7 +63,7 @@ class _Routes:
         if key is not None and not 1 <= len(key) <= _MOST_KEY:
             raise InputInvalid(f"idempotency-key: has not 1 to {_MOST_KEY} characters")
         reply = request.headers.get("reply-to"), request.headers.get("reply-to-token")
-        body = await self._body(request)
+        body = await read_body(request, self._settings.body_bytes, self._settings.answer_within)
         ticket = await self._service.create(Posted(controller, body, key, *reply))
         return self._signed(201, answers.created(ticket, body))
 
@@ -99,18 +100,6 @@ class _Routes:
         if name is None:
             raise HttpRefused(401, "send a known token: Authorization: Bearer TOKEN")
         return name
-
-    async def _body(self, request: Request) -> bytes:
-        most, read = self._settings.body_bytes, bytearray()
-        try:
-            async with asyncio.timeout(self._settings.answer_within):
-                async for part in request.stream():
-                    read += part
-                    if len(read) > most:
-                        raise HttpRefused(413, f"the body has more than {most} bytes")
-        except TimeoutError:
-            raise HttpRefused(408, f"the body took more than {self._settings.answer_within:g} s") from None
-        return bytes(read)
 
     def _signed(self, code: int, said: Mapping[str, Any]) -> Response:
         body = json.dumps(said).encode()

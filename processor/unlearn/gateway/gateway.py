@@ -14,7 +14,6 @@ from starlette.applications import Starlette
 
 from unlearn.client.client import Client
 from unlearn.errors import HttpRefused, LogUnavailable, SettingsError, TopicMissing
-from unlearn.gateway.access import Tokens, read_tokens
 from unlearn.gateway.app import make_app
 from unlearn.gateway.callbacks.notifier import Notifier
 from unlearn.gateway.callbacks.posting import HttpPoster
@@ -27,6 +26,7 @@ from unlearn.gateway.requests.ticket import Seal
 from unlearn.gateway.requests.topics import Topics
 from unlearn.gateway.service import Service
 from unlearn.gateway.signing import make_signer
+from unlearn.http_server.access import Tokens, read_tokens
 from unlearn.log.protocol import Log
 from unlearn.settings import Settings
 
@@ -60,6 +60,10 @@ class Gateway:
         self.failed: Exception | None = None
         """What ended it."""
         self.stopping = False
+
+    def stop(self) -> None:
+        """Be ready for nothing more."""
+        self.stopping = True
 
     def alive(self) -> bool:
         """Whether the topics are looked at, with or without an answer."""
@@ -155,7 +159,7 @@ def _tokens(settings: Settings) -> Tokens:
             "UNLEARN_GATEWAY__TOKENS: is not set; it names a file with a name and a bearer token a line, by which "
             "those who may ask are known"
         )
-    return read_tokens(settings.gateway.tokens)
+    return read_tokens(settings.gateway.tokens, "UNLEARN_GATEWAY__TOKENS")
 
 
 def _warn_of_retention(log: Log, settings: Settings) -> None:

@@ -35,6 +35,7 @@ class Filed(NamedTuple):
     slots: frozenset[int]
 
 
+_TIMES = 10_000
 _AGES = 1000
 """How many of the last kills the choice of checkpoints looks at."""
 
@@ -136,6 +137,8 @@ class ClaimedPartition:
     sequence: int = 0
     """The last number that `next_sequence` gave, for names and manifests written under this token."""
     counters: Counter[str] = field(default_factory=Counter)
+    hidden_after: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES))
+    """Seconds that the last deletions took until they were hidden, of those that nobody has taken note of yet."""
     _kept: dict[type, Any] = field(default_factory=dict, init=False)
 
     def kept(self, kind: type[T]) -> T:

@@ -15,8 +15,8 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import LogRefused, LogUnavailable, TopicMissing
 from unlearn.log.protocol import Log, Producer
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.results.history import NOTHING_TOLD, Chain, tell
-from unlearn.results.manifest import Manifest, manifest_key
+from unlearn.results.history import NOTHING_TOLD, Chain, PublishedVersion, tell, tell_again
+from unlearn.results.manifest import manifest_key
 from unlearn.results.results_topic import Published, Results
 from unlearn.settings import Settings
 
@@ -24,14 +24,18 @@ __all__ = ["History"]
 
 _TRY_AGAIN = 60.0
 """Seconds for which the topic is left alone after it wasn't there, or refused a message."""
+_SAME_AGAIN = 60.0
+"""Seconds after a message until one says that the newest manifest has changed nothing; compaction takes longer."""
 
 
 @dataclass(slots=True)
 class _Telling:
-    """Of one claim: the chain told so far, the last manifest looked at, and what is on its way."""
+    """Of one claim: the chain told so far, the last manifest looked at, when one was told last (monotonic seconds), and
+    what is on its way."""
 
     chain: Chain = NOTHING_TOLD
     seen: int = -1
+    told_at: float = float("-inf")
     under_way: deque[Future[int]] = field(default_factory=deque)
 
     def begin_anew(self) -> None:
@@ -64,6 +68,9 @@ class History:
             self._settle(owned, telling)
         if published.recent and published.recent[-1][0] > telling.seen and self._is_open():
             self._tell(owned, telling, published)
+        elif published.manifest and self._clock.monotonic() >= telling.told_at + _SAME_AGAIN and self._is_open():
+            told = tell_again(telling.chain, published.offset, published.manifest)
+            self._send(owned, telling, *told)
 
     def close(self) -> None:
         """Send out what is on its way."""
@@ -75,13 +82,14 @@ class History:
             telling.chain = NOTHING_TOLD
         for version, manifest in published.recent:
             if version > telling.seen:
-                self._send(owned, telling, version, manifest)
+                telling.seen = version
+                self._send(owned, telling, *tell(telling.chain, version, manifest))
 
-    def _send(self, owned: ClaimedPartition, telling: _Telling, version: int, manifest: Manifest) -> None:
-        telling.seen = version
-        telling.chain, message = tell(telling.chain, version, manifest)
+    def _send(self, owned: ClaimedPartition, telling: _Telling, chain: Chain, message: PublishedVersion | None) -> None:
+        telling.chain = chain
         if message is not None:
             key = manifest_key(self._model, owned.partition)
+            telling.told_at = self._clock.monotonic()
             telling.under_way.append(self._producer.send(self._topic, 0, key, message.encode()))
 
     def _settle(self, owned: ClaimedPartition, telling: _Telling) -> None:

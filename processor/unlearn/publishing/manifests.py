@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
+from unlearn.identity import identity_hash
 from unlearn.ingest.fingerprints import fingerprint_of
 from unlearn.log.protocol import Producer
 from unlearn.partition.claimed_partition import ClaimedPartition, Publishing
@@ -37,16 +38,19 @@ class Manifests:
         self,
         settings: Settings,
         producer: Producer,
-        identity_hash: str,
+        identity: str,
         learner: tuple[str, str, bool],
         empty_digest: str,
         announce: Callable[[ClaimedPartition], None],
         clock: Clock = MACHINE_CLOCK,
     ) -> None:
-        """`announce` is called with a partition as soon as the broker has acknowledged its manifest."""
+        """`identity` is the model's, as canonical JSON.
+
+        `announce` is called with a partition as soon as the broker has acknowledged its manifest.
+        """
         self._settings = settings
         self._producer = producer
-        self._identity = identity_hash
+        self._made, self._identity = identity, identity_hash(identity)
         self._learner, self._profile, self._forgets = learner
         self._empty = empty_digest
         self._announce = announce
@@ -117,6 +121,7 @@ class Manifests:
             skipped=runs_of(owned.view.meta),
             c=label_frequency([entry.summary for entry in shards if entry.summary]),
             fingerprint=fingerprint_of(owned.view),
+            made=self._made,
         )
         return self._prover.proven(manifest)
 

@@ -130,6 +130,7 @@ class Receipts:
                 seen = max(now, one.accepted or now)
                 change.put("pending", offset, one._replace(version=due[offset], hidden_at=seen))
             owned.commit(change)
+            owned.hidden_after.extend(max(0, now - one.since) / 1000 for one in held.values() if not one.lifts)
 
     def _count(self, owned: ClaimedPartition) -> None:
         """Look again for the counts that other partitions didn't have yet."""

@@ -7,7 +7,7 @@ topic; the history says which rows the earlier ones held: a row is in a version 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -16,7 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unlearn.moments import rfc3339
 from unlearn.results.manifest import Manifest, Moment
 
-__all__ = ["FULL_EVERY", "NOTHING_TOLD", "Chain", "PublishedVersion", "ShardRows", "read_version", "shards_of", "tell"]
+__all__ = [
+    "FULL_EVERY",
+    "NOTHING_TOLD",
+    "Chain",
+    "PublishedVersion",
+    "ShardRows",
+    "read_version",
+    "shards_of",
+    "tell",
+    "tell_again",
+]
 
 FULL_EVERY: Final = 600_000
 """Milliseconds between two full messages of a partition, at most: a reader needs one that is no older to begin with."""
@@ -96,7 +106,25 @@ def tell(chain: Chain, version: int, manifest: Manifest) -> tuple[Chain, Publish
     if chain.version is not None and shards == chain.shards:
         return chain, None
     told = [entry for shard, entry in shards.items() if full or entry != chain.shards.get(shard)]
-    message = PublishedVersion(
+    message = _message(chain, version, manifest, told, full=full)
+    return Chain(version, shards, manifest.created_at if full else chain.full_at), message
+
+
+def tell_again(chain: Chain, version: int, manifest: Manifest) -> tuple[Chain, PublishedVersion | None]:
+    """A message that a later manifest says what the chain's says, and the chain with it; none where it doesn't.
+
+    Without it nobody could tell that no version between the two changed a shard, once compaction has left only the
+    later one.
+    """
+    if chain.version is None or version <= chain.version or shards_of(manifest) != chain.shards:
+        return chain, None
+    return chain._replace(version=version), _message(chain, version, manifest, (), full=False)
+
+
+def _message(
+    chain: Chain, version: int, manifest: Manifest, told: Sequence[ShardRows], *, full: bool
+) -> PublishedVersion:
+    return PublishedVersion(
         model=manifest.model,
         identity=manifest.identity,
         partition=manifest.partition,
@@ -109,4 +137,3 @@ def tell(chain: Chain, version: int, manifest: Manifest) -> tuple[Chain, Publish
         full=full,
         shards=tuple(told),
     )
-    return Chain(version, shards, manifest.created_at if full else chain.full_at), message

@@ -118,6 +118,9 @@ class Manifest(_Message):
     """None before the first record, and in manifests of versions without fingerprints."""
     proof: str = Field(default="", pattern="^([0-9a-f]{32})?$")
     """A code that only a holder of the model's secret can make; see `unlearn.results.proof`. Empty in older ones."""
+    made: str = Field(default="", max_length=65536)
+    """The model's identity as canonical JSON, whose sha256 `identity` is: what a scorer has to know of the model. It
+    tells no secret. Empty in older ones."""
 
     @property
     def order(self) -> Order:

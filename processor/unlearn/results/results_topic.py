@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from unlearn.log.protocol import Log, Record, Tail
 from unlearn.results.belief import Refusal, foreign, most_counter, same_counter
+from unlearn.results.history import shards_of
 from unlearn.results.manifest import Heartbeat, Manifest, heartbeat_key, manifest_key, read_heartbeat, read_manifest
 
 __all__ = ["Published", "Results", "read_results"]
@@ -53,7 +54,8 @@ class Published:
     proven: bool = False
     """Whether any manifest had a proof that is right."""
     recent: deque[tuple[int, Manifest]] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    """(results offset, manifest) of the last ones believed, in the topic's order, without any left out between them.
+    """(results offset, manifest) of the last ones believed, in the topic's order. Between them none is left out but
+    those that say of all shards' rows what the one before says.
 
     Empty unless they are asked for."""
     doubted: dict[int, Manifest] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Results:
     ends: Callable[[], Mapping[int, float] | None] | None = None
     """Gives the events topic's ends by partition, None if there is no answer for now."""
     keeps_recent: bool = False
-    """Whether the last few manifests are kept, not the newest alone."""
+    """Whether the last few manifests that changed something are kept, not the newest alone."""
     refused: dict[int, Refusal] = field(default_factory=dict)
     """The newest refusals, by results offset."""
     refused_count: int = 0
@@ -173,7 +175,7 @@ class Results:
         # The same manifest, sent again, counts at its new offset: compaction leaves only that.
         if held.manifest is None or manifest.order > held.manifest.order or manifest == held.manifest:
             held.manifest, held.offset = manifest, offset
-            if self.keeps_recent and (not held.recent or offset > held.recent[-1][0]):
+            if self.keeps_recent and _is_news(held, manifest, offset):
                 held.recent.append((offset, manifest))
             self.version = max(offset, self.version if self.version is not None else -1)
 
@@ -229,6 +231,15 @@ class Results:
         beat, newest = held.heartbeat, held.manifest
         if newest and beat and (beat.counter, beat.nonce, beat.sequence) == (*_token(newest), newest.sequence):
             held.named = newest
+
+
+def _is_news(held: Published, manifest: Manifest, offset: int) -> bool:
+    """Whether the manifest comes behind the recent ones, and says something else than the last of them."""
+    if not held.recent:
+        return True
+    last, before = held.recent[-1]
+    same = manifest.identity == before.identity and shards_of(manifest) == shards_of(before)
+    return offset > last and not same
 
 
 def _token(manifest: Manifest) -> tuple[int, str]:

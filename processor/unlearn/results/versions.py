@@ -13,13 +13,22 @@ __all__ = ["Held", "Row", "Seen", "Version", "held_by", "told_of", "versions_of"
 
 
 class Version(NamedTuple):
-    """One version. `follows`: whether no other one can lie between it and the one before it in the list."""
+    """One version. `follows`: whether no other one can lie between it and the one before it in the list.
+
+    `counter`: of the token of the owner that published it.
+    """
 
     version: int
     at: str | None
     applied: int
     shards: Mapping[int, ShardRows]
     follows: bool
+    counter: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return sum(entry.rows for entry in self.shards.values())
 
 
 class Row(NamedTuple):
@@ -78,7 +87,7 @@ def versions_of(messages: Iterable[PublishedVersion]) -> list[Version]:
         if message.after is not None:
             after[message.version] = min(message.after, after.get(message.version, message.after))
     follows = _following(list(kept), after)
-    return [Version(v, told.at, told.applied, shards[v], follows[v]) for v, told in kept.items()]
+    return [Version(v, told.at, told.applied, shards[v], follows[v], told.counter) for v, told in kept.items()]
 
 
 def _following(versions: Sequence[int], after: Mapping[int, int]) -> dict[int, bool]:

@@ -23,11 +23,11 @@ class Follower:
     `clock` gives monotonic seconds. Raises TopicMissing, LogUnavailable.
     """
 
-    def __init__(self, settings: Settings, log: Log, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, partitions: int, log: Log, clock: Callable[[], float]) -> None:
         self._log, self._clock = log, clock
         self._topic, self._check_every = settings.results_topic, settings.heartbeat_every
         self._ends = Ends()
-        self._log_ends = ends_of(log, settings.events_topic, settings.partitions)
+        self._log_ends = ends_of(log, settings.events_topic, partitions)
         self._settings = settings
         self.results = self._results()
         self._topic_id, self._checked_at = log.topic_id(self._topic), clock()

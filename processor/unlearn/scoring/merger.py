@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from unlearn.errors import ArtefactInvalid, StoreUnavailable
@@ -11,12 +11,11 @@ from unlearn.results.manifest import Manifest
 from unlearn.results.results_topic import Published, Results
 from unlearn.scoring.lease import is_newest_owner, vouched_at
 from unlearn.scoring.loader import Loader
+from unlearn.scoring.published_model import PublishedModel
 from unlearn.scoring.serving import Merged
 from unlearn.scoring.trust import Expected, Verify, beyond, objection
-from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store
 from unlearn_models.base.encoding import digest
-from unlearn_models.base.learner import Learner
 
 __all__ = ["Merger", "dated"]
 
@@ -24,20 +23,16 @@ _log = logging.getLogger(__name__)
 
 
 class Merger:
-    """Merges manifests, for one thread. `problems`: partition -> why its newest manifest isn't merged.
+    """Merges manifests, for one thread. `problems`: partition -> why its newest manifest isn't merged."""
 
-    `identities`: the hash that the model's manifests bear, or the few of which they bear one.
-    """
-
-    def __init__(
-        self, settings: Settings, store: Store, learner: Learner, identities: Collection[str], verify: Verify
-    ) -> None:
-        self._partitions = range(settings.partitions)
+    def __init__(self, model: PublishedModel, store: Store, verify: Verify) -> None:
+        learner = model.learner
+        self._partitions = range(model.partitions)
         self._expected = Expected(
-            identities,
+            model.identities,
             learner.id,
-            settings.partitions,
-            settings.shards_per_partition,
+            model.partitions,
+            model.shards_per_partition,
             digest(learner, learner.empty()),
             verify,
         )

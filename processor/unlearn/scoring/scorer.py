@@ -13,21 +13,23 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Self
+from datetime import datetime
+from typing import Any, Self
 
-from unlearn.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, UnlearnError
-from unlearn.identity import as_before, identity_hash, identity_of
-from unlearn.learners import learner_of
+from unlearn.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, SettingsError, UnlearnError
 from unlearn.log.protocol import Log
+from unlearn.scoring.changes import Change, Changes
+from unlearn.scoring.connecting import given_settings, published_model
+from unlearn.scoring.content import content_of
 from unlearn.scoring.follower import Follower
 from unlearn.scoring.loader import Digested
 from unlearn.scoring.merger import Merger, dated
 from unlearn.scoring.polling import Polling
+from unlearn.scoring.published_model import PublishedModel, of_settings
 from unlearn.scoring.serving import Answer, Ensembles, Merged, Served, check_answerable, check_quorum, version_of
 from unlearn.scoring.trust import Verify, unsigned
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store, open_store
-from unlearn_models.base.learner import Learner
 from unlearn_models.base.rows import Rows
 
 __all__ = ["Answer", "Scorer", "Served"]
@@ -38,9 +40,9 @@ _TURN = 0.25
 class Scorer:
     """Poll it from one thread (or `start` one); score from any.
 
-    `identity` is the hash that the model's manifests bear; None computes it from the settings. In a forked process
-    a scorer that `connect` made begins anew at its first use there, with connections and a thread of its own; one
-    made on a given log raises ScorerStopped. Raises TopicMissing, LogUnavailable.
+    `settings` say which topics are followed, and for how long an answer holds; `model` what is served. In a forked
+    process a scorer that `connect` made begins anew at its first use there, with connections and a thread of its own;
+    one made on a given log raises ScorerStopped. Raises TopicMissing, LogUnavailable.
     """
 
     def __init__(
@@ -48,16 +50,15 @@ class Scorer:
         settings: Settings,
         log: Log,
         store: Store,
-        learner: Learner,
+        model: PublishedModel,
         clock: Callable[[], float] = time.monotonic,
         *,
-        identity: str | None = None,
         verify: Verify = unsigned,
     ) -> None:
-        self._settings, self._store, self._learner, self._clock = settings, store, learner, clock
-        self._identities = [identity] if identity else _identities(settings, learner)
+        self._settings, self._store, self._model, self._clock = settings, store, model, clock
         self._verify = verify
-        self._partitions = range(settings.partitions)
+        self._partitions = range(model.partitions)
+        self._changes = Changes()
         self._open_log: Callable[[], Log] | None = None
         self._inherited: list[object] = []  # the parent process's: never closed or finalized here
         self._forks: dict[int, threading.Lock] = {}
@@ -65,23 +66,60 @@ class Scorer:
 
     def _begin(self, log: Log) -> None:
         """Make everything that belongs to one process; of the results nothing is read yet."""
-        self._log, self._follower = log, Follower(self._settings, log, self._clock)
-        self._merger = Merger(self._settings, self._store, self._learner, self._identities, self._verify)
-        self._ensembles = Ensembles(self._learner)
+        self._log = log
+        self._follower = Follower(self._settings, self._model.partitions, log, self._clock)
+        self._merger = Merger(self._model, self._store, self._verify)
+        self._ensembles = Ensembles(self._model.learner)
         self._merged: Mapping[int, Merged] = {}  # replaced whole, never changed: readers need no lock
         self._turning = threading.Lock()
         self._polling = Polling(self._turn)
         self._pid = os.getpid()
 
     @classmethod
-    def connect(cls, settings: Settings, *, identity: str | None = None) -> Self:
-        """A scorer on the settings' Kafka and store. Raises TopicMissing, LogUnavailable, SettingsError."""
+    def connect(
+        cls,
+        settings: Settings | None = None,
+        *,
+        bootstrap_servers: str | None = None,
+        model: str | None = None,
+        store: str | None = None,
+        identity: str | None = None,
+        wait: float = 30.0,
+        **more: Any,
+    ) -> Self:
+        """A scorer on a model's Kafka and store.
+
+        With all `settings` of the model, its secret too, nothing has to be published yet. Else its manifests say what
+        it is, and the scorer waits up to `wait` seconds for the first: `bootstrap_servers` is host:port of its brokers,
+        `model` its name, `store` the URL of its store, and `more` are any other settings by their names (`kafka` a
+        dictionary, `lease`, `quorum`, `topics`); what is given and isn't the model's is an error. `identity`: the hash
+        that its manifests bear, where there are several models of its name, or none but this one is to be trusted.
+
+        Raises SettingsError, NotEnough where no manifest says what the model is, TopicMissing, LogUnavailable.
+        """
+        places = {"bootstrap_servers": bootstrap_servers, "model": model, "store": store}
+        given = {name: value for name, value in {**places, **more}.items() if value is not None}
+        if settings is not None and given:
+            raise SettingsError(f"give all settings of the model, or by hand: {', '.join(given)}")
+        if settings is not None:
+            return cls._connected(settings, lambda _: of_settings(settings, identity))
+        return cls.by_manifests(given_settings(given), given, identity=identity, wait=wait)
+
+    @classmethod
+    def by_manifests(
+        cls, settings: Settings, given: Collection[str], *, identity: str | None = None, wait: float
+    ) -> Self:
+        """As `connect` by hand, with settings of which those in `given` must be the model's."""
+        return cls._connected(settings, lambda log: published_model(log, settings, given, identity, wait))
+
+    @classmethod
+    def _connected(cls, settings: Settings, model_on: Callable[[Log], PublishedModel]) -> Self:
+        """One that closes its log, and connects anew in a forked process."""
         from unlearn.log.kafka.log import KafkaLog
 
-        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
         log = KafkaLog(settings.kafka)
         try:
-            scorer = cls(settings, log, store, learner, identity=identity)
+            scorer = cls(settings, log, open_store(settings.store.url, settings.model), model_on(log))
         except UnlearnError:
             log.close()
             raise
@@ -136,7 +174,21 @@ class Scorer:
             self._swap({p: dated(one, results.of(p)) for p, one in self._merged.items()})
             if caught_up:
                 self._swap(self._merger.merge(results, self._merged))
+            self._changes.look(self._merged, self._leased(self._merged), self._partitions)
             return caught_up
+
+    @property
+    def last_change(self) -> Change | None:
+        """What was told last by `on_change`, whoever heard it; None before anything was served."""
+        return self._changes.last
+
+    def on_change(self, callback: Callable[[Change], object]) -> Callable[[], None]:
+        """Have it called, by the thread that polls, whenever what is served has changed: other states, or none.
+
+        Returns what ends that. The callback should be quick, as no version is swapped meanwhile; what it raises is
+        logged.
+        """
+        return self._changes.add(callback)
 
     def wait(self, timeout: float) -> bool:
         """With a thread running: wait until every partition is served. False after `timeout` seconds.
@@ -154,6 +206,19 @@ class Scorer:
     def version(self) -> int | None:
         """Results offset of the newest manifest merged; None before the first."""
         return version_of(self._merged) if self._pid == os.getpid() else None
+
+    @property
+    def merged(self) -> Mapping[int, Merged]:
+        """The newest manifest that is merged of each partition, whether it may be served now or not."""
+        return self._merged
+
+    @property
+    def lease_ends(self) -> datetime | None:
+        """When what is served now may be served no longer, by this machine's clock; None if nothing is served now."""
+        try:
+            return self.served().lease_ends
+        except (NotEnough, ScorerStopped):
+            return None
 
     @property
     def left_out(self) -> tuple[int, ...]:
@@ -174,7 +239,9 @@ class Scorer:
         """What may be served now. Raises NotEnough if that is less than the quorum, ScorerStopped."""
         self._check()
         merged = self._merged
-        return self._served(merged, self._leased(merged), Merged.why_not_leased)
+        live = self._leased(merged)
+        until = min((merged[p].leased_until(self._settings.lease) for p in live), default=None)
+        return self._served(merged, live, Merged.why_not_leased, until)
 
     def scores(self, inputs: Sequence[str] | Rows) -> Answer:
         """The probabilities (n, classes) of n texts, or of rows of features.
@@ -259,7 +326,13 @@ class Scorer:
             )
         return {p for p, one in self._merged.items() if one.covers(bounds[p][1])}
 
-    def _served(self, merged: Mapping[int, Merged], live: Collection[int], why_not: Callable[[Merged], str]) -> Served:
+    def _served(
+        self,
+        merged: Mapping[int, Merged],
+        live: Collection[int],
+        why_not: Callable[[Merged], str],
+        until: float | None = None,
+    ) -> Served:
         left_out = tuple(p for p in self._partitions if p not in live)
         if self._merger.beyond:
             beyond = ", ".join(map(str, self._merger.beyond))
@@ -272,7 +345,8 @@ class Scorer:
         check_quorum(len(self._partitions), reasons, self._settings.quorum)
         check_answerable((merged[p] for p in live), left_out)
         ensemble = self._ensembles.of(_states(merged, live))
-        return Served(self._learner, ensemble, version_of(merged), left_out)
+        version, content = version_of(merged), content_of(merged[p].manifest for p in live)
+        return Served(self._model.learner, ensemble, version, left_out, content, until, self._clock)
 
     def _reason(self, merged: Mapping[int, Merged], partition: int, why_not: Callable[[Merged], str]) -> str:
         """Why a partition is left out."""
@@ -283,8 +357,3 @@ class Scorer:
 
 def _states(merged: Mapping[int, Merged], live: Collection[int]) -> list[Digested]:
     return [state for partition in sorted(live) for state in merged[partition].states]
-
-
-def _identities(settings: Settings, learner: Learner) -> set[str]:
-    """The hashes that the model's manifests may bear: how events are read changes nothing of what a state says."""
-    return {identity_hash(identity_of(each, learner)) for each in (settings, as_before(settings))}

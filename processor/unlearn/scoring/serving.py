@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +27,18 @@ _APART = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Probabilities (n, classes), the version that gave them, and the partitions that had no part in them."""
+    """Probabilities (n, classes), the version that gave them, and the partitions that had no part in them.
+
+    `content`: the digest of the states that gave them, see `unlearn.scoring.content`. `lease_ends`: when that version
+    may be served no longer, by this machine's clock; None where no lease is asked for.
+    """
 
     scores: NDArray[np.float64]
     classes: tuple[str, ...]
     version: int | None
     left_out: tuple[int, ...]
+    content: str = ""
+    lease_ends: datetime | None = None
 
     def labels(self) -> list[str]:
         """The likeliest class of each row; of equal ones the first."""
@@ -39,24 +47,39 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One version of the model, which later ones don't change. Safe to use from several threads."""
+    """One version of the model, which later ones don't change. Safe to use from several threads.
+
+    It gives no answer once its lease has ended.
+    """
 
     learner: Learner
     ensemble: Ensemble
     version: int | None
     """Results offset of the newest manifest merged; None before the first."""
     left_out: tuple[int, ...]
+    content: str = ""
+    until: float | None = None
+    """Monotonic seconds at which its lease ends; None where no lease is asked for."""
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def lease_ends(self) -> datetime | None:
+        """When its lease ends, by this machine's clock."""
+        return None if self.until is None else datetime.now(UTC) + timedelta(seconds=self.until - self.clock())
 
     def scores(self, inputs: Sequence[str] | Rows) -> Answer:
         """The probabilities (n, classes) of n texts, or of rows of features.
 
-        Raises AnswerInvalid, unlearn_models.BadRows.
+        Raises AnswerInvalid, unlearn_models.BadRows; NotEnough once its lease has ended.
         """
         rows = inputs if isinstance(inputs, Rows) else _rows(inputs, self.learner.n_features)
         with np.errstate(all="ignore"):  # numbers that are no probabilities are found below
             scores = self.ensemble.scores(rows)
         _check_probabilities(scores, len(rows), len(self.learner.classes))
-        return Answer(scores, self.learner.classes, self.version, self.left_out)
+        # Asked last: an answer that took long must not come out after the lease.
+        if self.until is not None and self.clock() >= self.until:
+            raise NotEnough("the lease of this version has ended: ask the scorer for what is served now", self.left_out)
+        return Answer(scores, self.learner.classes, self.version, self.left_out, self.content, self.lease_ends)
 
     def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
         """The likeliest label of each input. Raises as `scores` does."""
@@ -78,7 +101,11 @@ class Merged:
     def leased(self, now: float, lease: float) -> bool:
         """Whether it may be served at `now`: its owner is the newest, and vouched for it within the last `lease`
         seconds."""
-        return self.newest_owner and self.vouched_at is not None and now < self.vouched_at + lease
+        return self.newest_owner and now < self.leased_until(lease)
+
+    def leased_until(self, lease: float) -> float:
+        """Monotonic seconds at which its lease ends; minus infinity if it is vouched for by nobody."""
+        return -math.inf if self.vouched_at is None else self.vouched_at + lease
 
     def covers(self, end: int) -> bool:
         """Whether its owner is the newest and it has applied all of a log that ends at `end`."""

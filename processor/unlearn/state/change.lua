@@ -138,8 +138,8 @@ local function malformed(ops)
   for _, op in ipairs(ops) do
     local write, count = WRITES[op[1]], #op - 1
     if count > 2099 then return 'ERR too many arguments in one write' end
-    if write and (count < write[1] or count > write[2]) then return 'ERR a write has not its arguments' end
-    if write and write[3] ~= write_copies and #op[2] ~= 12 then return 'ERR a member is not named' end
+    local named = not write or write[3] == write_copies or #op[2] == 12
+    if write and (count < write[1] or count > write[2] or not named) then return 'ERR a member is not named' end
   end
 end
 

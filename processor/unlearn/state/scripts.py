@@ -66,6 +66,8 @@ class PartitionState:
         self.keys = keys
         self._redis = client
         self._patience = patience
+        self.scripts, self.seconds = 0, 0.0
+        """How many scripts were run, and the seconds until their answers."""
         self._clock = clock
         self._commit, self._read, self._claim = (
             client.register_script(text_of(name)) for name in ("commit", "read", "claim")
@@ -240,10 +242,13 @@ class PartitionState:
         _check(answer[0])
 
     def _ask(self, script: Any, keys: list[str], args: list[Any]) -> list[Any]:
-        deadline = self._clock.monotonic() + self._patience
+        began = self._clock.monotonic()
+        deadline = began + self._patience
         while True:
             try:
-                return list(script(keys=keys, args=args))
+                answer = list(script(keys=keys, args=args))
+                self.scripts, self.seconds = self.scripts + 1, self.seconds + self._clock.monotonic() - began
+                return answer
             except redis.RedisError as error:
                 lost = isinstance(error, redis.ConnectionError | redis.TimeoutError)
                 if not lost or self._clock.monotonic() >= deadline:

@@ -138,7 +138,7 @@ def assemble(
     manifests = Manifests(
         settings,
         producer,
-        identity_hash(identity),
+        identity,
         (learner.id, "" if learner.exact_everywhere else "unknown", forgets),
         digest(learner, learner.empty()),
         heartbeats.beat,

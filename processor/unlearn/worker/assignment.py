@@ -64,6 +64,8 @@ class Assignment:
         self._clock = clock
         self.owned: dict[int, ClaimedPartition] = {}
         self.stopped: dict[int, str] = {}
+        self.assigned: tuple[int, ...] = ()
+        """The partitions that the group has given to this worker, owned or not."""
         self.leaving = False
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
@@ -114,6 +116,7 @@ class Assignment:
         Partitions that the reader has lost are stopped, or blocked where a record can't be read. Returns the partitions
         whose reader was moved: what it had fetched before is not what follows.
         """
+        self.assigned = tuple(polled.assigned)
         for partition in self.owned.keys() - polled.assigned.keys():
             self.drop(partition, "no longer assigned")
         for partition in self.stopped.keys() - polled.assigned.keys():

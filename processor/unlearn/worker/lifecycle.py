@@ -57,16 +57,23 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
         client.close()
 
 
-def run(worker: Worker, settings: Settings, stopping: Callable[[], bool]) -> None:
-    """Take turns until `stopping()`; then finish what is under way, for at most `drain_within` seconds."""
+def run(
+    worker: Worker, settings: Settings, stopping: Callable[[], bool], turned: Callable[[Worker], None] = lambda _: None
+) -> None:
+    """Take turns until `stopping()`; then finish what is under way, for at most `drain_within` seconds.
+
+    `turned` is called after each turn.
+    """
     still = Standstill(worker.bounds)
     while not stopping():
         worker.turn()
+        turned(worker)
         _watch(worker, still)
     worker.stop_taking()
     deadline = time.monotonic() + settings.drain_within
     while worker.busy and time.monotonic() < deadline:
         worker.turn()
+        turned(worker)
     _log.info("stopped%s", "" if not worker.busy else ", with work under way: the next owner does it again")
 
 

@@ -113,6 +113,20 @@ class Worker:
         """Partition -> the next offset to read, of the partitions that should be read now."""
         return self._assignment.reading
 
+    @property
+    def assigned(self) -> tuple[int, ...]:
+        """The partitions that the group has given to this worker, owned or not."""
+        return self._assignment.assigned
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it takes no more events."""
+        return self._assignment.leaving
+
+    def waits_for_store(self, owned: ClaimedPartition) -> bool:
+        """Whether the store was away when a step of the partition last needed it."""
+        return self._clock.monotonic() < owned.kept(_Store).again_at
+
     def bounds(self) -> dict[int, tuple[int, int]]:
         """Partition -> (start, end) of the events topic. Any thread may call it. Raises what `Log.bounds` raises."""
         return self._log.bounds(self._settings.events_topic)

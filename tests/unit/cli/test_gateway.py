@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from unlearn.cli.main import cli
 from unlearn.errors import SettingsError, Unavailable
-from unlearn.gateway.serve import listening
+from unlearn.http_server.listening import listening
 
 
 @pytest.mark.parametrize("listen", ["8080", "localhost", "localhost:http", "localhost:70000", ":8080", "a b:80"])

@@ -21,7 +21,7 @@ ARGUMENTS = {
     "answer": ["--record", "r"],
 }
 """What a command can't be called without."""
-NOTHING = {"init", "settings", "topics", "send", "forget", "manifest", "score", "schemas"}
+NOTHING = {"init", "settings", "topics", "send", "forget", "manifest", "versions", "diff", "score", "export", "schemas"}
 """The commands of the base installation."""
 BLOCK = f"""
 import sys

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.harness.results_harness import HAM, SPAM, ResultsHarness
 from unlearn.cli.commands.score import command
-from unlearn.errors import InputInvalid, NotEnough, SettingsError
+from unlearn.errors import InputInvalid, NotEnough
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
 from unlearn_models import Rows
@@ -23,8 +22,8 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsHarness:
     harness = ResultsHarness(tmp_path / "store", "naive-bayes")
     harness.publish(0, 1, HAM)
     harness.publish(1, 1, SPAM)
-    monkeypatch.setattr(Scorer, "connect", lambda _: harness.scorer())
-    monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
+    monkeypatch.setattr(Scorer, "by_manifests", lambda *_, **__: harness.scorer())
+    monkeypatch.setattr("unlearn.cli.context.settings_to_follow", lambda _: (harness.settings, frozenset()))
     return harness
 
 
@@ -199,13 +198,3 @@ def test_an_input_without_probabilities_is_named(harness: ResultsHarness, monkey
     assert isinstance(result.exception, InputInvalid)
     assert "input 2: " in str(result.exception)
     assert result.stdout == ""
-
-
-def test_the_models_secret_is_needed_to_know_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.upper().startswith("UNLEARN_")]:
-        monkeypatch.delenv(name)
-
-    result = CliRunner().invoke(command, ["-"], input=b"free prize\n")
-
-    assert isinstance(result.exception, SettingsError)
-    assert "UNLEARN_SECRET" in str(result.exception)

@@ -25,7 +25,8 @@ from unlearn.errors import LogDiverged, LogUnavailable, SettingsError, TopicMiss
 from unlearn.gateway.gateway import Gateway
 from unlearn.gateway.requests.ticket import Seal
 from unlearn.gateway.requests.topics import Topics
-from unlearn.gateway.serve import listening, serve
+from unlearn.gateway.serve import serve
+from unlearn.http_server.listening import listening
 from unlearn.log.memory import MemoryLog, MemoryProducer
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Receipt

@@ -116,6 +116,26 @@ def test_it_is_cancelled_once_all_of_its_deletions_are_lifted() -> None:
     assert standing_of(found(known)).told == Told("cancelled", None)
 
 
+def test_a_lift_that_is_refused_takes_nothing_back() -> None:
+    known = Known()
+    known.take_event(ONE, (0, 5))
+    known.take_event(replace(ONE, lifts=True), (0, 6))
+    known.take_event(replace(ONE, lifts=True), (0, 8))
+    seen = [standing(known)]
+    for one in (
+        receipt("refused", (0, 8)),
+        receipt("refused", (0, 6)),
+        receipt("refused", (0, 6)),
+        receipt("hidden", (0, 5)),
+    ):
+        known.take_receipt(one)
+        seen.append(standing(known))
+
+    assert [status for status, _ in seen] == ["cancelled", "cancelled", "pending", "pending", "completed"]
+    known.forget_before(ONE.received + 1)
+    assert len(known) == 0
+
+
 def test_a_deletion_behind_its_lift_stands() -> None:
     """It was sent twice, and the second one came late; or the first one is no longer in the log."""
     known = Known()

@@ -45,7 +45,7 @@ class History:
             for message in self._read(partitions, start):
                 told[message.partition].append(message)
         except TopicMissing as error:
-            self._note(f"which versions held a row isn't known, but for the newest: {error}")
+            self._note(f"which versions there were isn't known, but for the newest: {error}")
         return {partition: versions_of(told[partition]) for partition in partitions}
 
     def _start(self, since: int | None) -> int:

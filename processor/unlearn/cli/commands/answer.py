@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from unlearn.admin.answering.question import Kind, Question
     from unlearn.admin.answering.report import Answer
     from unlearn.settings import Settings
-    from unlearn.verification.report import Progress
 
 _TITLES = ("time", "place", "what")
 
@@ -63,7 +60,7 @@ def command(ctx: click.Context, event: str | None, subject: str | None, record: 
 def _answer(settings: Settings, question: Question) -> Answer:
     from unlearn.admin.answering.answer import Answerer
 
-    with open_redis(settings) as client, open_log(settings) as log, _bar() as progress:
+    with open_redis(settings) as client, open_log(settings) as log, context.reading() as progress:
         return Answerer(made_as(settings, client), log, client, progress).answer(question)
 
 
@@ -72,16 +69,6 @@ def _as_json(answer: Answer) -> dict[str, object]:
     found = answer.model_dump(mode="json")
     ids = ("record_id", "subject_id", "event_id")
     return {name: value for name, value in found.items() if name not in ids or value is not None}
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with context.progress(*columns) as bars:
-        task = bars.add_task("reading", total=None)
-        yield lambda what, done, total: bars.update(task, description=what, completed=done, total=total)
 
 
 def _show(answer: Answer) -> None:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import logging
-import re
 
 import click
 
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.logging_setup import configure
+from unlearn.cli.log_options import log_options
+from unlearn.logging_setup import LogFormat, configure
 
 _log = logging.getLogger(__name__)
-_ADDRESS = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})")
 
 
 @click.command(cls=Command)
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to listen.")
 @click.option("--check", is_flag=True, help="Only say whether it could start: settings, files, topics.")
-@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@log_options
 @click.pass_context
-def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int:
+def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_format: LogFormat) -> int:
     """Take deletions over HTTP, as OpenDSR has them.
 
     Its state is the events and receipts topics: it can be killed and started anew, and several can run side by side.
@@ -33,14 +32,15 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
       unlearn gateway --check
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/requests/42
     """
-    host, port = _address(listen)
+    host, port = context.address(listen)
     from unlearn.client.client import Client
     from unlearn.environment.redis_url import is_loopback
     from unlearn.gateway.gateway import Gateway
-    from unlearn.gateway.serve import listening, serve
+    from unlearn.gateway.serve import serve
+    from unlearn.http_server.listening import listening
 
     settings = context.settings(ctx)
-    configure(log_level)
+    configure(log_level, log_format=log_format)
     stop = Gently()
     with connect.open_log(settings) as log, Client(settings, log) as client:
         gateway = Gateway(settings, log, client)
@@ -58,10 +58,3 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
         finally:
             gateway.close()
     return 0
-
-
-def _address(listen: str) -> tuple[str, int]:
-    match = _ADDRESS.fullmatch(listen)
-    if match is None or int(match["port"]) > 65535:
-        raise click.BadParameter("not HOST:PORT, such as 127.0.0.1:8080", param_hint="--listen")
-    return match["six"] or match["name"], int(match["port"])

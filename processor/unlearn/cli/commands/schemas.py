@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from unlearn.admin.answering.report import Answer
+from unlearn.admin.versions.report import Difference, VersionTold
 from unlearn.cli.command import Command
 from unlearn.events.event import Delete, Insert, Lift, Seal
 from unlearn.results.history import PublishedVersion
@@ -25,6 +26,8 @@ SCHEMAS: dict[str, Callable[[], Schema]] = {
     "receipt": Receipt.model_json_schema,
     "version": PublishedVersion.model_json_schema,
     "answer": Answer.model_json_schema,
+    "listed-version": VersionTold.model_json_schema,
+    "difference": Difference.model_json_schema,
 }
 """Name -> what makes its schema."""
 

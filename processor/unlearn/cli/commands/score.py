@@ -9,7 +9,7 @@ import click
 
 from unlearn.cli import context
 from unlearn.cli.command import Command
-from unlearn.cli.connect import open_store
+from unlearn.cli.connect import open_log, open_scorer, open_store
 from unlearn.errors import AnswerInvalid, InputInvalid, NotEnough, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -35,27 +35,38 @@ _SHOWN = 60
     show_default=True,
     help="Seconds to wait until every partition covers the log's end.",
 )
+@click.option("--version", type=click.IntRange(min=0), help="Score by this version, if that may still be loaded.")
 @click.pass_context
-def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as_json: bool, wait: float) -> None:
+def command(
+    ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as_json: bool, wait: float, version: int | None
+) -> None:
     """Score each line of FILE by the newest version.
 
     FILE is plain, gzip or zstd. A partition takes part if its manifest covers all events that are in the log. All
-    partitions are needed, unless UNLEARN_QUORUM says less; then those left out are named. The settings must be the
-    model's own, its secret too.
+    partitions are needed, unless UNLEARN_QUORUM says less; then those left out are named. The model's name, Kafka and
+    store are enough: its manifests say the rest, and what is set and isn't the model's is an error.
+
+    An earlier version is refused once it holds a record that was deleted since. For it the settings must be the model's
+    own, its secret too.
 
     \b
     Examples:
       echo "win a free prize" | unlearn score -
       unlearn score --jsonl --json messages.jsonl.gz
     """
-    from unlearn.scoring.scorer import Scorer
-
     if jsonl and as_text:
         raise click.UsageError("a line is JSON or text: give one of --jsonl and --text")
     form: Form = "json" if jsonl else "any text" if as_text else "text"
-    settings = context.settings(ctx)
-    context.tell_earlier(settings)
-    with Scorer.connect(settings) as scorer:
+    served = _newest(ctx, wait) if version is None else _pinned(context.settings(ctx), version)
+    if not as_json:
+        click.echo(_head(served))
+    for inputs, answer in _answers(source, form, served):
+        for given, line in zip(inputs, _json_lines(answer) if as_json else _lines(answer), strict=True):
+            click.echo(line if as_json else f"{line}  {_shown(given)}")
+
+
+def _newest(ctx: click.Context, wait: float) -> Served:
+    with open_scorer(ctx, wait) as (scorer, settings):
         try:
             served = scorer.once(wait)
         except NotEnough as error:
@@ -63,11 +74,21 @@ def command(ctx: click.Context, source: BinaryIO, jsonl: bool, as_text: bool, as
         _tell_left_out(scorer, served)
         for trouble in _store_trouble(scorer, settings) if served.left_out else ():
             click.echo(trouble, err=True)
-    if not as_json:
-        click.echo(_head(served))
-    for inputs, answer in _answers(source, form, settings, served):
-        for given, line in zip(inputs, _json_lines(answer) if as_json else _lines(answer), strict=True):
-            click.echo(line if as_json else f"{line}  {_shown(given)}")
+    return served
+
+
+def _pinned(settings: Settings, version: int) -> Served:
+    from unlearn.admin.versions.pinner import Pinner
+    from unlearn.admin.versions.source import Source
+
+    with open_log(settings) as log, context.reading() as progress:
+        notes: list[str] = []
+        pinner = Pinner(Source(settings, log, progress, notes.append), open_store(settings))
+        pinner.check(version)
+        (versions,) = pinner.found(version)
+        for note in notes:
+            click.echo(f"note: {context.printable(note)}", err=True)
+        return pinner.served(version, versions)
 
 
 def _store_trouble(scorer: Scorer, settings: Settings) -> list[str]:
@@ -83,15 +104,15 @@ def _store_trouble(scorer: Scorer, settings: Settings) -> list[str]:
     return [f"{trouble} (UNLEARN_STORE__URL is {settings.store.url})"] if trouble else []
 
 
-def _answers(source: BinaryIO, form: Form, settings: Settings, served: Served) -> Iterator[tuple[list[Input], Answer]]:
+def _answers(source: BinaryIO, form: Form, served: Served) -> Iterator[tuple[list[Input], Answer]]:
     from unlearn.admin.input.lines import MAX_LINE, read_lines
     from unlearn.scoring.inputs import chunks, parse_lines, to_rows
 
-    done = 0
-    inputs = parse_lines(read_lines(source), form=form, n_features=settings.features, longest=MAX_LINE)
+    done, learner = 0, served.learner
+    inputs = parse_lines(read_lines(source), form=form, n_features=learner.n_features, longest=MAX_LINE)
     for chunk in chunks(inputs, _CHUNK):
         try:
-            answer = served.scores(to_rows(chunk, settings.classes, settings.features))
+            answer = served.scores(to_rows(chunk, learner.classes, learner.n_features))
         except AnswerInvalid as error:
             raise InputInvalid(f"input {done + error.row + 1}: what the model says of it is no probability") from error
         yield chunk, answer

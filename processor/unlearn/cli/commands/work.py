@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -9,18 +10,26 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.logging_setup import configure
+from unlearn.cli.log_options import log_options
+from unlearn.errors import SettingsError
+from unlearn.logging_setup import LogFormat, configure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from unlearn.log.protocol import Log
+    from unlearn.settings import Settings
     from unlearn.worker.drain import Drain
+    from unlearn.worker.loop import Worker
 
 
 @click.command(cls=Command)
 @click.option("--drain", "drains", is_flag=True, help="Stop once all that the log holds now is published.")
 @click.option("--rebuild", is_flag=True, help="Apply the log again where Redis lost a model that has published.")
-@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@click.option("--check", is_flag=True, help="Only ask the worker at UNLEARN_HTTP whether it lives, as a probe does.")
+@log_options
 @click.pass_context
-def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> int:
+def command(ctx: click.Context, drains: bool, rebuild: bool, check: bool, log_level: str, log_format: LogFormat) -> int:
     """Apply events, train and publish, as one of the model's workers.
 
     SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN; what hangs is ended by force 10 seconds later.
@@ -31,24 +40,57 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> 
     Examples:
       unlearn work                start a worker; start more of them to share the partitions
       unlearn work --drain        catch up with the log, publish, and leave
+      UNLEARN_HTTP=127.0.0.1:9100 unlearn work --check
     """
+    if check:
+        return _probe(context.settings(ctx, demo=True))
     from unlearn.environment.redis_client import connect as connect_redis
     from unlearn.worker.drain import Drain
     from unlearn.worker.lifecycle import drain, make_worker, run, states
 
     settings = context.settings(ctx)
     context.tell_earlier(settings)
-    configure(log_level)
+    configure(log_level, log_format=log_format)
     stop = Gently()
     with connect.open_log(settings) as log, make_worker(settings, log, rebuild=rebuild) as worker:
         stop.begin(settings.drain_within)
         if not drains:
-            run(worker, settings, stop)
+            with monitored(settings, log) as turned:
+                run(worker, settings, stop, turned)
             return 0
         client = connect_redis(settings.redis.url.get_secret_value())
         plan = Drain(settings, log, log.producer(), states(client, settings.model), worker.results)
         done = drain(worker, plan, stop)
     return _sum_up(plan, done)
+
+
+@contextmanager
+def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]]:
+    """What is to be told of each turn, so that UNLEARN_HTTP answers; nothing where that isn't set."""
+    if settings.http is None:
+        yield lambda _: None
+        return
+    from unlearn.http_server.listening import listening, read_address
+    from unlearn.monitoring.monitor import Monitor
+    from unlearn.monitoring.server import serving
+
+    address = read_address(settings.http)
+    if address is None:
+        raise SettingsError(f"UNLEARN_HTTP: {settings.http} is not HOST:PORT, such as 127.0.0.1:9100")
+    monitor = Monitor(log, settings.events_topic, settings.stuck_after)
+    with listening(*address) as listener, serving(monitor, listener), monitor.watching():
+        yield monitor.turned
+
+
+def _probe(settings: Settings) -> int:
+    """0 where the worker at UNLEARN_HTTP lives, 1 where it says that it doesn't. Raises SettingsError, Unavailable."""
+    from unlearn.monitoring.probe import livez
+
+    if settings.http is None:
+        raise SettingsError("UNLEARN_HTTP is not set: there is no worker to ask")
+    alive, said = livez(settings.http)
+    click.echo(said)
+    return 0 if alive else 1
 
 
 def _sum_up(plan: Drain, done: bool) -> int:

@@ -14,11 +14,11 @@ from unlearn.events.event import Insert
 from unlearn.log.protocol import Log
 from unlearn.partition.tables import Tables
 from unlearn.results.results_topic import Results
+from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
 from unlearn.worker.lifecycle import states
-from unlearn_models.base.learner import Learner
 from unlearn_models.base.rows import Rows
 
 __all__ = ["Progress", "Watch"]
@@ -41,7 +41,7 @@ class Progress(NamedTuple):
 class Watch:
     """Poll it from one thread; the scorer has its own. `test` are labelled rows to ask the scorer about."""
 
-    def __init__(self, settings: Settings, log: Log, client: redis.Redis, learner: Learner, test: Rows) -> None:
+    def __init__(self, settings: Settings, log: Log, client: redis.Redis, test: Rows) -> None:
         self.seen = Seen()
         self.results = Results(settings.model)
         self.test = test
@@ -51,7 +51,9 @@ class Watch:
         self._state_of = states(client, settings.model)
         self._results_tail = log.tail(settings.results_topic)
         self._receipts_tail = log.tail(settings.receipts_topic)
-        self.scorer = Scorer(settings, log, open_store(settings.store.url, settings.model), learner).start()
+        self.scorer = Scorer(
+            settings, log, open_store(settings.store.url, settings.model), of_settings(settings)
+        ).start()
 
     def close(self) -> None:
         """Stop the scorer, and stop following the topics."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import chain
 
 from unlearn.client.took import Took, took
 from unlearn.gateway.requests.notes import Note, Place
@@ -24,6 +25,7 @@ class Known:
     def __init__(self) -> None:
         self._requests: dict[_Name, Request] = {}
         self._by_place: dict[Place, tuple[Request, str]] = {}
+        self._lifts: dict[Place, tuple[Request, str]] = {}
         self._by_key: dict[_Name, Request] = {}
         self._by_subject: dict[str, tuple[Request, ...]] = {}
         self._answered: deque[Receipt] = deque(maxlen=_ANSWERED)
@@ -41,6 +43,7 @@ class Known:
         request = self._requests.setdefault(name, Request(ticket))
         if ticket.lifts:
             request.take_lift(ticket.subject, place)
+            self._lifts[place] = request, ticket.subject
         else:
             request.deletions.setdefault(ticket.subject, {}).setdefault(place, Deletion())
             self._by_place[place] = request, ticket.subject
@@ -59,6 +62,10 @@ class Known:
         if place in self._by_place:
             request, subject = self._by_place[place]
             request.deletions[subject][place].take(receipt)
+            self._note_change(request)
+        if place in self._lifts and receipt.state == "refused":
+            request, subject = self._lifts.pop(place)
+            request.drop_lift(subject, place)
             self._note_change(request)
 
     def take_note(self, note: Note) -> None:
@@ -116,6 +123,8 @@ class Known:
         self._changed.pop(request, None)
         for place in request.places:
             del self._by_place[place]
+        for place in chain.from_iterable(request.lifts.values()):
+            del self._lifts[place]
         for subject in request.deletions:
             held = tuple(other for other in self._by_subject.pop(subject) if other is not request)
             if held:

@@ -44,23 +44,27 @@ class Request:
     """What the topics show of a request.
 
     deletions  digest of a subject -> place -> the deletion there; a deletion that is sent again has several places
-    lifted     digest of a subject -> place of its last lift, which takes back the deletions before it and no others
+    lifts      digest of a subject -> places of its lifts; the last takes back the deletions before it and no others
     told       number of a callback -> the last note on it
     """
 
     ticket: Ticket
     deletions: dict[str, dict[Place, Deletion]] = field(default_factory=dict)
-    lifted: dict[str, Place] = field(default_factory=dict)
+    lifts: dict[str, set[Place]] = field(default_factory=dict)
     told: dict[int, Note] = field(default_factory=dict)
 
     def take_lift(self, subject: str, place: Place) -> None:
         """A lift of the subject's deletion stands at this place, which is in the partition of the deletion."""
-        self.lifted[subject] = max(place, self.lifted.get(subject, place))
+        self.lifts.setdefault(subject, set()).add(place)
+
+    def drop_lift(self, subject: str, place: Place) -> None:
+        """The lift at this place was refused, and takes nothing back."""
+        self.lifts[subject].discard(place)
 
     def standing(self, subject: str) -> dict[Place, Deletion]:
         """The subject's deletions that no lift has taken back."""
-        places, lift = self.deletions[subject], self.lifted.get(subject)
-        return places if lift is None else {place: one for place, one in places.items() if place > lift}
+        places, lifts = self.deletions[subject], self.lifts.get(subject)
+        return {place: one for place, one in places.items() if place > max(lifts)} if lifts else places
 
     @property
     def whole(self) -> bool:

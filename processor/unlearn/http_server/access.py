@@ -28,16 +28,17 @@ class Tokens:
         return None if match is None else self._names.get(_hash(match[1]))
 
 
-def read_tokens(path: Path) -> Tokens:
+def read_tokens(path: Path, setting: str) -> Tokens:
     """The tokens of a file with a name and a token a line; empty lines and those that begin with # say nothing.
 
-    One name may have several tokens. Raises SettingsError, which never holds a token.
+    One name may have several tokens. `setting` is the variable that names the file. Raises SettingsError, which never
+    holds a token.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SettingsError(f"UNLEARN_GATEWAY__TOKENS: {path} can't be read: {why}") from None
+        raise SettingsError(f"{setting}: {path} can't be read: {why}") from None
     names: dict[bytes, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -45,12 +46,12 @@ def read_tokens(path: Path) -> Tokens:
         match = _LINE.fullmatch(line.strip())
         if match is None or names.get(_hash(match["token"]), match["name"]) != match["name"]:
             raise SettingsError(
-                f"UNLEARN_GATEWAY__TOKENS: line {number} of {path} isn't a name, a blank, and a token of its own of 16 "
+                f"{setting}: line {number} of {path} isn't a name, a blank, and a token of its own of 16 "
                 "or more characters; make one with: openssl rand -hex 32"
             )
         names[_hash(match["token"])] = match["name"]
     if not names:
-        raise SettingsError(f"UNLEARN_GATEWAY__TOKENS: {path} has no token, so nobody could ask")
+        raise SettingsError(f"{setting}: {path} has no token, so nobody could ask")
     return Tokens(names)
 
 

@@ -1,0 +1,85 @@
+"""`unlearn serve`: scores over HTTP, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from unlearn.cli import context
+from unlearn.cli.command import Command
+from unlearn.cli.ending import Gently
+from unlearn.cli.log_options import log_options
+from unlearn.logging_setup import LogFormat, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from unlearn.scoring.scorer import Scorer
+    from unlearn.settings import Settings
+
+_log = logging.getLogger(__name__)
+_CHECK_WITHIN = 10.0
+"""Seconds that --check waits for a version of each model, and for all partitions to cover the log."""
+
+
+@click.command(cls=Command)
+@click.option("--listen", default="127.0.0.1:8081", show_default=True, metavar="HOST:PORT", help="Where to listen.")
+@click.option("--also", multiple=True, metavar="MODEL", help="Serve this model of the same Kafka and store, too.")
+@click.option("--check", is_flag=True, help="Only say whether it could answer: settings, topics, versions, store.")
+@log_options
+@click.pass_context
+def command(
+    ctx: click.Context, listen: str, also: tuple[str, ...], check: bool, log_level: str, log_format: LogFormat
+) -> int:
+    """Give scores over HTTP, by the Open Inference Protocol.
+
+    The model's name, Kafka and store are enough: its manifests say the rest. It is ready while the quorum is served,
+    and answers 503 with the reason otherwise. SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN.
+
+    \b
+    Examples:
+      unlearn serve --listen 0.0.0.0:8081
+      curl -d '{"texts": ["win cash now"]}' http://127.0.0.1:8081/scores
+      curl -N http://127.0.0.1:8081/events
+      unlearn serve --check --also mail --also chat
+    """
+    host, port = context.address(listen)
+    from unlearn.environment.redis_url import is_loopback
+    from unlearn.http_server.listening import listening
+    from unlearn.serving.serve import serve
+
+    settings, given = context.settings_to_follow(ctx)
+    configure(log_level, log_format=log_format)
+    models = [(settings.model, partial(_connect, settings, given))]
+    siblings = (_sibling(settings, name) for name in dict.fromkeys(also))
+    models += [(one.model, partial(_connect, one, frozenset(["model"]))) for one in siblings]
+    if check:
+        for name, connect in models:
+            with connect(_CHECK_WITHIN) as scorer:
+                click.echo(f"{name} can be served: version {scorer.once(_CHECK_WITHIN).version}")
+        return 0
+    stop = Gently()
+    with listening(host, port) as listener:
+        scheme = "http" if settings.serving.tls_certificate is None else "https"
+        click.echo(f"listening on {scheme}://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}")
+        if scheme == "http" and not is_loopback(host):
+            _log.warning("there is no TLS: texts and tokens go in the clear, unless a proxy before this has it")
+        stop.begin(settings.drain_within)
+        serve(models, settings, listener, stop)
+    return 0
+
+
+def _connect(settings: Settings, given: Collection[str], wait: float) -> Scorer:
+    from unlearn.scoring.scorer import Scorer
+
+    return Scorer.by_manifests(settings, given, wait=wait)
+
+
+def _sibling(settings: Settings, name: str) -> Settings:
+    """The settings of another model of the same Kafka and store."""
+    from unlearn.settings import TopicSettings
+
+    return settings.model_copy(update={"model": name, "topics": TopicSettings()})

@@ -1,0 +1,128 @@
+"""Runs an ASGI application until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from unlearn.errors import SettingsError
+
+__all__ = ["Limits", "Tls", "run"]
+
+
+class Tls(NamedTuple):
+    """The server's certificate and key; none for no TLS. `settings` names the variables that say so."""
+
+    certificate: Path | None
+    key: Path | None
+    settings: str
+
+
+class Limits(NamedTuple):
+    """Connections at once; seconds for a request's head to come, and for requests under way to end."""
+
+    connections: int
+    head_within: float
+    drain_within: float
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The command takes the signals itself."""
+        yield
+
+
+class _Connection(H11Protocol):
+    """One that is closed where it sends no whole head of a request in time: idle ones would fill up all that there may
+    be, and health would not be answered."""
+
+    head_within: float
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._reads_a_head():
+            self._wait()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _reads_a_head(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        return cycle is None or cycle.response_complete
+
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.head_within, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self._reads_a_head():
+            self.transport.close()
+
+
+def run(
+    app: Starlette,
+    tls: Tls,
+    limits: Limits,
+    listener: socket.socket,
+    stop: Callable[[], bool],
+    stopping: Callable[[], None],
+) -> None:
+    """Serve until `stop` says so, then call `stopping` and end the requests under way. Raises SettingsError."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        loop="asyncio",
+        http=type("_Connection", (_Connection,), {"head_within": limits.head_within}),
+        ws="none",
+        lifespan="on",
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=max(1, round(limits.drain_within)),
+        ssl_certfile=tls.certificate,
+        ssl_keyfile=tls.key,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"{tls.settings}: {error}") from None
+    asyncio.run(_served(_Server(config), listener, stop, stopping))
+
+
+async def _served(
+    server: uvicorn.Server, listener: socket.socket, stop: Callable[[], bool], stopping: Callable[[], None]
+) -> None:
+    async def heed() -> None:
+        while not stop():
+            await asyncio.sleep(0.1)
+        stopping()
+        server.should_exit = True
+
+    heeding = asyncio.create_task(heed())
+    await server.serve([listener])
+    heeding.cancel()

@@ -1,0 +1,146 @@
+"""Watches a worker: takes snapshots between its turns, and asks the log how far it is, on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+
+from unlearn.environment.clock import MACHINE_CLOCK, Clock
+from unlearn.errors import UnlearnError
+from unlearn.log.protocol import Log
+from unlearn.monitoring.liveness import Liveness, readiness
+from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
+from unlearn.monitoring.snapshot import Snapshot, take_snapshot
+from unlearn.monitoring.stacks import all_stacks
+from unlearn.worker.loop import Worker
+
+__all__ = ["Monitor"]
+
+_log = logging.getLogger(__name__)
+_LOOK_EVERY = 1.0
+_ASK_EVERY = 5.0
+_SHARE = 0.02
+"""Share of the worker's time that snapshots take, at most: those of very many open deletions are taken less often."""
+
+
+class Monitor:
+    """`turned` is for the thread that takes the worker's turns; everything else, for any thread.
+
+    `stuck_after`: seconds without a move after which the loop or a partition counts as stuck.
+    """
+
+    def __init__(self, log: Log, events_topic: str, stuck_after: float, clock: Clock = MACHINE_CLOCK) -> None:
+        self._log, self._topic, self._clock = log, events_topic, clock
+        self._liveness, self.totals = Liveness(stuck_after), Totals()
+        self._lock = threading.Lock()
+        self._newest: Snapshot | None = None
+        self._look_at, self._turned_at = 0.0, clock.monotonic()
+        self._ends: Mapping[int, int] = {}
+        self._next_came: dict[int, tuple[int, float]] = {}
+        self._published: dict[int, tuple[int, float]] = {}
+        self._stop = threading.Event()
+        self._stuck: frozenset[str] = frozenset()
+        build = {"version": version("unlearn-stream"), "python": platform.python_version()}
+        self.metrics = WorkerMetrics(lambda: self._newest, self.totals, self.lags, self.manifest_ages, build)
+
+    def turned(self, worker: Worker) -> None:
+        """The worker has taken a turn."""
+        now = self._clock.monotonic()
+        self._turned_at = now
+        if now < self._look_at:
+            return
+        snapshot = take_snapshot(worker, self._clock)
+        with self._lock:
+            self._liveness.look(snapshot, self._ends)
+            self.totals.add(snapshot)
+            self._newest = snapshot
+            self._note_manifests(worker, now)
+        took = self._clock.monotonic() - now
+        self._look_at = now + max(_LOOK_EVERY, took / _SHARE)
+
+    def not_alive(self) -> str:
+        """What stands still for too long; empty where nothing does."""
+        with self._lock:
+            stuck = self._liveness.stuck(self._turned_at, self._clock.monotonic())
+        return "; ".join(f"{what} stands still for {seconds:.0f} s" for what, seconds in stuck.items())
+
+    def not_ready(self) -> str:
+        """Why it isn't ready; empty where it is."""
+        return readiness(self._newest)
+
+    def lags(self) -> dict[int, Lag]:
+        """How far each owned partition is behind its log, of those whose end is known."""
+        snapshot, ends, now = self._newest, self._ends, self._clock.wall()
+        found: dict[int, Lag] = {}
+        for partition, facts in snapshot.partitions.items() if snapshot else ():
+            if partition in ends:
+                behind = max(0, ends[partition] - facts.applied)
+                offset, came = self._next_came.get(partition, (-1, now))
+                known = behind and offset >= 0
+                found[partition] = Lag(behind, max(0.0, now - came) if known else 0.0)
+        return found
+
+    def manifest_ages(self) -> dict[int, float]:
+        """Seconds since each owned partition's last manifest was acknowledged, as far as that was seen."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return {partition: now - at for partition, (_, at) in self._published.items()}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """While it lasts, the log is asked for its ends, and what stands still leaves all stacks in the log, once."""
+        asking = threading.Thread(target=self._ask, name="lag", daemon=True)
+        looking = threading.Thread(target=self._look, name="liveness", daemon=True)
+        asking.start()
+        looking.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            looking.join()
+
+    def _note_manifests(self, worker: Worker, now: float) -> None:
+        owned = {p: one.manifest_offset for p, one in worker.owned.items() if one.manifest is not None}
+        before = self._published
+        self._published = {
+            partition: before[partition] if before.get(partition, (-1,))[0] == offset else (offset, now)
+            for partition, offset in owned.items()
+        }
+
+    def _look(self) -> None:
+        while not self._stop.wait(_LOOK_EVERY):
+            with self._lock:
+                stuck = self._liveness.stuck(self._turned_at, self._clock.monotonic())
+            if new := set(stuck) - self._stuck:
+                what = "; ".join(f"{name} stands still for {stuck[name]:.0f} s" for name in sorted(new))
+                _log.error("%s; all stacks:\n%s", what, all_stacks())
+            self._stuck = frozenset(stuck)
+
+    def _ask(self) -> None:
+        """The log may hang: nothing waits for this thread."""
+        while not self._stop.is_set():
+            try:
+                bounds = self._log.bounds(self._topic)
+                self._ends = {partition: end for partition, (_, end) in bounds.items()}
+                self._ask_next()
+            except UnlearnError as error:
+                _log.debug("how far the log is can't be told now: %s", error)
+            self._stop.wait(_ASK_EVERY)
+
+    def _ask_next(self) -> None:
+        """When the next record to apply came, of the partitions that are behind."""
+        snapshot = self._newest
+        found: dict[int, tuple[int, float]] = {}
+        for partition, facts in snapshot.partitions.items() if snapshot else ():
+            offset, came = self._next_came.get(partition, (-1, 0.0))
+            if offset == facts.applied:
+                found[partition] = offset, came
+            elif facts.applied < self._ends.get(partition, 0):
+                first = next(iter(list(self._log.read(self._topic, partition, facts.applied, facts.applied + 1))), None)
+                if first is not None:
+                    found[partition] = facts.applied, first.timestamp / 1000
+        self._next_came = found

@@ -1,0 +1,71 @@
+"""A worker's metrics and health over HTTP, for Prometheus and for probes: no login, and no id in any answer."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from unlearn.monitoring.monitor import Monitor
+
+__all__ = ["serving"]
+
+_log = logging.getLogger(__name__)
+_TEXT = "text/plain; charset=utf-8"
+_WITHIN = 10.0
+"""Seconds for a request to come."""
+
+
+@contextmanager
+def serving(monitor: Monitor, listener: socket.socket) -> Iterator[None]:
+    """While it lasts, `/metrics`, `/livez` and `/readyz` are answered on the socket, which is closed at the end."""
+    registry = CollectorRegistry()
+    registry.register(monitor.metrics)
+    handler = type("_Handler", (_Answers,), {"monitor": monitor, "registry": registry})
+    server = ThreadingHTTPServer(listener.getsockname()[:2], handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket, server.daemon_threads = listener, True
+    thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Answers(BaseHTTPRequestHandler):
+    monitor: ClassVar[Monitor]
+    registry: ClassVar[CollectorRegistry]
+    timeout = _WITHIN
+    server_version, sys_version = "unlearn", ""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            self._send(200, generate_latest(self.registry), CONTENT_TYPE_LATEST)
+        elif path in ("/livez", "/readyz"):
+            why = self.monitor.not_alive() if path == "/livez" else self.monitor.not_ready()
+            self._send(503 if why else 200, f"{why or 'ok'}\n".encode(), _TEXT)
+        else:
+            self._send(404, b"/metrics, /livez and /readyz are here\n", _TEXT)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _send(self, code: int, body: bytes, kind: str) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  as the base class calls it
+        _log.debug(format, *args)

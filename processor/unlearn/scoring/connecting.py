@@ -1,0 +1,90 @@
+"""Connects a scorer to a model of which nothing but its name and places are known: its manifests say the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from unlearn.errors import NotDescribed, NotEnough, SettingsError
+from unlearn.log.protocol import Log
+from unlearn.results.results_topic import Results
+from unlearn.scoring.published_model import PublishedModel, agreed, differences, of_settings
+from unlearn.settings import DEMO_SECRET, Settings
+
+__all__ = ["given_settings", "published_model"]
+
+_LOOK_EVERY = 0.5
+
+
+def given_settings(given: Mapping[str, Any]) -> Settings:
+    """Settings of what was given by hand, without a secret. Raises SettingsError."""
+    values = {name: value for name, value in given.items() if value is not None}
+    servers = values.pop("bootstrap_servers", None)
+    if servers is not None:
+        values["kafka"] = {**values.get("kafka", {}), "bootstrap_servers": servers}
+    if isinstance(values.get("store"), str):
+        values["store"] = {"url": values["store"]}
+    try:
+        return Settings(**{"secret": DEMO_SECRET} | values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise SettingsError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def published_model(
+    log: Log,
+    settings: Settings,
+    given: Collection[str],
+    identity: str | None,
+    wait: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> PublishedModel:
+    """The model of the settings' name, as its manifests describe it; waits up to `wait` seconds for one that does.
+
+    `given`: the settings that were given by hand, which must be the model's. `identity`: the hash that the model's
+    manifests bear, where it is known. Manifests of an earlier release describe nothing: with the secret the settings
+    are taken for the model's.
+
+    Raises NotEnough where there is no manifest, or manifests of several models, SettingsError where something given
+    differs; NotDescribed, LogUnavailable, TopicMissing.
+    """
+    results = Results(settings.model, clock=clock)
+    tail, deadline = log.tail(settings.results_topic), clock() + wait
+    try:
+        while True:
+            read = results.follow(tail, max(_LOOK_EVERY, deadline - clock()))
+            model = _model_in(results, settings, given, identity) if read else None
+            if model is not None:
+                return model
+            if clock() >= deadline:
+                raise NotEnough(f"no version of {settings.model} is on {settings.results_topic} yet", ())
+            results.merge(tail.poll(_LOOK_EVERY))
+    finally:
+        tail.close()
+
+
+def _model_in(
+    results: Results, settings: Settings, given: Collection[str], identity: str | None
+) -> PublishedModel | None:
+    newest = (held.manifest for held in results.partitions.values() if held.manifest is not None)
+    try:
+        model = agreed(newest, identity)
+    except NotDescribed:
+        if "secret" not in given:
+            raise
+        return of_settings(settings, identity)
+    if model is not None:
+        _check(model, settings, given)
+    return model
+
+
+def _check(model: PublishedModel, settings: Settings, given: Collection[str]) -> None:
+    wrong = differences(model, settings, given)
+    if wrong:
+        raise SettingsError(
+            f"the model {model.name} was made with other settings than these: {', '.join(wrong)}. "
+            "Leave them out: its manifests say what it was made with"
+        )

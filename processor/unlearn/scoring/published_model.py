@@ -1,0 +1,123 @@
+"""What a scorer knows of the model that it follows: from its settings, or from what its manifests say of it.
+
+A manifest bears the model's identity as text, whose hash it must match. So nobody needs the settings, or the secret, to
+serve a model; whoever can write to the results topic could as well publish another model there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough
+from unlearn.identity import as_before, identity_hash, identity_of, is_secret_of
+from unlearn.learners import learner_of
+from unlearn.results.manifest import Manifest
+from unlearn.settings import Settings
+from unlearn_models.base.errors import BadSettings
+from unlearn_models.base.learner import Learner
+from unlearn_models.registry import learner_from
+from unlearn_models.text.letters import UNICODE
+
+__all__ = ["PublishedModel", "agreed", "differences", "of_settings", "read_made"]
+
+_PARTS = {
+    **{name: name for name in ("model", "partitions", "shards_per_partition", "slice_span", "subjects", "learner")},
+    **{name: name for name in ("classes", "features")},
+    "mapping": "reading",
+    "tombstones": "reading",
+}
+"""Setting -> part of an identity that it decides alone, or with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """Everything that decides how a model's manifests are read and served.
+
+    `identities`: the hash that its manifests bear, or the few of which they bear one. `made`: its identity, parsed;
+    None where it is known by its settings alone.
+    """
+
+    name: str
+    partitions: int
+    shards_per_partition: int
+    learner: Learner
+    identities: frozenset[str]
+    made: Mapping[str, Any] | None = None
+
+
+def of_settings(settings: Settings, identity: str | None = None) -> PublishedModel:
+    """The model that the settings describe; `identity` is the hash that its manifests bear, if that is known.
+
+    Raises SettingsError.
+    """
+    learner = learner_of(settings)
+    # How events are read changes nothing of what a state says.
+    possible = (identity_hash(identity_of(each, learner)) for each in (settings, as_before(settings)))
+    identities = frozenset([identity] if identity else possible)
+    return PublishedModel(settings.model, settings.partitions, settings.shards_per_partition, learner, identities)
+
+
+def read_made(manifest: Manifest) -> PublishedModel | None:
+    """The model as its manifest describes it; None if it doesn't, as those of earlier releases.
+
+    Raises ArtefactInvalid where the description isn't that of the manifest's identity, or of a model that this release
+    can't serve.
+    """
+    if not manifest.made:
+        return None
+    if identity_hash(manifest.made) != manifest.identity:
+        raise ArtefactInvalid("what it says of its model is not what its identity stands for")
+    try:
+        made = json.loads(manifest.made)
+        name, learner = made["model"], learner_from(made["learner_settings"])
+        partitions, shards = int(made["partitions"]), int(made["shards_per_partition"])
+        letters = made["unicode"]
+    except (ValueError, KeyError, TypeError, BadSettings) as error:
+        raise ArtefactInvalid(f"what it says of its model can't be read by this release: {error}") from None
+    if letters != UNICODE:
+        raise ArtefactInvalid(f"its model reads texts by a table of Unicode {letters}, this release by {UNICODE}")
+    return PublishedModel(name, partitions, shards, learner, frozenset([manifest.identity]), made)
+
+
+def agreed(manifests: Iterable[Manifest], identity: str | None) -> PublishedModel | None:
+    """The one model that the newest manifests describe; None while there is none.
+
+    `identity`: of which alone manifests count, if it is given. Raises NotEnough where they are of several models, and
+    NotDescribed where they don't say what they are of.
+    """
+    wanted = [one for one in manifests if identity in (None, one.identity)]
+    found: dict[str, PublishedModel | None] = {}
+    for manifest in wanted:
+        found[manifest.identity] = found.get(manifest.identity) or _described(manifest)
+    described = {hashed: model for hashed, model in found.items() if model is not None}
+    if len(found) > 1:
+        raise NotEnough(f"manifests of several models are there: give the identity of one of {', '.join(found)}", ())
+    if found and not described:
+        raise NotDescribed(
+            "the model's manifests don't say what it is, as they are of an earlier release: give the model's own "
+            "settings, its secret too, or publish anew by workers of this release"
+        )
+    return next(iter(described.values()), None)
+
+
+def _described(manifest: Manifest) -> PublishedModel | None:
+    try:
+        return read_made(manifest)
+    except ArtefactInvalid as error:
+        raise NotEnough(f"the manifest of partition {manifest.partition} can't be used: {error}", ()) from None
+
+
+def differences(model: PublishedModel, given: Settings, names: Collection[str]) -> list[str]:
+    """Which of the settings that were given by hand, by their names, are not the model's."""
+    made, own = model.made or {}, json.loads(identity_of(given, learner_of(given)))
+    wrong = [name for name in names if name in _PARTS and own.get(_PARTS[name]) != made.get(_PARTS[name])]
+    if "secret" in names and not is_secret_of(json.dumps(made), given.secret_bytes):
+        wrong.append("secret")
+    if "learner_options" in names:
+        options = made["learner_settings"]
+        own_options = given.learner_options.items()
+        wrong += [f"learner_options {name}" for name, value in own_options if options.get(name) != value]
+    return sorted(wrong)

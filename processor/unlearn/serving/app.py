@@ -1,0 +1,256 @@
+"""The HTTP interface of `unlearn serve`: routes, and what every answer has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from math import ceil
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from unlearn.errors import AnswerInvalid, HttpRefused, InputInvalid, NotEnough, ScorerStopped
+from unlearn.http_server.access import Tokens
+from unlearn.http_server.bodies import read_body
+from unlearn.scoring.serving import Answer, Served
+from unlearn.serving import open_inference
+from unlearn.serving.asked import Asked, read_scores
+from unlearn.serving.followers import Followers
+from unlearn.serving.metrics import CONTENT_TYPE, Metrics
+from unlearn.serving.served_model import ServedModel
+from unlearn.serving_settings import ServingSettings
+from unlearn_models.base.errors import BadRows
+
+__all__ = ["make_app"]
+
+_log = logging.getLogger(__name__)
+_AGAIN = 1.0
+"""Seconds after which to ask again for a model that isn't served now."""
+_BINARY = "inference-header-content-length"
+"""The header of a body whose tensors are in binary."""
+_INLINE = 100
+"""So many inputs are scored at once; more, in a thread, so that others are answered meanwhile."""
+_NOBODY = ""
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _Routes:
+    def __init__(
+        self,
+        models: Mapping[str, ServedModel],
+        settings: ServingSettings,
+        tokens: Tokens | None,
+        followers: Followers,
+        metrics: Metrics,
+    ) -> None:
+        self._models, self._settings, self._tokens = models, settings, tokens
+        self._followers, self._metrics = followers, metrics
+
+    async def scores(self, request: Request) -> Response:
+        served = self._model(request).served()
+        body = await self._body(request)
+        answer = await self._answer(request, served, read_scores(body, served.learner, self._settings.inputs))
+        said = {
+            "scores": answer.scores.tolist(),
+            "labels": answer.labels(),
+            "version": answer.version,
+            **open_inference.told(answer),
+        }
+        return _json(200, said, _headers(answer))
+
+    async def infer(self, request: Request) -> Response:
+        model = self._model(request)
+        served = self._pinned(request, model.served())
+        if _BINARY in request.headers:
+            raise HttpRefused(415, "tensors in binary are an extension that isn't there: send them as JSON")
+        asked = open_inference.read_infer(await self._body(request))
+        inputs = open_inference.asked_of(asked, served.learner, self._settings.inputs)
+        answer = await self._answer(request, served, inputs)
+        return _json(200, open_inference.inferred(model.name, asked, answer), _headers(answer))
+
+    async def describe(self, request: Request) -> Response:
+        model = self._model(request)
+        served = self._pinned(request, model.served())
+        return _json(200, open_inference.metadata(model.name, served.learner, served.version))
+
+    async def model_ready(self, request: Request) -> Response:
+        model = self._model(request)
+        self._pinned(request, model.served())
+        return _json(200, {"name": model.name, "ready": True})
+
+    async def ready(self, _: Request) -> Response:
+        why = {name: reason for name, model in self._models.items() if (reason := model.why_not())}
+        if why:
+            return _json(503, {"ready": False, "error": "; ".join(f"{name}: {said}" for name, said in why.items())})
+        return _json(200, {"ready": True})
+
+    async def events(self, request: Request) -> Response:
+        model = self._model(request)
+        events = self._followers.follow(model.name, model.change)
+        return StreamingResponse(events, 200, {"Cache-Control": "no-store"}, "text/event-stream")
+
+    def guarded(self, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+        """The handler for those who may ask; whatever goes wrong is an answer too."""
+
+        async def answer(request: Request) -> Response:
+            began = time.monotonic()
+            name = self._name(request)
+            name = name if name in self._models else _NOBODY
+            try:
+                self._admit(request)
+                found = await handler(request)
+            except Exception as error:  # noqa: BLE001  no request stays without an answer
+                found = _failed(error)
+            self._metrics.answers.labels(name, str(found.status_code)).inc()
+            self._metrics.seconds.labels(name).observe(time.monotonic() - began)
+            return found
+
+        return answer
+
+    def _admit(self, request: Request) -> None:
+        if self._tokens is not None and self._tokens.name_of(request.headers.get("authorization", "")) is None:
+            raise HttpRefused(401, "send a known token: Authorization: Bearer TOKEN")
+
+    def _name(self, request: Request) -> str:
+        """The model that is asked for; the first where none is named."""
+        name: str = request.path_params.get("model", next(iter(self._models)))
+        return name
+
+    def _model(self, request: Request) -> ServedModel:
+        found = self._models.get(self._name(request))
+        if found is None:
+            raise HttpRefused(404, f"no model of this name is served: {', '.join(self._models)}")
+        return found
+
+    @staticmethod
+    def _pinned(request: Request, served: Served) -> Served:
+        version = request.path_params.get("version")
+        if version is not None and version != str(served.version):
+            raise HttpRefused(
+                404, f"version {served.version} is served and no other: an older one may hold what was deleted since"
+            )
+        return served
+
+    async def _answer(self, request: Request, served: Served, inputs: Asked) -> Answer:
+        answer = served.scores(inputs) if len(inputs) <= _INLINE else await asyncio.to_thread(served.scores, inputs)
+        self._metrics.inputs.labels(self._name(request)).inc(len(answer.scores))
+        return answer
+
+    async def _body(self, request: Request) -> bytes:
+        return await read_body(request, self._settings.body_bytes, self._settings.answer_within)
+
+
+def make_app(
+    models: Sequence[ServedModel],
+    settings: ServingSettings,
+    tokens: Tokens | None,
+    followers: Followers,
+    stopping: Callable[[], bool],
+) -> Starlette:
+    """The application. `stopping`: whether the server ends, and so isn't ready."""
+    metrics = Metrics(models, followers.count)
+    routes = _Routes({model.name: model for model in models}, settings, tokens, followers, metrics)
+
+    async def live(_: Request) -> Response:
+        return _json(200, {"live": True})
+
+    async def ready(request: Request) -> Response:
+        return _json(503, {"ready": False, "error": "stopping"}) if stopping() else await routes.ready(request)
+
+    async def server(_: Request) -> Response:
+        return _json(200, {"name": "unlearn", "version": _version(), "extensions": []})
+
+    async def shown(_: Request) -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        followers.begin()
+        for model in models:
+            model.start()
+        yield
+        await asyncio.gather(*(asyncio.to_thread(model.close) for model in models))
+
+    guarded: Mapping[str, tuple[str, _Handler]] = {
+        "/scores": ("POST", routes.scores),
+        "/models/{model}/scores": ("POST", routes.scores),
+        "/events": ("GET", routes.events),
+        "/models/{model}/events": ("GET", routes.events),
+        **{
+            f"/v2/models/{{model}}{pinned}{path}": route
+            for pinned in ("", "/versions/{version}")
+            for path, route in {
+                "": ("GET", routes.describe),
+                "/ready": ("GET", routes.model_ready),
+                "/infer": ("POST", routes.infer),
+            }.items()
+        },
+    }
+    open_to_all: Mapping[str, _Handler] = {
+        "/v2": server,
+        "/v2/health/live": live,
+        "/v2/health/ready": ready,
+        "/livez": live,
+        "/readyz": ready,
+        "/metrics": shown,
+    }
+    return Starlette(
+        routes=[
+            *(Route(path, routes.guarded(handler), methods=[kind]) for path, (kind, handler) in guarded.items()),
+            *(Route(path, handler) for path, handler in open_to_all.items()),
+        ],
+        exception_handlers={HTTPException: _unrouted},
+        lifespan=lifespan,
+    )
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("unlearn-stream")
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    """What every answer's headers say of the version that gave it."""
+    ends = answer.lease_ends
+    return {
+        "Unlearn-Version": str(answer.version),
+        "Unlearn-Content": answer.content,
+        "Unlearn-Left-Out": ",".join(map(str, answer.left_out)),
+        "Unlearn-Lease-Ends": "" if ends is None else ends.isoformat(timespec="milliseconds"),
+    }
+
+
+async def _unrouted(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json(error.status_code, {"error": error.detail}, dict(error.headers or {}))
+
+
+def _failed(error: Exception) -> Response:
+    if isinstance(error, InputInvalid | BadRows):
+        return _json(400, {"error": str(error)})
+    if isinstance(error, AnswerInvalid):
+        return _json(422, {"error": str(error)})
+    if isinstance(error, HttpRefused):
+        challenge = {"WWW-Authenticate": "Bearer"} if error.code == 401 else {}
+        again = {"Retry-After": str(ceil(error.retry_after))} if error.retry_after else {}
+        return _json(error.code, {"error": str(error)}, {**challenge, **again})
+    if isinstance(error, NotEnough | ScorerStopped):
+        return _json(503, {"error": str(error)}, {"Retry-After": str(ceil(_AGAIN))})
+    if isinstance(error, ClientDisconnect):
+        return _json(400, {"error": "the body has no end"})
+    _log.error("a request failed unforeseen", exc_info=error)
+    return _json(500, {"error": "an error that was not foreseen; the server's log tells it"})
+
+
+def _json(code: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    body = json.dumps(said).encode()
+    return Response(body, code, {**(headers or {}), "Cache-Control": "no-store"}, "application/json")

@@ -1,0 +1,175 @@
+"""A worker's metrics are what it did; they never go down; what stands still leaves its stacks in the log."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.harness.events import SEAL, delete, insert
+from tests.harness.memory_harness import MemoryHarness
+from tests.harness.waiting import until
+from unlearn.environment.clock import Clock
+from unlearn.errors import LogUnavailable
+from unlearn.http_server.listening import listening
+from unlearn.monitoring.metrics import BUCKETS, Lag
+from unlearn.monitoring.monitor import Monitor
+from unlearn.monitoring.server import serving
+
+EVER = 60.0
+
+
+@pytest.fixture
+def harness(redis_url: str, tmp_path: Path) -> Iterator[MemoryHarness]:
+    found = MemoryHarness(redis_url, tmp_path, "naive-bayes")
+    yield found
+    found.close()
+
+
+def monitor_of(harness: MemoryHarness, stuck_after: float = 30.0) -> Monitor:
+    return Monitor(harness.log, harness.settings.events_topic, stuck_after, Clock(monotonic=lambda: harness.now))
+
+
+def look(harness: MemoryHarness, monitor: Monitor) -> dict[tuple[str, ...], float]:
+    """All samples by name and label values, after a turn that was seen."""
+    harness.now += 2.0
+    harness.turn()
+    monitor.turned(harness.worker)
+    registry = CollectorRegistry()
+    registry.register(monitor.metrics)
+    families = text_string_to_metric_families(generate_latest(registry).decode())
+    return {(s.name, *(v for _, v in sorted(s.labels.items()))): s.value for f in families for s in f.samples}
+
+
+def play(harness: MemoryHarness) -> None:
+    harness.send(insert("r1", "ann"), insert("r2", "ann"), insert("r3", "bob"), insert("r3", "bob"), SEAL)
+    harness.settle()
+    harness.send(delete("r1", "ann"), delete(None, "bob"), b"no event at all")
+    harness.settle()
+
+
+def test_metrics_tell_what_was_done(harness: MemoryHarness) -> None:
+    monitor = monitor_of(harness)
+    play(harness)
+
+    found = look(harness, monitor)
+
+    assert found["unlearn_worker_events_applied_total", "insert"] == 4
+    assert found["unlearn_worker_events_applied_total", "delete"] == 2
+    assert found["unlearn_worker_events_applied_total", "seal"] == 1
+    assert found["unlearn_worker_inserts_passed_over_total", "repeated"] == 1
+    assert found["unlearn_worker_possible_deletions_open", "0"] == 1
+    assert found["unlearn_worker_deletions_pending", "0"] == 0
+    assert found["unlearn_worker_deletions_hidden_total",] == 2
+    assert found["unlearn_worker_deletion_hidden_seconds_count",] == 2
+    assert found["unlearn_worker_live_records", "0"] == 1
+    assert found["unlearn_worker_applied_offset", "0"] == harness.worker.owned[0].view.applied
+    assert found["unlearn_worker_claims_total",] == 1
+    assert found["unlearn_worker_partitions_owned",] == found["unlearn_worker_partitions_assigned",] == 1
+    assert found["unlearn_worker_scripts_total",] > 3
+    assert sum(v for k, v in found.items() if k[0] == "unlearn_worker_shards") == harness.settings.shards_per_partition
+    assert sum(v for k, v in found.items() if k[0] == "unlearn_worker_dead_letters_total") == 1
+
+
+def test_no_label_is_an_id(harness: MemoryHarness) -> None:
+    monitor = monitor_of(harness)
+    play(harness)
+    labels = {value for _, *values in look(harness, monitor) for value in values}
+    assert not {label for label in labels if re.fullmatch(r"r\d+|ann|bob", label)}
+
+
+def test_no_counter_goes_down_when_a_partition_is_lost_and_claimed_again(harness: MemoryHarness) -> None:
+    monitor = monitor_of(harness)
+    play(harness)
+    before = look(harness, monitor)
+    harness.worker._assignment.drop(0, "for the test")
+    after = look(harness, monitor)
+
+    assert after["unlearn_worker_claims_total",] == 2
+    fallen = {name: (value, after.get(name)) for name, value in before.items() if name[0].endswith("_total")}
+    assert {name: pair for name, pair in fallen.items() if pair[1] is None or pair[1] < pair[0]} == {}
+    buckets = [name for name in before if name[0].endswith(("_bucket", "_count", "_sum"))]
+    assert {name for name in buckets if after[name] < before[name]} == set()
+    assert len(buckets) == len(BUCKETS) + 3
+
+
+def test_lag_is_told_in_records_and_in_seconds(harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor = monitor_of(harness)
+    play(harness)
+    look(harness, monitor)
+    assert monitor.lags() == {}, "the log wasn't asked yet"
+
+    harness.send(insert("r9", "ann"), insert("r10", "ann"))
+    with monitor.watching():
+        until(lambda: bool(monitor.lags()), EVER, "the log was asked")
+    (lag,) = monitor.lags().values()
+    assert lag.records == 2
+    assert 0 <= lag.seconds < 60
+    harness.settle()
+    look(harness, monitor)
+    assert monitor.lags() == {0: Lag(0, 0.0)}
+
+
+def test_a_log_that_gives_no_answer_leaves_lag_unknown(harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def away(_: str) -> None:
+        asked.append(1)
+        raise LogUnavailable("away")
+
+    monitor = monitor_of(harness)
+    play(harness)
+    look(harness, monitor)
+    monkeypatch.setattr(harness.log, "bounds", away)
+    with monitor.watching():
+        until(lambda: bool(asked), EVER, "it was asked")
+    assert monitor.lags() == {}
+    assert monitor.not_alive() == ""
+
+
+def test_what_stands_still_leaves_all_stacks_in_the_log_once(
+    harness: MemoryHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = monitor_of(harness, stuck_after=20.0)
+    play(harness)
+    look(harness, monitor)
+    assert monitor.not_alive() == ""
+
+    with caplog.at_level(logging.ERROR), monitor.watching():
+        harness.now += 21.0
+        assert monitor.not_alive() == "the loop stands still for 21 s"
+        until(lambda: "all stacks" in caplog.text, EVER, "the stacks")
+        (said,) = [record.getMessage() for record in caplog.records if "all stacks" in record.getMessage()]
+    assert "test_what_stands_still" in said
+    assert "thread MainThread" in said
+
+
+def test_metrics_and_probes_are_answered_over_http(harness: MemoryHarness) -> None:
+    monitor = monitor_of(harness)
+
+    def get(path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=EVER)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        said = answer.read().decode()
+        connection.close()
+        return answer.status, said
+
+    with listening("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with serving(monitor, listener):
+            assert get("/readyz") == (503, "it is starting\n")
+            assert get("/livez") == (200, "ok\n")
+            play(harness)
+            look(harness, monitor)
+            assert get("/readyz") == (200, "ok\n")
+            assert "unlearn_worker_live_records" in get("/metrics")[1]
+            assert get("/elsewhere")[0] == 404
+            harness.now += 100.0
+            assert get("/livez") == (503, "the loop stands still for 100 s\n")
