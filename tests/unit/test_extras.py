@@ -121,3 +121,22 @@ def test_a_module_that_is_missing_tells_its_extra() -> None:
 
 def test_commands_need_extras_that_there_are() -> None:
     assert {extra for extras in NEEDS.values() for extra in extras} <= EXTRAS.keys()
+
+
+NAMED = f"""
+import importlib, sys
+import unlearn, unlearn_models
+from unlearn.cli.main import COMMANDS
+for name in unlearn.__all__:
+    getattr(unlearn, name)
+for target in COMMANDS.values():
+    importlib.import_module(target.partition(":")[0])
+print([name for name in {[*MODULES, "llvmlite"]!r} if name in sys.modules])
+"""
+"""Uses all public names and imports all commands, and says which modules of extras that has imported."""
+
+
+def test_naming_what_is_public_and_any_command_imports_nothing_of_an_extra() -> None:
+    done = subprocess.run([sys.executable, "-c", NAMED], capture_output=True, text=True, check=True, timeout=120)
+
+    assert done.stdout == "[]\n"
