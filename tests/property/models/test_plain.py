@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -52,6 +52,7 @@ def taken(learner: Learner, drawn: Rows) -> Rows:
 
 
 @pytest.mark.parametrize(("learner", "values"), LEARNERS, ids=lambda each: getattr(each, "id", ""))
+@settings(max_examples=50)
 @given(data=st.data())
 def test_states_are_decoded_and_scored_alike(learner: Learner, values: Any, data: st.DataObject) -> None:
     # Given shards that were learned by compiled code, and rows to score
@@ -192,9 +193,9 @@ def test_spoilt_trees_are_judged_alike(seed: int, data: st.DataObject) -> None:
 
 
 def verdict(trees: Trees, held: NDArray[np.int64], depth: int) -> bool:
-    settings: Any = make_learner("forest", CLASSES[:2], FEATURES, **small)
+    forest: Any = make_learner("forest", CLASSES[:2], FEATURES, **small)
     try:
-        check_trees(trees, replace(settings.growth, depth=depth), held, FEATURES)
+        check_trees(trees, replace(forest.growth, depth=depth), held, FEATURES)
     except BadState:
         return False
     return True
