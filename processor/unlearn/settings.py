@@ -68,6 +68,12 @@ class KafkaSettings(Frozen):
     client_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9._-]{1,200}$", description="what brokers call its clients; unset: unlearn-<model>"
     )
+    group_instance_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="name of this worker in its group, of no other one: a restart within session_timeout then moves no "
+        "partition, and a worker that ends gives its partitions up only after it; unset: a member like any other",
+    )
     session_timeout: Duration = Field(
         10.0, gt=0, description="seconds without a sign of life after which the group drops a worker"
     )

@@ -92,6 +92,7 @@ EACH = [
     Line("verify --json"),
     Line("verify --from-log"),
     Line("schemas"),
+    Line("schemas --asyncapi"),
     Line("schemas --out OUT", prints=False),
     Line("demo --events 60 --rate 0"),
     Line("simulate --seeds 1..1 --processes 1"),
