@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
 import click
@@ -11,11 +10,9 @@ from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
 from unlearn.cli.log_options import log_options
-from unlearn.errors import SettingsError
 from unlearn.logging_setup import LogFormat, configure
 
 _log = logging.getLogger(__name__)
-_NEEDED = ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(cls=Command)
@@ -36,11 +33,6 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/requests/42
     """
     host, port = context.address(listen)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"the gateway needs the [gateway] extra: pip install 'unlearn-stream[gateway]' ({missing[0]})"
-        )
     from unlearn.client.client import Client
     from unlearn.environment.redis_url import is_loopback
     from unlearn.gateway.gateway import Gateway

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from unlearn.cli import context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
 from unlearn.cli.log_options import log_options
-from unlearn.errors import SettingsError
 from unlearn.logging_setup import LogFormat, configure
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _CHECK_WITHIN = 10.0
 """Seconds that --check waits for a version of each model, and for all partitions to cover the log."""
-_NEEDED = ("prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(cls=Command)
@@ -50,9 +47,6 @@ def command(
       unlearn serve --check --also mail --also chat
     """
     host, port = context.address(listen)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(f"serve needs the [serve] extra: pip install 'unlearn-stream[serve]' ({missing[0]})")
     from unlearn.environment.redis_url import is_loopback
     from unlearn.http_server.listening import listening
     from unlearn.serving.serve import serve

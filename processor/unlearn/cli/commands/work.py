@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -71,8 +70,6 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     if settings.http is None:
         yield lambda _: None
         return
-    if importlib.util.find_spec("prometheus_client") is None:
-        raise SettingsError("UNLEARN_HTTP needs prometheus-client: pip install 'unlearn-stream[worker]'")
     from unlearn.http_server.listening import listening, read_address
     from unlearn.monitoring.monitor import Monitor
     from unlearn.monitoring.server import serving
