@@ -31,6 +31,7 @@ from unlearn.monitoring.snapshot import PartitionFacts, Snapshot
 from unlearn.results.history import PublishedVersion
 from unlearn.results.manifest import Fingerprint, Heartbeat, Manifest, ShardEntry, TokenField
 from unlearn.scoring.trust import RULES
+from unlearn.state.rights import acl_of
 from unlearn_models.text.letters import FILE as LETTERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -186,6 +187,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "version": partial(_fields, PublishedVersion),
         "dead letter": partial(_fields, DeadLetter),
     },
+    "docs/deploying.md": {"redis rights": lambda: f"      {acl_of('mail', 'worker')} >PASSWORD"},
     "docs/monitoring.md": {"metrics": _metrics},
 }
 """Page -> what makes each of its tables, by the name in the markers."""
