@@ -16,6 +16,7 @@ import pytest
 
 from tests.containers import kafka_container, redis_container
 from tests.harness.settings import settings_of
+from tests.object_server import ObjectServer, built_server
 from unlearn.errors import UnlearnError
 from unlearn.local_password import with_local_password
 from unlearn.services import LocalKafka, LocalRedis, Service
@@ -59,6 +60,21 @@ def redis_url(services_dir: Path) -> Iterator[str]:
         elif not stack.enter_context(redis_container(service.address)):
             _start(stack, service)
         yield with_local_password(own).redis.url.get_secret_value()
+
+
+@pytest.fixture(scope="session")
+def s3(services_dir: Path) -> Iterator[ObjectServer]:
+    """A real S3 server, which all tests share: use buckets or prefixes of your own. The environment has its login."""
+    program = built_server()
+    if program is None:
+        pytest.skip("an S3 server needs Go, which builds it: the stores in buckets are NOT tested here")
+    server = ObjectServer(program, services_dir / "s3", free_port())
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+    server.kill()
 
 
 @pytest.fixture

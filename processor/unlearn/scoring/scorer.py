@@ -119,7 +119,7 @@ class Scorer:
 
         log = KafkaLog(settings.kafka)
         try:
-            scorer = cls(settings, log, open_store(settings.store.url, settings.model), model_on(log))
+            scorer = cls(settings, log, open_store(settings.store, settings.model), model_on(log))
         except UnlearnError:
             log.close()
             raise

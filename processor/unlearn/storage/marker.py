@@ -81,6 +81,9 @@ class Guarded:
         """Expect this marker from now on."""
         self.bound = marker
 
+    def check(self) -> None:
+        self.store.check()
+
     def marker(self) -> bytes | None:
         return self.store.marker()
 

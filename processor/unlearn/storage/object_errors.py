@@ -1,0 +1,89 @@
+"""What an object store's refusals mean, in words for people, and as errors of ours."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Final, NamedTuple
+
+from unlearn.errors import StoreDenied, StoreMissing, StoreUnavailable
+
+__all__ = ["CREDENTIALS", "is_gone", "read_refusal"]
+
+CREDENTIALS: Final = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""The environment variables that hold what a kind of store asks for."""
+
+_NO_BUCKET = {"NoSuchBucket", "ContainerNotFound", "InvalidBucketName"}
+_BAD_LOGIN = {
+    "AuthenticationFailed",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidAccessKey",
+    "InvalidToken",
+    "NoAuthenticationInformation",
+    "SignatureDoesNotMatch",
+}
+_OTHER_REGION = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
+_CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
+_LOGIN_SERVICES = ("169.254.169.254", "169.254.170.2", "latest/api/token", "metadata.google.internal")
+"""Where clients ask for a login if the environment has none: they are named in the error if it isn't there."""
+
+
+class _Said(NamedTuple):
+    code: str
+    message: str
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the store answers that it has no such file, though it has the bucket."""
+    return isinstance(error, FileNotFoundError) and _said(error).code not in _NO_BUCKET
+
+
+def read_refusal(error: BaseException, what: str, scheme: str, place: str) -> StoreUnavailable:
+    """The error of ours. `what`: what couldn't be done, as in "read a name"; `place`: the store, without secrets.
+
+    A client's own text isn't shown whole: it holds addresses and headers of requests.
+    """
+    said = _said(error)
+    if said.code in _NO_BUCKET or isinstance(error, FileNotFoundError):
+        return StoreMissing(f"the store {place} isn't there: make the bucket, or correct UNLEARN_STORE__URL")
+    because = f"{said.code}: {said.message}" if said.code else ""
+    denied = _denied(error, said.code, what, CREDENTIALS[scheme])
+    if denied:
+        return StoreDenied(f"the store {place} {denied}" + (f" ({because})" if because else ""))
+    return StoreUnavailable(f"the store {place} can't {what}: {because or _first_words(error)}")
+
+
+def _denied(error: BaseException, code: str, what: str, credentials: str) -> str:
+    """How a sentence on the store goes on that denies something; empty if it denies nothing."""
+    kind = type(error).__name__
+    if code in _OTHER_REGION:
+        return "is in another region: set UNLEARN_STORE__REGION"
+    if code in _CLOCK:
+        return "refuses this machine's clock: set it right"
+    if code in _BAD_LOGIN or kind == "UnauthenticatedError":
+        return f"refuses the login: check {credentials}"
+    if any(service in str(error) for service in _LOGIN_SERVICES):
+        return f"needs a login, and none was found: set {credentials}"
+    return f"doesn't let this login {what}: give it the right" if kind == "PermissionDeniedError" else ""
+
+
+def _said(error: BaseException) -> _Said:
+    """Code and message of the XML that the server answered; empty where it answered none."""
+    text = str(error)
+    code, message = re.search(r"<Code>([^<]*)</Code>", text), re.search(r"<Message>([^<]*)</Message>", text)
+    return _Said(
+        code.group(1) if code else "", " ".join(html.unescape(message.group(1)).split())[:200] if message else ""
+    )
+
+
+def _first_words(error: BaseException) -> str:
+    """Of what the client says of a request that got no answer, the reason without addresses."""
+    reasons = re.findall(r'(?:message|error): "([^"\\]+)"', str(error)) or re.findall(
+        r"[Ee]rror: ([a-z][^\n(\"]+)", str(error)
+    )
+    return reasons[-1].strip() if reasons else "no answer"
