@@ -73,7 +73,7 @@ class ObjectServer:
             (folder / name).mkdir(parents=True)
 
     def start(self) -> None:
-        folder, options = self._folder, ["--quiet", "--port", str(self._address), "--virtual-domain", "s3.localhost"]
+        folder, options = self._folder, ["--quiet", "--port", str(self._address)]
         own = ["posix", "--versioning-dir", str(folder / "versions"), str(folder / "buckets")]
         with (folder / "log.txt").open("ab") as log:
             self._popen = subprocess.Popen(

@@ -25,7 +25,7 @@ class StoreSettings(Frozen):
     )
     endpoint: str | None = Field(
         None,
-        pattern=r"^https?://[^\s/@?#]+$",
+        pattern=r"^https?://[^\s@?#]+$",
         description="http[s]://host[:port] of an object store elsewhere; unset: Amazon's, Google's or Azure's own",
     )
     region: str | None = Field(

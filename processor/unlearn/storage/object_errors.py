@@ -17,6 +17,7 @@ CREDENTIALS: Final = {
 }
 """The environment variables that hold what a kind of store asks for."""
 
+_NO_FILE = {"NoSuchKey", "BlobNotFound"}
 _NO_BUCKET = {"NoSuchBucket", "ContainerNotFound", "InvalidBucketName"}
 _BAD_LOGIN = {
     "AuthenticationFailed",
@@ -27,8 +28,12 @@ _BAD_LOGIN = {
     "NoAuthenticationInformation",
     "SignatureDoesNotMatch",
 }
+_NO_RIGHT = {"AccessDenied", "AllAccessDisabled", "AuthorizationFailure", "AuthorizationPermissionMismatch"}
+_FORBIDDEN = "403 Forbidden"
 _OTHER_REGION = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 _CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
+_REDIRECTED = "redirect without LOCATION"
+"""The client's words for the answer of a server of another region."""
 _LOGIN_SERVICES = ("169.254.169.254", "169.254.170.2", "latest/api/token", "metadata.google.internal")
 """Where clients ask for a login if the environment has none: they are named in the error if it isn't there."""
 
@@ -39,8 +44,8 @@ class _Said(NamedTuple):
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether the store answers that it has no such file, though it has the bucket."""
-    return isinstance(error, FileNotFoundError) and _said(error).code not in _NO_BUCKET
+    """Whether the store answers that it has the bucket, and no such file in it. Any web server answers 404."""
+    return isinstance(error, FileNotFoundError) and _said(error).code in _NO_FILE
 
 
 def read_refusal(error: BaseException, what: str, scheme: str, place: str) -> StoreUnavailable:
@@ -50,18 +55,18 @@ def read_refusal(error: BaseException, what: str, scheme: str, place: str) -> St
     """
     said = _said(error)
     if said.code in _NO_BUCKET or isinstance(error, FileNotFoundError):
-        return StoreMissing(f"the store {place} isn't there: make the bucket, or correct UNLEARN_STORE__URL")
+        return StoreMissing(f"the store {place} isn't there: make it, or correct UNLEARN_STORE__URL or _ENDPOINT")
     because = f"{said.code}: {said.message}" if said.code else ""
     denied = _denied(error, said.code, what, CREDENTIALS[scheme])
     if denied:
         return StoreDenied(f"the store {place} {denied}" + (f" ({because})" if because else ""))
-    return StoreUnavailable(f"the store {place} can't {what}: {because or _first_words(error)}")
+    return StoreUnavailable(f"the store {place} can't {what}: {because or _reason(error)}")
 
 
 def _denied(error: BaseException, code: str, what: str, credentials: str) -> str:
     """How a sentence on the store goes on that denies something; empty if it denies nothing."""
     kind = type(error).__name__
-    if code in _OTHER_REGION:
+    if code in _OTHER_REGION or _REDIRECTED in str(error):
         return "is in another region: set UNLEARN_STORE__REGION"
     if code in _CLOCK:
         return "refuses this machine's clock: set it right"
@@ -69,7 +74,8 @@ def _denied(error: BaseException, code: str, what: str, credentials: str) -> str
         return f"refuses the login: check {credentials}"
     if any(service in str(error) for service in _LOGIN_SERVICES):
         return f"needs a login, and none was found: set {credentials}"
-    return f"doesn't let this login {what}: give it the right" if kind == "PermissionDeniedError" else ""
+    refused = code in _NO_RIGHT or kind == "PermissionDeniedError" or _FORBIDDEN in str(error)
+    return f"doesn't let this login {what}: give it the right" if refused else ""
 
 
 def _said(error: BaseException) -> _Said:
@@ -81,9 +87,9 @@ def _said(error: BaseException) -> _Said:
     )
 
 
-def _first_words(error: BaseException) -> str:
-    """Of what the client says of a request that got no answer, the reason without addresses."""
-    reasons = re.findall(r'(?:message|error): "([^"\\]+)"', str(error)) or re.findall(
-        r"[Ee]rror: ([a-z][^\n(\"]+)", str(error)
-    )
-    return reasons[-1].strip() if reasons else "no answer"
+def _reason(error: BaseException) -> str:
+    """Of what the client says, why there was no answer, or which; without addresses, headers and bodies."""
+    text = str(error)
+    causes = re.findall(r'(?:message|error): "([^"\\]+)"', text)
+    said, _, _ = text.partition("\n")[0].partition(" - ")[2].partition("<")
+    return causes[-1] if causes else said.strip(" :") or "no answer"

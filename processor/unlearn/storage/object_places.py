@@ -36,16 +36,17 @@ def connect(settings: StoreSettings, model: str) -> tuple[Bucket, Place]:
     if not parts.netloc or parts.query or parts.fragment or {".", ".."} & set(folders):
         raise SettingsError(f"UNLEARN_STORE__URL: names no bucket; use {parts.scheme}://bucket/prefix")
     prefix = "/".join((*folders, model))
+    options = _options(settings)
     try:
-        return _client(settings, parts.scheme, parts.netloc, prefix), Place(parts.scheme, _shown(settings))
-    except OSError as error:
-        raise SettingsError(f"UNLEARN_STORE__SSL_CAFILE: {settings.ssl_cafile}: {error.strerror}") from error
-    except Exception as error:  # the client raises what it has for options that it doesn't like
-        raise SettingsError(f"UNLEARN_STORE__URL: {parts.scheme}:// can't be used: {_first_line(error)}") from error
+        client = _client(settings, parts.scheme, parts.netloc, prefix, options)
+    except Exception as error:  # of options that it doesn't like the client raises now this, now that
+        name = "UNLEARN_STORE__SSL_CAFILE" if "root_certificate" in str(error) else "UNLEARN_STORE__URL"
+        raise SettingsError(f"{name}: {settings.url} can't be used: {_first_line(error)}") from error
+    return client, Place(parts.scheme, _shown(settings))
 
 
-def _client(settings: StoreSettings, scheme: str, bucket: str, prefix: str) -> Bucket:
-    options, retries = _options(settings), _retries(settings)
+def _client(settings: StoreSettings, scheme: str, bucket: str, prefix: str, options: ClientConfig) -> Bucket:
+    retries = _retries(settings)
     if scheme == "s3":
         config = _s3(settings, bucket)
         return S3Store(bucket, prefix=prefix, config=config, client_options=options, retry_config=retries)
@@ -75,7 +76,10 @@ def _options(settings: StoreSettings) -> ClientConfig:
     if settings.endpoint and settings.endpoint.startswith("http://"):
         options["allow_http"] = True
     if settings.ssl_cafile is not None:
-        options["root_certificate"] = settings.ssl_cafile.read_bytes()
+        try:
+            options["root_certificate"] = settings.ssl_cafile.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"UNLEARN_STORE__SSL_CAFILE: {settings.ssl_cafile}: {error.strerror}") from error
     return options
 
 

@@ -119,8 +119,7 @@ class ObjectStore:
                 made = obstore.put(self._bucket, name, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
                 return None
-        if made["version"] is not None and self._place.scheme != "gs":  # there each file has one, kept or not
-            raise self._keeps()
+        self._see(made["version"])
         return made["e_tag"] or ""
 
     def _read(self, name: str, held: Held | None, size: int | None) -> Held:
@@ -142,9 +141,19 @@ class ObjectStore:
         with self._telling("delete"):
             try:
                 obstore.delete(self._bucket, name)
-            except FileNotFoundError as error:
-                if not is_gone(error):
+            except FileNotFoundError:
+                # It may be the bucket that isn't there; what a read is answered tells.
+                if self._is_there(name):
                     raise
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            obstore.get(self._bucket, name)
+        except FileNotFoundError as error:
+            if is_gone(error):
+                return False
+            raise
+        return True
 
     def _now(self) -> float:
         """The server's time, in seconds since 1970: never ahead of its clock."""
@@ -174,9 +183,15 @@ class ObjectStore:
                 f"the store {self._place.shown} can't be used: it writes a name twice (it ignores If-None-Match), so "
                 "that two writers could harm each other"
             )
+        self._see(found["version"])
         if found["version"] is not None and self._has_version(name, found["version"]):
             raise self._keeps()
         self._looked = _Looked(found["last_modified"].timestamp(), known_at)
+
+    def _see(self, version: str | None) -> None:
+        """Raise StoreUnsupported for what only a file of a versioned bucket has. Google's files all have a version."""
+        if version is not None and self._place.scheme != "gs":
+            raise self._keeps()
 
     def _has_version(self, name: str, version: str) -> bool:
         try:
