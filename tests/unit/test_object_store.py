@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.store import S3Store
 
 from tests.harness.odd_s3 import GOOD, Answer, OddS3, odd_s3
 from unlearn.errors import SettingsError, StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
@@ -193,6 +194,7 @@ def test_a_bucket_may_be_named_in_the_host(server: OddS3) -> None:
 
     client, place = connect(where, "model")
 
+    assert isinstance(client, S3Store)
     assert client.config["endpoint"] == "http://bucket.s3.example:9000/base"
     assert place.shown == "s3://bucket/prefix at http://s3.example:9000/base/"
 
