@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,6 +89,15 @@ class ObjectServer:
         if self._popen is not None:
             self._popen.kill()
             self._popen.wait(10)
+
+    def freeze(self) -> None:
+        """It answers nothing, though it listens."""
+        assert self._popen is not None
+        self._popen.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._popen is not None
+        self._popen.send_signal(signal.SIGCONT)
 
     def make_bucket(self, name: str, *, versioned: bool = False) -> Bucket:
         self.ask("PUT", f"/{name}")

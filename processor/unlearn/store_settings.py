@@ -37,7 +37,7 @@ class StoreSettings(Frozen):
     ssl_cafile: Path | None = Field(
         None, description="PEM file of authorities trusted beside the system's, for an object store; unset: none"
     )
-    request_timeout: Duration = Field(30.0, gt=0, description="seconds that one request to an object store may take")
+    request_timeout: Duration = Field(10.0, gt=0, description="seconds that one request to an object store may take")
     retry_for: Duration = Field(
         2.0,
         ge=0,

@@ -31,7 +31,7 @@ def harness(
     changed: dict[str, Any] = {"slice_span": 50, "learner": "linear", "tail_every": 0.05, "erase_after": 0.05}
     if getattr(request, "param", "folder") == "bucket":
         server: ObjectServer = request.getfixturevalue("s3")
-        changed["store"] = server.settings(server.make_bucket(new_name()).name)
+        changed["store"] = server.settings(server.make_bucket(new_name()).name, request_timeout=0.5)
     made = WorkerHarness(redis_url, tmp_path, **changed)
     made.tweets(300)
     made.rest()
@@ -86,6 +86,15 @@ def killed(request: pytest.FixtureRequest) -> Iterator[None]:
     server.start()
 
 
+@contextmanager
+def frozen(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A server of the bucket that takes requests and never answers."""
+    server: ObjectServer = request.getfixturevalue("s3")
+    server.freeze()
+    yield
+    server.thaw()
+
+
 def files(store: Store) -> set[str]:
     return {name for name, _ in store.names("")}
 
@@ -103,6 +112,7 @@ def store_of(harness: WorkerHarness) -> Store:
         ("folder", failing, "Input/output error"),
         ("folder", unreadable, "Input/output error"),
         ("bucket", killed, "Connection refused"),
+        ("bucket", frozen, "no answer within"),
     ],
     indirect=["harness"],
 )

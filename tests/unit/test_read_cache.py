@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from unlearn.storage.read_cache import Held, ReadCache
+from unlearn.storage.buckets.read_cache import Held, ReadCache
 
 
 class Clock:

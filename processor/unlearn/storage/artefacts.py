@@ -136,9 +136,9 @@ def open_store(settings: StoreSettings, model: str) -> Store:
     Nothing is asked of it yet. Raises SettingsError for a URL that names neither a local folder nor a bucket.
     """
     if not settings.is_folder:
-        from unlearn.storage.object_store import open_object_store
+        from unlearn.storage.buckets.store import open_bucket
 
-        return open_object_store(settings, model)
+        return open_bucket(settings, model)
     parts = urlsplit(settings.url)
     if parts.scheme != "file":
         raise SettingsError(

@@ -16,7 +16,7 @@ from tests.object_server import Bucket, ObjectServer
 from unlearn.environment.clock import Clock
 from unlearn.errors import StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
 from unlearn.storage.artefacts import open_store
-from unlearn.storage.object_store import ObjectStore, open_object_store
+from unlearn.storage.buckets.store import BucketStore, open_bucket
 
 NAME = "3/1/state/5-7-abc"
 PAGE = 1000
@@ -29,8 +29,8 @@ def bucket(s3: ObjectServer) -> Bucket:
 
 
 @pytest.fixture
-def store(s3: ObjectServer, bucket: Bucket) -> ObjectStore:
-    return open_object_store(s3.settings(bucket.name), "model")
+def store(s3: ObjectServer, bucket: Bucket) -> BucketStore:
+    return open_bucket(s3.settings(bucket.name), "model")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def allow(s3: ObjectServer, bucket: Bucket, user: Login, *actions: str) -> None:
     s3.set_policy(bucket.name, json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
 
-def test_a_listing_of_several_pages_is_whole(store: ObjectStore, bucket: Bucket) -> None:
+def test_a_listing_of_several_pages_is_whole(store: BucketStore, bucket: Bucket) -> None:
     names = sorted(f"0/0/slice/{n}" for n in range(2 * PAGE + 3))
     folder = bucket.folder / "model" / "0" / "0" / "slice"
     folder.mkdir(parents=True)
@@ -97,7 +97,7 @@ def test_models_that_share_a_bucket_never_see_each_others_files(s3: ObjectServer
 
 def test_ages_are_by_the_servers_clock(s3: ObjectServer, bucket: Bucket) -> None:
     now = [0.0]
-    store = open_object_store(s3.settings(bucket.name), "model", Clock(monotonic=lambda: now[0], wall=lambda: 0.0))
+    store = open_bucket(s3.settings(bucket.name), "model", Clock(monotonic=lambda: now[0], wall=lambda: 0.0))
     store.put(NAME, b"x")
     os.utime(bucket.folder / "model" / NAME, (10**9, 10**9))
     before = dict(store.names(""))[NAME]
@@ -108,7 +108,7 @@ def test_ages_are_by_the_servers_clock(s3: ObjectServer, bucket: Bucket) -> None
     assert dict(store.names(""))[NAME] < before + 5_000.0, "the server was asked anew"
 
 
-def test_what_an_interrupted_check_left_behind_is_erased(store: ObjectStore, bucket: Bucket) -> None:
+def test_what_an_interrupted_check_left_behind_is_erased(store: BucketStore, bucket: Bucket) -> None:
     for name in ("probe/old", "probe/of another's now"):
         store.put(name, b"x")
     os.utime(bucket.folder / "model" / "probe" / "old", (0, 0))
@@ -119,7 +119,7 @@ def test_what_an_interrupted_check_left_behind_is_erased(store: ObjectStore, buc
 
 
 def test_a_listing_forgets_what_others_erased(s3: ObjectServer, bucket: Bucket) -> None:
-    store = open_object_store(s3.settings(bucket.name, cache_bytes=100), "model")
+    store = open_bucket(s3.settings(bucket.name, cache_bytes=100), "model")
     store.put(NAME, b"x")
     assert store._cache.get(NAME) is not None
     open_store(s3.settings(bucket.name), "model").delete(NAME)
@@ -132,7 +132,7 @@ def test_a_listing_forgets_what_others_erased(s3: ObjectServer, bucket: Bucket) 
 # What is refused
 
 
-def test_a_bucket_that_becomes_versioned_is_refused(s3: ObjectServer, store: ObjectStore, bucket: Bucket) -> None:
+def test_a_bucket_that_becomes_versioned_is_refused(s3: ObjectServer, store: BucketStore, bucket: Bucket) -> None:
     store.check()
     s3.set_versioning(bucket.name, "Enabled")
 

@@ -11,7 +11,7 @@ from tests.harness.settings import new_name
 from tests.object_server import ObjectServer
 from tests.store_suite import *  # noqa: F403
 from unlearn.storage.artefacts import open_store
-from unlearn.storage.object_store import ObjectStore
+from unlearn.storage.buckets.store import BucketStore
 
 
 class BucketRig:
@@ -22,9 +22,9 @@ class BucketRig:
         self.folder = bucket.folder / "a" / "prefix" / "model"
         self.store = self.again()
 
-    def again(self) -> ObjectStore:
+    def again(self) -> BucketStore:
         store = open_store(self._settings, "model")
-        assert isinstance(store, ObjectStore)
+        assert isinstance(store, BucketStore)
         return store
 
     @contextmanager

@@ -32,6 +32,7 @@ _NO_RIGHT = {"AccessDenied", "AllAccessDisabled", "AuthorizationFailure", "Autho
 _FORBIDDEN = "403 Forbidden"
 _OTHER_REGION = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 _CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
+_NO_ANSWER = "kind: Timeout"
 _REDIRECTED = "redirect without LOCATION"
 """The client's words for the answer of a server of another region."""
 _LOGIN_SERVICES = ("169.254.169.254", "169.254.170.2", "latest/api/token", "metadata.google.internal")
@@ -90,6 +91,8 @@ def _said(error: BaseException) -> _Said:
 def _reason(error: BaseException) -> str:
     """Of what the client says, why there was no answer, or which; without addresses, headers and bodies."""
     text = str(error)
+    if _NO_ANSWER in text:
+        return "it gave no answer within UNLEARN_STORE__REQUEST_TIMEOUT"
     causes = re.findall(r'(?:message|error): "([^"\\]+)"', text)
     said, _, _ = text.partition("\n")[0].partition(" - ")[2].partition("<")
     return causes[-1] if causes else said.strip(" :") or "no answer"

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from obstore.store import S3Store
 
-from tests.harness.odd_s3 import GOOD, Answer, OddS3, odd_s3
+from tests.harness.odd_s3 import GOOD, Answer, Asked, OddS3, odd_s3
+from unlearn.environment.clock import Clock
 from unlearn.errors import SettingsError, StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
 from unlearn.storage.artefacts import Artefact, Store, artefact_name, open_store
-from unlearn.storage.object_places import connect
+from unlearn.storage.buckets.client import connect
+from unlearn.storage.buckets.store import open_bucket
 from unlearn.store_settings import StoreSettings
 
 NAME = artefact_name(Artefact(3, 1, "state", 5, 7), "1-ab-1", b"bytes")
@@ -62,6 +64,29 @@ def test_it_is_not_asked_again_if_that_is_not_wanted(server: OddS3) -> None:
         store_at(server, retry_for=0).put(NAME, b"bytes")
 
     assert len(server.asked) == 1
+
+
+def test_for_as_long_as_a_call_got_no_answer_the_next_ones_fail_at_once(server: OddS3) -> None:
+    now = [0.0]
+    where = StoreSettings(url="s3://bucket", endpoint=server.endpoint, retry_for=0)
+    store = open_bucket(where, "model", Clock(monotonic=lambda: now[0]))
+
+    def slow_trouble(asked: Asked) -> Answer:
+        server.asked.append(asked)
+        now[0] += 10.0
+        return Answer(503)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "answer", slow_trouble)
+        with pytest.raises(StoreUnavailable, match="503"):
+            store.put(NAME, b"bytes")
+    for now[0] in (10.0, 19.9):
+        with pytest.raises(StoreUnavailable, match=r"503.*asked again in a moment"):
+            store.put(NAME, b"bytes")
+    assert len(server.asked) == 1
+    now[0] = 20.0
+    store.put(NAME, b"bytes")
+    assert len(server.asked) == 2
 
 
 def test_a_put_whose_answer_was_lost_counts_as_written(server: OddS3) -> None:
