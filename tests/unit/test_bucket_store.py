@@ -199,6 +199,15 @@ def test_a_refusal_is_told_as_what_it_is(
     assert "\n" not in str(error.value)
 
 
+def test_a_forked_process_is_told_instead_of_waiting_for_ever(server: OddS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_at(server).put(NAME, b"bytes")
+    monkeypatch.setattr("os.getpid", lambda: 1)
+
+    for store in (store_at(server), store_at(server)):
+        with pytest.raises(StoreUnavailable, match="forked"):
+            store.put(NAME, b"bytes")
+
+
 def test_a_web_server_that_has_nothing_lacks_no_file(server: OddS3) -> None:
     store = store_at(server)
     for call in (lambda: store.get(NAME), lambda: store.delete(NAME), store.marker):

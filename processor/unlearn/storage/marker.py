@@ -30,7 +30,7 @@ class Marker(NamedTuple):
     topic: str
 
 
-NOT_THERE = "its folder is not mounted, or is another one"
+NOT_THERE = "it is not mounted, or is another one"
 """What a missing marker means."""
 _UNREADABLE = Marker("", "", "", "", "")
 """Stands for a marker that can't be read; no model has it."""

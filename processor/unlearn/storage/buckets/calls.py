@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotModifiedError
@@ -29,6 +30,8 @@ class BucketCalls:
     For as long as a call got no answer the next ones fail at once, so that half of a worker's time stays free for what
     needs no store. `clock`: monotonic seconds.
     """
+
+    _first_pid: ClassVar[int | None] = None
 
     def __init__(self, bucket: Bucket, place: Place, clock: Callable[[], float]) -> None:
         self.place = place.shown
@@ -119,9 +122,23 @@ class BucketCalls:
         if version is not None and self._scheme != "gs":
             raise self.keeps_versions()
 
+    def _refuse_fork(self) -> None:
+        """Raise StoreUnavailable in a process forked from one that used a bucket.
+
+        The client's threads aren't here, and a call would wait for them for ever.
+        """
+        pid = os.getpid()
+        if BucketCalls._first_pid not in (None, pid):
+            raise StoreUnavailable(
+                f"the store {self.place} can't be used in process {pid}, forked from {BucketCalls._first_pid}, which "
+                "used one: fork before the first use, or start processes anew (spawn)"
+            )
+        BucketCalls._first_pid = pid
+
     @contextmanager
     def _telling(self, what: str) -> Iterator[None]:
         """Give what the client raises as errors of ours, and let the server rest that doesn't answer."""
+        self._refuse_fork()
         began = self._clock()
         if began < self._rest.until:
             raise StoreUnavailable(f"{self._rest.why} (it is asked again in a moment)")

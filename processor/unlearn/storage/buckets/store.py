@@ -54,14 +54,15 @@ class BucketStore:
 
     def get(self, name: str, size: int | None = None) -> bytes:
         check_name(name)
+        known = self._cache.get(name)
         try:
-            held = self._calls.read(name, self._cache.get(name), size)
+            held = self._calls.read(name, known, size)
         except ArtefactMissing:
             self._cache.forget(name)
             raise
         if size not in (None, len(held.data)):
             raise ArtefactInvalid(f"{name} has {len(held.data)} bytes, not {size}")
-        if held.tag and is_whole(name, held.data):
+        if held is known or (held.tag and is_whole(name, held.data)):
             self._cache.put(name, held)
         return held.data
 
