@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,10 @@ from tests.conftest import MakeSettings
 from tests.harness.processes import run
 from tests.harness.s3_requests import Login
 from tests.harness.settings import new_name
+from tests.harness.worker_harness import WorkerHarness
 from tests.object_server import Bucket, ObjectServer
 from unlearn.environment.clock import Clock
-from unlearn.errors import StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
+from unlearn.errors import ArtefactMissing, StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.buckets.store import BucketStore, open_bucket
 
@@ -211,6 +214,41 @@ def test_these_rights_are_enough(s3: ObjectServer, bucket: Bucket, user: Login) 
 
     store.check()
     store.put(NAME, b"x")
+
+
+def test_a_reader_needs_no_more_than_to_read_and_list(s3: ObjectServer, bucket: Bucket, user: Login) -> None:
+    allow(s3, bucket, user, "GetObject", "ListBucket")
+    (bucket.folder / "model" / NAME).parent.mkdir(parents=True)
+    (bucket.folder / "model" / NAME).write_bytes(b"x")
+    reader = open_store(s3.settings(bucket.name), "model")
+
+    assert reader.marker() is None
+    assert reader.get(NAME) == b"x"
+    with pytest.raises(ArtefactMissing):
+        reader.get("3/1/state/other")
+    with pytest.raises(StoreDenied):
+        reader.put("3/1/state/other", b"")
+
+
+def test_a_model_moves_from_a_folder_to_a_bucket(
+    s3: ObjectServer, bucket: Bucket, redis_url: str, tmp_path: Path
+) -> None:
+    harness = WorkerHarness(redis_url, tmp_path)
+    harness.tweets(100)
+    harness.rest()
+    harness.worker.close()
+    shutil.copytree(tmp_path / "store", bucket.folder, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "store")
+
+    harness.settings = harness.settings.model_copy(update={"store": s3.settings(bucket.name)})
+    harness.worker = harness.make_worker()
+    harness.forget()
+    harness.turn_until(lambda: "gone" in harness.event_ids("hidden"))
+    harness.rest()
+
+    assert harness.verdict() == "equal"
+    assert not (tmp_path / "store").exists()
+    harness.close()
 
 
 def test_a_worker_says_so_and_does_not_start(s3: ObjectServer, make_settings: MakeSettings) -> None:
