@@ -57,14 +57,18 @@ class Bucket(NamedTuple):
 
 
 class ObjectServer:
-    """One server on one port; it can be killed, and started again on the same files."""
+    """One server on one port; it can be killed, and started again on the same files.
 
-    def __init__(self, program: Path, folder: Path, port: int) -> None:
+    `certificate`: a folder with key.pem and cert.pem, if it speaks TLS.
+    """
+
+    def __init__(self, program: Path, folder: Path, port: int, certificate: Path | None = None) -> None:
         self._program = program
         self._folder = folder
         self._address = Address("127.0.0.1", port)
         self._popen: subprocess.Popen[bytes] | None = None
-        self.endpoint = f"http://{self._address}"
+        self._tls = [f"--cert={certificate / 'cert.pem'}", f"--key={certificate / 'key.pem'}"] if certificate else []
+        self.endpoint = f"{'https' if certificate else 'http'}://{self._address}"
         self.environment: Mapping[str, str] = {
             "AWS_ACCESS_KEY_ID": ROOT.access_key,
             "AWS_SECRET_ACCESS_KEY": ROOT.secret_key,
@@ -78,7 +82,7 @@ class ObjectServer:
         own = ["posix", "--versioning-dir", str(folder / "versions"), str(folder / "buckets")]
         with (folder / "log.txt").open("ab") as log:
             self._popen = subprocess.Popen(
-                [self._program, *options, "--iam-dir", str(folder / "users"), *own],
+                [self._program, *options, *self._tls, "--iam-dir", str(folder / "users"), *own],
                 env={**os.environ, "ROOT_ACCESS_KEY": ROOT.access_key, "ROOT_SECRET_KEY": ROOT.secret_key},
                 stdout=log,
                 stderr=log,
@@ -100,7 +104,7 @@ class ObjectServer:
         self._popen.send_signal(signal.SIGCONT)
 
     def make_bucket(self, name: str, *, versioned: bool = False) -> Bucket:
-        self.ask("PUT", f"/{name}")
+        (self._folder / "buckets" / name).mkdir()
         if versioned:
             self.set_versioning(name, "Enabled")
         return Bucket(name, self._folder / "buckets" / name)

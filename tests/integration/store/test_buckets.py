@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from tests.harness.processes import run
 from tests.harness.s3_requests import Login
 from tests.harness.settings import new_name
 from tests.harness.worker_harness import WorkerHarness
-from tests.object_server import Bucket, ObjectServer
+from tests.object_server import Bucket, ObjectServer, built_server
 from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactMissing, StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
+from unlearn.services.address import free_port
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.buckets.store import BucketStore, open_bucket
 
@@ -184,6 +187,43 @@ def test_an_address_where_nothing_listens_is_told(s3: ObjectServer, bucket: Buck
         open_store(s3.settings(bucket.name, endpoint="http://127.0.0.1:1"), "model").check()
 
     assert error.value.exit_code == 69
+
+
+@pytest.fixture
+def server_with_tls(s3: ObjectServer, tmp_path: Path) -> Iterator[ObjectServer]:
+    """Its certificate is by an authority that nobody knows: authority.pem in the folder."""
+    new = "openssl req -x509 -newkey rsa:2048 -nodes -days 2"
+    of_server = "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"
+    for options in (
+        "-keyout authority.key -out authority.pem -subj /CN=nobody",
+        f"-keyout key.pem -out cert.pem -subj /CN=server -CA authority.pem -CAkey authority.key {of_server}",
+    ):
+        subprocess.run(f"{new} {options}".split(), cwd=tmp_path, check=True, capture_output=True)
+    program = built_server()
+    assert program is not None
+    server = ObjectServer(program, tmp_path / "s3", free_port(), tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_a_server_of_an_authority_of_ones_own_is_believed_by_its_file(
+    server_with_tls: ObjectServer, tmp_path: Path
+) -> None:
+    bucket = server_with_tls.make_bucket(new_name())
+
+    with pytest.raises(StoreDenied, match=r"isn't trusted \(UnknownIssuer\): set UNLEARN_STORE__SSL_CAFILE"):
+        open_store(server_with_tls.settings(bucket.name), "model").check()
+
+    trusting = open_store(server_with_tls.settings(bucket.name, ssl_cafile=tmp_path / "authority.pem"), "model")
+    trusting.check()
+    trusting.put(NAME, b"bytes")
+    assert (bucket.folder / "model" / NAME).read_bytes() == b"bytes"
+
+
+def test_a_server_without_tls_is_told(s3: ObjectServer, bucket: Bucket) -> None:
+    with pytest.raises(StoreDenied, match="doesn't speak TLS"):
+        open_store(s3.settings(bucket.name, endpoint=s3.endpoint.replace("http", "https")), "model").check()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ _NO_RIGHT = {"AccessDenied", "AllAccessDisabled", "AuthorizationFailure", "Autho
 _FORBIDDEN = "403 Forbidden"
 _OTHER_REGION = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 _CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
+_CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(?:Other\(\s*OtherError\(\s*)?(\w+)")
+_NO_TLS = "InvalidContentType"
 _NO_ANSWER = "kind: Timeout"
 _REDIRECTED = "redirect without LOCATION"
 """The client's words for the answer of a server of another region."""
@@ -66,17 +68,26 @@ def read_refusal(error: BaseException, what: str, scheme: str, place: str) -> St
 
 def _denied(error: BaseException, code: str, what: str, credentials: str) -> str:
     """How a sentence on the store goes on that denies something; empty if it denies nothing."""
-    kind = type(error).__name__
-    if code in _OTHER_REGION or _REDIRECTED in str(error):
+    kind, text = type(error).__name__, str(error)
+    if code in _OTHER_REGION or _REDIRECTED in text:
         return "is in another region: set UNLEARN_STORE__REGION"
     if code in _CLOCK:
         return "refuses this machine's clock: set it right"
     if code in _BAD_LOGIN or kind == "UnauthenticatedError":
         return f"refuses the login: check {credentials}"
-    if any(service in str(error) for service in _LOGIN_SERVICES):
+    if any(service in text for service in _LOGIN_SERVICES):
         return f"needs a login, and none was found: set {credentials}"
-    refused = code in _NO_RIGHT or kind == "PermissionDeniedError" or _FORBIDDEN in str(error)
-    return f"doesn't let this login {what}: give it the right" if refused else ""
+    if code in _NO_RIGHT or kind == "PermissionDeniedError" or _FORBIDDEN in text:
+        return f"doesn't let this login {what}: give it the right"
+    return _no_trust(text)
+
+
+def _no_trust(text: str) -> str:
+    """The same of a server with which the client could not agree on TLS."""
+    if _NO_TLS in text:
+        return "doesn't speak TLS: say http:// in UNLEARN_STORE__ENDPOINT, if it need not be secret"
+    wrong = _CERTIFICATE.search(text)
+    return f"has a certificate that isn't trusted ({wrong.group(1)}): set UNLEARN_STORE__SSL_CAFILE" if wrong else ""
 
 
 def _said(error: BaseException) -> _Said:
