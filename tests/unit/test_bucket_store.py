@@ -12,7 +12,7 @@ from obstore.store import S3Store
 
 from tests.harness.odd_s3 import GOOD, Answer, Asked, OddS3, odd_s3
 from unlearn.environment.clock import Clock
-from unlearn.errors import SettingsError, StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
+from unlearn.errors import ArtefactInvalid, SettingsError, StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
 from unlearn.storage.artefacts import Artefact, Store, artefact_name, open_store
 from unlearn.storage.buckets.client import connect
 from unlearn.storage.buckets.store import open_bucket
@@ -119,6 +119,13 @@ def test_what_was_just_written_need_not_be_sent(server: OddS3) -> None:
     server.next = [Answer(304, GOOD)]
 
     assert store.get(NAME, 5) == b"bytes"
+
+
+def test_of_a_file_of_another_size_nothing_is_read(server: OddS3) -> None:
+    server.next = [Answer(200, {**GOOD, "Content-Length": str(1 << 40)}, b"the first of a terabyte")]
+
+    with pytest.raises(ArtefactInvalid, match="has 1099511627776 bytes, not 5"):
+        store_at(server).get(NAME, 5)
 
 
 def test_spoilt_bytes_are_not_held(server: OddS3) -> None:

@@ -291,13 +291,20 @@ def test_a_model_moves_from_a_folder_to_a_bucket(
     harness.close()
 
 
-def test_a_worker_says_so_and_does_not_start(s3: ObjectServer, make_settings: MakeSettings) -> None:
-    versioned = s3.make_bucket(new_name(), versioned=True)
-    settings = make_settings(store=s3.settings(versioned.name))
+def test_a_worker_says_so_and_does_not_start(
+    s3: ObjectServer, bucket: Bucket, user: Login, make_settings: MakeSettings
+) -> None:
+    allow(s3, bucket, user, "PutObject", "GetObject", "ListBucket")
+    settings = make_settings(store=s3.settings(bucket.name))
     assert run(settings, "topics", "create").returncode == 0
 
-    refused = run(settings, "work", "--drain")
+    denied = run(settings, "work", "--drain")
+    missing = run(settings, "work", "--drain", UNLEARN_STORE__URL="s3://nowhere-to-be-found")
+    allow(s3, bucket, user, "PutObject", "GetObject", "ListBucket", "DeleteObject")
+    s3.set_versioning(bucket.name, "Enabled")
+    versioned = run(settings, "work", "--drain")
 
-    assert refused.returncode == 65
-    assert "keeps what was erased" in refused.stderr
-    assert run(settings, "work", "--drain", UNLEARN_STORE__URL="s3://nowhere-to-be-found").returncode == 66
+    assert (denied.returncode, missing.returncode, versioned.returncode) == (77, 66, 65)
+    assert "doesn't let this login delete" in denied.stderr
+    assert "keeps what was erased" in versioned.stderr
+    assert user.secret_key not in denied.stderr + versioned.stderr

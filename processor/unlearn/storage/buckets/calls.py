@@ -70,10 +70,10 @@ class BucketCalls:
                 raise ArtefactInvalid(f"{name} has {there} bytes, not {size}")
             return Held(bytes(found.bytes()), found.meta["e_tag"] or "")
 
-    def written_at(self, name: str) -> dict[str, float]:
-        """The names below a folder, or all for the empty name: when each was written, by the server's clock, in s."""
+    def written_at(self, folder: str) -> dict[str, float]:
+        """The names below a folder, or all for the empty one: when each was written, by the server's clock, in s."""
         with self._telling("list its files"):
-            pages = obstore.list(self._bucket, name.rstrip("/") or None)
+            pages = obstore.list(self._bucket, folder or None)
             return {file["path"]: file["last_modified"].timestamp() for page in pages for file in page}
 
     def delete(self, name: str) -> None:
