@@ -43,7 +43,7 @@ format: $(STAMP) ## format the code and apply the linter's safe fixes
 
 bench: $(STAMP) ## measure everything beside its peers (about an hour), figures in bench/out and docs/figures.md
 	@mkdir -p bench/out
-	for name in text naive-bayes linear checkpoints forest client forget ingest; do \
+	for name in text naive-bayes linear checkpoints forest client install forget ingest; do \
 	  $(BIN)/python -m bench $$name --json bench/out/$$name.json || exit 1; \
 	done
 	$(BIN)/python -m bench.figures_page
@@ -60,8 +60,9 @@ logs: $(STAMP) ## show the end of the services' logs
 down: $(STAMP) ## stop local Kafka and Redis
 	$(BIN)/unlearn services down
 
-tables: $(STAMP) ## write the generated tables into docs
+tables: $(STAMP) ## write what is generated in docs: tables, schemas, vectors
 	PYTHONPATH=processor:models:study $(BIN)/python docs/tables.py
+	PYTHONPATH=.:processor:models:study $(BIN)/python -m tests.vectors
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

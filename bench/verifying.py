@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -16,10 +17,9 @@ from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import open_store
-from unlearn.verification.from_log import verify_log
 from unlearn.verification.from_store import verify_store
+from unlearn.verification.in_processes import verify_log_in_processes
 from unlearn.verification.report import Progress, Report
-from unlearn.verification.subject import subject_of
 
 __all__ = ["WAYS", "Verified", "verified"]
 
@@ -48,7 +48,7 @@ def verified(settings: Settings, way: str, progress: Progress) -> Verified:
             report = _report(ours, progress)
             seconds = time.monotonic() - began
             peaks.look()
-        return Verified({str(name): count for name, count in report.counts.items()}, seconds, peaks.bytes[way])
+        return Verified({str(name): count for name, count in report.counts.items()}, seconds, max(peaks.bytes.values()))
     finally:
         process.join(60.0)
         if process.is_alive():
@@ -80,8 +80,8 @@ def _from_store(settings: Settings, log: KafkaLog, progress: Progress) -> Report
         return verify_store(settings, log, states(client, settings.model), store, learner_of(settings), progress)
 
 
-def _from_log(settings: Settings, log: KafkaLog, progress: Progress) -> Report:
-    return verify_log(log, subject_of(settings), progress)
+def _from_log(settings: Settings, _: KafkaLog, progress: Progress) -> Report:
+    return verify_log_in_processes(settings, progress, os.cpu_count() or 1)
 
 
 _BY_WAY: Mapping[str, Callable[[Settings, KafkaLog, Progress], Report]] = {"store": _from_store, "log": _from_log}

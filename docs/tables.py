@@ -1,19 +1,52 @@
-"""Writes the generated tables into the pages, between their markers: `python docs/tables.py`."""
+"""Writes what is generated in docs: `python docs/tables.py`.
+
+Tables go into the pages between their markers; schemas, the AsyncAPI document, and the Node client's table of letters
+are files of their own.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from click.testing import CliRunner
+from prometheus_client.core import Metric
+from pydantic import BaseModel
 
 from unlearn.cli.exits import COMMON, OF_COMMANDS
+from unlearn.cli.formats.files import files
 from unlearn.cli.main import COMMANDS, cli
+from unlearn.cli.needs import NEEDS
+from unlearn.extras import EXTRAS
+from unlearn.forwarding.dead_letter import DeadLetter
+from unlearn.forwarding.dues import counter_of
+from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
+from unlearn.monitoring.snapshot import PartitionFacts, Snapshot
+from unlearn.results.history import PublishedVersion
+from unlearn.results.manifest import Fingerprint, Heartbeat, Manifest, ShardEntry, TokenField
+from unlearn.scoring.trust import RULES
+from unlearn_models.text.letters import FILE as LETTERS
 
 ROOT = Path(__file__).resolve().parent.parent
+_FOR = {
+    "avro": "messages in Avro, see [mappings](mappings.md)",
+    "codecs": "batches and files that are packed by snappy, lz4 or zstd",
+    "export": "exports to safetensors and ONNX, see [versions](versions.md)",
+    "s3": "stores in buckets of S3, Google and Azure, see [stores](stores.md)",
+    "serve": "scores over HTTP",
+    "gateway": "deletions over HTTP",
+    "ops": "the operators' commands, which ask Redis",
+    "local": "Kafka and Redis on this machine; carries a Redis",
+    "study": "the comparison of methods, and the demo's accuracy",
+    "worker": "workers, and the checks of what they publish; has what is in `codecs` and `ops`",
+}
+"""What each extra is for."""
 
 
 def with_tables(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
@@ -53,6 +86,12 @@ def _codes(name: str) -> str:
     return "; ".join(f"{code} {meaning}" for code, meaning in OF_COMMANDS.get(name, {}).items())
 
 
+def _extras() -> str:
+    named = {extra: ", ".join(f"`unlearn {name}`" for name in NEEDS if extra in NEEDS[name]) for extra in EXTRAS}
+    rows = [f"| `{extra}` | {_FOR[extra]} | {named[extra]} |" for extra in EXTRAS]
+    return "\n".join(["| extra | for | commands that need it |", "|---|---|---|", *rows])
+
+
 def _common() -> str:
     rows = [f"| {code} | {text} |" for code, text in COMMON.items()]
     return "\n".join(["| exit code | meaning |", "|---:|---|", *rows])
@@ -79,15 +118,90 @@ def _became(outcome: Any) -> str:
     return f"**{kind}** {named}"
 
 
+def _rules() -> str:
+    rows = [f"| {number} | `{rule.__name__}` | {_first_line(rule)} |" for number, rule in enumerate(RULES, 1)]
+    return "\n".join(["| | rule | what it does |", "|---:|---|---|", *rows])
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().partition("\n")[0]
+
+
+def _fields(model: type[BaseModel]) -> str:
+    schema = model.model_json_schema()
+    required = schema.get("required", [])
+    rows = [_field(name, found, required=name in required) for name, found in schema["properties"].items()]
+    return "\n".join(["| field | type | what it is |", "|---|---|---|", *rows])
+
+
+def _field(name: str, schema: Mapping[str, Any], *, required: bool) -> str:
+    default = "" if required else f" = `{json.dumps(schema['default'])}`"
+    return f"| `{name}` | {_type(schema)}{default} | {schema.get('description', '').replace('|', chr(92) + '|')} |"
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """A JSON Schema's type in few words."""
+    if "anyOf" in schema:
+        return " or ".join(_type(one) for one in schema["anyOf"])
+    if "$ref" in schema:
+        return schema["$ref"].rpartition("/")[2]
+    if "enum" in schema:
+        return "one of those below"
+    if digits := re.fullmatch(r"\^\(?\[0-9a-f\]\{(\d+)\}(\)\?)?\$", schema.get("pattern", "")):
+        return f"{digits[1]} hex digits"
+    if schema.get("type") == "array":
+        return f"list of {_type(schema['items'])}" if "items" in schema else "pair"
+    least = f" from {schema['minimum']}" if "minimum" in schema else ""
+    longest = f" up to {schema['maxLength']:,}" if "maxLength" in schema else ""
+    return f"{schema['type']}{least}{longest}"
+
+
+def _metrics() -> str:
+    facts = PartitionFacts(0, (), False, False, 0, 0, 0, {"current": 1}, 0, None, 0, 0, 0, None, 0.0, 0)
+    counts = Counter({counter_of("a reason"): 1})
+    snapshot = Snapshot(0.0, {0: facts}, {}, 1, "", (), False, counts, ())
+    ages, lags = {0: 0.0}, {0: Lag(0, 0.0)}
+    build = {"version": "", "python": ""}
+    rows = map(_metric, WorkerMetrics(lambda: snapshot, Totals(), lambda: lags, lambda: ages, build).collect())
+    return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def _metric(family: Metric) -> str:
+    ending = {"counter": "_total", "info": "_info"}.get(family.type, "")
+    labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+    return f"| `{family.name}{ending}` | {family.type} | {', '.join(labels)} | {family.documentation} |"
+
+
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": {"settings": _settings},
+    "docs/installing.md": {"extras": _extras},
     "docs/commands.md": {"commands": _commands, "exit codes": _common},
     "docs/mappings.md": {"dialects": _dialects},
+    "docs/format.md": {
+        "manifest": partial(_fields, Manifest),
+        "shard entry": partial(_fields, ShardEntry),
+        "token": partial(_fields, TokenField),
+        "fingerprint": partial(_fields, Fingerprint),
+        "heartbeat": partial(_fields, Heartbeat),
+        "rules": _rules,
+        "version": partial(_fields, PublishedVersion),
+        "dead letter": partial(_fields, DeadLetter),
+    },
+    "docs/monitoring.md": {"metrics": _metrics},
 }
 """Page -> what makes each of its tables, by the name in the markers."""
+
+
+def generated() -> dict[str, str]:
+    """File -> content, of the files that are generated as a whole."""
+    letters = (ROOT / "models/unlearn_models/text" / LETTERS).read_text("ascii")
+    return {"clients/js/src/letters.txt": letters, **{f"docs/schemas/{name}": text for name, text in files().items()}}
 
 
 if __name__ == "__main__":
     for name, tables in PAGES.items():
         page = ROOT / name
         page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    for name, text in generated().items():
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ import pkgutil
 import sys
 
 import unlearn_models
-from unlearn_models.base.kept_kernel import compile_lacking
+from unlearn_models.base.kernel import compile_lacking
 
 _OWN = unlearn_models.__name__
 

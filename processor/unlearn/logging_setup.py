@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from unlearn.environment.private_files import make_file
 
-__all__ = ["configure", "log_file"]
+__all__ = ["LogFormat", "configure", "log_file"]
+
+LogFormat = Literal["auto", "text", "json"]
+"""`auto`: text on a terminal, otherwise one JSON object a line."""
 
 
 class _JsonLines(logging.Formatter):
@@ -37,11 +40,12 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def configure(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
+def configure(level: str = "INFO", stream: TextIO = sys.stderr, log_format: LogFormat = "auto") -> None:
     """Send the processor's log to a stream; of the clients' libraries only warnings or errors are logged."""
     handler = logging.StreamHandler(stream)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
-    handler.setFormatter(text if stream.isatty() else _JsonLines())
+    as_text = stream.isatty() if log_format == "auto" else log_format == "text"
+    handler.setFormatter(text if as_text else _JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("unlearn").setLevel(level)
     logging.getLogger("kafka").setLevel(logging.ERROR)

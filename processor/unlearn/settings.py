@@ -6,7 +6,6 @@ A variable beats the file, the file beats the default. An unknown name is an err
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from unlearn.environment.redis_url import RedisAddress, read_redis_url
 from unlearn.environment.user_folders import default_services_dir
+from unlearn.extras import missing
 from unlearn.gateway_settings import GatewaySettings
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
@@ -65,6 +66,15 @@ class KafkaSettings(Frozen):
     group_id: str | None = Field(
         None, min_length=1, description="consumer group of the workers; unset: unlearn-<model>"
     )
+    client_id: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9._-]{1,200}$", description="what brokers call its clients; unset: unlearn-<model>"
+    )
+    group_instance_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="name of this worker in its group, of no other one: a restart within session_timeout then moves no "
+        "partition, and a worker that ends gives its partitions up only after it; unset: a member like any other",
+    )
     session_timeout: Duration = Field(
         10.0, gt=0, description="seconds without a sign of life after which the group drops a worker"
     )
@@ -91,6 +101,7 @@ class KafkaSettings(Frozen):
         """The connection's keyword arguments for every kafka-python client."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers.split(","),
+            "client_id": self.client_id or "unlearn",
             "request_timeout_ms": round(self.request_timeout * 1000),
             "security_protocol": self.security_protocol,
             "sasl_mechanism": self.sasl_mechanism,
@@ -291,7 +302,7 @@ class Settings(BaseSettings):
         description="folder of the local services' data and logs; unset: ~/.local/state/unlearn, or "
         "that of XDG_STATE_HOME, or .services where the current folder has one from before",
     )
-    kafka: KafkaSettings = KafkaSettings()
+    kafka: KafkaSettings = Field(KafkaSettings(), validate_default=True)
     redis: RedisSettings = RedisSettings()
     store: StoreSettings = Field(default_factory=_store_beside_services)
     topics: TopicSettings = TopicSettings()
@@ -317,6 +328,13 @@ class Settings(BaseSettings):
         if not all(1 <= len(label) <= 256 for label in classes):
             raise ValueError("a label has 1 to 256 characters")
         return classes
+
+    @field_validator("kafka")
+    @classmethod
+    def _clients_are_named(cls, kafka: KafkaSettings, info: ValidationInfo) -> KafkaSettings:
+        if kafka.client_id is not None or "model" not in info.data:
+            return kafka
+        return kafka.model_copy(update={"client_id": f"unlearn-{info.data['model']}"})
 
     @field_validator("secret")
     @classmethod
@@ -353,7 +371,7 @@ class Settings(BaseSettings):
             return self
         if self.schema_registry is None:
             raise ValueError("avro = true in the mapping needs UNLEARN_SCHEMA_REGISTRY, the URL of the schema registry")
-        if importlib.util.find_spec("fastavro") is None:
+        if missing("avro") is not None:
             raise ValueError("avro = true in the mapping needs the [avro] extra: pip install 'unlearn-stream[avro]'")
         return self
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -74,11 +74,59 @@ def named_file() -> Path | None:
 
 
 def _read_environment() -> dict[str, Any]:
-    known = {variable(path) for path, _ in fields()}
+    known = {variable(path) for path, _ in fields()} | {file_variable(path) for path in secret_paths()}
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known | NO_SETTINGS:
             raise SettingsError(f"{name}: no such setting{_closest(name.upper(), known)}")
-    return EnvSettingsSource(Settings)()
+    values = EnvSettingsSource(Settings)()
+    return _merged(_without_names_of_files(values), _readsecret_paths())
+
+
+def secret_paths() -> list[str]:
+    """Paths of the settings that are secrets."""
+    return [path for path, field in fields() if SecretStr in (field.annotation, *get_args(field.annotation))]
+
+
+def file_variable(path: str) -> str:
+    """The environment variable that names the file in which the secret at `path` stands."""
+    return f"{variable(path)}_FILE"
+
+
+def _readsecret_paths() -> dict[str, Any]:
+    """The secrets that stand in files. Raises SettingsError, which holds none of them."""
+    values: dict[str, Any] = {}
+    for path in secret_paths():
+        name = os.environ.get(file_variable(path))
+        if name:
+            if os.environ.get(variable(path)):
+                raise SettingsError(f"{variable(path)} and {file_variable(path)} are both set: give one of them")
+            outer, _, inner = path.rpartition(".")
+            place = values.setdefault(outer, {}) if outer else values
+            place[inner] = _read_secret(Path(name).expanduser(), file_variable(path))
+    return values
+
+
+def _read_secret(file: Path, named_by: str) -> SecretStr:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{named_by}: {file} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{named_by}: {file} is no text in UTF-8") from None
+    if not text.strip():
+        raise SettingsError(f"{named_by}: {file} is empty")
+    return SecretStr(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _without_names_of_files(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The source takes whatever begins as a group of settings does for a part of it."""
+    files = {f"{path}_file" for path in secret_paths()}
+    return {
+        outer: {inner: value for inner, value in held.items() if f"{outer}.{inner}" not in files}
+        if isinstance(held, dict)
+        else held
+        for outer, held in values.items()
+    }
 
 
 def _read_file(config: Path | None) -> dict[str, Any]:

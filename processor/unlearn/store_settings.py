@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from unlearn.setting_types import Duration, Frozen
 
@@ -55,9 +53,3 @@ class StoreSettings(Frozen):
     def is_folder(self) -> bool:
         """Whether the store is a folder, not an object store."""
         return not self.url.startswith(_OBJECT_STORES)
-
-    @model_validator(mode="after")
-    def _client_is_installed(self) -> Self:
-        if not self.is_folder and importlib.util.find_spec("obstore") is None:
-            raise ValueError(f"{self.url} needs the [s3] extra: pip install 'unlearn-stream[s3]'")
-        return self

@@ -24,6 +24,7 @@ from unlearn.simulate.replay_fold import Row, Slice
 from unlearn.state.entries import ALONE, FOREVER, NO_TOMB, Entry, Pair, Subject, decode_entry, decode_subject
 from unlearn.state.keys import Keys
 from unlearn.state.members import field_of
+from unlearn.verification.in_processes import verify_log_in_processes
 from unlearn.verification.judging import judge
 from unlearn_models import Rows, State, hash_texts
 
@@ -319,3 +320,14 @@ def test_a_log_without_the_forgotten_gives_the_same_states(finished: Finished, t
     assert (counted["deletes"], counted["dead_on_arrival"]) == (0, 0)
     assert counted["live"] > 10_000
     assert states(twin) == states(finished.last)
+
+
+def test_several_processes_verify_as_one_does(finished: Finished) -> None:
+    told: dict[str, list[int]] = defaultdict(list)
+    by_one = verify_log_in_processes(finished.settings, lambda *_: None, 1)
+    by_two = verify_log_in_processes(finished.settings, lambda what, done, _: told[what].append(done), 2, few=0)
+
+    assert by_two == by_one
+    assert by_two.verdict == "equal"
+    assert {what.split(",")[0] for what in told} == {f"partition {p}" for p in range(PARTITIONS)}
+    assert all(done == sorted(done) for done in told.values())

@@ -40,8 +40,8 @@ class Crew:
         self.chunks: Iterator[Sequence[Message]] = iter(make_stream(11, PARTITIONS, ACTUAL).chunks)
         self._workers: list[Process] = []
 
-    def start(self, *arguments: str) -> Process:
-        self._workers.append(Process(self.settings, self._folder, "work", *arguments))
+    def start(self, *arguments: str, **changed: str) -> Process:
+        self._workers.append(Process(self.settings, self._folder, "work", *arguments, **changed))
         return self._workers[-1]
 
     def send(self) -> None:
@@ -198,3 +198,34 @@ def is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_restart_under_the_same_name_moves_no_partition(crew: Crew) -> None:
+    patient = {"UNLEARN_KAFKA__SESSION_TIMEOUT": "45"}
+    names = [{"UNLEARN_KAFKA__GROUP_INSTANCE_ID": name, **patient} for name in ("first", "second")]
+    first, second = (crew.start(**named) for named in names)
+    crew.wait_owned_by(first, second)
+    crew.send()
+    crew.catch_up()
+    owners, tokens = crew.owners(), crew.counters_of_tokens()
+    kept = {partition for partition, pid in owners.items() if pid == first.pid}
+
+    second.signal(signal.SIGTERM)
+    assert second.wait(60) == 0, second.errors()
+    again = crew.start(**names[1])
+    crew.wait_owned_by(first, again)
+    crew.send()
+    crew.catch_up()
+
+    assert {partition for partition, pid in crew.owners().items() if pid == first.pid} == kept
+    after = crew.counters_of_tokens()
+    assert {partition: after[partition] for partition in kept} == {partition: tokens[partition] for partition in kept}
+
+    # A second worker of that name takes its place, and the one before says so and ends.
+    other = crew.start(**names[1])
+    until(lambda: again.popen.poll() is not None, 120, "the one before ends")
+    assert "the same UNLEARN_KAFKA__GROUP_INSTANCE_ID" in again.errors()
+    crew.wait_owned_by(first, other)
+    for worker in (first, other):
+        worker.signal(signal.SIGTERM)
+        assert worker.wait(60) == 0

@@ -15,7 +15,7 @@ from unlearn.errors import ArtefactInvalid, NotEnough, SettingsError
 from unlearn.identity import identity_of
 from unlearn.learners import learner_of
 from unlearn.scoring.connecting import given_settings, published_model
-from unlearn.scoring.published_model import PublishedModel, read_made
+from unlearn.scoring.published_model import PublishedModel, differences, read_made
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import LearnerName
 from unlearn_models import BadSettings
@@ -109,8 +109,22 @@ def test_what_is_given_by_hand_and_is_the_models_is_well(harness: ResultsHarness
     publish(harness)
     secret = harness.settings.secret.get_secret_value()
     own = {"learner": "naive-bayes", "learner_options": {"alpha": 0.5}, "partitions": 2, "tombstones": "refuse"}
+    own |= {"mapping": "plain", "classes": ("ham", "spam")}
 
     assert found(harness, secret=secret, lease=3.5, heartbeat_every=1.0, **own).identities == {harness.identity}
+
+
+@pytest.mark.parametrize(("name", "options"), [(name, one) for name, all_ in OPTIONS.items() for one in all_], ids=str)
+def test_a_models_own_options_are_no_difference(tmp_path: Path, name: LearnerName, options: dict[str, Any]) -> None:
+    harness = ResultsHarness(tmp_path, name, learner_options=options)
+    manifest = harness.manifest(0, 1, harness.without_rows(0, 0), made=harness.made)
+    model = read_made(manifest)
+    assert model is not None
+
+    assert differences(model, harness.settings, ("learner", "learner_options", "secret")) == []
+    for option, value in options.items():
+        one = settings_of(learner=name, learner_options={option: value})
+        assert option == "preset" or differences(model, one, ("learner_options",)) == []
 
 
 def test_no_manifest_is_no_model(harness: ResultsHarness) -> None:

@@ -16,7 +16,7 @@ from unlearn import errors
 from unlearn.cli.exits import COMMON, OF_COMMANDS, codes_of
 from unlearn.cli.main import COMMANDS, cli
 from unlearn.environment.variables import NO_SETTINGS
-from unlearn.settings_sources import fields, variable
+from unlearn.settings_sources import fields, file_variable, secret_paths, variable
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, str] = {
@@ -61,6 +61,11 @@ def test_the_readme_is_short() -> None:
 def test_the_generated_tables_are_current() -> None:
     for page, made in tables().PAGES.items():
         assert tables().with_tables(PAGES[page], made) == PAGES[page], "run: make tables"
+
+
+def test_the_generated_files_are_current() -> None:
+    for path, text in tables().generated().items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path}: run: make tables"
 
 
 def test_the_index_leads_to_every_page() -> None:
@@ -142,7 +147,7 @@ def test_every_make_target_that_is_named_exists(page: str) -> None:
 
 @current
 def test_every_setting_that_is_named_exists(page: str) -> None:
-    known = {variable(path) for path, _ in fields()} | NO_SETTINGS
+    known = {variable(path) for path, _ in fields()} | {file_variable(path) for path in secret_paths()} | NO_SETTINGS
 
     assert set(re.findall(r"\bUNLEARN_[A-Z](?:[A-Z_]*[A-Z])?\b", PAGES[page])) - known == set()
 

@@ -201,6 +201,7 @@ def test_client_options_carry_what_is_set(environment: pytest.MonkeyPatch) -> No
     environment.setenv("UNLEARN_KAFKA__SASL_PASSWORD", "hunter2")
     assert load_settings().kafka.client_options() == {
         "bootstrap_servers": ["a:1", "b:2"],
+        "client_id": "unlearn-demo",
         "request_timeout_ms": 30_000,
         "security_protocol": "PLAINTEXT",
         "sasl_plain_password": "hunter2",

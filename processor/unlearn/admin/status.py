@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import redis
 
@@ -123,6 +123,12 @@ class PartitionStatus:
     refused_updates: int = 0
     paths: Mapping[str, int] = field(default_factory=dict)
 
+    def is_behind(self, lease: float) -> bool:
+        """Whether something of it is late, or nobody seems to work on it who should."""
+        late = self.deletions.overdue + self.deletions.unresolved_overdue + len(self.quarantined)
+        unheard = self.heartbeat_age is None or self.heartbeat_age > lease
+        return late > 0 or (self.lag > 0 and unheard and not self.forwards_only)
+
     def to_json(self) -> dict[str, Any]:
         """The partition's object in the output of `unlearn status --json`."""
         deletions, token = self.deletions, {"counter": self.counter, "nonce": self.nonce}
@@ -153,6 +159,16 @@ class Status:
     refused_count: int = 0
     store: tuple[str, ...] = ()
     """Why a worker that starts here with these settings would refuse the store."""
+
+    def verdict(self, lease: float) -> Literal["well", "behind", "stopped"]:
+        """How it stands, in a word.
+
+        stopped: a partition waits for somebody, or Redis or the store can't be used. behind: something is beyond its
+        deadline, training is given up, or a partition has events to apply and no owner was heard within the lease.
+        """
+        if self.redis or self.store or any(partition.stopped for partition in self.partitions):
+            return "stopped"
+        return "behind" if any(partition.is_behind(lease) for partition in self.partitions) else "well"
 
     @property
     def records(self) -> int:

@@ -9,7 +9,7 @@ __all__ = ["COMMON", "OF_COMMANDS", "codes_of"]
 COMMON: Mapping[int, str] = {
     0: "done",
     2: "wrong usage: the command's help tells the right one",
-    64: "a setting is missing or wrong",
+    64: "a setting is missing or wrong, or an extra that this needs isn't installed",
     65: "the start is refused, or the input is not what it should be",
     66: "a topic or a bucket is missing",
     69: "a service does not answer",
@@ -43,8 +43,8 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         75: "some rows have no answer yet: they are listed",
     },
     "work": {
-        0: "stopped as asked; with --drain: all that the log held is published",
-        1: "with --drain: told to stop before, or a partition is stopped, or a shard in quarantine",
+        0: "stopped as asked; with --drain: all that the log held is published; with --check: it lives",
+        1: "with --drain: told to stop before, a partition stopped or a shard in quarantine; with --check: it is stuck",
     },
     "gateway": {
         0: "stopped as asked; with --check: it could start",
@@ -55,6 +55,11 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         0: "stopped as asked; with --check: all models can be served",
         64: "a setting is wrong, or was set and isn't the model's",
         69: "a service does not answer, or the address can't be had",
+    },
+    "status": {
+        0: "all is well",
+        1: "something is overdue or given up, or a partition has events to apply and no worker",
+        2: "a partition is stopped, or Redis or the store can't be used",
     },
     "pending": {0: "whatever was found"},
     "preview": {0: "whatever was found"},

@@ -10,4 +10,10 @@ CONFIG: Final = "UNLEARN_CONFIG"
 TRACEBACK: Final = "UNLEARN_TRACEBACK"
 """If set, and not to 0, an unforeseen error shows where it arose, as with `--traceback`."""
 
-NO_SETTINGS: Final = frozenset({CONFIG, TRACEBACK})
+LOG_FORMAT: Final = "UNLEARN_LOG_FORMAT"
+"""How log lines are written: `text`, `json`, or `auto`: text on a terminal, JSON otherwise."""
+
+LOG_LEVEL: Final = "UNLEARN_LOG_LEVEL"
+"""From which level on lines are logged, where `--log-level` doesn't say."""
+
+NO_SETTINGS: Final = frozenset({CONFIG, TRACEBACK, LOG_FORMAT, LOG_LEVEL})

@@ -7,7 +7,6 @@ no harm.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -20,6 +19,7 @@ from unlearn.events.marks import Origin
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, event_key, home, origin_header
 from unlearn.events.refused_fields import Told
+from unlearn.forwarding.dead_letter import DeadLetter
 from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter, in_order
 from unlearn.forwarding.given_up import Wait, mark_unresolved, put_letter
 from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
@@ -329,10 +329,9 @@ class Outbox:
         return key, value, [*headers, origin_header(self._settings.secret_bytes, origin)]
 
     def _dead_letter(self, partition: int, offset: int, letter: Letter, digest: str | None) -> _Message:
-        told: dict[str, object] = {"partition": partition, "offset": offset, "digest": digest, "reason": letter.reason}
-        if letter.last is not None:
-            told |= {"last": letter.last, "count": letter.total}
-        return None, json.dumps(told).encode(), ()
+        of_many = {} if letter.last is None else {"last": letter.last, "count": letter.total}
+        told = DeadLetter(partition=partition, offset=offset, digest=digest, reason=letter.reason, **of_many)
+        return None, told.encode(), ()
 
 
 def _shortest(event: Insert | Request) -> _Message:

@@ -45,10 +45,10 @@ class _Message(BaseModel):
 
 
 class TokenField(_Message):
-    """The token of the owner that wrote a manifest: counter and nonce, 128 bits in hex."""
+    """The token of the owner that wrote a manifest."""
 
-    counter: int = Field(ge=0, le=_MAX)
-    nonce: str = Field(pattern="^[0-9a-f]{32}$")
+    counter: int = Field(ge=0, le=_MAX, description="higher with each claim of the partition")
+    nonce: str = Field(pattern="^[0-9a-f]{32}$", description="128 bits in hex, by which owners of one counter differ")
 
 
 ShardState = Literal["current", "behind", "withdrawn", "left-out", "empty"]
@@ -64,63 +64,78 @@ class ShardEntry(_Message):
     """One shard's state: the fold over its rows with slot < through that are not dead before `applied`."""
 
     shard: int = Field(ge=0, le=_MAX)
-    through: int = Field(ge=0, le=_MAX)
-    status: ShardState
-    rows: int = Field(ge=0, le=_MAX)
-    lineage: str = Field(pattern="^[0-9a-f]{32}$")
-    digest: str = Field(pattern="^[0-9a-f]{64}$")
-    """sha256 of the state's canonical bytes; that of the empty state where there are no rows."""
-    file: str = Field(max_length=512)
-    """Name in the store; empty where the state is the empty one."""
-    size: int = Field(ge=0, le=_MAX)
-    summary: dict[str, int | float] = {}
-    """What the learner says of the state; for positive-unlabelled ones, what the shard adds to the ensemble's `c`."""
+    through: int = Field(ge=0, le=_MAX, description="only rows with a lower offset are in the state")
+    status: ShardState = Field(description="how the state stands to the partition's last slice end")
+    rows: int = Field(ge=0, le=_MAX, description="in the state")
+    lineage: str = Field(pattern="^[0-9a-f]{32}$", description="keyed digest of the slices and holes it was made of")
+    digest: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="sha256 of the state's canonical bytes; that of the empty state where there are no rows",
+    )
+    file: str = Field(max_length=512, description="name in the store; empty where the state is the empty one")
+    size: int = Field(ge=0, le=_MAX, description="bytes of the file")
+    summary: dict[str, int | float] = Field(
+        default={},
+        description="what the learner says of the state; of positive-unlabelled ones, its part of the ensemble's c",
+    )
 
 
 class Fingerprint(_Message):
-    """The last record of the log that was applied: its offset, leader epoch (-1: unknown) and timestamp in ms.
-
-    `digest` is a keyed digest of its key and value. `timestamp` None: it was written by an older version.
-    """
+    """The last record of the log that was applied."""
 
     offset: int = Field(ge=0, le=_MAX)
-    epoch: int = Field(ge=-1, le=_MAX)
-    digest: str = Field(pattern="^[0-9a-f]{32}$")
-    timestamp: int | None = None
+    epoch: int = Field(ge=-1, le=_MAX, description="leader epoch; -1: unknown")
+    digest: str = Field(pattern="^[0-9a-f]{32}$", description="keyed digest of its key and value")
+    timestamp: int | None = Field(default=None, description="its time, ms since 1970; null from an earlier release")
 
 
 class Manifest(_Message):
     """What an owner publishes of its partition: shard states, none of which holds a row deleted before `applied`."""
 
     model: str
-    identity: str = Field(pattern="^[0-9a-f]{64}$")
+    identity: str = Field(pattern="^[0-9a-f]{64}$", description="sha256 of `made`")
     partition: int = Field(ge=0, le=_MAX)
     token: TokenField
-    sequence: int = Field(ge=1, le=_MAX)
-    applied: int = Field(ge=0, le=_MAX)
-    erased_through: int = Field(ge=0, le=_MAX)
-    start: int = Field(default=0, ge=0, le=_MAX)
-    """Where the model begins in the partition's log: building it again needs the log from there on."""
-    created_at: int
-    """ms since 1970 UTC, by the owner's clock: for people; nothing is decided by it."""
+    sequence: int = Field(ge=1, le=_MAX, description="rises with each manifest under one token")
+    applied: int = Field(ge=0, le=_MAX, description="the next offset of the log that the owner has not applied")
+    erased_through: int = Field(
+        ge=0, le=_MAX, description="what was deleted before this offset has left the store and Redis too"
+    )
+    start: int = Field(
+        default=0,
+        ge=0,
+        le=_MAX,
+        description="where the model begins in the log: building it again needs the log from there on",
+    )
+    created_at: int = Field(description="ms since 1970 UTC, by the owner's clock: for people; nothing is decided by it")
     learner: str
-    profile: str
-    signature: str = ""
+    profile: str = Field(description="empty where states have the same bytes on every CPU")
+    signature: str = Field(default="", description="always empty: signatures are not in use")
     shards: tuple[ShardEntry, ...]
-    skipped: tuple[tuple[int, int], ...] = ()
-    """Runs [start, stop) of offsets that could not be decoded and that an operator had stepped over.
-
-    Nothing in them was applied.
-    """
-    c: float | None = None
-    """P(labelled | positive) estimated from these shards; only for positive-unlabelled learners."""
-    fingerprint: Fingerprint | None = None
-    """None before the first record, and in manifests of versions without fingerprints."""
-    proof: str = Field(default="", pattern="^([0-9a-f]{32})?$")
-    """A code that only a holder of the model's secret can make; see `unlearn.results.proof`. Empty in older ones."""
-    made: str = Field(default="", max_length=65536)
-    """The model's identity as canonical JSON, whose sha256 `identity` is: what a scorer has to know of the model. It
-    tells no secret. Empty in older ones."""
+    skipped: tuple[tuple[int, int], ...] = Field(
+        default=(),
+        description="runs [start, stop) of offsets that could not be decoded and that an operator had stepped over; "
+        "nothing in them was applied",
+    )
+    c: float | None = Field(
+        default=None,
+        description="P(labelled | positive) estimated from these shards; only for positive-unlabelled learners",
+    )
+    fingerprint: Fingerprint | None = Field(
+        default=None, description="null before the first record, and from releases without fingerprints"
+    )
+    proof: str = Field(
+        default="",
+        pattern="^([0-9a-f]{32})?$",
+        description="a code that only a holder of the model's secret can make; see `unlearn.results.proof`. Empty in "
+        "older ones",
+    )
+    made: str = Field(
+        default="",
+        max_length=65536,
+        description="the model's identity as canonical JSON, whose sha256 `identity` is: what a scorer has to know of "
+        "the model. It tells no secret. Empty in older ones",
+    )
 
     @property
     def order(self) -> Order:
@@ -131,9 +146,9 @@ class Manifest(_Message):
 class Heartbeat(_Message):
     """The word of an owner that still holds its token: which manifest is in force."""
 
-    counter: int = Field(ge=0, le=_MAX)
-    nonce: str = Field(pattern="^[0-9a-f]{32}$")
-    sequence: int = Field(ge=1, le=_MAX)
+    counter: int = Field(ge=0, le=_MAX, description="of the owner's token")
+    nonce: str = Field(pattern="^[0-9a-f]{32}$", description="of the owner's token")
+    sequence: int = Field(ge=1, le=_MAX, description="of the manifest in force")
 
 
 class Position(_Message):

@@ -14,22 +14,18 @@ from typing import Any
 from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough
 from unlearn.identity import as_before, identity_hash, identity_of, is_secret_of
 from unlearn.learners import learner_of
+from unlearn.mapping.reading import EARLIER_READING
 from unlearn.results.manifest import Manifest
 from unlearn.settings import Settings
 from unlearn_models.base.errors import BadSettings
 from unlearn_models.base.learner import Learner
-from unlearn_models.registry import learner_from
+from unlearn_models.registry import learner_from, make_learner
 from unlearn_models.text.letters import UNICODE
 
 __all__ = ["PublishedModel", "agreed", "differences", "of_settings", "read_made"]
 
-_PARTS = {
-    **{name: name for name in ("model", "partitions", "shards_per_partition", "slice_span", "subjects", "learner")},
-    **{name: name for name in ("classes", "features")},
-    "mapping": "reading",
-    "tombstones": "reading",
-}
-"""Setting -> part of an identity that it decides alone, or with others."""
+_ALONE = ("model", "partitions", "shards_per_partition", "slice_span", "subjects", "learner", "features")
+"""Settings that an identity has as they are, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +108,33 @@ def _described(manifest: Manifest) -> PublishedModel | None:
 
 def differences(model: PublishedModel, given: Settings, names: Collection[str]) -> list[str]:
     """Which of the settings that were given by hand, by their names, are not the model's."""
-    made, own = model.made or {}, json.loads(identity_of(given, learner_of(given)))
-    wrong = [name for name in names if name in _PARTS and own.get(_PARTS[name]) != made.get(_PARTS[name])]
+    made = model.made or {}
+    own: dict[str, object] = {name: getattr(given, name) for name in _ALONE} | {"classes": [*given.classes]}
+    wrong = [name for name in names if name in own and own[name] != made.get(name)]
+    # How messages are read is told of those that were made since mappings.
+    reading = json.loads(json.dumps(given.reading.told()))
+    wrong += [name for name in ("mapping", "tombstones") if name in names and reading[name] != _read(made)[name]]
     if "secret" in names and not is_secret_of(json.dumps(made), given.secret_bytes):
         wrong.append("secret")
-    if "learner_options" in names:
-        options = made["learner_settings"]
-        own_options = given.learner_options.items()
-        wrong += [f"learner_options {name}" for name, value in own_options if options.get(name) != value]
+    if "learner_options" in names and model.made is not None:
+        wrong += _other_options(model.learner, given)
     return sorted(wrong)
+
+
+def _other_options(learner: Learner, given: Settings) -> list[str]:
+    """The options that were given and that the learner wasn't made with: by themselves, or as a preset of several."""
+    made = learner.settings()
+    try:
+        if make_learner(learner.id, learner.classes, learner.n_features, **given.learner_options).settings() == made:
+            return []
+    except BadSettings as error:
+        return [f"learner_options ({error})"]
+    base = made.get("base")
+    flat = {**(base if isinstance(base, dict) else {}), **made}
+    options = given.learner_options.items()
+    return [f"learner_options {name}" for name, value in options if name not in flat or flat[name] != value]
+
+
+def _read(made: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = made.get("reading") or json.loads(json.dumps(EARLIER_READING.told()))
+    return found

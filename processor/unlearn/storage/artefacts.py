@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from unlearn.environment.private_files import FOLDER_MODE, tighten
 from unlearn.environment.regular_file import NotThatFile, create_file, read_file
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, SettingsError, StoreUnavailable
+from unlearn.extras import require
 from unlearn.store_settings import StoreSettings
 
 __all__ = [
@@ -133,9 +134,11 @@ def newest_files(names: Iterable[str]) -> dict[tuple[int, int], tuple[Artefact, 
 def open_store(settings: StoreSettings, model: str) -> Store:
     """The store of one model below the URL: models may share the URL, and never see each other's files.
 
-    Nothing is asked of it yet. Raises SettingsError for a URL that names neither a local folder nor a bucket.
+    Nothing is asked of it yet. Raises SettingsError for a URL that names neither a local folder nor a bucket;
+    ExtraMissing, a kind of it, where the client of buckets isn't installed.
     """
     if not settings.is_folder:
+        require(settings.url, "s3")
         from unlearn.storage.buckets.store import open_bucket
 
         return open_bucket(settings, model)

@@ -13,7 +13,7 @@ from unlearn.verification.report import Finding, Progress, Report, ShardVerdict,
 from unlearn.verification.subject import Subject
 from unlearn.verification.two_readings import read_truth
 
-__all__ = ["bounds_of", "results_of", "verify_log"]
+__all__ = ["bounds_of", "results_of", "verify_log", "verify_partition"]
 
 
 def verify_log(log: Log, subject: Subject, progress: Progress | None = None, timeout: float = 60.0) -> Report:
@@ -27,7 +27,7 @@ def verify_log(log: Log, subject: Subject, progress: Progress | None = None, tim
     shards: list[ShardVerdict] = []
     for partition in range(subject.model.partitions):
         manifest = results.of(partition).manifest
-        shards += _verify_partition(log, subject, partition, manifest, bounds[partition][1], progress)
+        shards += verify_partition(log, subject, partition, manifest, bounds[partition][1], progress)
     return Report(tuple(shards), results.version)
 
 
@@ -50,9 +50,13 @@ def results_of(log: Log, topic: str, model: str, partitions: int, timeout: float
     return results
 
 
-def _verify_partition(
+def verify_partition(
     log: Log, subject: Subject, partition: int, manifest: Manifest | None, end: int, progress: Progress | None
 ) -> list[ShardVerdict]:
+    """A verdict on each shard of one partition, whose newest manifest this is; to be covered is the log up to `end`.
+
+    Raises LogUnavailable, TopicMissing.
+    """
     if manifest is None:
         reason = "the partition has no manifest yet"
         return [ShardVerdict(partition, shard, "pending", reason) for shard in range(subject.model.shards)]

@@ -31,7 +31,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> TruthfulOwner:
     made.fill()
     for partition in range(2):
         made.publish(made.truth(partition))
-    monkeypatch.setattr("unlearn.log.kafka.log.KafkaLog", lambda _: made.log)
+    monkeypatch.setattr("unlearn.verification.in_processes.KafkaLog", lambda _: made.log)
     return made
 
 

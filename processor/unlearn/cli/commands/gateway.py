@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
 import click
@@ -10,19 +9,18 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.errors import SettingsError
-from unlearn.logging_setup import configure
+from unlearn.cli.log_options import log_options
+from unlearn.logging_setup import LogFormat, configure
 
 _log = logging.getLogger(__name__)
-_NEEDED = ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(cls=Command)
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to listen.")
 @click.option("--check", is_flag=True, help="Only say whether it could start: settings, files, topics.")
-@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@log_options
 @click.pass_context
-def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int:
+def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_format: LogFormat) -> int:
     """Take deletions over HTTP, as OpenDSR has them.
 
     Its state is the events and receipts topics: it can be killed and started anew, and several can run side by side.
@@ -35,11 +33,6 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/requests/42
     """
     host, port = context.address(listen)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"the gateway needs the [gateway] extra: pip install 'unlearn-stream[gateway]' ({missing[0]})"
-        )
     from unlearn.client.client import Client
     from unlearn.environment.redis_url import is_loopback
     from unlearn.gateway.gateway import Gateway
@@ -47,7 +40,7 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str) -> int
     from unlearn.http_server.listening import listening
 
     settings = context.settings(ctx)
-    configure(log_level)
+    configure(log_level, log_format=log_format)
     stop = Gently()
     with connect.open_log(settings) as log, Client(settings, log) as client:
         gateway = Gateway(settings, log, client)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,8 +11,8 @@ import click
 from unlearn.cli import context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.errors import SettingsError
-from unlearn.logging_setup import configure
+from unlearn.cli.log_options import log_options
+from unlearn.logging_setup import LogFormat, configure
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,16 +23,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _CHECK_WITHIN = 10.0
 """Seconds that --check waits for a version of each model, and for all partitions to cover the log."""
-_NEEDED = ("prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(cls=Command)
 @click.option("--listen", default="127.0.0.1:8081", show_default=True, metavar="HOST:PORT", help="Where to listen.")
 @click.option("--also", multiple=True, metavar="MODEL", help="Serve this model of the same Kafka and store, too.")
 @click.option("--check", is_flag=True, help="Only say whether it could answer: settings, topics, versions, store.")
-@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@log_options
 @click.pass_context
-def command(ctx: click.Context, listen: str, also: tuple[str, ...], check: bool, log_level: str) -> int:
+def command(
+    ctx: click.Context, listen: str, also: tuple[str, ...], check: bool, log_level: str, log_format: LogFormat
+) -> int:
     """Give scores over HTTP, by the Open Inference Protocol.
 
     The model's name, Kafka and store are enough: its manifests say the rest. It is ready while the quorum is served,
@@ -47,15 +47,12 @@ def command(ctx: click.Context, listen: str, also: tuple[str, ...], check: bool,
       unlearn serve --check --also mail --also chat
     """
     host, port = context.address(listen)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(f"serve needs the [serve] extra: pip install 'unlearn-stream[serve]' ({missing[0]})")
     from unlearn.environment.redis_url import is_loopback
     from unlearn.http_server.listening import listening
     from unlearn.serving.serve import serve
 
     settings, given = context.settings_to_follow(ctx)
-    configure(log_level)
+    configure(log_level, log_format=log_format)
     models = [(settings.model, partial(_connect, settings, given))]
     siblings = (_sibling(settings, name) for name in dict.fromkeys(also))
     models += [(one.model, partial(_connect, one, frozenset(["model"]))) for one in siblings]

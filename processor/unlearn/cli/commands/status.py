@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _STYLES = {"behind": "yellow", "withdrawn": "bold yellow", "left-out": "bold red", "empty": "dim"}
 _OWNER = 28
 _EVERY = 2.0
+_CODES = {"well": 0, "behind": 1, "stopped": 2}
 _REFUSED = 10
 """Records of the results topic that are named, the newest."""
 
@@ -42,7 +43,7 @@ _REFUSED = 10
     help="Show it again every so many seconds (2) until interrupted.",
 )
 @click.pass_context
-def command(ctx: click.Context, as_json: bool, watch: float | None) -> None:
+def command(ctx: click.Context, as_json: bool, watch: float | None) -> int:
     """Show how each partition and each shard stands. Changes nothing.
 
     Lag counts offsets not applied yet. Ages count from the event's place in the log. Unresolved are events
@@ -57,12 +58,14 @@ def command(ctx: click.Context, as_json: bool, watch: float | None) -> None:
     settings = context.settings(ctx, demo=True)
     if watch is not None:
         _follow(settings, as_json, watch)
-        return
+        return 0
     with _reader(settings) as reader:
-        if as_json:
-            click.echo(json.dumps(reader.read().to_json(), indent=2))
-        else:
-            context.console().print(rendered(reader.read(), settings.lease))
+        status = reader.read()
+    if as_json:
+        click.echo(json.dumps(status.to_json(), indent=2))
+    else:
+        context.console().print(rendered(status, settings.lease))
+    return _CODES[status.verdict(settings.lease)]
 
 
 @contextmanager

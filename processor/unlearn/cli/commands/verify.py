@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,8 +25,13 @@ _STYLES = {"equal": "green", "different": "bold red", "pending": "yellow", "inco
 @click.command(cls=Command)
 @click.option("--from-log", is_flag=True, help="Use nothing but the events topic, and no code of the worker's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="With --from-log: so many partitions at once, where there is much to read.  [default: one a CPU]",
+)
 @click.pass_context
-def command(ctx: click.Context, from_log: bool, as_json: bool) -> int:
+def command(ctx: click.Context, from_log: bool, as_json: bool, processes: int | None) -> int:
     """Train every shard again and compare with what is published.
 
     Without --from-log the rows come from the store.
@@ -34,11 +40,15 @@ def command(ctx: click.Context, from_log: bool, as_json: bool) -> int:
     Examples:
       unlearn verify
       unlearn verify --from-log --json
+      unlearn verify --from-log --processes 4
     """
     settings = context.settings(ctx)
     context.tell_earlier(settings)
     with _bars(context.console(stderr=True)) as progress:
-        report = _from_log(settings, progress) if from_log else _from_store(settings, progress)
+        if from_log:
+            report = _from_log(settings, progress, processes or os.cpu_count() or 1)
+        else:
+            report = _from_store(settings, progress)
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2))
     else:
@@ -66,16 +76,10 @@ def _cells(shard: ShardVerdict) -> list[str]:
     return [str(shard.partition), str(shard.shard), shard.verdict, *numbers, digest, shard.reason]
 
 
-def _from_log(settings: Settings, progress: Progress) -> Report:
-    from unlearn.log.kafka.log import KafkaLog
-    from unlearn.verification.from_log import verify_log
-    from unlearn.verification.subject import subject_of
+def _from_log(settings: Settings, progress: Progress, processes: int) -> Report:
+    from unlearn.verification.in_processes import verify_log_in_processes
 
-    log = KafkaLog(settings.kafka)
-    try:
-        return verify_log(log, subject_of(settings), progress)
-    finally:
-        log.close()
+    return verify_log_in_processes(settings, progress, processes)
 
 
 def _from_store(settings: Settings, progress: Progress) -> Report:

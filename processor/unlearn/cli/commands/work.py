@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,9 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
+from unlearn.cli.log_options import log_options
 from unlearn.errors import SettingsError
-from unlearn.logging_setup import configure
+from unlearn.logging_setup import LogFormat, configure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.option("--drain", "drains", is_flag=True, help="Stop once all that the log holds now is published.")
 @click.option("--rebuild", is_flag=True, help="Apply the log again where Redis lost a model that has published.")
-@click.option("--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING"]))
+@click.option("--check", is_flag=True, help="Only ask the worker at UNLEARN_HTTP whether it lives, as a probe does.")
+@log_options
 @click.pass_context
-def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> int:
+def command(ctx: click.Context, drains: bool, rebuild: bool, check: bool, log_level: str, log_format: LogFormat) -> int:
     """Apply events, train and publish, as one of the model's workers.
 
     SIGTERM finishes what is under way within UNLEARN_DRAIN_WITHIN; what hangs is ended by force 10 seconds later.
@@ -39,14 +40,17 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, log_level: str) -> 
     Examples:
       unlearn work                start a worker; start more of them to share the partitions
       unlearn work --drain        catch up with the log, publish, and leave
+      UNLEARN_HTTP=127.0.0.1:9100 unlearn work --check
     """
+    if check:
+        return _probe(context.settings(ctx, demo=True))
     from unlearn.environment.redis_client import connect as connect_redis
     from unlearn.worker.drain import Drain
     from unlearn.worker.lifecycle import drain, make_worker, run, states
 
     settings = context.settings(ctx)
     context.tell_earlier(settings)
-    configure(log_level)
+    configure(log_level, log_format=log_format)
     stop = Gently()
     with connect.open_log(settings) as log, make_worker(settings, log, rebuild=rebuild) as worker:
         stop.begin(settings.drain_within)
@@ -66,8 +70,6 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     if settings.http is None:
         yield lambda _: None
         return
-    if importlib.util.find_spec("prometheus_client") is None:
-        raise SettingsError("UNLEARN_HTTP needs prometheus-client: pip install 'unlearn-stream[worker]'")
     from unlearn.http_server.listening import listening, read_address
     from unlearn.monitoring.monitor import Monitor
     from unlearn.monitoring.server import serving
@@ -78,6 +80,17 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     monitor = Monitor(log, settings.events_topic, settings.stuck_after)
     with listening(*address) as listener, serving(monitor, listener), monitor.watching():
         yield monitor.turned
+
+
+def _probe(settings: Settings) -> int:
+    """0 where the worker at UNLEARN_HTTP lives, 1 where it says that it doesn't. Raises SettingsError, Unavailable."""
+    from unlearn.monitoring.probe import livez
+
+    if settings.http is None:
+        raise SettingsError("UNLEARN_HTTP is not set: there is no worker to ask")
+    alive, said = livez(settings.http)
+    click.echo(said)
+    return 0 if alive else 1
 
 
 def _sum_up(plan: Drain, done: bool) -> int:

@@ -49,6 +49,10 @@ def translate(error: BaseException, doing: str) -> UnlearnError:
         return TopicMissing(f"Kafka has no such topic or partition ({doing})")
     if isinstance(error, DENIED):
         return LogDenied(f"Kafka refuses rights or the login ({doing}): {_reason(error)}")
+    if isinstance(error, kafka_errors.FencedInstanceIdError):
+        return LogRefused(
+            "another worker of the group has the same UNLEARN_KAFKA__GROUP_INSTANCE_ID, and has taken this one's place"
+        )
     if isinstance(error, REFUSED):
         return LogRefused(f"Kafka refused ({doing}): {_reason(error)}")
     return LogUnavailable(f"Kafka gives no answer ({doing}): {_reason(error)}")

@@ -15,13 +15,14 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.structs import OffsetAndMetadata
 
 from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
-from unlearn.log.kafka.errors import DENIED
+from unlearn.log.kafka.errors import DENIED, translate
 from unlearn.log.kafka.join import joined
 from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
 from unlearn.log.protocol import Batch, Polled, Record, Unreadable
 from unlearn.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
+_SILENT = 3.0  # s: a member that has joined sends heartbeats; one that sends none for so long was replaced
 LOOK_EVERY = 0.1  # s: a rebalance and a position moved by markers alone wake no poll of the client's
 HEARTBEAT = 500  # ms: how soon a member hears of a rebalance
 OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
@@ -90,7 +91,9 @@ class KafkaReader:
         self.unreadable: dict[int, Unreadable] = {}
         self._unread = ""
         self._uncommitted = ""
-        self._consumer = consumer(settings, columns=self.in_columns, **_membership(settings.session_timeout, group))
+        self._replaced: Exception | None = None
+        self._named, self._silent_since = settings.group_instance_id is not None, float("inf")
+        self._consumer = consumer(settings, columns=self.in_columns, **_membership(settings, group))
         self._assignments.reader = self._consumer
         self._consumer.subscribe([topic], listener=self._assignments)
 
@@ -99,6 +102,8 @@ class KafkaReader:
         return self._unread or self._uncommitted
 
     def poll(self, timeout: float, max_records: int) -> Polled:
+        """As `Reader.poll`. Raises LogRefused once another member of the group has taken this one's place."""
+        self._look_for_another()
         deadline = time.monotonic() + timeout
         while True:
             left = deadline - time.monotonic()
@@ -147,8 +152,23 @@ class KafkaReader:
         except (kafka_errors.KafkaError, OSError) as error:
             _log.info("the commit to Kafka was not sent: %s", error)
 
+    def _look_for_another(self) -> None:
+        """Raise LogRefused if a member of the same name has joined the group.
+
+        The client is told so by a heartbeat alone, logs it, sends no more of them, and goes on as if it were a member.
+        """
+        coordinator, now = self._consumer._coordinator, time.monotonic()  # noqa: SLF001
+        beats = coordinator is None or not coordinator.stable() or coordinator._heartbeat_enabled  # noqa: SLF001
+        self._silent_since = float("inf") if beats or not self._named else min(self._silent_since, now)
+        if self._replaced is None and now - self._silent_since > _SILENT:
+            self._replaced = kafka_errors.FencedInstanceIdError()
+        if self._replaced is not None:
+            raise translate(self._replaced, "reading")
+
     def _note_commit(self, _offsets: Any, answer: Any) -> None:
         """Where the group may not be read, only this tells: what was assigned before goes on being read."""
+        if isinstance(answer, kafka_errors.FencedInstanceIdError):
+            self._replaced = answer
         denied = isinstance(answer, DENIED)
         self._uncommitted = f"{type(answer).__name__}: {answer}" if denied else ""
         if isinstance(answer, Exception):
@@ -168,6 +188,8 @@ class KafkaReader:
             found: dict[TopicPartition, list[Any]] = self._consumer.poll(round(timeout * 1000), most)
         except kafka_errors.NoOffsetForPartitionError:
             self._park_unsought()
+        except kafka_errors.FencedInstanceIdError as error:
+            self._replaced = error
         except Exception as error:  # noqa: BLE001  decoding raises anything
             self._stop(error)
             time.sleep(min(timeout, OUTAGE_PAUSE))
@@ -277,10 +299,11 @@ class KafkaReader:
         return TopicPartition(self._topic, partition)
 
 
-def _membership(session_timeout: float, group: str) -> dict[str, Any]:
-    milliseconds = round(session_timeout * 1000)
+def _membership(settings: KafkaSettings, group: str) -> dict[str, Any]:
+    milliseconds = round(settings.session_timeout * 1000)
     return {
         "group_id": group,
+        "group_instance_id": settings.group_instance_id,
         "session_timeout_ms": milliseconds,
         "heartbeat_interval_ms": min(HEARTBEAT, max(1, milliseconds // 4)),
         "partition_assignment_strategy": [CooperativeStickyAssignor],
