@@ -14,6 +14,7 @@ from tests.harness.processes import Process, run
 from tests.harness.settings import new_name
 from tests.harness.waiting import until
 from tests.object_server import ObjectServer
+from unlearn.scoring.scorer import Scorer
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -43,6 +44,19 @@ def started(model: KafkaHarness, folder: Path) -> Process:
     return Process(model.settings, folder, "work", UNLEARN_SERVICES_DIR=str(folder))
 
 
+def share(model: KafkaHarness, *workers: Process) -> None:
+    """Until each of them owns partitions."""
+    pids = {worker.pid for worker in workers}
+    until(lambda: model.owners() == pids, 150, lambda: "\n".join(worker.errors()[-1000:] for worker in workers))
+
+
+def scorer_by_hand(model: KafkaHarness) -> Scorer:
+    """One that knows the model's name and places alone, no secret."""
+    settings = model.settings
+    store = {"url": settings.store.url, "endpoint": settings.store.endpoint}
+    return Scorer.connect(bootstrap_servers=settings.kafka.bootstrap_servers, model=settings.model, store=store)
+
+
 def forgotten(model: KafkaHarness, state: str) -> set[int]:
     return {int(event_id.removeprefix("d")) for event_id in model.event_ids(state)}
 
@@ -50,7 +64,7 @@ def forgotten(model: KafkaHarness, state: str) -> set[int]:
 def test_a_worker_and_the_s3_server_die_and_come_back(model: KafkaHarness, s3: ObjectServer, tmp_path: Path) -> None:
     # Given two workers on folders of their own, and a scorer
     with started(model, tmp_path / "a") as first, started(model, tmp_path / "b") as second:
-        until(lambda: model.owners() == {first.pid, second.pid}, 90, "both own partitions")
+        share(model, first, second)
         model.insert(range(300))
         model.delete(FIRST)
         model.wait_hidden(FIRST, 90)
@@ -70,10 +84,12 @@ def test_a_worker_and_the_s3_server_die_and_come_back(model: KafkaHarness, s3: O
 
         # And with another in place of the dead one everything is made up for, and was right all the time
         with started(model, tmp_path / "c") as third:
-            until(lambda: model.owners() == {second.pid, third.pid}, 90, "both own partitions")
+            share(model, second, third)
             model.wait_hidden([*SECOND, *THIRD], 120)
             until(lambda: model.covered() and model.looks, 90, "all is published, and scorers have seen states")
             assert model.look_afresh() == model.settings.partitions
+            with scorer_by_hand(model) as scorer:
+                assert scorer.once(60.0).left_out == ()
             assert third.stop() == second.stop() == 0
     assert run(model.settings, "work", "--drain", seconds=120).returncode == 0
     assert forgotten(model, "hidden") == {*FIRST, *SECOND, *THIRD}
