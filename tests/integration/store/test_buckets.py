@@ -199,9 +199,7 @@ def server_with_tls(s3: ObjectServer, tmp_path: Path) -> Iterator[ObjectServer]:
         f"-keyout key.pem -out cert.pem -subj /CN=server -CA authority.pem -CAkey authority.key {of_server}",
     ):
         subprocess.run(f"{new} {options}".split(), cwd=tmp_path, check=True, capture_output=True)
-    program = built_server()
-    assert program is not None
-    server = ObjectServer(program, tmp_path / "s3", free_port(), tmp_path)
+    server = ObjectServer(built_server(), tmp_path / "s3", free_port(), tmp_path)
     server.start()
     yield server
     server.kill()
