@@ -10,7 +10,7 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.cli.log_options import log_options
+from unlearn.cli.options import log_options
 from unlearn.errors import SettingsError
 from unlearn.logging_setup import LogFormat, configure
 
