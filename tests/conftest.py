@@ -16,7 +16,7 @@ import pytest
 
 from tests.containers import kafka_container, redis_container
 from tests.harness.settings import settings_of
-from tests.object_server import NotBuilt, ObjectServer, built_server
+from tests.object_server import NotBuilt, ObjectServer, built_server, stop_left_behind
 from unlearn.errors import UnlearnError
 from unlearn.local_password import with_local_password
 from unlearn.services import LocalKafka, LocalRedis, Service
@@ -111,6 +111,7 @@ def _remove(folder: Path) -> None:
     settings = settings_of(services_dir=folder)
     for service in (LocalKafka(settings, containers=False), LocalRedis(settings)):
         service.down(print)
+    stop_left_behind(folder / "s3")
     shutil.rmtree(folder, ignore_errors=True)
 
 

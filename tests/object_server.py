@@ -11,15 +11,18 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import psutil
 
 from tests.harness.s3_requests import Login, request
 from unlearn.services.address import Address
 from unlearn.services.protocol import wait_until
 from unlearn.store_settings import StoreSettings
 
-__all__ = ["MODULE", "ROOT", "Bucket", "NotBuilt", "ObjectServer", "built_server"]
+__all__ = ["MODULE", "ROOT", "Bucket", "NotBuilt", "ObjectServer", "built_server", "stop_left_behind"]
 
 MODULE: Final = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 ROOT: Final = Login("tests", "a key of the tests")
@@ -61,6 +64,14 @@ def _build(folder: Path) -> None:
         raise NotBuilt(f"Go can't build {MODULE}: {made.stderr[-300:]}")
 
 
+def stop_left_behind(folder: Path) -> None:
+    """Kill the server that a killed run has left on this folder, if there is one."""
+    with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        process = psutil.Process(int((folder / "pid").read_text()))
+        if str(folder / "buckets") in process.cmdline():
+            process.kill()
+
+
 class Bucket(NamedTuple):
     """A bucket, and the folder in which the server keeps it."""
 
@@ -99,6 +110,7 @@ class ObjectServer:
                 stdout=log,
                 stderr=log,
             )
+        (folder / "pid").write_text(str(self._popen.pid))
         assert wait_until(self._address.listens, _STARTS_WITHIN), (folder / "log.txt").read_text()
 
     def kill(self) -> None:
