@@ -76,7 +76,7 @@ def _verify(settings: Settings, way: str, pipe: Connection) -> None:
 
 def _from_store(settings: Settings, log: KafkaLog, progress: Progress) -> Report:
     with connect(settings.redis.url.get_secret_value()) as client:
-        store = open_store(settings.store.url, settings.model)
+        store = open_store(settings.store, settings.model)
         return verify_store(settings, log, states(client, settings.model), store, learner_of(settings), progress)
 
 

@@ -39,6 +39,7 @@ _FOR = {
     "avro": "messages in Avro, see [mappings](mappings.md)",
     "codecs": "batches and files that are packed by snappy, lz4 or zstd",
     "export": "exports to safetensors and ONNX, see [versions](versions.md)",
+    "s3": "stores in buckets of S3, Google and Azure, see [stores](stores.md)",
     "serve": "scores over HTTP",
     "gateway": "deletions over HTTP",
     "ops": "the operators' commands, which ask Redis",

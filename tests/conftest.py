@@ -16,6 +16,7 @@ import pytest
 
 from tests.containers import kafka_container, redis_container
 from tests.harness.settings import settings_of
+from tests.object_server import NotBuilt, ObjectServer, built_server, stop_left_behind
 from unlearn.errors import UnlearnError
 from unlearn.local_password import with_local_password
 from unlearn.services import LocalKafka, LocalRedis, Service
@@ -61,6 +62,22 @@ def redis_url(services_dir: Path) -> Iterator[str]:
         yield with_local_password(own).redis.url.get_secret_value()
 
 
+@pytest.fixture(scope="session")
+def s3(services_dir: Path) -> Iterator[ObjectServer]:
+    """A real S3 server, which all tests share: use buckets or prefixes of your own. The environment has its login."""
+    try:
+        program = built_server()
+    except NotBuilt as error:
+        pytest.skip(f"stores in buckets are NOT tested here, for want of an S3 server: {error}")
+    server = ObjectServer(program, services_dir / "s3", free_port())
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+    server.kill()
+
+
 @pytest.fixture
 def make_settings(kafka: str, redis_url: str, tmp_path: Path) -> MakeSettings:
     """Makes settings of a new model on the test's services, with a store of its own."""
@@ -94,6 +111,7 @@ def _remove(folder: Path) -> None:
     settings = settings_of(services_dir=folder)
     for service in (LocalKafka(settings, containers=False), LocalRedis(settings)):
         service.down(print)
+    stop_left_behind(folder / "s3")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -17,7 +17,10 @@ UnlearnError
 │   │   └── StateDenied       Redis says no: login, rights, TLS, database       exit 77
 │   │       └── StateUnsupported  a Redis of another kind: Cluster, Sentinel    exit 65
 │   ├── StoreUnavailable
-│   │   └── ArtefactMissing   the store answers: it has no such file
+│   │   ├── ArtefactMissing   the store answers: it has no such file
+│   │   ├── StoreDenied       an object store says no: login, rights, region    exit 77
+│   │   ├── StoreMissing      the bucket isn't there                            exit 66
+│   │   └── StoreUnsupported  the bucket keeps what was deleted, ...            exit 65
 │   └── ServiceUnavailable    a local service can't be started here
 ├── TopicMissing          the topic isn't there                                exit 66
 ├── LogRefused            the log says no to what it was given: its size, ...  exit 77
@@ -139,6 +142,27 @@ class StoreUnavailable(Unavailable):
 
 class ArtefactMissing(StoreUnavailable):
     """The store can be read, but has no file of this name."""
+
+
+class StoreDenied(StoreUnavailable):
+    """An object store refuses a login, a right or the region.
+
+    At a start it is final; a running process waits until it is over.
+    """
+
+    exit_code = 77
+
+
+class StoreMissing(StoreUnavailable):
+    """The bucket, or container, isn't there."""
+
+    exit_code = 66
+
+
+class StoreUnsupported(StoreUnavailable):
+    """The store can't hold what must be erased: it keeps versions, or can't write a name once only."""
+
+    exit_code = 65
 
 
 class ServiceUnavailable(Unavailable):

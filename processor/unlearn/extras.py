@@ -13,6 +13,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "avro": ("fastavro",),
     "codecs": ("lz4", "snappy", "zstandard"),
     "export": ("onnx", "safetensors"),
+    "s3": ("obstore",),
     "serve": ("prometheus_client", "starlette", "uvicorn"),
     "gateway": ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn"),
     "ops": ("hiredis", "msgpack", "redis"),

@@ -30,6 +30,7 @@ from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
 from unlearn.mapping.reading import Reading, Tombstones
 from unlearn.serving_settings import ServingSettings
 from unlearn.setting_types import Duration, Frozen, json_list
+from unlearn.store_settings import StoreSettings
 
 LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
 """The learners that `models` can make. The names are repeated here because importing `models` takes a second."""
@@ -139,15 +140,6 @@ class RedisSettings(Frozen):
     def shown_url(self) -> str:
         """Host and port, or the socket: all of it that is ever shown."""
         return str(self.address)
-
-
-class StoreSettings(Frozen):
-    """Where slice files, checkpoints and published states are."""
-
-    url: str = Field(
-        pattern=r"^[a-z][a-z0-9+]*://([^@/]+|[^@/]*/.*)$",
-        description="URL of the folder of slice files and states; unset: a folder in services_dir",
-    )
 
 
 class TopicSettings(Frozen):

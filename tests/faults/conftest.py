@@ -14,10 +14,13 @@ import redis
 from tests.databases import database
 from tests.faults.raising import FIRST, META, PROBE, instrument
 from tests.harness.breakable_services import RewindableRedis
+from tests.harness.memory_harness import MemoryHarness
 from tests.harness.simulation_harness import SimulationHarness, closing
+from tests.object_server import ObjectServer
 from unlearn.environment.redis_client import connect
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import PartitionState
+from unlearn.storage.artefacts import Store, open_store
 
 MakeHarness = Callable[..., SimulationHarness]
 
@@ -38,6 +41,25 @@ def make_harness(redis_url: str) -> Iterator[MakeHarness]:
             return stack.enter_context(closing(SimulationHarness(url, *arguments, **named)))
 
         yield make
+
+
+@pytest.fixture
+def in_a_bucket(s3: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stores of memory harnesses are buckets of a real S3 server."""
+
+    def in_its_bucket(_: Path, model: str) -> tuple[Store, Path]:
+        bucket = s3.make_bucket(model)
+        return open_store(s3.settings(bucket.name), model), bucket.folder / model
+
+    monkeypatch.setattr(MemoryHarness, "new_store", staticmethod(in_its_bucket))
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """The test runs on stores of both kinds."""
+    if request.param == "bucket":
+        request.getfixturevalue("in_a_bucket")
+    return str(request.param)
 
 
 @pytest.fixture

@@ -139,6 +139,14 @@ CASES = [(place, whose, "linear") for place in PLACES for whose in DELETIONS]
 CASES += [(place, "subject", "naive-bayes") for place in ("ended_slice", "dead_twice")]
 
 
+@pytest.mark.usefixtures("in_a_bucket")
+@pytest.mark.parametrize(("place", "whose"), [("ended_slice", "record"), ("tail_of_a_covered_row", "subject")])
+def test_no_trace_is_left_in_a_bucket(
+    redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str, whose: str
+) -> None:
+    test_no_trace_of_a_record_is_left_once_its_erasure_is_published(redis_url, tmp_path, caplog, place, whose, "linear")
+
+
 @pytest.mark.parametrize(("place", "whose", "learner"), CASES)
 def test_no_trace_of_a_record_is_left_once_its_erasure_is_published(
     redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str, whose: str, learner: str

@@ -16,7 +16,7 @@ MakeSite = Callable[..., MemoryHarness]
 
 
 @pytest.fixture
-def make_site(redis_url: str, tmp_path: Path) -> Iterator[MakeSite]:
+def make_site(store_kind: str, redis_url: str, tmp_path: Path) -> Iterator[MakeSite]:
     made: list[MemoryHarness] = []
 
     def make(**changed: float) -> MemoryHarness:

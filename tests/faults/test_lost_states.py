@@ -16,7 +16,7 @@ from unlearn.training.live_states import LiveStates
 
 
 @pytest.fixture(params=["linear", "naive-bayes"])
-def harness(redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MemoryHarness]:
+def harness(store_kind: str, redis_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MemoryHarness]:
     """Two slices are learned; garbage is kept."""
     made = MemoryHarness(redis_url, tmp_path, request.param, shards_per_partition=1, garbage_grace=1e6)
     for first in (0, 10):

@@ -50,7 +50,7 @@ def test_it_is_seen_in_redis_in_the_store_and_in_manifests(made: WorkerHarness) 
     settings, learner = now(made), learner_of(made.settings)
     assert settings.reading == PLAIN_READING
     state_of = states(made.client, settings.model)
-    store = guarded(open_store(settings.store.url, settings.model))
+    store = guarded(open_store(settings.store, settings.model))
 
     def seen() -> object:
         return settings_as_made(settings, made.log, state_of, store, learner).reading
@@ -71,7 +71,7 @@ def test_both_ways_to_verify_read_as_it_did(made: WorkerHarness) -> None:
     settings = now(made)
     report = verify_log(made.log, subject_of(settings))
     assert (report.exit_code, {shard.verdict for shard in report.shards}) == (0, {"equal"})
-    store = open_store(settings.store.url, settings.model)
+    store = open_store(settings.store, settings.model)
     states_of = states(made.client, settings.model)
     assert verify_store(settings, made.log, states_of, store, learner_of(settings)).exit_code == 0
     plain = settings.model_copy(update={"mapping": PLAIN_READING.mapping})

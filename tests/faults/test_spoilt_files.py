@@ -12,6 +12,8 @@ from tests.harness.events import SEAL, delete
 from tests.harness.memory_harness import MemoryHarness, insert
 from unlearn.storage.slice_files import LAST_READ
 
+pytestmark = pytest.mark.usefixtures("store_kind")
+
 SPOILT: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda data: data[:-9],
     "flipped": lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],

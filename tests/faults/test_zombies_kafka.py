@@ -149,7 +149,7 @@ def test_waking_in_mid_file(tale: Tale) -> None:
     tale.freeze(Point("rename in write_slice", 1, False), **SLOWLY)
     tale.harness.roll_back(tale.early)
     tale.succeed()
-    store = open_store(tale.harness.settings.store.url, tale.harness.settings.model)
+    store = open_store(tale.harness.settings.store, tale.harness.settings.model)
 
     tale.wake("")
     orphans = {name for name, _ in store.names("0/0/slice") if f"2-{tale.zombies_token.nonce[:8]}-" in name}

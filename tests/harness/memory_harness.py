@@ -20,7 +20,7 @@ from unlearn.events.event import Event, Insert
 from unlearn.learners import learner_of
 from unlearn.log.memory import MemoryLog
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.storage.artefacts import FolderStore
+from unlearn.storage.artefacts import FolderStore, Store
 from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_store import verify_store
 from unlearn.verification.report import Report
@@ -65,26 +65,39 @@ class Inline(Executor):
             self._kept.pop(0)()
 
 
-class DatedStore(FolderStore):
-    """A real folder whose files age by the harness's clock."""
+class DatedStore:
+    """A real store whose files age by the harness's clock. `root`: the folder in which its medium keeps them."""
 
-    def __init__(self, root: Path, clock: Callable[[], float]) -> None:
-        super().__init__(root)
+    def __init__(self, store: Store, root: Path, clock: Callable[[], float]) -> None:
         self.root = root
+        self.check, self.marker, self.mark, self.get = store.check, store.marker, store.mark, store.get
+        self._store = store
         self._clock = clock
         self._written: dict[str, float] = {}
 
     def put(self, name: str, data: bytes) -> None:
-        super().put(name, data)
+        self._store.put(name, data)
         self._written[name] = self._clock()
 
+    def delete(self, name: str) -> None:
+        self._store.delete(name)
+
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        for name, _ in super().names(prefix):
+        for name, _ in self._store.names(prefix):
             yield name, self._clock() - self._written[name]
+
+
+def in_a_folder(folder: Path, model: str) -> tuple[Store, Path]:
+    """A model's store, and the folder of its files."""
+    root = folder / "store" / model
+    return FolderStore(root), root
 
 
 class MemoryHarness(ModelLog):
     """`worker` is the one that turns; `crash` puts another in its place."""
+
+    new_store = staticmethod(in_a_folder)
+    """Gives the store of a harness that is made."""
 
     def __init__(self, redis_url: str, folder: Path, learner: str, **changed: Any) -> None:
         self.now = 1000.0
@@ -105,7 +118,7 @@ class MemoryHarness(ModelLog):
         self.log: MemoryLog = MemoryLog(clock=lambda: round(time.time() * 1000))
         create_topics(self.log, self.settings)
         self.redis = connect(redis_url)
-        self.store = DatedStore(folder / "store" / self.settings.model, lambda: self.now)
+        self.store = DatedStore(*self.new_store(folder, self.settings.model), lambda: self.now)
         self.learner: Learner = learner_of(self.settings)
         self.workers: list[Worker] = []
         self.io = Inline()

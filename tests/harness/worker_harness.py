@@ -37,7 +37,7 @@ __all__ = ["WorkerHarness", "caught_up", "counts_of", "is_published", "make_work
 
 def make_worker(settings: Settings, log: Log, client: redis.Redis, *, rebuild: bool = False) -> Worker:
     """As `unlearn work` makes it, but it trains in this process, and as soon as there is nothing to apply."""
-    learner, store = learner_of(settings), guarded(open_store(settings.store.url, settings.model))
+    learner, store = learner_of(settings), guarded(open_store(settings.store, settings.model))
     parts = assemble(settings, log, client, store, learner, InlineTrainers(learner, store), rebuild=rebuild)
     return Worker(parts, quiet_after=0.0)
 

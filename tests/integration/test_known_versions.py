@@ -38,7 +38,7 @@ class Known:
         self.notes: list[str] = []
         given = settings or harness.settings
         self.source = Source(given, harness.log, lambda *_: None, self.notes.append)
-        self.store = open_store(given.store.url, given.model)
+        self.store = open_store(given.store, given.model)
 
     def listed(self) -> list[VersionTold]:
         return Lister(self.source).last(0, [0])

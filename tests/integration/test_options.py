@@ -159,7 +159,7 @@ def test_a_model_with_options_answers_by_its_published_states(played: dict[str, 
 
 def by_the_states(settings: Settings) -> list[list[float]]:
     """What the newest manifest's states say of the text."""
-    learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
+    learner, store = learner_of(settings), open_store(settings.store, settings.model)
     with closing(KafkaLog(settings.kafka)) as log:
         manifest = newest_results(log, settings).of(0).manifest
     assert manifest is not None
@@ -186,7 +186,7 @@ def test_a_scorer_follows_a_model_with_options_under_its_owners_heartbeats(
 @contextmanager
 def working(settings: Settings) -> Iterator[Worker]:
     """A worker in this process, that claims what another has left."""
-    learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
+    learner, store = learner_of(settings), open_store(settings.store, settings.model)
     client = connect(settings.redis.url.get_secret_value())
     with closing(KafkaLog(settings.kafka)) as log, closing(client):
         worker = Worker(assemble(settings, log, client, store, learner, InlineTrainers(learner, store)))

@@ -398,7 +398,7 @@ def test_both_commands_on_kafka_and_redis(make_settings: MakeSettings) -> None:
         with closing(log.producer()) as producer:
             producer.send(settings.events_topic, home(ZERO.encode(), 2), ZERO.encode(), json.dumps(event).encode())
             producer.flush(30)
-        learner, store = learner_of(settings), open_store(settings.store.url, settings.model)
+        learner, store = learner_of(settings), open_store(settings.store, settings.model)
         with closing(connect(settings.redis.url.get_secret_value())) as client:
             worker = Worker(assemble(settings, log, client, store, learner, InlineTrainers(learner, store)))
             with closing(worker):

@@ -123,7 +123,7 @@ def test_records_stepped_over_are_left_out_by_verify_where_they_can_be_read(stuc
 
     assert judged(stuck) == "equal"
     state_of = states(stuck.client, stuck.settings.model)
-    store = open_store(stuck.settings.store.url, stuck.settings.model)
+    store = open_store(stuck.settings.store, stuck.settings.model)
     assert verify_store(stuck.settings, stuck.log, state_of, store, stuck.learner).verdict == "equal"
 
 

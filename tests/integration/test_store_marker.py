@@ -20,6 +20,7 @@ from unlearn.errors import Refused, StoreUnavailable
 from unlearn.identity import identity_of
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.marker import Guarded, read_marker
+from unlearn.store_settings import StoreSettings
 from unlearn.verification.from_store import verify_store
 from unlearn.worker.lifecycle import states
 from unlearn.worker.loop import Worker
@@ -85,7 +86,7 @@ def refuses(harness: WorkerHarness, words: str) -> str:
 
 def starts(harness: WorkerHarness, *, rebuild: bool = False) -> None:
     """As `unlearn work` begins."""
-    store = Guarded(open_store(harness.settings.store.url, harness.settings.model))
+    store = Guarded(open_store(harness.settings.store, harness.settings.model))
     state_of = states(harness.client, harness.settings.model)
     bind_store(
         harness.settings, harness.log, store, state_of, identity_of(harness.settings, harness.learner), rebuild=rebuild
@@ -102,12 +103,12 @@ def goes_on(harness: WorkerHarness) -> None:
     fill(harness, f"more{harness._sent}x")
     assert harness.worker.stopped == {}
     state_of = states(harness.client, harness.settings.model)
-    store = open_store(harness.settings.store.url, harness.settings.model)
+    store = open_store(harness.settings.store, harness.settings.model)
     assert verify_store(harness.settings, harness.log, state_of, store, harness.learner).verdict == "equal"
 
 
 def test_a_new_model_marks_its_store(harness: WorkerHarness) -> None:
-    marker = read_marker(open_store(harness.settings.store.url, harness.settings.model))
+    marker = read_marker(open_store(harness.settings.store, harness.settings.model))
 
     assert marker is not None
     assert marker.model == harness.settings.model
@@ -190,7 +191,7 @@ def test_a_second_worker_in_another_folder_is_refused_from_the_first_moment(redi
 def test_a_folder_that_lost_the_race_is_not_taken_later(redis_url: str, tmp_path: Path) -> None:
     """Two workers find the model new at the same moment, each marks its own folder: Redis names one."""
     made = WorkerHarness(redis_url, tmp_path)
-    first = open_store((tmp_path / "first").as_uri(), made.settings.model)
+    first = open_store(StoreSettings(url=(tmp_path / "first").as_uri()), made.settings.model)
     restart(made, tmp_path / "second")
     starts(made)
     made.client.getdel(f"{{{made.settings.model}:0}}:store")
@@ -214,7 +215,7 @@ def test_a_model_of_before_markers_goes_on(harness: WorkerHarness) -> None:
     restart(harness)
     goes_on(harness)
 
-    assert read_marker(open_store(harness.settings.store.url, harness.settings.model)) is not None
+    assert read_marker(open_store(harness.settings.store, harness.settings.model)) is not None
     restart(harness)
     goes_on(harness)
 
@@ -362,8 +363,9 @@ def turn_until_hidden(harness: WorkerHarness, partition: int, offset: int) -> No
 def test_trainers_write_nothing_into_a_folder_without_the_marker(harness: WorkerHarness, tmp_path: Path) -> None:
     from unlearn.training.pool import LearnerSpec
 
-    marker = read_marker(open_store(harness.settings.store.url, harness.settings.model))
-    spec = LearnerSpec(harness.learner, (tmp_path / "empty").as_uri(), harness.settings.model, marker)
+    marker = read_marker(open_store(harness.settings.store, harness.settings.model))
+    empty = StoreSettings(url=(tmp_path / "empty").as_uri())
+    spec = LearnerSpec(harness.learner, empty, harness.settings.model, marker)
 
     with pytest.raises(StoreUnavailable, match="marker"):
         spec.store().put("0/0/state/1-ab-1.5.5-" + "0" * 16, b"x")

@@ -40,7 +40,7 @@ def given(harness: WorkerHarness) -> WorkerHarness:
 
 def report(harness: WorkerHarness) -> Report:
     settings = harness.settings
-    store = open_store(settings.store.url, settings.model)
+    store = open_store(settings.store, settings.model)
     return verify_store(settings, harness.log, states(harness.client, settings.model), store, harness.learner)
 
 
@@ -164,7 +164,7 @@ def test_verifying_writes_nothing_to_the_store(
 
 
 def given_scorer(harness: WorkerHarness) -> Scorer:
-    store = open_store(harness.settings.store.url, harness.settings.model)
+    store = open_store(harness.settings.store, harness.settings.model)
     return Scorer(harness.settings, harness.log, store, of_settings(harness.settings))
 
 

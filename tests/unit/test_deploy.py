@@ -24,7 +24,7 @@ def test_every_variable_is_a_setting() -> None:
 
 def test_every_extra_and_command_is_there() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (installed,) = re.findall(r"'\.\[([a-z,]+)\]'", (FOLDER / "Dockerfile").read_text())
+    (installed,) = re.findall(r"'\.\[([a-z0-9,]+)\]'", (FOLDER / "Dockerfile").read_text())
     assert set(installed.split(",")) - extras.keys() == set()
     commands = re.findall(r"command: ([a-z]+) ?[a-z]*", (FOLDER / "compose.yaml").read_text())
     assert {"topics", "serve"} <= set(commands)

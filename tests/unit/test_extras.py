@@ -41,6 +41,7 @@ NEED_THEM = {
     "local": {"unlearn.services", "unlearn.demo"},
     "study": {"unlearn.demo", "unlearn.admin.exporting.load"},
     "gateway": {"unlearn.gateway"},
+    "s3": {"unlearn.storage.buckets"},
     "serve": {"unlearn.http_server", "unlearn.monitoring", "unlearn.serving"},
     "ops": {
         *("unlearn.admin.answering", "unlearn.admin.lookup", "unlearn.admin.lost_deletions", "unlearn.admin.preview"),

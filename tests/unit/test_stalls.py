@@ -107,7 +107,7 @@ def slices(folder: Path) -> tuple[Settings, tuple[Part, ...]]:
     settings = Settings(
         secret=SecretStr("0123456789abcdef"), store={"url": folder.as_uri()}, trainers=2, learner="linear", features=64
     )
-    store = open_store(settings.store.url, settings.model)
+    store = open_store(settings.store, settings.model)
     for end in (10, 20, 30):
         store.put(str(end), encode_slice(end, end, members((end - 1, b""))))
     return settings, tuple(Part(end, str(end), {}, 0) for end in (10, 20, 30))
@@ -115,7 +115,7 @@ def slices(folder: Path) -> tuple[Settings, tuple[Part, ...]]:
 
 def test_every_slice_learned_or_forgotten_is_told(tmp_path: Path) -> None:
     settings, parts = slices(tmp_path)
-    store, learner = open_store(settings.store.url, settings.model), make_learner("naive-bayes", settings.classes, 64)
+    store, learner = open_store(settings.store, settings.model), make_learner("naive-bayes", settings.classes, 64)
     told: list[None] = []
 
     def tell() -> None:

@@ -297,7 +297,7 @@ class StatusReader:
         settings = self._settings
         named = read_snapshot(self._client, [("GET", Keys(settings.model, 0).of("store"))])[0]
         try:
-            store = open_store(settings.store.url, settings.model)
+            store = open_store(settings.store, settings.model)
             strange = stranger(settings, store, named.decode() if named else None)
         except StoreUnavailable as error:
             strange = str(error)

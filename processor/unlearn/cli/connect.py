@@ -87,4 +87,4 @@ def open_store(settings: Settings) -> Store:
     """The store of the settings. Raises SettingsError."""
     from unlearn.storage import artefacts
 
-    return artefacts.open_store(settings.store.url, settings.model)
+    return artefacts.open_store(settings.store, settings.model)

@@ -207,7 +207,7 @@ class _Run:
         settings, log = self._settings, self._log
         self._interrupt.check()
         with self._console.status("verify: training every shard from empty over the stored rows"):
-            store, state_of = open_store(settings.store.url, settings.model), states(self._client, settings.model)
+            store, state_of = open_store(settings.store, settings.model), states(self._client, settings.model)
             stored = verify_store(settings, log, state_of, store, self._learner)
         self._interrupt.check()
         with self._console.status("verify --from-log: folding the events topic with the reference"):

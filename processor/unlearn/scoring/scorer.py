@@ -82,7 +82,7 @@ class Scorer:
         *,
         bootstrap_servers: str | None = None,
         model: str | None = None,
-        store: str | None = None,
+        store: str | Mapping[str, Any] | None = None,
         identity: str | None = None,
         wait: float = 30.0,
         **more: Any,
@@ -91,9 +91,10 @@ class Scorer:
 
         With all `settings` of the model, its secret too, nothing has to be published yet. Else its manifests say what
         it is, and the scorer waits up to `wait` seconds for the first: `bootstrap_servers` is host:port of its brokers,
-        `model` its name, `store` the URL of its store, and `more` are any other settings by their names (`kafka` a
-        dictionary, `lease`, `quorum`, `topics`); what is given and isn't the model's is an error. `identity`: the hash
-        that its manifests bear, where there are several models of its name, or none but this one is to be trusted.
+        `model` its name, `store` the URL of its store or a dictionary of its `url`, `endpoint` and the like, and `more`
+        are any other settings by their names (`kafka` a dictionary, `lease`, `quorum`, `topics`); what is given and
+        isn't the model's is an error. `identity`: the hash that its manifests bear, where there are several models of
+        its name, or none but this one is to be trusted.
 
         Raises SettingsError, NotEnough where no manifest says what the model is, TopicMissing, LogUnavailable.
         """
@@ -119,7 +120,7 @@ class Scorer:
 
         log = KafkaLog(settings.kafka)
         try:
-            scorer = cls(settings, log, open_store(settings.store.url, settings.model), model_on(log))
+            scorer = cls(settings, log, open_store(settings.store, settings.model), model_on(log))
         except UnlearnError:
             log.close()
             raise

@@ -149,6 +149,9 @@ class MemoryStore:
         self._clock, self._fuse = clock, fuse
         self._marker: bytes | None = None
 
+    def check(self) -> None:
+        """It is fit."""
+
     def marker(self) -> bytes | None:
         return self._marker
 

@@ -20,11 +20,25 @@ from urllib.parse import unquote, urlsplit
 from unlearn.environment.private_files import FOLDER_MODE, tighten
 from unlearn.environment.regular_file import NotThatFile, create_file, read_file
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, SettingsError, StoreUnavailable
+from unlearn.extras import require
+from unlearn.store_settings import StoreSettings
 
-__all__ = ["Artefact", "FolderStore", "Store", "artefact_name", "is_whole", "newest_files", "open_store", "read_name"]
+__all__ = [
+    "MARKER",
+    "Artefact",
+    "FolderStore",
+    "Store",
+    "artefact_name",
+    "check_name",
+    "is_whole",
+    "newest_files",
+    "open_store",
+    "read_name",
+]
 
 _TEMPORARY = ".part"
-_MARKER = "marker.json"
+MARKER = "marker.json"
+"""The file by which a store says whose it is."""
 _NAME = re.compile(r"(\d+)/(\d+)/(slice|state|tail)/[0-9a-f-]+\.(\d+)\.(\d+)-[0-9a-f]{16}")
 
 
@@ -32,6 +46,13 @@ class Store(Protocol):
     """Where artefacts are kept. Every call raises StoreUnavailable where the medium refuses it."""
 
     def __hash__(self) -> int: ...
+
+    def check(self) -> None:
+        """Try, before a worker uses it, whether it can be written, listed and erased from.
+
+        Raises StoreUnavailable; StoreUnsupported where what was deleted is kept, or where a name can be written twice.
+        """
+        ...
 
     def marker(self) -> bytes | None:
         """The bytes that `mark` wrote; None if the store was never marked, or isn't there."""
@@ -110,17 +131,31 @@ def newest_files(names: Iterable[str]) -> dict[tuple[int, int], tuple[Artefact, 
     return newest
 
 
-def open_store(url: str, model: str) -> Store:
+def open_store(settings: StoreSettings, model: str) -> Store:
     """The store of one model below the URL: models may share the URL, and never see each other's files.
 
-    Raises SettingsError for a URL that isn't a local folder's.
+    Nothing is asked of it yet. Raises SettingsError for a URL that names neither a local folder nor a bucket;
+    ExtraMissing, a kind of it, where the client of buckets isn't installed.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("file", ""):
-        raise SettingsError(f"UNLEARN_STORE__URL: {parts.scheme}:// is not known; use file:///a/folder")
+    if not settings.is_folder:
+        require(settings.url, "s3")
+        from unlearn.storage.buckets.store import open_bucket
+
+        return open_bucket(settings, model)
+    parts = urlsplit(settings.url)
+    if parts.scheme != "file":
+        raise SettingsError(
+            f"UNLEARN_STORE__URL: {parts.scheme}:// is not known; use file:///a/folder, s3://, gs:// or az://"
+        )
     if parts.netloc not in ("", "localhost") or not parts.path:
         raise SettingsError("UNLEARN_STORE__URL: names no folder of this machine; use file:///a/folder")
     return FolderStore(Path(unquote(parts.path)) / model)
+
+
+def check_name(name: str) -> None:
+    """Raise StoreUnavailable for what can be no file's name, such as one that leads out of the store."""
+    if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+        raise StoreUnavailable(f"the store has no name {name!r}")
 
 
 class FolderStore:
@@ -130,9 +165,12 @@ class FolderStore:
         self._root = root
         self._tightened = False
 
+    def check(self) -> None:
+        """A folder says what is wrong with it when it is used."""
+
     def marker(self) -> bytes | None:
         try:
-            return read_file(self._root, (_MARKER,))
+            return read_file(self._root, (MARKER,))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except NotThatFile as error:
@@ -141,9 +179,9 @@ class FolderStore:
             raise StoreUnavailable(f"the store can't read its marker: {error.strerror}") from error
 
     def mark(self, data: bytes) -> bytes:
-        path = self._root / _MARKER
+        path = self._root / MARKER
         # A hard link is made whole or not at all: of several that mark the store at once, one succeeds.
-        temporary = path.with_name(f"{_MARKER}.{secrets.token_hex(8)}{_TEMPORARY}")
+        temporary = path.with_name(f"{MARKER}.{secrets.token_hex(8)}{_TEMPORARY}")
         try:
             _make_folder(self._root)
             self._tighten()
@@ -191,7 +229,7 @@ class FolderStore:
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
         for path in sorted((self._root / prefix).rglob("*")):
             try:
-                if path.is_file() and path.name != _MARKER:
+                if path.is_file() and path.name != MARKER:
                     yield str(path.relative_to(self._root)), time.time() - path.stat().st_mtime
             except FileNotFoundError:
                 continue
@@ -213,10 +251,8 @@ class FolderStore:
             tighten(self._root)
 
     def _path(self, name: str) -> Path:
-        parts = name.split("/")
-        if "\0" in name or any(part in ("", ".", "..") for part in parts):
-            raise StoreUnavailable(f"the store has no name {name!r}")
-        return self._root.joinpath(*parts)
+        check_name(name)
+        return self._root.joinpath(*name.split("/"))
 
 
 def _write_synced(path: Path, data: bytes) -> None:

@@ -30,7 +30,7 @@ class Marker(NamedTuple):
     topic: str
 
 
-NOT_THERE = "its folder is not mounted, or is another one"
+NOT_THERE = "it is not mounted, or is another one"
 """What a missing marker means."""
 _UNREADABLE = Marker("", "", "", "", "")
 """Stands for a marker that can't be read; no model has it."""
@@ -80,6 +80,9 @@ class Guarded:
     def bind(self, marker: Marker) -> None:
         """Expect this marker from now on."""
         self.bound = marker
+
+    def check(self) -> None:
+        self.store.check()
 
     def marker(self) -> bytes | None:
         return self.store.marker()

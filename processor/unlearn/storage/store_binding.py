@@ -127,10 +127,10 @@ class Binding:
     def _refused(self, what: str) -> Refused:
         model = self._settings.model
         return Refused(
-            f"the store {self._settings.store.url} {what}. Mount its folder, or set UNLEARN_STORE__URL to the folder "
-            "that the model was made with. Where its files are lost for good: delete the model's keys from Redis "
-            f"(all that begin with {{{model}:) and start with --rebuild, which applies the log again. A new model "
-            "needs a folder that no other model of its name has used"
+            f"the store {self._settings.store.url} {what}. Mount its folder, or set UNLEARN_STORE__URL to the one, or "
+            "the bucket, that the model was made with. Where its files are lost for good: delete the model's keys from "
+            f"Redis (all that begin with {{{model}:) and start with --rebuild, which applies the log again. A new "
+            "model needs a folder, or a prefix in a bucket, that no other model of its name has used"
         )
 
 

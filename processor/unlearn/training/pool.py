@@ -17,6 +17,7 @@ from unlearn.partition.jobs import Job, Trained
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store, open_store
 from unlearn.storage.marker import Guarded, Marker
+from unlearn.store_settings import StoreSettings
 from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
 from unlearn_models.base.kernel import compile_lacking
@@ -26,16 +27,16 @@ __all__ = ["InlineTrainers", "LearnerSpec", "PoolTrainers"]
 
 
 class LearnerSpec(NamedTuple):
-    """What a trainer process needs: the learner, and the store's URL, model and expected marker."""
+    """What a trainer process needs: the learner, and the store's settings, model and expected marker."""
 
     learner: Learner
-    store_url: str
+    where: StoreSettings
     model: str
     marker: Marker | None
 
     def store(self) -> Store:
         """Open the store, guarded if there is a marker to expect."""
-        store = open_store(self.store_url, self.model)
+        store = open_store(self.where, self.model)
         if self.marker is None:
             return store
         guarded = Guarded(store)
@@ -76,7 +77,7 @@ class PoolTrainers:
 
     def __init__(self, settings: Settings, learner: Learner, marker: Marker | None = None) -> None:
         self._size = settings.trainers
-        self._spec = LearnerSpec(learner, settings.store.url, settings.model, marker)
+        self._spec = LearnerSpec(learner, settings.store, settings.model, marker)
         self._seats: dict[Future[Trained], int] = {}
         self._pool = self._make()
 

@@ -156,6 +156,9 @@ class _ReadOnly:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def check(self) -> None:
+        """Nothing is written."""
+
     def marker(self) -> bytes | None:
         return self._store.marker()
 

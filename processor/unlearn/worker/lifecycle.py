@@ -38,9 +38,10 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
     Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable, StoreUnavailable.
     """
     client = connect(settings.redis.url.get_secret_value())
-    learner, store = learner_of(settings), guarded(open_store(settings.store.url, settings.model))
+    learner, store = learner_of(settings), guarded(open_store(settings.store, settings.model))
     state_of = states(client, settings.model)
     check_services(settings, log, client)
+    store.check()
     settings = settings_as_made(settings, log, state_of, store, learner)
     identity = identity_of(settings, learner)
     check_made(settings, state_of, identity)

@@ -93,7 +93,7 @@ def _from_store(settings: Settings, progress: Progress) -> Report:
             settings,
             log,
             states(client, settings.model),
-            open_store(settings.store.url, settings.model),
+            open_store(settings.store, settings.model),
             learner_of(settings),
             progress,
         )

@@ -51,9 +51,7 @@ class Watch:
         self._state_of = states(client, settings.model)
         self._results_tail = log.tail(settings.results_topic)
         self._receipts_tail = log.tail(settings.receipts_topic)
-        self.scorer = Scorer(
-            settings, log, open_store(settings.store.url, settings.model), of_settings(settings)
-        ).start()
+        self.scorer = Scorer(settings, log, open_store(settings.store, settings.model), of_settings(settings)).start()
 
     def close(self) -> None:
         """Stop the scorer, and stop following the topics."""
