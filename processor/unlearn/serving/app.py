@@ -165,7 +165,8 @@ def make_app(
     routes = _Routes({model.name: model for model in models}, settings, tokens, followers, metrics)
 
     async def live(_: Request) -> Response:
-        return _json(200, {"live": True})
+        ended = "; ".join(f"{model.name}: {model.ended}" for model in models if model.ended)
+        return _json(503, {"live": False, "error": ended}) if ended and not stopping() else _json(200, {"live": True})
 
     async def ready(request: Request) -> Response:
         return _json(503, {"ready": False, "error": "stopping"}) if stopping() else await routes.ready(request)
