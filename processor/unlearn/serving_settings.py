@@ -29,7 +29,9 @@ class ServingSettings(Frozen):
     connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")
     listeners: int = Field(100, ge=0, description="those who follow server-sent events at once at most")
     answer_within: Duration = Field(
-        5.0, gt=0, description="seconds for a request's head to come, and for its body; and without any of an answer being taken"
+        5.0,
+        gt=0,
+        description="seconds for a request's head to come, and for its body; and without an answer being taken",
     )
 
     @model_validator(mode="after")

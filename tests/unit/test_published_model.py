@@ -47,6 +47,14 @@ def found(harness: ResultsHarness, identity: str | None = None, /, **given: Any)
     return published_model(harness.log, settings, ("model", *given), identity, 0.0)
 
 
+def test_a_description_of_a_model_of_another_name_is_refused(harness: ResultsHarness) -> None:
+    made = harness.made.replace('"model":"demo"', '"model":"mail"')
+    publish(harness, made=made, identity=hashlib.sha256(made.encode()).hexdigest())
+
+    with pytest.raises(NotEnough, match="another name"):
+        found(harness)
+
+
 @pytest.mark.parametrize(("name", "options"), [(name, one) for name, all_ in OPTIONS.items() for one in all_], ids=str)
 def test_a_learner_is_made_from_its_settings(name: LearnerName, options: dict[str, Any]) -> None:
     settings = settings_of(learner=name, learner_options=options, classes=("a", "b"), features=512)
