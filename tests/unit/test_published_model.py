@@ -206,3 +206,22 @@ def test_all_that_a_worker_publishes_tells_no_secret() -> None:
     settings = settings_of()
     made = identity_of(settings, learner_of(settings))
     assert settings.secret.get_secret_value() not in made
+
+
+def test_an_identity_that_no_manifest_bears_is_told_beside_those_that_are_there(harness: ResultsHarness) -> None:
+    publish(harness)
+
+    with pytest.raises(NotEnough, match=f"no version of the identity {'0' * 64}.* but of {harness.identity}"):
+        found(harness, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"store": "/srv/store"}, "store: give a URL"),
+        ({"bootstrap_servers": "a:1", "kafka": {"bootstrap_servers": "b:1"}}, "given twice"),
+    ],
+)
+def test_what_is_given_wrongly_by_hand_is_told(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        given_settings({"model": "demo", **given})

@@ -111,6 +111,7 @@ export function ensembleOf(model, states) {
   const scores = learned.length ? LEARNERS[model.learner].ensemble(learned, model) : () => [...uniform];
   return (input) => {
     const row = typeof input === "string" ? counts(input, model.features) : input;
+    demand(Array.isArray(row) && row.every(Array.isArray), "an input is neither a text nor a row of [index, value] pairs");
     demand(
       row.every((cell, at) => isCell(cell, row[at - 1], model.features)),
       "the row is not sorted values of this model's features",
