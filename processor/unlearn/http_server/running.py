@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
@@ -111,6 +111,20 @@ class _Connection(H11Protocol):
             self.transport.abort()
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Its servers close connections that begin TLS and don't get on, which uvicorn doesn't see before that: after
+    asyncio's own minute they would hold all files that a process may open."""
+
+    def __init__(self, within: float) -> None:
+        super().__init__()
+        self._within = within
+
+    async def create_server(self, *args: Any, **more: Any) -> asyncio.Server:
+        if more.get("ssl"):
+            more |= {"ssl_handshake_timeout": self._within, "ssl_shutdown_timeout": self._within}
+        return await super().create_server(*args, **more)
+
+
 def run(
     app: Starlette,
     tls: Tls,
@@ -139,7 +153,8 @@ def run(
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"{tls.settings}: {error}") from None
-    asyncio.run(_served(_Server(config), listener, stop, stopping))
+    with asyncio.Runner(loop_factory=lambda: _Loop(limits.quiet_for)) as runner:
+        runner.run(_served(_Server(config), listener, stop, stopping))
 
 
 async def _served(

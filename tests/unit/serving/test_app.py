@@ -16,6 +16,7 @@ from open_inference.openapi.client import OpenInferenceClient
 from open_inference.openapi.types import InferenceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.harness.gateway import gateway_files
 from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarness
 from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough, SettingsError
@@ -366,6 +367,16 @@ def test_connections_that_ask_nothing_are_closed(harness: ResultsHarness, sent: 
                 one.sendall(sent)
             assert [one.recv(1) for one in idle] == [b""] * 4
         assert asks.get("/livez").status_code == 200
+
+
+def test_connections_that_begin_no_tls_are_closed(harness: ResultsHarness, tmp_path: Path) -> None:
+    """By asyncio's own limit, a minute: so long a thousand of them left the server no file for anybody else."""
+    files = gateway_files(tmp_path, curve=True)
+    tls = {"tls_certificate": files["signing_certificate"], "tls_key": files["signing_key"]}
+    with running(harness, answer_within=0.2, **tls) as asks:
+        address = (asks.base_url.host, asks.base_url.port or 0)
+        with socket.create_connection(address, timeout=EVER / 2) as idle:
+            assert idle.recv(1) == b""
 
 
 def test_connections_that_take_no_answers_are_closed(harness: ResultsHarness) -> None:
