@@ -12,7 +12,20 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import checkpoints, client, forest, forgetting, ingest, linear, naive_bayes, releases, scale, serving, text
+from bench import (
+    checkpoints,
+    client,
+    forest,
+    forgetting,
+    ingest,
+    install,
+    linear,
+    naive_bayes,
+    releases,
+    scale,
+    serving,
+    text,
+)
 from bench.figures import Report
 from bench.progress import Ticker
 from bench.show import show
@@ -38,6 +51,11 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         "events a second of `unlearn send` beside kafka-python's, a scorer's time for 10,000 texts and for one",
         client.run,
         client.phases,
+    ),
+    "install": Measurement(
+        "bytes on disk and seconds to a scorer's first answer: the base installation beside one with all extras",
+        install.run,
+        install.phases,
     ),
     "forget": Measurement(
         "`unlearn forget` of 100,000 ids from a CSV until all are hidden, beside `unlearn send` of as many deletions",

@@ -22,6 +22,8 @@ from pydantic import BaseModel
 from unlearn.cli.exits import COMMON, OF_COMMANDS
 from unlearn.cli.formats.files import files
 from unlearn.cli.main import COMMANDS, cli
+from unlearn.cli.needs import NEEDS
+from unlearn.extras import EXTRAS
 from unlearn.forwarding.dead_letter import DeadLetter
 from unlearn.forwarding.dues import counter_of
 from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
@@ -32,6 +34,18 @@ from unlearn.scoring.trust import RULES
 from unlearn_models.text.letters import FILE as LETTERS
 
 ROOT = Path(__file__).resolve().parent.parent
+_FOR = {
+    "avro": "messages in Avro, see [mappings](mappings.md)",
+    "codecs": "batches and files that are packed by snappy, lz4 or zstd",
+    "export": "exports to safetensors and ONNX, see [versions](versions.md)",
+    "serve": "scores over HTTP",
+    "gateway": "deletions over HTTP",
+    "ops": "the operators' commands, which ask Redis",
+    "local": "Kafka and Redis on this machine; carries a Redis",
+    "study": "the comparison of methods, and the demo's accuracy",
+    "worker": "workers, and the checks of what they publish; has what is in `codecs` and `ops`",
+}
+"""What each extra is for."""
 
 
 def with_tables(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
@@ -69,6 +83,12 @@ def _row(name: str) -> str:
 
 def _codes(name: str) -> str:
     return "; ".join(f"{code} {meaning}" for code, meaning in OF_COMMANDS.get(name, {}).items())
+
+
+def _extras() -> str:
+    named = {extra: ", ".join(f"`unlearn {name}`" for name in NEEDS if extra in NEEDS[name]) for extra in EXTRAS}
+    rows = [f"| `{extra}` | {_FOR[extra]} | {named[extra]} |" for extra in EXTRAS]
+    return "\n".join(["| extra | for | commands that need it |", "|---|---|---|", *rows])
 
 
 def _common() -> str:
@@ -153,6 +173,7 @@ def _metric(family: Metric) -> str:
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": {"settings": _settings},
+    "docs/installing.md": {"extras": _extras},
     "docs/commands.md": {"commands": _commands, "exit codes": _common},
     "docs/mappings.md": {"dialects": _dialects},
     "docs/format.md": {

@@ -2,6 +2,7 @@
 
 UnlearnError
 ├── SettingsError         a setting is missing or wrong                        exit 64
+│   └── ExtraMissing      an extra of the distribution isn't installed
 ├── Refused               a start is refused: the message says what to do      exit 65
 │   ├── IdentityChanged   the model was made with other settings
 │   ├── LogDiverged       the log is not the one that was applied
@@ -58,6 +59,15 @@ class SettingsError(UnlearnError):
 
 class NotDescribed(SettingsError):
     """Manifests of an earlier release don't say what their model is: whoever serves it needs its settings."""
+
+
+class ExtraMissing(SettingsError):
+    """What is asked for needs an extra that isn't installed here. `module` is one that the extra would install."""
+
+    def __init__(self, what: str, extra: str, module: str) -> None:
+        how = f"pip install 'unlearn-stream[{extra}]'"
+        super().__init__(f"{what} needs the [{extra}] extra: {how} ({module} is missing)")
+        self.extra, self.module = extra, module
 
 
 class Refused(UnlearnError):

@@ -6,7 +6,6 @@ A variable beats the file, the file beats the default. An unknown name is an err
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -24,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from unlearn.environment.redis_url import RedisAddress, read_redis_url
 from unlearn.environment.user_folders import default_services_dir
+from unlearn.extras import missing
 from unlearn.gateway_settings import GatewaySettings
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
@@ -381,7 +381,7 @@ class Settings(BaseSettings):
             return self
         if self.schema_registry is None:
             raise ValueError("avro = true in the mapping needs UNLEARN_SCHEMA_REGISTRY, the URL of the schema registry")
-        if importlib.util.find_spec("fastavro") is None:
+        if missing("avro") is not None:
             raise ValueError("avro = true in the mapping needs the [avro] extra: pip install 'unlearn-stream[avro]'")
         return self
 

@@ -7,7 +7,6 @@ the test is skipped, and says so.
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness import npm
 from tests.harness.processes import Process, run
 from tests.harness.settings import settings_of
 from unlearn import Settings
@@ -44,15 +44,8 @@ def confluent() -> Sequence[str]:
 
 @pytest.fixture(scope="module")
 def kafkajs(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("Node.js with npm is not installed")
     folder = tmp_path_factory.mktemp("kafkajs") / "kafkajs"
-    shutil.copytree(PRODUCERS / "kafkajs", folder, ignore=shutil.ignore_patterns("node_modules"))
-    installed = _run([npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder)])
-    if installed.returncode:
-        pytest.skip(f"npm can't install kafkajs: {installed.stderr[-200:]}")
-    return node, str(folder / "send_and_forget.js")
+    return npm.installed(PRODUCERS / "kafkajs", folder), str(folder / "send_and_forget.js")
 
 
 @pytest.fixture(scope="module")

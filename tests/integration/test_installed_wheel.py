@@ -1,4 +1,5 @@
-"""The wheel holds the program and nothing else, and works from a fresh environment, beside modules of any name."""
+"""The wheel holds the program and nothing else, works from a fresh environment, beside modules of any name, and scores
+where nothing but its base installation is there."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import MakeSettings
+from tests.harness.base_install import copy_base, needed_by
 from tests.harness.processes import Ended, environment
+from unlearn.extras import EXTRAS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -46,6 +49,37 @@ print(json.dumps({
     "left out": served.left_out,
 }))
 """
+HEAVY = sorted({"llvmlite", *(module for modules in EXTRAS.values() for module in modules)})
+SCORES = f"""
+import json, sys
+from importlib.util import find_spec
+from unlearn import Scorer, load_settings
+
+with Scorer.connect(load_settings()) as scorer:
+    served = scorer.once(60)
+print(json.dumps({{
+    "scores": served.scores(json.load(sys.stdin)).scores.tobytes().hex(),
+    "there": [name for name in {HEAVY!r} if find_spec(name)],
+}}))
+"""
+FORGETS = """
+from unlearn import Client
+
+with Client.connect() as client:
+    pending = client.forget(record="s")
+    print("sent", flush=True)
+    print(pending.wait("hidden", timeout=300).state)
+"""
+WORDS = ["Win", "CASH", "noon", "ΣΟΦΟΣ", "İstanbul", "naïve", "see", "lunch", "\u0301x", "日本", "prize", "a_1"]
+TEXTS = [" ".join(WORDS[(i * 7 + j * j) % len(WORDS)] for j in range(2 + i % 9)) for i in range(60)] + ["", "Σ ı \x00"]  # noqa: RUF001
+LEARNERS: dict[str, dict[str, Any]] = {
+    "naive-bayes": {"learner": "naive-bayes"},
+    "linear": {"learner": "linear"},
+    "forest": {"learner": "forest", "features": 2**9, "learner_options": {"trees": 10}},
+    "positive and unlabelled": {"learner": "pu-linear", "learner_options": {"held_out": 0.5}},
+}
+MOST_BYTES = 120e6
+"""Of the files that a base installation adds, bytecode included."""
 
 
 class Installed(NamedTuple):
@@ -113,6 +147,17 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     return made
 
 
+@pytest.fixture(scope="module")
+def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """With what the wheel needs without extras, and nothing else."""
+    folder = tmp_path_factory.mktemp("base")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], env=plain(dict(os.environ)), check=True)
+    made = Installed(folder)
+    copy_base(wheel, made.site)
+    pip("--python", folder / "bin" / "python", "install", "--no-index", "--no-deps", wheel)
+    return made
+
+
 def _copy_machine_code(site: Path) -> None:
     """As if its kernels had been compiled here; `test_unprivileged` has an installation where they aren't."""
     for root, package in SOURCES.items():
@@ -169,8 +214,82 @@ def test_a_program_with_modules_of_the_same_names_scores_with_the_installed_one(
     assert [file for file in said["imported"] if not Path(file).is_relative_to(installed.site)] == []
 
 
-def published(installed: Installed, how: dict[str, Any]) -> None:
-    lines = "\n".join(json.dumps(event) for event in EVENTS)
+def published(installed: Installed, how: dict[str, Any], events: list[dict[str, str]] = EVENTS) -> None:
+    lines = "\n".join(json.dumps(event) for event in events)
     for command, given in (("topics create", ""), ("send -", lines), ("work --drain", "")):
         ended = installed.run("unlearn", *command.split(), given=given, **how)
         assert ended.returncode == 0, f"{command}: {ended.stderr}"
+
+
+def events_of(classes: tuple[str, ...], unlabelled: bool) -> list[dict[str, str]]:
+    """Inserts of all the texts; with `unlabelled` only the last class is a label, and half of the rows have none."""
+    inserts = []
+    for i, text in enumerate(TEXTS):
+        label = {"label": classes[i % len(classes)]} if not unlabelled else {"label": classes[-1]} if i % 2 else {}
+        inserts.append({"type": "insert", "event_id": f"e{i}", "record_id": f"r{i}", "text": text, **label})
+    return inserts
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_the_base_installation_scores_to_the_same_bytes(
+    installed: Installed, base: Installed, make_settings: MakeSettings, tmp_path: Path, learner: str
+) -> None:
+    # Given a model that workers with all extras have published
+    settings = make_settings(**{"partitions": 2, "shards_per_partition": 2, "features": 2**12, **LEARNERS[learner]})
+    how: dict[str, Any] = {"env": plain(environment(settings)), "cwd": tmp_path}
+    published(installed, how, events_of(settings.classes, unlabelled=learner.startswith("positive")))
+    asked = json.dumps([*TEXTS, "not seen before", "\ud800 odd"])
+
+    # When it is scored with them and without any
+    full, bare = (each.run("python", "-c", SCORES, given=asked, **how) for each in (installed, base))
+
+    # Then the answers are the same to the bit
+    assert (full.returncode, bare.returncode) == (0, 0), full.stderr + bare.stderr
+    said, told = json.loads(full.stdout), json.loads(bare.stdout)
+    assert (said["there"], told["there"]) == (HEAVY, [])
+    assert said["scores"] == told["scores"]
+    assert len({told["scores"][at : at + 16] for at in range(0, len(told["scores"]), 16)}) > 10
+
+
+def test_the_base_installation_sends_and_says_which_extra_it_lacks(
+    installed: Installed, base: Installed, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    settings = make_settings(partitions=1, shards_per_partition=1, features=2**10)
+    how: dict[str, Any] = {"env": plain(environment(settings)), "cwd": tmp_path}
+    lines = "\n".join(json.dumps(event) for event in EVENTS)
+
+    # What needs no extra does its work: topics made, events sent in packed batches and one by one
+    for command, given in (("topics create", ""), ("topics check", ""), ("send -", lines), ("settings", "")):
+        ended = base.run("unlearn", *command.split(), given=given, **how)
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
+    worked = base.run("unlearn", "work", "--drain", **how)
+    assert worked.returncode == 64
+    assert "unlearn work needs the [worker] extra: pip install 'unlearn-stream[worker]'" in worked.stderr
+
+    # And once a worker elsewhere has published, it reads what that says
+    assert installed.run("unlearn", "work", "--drain", **how).returncode == 0
+    scored = base.run("unlearn", "score", "-", given="win cash now\nsee you at noon\n", **how)
+    assert scored.returncode == 0, scored.stderr
+    assert [line.split()[0] for line in scored.stdout.splitlines()[1:]] == ["spam", "ham"]
+    for command in ("manifest", "versions"):
+        ended = base.run("unlearn", command, **how)
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
+    assert base.run("unlearn", "status", **how).returncode == 64
+
+    # And it waits for the receipt of a deletion that such a worker carries out
+    with subprocess.Popen(
+        [base.folder / "bin" / "python", "-c", FORGETS], stdout=subprocess.PIPE, text=True, **how
+    ) as forgets:
+        assert forgets.stdout is not None
+        assert forgets.stdout.readline() == "sent\n"
+        assert installed.run("unlearn", "work", "--drain", **how).returncode == 0
+        assert forgets.stdout.read() == "hidden\n"
+    assert forgets.returncode == 0
+
+
+def test_the_base_installation_is_small(base: Installed, wheel: Path) -> None:
+    assert base.run("python", "-m", "compileall", "-q", str(base.site)).returncode == 0
+    files = [file for file in base.folder.rglob("*") if file.is_file() and not file.is_symlink()]
+
+    assert sum(file.stat().st_size for file in files) < MOST_BYTES
+    assert {"numpy", "pydantic", "kafka-python"} < needed_by(wheel)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import MakeSettings
+from tests.harness import npm
 from tests.harness.events import delete, insert, send
 from tests.harness.processes import Process, run
 from tests.harness.waiting import until
@@ -67,16 +67,8 @@ class Node:
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("Node.js with npm is not installed")
     folder = tmp_path_factory.mktemp("client") / "js"
-    shutil.copytree(CLIENT, folder, ignore=shutil.ignore_patterns("node_modules"))
-    install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder)]
-    installed = subprocess.run(install, capture_output=True, text=True, timeout=300, check=False)
-    if installed.returncode:
-        pytest.skip(f"npm can't install kafkajs: {installed.stderr[-200:]}")
-    return [node, str(folder / "test" / "ask.js")]
+    return [npm.installed(CLIENT, folder), str(folder / "test" / "ask.js")]
 
 
 def training(number: int) -> Iterator[Insert]:

@@ -162,8 +162,13 @@ def _codes_and_lines(found: Iterable[tuple[Line, Ended]]) -> dict[str, tuple[int
         assert "Traceback" not in ended.stderr + ended.stdout, (line, ended)
         assert len(told) <= 1, (line, ended)
         assert ended.returncode in _allowed(line), (line, ended)
-        codes[line.words] = ended.returncode, told
+        codes[line.words] = _code(line, ended), told
     return codes
+
+
+def _code(line: Line, ended: Ended) -> int:
+    """Its exit code. `status` ends with 1 while events wait and no worker is heard; other lines drain them."""
+    return 0 if line.words.startswith("status") and ended.returncode == 1 else ended.returncode
 
 
 @pytest.mark.parametrize(
@@ -185,7 +190,8 @@ def test_output_that_can_not_be_written_ends_each_command_with_its_own_code(
 def test_an_output_in_ascii_takes_all_that_is_said(model: Model, tmp_path: Path) -> None:
     found = {line.words: ended for line, ended in _run_all(model, tmp_path, "ascii")}
 
-    assert {words: ended.returncode for words, ended in found.items() if ended.returncode} == {}
+    codes = {line.words: _code(line, found[line.words]) for line in EACH}
+    assert {words: code for words, code in codes.items() if code} == {}
     assert all(ended.stdout.isascii() for ended in found.values())
     assert [json.loads(text)["record_id"] for text in found["record --json jürgen …"].stdout.splitlines()] == [
         "jürgen",

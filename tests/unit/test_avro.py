@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,13 +96,12 @@ def test_without_the_mappings_word_it_stays_open_by_a_reason_that_names_the_extr
 def test_what_reading_avro_needs_is_asked_for_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "avro.toml"
     path.write_text('preset = "debezium"\navro = true\n')
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
     with pytest.raises(ValueError, match="needs UNLEARN_SCHEMA_REGISTRY"):
         settings_of(mapping=str(path))
     with pytest.raises(ValueError, match="not a URL such as https"):
         settings_of(mapping=str(path), schema_registry="registry:8081")
     made = settings_of(mapping=str(path), schema_registry="https://me:pass-word@registry:8081")
     assert "pass-word" not in repr(made) + json.dumps(made.reading.told())
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "fastavro", None)
     with pytest.raises(ValueError, match=r"needs the \[avro\] extra"):
         settings_of(mapping=str(path), schema_registry="https://registry:8081")

@@ -19,10 +19,10 @@ LEARN = """
 import sys
 import unlearn.worker.lifecycle, unlearn.scoring.scorer, unlearn.verification.from_log
 from unlearn_models import make_learner
-from numba.core.dispatcher import Dispatcher
 from unlearn.events.event import Insert
 from unlearn.events.features import rows_of
 from unlearn.events.partitioner import home
+from unlearn_models.base.kernel import Kernel
 
 home(b"ann", 4)
 texts = {"win cash now": "spam", "see you at noon": "ham"}
@@ -33,7 +33,7 @@ for name in ("naive-bayes", "linear", "forest"):
     scores = learner.ensemble([learner.learn(learner.empty(), rows)]).scores(rows)
     print(name, scores.argmax(axis=1))
 ours = [module for name, module in sys.modules.items() if name.startswith(("unlearn_models.", "unlearn."))]
-kernels = [f for module in ours for f in vars(module).values() if isinstance(f, Dispatcher)]
+kernels = [f.compiled() for module in ours for f in vars(module).values() if isinstance(f, Kernel)]
 print(len(kernels) > 50, sum(sum(f.stats.cache_misses.values()) for f in kernels), "compiled anew")
 """
 LEARNED = "naive-bayes [1 0]\nlinear [1 0]\nforest [1 0]\n"
@@ -69,7 +69,7 @@ def test_what_was_compiled_at_installation_is_used_from_the_place_that_can_be_wr
 
 
 TEXT = (
-    "import unlearn_models.text.kernels as m; k = [f for f in vars(m).values() if hasattr(f, 'stats')];"
+    "import unlearn_models.text.kernels as m; k = [f.compiled() for f in vars(m).values() if hasattr(f, 'compiled')];"
     "[f.load() for f in k];"
     "print(len(k), sum(sum(f.stats.cache_misses.values()) for f in k))"
 )

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.harness.plain_way import plainly
 from tests.vectors.files import FILES, FOLDER, read
 from tests.vectors.manifests import manifest_of
 from tests.vectors.models import model_of
@@ -64,6 +66,17 @@ def test_all_files_of_vectors_are_made() -> None:
     assert {path.name for path in FOLDER.iterdir()} == set(FILES)
 
 
+@pytest.fixture(params=[nullcontext, plainly], ids=["compiled", "plain"])
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both ways: kernels as they are here, and as where numba isn't installed."""
+    with request.param():
+        yield
+
+
+both_ways = pytest.mark.usefixtures("way")
+
+
+@both_ways
 @cases("texts.jsonl")
 def test_texts_have_these_counts(line: Any) -> None:
     indptr, indices, values = hash_texts([line["text"]], line["features"])
@@ -73,6 +86,7 @@ def test_texts_have_these_counts(line: Any) -> None:
     assert [array.tolist() for array in again] == [array.tolist() for array in (indptr, indices, values)]
 
 
+@both_ways
 @cases("learners.jsonl")
 def test_learners_say_this(line: Any) -> None:
     learner = learner_of(line["made"])
@@ -90,6 +104,7 @@ def test_learners_say_this(line: Any) -> None:
         assert np.abs(scores - [asked["scores"]]).max() <= NEAR
 
 
+@both_ways
 @cases("states.jsonl")
 def test_states_are_taken_or_refused(line: Any) -> None:
     learner, data = learner_of(line["made"]), base64.b64decode(line["base64"])

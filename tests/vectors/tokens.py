@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from unlearn_models.text.kernels import APART, CASED, HARD, IGNORABLE
 from unlearn_models.text.letters import letters
+from unlearn_models.text.signs import APART, CASED, HARD, IGNORABLE
 
 __all__ = ["tokens"]
 

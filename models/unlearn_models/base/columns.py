@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, u8, writes
+from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
 
 MAX_FEATURES = 2**31 - 1
 # A table over all features costs n_features steps once, a sort or search costs log(m) steps for each cell.
@@ -37,8 +37,8 @@ def join(features: NDArray[np.int32], indices: NDArray[np.int32], n_features: in
         both = np.union1d(features, indices)
         return Joined(both, _positions(both, features), _positions(both, indices))
     seen = np.zeros(n_features, np.uint8)
-    _mark(seen, features)
-    _mark(seen, indices)
+    seen[features] = 1
+    seen[indices] = 1
     both = np.flatnonzero(seen).astype(np.int32)
     table = _table(both, n_features)
     return Joined(both, table[features], table[indices])
@@ -68,13 +68,31 @@ def _table(features: NDArray[np.int32], n_features: int) -> NDArray[np.int32]:
     return table
 
 
-@kernel(none, writes(u8), reads(i32))
-def _mark(seen: NDArray[np.uint8], indices: NDArray[np.int32]) -> None:
-    for i in range(len(indices)):
-        seen[indices[i]] = 1
+def _row_in_order(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    n_features: int,
+    good: NDArray[np.bool_],
+) -> None:
+    """As the kernel `row_in_order`."""
+    last = np.empty_like(indices)
+    last[1:] = indices[:-1]
+    last[indptr[:-1][indptr[:-1] < indptr[1:]]] = -1
+    size = np.abs(values)
+    clear_rows(indptr, (last < indices) & (indices < n_features) & (size > 0.0) & (size < np.inf), good, True)
 
 
-@kernel(none, reads(i64), reads(i32), reads(f64), i64, writes(flag))
+def clear_rows(
+    indptr: NDArray[np.int64], fine: NDArray[np.bool_], good: NDArray[np.bool_], start: bool | NDArray[np.bool_]
+) -> None:
+    """Set good (n,) to `start`, and to False where a cell of the row isn't fine (nnz,)."""
+    good[:] = start
+    if not fine.all():
+        good[np.searchsorted(indptr, np.flatnonzero(~fine), side="right") - 1] = False
+
+
+@kernel(none, reads(i64), reads(i32), reads(f64), i64, writes(flag), plain=_row_in_order)
 def row_in_order(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],

@@ -6,6 +6,7 @@ ModelError
 ├── BadState        bytes or arrays that are no state of this learner
 ├── NotLearned      rows to forget that the state doesn't hold
 ├── RowsNeeded      a stored state only scores; to go on, the learner needs its rows again
+├── KernelsMissing  a compiled kernel that has no plain way, where numba isn't installed
 └── CannotForget    the learner has no exact inverse
 """
 
@@ -38,3 +39,11 @@ class RowsNeeded(ModelError):
 
 class CannotForget(ModelError):
     """The learner has no exact inverse of `learn`."""
+
+
+class KernelsMissing(ModelError, ModuleNotFoundError):
+    """Compiled kernels are needed for `what`, and numba isn't installed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} can't be compiled: numba is missing; pip install 'unlearn-stream[worker]'")
+        self.name = "numba"

@@ -1,7 +1,8 @@
-"""A kernel whose machine code is loaded or made at its first call, not when its module is imported.
+"""A kernel whose machine code is loaded or made at its first call.
 
 A process calls few of the kernels that it imports, and loading all of them takes longer than anything else at its
-start.  This relies on inner parts of numba (0.68): the hooks of its dispatcher and the index of its cache.
+start.  This module imports numba, which `unlearn_models.base.kernel` puts off until then.  It relies on inner parts of
+numba (0.68): the hooks of its dispatcher and the index of its cache.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.runtime.nrt import rtsys
 
-__all__ = ["KeptKernel", "compile_lacking"]
+__all__ = ["KeptKernel"]
 
 
 class KeptKernel(CPUDispatcher):
@@ -32,8 +33,11 @@ class KeptKernel(CPUDispatcher):
         super().__init__(function, targetoptions={"nopython": True, "boundscheck": None, **options})
         self._signature = signature
         self._cache: Any = _Cache(function)  # type: ignore[no-untyped-call]
-        if not self._cache.holds(signature, self.targetctx):
-            _lacking.append(self)
+
+    def compile_if_lacking(self) -> None:
+        """Compile the machine code, if the cache lacks it."""
+        if not self._cache.holds(self._signature, self.targetctx):
+            self.load()
 
     def load(self) -> Any:
         """Load or compile the machine code, if that isn't done yet; returns what runs it."""
@@ -74,13 +78,3 @@ class _Cache(FunctionCache):
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-
-
-_lacking: list[KeptKernel] = []
-"""Of those imported so far, the kernels whose machine code was not in the cache then."""
-
-
-def compile_lacking() -> None:
-    """Compile all kernels imported so far that the cache lacks: for processes that can't wait for that later."""
-    while _lacking:
-        _lacking.pop().load()

@@ -15,18 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from numba import config
+from numba import config, types
 from numba.core.caching import InTreeCacheLocator
 
 from unlearn_models.base.cache_folder import cache_folder
 from unlearn_models.base.kept_kernel import KeptKernel
 from unlearn_models.base.kernel_stamp import stamp_of
+from unlearn_models.base.kernel_types import Array, Signature, Type
 
-__all__ = ["AsInstalled", "Beside", "InNamed", "InOwn", "compiled"]
-
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["AsInstalled", "Beside", "InNamed", "InOwn", "compiled", "numba_type"]
 
 
 class Beside(InTreeCacheLocator):
@@ -95,12 +94,20 @@ _LOCATORS = ",".join(f"{each.__module__}.{each.__qualname__}" for each in (InNam
 """In the order to try them, as numba's CACHE_LOCATOR_CLASSES."""
 
 
-def compiled(function: F, signature: Any, **options: Any) -> F:
+def compiled(function: Callable[..., Any], signature: Signature, **options: Any) -> KeptKernel:
     """The function for exactly these types; see `KeptKernel`.  The first locator that can keep its code does so."""
+    declared = numba_type(signature.returns)(*map(numba_type, signature.arguments))
     with _located():
-        done: Any = KeptKernel(function, signature, {"nogil": True, **options})
-    found: F = done
-    return found
+        return KeptKernel(function, declared, {"nogil": True, **options})
+
+
+def numba_type(named: Type) -> Any:
+    """Numba's type of this name."""
+    if isinstance(named, str):
+        return getattr(types, named)
+    if isinstance(named, Array):
+        return types.Array(numba_type(named.element), named.dimensions, "C", readonly=named.readonly)
+    return types.Tuple(tuple(map(numba_type, named)))  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -19,6 +19,8 @@ __all__ = ["sources_of", "stamp_of"]
 _IMPORT = re.compile(r"^(?:from ([\w.]+) )?import (\([^)]*\)|.*)$", re.MULTILINE)
 """At the left margin: what is imported inside of functions, or for types alone, is nothing that a kernel can use."""
 _THIS_PACKAGE = Path(__file__).parents[1]
+_COMPILER = Path(__file__).with_name("kernel_cache.py")
+"""Imported by nothing at its head, as it takes numba, and yet it says how all kernels are compiled."""
 
 
 @cache
@@ -38,7 +40,7 @@ def sources_of(source: Path) -> Mapping[str, Path]:
     """
     packages = {folder.name: folder for folder in (_THIS_PACKAGE, *_package_of(source))}
     found: dict[str, Path] = {}
-    ahead = [source]
+    ahead = [source, _COMPILER]
     while ahead:
         file = ahead.pop()
         name = _name(file)

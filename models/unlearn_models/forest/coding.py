@@ -11,12 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
-from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, u8, writes
+from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, u8, u64, writes
 
-u64 = types.uint64
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Words = NDArray[np.uint64]

@@ -20,9 +20,10 @@ from unlearn_models.forest.kernels import layout as at
 from unlearn_models.forest.kernels.tasks import run
 from unlearn_models.forest.kernels.walk import STACK_ROOM
 from unlearn_models.forest.predict import predict
-from unlearn_models.forest.publish import Trees, publish
+from unlearn_models.forest.publish import publish
 from unlearn_models.forest.settings import Settings, check_width
 from unlearn_models.forest.table import Table
+from unlearn_models.forest.trees import Trees
 
 MAX_ROWS = 2**21  # with more, the exact split criterion would overflow 64 bits
 _NOTHING: NDArray[np.uint64] = np.empty(0, np.uint64)

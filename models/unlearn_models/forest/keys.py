@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
-from unlearn_models.base.kernel import i32, i64, kernel, none, reads, writes
+from unlearn_models.base.kernel import i32, i64, kernel, none, reads, u64, writes
 from unlearn_models.base.rows import Rows
 
-u64 = types.uint64
 _S32 = np.uint64(32)
 _M1 = np.uint64(0xD6E8FEB86659FD93)
 _M2 = np.uint64(0xA0761D6478BD642F)

@@ -17,8 +17,8 @@ from unlearn_models.base.uniform import Uniform
 from unlearn_models.forest.forest import Forest
 from unlearn_models.forest.keys import row_keys
 from unlearn_models.forest.predict import predict
-from unlearn_models.forest.publish import Trees
 from unlearn_models.forest.settings import Settings, check_width
+from unlearn_models.forest.trees import Trees, bare_trees
 from unlearn_models.forest.verify import check_trees
 
 _CHUNK = 4096
@@ -110,7 +110,8 @@ class ForestLearner:
         return good
 
     def empty(self) -> State:
-        return GrownState(self._bare())
+        trees = bare_trees(self.growth.trees, len(self.classes))
+        return validation.freeze(rows=np.zeros(len(self.classes), np.int64), **trees._asdict())
 
     def learn(self, state: State, rows: Rows) -> State:
         rows = self._usable(rows)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, i32, i64, kernel, none, reads, writes
-from unlearn_models.forest.publish import Trees
+from unlearn_models.forest import plain
+from unlearn_models.forest.trees import Trees
 
 
 def predict(trees: Trees, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -21,7 +22,11 @@ def predict(trees: Trees, x: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-@kernel(none, reads(i64), reads(i32), reads(f64), reads(i32), reads(i32, 2), reads(f64, 2), writes(f64, 2))
+@kernel(
+    none,
+    *(reads(i64), reads(i32), reads(f64), reads(i32), reads(i32, 2), reads(f64, 2), writes(f64, 2)),
+    plain=plain.vote,
+)
 def _vote(starts: Any, feature: Any, threshold: Any, jump: Any, counts: Any, x: Any, out: Any) -> None:
     classes = out.shape[1]
     for i in range(len(x)):

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_models.forest.kernels.preorder import preorder
 from unlearn_models.forest.table import Table
-
-
-class Trees(NamedTuple):
-    """All nodes, tree after tree, each in preorder: a left child follows its parent.
-
-    starts (trees + 1,) int64: where each tree begins;  feature (nodes,) int32, -1 = leaf;
-    threshold (nodes,) float64: x <= threshold goes left, 0.0 in leaves;
-    jump (nodes,) int32: the right child's place in the tree, or the leaf's number in it;
-    counts (leaves, classes) int32: rows.  A tree of m nodes has (m + 1) / 2 leaves.
-    """
-
-    starts: NDArray[np.int64]
-    feature: NDArray[np.int32]
-    threshold: NDArray[np.float64]
-    jump: NDArray[np.int32]
-    counts: NDArray[np.int32]
+from unlearn_models.forest.trees import Trees
 
 
 def publish(heap: NDArray[np.int32], roots: NDArray[np.int64], table: Table, n_classes: int) -> Trees:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from unlearn_models.base import validation
 from unlearn_models.base.errors import BadState
 from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, reads
-from unlearn_models.forest.publish import Trees
+from unlearn_models.forest import plain
 from unlearn_models.forest.settings import Settings
+from unlearn_models.forest.trees import Trees
 
 
 def check_trees(trees: Trees, settings: Settings, rows: NDArray[np.int64], n_features: int) -> None:
@@ -36,7 +37,11 @@ def check_trees(trees: Trees, settings: Settings, rows: NDArray[np.int64], n_fea
         raise BadState("a tree is not whole, or holds rows that are not there")
 
 
-@kernel(flag, reads(i64), reads(i32), reads(f64), reads(i32), reads(i32, 2), reads(i64), i64, i64)
+@kernel(
+    flag,
+    *(reads(i64), reads(i32), reads(f64), reads(i32), reads(i32, 2), reads(i64), i64, i64),
+    plain=plain.whole,
+)
 def _whole(
     starts: Any, feature: Any, threshold: Any, jump: Any, counts: Any, rows: Any, n_features: int, depth: int
 ) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import factorial, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,19 @@ from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
 from unlearn_models.base.kernels.feature_index import place_of
-
-_PER_LOG2 = 1.4426950408889634
-_LOG2_HIGH = 0.6931471803691238  # 33 bits: k * _LOG2_HIGH is exact
-_LOG2_LOW = 1.9082149292705877e-10
-_EVEN = tuple(1.0 / factorial(n) for n in range(12, -1, -2))
-_ODD = tuple(1.0 / factorial(n) for n in range(13, 0, -2))
-_HALVES = tuple(0.5**n for n in range(59))
-_FARTHEST = 40.0  # beyond, 1 + exp(-x) is 1
-
-# Sums of sizes are kept 2**-40 times too small, so that none is infinite; the longest row has length 8.
-_SHRINK = 2.0**-40
-_LONGEST = 8.0**2 * _SHRINK
-# A scaled value below this counts as absent, so that no squared gradient is ever subnormal.
-_FAINT = 1e-100
+from unlearn_models.linear import plain
+from unlearn_models.linear.constants import (
+    EVEN,
+    FAINT,
+    FARTHEST,
+    HALVES,
+    LOG2_HIGH,
+    LOG2_LOW,
+    LONGEST,
+    ODD,
+    PER_LOG2,
+    SHRINK,
+)
 
 
 @kernel(f64, f64)
@@ -32,15 +31,15 @@ def decay(x: float) -> float:
 
     -x = r - k log 2 with |r| <= log(2) / 2, then Taylor's polynomial of degree 13 in r.
     """
-    x = min(x, _FARTHEST)
-    k = np.int64(x * _PER_LOG2 + 0.5)
-    r = k * _LOG2_LOW - (x - k * _LOG2_HIGH)
+    x = min(x, FARTHEST)
+    k = np.int64(x * PER_LOG2 + 0.5)
+    r = k * LOG2_LOW - (x - k * LOG2_HIGH)
     square, even, odd = r * r, 0.0, 0.0
     # Two sums, so that neither waits for the other.
     for n in range(7):
-        even = even * square + _EVEN[n]
-        odd = odd * square + _ODD[n]
-    return (even + r * odd) * _HALVES[k]
+        even = even * square + EVEN[n]
+        odd = odd * square + ODD[n]
+    return (even + r * odd) * HALVES[k]
 
 
 @kernel(f64, f64)
@@ -62,19 +61,19 @@ def dampen(values: NDArray[np.float64], start: int, stop: int, out: NDArray[np.f
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     cell = start
     while cell + 4 <= stop:
-        a += abs(values[cell]) * _SHRINK
-        b += abs(values[cell + 1]) * _SHRINK
-        c += abs(values[cell + 2]) * _SHRINK
-        d += abs(values[cell + 3]) * _SHRINK
+        a += abs(values[cell]) * SHRINK
+        b += abs(values[cell + 1]) * SHRINK
+        c += abs(values[cell + 2]) * SHRINK
+        d += abs(values[cell + 3]) * SHRINK
         cell += 4
     while cell < stop:
-        a += abs(values[cell]) * _SHRINK
+        a += abs(values[cell]) * SHRINK
         cell += 1
     total = (a + b) + (c + d)
-    scale = 1.0 if total <= _LONGEST else sqrt(_LONGEST / total)
+    scale = 1.0 if total <= LONGEST else sqrt(LONGEST / total)
     for cell in range(start, stop):
         size = sqrt(abs(values[cell])) * scale
-        if size < _FAINT:
+        if size < FAINT:
             size = 0.0
         out[cell - start] = size if values[cell] > 0.0 else -size
 
@@ -283,7 +282,11 @@ def descend(
                     table[at[i], k, 1] = squares[i]
 
 
-@kernel(none, reads(i64), reads(i32), reads(f64), reads(f64, 2), reads(f64), writes(f64, 2))
+@kernel(
+    none,
+    *(reads(i64), reads(i32), reads(f64), reads(f64, 2), reads(f64), writes(f64, 2)),
+    plain=plain.probabilities,
+)
 def probabilities(
     indptr: NDArray[np.int64],
     cells: NDArray[np.int32],

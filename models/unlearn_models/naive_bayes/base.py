@@ -15,12 +15,11 @@ from unlearn_models.base import validation
 from unlearn_models.base.aggregate import Aggregate
 from unlearn_models.base.columns import join
 from unlearn_models.base.errors import BadSettings, BadState
-from unlearn_models.base.kernel import f64, i32, i64, kernel, none, reads, writes
 from unlearn_models.base.learner import JSON, Ensemble, State
 from unlearn_models.base.rows import Rows
 from unlearn_models.base.uniform import Uniform
 from unlearn_models.naive_bayes.fold import CountingFold
-from unlearn_models.naive_bayes.kernels import add_columns, whole
+from unlearn_models.naive_bayes.kernels import add_columns, log_scores, whole
 
 
 class Totals(NamedTuple):
@@ -174,24 +173,3 @@ def seen_only(rows: NDArray[np.int64], prior: NDArray[np.float64]) -> NDArray[np
     scikit-learn, trained on the same rows, would not know such a class.
     """
     return np.where(rows > 0, prior, -inf)
-
-
-@kernel(none, reads(i64), reads(i32), reads(f64), reads(f64), reads(f64, 2), writes(f64, 2))
-def log_scores(
-    indptr: NDArray[np.int64],
-    cells: NDArray[np.int32],
-    values: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Kernel: out (n, classes) is prior (classes,) plus the sum of each cell's value times its feature's weight.
-
-    cells (nnz,) are the features' places in weights (w, classes).
-    """
-    for row in range(len(out)):
-        for k in range(len(prior)):
-            score = prior[k]
-            for cell in range(indptr[row], indptr[row + 1]):
-                score += values[cell] * weights[cells[cell], k]
-            out[row, k] = score

@@ -1,4 +1,4 @@
-"""The compiled loops that count rows and subtract them again."""
+"""The compiled loops that count rows and subtract them again, and those that score by the counts."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
 from unlearn_models.base.kernels.feature_index import place_of
+from unlearn_models.naive_bayes import plain
+from unlearn_models.naive_bayes.plain import LARGEST
 
-_LARGEST = 2.0**31 - 1
 
-
-@kernel(none, reads(i64), reads(f64), writes(flag))
+@kernel(none, reads(i64), reads(f64), writes(flag), plain=plain.whole)
 def whole(indptr: NDArray[np.int64], values: NDArray[np.float64], good: NDArray[np.bool_]) -> None:
     """Kernel: clear good[row] where a value of the row is no whole number in 1..2**31-1."""
     for row in range(len(good)):
         fine = good[row]
         for cell in range(indptr[row], indptr[row + 1]):
             value = values[cell]
-            fine &= value > 0.0 and value <= _LARGEST and value == np.floor(value)
+            fine &= value > 0.0 and value <= LARGEST and value == np.floor(value)
         good[row] = fine
 
 
-@kernel(none, reads(i32), reads(i64, 2), reads(i32), writes(i64, 2))
+@kernel(none, reads(i32), reads(i64, 2), reads(i32), writes(i64, 2), plain=plain.add_columns)
 def add_columns(
     features: NDArray[np.int32],
     counts: NDArray[np.int64],
@@ -56,6 +56,31 @@ def add_columns(
         if low < held and features[low] == feature:
             for k in range(len(counts)):
                 found[k, at] += counts[k, low]
+
+
+@kernel(
+    none,
+    *(reads(i64), reads(i32), reads(f64), reads(f64), reads(f64, 2), writes(f64, 2)),
+    plain=plain.log_scores,
+)
+def log_scores(
+    indptr: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    values: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Kernel: out (n, classes) is prior (classes,) plus the sum of each cell's value times its feature's weight.
+
+    cells (nnz,) are the features' places in weights (w, classes).
+    """
+    for row in range(len(out)):
+        for k in range(len(prior)):
+            score = prior[k]
+            for cell in range(indptr[row], indptr[row + 1]):
+                score += values[cell] * weights[cells[cell], k]
+            out[row, k] = score
 
 
 @kernel(
@@ -153,7 +178,7 @@ def take(
         while good and cell < stop:
             feature: Any = np.int64(indices[cell])
             value = values[cell]
-            good = last < feature < n_features and 1.0 <= value <= _LARGEST and value == np.floor(value)
+            good = last < feature < n_features and 1.0 <= value <= LARGEST and value == np.floor(value)
             if good and label >= 0:
                 entry = index[place_of(index, feature)]
                 good = entry != 0 and counts[entry & 0xFFFFFFFF, label] >= np.int64(value)

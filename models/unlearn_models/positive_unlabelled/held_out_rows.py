@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from unlearn_models.base.errors import NotLearned
-from unlearn_models.base.kernel import f64, flag, i32, i64, kernel, none, reads, writes
+from unlearn_models.base.kernel import f64, flag, i32, i64, itself, kernel, none, reads, u64, writes
 from unlearn_models.base.rows import Rows
 from unlearn_models.positive_unlabelled.roles import hashes
-
-_u64 = types.uint64
 
 
 def in_order(rows: Rows, seed: int) -> Rows:
@@ -51,7 +48,7 @@ def without(held: Rows, gone: Rows, seed: int) -> Rows:
     return held.take(left)
 
 
-@kernel(i64, reads(i64), reads(i32), reads(f64), i64, reads(i64), reads(i32), reads(f64), i64)
+@kernel(i64, *(reads(i64), reads(i32), reads(f64), i64), *(reads(i64), reads(i32), reads(f64), i64), plain=itself)
 def _compare(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
@@ -75,7 +72,7 @@ def _compare(
     return 0
 
 
-@kernel(none, reads(_u64), writes(i64), reads(i64), reads(i32), reads(f64))
+@kernel(none, reads(u64), writes(i64), reads(i64), reads(i32), reads(f64), plain=itself)
 def settle(
     hashed: NDArray[np.uint64],
     order: NDArray[np.int64],
@@ -96,9 +93,10 @@ def settle(
 
 @kernel(
     flag,
-    *(reads(_u64), reads(i64), reads(i32), reads(f64)),
-    *(reads(_u64), reads(i64), reads(i32), reads(f64)),
+    *(reads(u64), reads(i64), reads(i32), reads(f64)),
+    *(reads(u64), reads(i64), reads(i32), reads(f64)),
     writes(flag),
+    plain=itself,
 )
 def strike(
     hashed: NDArray[np.uint64],

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from unlearn_models.base.columns import find
 from unlearn_models.base.errors import BadSettings
-from unlearn_models.base.kernel import f64, i32, i64, kernel, none, reads, writes
+from unlearn_models.base.kernel import f64, i32, i64, itself, kernel, none, reads, writes
 from unlearn_models.base.learner import Learner, State
 from unlearn_models.base.rows import Rows
 from unlearn_models.naive_bayes.multinomial import NaiveBayes
@@ -25,7 +24,7 @@ Chances = Callable[[Any, State, Rows], NDArray[np.float64]]
 # A number is x * 2**(512 e), with x in 2**-256..2**256: a product of two never leaves the normal range.
 _LARGE, _SMALL = 2.0**256, 2.0**-256
 _UP, _DOWN = 2.0**512, 2.0**-512
-_scaled = types.Tuple((f64, i64))  # type: ignore[no-untyped-call]
+_scaled = (f64, i64)
 
 
 def chances_of(base: Learner) -> Chances:
@@ -62,7 +61,7 @@ def by_scores(base: Learner, state: State, rows: Rows) -> NDArray[np.float64]:
 _WAYS: Mapping[str, Chances] = {"linear": cast(Chances, by_scores), "naive-bayes": by_ratios}
 
 
-@kernel(_scaled, f64, i64)
+@kernel(_scaled, f64, i64, plain=itself)
 def _scale(x: float, e: int) -> tuple[float, int]:
     while x > _LARGE:
         x, e = x * _DOWN, e + 1
@@ -71,7 +70,7 @@ def _scale(x: float, e: int) -> tuple[float, int]:
     return x, e
 
 
-@kernel(_scaled, f64, i64, f64, i64)
+@kernel(_scaled, f64, i64, f64, i64, plain=itself)
 def _times_power(x: float, e: int, ratio: float, n: int) -> tuple[float, int]:
     """x * 2**(512 e) times ratio**n, by repeated squaring, in the same form."""
     power, power_e = _scale(ratio, 0)
@@ -84,7 +83,7 @@ def _times_power(x: float, e: int, ratio: float, n: int) -> tuple[float, int]:
     return x, e
 
 
-@kernel(f64, f64, i64)
+@kernel(f64, f64, i64, plain=itself)
 def _share(x: float, e: int) -> float:
     """odds / (1 + odds), for odds of x * 2**(512 e)."""
     if e != 0:
@@ -92,7 +91,7 @@ def _share(x: float, e: int) -> float:
     return x / (1.0 + x)
 
 
-@kernel(none, reads(i64), reads(i32), reads(f64), reads(f64), f64, f64, writes(f64))
+@kernel(none, reads(i64), reads(i32), reads(f64), reads(f64), f64, f64, writes(f64), plain=itself)
 def _multiply(
     indptr: NDArray[np.int64],
     cells: NDArray[np.int32],

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
-from unlearn_models.base.kernel import i32, i64, kernel, none, reads, writes
+from unlearn_models.base.kernel import i32, i64, kernel, none, reads, u64, writes
 from unlearn_models.base.rows import Rows
 
-_u64 = types.uint64
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31 = np.uint64(30), np.uint64(27), np.uint64(31)
@@ -31,7 +29,31 @@ def is_held_out(hashed: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
     return (hashed >> np.uint64(64 - _BITS)) < np.uint64(int(share * 2.0**_BITS))
 
 
-@kernel(_u64, _u64)
+def _hash_plainly(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    bits: NDArray[np.uint64],
+    seed: np.uint64,
+    out: NDArray[np.uint64],
+) -> None:
+    """As `_hash`: all rows take their next cell at once."""
+    out[:] = _mix_all(np.array([seed]))
+    sizes = np.diff(indptr)
+    for place in range(int(sizes.max(initial=0))):
+        rows = np.flatnonzero(sizes > place)
+        cells = indptr[rows] + place
+        out[rows] = _mix_all(_mix_all(out[rows] ^ indices[cells].astype(np.uint64)) ^ bits[cells])
+
+
+def _mix_all(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """As `_mix`, of each number; arrays wrap around as they should."""
+    x = x + _GOLDEN
+    x = (x ^ (x >> _30)) * _FIRST
+    x = (x ^ (x >> _27)) * _SECOND
+    return x ^ (x >> _31)
+
+
+@kernel(u64, u64)
 def _mix(x: np.uint64) -> np.uint64:
     x += _GOLDEN
     x = (x ^ (x >> _30)) * _FIRST
@@ -39,7 +61,7 @@ def _mix(x: np.uint64) -> np.uint64:
     return x ^ (x >> _31)
 
 
-@kernel(none, reads(i64), reads(i32), reads(_u64), _u64, writes(_u64))
+@kernel(none, reads(i64), reads(i32), reads(u64), u64, writes(u64), plain=_hash_plainly)
 def _hash(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],

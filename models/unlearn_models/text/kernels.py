@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, i32, i64, kernel, none, reads, u8, u32, writes
-
-APART, HARD = 0, -1  # instead of a lower-case letter: no word character; lower-cased by a rule of its own
-CASED, IGNORABLE = 1, 2
-_SIGMA, _SMALL, _FINAL = 0x3A3, 0x3C3, 0x3C2
-_I = 0x69
+from unlearn_models.text import plain
+from unlearn_models.text.signs import APART, CASED, DOTTED_I, FINAL, HARD, IGNORABLE, SIGMA, SMALL
 
 
 @kernel(u32, u32, u32)
@@ -36,7 +33,7 @@ def _finish(h: np.uint32, length: np.uint32) -> np.uint32:
     return np.uint32(h ^ (h >> np.uint32(16)))
 
 
-@kernel(u32, reads(u8), u32)
+@kernel(u32, reads(u8), u32, plain=plain.murmur3_32)
 def murmur3_32(data: NDArray[np.uint8], seed: int) -> np.uint32:
     """Kernel: MurmurHash3_x86_32 of the bytes (Austin Appleby, public domain)."""
     h, block, n = np.uint32(seed), np.uint32(0), len(data)
@@ -97,13 +94,13 @@ def _sigma(data: NDArray[np.uint8], start: int, at: int, end: int, cases: NDArra
         code = _read(data, before)
         case = np.int64(cases[code]) if code < len(cases) else 0
     if case != CASED:
-        return _SMALL
+        return SMALL
     case, at = IGNORABLE, at + 2
     while case == IGNORABLE and at < end:
         code = _read(data, at)
         at += _width(code)
         case = np.int64(cases[code]) if code < len(cases) else 0
-    return _SMALL if case == CASED else _FINAL
+    return SMALL if case == CASED else FINAL
 
 
 @kernel(i64, reads(u8), i64, i64, reads(i32), reads(u8), i64, writes(i32))
@@ -131,10 +128,10 @@ def _features(
                 at += 1
             letter: Any = np.int64(lower[code]) if code < len(lower) else APART
             if letter == HARD:
-                if code == _SIGMA:
+                if code == SIGMA:
                     letter = _sigma(data, start, here, end, cases)
                 else:  # a dotted I is lowered to an i and a dot above, which is no word character
-                    letter, until = _I, at
+                    letter, until = DOTTED_I, at
             if letter == APART:
                 break
             characters += 1
@@ -169,7 +166,11 @@ def _sort(array: NDArray[np.int32], n: int) -> None:
         gap //= 3
 
 
-@kernel(none, reads(u8), reads(i64, 2), reads(i32), reads(u8), i64, writes(i64), writes(i32), writes(f64))
+@kernel(
+    none,
+    *(reads(u8), reads(i64, 2), reads(i32), reads(u8), i64, writes(i64), writes(i32), writes(f64)),
+    plain=plain.count_tokens,
+)
 def count_tokens(
     data: NDArray[np.uint8],
     texts: NDArray[np.int64],

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn_models.text.kernels import APART, CASED, HARD, IGNORABLE
+from unlearn_models.text.signs import APART, CASED, HARD, IGNORABLE
 
 __all__ = ["APART_SIGN", "FILE", "HARD_SIGN", "UNICODE", "Letters", "Run", "letters", "runs"]
 

@@ -1,16 +1,26 @@
-"""Commands whose help ends with their exit codes."""
+"""Commands whose help ends with their exit codes, and that say first which extra they lack."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
 from unlearn.cli.exits import COMMON, codes_of
+from unlearn.cli.needs import check_needs
 
 __all__ = ["Command", "Group"]
 
 
 class Command(click.Command):
-    """A command whose help ends with its exit codes, as in the table of `exits`."""
+    """A command whose help ends with its exit codes, as in the table of `exits`.
+
+    What needs an extra that isn't installed, as in the table of `needs`, raises ExtraMissing when it is called.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        check_needs(ctx.command_path.partition(" ")[2])
+        return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = codes_of(ctx.command_path.partition(" ")[2])

@@ -63,16 +63,6 @@ def config(ctx: click.Context) -> Path | None:
     return found if isinstance(found, Path) else named_file()
 
 
-def address(listen: str) -> tuple[str, int]:
-    """Host and port of `--listen`. Raises click.BadParameter."""
-    from unlearn.http_server.listening import read_address
-
-    found = read_address(listen)
-    if found is None:
-        raise click.BadParameter("not HOST:PORT, such as 127.0.0.1:8080", param_hint="--listen")
-    return found
-
-
 def console(*, stderr: bool = False) -> Console:
     """A rich console, which honours NO_COLOR.
 

@@ -9,7 +9,7 @@ __all__ = ["COMMON", "OF_COMMANDS", "codes_of"]
 COMMON: Mapping[int, str] = {
     0: "done",
     2: "wrong usage: the command's help tells the right one",
-    64: "a setting is missing or wrong",
+    64: "a setting is missing or wrong, or an extra that this needs isn't installed",
     65: "the start is refused, or the input is not what it should be",
     66: "a topic is missing",
     69: "a service does not answer",

@@ -10,7 +10,8 @@ import traceback
 import click
 
 from unlearn.environment.variables import TRACEBACK
-from unlearn.errors import FileUnusable, ReaderGone, UnlearnError
+from unlearn.errors import ExtraMissing, FileUnusable, ReaderGone, UnlearnError
+from unlearn.extras import extra_of
 
 __all__ = ["end"]
 
@@ -48,6 +49,8 @@ def _known(error: BaseException) -> UnlearnError:
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _MEDIUM):
         where = f"{error.filename}: " if error.filename is not None else ""
         return FileUnusable(f"{where}{error.strerror}")
+    if isinstance(error, ModuleNotFoundError) and error.name and (extra := extra_of(error.name)):
+        return ExtraMissing("this", extra, error.name)
     return _unforeseen(error)
 
 

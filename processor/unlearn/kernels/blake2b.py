@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import i64, kernel, none, reads, u8, u64, writes
@@ -16,7 +15,7 @@ from unlearn_models.base.kernel import i64, kernel, none, reads, u8, u64, writes
 BLOCK = 128
 """Bytes of one block; a message starts with a whole one that holds the key, if there is a key."""
 _WORDS = 8
-FOUR, SIXTEEN = (types.UniTuple(u64, size) for size in (4, 16))  # type: ignore[no-untyped-call]
+FOUR, SIXTEEN = (u64,) * 4, (u64,) * 16
 
 _IV = np.array(
     [

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn_models.base.kernel import i32, i64, kernel, none, reads, u8, u32, writes
+from unlearn_models.base.kernel import i32, i64, itself, kernel, none, reads, u8, u32, writes
+
+_M, _BITS = 0x5BD1E995, 0xFFFFFFFF
+
+
+def _murmur2_plainly(data: NDArray[np.uint8], start: int, stop: int) -> int:
+    """As the kernel `murmur2`."""
+    key = data[start:stop].tobytes()
+    whole = len(key) & ~3
+    h = 0x9747B28C ^ len(key)
+    for block in struct.unpack_from(f"<{whole // 4}I", key):
+        k = block * _M & _BITS
+        h = (h * _M & _BITS) ^ ((k ^ (k >> 24)) * _M & _BITS)
+    if rest := key[whole:]:
+        h = (h ^ int.from_bytes(rest, "little")) * _M & _BITS
+    h = (h ^ (h >> 13)) * _M & _BITS
+    return h ^ (h >> 15)
 
 
 # From Apache Kafka, org.apache.kafka.common.utils.Utils.murmur2: Austin Appleby's MurmurHash2.
-@kernel(u32, reads(u8), i64, i64)
+@kernel(u32, reads(u8), i64, i64, plain=_murmur2_plainly)
 def murmur2(data: NDArray[np.uint8], start: int, stop: int) -> int:
     """Kernel: the hash of data[start:stop]."""
-    m = np.uint32(0x5BD1E995)
+    m = np.uint32(_M)
     length = stop - start
     h = np.uint32(np.uint32(0x9747B28C) ^ np.uint32(length))
     at = start
@@ -38,7 +56,7 @@ def murmur2(data: NDArray[np.uint8], start: int, stop: int) -> int:
     return int(np.uint32(h ^ (h >> np.uint32(15))))
 
 
-@kernel(none, reads(u8), reads(i64, 2), i64, writes(i32))
+@kernel(none, reads(u8), reads(i64, 2), i64, writes(i32), plain=itself)
 def home_partitions(
     data: NDArray[np.uint8], keys: NDArray[np.int64], partitions: int, homes: NDArray[np.int32]
 ) -> None:

@@ -55,7 +55,17 @@ def _number(data: NDArray[np.uint8], at: int, size: int) -> int:
     return found  # type: ignore[no-any-return]  # numba's integers are sized
 
 
-@kernel(PAIR, reads(u8), i64, i64, writes(i64))
+def _find_none(*arguments: object) -> tuple[int, int]:
+    """As `find_run` where no batches may be read at once: each is left to the client then, record by record."""
+    return 0, 0
+
+
+def _read_none(*arguments: object) -> bool:
+    """As `read_records` and `read_run` where all that is there is odd."""
+    return False
+
+
+@kernel(PAIR, reads(u8), i64, i64, writes(i64), plain=_find_none)
 def find_run(data: NDArray[np.uint8], at: int, most: int, ends: NDArray[np.int64]) -> tuple[int, int]:
     """Kernel: (how many batches from `at` on may be read at once, how many records they say they hold).
 
@@ -85,6 +95,7 @@ def find_run(data: NDArray[np.uint8], at: int, most: int, ends: NDArray[np.int64
     flag,
     *(reads(u8), i64, i64, i64, i64, i64, i64, i64),
     *(writes(i64), writes(i64), writes(i64, 2), writes(i64, 2), writes(i64, 2)),
+    plain=_read_none,
 )
 def read_records(
     data: NDArray[np.uint8],
@@ -132,6 +143,7 @@ def read_records(
     i64,
     *(reads(u8), i64, reads(i64), writes(i64)),
     *(writes(i64), writes(i64), writes(i64, 2), writes(i64, 2), writes(i64, 2)),
+    plain=_read_none,
 )
 def read_run(
     data: NDArray[np.uint8],

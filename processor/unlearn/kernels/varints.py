@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import i64, kernel, reads, u8
@@ -13,7 +12,7 @@ from unlearn_models.base.kernel import i64, kernel, reads, u8
 __all__ = ["ODD", "PAIR", "sized_bytes", "varint"]
 
 ODD = -1
-PAIR = types.UniTuple(i64, 2)  # type: ignore[no-untyped-call]
+PAIR = (i64, i64)
 _NONE = -1
 
 

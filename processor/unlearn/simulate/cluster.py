@@ -22,6 +22,7 @@ from unlearn.simulate.judging.violations import Wrong
 from unlearn.simulate.members import Member, Place
 from unlearn.simulate.script import CLASSES, Script
 from unlearn.simulate.snapshots import Snapshots
+from unlearn.storage.slice_files import LAST_READ
 
 __all__ = ["World"]
 
@@ -70,6 +71,7 @@ class World:
             self._bury(member)
         self._snapshots.wipe()
         self.redis.close()
+        LAST_READ.clear()  # it would hold the store, and all of this world by it
 
     # -- actions
 

@@ -19,7 +19,7 @@ from unlearn.storage.artefacts import Store, open_store
 from unlearn.storage.marker import Guarded, Marker
 from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
-from unlearn_models.base.kept_kernel import compile_lacking
+from unlearn_models.base.kernel import compile_lacking
 from unlearn_models.base.learner import Learner
 
 __all__ = ["InlineTrainers", "LearnerSpec", "PoolTrainers"]

@@ -43,7 +43,7 @@ from unlearn.worker.claim import Claimer
 from unlearn.worker.machine import MACHINE, Machine
 from unlearn.worker.waiting import Troubles
 from unlearn_models import digest
-from unlearn_models.base.kept_kernel import compile_lacking
+from unlearn_models.base.kernel import compile_lacking
 from unlearn_models.base.learner import Learner
 
 __all__ = ["LIMITS", "Limits", "Parts", "assemble"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
-from importlib.machinery import ModuleSpec
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -23,11 +22,7 @@ def test_an_address_of_another_form_is_wrong_usage(listen: str) -> None:
 
 
 def test_without_its_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(name: str, package: str | None = None) -> ModuleSpec | None:
-        return None if name == "uvicorn" else there(name, package)
-
-    there = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", find)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = CliRunner().invoke(cli, ["gateway"])
 
     assert isinstance(done.exception, SettingsError)

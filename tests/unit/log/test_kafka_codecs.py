@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import tracemalloc
 from collections.abc import Callable
 
@@ -12,6 +13,9 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record import default_records, legacy_records
 from kafka.record.memory_records import MemoryRecords
 
+from tests.harness.record_batches import CODECS as CODES
+from tests.harness.record_batches import TIME, Content, Fetched, Made, batch, by_client, in_columns
+from unlearn.errors import ExtraMissing
 from unlearn.log.kafka.codecs import DECODERS, UnpacksTooFar, install, unpacking_at_most
 
 MIB = 1024 * 1024
@@ -67,6 +71,18 @@ def test_the_clients_record_classes_call_them() -> None:
         assert getattr(default_records, name) is decoder
     for name in ("gzip_decode", "snappy_decode", "lz4_decode"):
         assert getattr(legacy_records, name) is DECODERS[name]
+
+
+@pytest.mark.parametrize("read", [by_client, in_columns])
+def test_a_codec_that_is_not_installed_is_no_fault_of_the_records(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[..., object]
+) -> None:
+    fetched = Fetched(batch([Content(0, TIME, b"k", bytes(1000))], Made(codec=CODES["zstd"])))
+    monkeypatch.setattr(kafka.codec, "has_zstd", lambda: False)
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+
+    with pytest.raises(ExtraMissing, match=r"the \[codecs\] extra: pip install 'unlearn-stream\[codecs\]'"):
+        read(fetched, [None])
 
 
 def test_the_client_is_built_as_the_reading_of_its_batches_expects() -> None:

@@ -6,8 +6,7 @@ import json
 import re
 import sys
 
-from numba.core.dispatcher import Dispatcher
-
+from unlearn_models.base.kernel import Kernel
 from unlearn_models.compile_kernels import prime
 
 _FUSED = re.compile(r"\bv?fn?m(?:add|sub)\w*")
@@ -16,11 +15,11 @@ _FUSED = re.compile(r"\bv?fn?m(?:add|sub)\w*")
 def main() -> None:
     prime()
     found = {
-        f"{name}.{kernel.py_func.__name__}": sorted(set(_FUSED.findall("".join(kernel.inspect_asm().values()))))
+        f"{name}.{kernel.__name__}": sorted(set(_FUSED.findall("".join(kernel.compiled().inspect_asm().values()))))
         for name, module in list(sys.modules.items())
         if name.startswith("unlearn_models.")
         for kernel in vars(module).values()
-        if isinstance(kernel, Dispatcher)
+        if isinstance(kernel, Kernel)
     }
     print(json.dumps(found))
 

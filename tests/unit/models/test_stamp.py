@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 from tests.source_roots import PYTHONPATH, ROOT
+from unlearn_models.base.kernel import Kernel
 from unlearn_models.base.kernel_stamp import sources_of, stamp_of
 from unlearn_models.compile_kernels import prime
 
@@ -55,7 +55,9 @@ def made(tmp_path: Path) -> Path:
 
 def outer_of_1(folder: Path) -> tuple[int, int]:
     """Its value, and how many times its machine code came from the cache."""
-    return called(folder.parent, "from made.outer import outer; print(outer(1), sum(outer.stats.cache_hits.values()))")
+    return called(
+        folder.parent, "from made.outer import outer; print(outer(1), sum(outer.compiled().stats.cache_hits.values()))"
+    )
 
 
 def called(root: Path, script: str) -> tuple[int, int]:
@@ -99,7 +101,7 @@ def test_a_changed_kernel_of_the_base_is_compiled_into_the_learners_anew(tmp_pat
     copied = shutil.copytree(ROOT / "models", tmp_path / "models")
     kernel = {"linear": "enter", "naive_bayes": "add"}[learner]
     script = (
-        f"from unlearn_models.{learner}.kernels import {kernel} as k;k.load();"
+        f"from unlearn_models.{learner}.kernels import {kernel};k = {kernel}.compiled();k.load();"
         "print(sum(k.stats.cache_hits.values()), sum(k.stats.cache_misses.values()))"
     )
     called(copied, script)
@@ -147,8 +149,8 @@ def kernels_seen() -> Iterator[tuple[Path, Path]]:
             file = Path(module.__file__)
             if re.search(r"^@(lean_)?kernel\(", file.read_text(), re.MULTILINE):
                 for seen in vars(module).values():
-                    if isinstance(seen, Dispatcher):
-                        yield file, Path(seen.py_func.__code__.co_filename)
+                    if isinstance(seen, Kernel):
+                        yield file, Path(seen.__wrapped__.__code__.co_filename)
 
 
 def test_every_kernel_that_another_may_call_is_in_its_stamp() -> None:

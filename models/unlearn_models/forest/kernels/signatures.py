@@ -5,10 +5,7 @@ heap, numbers: see layout;  Columns: what is known of all rows;  Room: what one 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from unlearn_models.base.kernel import f64, i32, i64, reads, u64, writes
@@ -35,10 +32,8 @@ RANKS, RAW, ORDER, PLACES, WHERE = reads(i32), reads(u64), reads(i32), reads(i64
 ROWS, IMAGE, WORDS, TALLY, SCORES = writes(i32), writes(i32), writes(u64), writes(i64), writes(f64)
 STACK, KEYS = writes(i64, 2), writes(u64)
 
-EACH_COLUMN = (BITS, IDS, LABELS, RANKS, RAW, ORDER, PLACES, WHERE)
-EACH_ROOM = (ROWS, ROWS, IMAGE, WORDS, TALLY, SCORES, STACK, KEYS)
-COLUMNS: Any = types.Tuple(EACH_COLUMN)  # type: ignore[no-untyped-call]
-ROOM: Any = types.Tuple(EACH_ROOM)  # type: ignore[no-untyped-call]
+COLUMNS = (BITS, IDS, LABELS, RANKS, RAW, ORDER, PLACES, WHERE)
+ROOM = (ROWS, ROWS, IMAGE, WORDS, TALLY, SCORES, STACK, KEYS)
 
 HALF = np.uint64(0xFFFFFFFF)
 ZERO, ONE, S32, W63 = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(63)

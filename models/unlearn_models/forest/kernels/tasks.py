@@ -14,10 +14,10 @@ from unlearn_models.forest.kernels.hashing import M2, child_key, mix
 from unlearn_models.forest.kernels.heap import class_size, size_class, take
 from unlearn_models.forest.kernels.nodes import drop, gather, total
 from unlearn_models.forest.kernels.signatures import (
-    EACH_COLUMN,
-    EACH_ROOM,
+    COLUMNS,
     HEAP,
     NUMBERS,
+    ROOM,
     ROWS,
     Floats,
     Ints,
@@ -50,10 +50,10 @@ def strict_need(numbers: Longs, n: Any) -> Any:
     ROWS,
     i64,
     reads(u8),
-    *EACH_COLUMN,
+    *COLUMNS,
     ROWS,
     ROWS,
-    *EACH_ROOM,
+    *ROOM,
 )
 def run(
     task: Any,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,8 @@ from unlearn.admin.exporting.description import DESCRIPTION, Description, scores
 from unlearn.admin.exporting.files import NEEDS, files_of
 from unlearn.admin.exporting.format import Format
 from unlearn.environment.regular_file import create_file
-from unlearn.errors import FileUnusable, InputInvalid, Refused
+from unlearn.errors import ExtraMissing, FileUnusable, InputInvalid, Refused
+from unlearn.extras import first_missing
 from unlearn.scoring.serving import Merged, Served
 from unlearn_models.base.aggregate import Aggregate, Aggregated
 
@@ -22,10 +22,10 @@ __all__ = ["aggregate_of", "check_format", "check_place", "described", "write"]
 
 
 def check_format(to: Format) -> None:
-    """Raises Refused where a package is missing by which the format is written."""
-    lacking = [name for name in NEEDS[to] if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise Refused(f"{lacking[0]} isn't installed: pip install 'unlearn-stream[export]'")
+    """Raises ExtraMissing where a package is missing by which the format is written."""
+    lacking = first_missing(NEEDS[to])
+    if lacking is not None:
+        raise ExtraMissing(f"an export to {to}", "export", lacking)
 
 
 def check_place(folder: Path) -> None:

@@ -8,6 +8,8 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
+from unlearn.extras import require
+
 if TYPE_CHECKING:
     import zstandard
 
@@ -56,6 +58,7 @@ class _Zstd:
     """By frames, since the library's own reader takes a frame that is cut off for one that ends."""
 
     def __init__(self, source: io.BufferedReader) -> None:
+        require("reading zstd", "codecs")
         import zstandard
 
         self._source, self._errors = source, zstandard.ZstdError

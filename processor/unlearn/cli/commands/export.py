@@ -11,6 +11,7 @@ import click
 from unlearn.admin.exporting.format import Format
 from unlearn.cli.command import Command
 from unlearn.cli.connect import open_scorer
+from unlearn.cli.options import wait_option
 from unlearn.durations import format_duration, parse_duration
 from unlearn.errors import InputInvalid
 
@@ -27,13 +28,7 @@ if TYPE_CHECKING:
     metavar="DURATION",
     help="How long it may be used: seconds, or P1D; UNLEARN_LEASE unless given, and UNLEARN_FORGET_WITHIN at most.",
 )
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="Seconds to wait until every partition covers the log's end.",
-)
+@wait_option
 @click.pass_context
 def command(ctx: click.Context, folder: Path, to: Format, use_for: str | None, wait: float) -> None:
     """Export the version in force as one model into DIR.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
 import click
@@ -10,12 +9,11 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.cli.log_options import log_options
-from unlearn.errors import SettingsError
+from unlearn.cli.http import listening_at, read_listen
+from unlearn.cli.options import log_options
 from unlearn.logging_setup import LogFormat, configure
 
 _log = logging.getLogger(__name__)
-_NEEDED = ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(cls=Command)
@@ -35,17 +33,10 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
       unlearn gateway --check
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/requests/42
     """
-    host, port = context.address(listen)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"the gateway needs the [gateway] extra: pip install 'unlearn-stream[gateway]' ({missing[0]})"
-        )
+    read_listen(listen)
     from unlearn.client.client import Client
-    from unlearn.environment.redis_url import is_loopback
     from unlearn.gateway.gateway import Gateway
     from unlearn.gateway.serve import serve
-    from unlearn.http_server.listening import listening
 
     settings = context.settings(ctx)
     configure(log_level, log_format=log_format)
@@ -56,11 +47,8 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
             if check:
                 click.echo("the gateway can start")
                 return 0
-            with listening(host, port) as listener:
-                scheme = "http" if settings.gateway.tls_certificate is None else "https"
-                click.echo(f"listening on {scheme}://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}")
-                if scheme == "http" and not is_loopback(host):
-                    _log.warning("there is no TLS: tokens and ids go in the clear, unless a proxy before this has it")
+            tls = settings.gateway.tls_certificate is not None
+            with listening_at(listen, tls=tls, passes="tokens and ids") as listener:
                 stop.begin(settings.drain_within)
                 serve(gateway, settings, listener, stop)
         finally:

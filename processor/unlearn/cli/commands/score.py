@@ -10,6 +10,7 @@ import click
 from unlearn.cli import context
 from unlearn.cli.command import Command
 from unlearn.cli.connect import open_log, open_scorer, open_store
+from unlearn.cli.options import wait_option
 from unlearn.errors import AnswerInvalid, InputInvalid, NotEnough, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -28,13 +29,7 @@ _SHOWN = 60
 @click.option("--jsonl", is_flag=True, help='Each line is JSON with "text" or "features", as in an insert.')
 @click.option("--text", "as_text", is_flag=True, help="Each line is a text, even if it looks like JSON.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per input.")
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="Seconds to wait until every partition covers the log's end.",
-)
+@wait_option
 @click.option("--version", type=click.IntRange(min=0), help="Score by this version, if that may still be loaded.")
 @click.pass_context
 def command(

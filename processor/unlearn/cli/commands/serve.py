@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,8 +11,8 @@ import click
 from unlearn.cli import context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.cli.log_options import log_options
-from unlearn.errors import SettingsError
+from unlearn.cli.http import listening_at, read_listen
+from unlearn.cli.options import log_options
 from unlearn.logging_setup import LogFormat, configure
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _CHECK_WITHIN = 10.0
 """Seconds that --check waits for a version of each model, and for all partitions to cover the log."""
-_NEEDED = ("prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(cls=Command)
@@ -49,12 +47,7 @@ def command(
       curl -N http://127.0.0.1:8081/events
       unlearn serve --check --also mail --also chat
     """
-    host, port = context.address(listen)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(f"serve needs the [serve] extra: pip install 'unlearn-stream[serve]' ({missing[0]})")
-    from unlearn.environment.redis_url import is_loopback
-    from unlearn.http_server.listening import listening
+    read_listen(listen)
     from unlearn.serving.serve import serve
 
     settings, given = context.settings_to_follow(ctx)
@@ -68,11 +61,7 @@ def command(
                 click.echo(f"{name} can be served: version {scorer.once(_CHECK_WITHIN).version}")
         return 0
     stop = Gently()
-    with listening(host, port) as listener:
-        scheme = "http" if settings.serving.tls_certificate is None else "https"
-        click.echo(f"listening on {scheme}://{listen.rpartition(':')[0]}:{listener.getsockname()[1]}")
-        if scheme == "http" and not is_loopback(host):
-            _log.warning("there is no TLS: texts and tokens go in the clear, unless a proxy before this has it")
+    with listening_at(listen, tls=settings.serving.tls_certificate is not None, passes="texts and tokens") as listener:
         stop.begin(settings.drain_within)
         serve(models, settings, listener, stop)
     return 0

@@ -22,11 +22,33 @@ def command() -> None:
 
 
 @command.command()
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["strimzi", "acls"]),
+    help="Make nothing; print Strimzi's KafkaTopic and KafkaUser, or the commands that allow users what they need.",
+)
+@click.option(
+    "--cluster", default="kafka", show_default=True, help="With --as strimzi: the name of the Kafka resource."
+)
+@click.option("--brokers", type=click.IntRange(1), default=3, show_default=True, help="With --as strimzi: how many.")
 @click.pass_context
-def create(ctx: click.Context) -> None:
-    """Make the topics that are missing. Safe to repeat: nothing that is there is changed, only checked."""
+def create(ctx: click.Context, form: str | None, cluster: str, brokers: int) -> None:
+    """Make the topics that are missing. Safe to repeat: nothing that is there is changed, only checked.
+
+    Users are called MODEL-worker, MODEL-sender, MODEL-scorer and MODEL-operator where they are printed.
+
+    \b
+    Examples:
+      unlearn topics create
+      unlearn topics create --as strimzi --cluster prod | kubectl apply -f -
+      unlearn topics create --as acls
+    """
     from unlearn.admin import topics
 
+    if form is not None:
+        click.echo(_printed(context.settings(ctx, demo=True), form, cluster, brokers))
+        return
     with _log(ctx) as (log, settings):
         created = topics.create(log, settings)
         for name in created.made:
@@ -49,6 +71,16 @@ def check(ctx: click.Context) -> None:
         if log.brokers() == 1:
             click.echo("note: there is one broker, so what it loses is lost", err=True)
         _judge(ctx, problems)
+
+
+def _printed(settings: Settings, form: str, cluster: str, brokers: int) -> str:
+    from unlearn.admin.rights import ROLES, as_acls, as_strimzi
+    from unlearn.admin.topics import wanted
+
+    users = {role: f"{settings.model}-{role}" for role in ROLES}
+    if form == "acls":
+        return as_acls(settings, users)
+    return as_strimzi(settings, wanted(settings, brokers), users, cluster)
 
 
 def _judge(ctx: click.Context, problems: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from unlearn.cli import connect, context
 from unlearn.cli.command import Command
 from unlearn.cli.ending import Gently
-from unlearn.cli.log_options import log_options
+from unlearn.cli.options import log_options
 from unlearn.errors import SettingsError
 from unlearn.logging_setup import LogFormat, configure
 
@@ -71,8 +70,6 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     if settings.http is None:
         yield lambda _: None
         return
-    if importlib.util.find_spec("prometheus_client") is None:
-        raise SettingsError("UNLEARN_HTTP needs prometheus-client: pip install 'unlearn-stream[worker]'")
     from unlearn.http_server.listening import listening, read_address
     from unlearn.monitoring.monitor import Monitor
     from unlearn.monitoring.server import serving

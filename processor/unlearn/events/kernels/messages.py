@@ -88,10 +88,15 @@ def _message(data: Bytes, at: Any, stop: Any, allowed: Allowed, found: Longs, co
     return NOT_TAKEN
 
 
+def _take_none(*arrays: object) -> None:
+    """As the kernel `scan_messages` where it takes no message: all are read the general way then."""
+
+
 @lean_kernel(
     none,
     *(BYTES, reads(i64, 2), ALLOWED, FOUND, CONTENTS),
     *(writes(u8), writes(i64, 2), writes(i64, 2), writes(i64), writes(i32), writes(i64), writes(i64)),
+    plain=_take_none,
 )
 def scan_messages(
     data: Bytes,

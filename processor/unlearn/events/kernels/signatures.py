@@ -6,13 +6,12 @@ read a part of a message return the position behind it, and NO where it isn't on
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
-from unlearn_models.base.kernel import f64, i32, i64, reads, u8, u64, writes
+from unlearn_models.base.kernel import f64, flag, i32, i64, reads, u8, u64, writes
 
 Bytes = NDArray[np.uint8]
 Longs = NDArray[np.int64]
@@ -28,11 +27,11 @@ there are already."""
 
 NO: Final = -1
 BYTES, FOUND = reads(u8), writes(i64)
-ALLOWED: Any = types.Tuple((reads(u8), reads(i64), reads(i32), i64, types.boolean))  # type: ignore[no-untyped-call]
-CONTENTS: Any = types.Tuple((writes(u8), writes(i32), writes(f64), writes(i64)))  # type: ignore[no-untyped-call]
-PLACE_AND_COUNT: Any = types.UniTuple(i64, 2)  # type: ignore[no-untyped-call]
-PLACE_AND_DIGITS: Any = types.Tuple((i64, u64))  # type: ignore[no-untyped-call]
-PLACE_AND_VALUE: Any = types.Tuple((i64, f64))  # type: ignore[no-untyped-call]
+ALLOWED = (reads(u8), reads(i64), reads(i32), i64, flag)
+CONTENTS = (writes(u8), writes(i32), writes(f64), writes(i64))
+PLACE_AND_COUNT = (i64, i64)
+PLACE_AND_DIGITS = (i64, u64)
+PLACE_AND_VALUE = (i64, f64)
 
 # Which of the counts is which.
 N_BYTES: Final = 0

@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba.core import types
-from numba.extending import intrinsic
 
-from unlearn_models.base.kernel import i64, lean_kernel, u64
+from unlearn_models.base.kernel import i64, lean_kernel, primitive, u64
 
 WORD: Final = 8
 """Bytes of a word."""
@@ -27,11 +25,15 @@ def word_of(some: bytes) -> np.uint64:
 
 def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Where the words of this array of bytes begin at an index."""
+    from numba import types
+
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     return builder.bitcast(builder.gep(array.data, [arguments[1]]), context.get_value_type(types.uint64).as_pointer())
 
 
 def _load(context: Any, data: Any, at: Any) -> Any:
+    from numba import types
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(_pointer(context, builder, signature, arguments), align=1)
 
@@ -39,6 +41,8 @@ def _load(context: Any, data: Any, at: Any) -> Any:
 
 
 def _store(context: Any, data: Any, at: Any, word: Any) -> Any:
+    from numba import types
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.store(arguments[2], _pointer(context, builder, signature, arguments), align=1)
         return context.get_dummy_value()
@@ -46,9 +50,9 @@ def _store(context: Any, data: Any, at: Any, word: Any) -> Any:
     return types.void(data, types.int64, types.uint64), generate
 
 
-load: Any = intrinsic(_load)
+load: Any = primitive(_load)
 """Kernel: load(data, at) is the word data[at:at + 8]. Nothing checks that it is within the array."""
-store: Any = intrinsic(_store)
+store: Any = primitive(_store)
 """Kernel: store(data, at, word) writes the word to data[at:at + 8]. Nothing checks that it is within the array."""
 
 

@@ -13,12 +13,11 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-import lz4.frame
-import snappy
-import zstandard
 from kafka.record import default_records, legacy_records
 
-__all__ = ["DECODERS", "UnpacksTooFar", "install", "unpacking_at_most"]
+from unlearn.extras import require
+
+__all__ = ["DECODERS", "UnpacksTooFar", "install", "require_codecs", "unpacking_at_most"]
 
 _STEP = 1 << 20
 _GZIP_MEMBER = 31
@@ -57,6 +56,11 @@ def install() -> None:
             setattr(module, name, DECODERS[name])
 
 
+def require_codecs() -> None:
+    """Raises ExtraMissing where the decoders of some codec aren't installed. The client then reads no batch of it."""
+    require("reading batches that are compressed by snappy, lz4 or zstd", "codecs")
+
+
 def _gzip(data: bytes | memoryview) -> bytearray:
     return _joined(_gzip_parts(bytes(data)))
 
@@ -80,6 +84,8 @@ def _lz4(data: bytes) -> bytearray:
 
 
 def _lz4_parts(data: bytes) -> Iterator[bytes]:
+    import lz4.frame
+
     frame = lz4.frame.LZ4FrameDecompressor()
     part = frame.decompress(data, max_length=_STEP)
     while True:
@@ -92,6 +98,8 @@ def _lz4_parts(data: bytes) -> Iterator[bytes]:
 
 
 def _zstd(data: bytes) -> bytearray:
+    import zstandard
+
     with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
         return _joined(iter(lambda: reader.read(_STEP), b""))
 
@@ -102,6 +110,8 @@ def _snappy(data: bytes) -> bytearray:
 
 def _snappy_parts(data: bytes) -> Iterator[bytes]:
     """The unpacked blocks. A block is unpacked whole, so the sizes that all blocks announce are checked first."""
+    import snappy
+
     blocks = list(_xerial_blocks(data)) if data.startswith(_XERIAL) else [data]
     _check(sum(map(_announced, blocks)))
     for block in blocks:

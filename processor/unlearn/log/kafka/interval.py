@@ -11,7 +11,7 @@ from typing import Any
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
-from unlearn.errors import LogDiverged, LogUnavailable, LogUnreadable
+from unlearn.errors import ExtraMissing, LogDiverged, LogUnavailable, LogUnreadable
 from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
 from unlearn.log.kafka.errors import DENIED, translated
 from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
@@ -117,6 +117,8 @@ def poll_assigned(
     take_back_what_was_parked(reader)
     try:
         found: dict[TopicPartition, list[Any]] = reader.poll(timeout_ms, most)
+    except ExtraMissing:
+        raise
     except Exception as error:  # noqa: BLE001  decoding raises anything
         stopped = why_stopped(error, reader)
         for tp, reason in stopped.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
+from kafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError, UnsupportedCodecError
 
 from unlearn.log.kafka import codecs
 from unlearn.log.protocol import Unreadable
@@ -114,6 +114,8 @@ class Records(Fetcher.PartitionRecords):  # type: ignore[misc]
         except Exception as error:
             found = _unreadable(self.next_fetch_offset, self._batches, error)
             self.drain()
+            if isinstance(error, UnsupportedCodecError):
+                codecs.require_codecs()  # what isn't installed here is no fault of the records
             raise CantRead(self.topic_partition, found) from error
 
     def _taken(self, n: int | None) -> Any:

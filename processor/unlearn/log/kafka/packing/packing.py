@@ -13,7 +13,6 @@ from itertools import chain, repeat
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from unlearn.log.protocol import Header, Message
@@ -24,6 +23,8 @@ __all__ = ["Packed", "pack"]
 _OVERHEAD: Final = 40
 """Bytes that a record takes at most beside its key and its value."""
 _ABSENT: Final = -1
+_NEGATIVE: Final = b"\x01"
+"""The varint of -1."""
 _NO_HEADERS: Final = b"\x00"
 
 
@@ -110,7 +111,29 @@ def _put_part(data: NDArray[np.uint8], start: Any, size: Any, out: NDArray[np.ui
     return at + max(0, size)
 
 
-@lean_kernel(types.UniTuple(i64, 3), reads(u8), reads(i64, 2), i64, i64, i64, writes(u8))  # type: ignore[no-untyped-call]
+def _pack_plainly(
+    data: NDArray[np.uint8], sizes: NDArray[np.int64], first: int, start: int, room: int, out: NDArray[np.uint8]
+) -> tuple[int, int, int]:
+    """As `_pack`."""
+    at, record, there = 0, first, data.tobytes()
+    for key, value, end in sizes[first:].tolist():
+        body = bytearray(b"\0\0" + _number(record - first))
+        for size in (key, value):
+            body += _number(size) if size >= 0 else _NEGATIVE
+            body += there[start : start + max(0, size)]
+            start += max(0, size)
+        body += there[start : start + end]
+        head = _number(len(body))
+        stop = at + len(head) + len(body)
+        if record > first and stop > room:
+            start -= max(0, key) + max(0, value)
+            break
+        out[at:stop] = np.frombuffer(head + body, np.uint8)
+        at, start, record = stop, start + end, record + 1
+    return record, start, at
+
+
+@lean_kernel((i64, i64, i64), reads(u8), reads(i64, 2), i64, i64, i64, writes(u8), plain=_pack_plainly)
 def _pack(
     data: NDArray[np.uint8], sizes: NDArray[np.int64], first: Any, start: Any, room: Any, out: NDArray[np.uint8]
 ) -> tuple[Any, Any, Any]:

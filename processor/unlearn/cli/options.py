@@ -1,4 +1,4 @@
-"""The options of commands that go on and log: how much, and in which form."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import click
 
 from unlearn.environment.variables import LOG_FORMAT, LOG_LEVEL
 
-__all__ = ["log_options"]
+__all__ = ["log_options", "wait_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def log_options(command: _Command) -> _Command:
-    """Adds `--log-level` and `--log-format`, which variables may say too."""
+    """Adds `--log-level` and `--log-format`, which variables may say too, to a command that goes on and logs."""
     level = click.option(
         "--log-level",
         default="INFO",
@@ -34,3 +34,14 @@ def log_options(command: _Command) -> _Command:
         help="auto: text on a terminal, JSON otherwise.",
     )
     return level(form(command))
+
+
+def wait_option(command: _Command) -> _Command:
+    """Adds `--wait`, of commands that answer by the version in force."""
+    return click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=10.0,
+        show_default=True,
+        help="Seconds to wait until every partition covers the log's end.",
+    )(command)

@@ -1,0 +1,42 @@
+"""Files for deploying name only settings, commands and extras that there are."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from unlearn.cli.main import COMMANDS
+from unlearn.environment.variables import NO_SETTINGS
+from unlearn.settings_sources import fields, file_variable, secret_paths, variable
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "docker"
+FILES = [FOLDER / name for name in ("Dockerfile", "compose.yaml", "check.sh")]
+
+
+def test_every_variable_is_a_setting() -> None:
+    known = {variable(path) for path, _ in fields()} | {file_variable(path) for path in secret_paths()} | NO_SETTINGS
+    named = {name for file in FILES for name in re.findall(r"\bUNLEARN_[A-Z_]*[A-Z]\b", file.read_text())}
+    assert len(named) > 8
+    assert named - known == set()
+
+
+def test_every_extra_and_command_is_there() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (installed,) = re.findall(r"'\.\[([a-z,]+)\]'", (FOLDER / "Dockerfile").read_text())
+    assert set(installed.split(",")) - extras.keys() == set()
+    commands = re.findall(r"command: ([a-z]+) ?[a-z]*", (FOLDER / "compose.yaml").read_text())
+    assert {"topics", "serve"} <= set(commands)
+    assert set(commands) - COMMANDS.keys() - {"redis"} == set()
+
+
+def test_the_image_gets_what_it_is_built_from_and_nothing_else() -> None:
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        name
+        for line in re.findall(r"^COPY ([^-].*) \S+$", (FOLDER / "Dockerfile").read_text(), re.MULTILINE)
+        for name in line.split()
+    }
+    assert copied == kept
+    assert all((ROOT / name).exists() for name in kept)
