@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough
+from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough, SettingsError
 from unlearn.identity import as_before, identity_hash, identity_of, is_secret_of
 from unlearn.learners import learner_of
 from unlearn.mapping.reading import EARLIER_READING
@@ -21,7 +21,7 @@ from unlearn.results.manifest import Manifest
 from unlearn.settings import Partitions, Settings, Shards
 from unlearn_models.base.errors import BadSettings
 from unlearn_models.base.learner import Learner
-from unlearn_models.registry import learner_from, make_learner
+from unlearn_models.registry import learner_from
 from unlearn_models.text.letters import UNICODE
 
 __all__ = ["PublishedModel", "agreed", "differences", "of_settings", "read_made"]
@@ -145,9 +145,10 @@ def _other_options(learner: Learner, given: Settings) -> list[str]:
     """The options that were given and that the learner wasn't made with: by themselves, or as a preset of several."""
     made = learner.settings()
     try:
-        if make_learner(learner.id, learner.classes, learner.n_features, **given.learner_options).settings() == made:
+        own = {"learner": learner.id, "classes": learner.classes, "features": learner.n_features}
+        if learner_of(given.model_copy(update=own)).settings() == made:
             return []
-    except BadSettings as error:
+    except SettingsError as error:
         return [f"learner_options ({error})"]
     base = made.get("base")
     flat = {**(base if isinstance(base, dict) else {}), **made}

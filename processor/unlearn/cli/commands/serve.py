@@ -77,6 +77,7 @@ def _sibling(settings: Settings, name: str) -> Settings:
     """The settings of another model of the same Kafka and store. Raises SettingsError where that is no model's name."""
     from pydantic import ValidationError
 
+    from unlearn.errors import SettingsError
     from unlearn.settings import Settings, TopicSettings
 
     own = {field: getattr(settings, field) for field in settings.model_fields_set}
