@@ -61,6 +61,7 @@ def learner_from(settings: Mapping[str, Any]) -> Learner:
         learner = make_learner(settings["learner"], tuple(settings["classes"]), settings["n_features"], **hyper)
     except (KeyError, TypeError):
         raise BadSettings("these are no learner's settings") from None
-    if learner.settings() != settings:
+    whole = type(settings["n_features"]) is int and all(isinstance(name, str) for name in learner.classes)
+    if learner.settings() != settings or not whole:
         raise BadSettings(f"{settings['learner']} of these settings is another release's")
     return learner

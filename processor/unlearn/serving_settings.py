@@ -28,7 +28,11 @@ class ServingSettings(Frozen):
     inputs: int = Field(10_000, ge=1, le=1_000_000, description="texts, or rows of features, of a request at most")
     connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")
     listeners: int = Field(100, ge=0, description="those who follow server-sent events at once at most")
-    answer_within: Duration = Field(5.0, gt=0, description="seconds for a request's head to come, and for its body")
+    answer_within: Duration = Field(
+        5.0,
+        gt=0,
+        description="seconds for a request's head to come, and for its body; and without an answer being taken",
+    )
 
     @model_validator(mode="after")
     def _key_comes_with_certificate(self) -> Self:

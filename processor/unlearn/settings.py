@@ -35,6 +35,8 @@ from unlearn.store_settings import StoreSettings
 LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
 """The learners that `models` can make. The names are repeated here because importing `models` takes a second."""
 
+Partitions = Annotated[int, Field(ge=1, le=10_000)]
+Shards = Annotated[int, Field(ge=1, le=1024)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 _DAYS = 86400.0
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
@@ -205,8 +207,8 @@ class Settings(BaseSettings):
         description="http[s]://[user:password@]host:port of the schema registry by whose schemas Avro is read; unset: "
         "none",
     )
-    partitions: int = Field(4, ge=1, le=10_000, description="partitions of the events topic when the model is made")
-    shards_per_partition: int = Field(3, ge=1, le=1024, description="models trained apart in each partition")
+    partitions: Partitions = Field(4, description="partitions of the events topic when the model is made")
+    shards_per_partition: Shards = Field(3, description="models trained apart in each partition")
     slice_span: int = Field(2000, ge=1, le=10_000_000, description="offsets a slice covers at most")
     seal_after: Duration = Field(
         10.0, gt=0, description="seconds a record waits in an idle partition before its slice is ended"

@@ -47,6 +47,14 @@ def found(harness: ResultsHarness, identity: str | None = None, /, **given: Any)
     return published_model(harness.log, settings, ("model", *given), identity, 0.0)
 
 
+def test_a_description_of_a_model_of_another_name_is_refused(harness: ResultsHarness) -> None:
+    made = harness.made.replace('"model":"demo"', '"model":"mail"')
+    publish(harness, made=made, identity=hashlib.sha256(made.encode()).hexdigest())
+
+    with pytest.raises(NotEnough, match="another name"):
+        found(harness)
+
+
 @pytest.mark.parametrize(("name", "options"), [(name, one) for name, all_ in OPTIONS.items() for one in all_], ids=str)
 def test_a_learner_is_made_from_its_settings(name: LearnerName, options: dict[str, Any]) -> None:
     settings = settings_of(learner=name, learner_options=options, classes=("a", "b"), features=512)
@@ -198,3 +206,22 @@ def test_all_that_a_worker_publishes_tells_no_secret() -> None:
     settings = settings_of()
     made = identity_of(settings, learner_of(settings))
     assert settings.secret.get_secret_value() not in made
+
+
+def test_an_identity_that_no_manifest_bears_is_told_beside_those_that_are_there(harness: ResultsHarness) -> None:
+    publish(harness)
+
+    with pytest.raises(NotEnough, match=f"no version of the identity {'0' * 64}.* but of {harness.identity}"):
+        found(harness, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"store": "/srv/store"}, "store: give a URL"),
+        ({"bootstrap_servers": "a:1", "kafka": {"bootstrap_servers": "b:1"}}, "given twice"),
+    ],
+)
+def test_what_is_given_wrongly_by_hand_is_told(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        given_settings({"model": "demo", **given})

@@ -30,7 +30,7 @@ from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import LearnerName
 from unlearn.storage.artefacts import Artefact, artefact_name
-from unlearn_models import Rows, hash_texts
+from unlearn_models import BadRows, Rows, hash_texts
 
 
 @pytest.fixture(params=["naive-bayes", "linear"])
@@ -760,3 +760,13 @@ def test_a_scorer_needs_its_topic(bayes: ResultsHarness) -> None:
 
     with pytest.raises(TopicMissing):
         bayes.scorer()
+
+
+@pytest.mark.parametrize("given", ["win cash now", ["a", None], [b"a"], b"a"], ids=repr)
+def test_what_is_no_list_of_texts_has_no_answer(harness: ResultsHarness, given: Any) -> None:
+    """A text alone would be scored letter by letter."""
+    scorer = harness.scorer()
+    harness.both(scorer)
+
+    with pytest.raises(BadRows, match="give a list of texts"):
+        scorer.scores(given)

@@ -11,7 +11,8 @@ import pytest
 
 from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarness
 from tests.harness.waiting import until
-from unlearn.errors import NotEnough
+from unlearn.errors import LogUnavailable, NotEnough
+from unlearn.log.memory import MemoryTail
 from unlearn.scoring.changes import Change, PartitionChange
 
 
@@ -75,6 +76,23 @@ def test_the_end_of_a_lease_is_told(harness: ResultsHarness) -> None:
 
     assert [(change.content, change.left_out, change.partitions) for change in told] == [("", (0, 1), ())]
     assert scorer.lease_ends is None
+
+
+def test_the_end_of_a_lease_is_told_in_an_outage(harness: ResultsHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = harness.scorer()
+    harness.both(scorer)
+    told: list[Change] = []
+    scorer.on_change(told.append)
+
+    def down(*_: object) -> int:
+        raise LogUnavailable("no broker answers")
+
+    monkeypatch.setattr(MemoryTail, "end", down)
+    harness.now += LEASE + 1
+    with pytest.raises(LogUnavailable):
+        scorer.poll(0)
+
+    assert [(change.content, change.left_out) for change in told] == [("", (0, 1))]
 
 
 def test_what_is_told_twice_is_heard_twice_and_not_after_the_end(harness: ResultsHarness) -> None:

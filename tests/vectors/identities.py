@@ -58,5 +58,32 @@ def _bad(made: str) -> Iterator[tuple[str, str]]:
     yield "another version of the learner", made.replace('"version":1', '"version":2')
     yield "an option that nobody knows", made.replace('"alpha":1.0', '"alpha":1.0,"beta":1')
     yield "without the learner's settings", made.replace("learner_settings", "learner_setting")
+    yield "no partitions", made.replace('"partitions":2', '"partitions":0')
+    yield "partitions below none", made.replace('"partitions":2', '"partitions":-1')
+    yield "a fraction of partitions", made.replace('"partitions":2', '"partitions":2.5')
+    yield "partitions as a text", made.replace('"partitions":2', '"partitions":"2"')
+    yield "a flag for partitions", made.replace('"partitions":2', '"partitions":true')
+    yield "more partitions than a model has", made.replace('"partitions":2', '"partitions":10001')
+    yield "partitions beyond belief", made.replace('"partitions":2', '"partitions":1000000000000000')
+    yield "infinitely many partitions", made.replace('"partitions":2', '"partitions":1e999')
+    yield "no shards", made.replace('"shards_per_partition":2', '"shards_per_partition":0')
+    yield "more shards than a partition has", made.replace('"shards_per_partition":2', '"shards_per_partition":1025')
+    yield "a number for the model's name", made.replace('"model":"demo"', '"model":7')
+    yield "settings of a learner in a list", made.replace('"learner_settings":{', '"learner_settings":[],"settings":{')
+    yield "one class", made.replace('"classes":["ham","spam"],"learner":', '"classes":["ham"],"learner":')
+    yield "a class twice", made.replace('"classes":["ham","spam"],"learner":', '"classes":["ham","ham"],"learner":')
+    yield "classes that are numbers", made.replace('"classes":["ham","spam"],"learner":', '"classes":[1,2],"learner":')
+    yield "no features", made.replace('"n_features":1024', '"n_features":0')
+    yield "a fraction of a feature", made.replace('"n_features":1024', '"n_features":1024.5')
+    yield "features as a text", made.replace('"n_features":1024', '"n_features":"1024"')
+    yield "an option that is none", made.replace('"alpha":1.0', '"alpha":0.0')
+    yield "an option as a text", made.replace('"alpha":1.0', '"alpha":"1.0"')
+    yield (
+        "a learner that is no name",
+        made.replace('"learner":"naive-bayes","learner_settings"', '"learner_settings"').replace(
+            '"learner":"naive-bayes"', '"learner":["naive-bayes"]'
+        ),
+    )
+    yield "nested deeply", "[" * 30_000
     yield "without partitions", made.replace('"partitions"', '"partition"')
     yield "without shards", made.replace("shards_per_partition", "shards_a_partition")

@@ -6,14 +6,39 @@ import * as linear from "./linear.js";
 import * as naiveBayes from "./naive_bayes.js";
 import { counts, UNICODE } from "./text.js";
 
+const whole = (least, most) => (value) => Number.isInteger(value) && value >= least && value <= most;
+const within = (least, most) => (value) => Number.isFinite(value) && value >= least && value <= most;
+const alpha = (value) => Number.isFinite(value) && value > 0;
+/** Of each learner: its release, and whether an option of it has a value that it can have. */
 const LEARNERS = {
-  "naive-bayes": { ...naiveBayes, version: 1, options: ["alpha"] },
-  "complement-naive-bayes": { ...naiveBayes, version: 1, options: ["alpha", "norm"] },
-  linear: { ...linear, version: 2, options: ["eps", "lr", "rarity"] },
+  "naive-bayes": { ...naiveBayes, version: 1, options: { alpha } },
+  "complement-naive-bayes": {
+    ...naiveBayes,
+    version: 1,
+    options: { alpha, norm: (value) => [true, false, 0, 1].includes(value) },
+  },
+  linear: {
+    ...linear,
+    version: 2,
+    options: {
+      lr: within(1e-6, 1e6),
+      eps: within(1e-6, 1e6),
+      rarity: (value) => [undefined, 0.25, 0.5].includes(value),
+    },
+  },
   forest: {
     ...forest,
     version: 1,
-    options: ["depth", "features", "min_leaf", "random_layers", "seed", "share", "thresholds", "trees"],
+    options: {
+      depth: whole(0, 30),
+      features: whole(1, 1024),
+      min_leaf: whole(1, 2 ** 20),
+      random_layers: whole(0, 30),
+      seed: whole(0, 2 ** 63),
+      share: (value) => Number.isFinite(value) && value > 0 && value <= 1,
+      thresholds: whole(1, 50),
+      trees: whole(1, 10_000),
+    },
   },
 };
 const SMALLEST = 2 ** -1022;
@@ -27,19 +52,28 @@ export function modelOf(made, identity) {
   const { model, partitions, shards_per_partition: shards, unicode, learner_settings: settings } = parsed(made);
   const { learner, version, classes, n_features: features } = settings ?? {};
   demand(unicode === UNICODE, `its model reads texts by a table of Unicode ${unicode}, this client by ${UNICODE}`);
-  demand(Object.hasOwn(LEARNERS, learner), `this client doesn't know the learner ${learner}`);
-  const known = ["learner", "version", "classes", "n_features", ...LEARNERS[learner].options];
+  demand(isText(learner) && Object.hasOwn(LEARNERS, learner), `this client doesn't know the learner ${learner}`);
+  const { options } = LEARNERS[learner];
+  const known = ["learner", "version", "classes", "n_features", ...Object.keys(options)];
   const own = Object.keys(settings).every((name) => known.includes(name)) && version === LEARNERS[learner].version;
   demand(own, `the learner ${learner} of these settings is another release's`);
-  demand(
-    Number.isSafeInteger(partitions) && Number.isSafeInteger(shards),
-    "its model has no number of partitions or shards",
-  );
+  demand(whole(1, 10_000)(partitions) && whole(1, 1024)(shards), "its model has no number of partitions or shards");
+  demand(whole(1, 2 ** 31 - 1)(features), "its model has no number of features");
+  demand(isText(model) && areNames(classes), "its model has no name, or no classes of different names");
+  const isMade = Object.entries(options).every(([name, holds]) => holds(settings[name]));
+  demand(isMade, `an option of the learner ${learner} has no value that it can have`);
   const found = { identity, model, learner, settings, classes, features, partitions, shards };
   found.header = { format: "state/1", learner, settings: sha256(unescaped(rawValue(made, "learner_settings"))) };
   found.emptyDigest = sha256(encode(found.header, emptyArrays(found)));
   return found;
 }
+
+const isText = (value) => typeof value === "string" && value.isWellFormed();
+const areNames = (classes) =>
+  Array.isArray(classes) &&
+  classes.length >= 2 &&
+  classes.every(isText) &&
+  new Set(classes).size === classes.length;
 
 /** The state in these bytes: arrays by name. Throws Refused unless it is one of this model's learner. */
 export function decodeState(model, bytes) {
@@ -77,6 +111,7 @@ export function ensembleOf(model, states) {
   const scores = learned.length ? LEARNERS[model.learner].ensemble(learned, model) : () => [...uniform];
   return (input) => {
     const row = typeof input === "string" ? counts(input, model.features) : input;
+    demand(Array.isArray(row) && row.every(Array.isArray), "an input is neither a text nor a row of [index, value] pairs");
     demand(
       row.every((cell, at) => isCell(cell, row[at - 1], model.features)),
       "the row is not sorted values of this model's features",

@@ -1,6 +1,6 @@
 // What may be served: manifests that no rule objects to, whose owners vouch for them, with their states. No I/O of its own.
 
-import { Refused, sha256 } from "./container.js";
+import { demand, Refused, sha256 } from "./container.js";
 import { isSame } from "./messages.js";
 import { decodeState, ensembleOf, modelOf } from "./model.js";
 import { dated, Ends, isLeased, Results } from "./results.js";
@@ -118,7 +118,10 @@ export class Serving {
       leftOut,
       classes: this.model.classes,
       until: Math.min(...live.map(({ vouchedAt }) => vouchedAt + this.lease)),
-      scores: (inputs) => inputs.map(ensemble),
+      scores: (inputs) => {
+        demand(Array.isArray(inputs), "give a list of texts or of rows");
+        return inputs.map((input) => ensemble(input));
+      },
     };
   }
 

@@ -89,6 +89,11 @@ test("features that are no row are refused", () => {
     [[1, 0]],
     [[1, NaN]],
     [[1.5, 1]],
+    [1, 1],
+    { 1: 1 },
+    7,
+    null,
+    undefined,
   ]) {
     assert.throws(() => ensemble(row), Refused);
   }

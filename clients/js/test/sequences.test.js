@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Refused } from "../src/container.js";
 import { NotEnough, Serving } from "../src/serving.js";
 import { apart, bytes, read } from "./vectors.js";
 
@@ -39,6 +40,8 @@ async function see(serving, { at, end, log_ends: ends, read: records }) {
 function answer(serving, now, asked) {
   try {
     const served = serving.served(now);
+    // A text alone is no list of texts.
+    for (const inputs of [asked[0], null, undefined]) assert.throws(() => served.scores(inputs), Refused);
     return { ...served, scores: served.scores(asked) };
   } catch (error) {
     assert.ok(error instanceof NotEnough, error);

@@ -33,6 +33,8 @@ MAX_EVENT: Final = 1_000_000
 """Bytes of an event that is sent from here at most; Kafka's brokers take little more than this in one record."""
 MAX_FORGET_WITHIN = 3650 * 86400.0
 
+_FEW = 1000
+"""So many errors are collected in no time."""
 _INDEX = re.compile(r"(0|[1-9][0-9]{0,9})")
 _NOT_BESIDE_ALIAS = ("subject_id", "record_id", "revision", "scope")
 
@@ -43,10 +45,17 @@ def _seconds(value: object) -> object:
 
 def _indexed(values: object) -> object:
     """The features by index as an integer; in JSON indices are strings. Only one spelling of each is taken: with two,
-    one index could occur twice."""
+    one index could occur twice. Where something is wrong, the first such alone is given: an error for each of very many
+    would take seconds."""
     if not isinstance(values, dict):
         return values
-    return {(int(index) if _spells_index(index) else index): value for index, value in values.items()}
+    found = {(int(index) if _spells_index(index) else index): value for index, value in values.items()}
+    wrong = (one for one in found.items() if type(one[0]) is not int or not _is_value(one[1]))
+    return dict([first]) if len(found) > _FEW and (first := next(wrong, None)) else found
+
+
+def _is_value(value: object) -> bool:
+    return type(value) in (int, float) and -MAX_VALUE <= value <= MAX_VALUE  # type: ignore[operator]
 
 
 def _spells_index(index: object) -> bool:
@@ -91,7 +100,8 @@ Asked = Annotated[
 Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
 Value = Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0, le=MAX_INDEX)]
-Dense = Annotated[tuple[Value, ...], Field(max_length=MAX_FEATURES)]
+# One error is told; to collect one for each element of a long list would take minutes.
+Dense = Annotated[tuple[Value, ...], Field(max_length=MAX_FEATURES, fail_fast=True)]
 Sparse = Annotated[
     dict[Index, Value],
     Field(max_length=MAX_FEATURES, json_schema_extra={"propertyNames": {"pattern": f"^{_INDEX.pattern}$"}}),

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
@@ -28,10 +28,11 @@ class Tls(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Connections at once; seconds for a request's head to come, and for requests under way to end."""
+    """Connections at once; seconds without a request's whole head, or without any of an answer being taken, after which
+    one is closed; and seconds for requests under way to end."""
 
     connections: int
-    head_within: float
+    quiet_for: float
     drain_within: float
 
 
@@ -43,11 +44,12 @@ class _Server(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """One that is closed where it sends no whole head of a request in time: idle ones would fill up all that there may
-    be, and health would not be answered."""
+    """One that is closed where it sends no whole head of a request in time, or takes nothing of an answer: idle ones
+    would fill up all that there may be, and health would not be answered."""
 
-    head_within: float
+    quiet_for: float
     _timer: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -60,8 +62,17 @@ class _Connection(H11Protocol):
         else:
             self._stop_waiting()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._look_again(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        self._stop_looking()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_looking()
         super().connection_lost(exc)
 
     def _reads_a_head(self) -> bool:
@@ -70,7 +81,7 @@ class _Connection(H11Protocol):
 
     def _wait(self) -> None:
         if self._timer is None:
-            self._timer = self.loop.call_later(self.head_within, self._give_up)
+            self._timer = self.loop.call_later(self.quiet_for, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -81,6 +92,37 @@ class _Connection(H11Protocol):
         self._timer = None
         if self._reads_a_head():
             self.transport.close()
+
+    def _look_again(self, waits: int) -> None:
+        """`waits`: bytes of answers that the client has to take before more are written."""
+        self._stop_looking()
+        self._taking = self.loop.call_later(self.quiet_for, self._look, waits)
+
+    def _stop_looking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _look(self, waited: int) -> None:
+        waits = self.transport.get_write_buffer_size()
+        if waits < waited:
+            self._look_again(waits)
+        else:
+            self.transport.abort()
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Its servers close connections that begin TLS and don't get on, which uvicorn doesn't see before that: after
+    asyncio's own minute they would hold all files that a process may open."""
+
+    def __init__(self, within: float) -> None:
+        super().__init__()
+        self._within = within
+
+    async def create_server(self, *args: Any, **more: Any) -> asyncio.Server:
+        if more.get("ssl"):
+            more |= {"ssl_handshake_timeout": self._within, "ssl_shutdown_timeout": self._within}
+        return await super().create_server(*args, **more)
 
 
 def run(
@@ -99,7 +141,7 @@ def run(
         server_header=False,
         proxy_headers=False,
         loop="asyncio",
-        http=type("_Connection", (_Connection,), {"head_within": limits.head_within}),
+        http=type("_Connection", (_Connection,), {"quiet_for": limits.quiet_for}),
         ws="none",
         lifespan="on",
         limit_concurrency=limits.connections,
@@ -111,7 +153,8 @@ def run(
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"{tls.settings}: {error}") from None
-    asyncio.run(_served(_Server(config), listener, stop, stopping))
+    with asyncio.Runner(loop_factory=lambda: _Loop(limits.quiet_for)) as runner:
+        runner.run(_served(_Server(config), listener, stop, stopping))
 
 
 async def _served(

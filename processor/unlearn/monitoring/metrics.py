@@ -122,6 +122,8 @@ class Totals:
         self.hidden: Counter[float] = Counter()
         """Upper bound -> how many deletions took longer than the bound before, and no longer; infinity beyond all."""
         self.hidden_seconds = 0.0
+        self.log_silences = 0
+        """How often the log was asked for its ends and gave no answer."""
         self.scripts, self.script_seconds = 0, 0.0
         self._before: dict[int, tuple[int, float]] = {}
 
@@ -165,7 +167,7 @@ class WorkerMetrics(Collector):
         snapshot = self._newest()
         if snapshot is None:
             return
-        yield from _counters(snapshot.counts)
+        yield from _counters(snapshot.counts + Counter(kafka_trouble=self._totals.log_silences))
         yield from _gauges(snapshot.partitions)
         yield _by_partition("lag_records", "Records to apply", ((p, lag.records) for p, lag in self._lags().items()))
         yield _by_partition(

@@ -23,6 +23,8 @@ __all__ = ["Monitor"]
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0
 _ASK_EVERY = 5.0
+_ANSWERS_WITHIN = 10.0
+"""Seconds after which a log that hasn't answered counts as away; its own time-out may be half a minute."""
 _SHARE = 0.02
 """Share of the worker's time that snapshots take, at most: those of very many open deletions are taken less often."""
 
@@ -40,6 +42,8 @@ class Monitor:
         self._newest: Snapshot | None = None
         self._look_at, self._turned_at = 0.0, clock.monotonic()
         self._ends: Mapping[int, int] = {}
+        self._asked_at: float | None = None
+        self._away = ""
         self._next_came: dict[int, tuple[int, float]] = {}
         self._published: dict[int, tuple[int, float]] = {}
         self._stop = threading.Event()
@@ -70,10 +74,18 @@ class Monitor:
 
     def not_ready(self) -> str:
         """Why it isn't ready; empty where it is."""
-        return readiness(self._newest)
+        return readiness(self._newest) or self._log_away()
+
+    def _log_away(self) -> str:
+        """Why nothing is known of the log now; empty where it answers."""
+        asked_at = self._asked_at
+        waited = 0.0 if asked_at is None else self._clock.monotonic() - asked_at
+        return self._away or (f"Kafka has not answered for {waited:.0f} s" if waited > _ANSWERS_WITHIN else "")
 
     def lags(self) -> dict[int, Lag]:
         """How far each owned partition is behind its log, of those whose end is known."""
+        if self._log_away():
+            return {}
         snapshot, ends, now = self._newest, self._ends, self._clock.wall()
         found: dict[int, Lag] = {}
         for partition, facts in snapshot.partitions.items() if snapshot else ():
@@ -123,13 +135,28 @@ class Monitor:
     def _ask(self) -> None:
         """The log may hang: nothing waits for this thread."""
         while not self._stop.is_set():
+            self._asked_at = self._clock.monotonic()
             try:
                 bounds = self._log.bounds(self._topic)
                 self._ends = {partition: end for partition, (_, end) in bounds.items()}
                 self._ask_next()
+                self._heard("")
             except UnlearnError as error:
-                _log.debug("how far the log is can't be told now: %s", error)
+                self._heard(str(error))
+            except Exception as error:  # noqa: BLE001  whatever it is, the lag goes on being asked for
+                _log.exception("how far the log is can't be told")
+                self._heard(f"{type(error).__name__} while the log was asked for its ends")
+            self._asked_at = None
             self._stop.wait(_ASK_EVERY)
+
+    def _heard(self, away: str) -> None:
+        """Note why the log gives no answer; empty where it does."""
+        if away:
+            self._ends = {}
+            self.totals.log_silences += 1
+            if not self._away:
+                _log.warning("how far the log is can't be told now: %s", away)
+        self._away = away
 
     def _ask_next(self) -> None:
         """When the next record to apply came, of the partitions that are behind."""

@@ -76,7 +76,8 @@ class ShardEntry(_Message):
     size: int = Field(ge=0, le=_MAX, description="bytes of the file")
     summary: dict[str, int | float] = Field(
         default={},
-        description="what the learner says of the state; of positive-unlabelled ones, its part of the ensemble's c",
+        description="numbers by name, which the learner says of the state; of positive-unlabelled ones, its part of "
+        "the ensemble's c",
     )
 
 

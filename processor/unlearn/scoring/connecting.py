@@ -22,11 +22,15 @@ _LOOK_EVERY = 0.5
 def given_settings(given: Mapping[str, Any]) -> Settings:
     """Settings of what was given by hand, without a secret. Raises SettingsError."""
     values = {name: value for name, value in given.items() if value is not None}
-    servers = values.pop("bootstrap_servers", None)
+    servers, store = values.pop("bootstrap_servers", None), values.get("store")
     if servers is not None:
+        if "bootstrap_servers" in values.get("kafka", {}):
+            raise SettingsError("bootstrap_servers is given twice: by itself, and in kafka")
         values["kafka"] = {**values.get("kafka", {}), "bootstrap_servers": servers}
-    if isinstance(values.get("store"), str):
-        values["store"] = {"url": values["store"]}
+    if isinstance(store, str):
+        if "://" not in store:
+            raise SettingsError("store: give a URL, such as file:///a/folder")
+        values["store"] = {"url": store}
     try:
         return Settings(**{"secret": DEMO_SECRET} | values)
     except ValidationError as error:
@@ -60,7 +64,7 @@ def published_model(
             if model is not None:
                 return model
             if clock() >= deadline:
-                raise NotEnough(f"no version of {settings.model} is on {settings.results_topic} yet", ())
+                raise NotEnough(_why_none(results, settings, identity), ())
             results.merge(tail.poll(_LOOK_EVERY))
     finally:
         tail.close()
@@ -79,6 +83,13 @@ def _model_in(
     if model is not None:
         _check(model, settings, given)
     return model
+
+
+def _why_none(results: Results, settings: Settings, identity: str | None) -> str:
+    others = sorted({held.manifest.identity for held in results.partitions.values() if held.manifest is not None})
+    if others:
+        return f"no version of the identity {identity} is on {settings.results_topic}, but of {', '.join(others)}"
+    return f"no version of {settings.model} is on {settings.results_topic} yet"
 
 
 def _check(model: PublishedModel, settings: Settings, given: Collection[str]) -> None:

@@ -11,15 +11,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough, SettingsError
 from unlearn.identity import as_before, identity_hash, identity_of, is_secret_of
 from unlearn.learners import learner_of
 from unlearn.mapping.reading import EARLIER_READING
 from unlearn.results.manifest import Manifest
-from unlearn.settings import Settings
+from unlearn.settings import Partitions, Settings, Shards
 from unlearn_models.base.errors import BadSettings
 from unlearn_models.base.learner import Learner
-from unlearn_models.registry import learner_from, make_learner
+from unlearn_models.registry import learner_from
 from unlearn_models.text.letters import UNICODE
 
 __all__ = ["PublishedModel", "agreed", "differences", "of_settings", "read_made"]
@@ -56,6 +58,18 @@ def of_settings(settings: Settings, identity: str | None = None) -> PublishedMod
     return PublishedModel(settings.model, settings.partitions, settings.shards_per_partition, learner, identities)
 
 
+class _Made(BaseModel):
+    """What is read of an identity, within the bounds of the settings: a scorer makes a list of all partitions."""
+
+    model_config = ConfigDict(strict=True)
+
+    model: str
+    partitions: Partitions
+    shards_per_partition: Shards
+    unicode: str
+    learner_settings: dict[str, Any]
+
+
 def read_made(manifest: Manifest) -> PublishedModel | None:
     """The model as its manifest describes it; None if it doesn't, as those of earlier releases.
 
@@ -67,15 +81,21 @@ def read_made(manifest: Manifest) -> PublishedModel | None:
     if identity_hash(manifest.made) != manifest.identity:
         raise ArtefactInvalid("what it says of its model is not what its identity stands for")
     try:
-        made = json.loads(manifest.made)
-        name, learner = made["model"], learner_from(made["learner_settings"])
-        partitions, shards = int(made["partitions"]), int(made["shards_per_partition"])
-        letters = made["unicode"]
-    except (ValueError, KeyError, TypeError, BadSettings) as error:
+        read = _Made.model_validate_json(manifest.made)
+        learner = learner_from(read.learner_settings)
+        made: dict[str, Any] = json.loads(manifest.made)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        reason = ": ".join([*(str(part) for part in first["loc"][:1]), first["msg"]])
+        raise ArtefactInvalid(f"what it says of its model can't be read by this release: {reason}") from None
+    except BadSettings as error:
         raise ArtefactInvalid(f"what it says of its model can't be read by this release: {error}") from None
-    if letters != UNICODE:
-        raise ArtefactInvalid(f"its model reads texts by a table of Unicode {letters}, this release by {UNICODE}")
-    return PublishedModel(name, partitions, shards, learner, frozenset([manifest.identity]), made)
+    if read.unicode != UNICODE:
+        raise ArtefactInvalid(f"its model reads texts by a table of Unicode {read.unicode}, this release by {UNICODE}")
+    if read.model != manifest.model:
+        raise ArtefactInvalid("what it says of its model is of one of another name")
+    identities = frozenset([manifest.identity])
+    return PublishedModel(read.model, read.partitions, read.shards_per_partition, learner, identities, made)
 
 
 def agreed(manifests: Iterable[Manifest], identity: str | None) -> PublishedModel | None:
@@ -125,9 +145,10 @@ def _other_options(learner: Learner, given: Settings) -> list[str]:
     """The options that were given and that the learner wasn't made with: by themselves, or as a preset of several."""
     made = learner.settings()
     try:
-        if make_learner(learner.id, learner.classes, learner.n_features, **given.learner_options).settings() == made:
+        own = {"learner": learner.id, "classes": learner.classes, "features": learner.n_features}
+        if learner_of(given.model_copy(update=own)).settings() == made:
             return []
-    except BadSettings as error:
+    except SettingsError as error:
         return [f"learner_options ({error})"]
     base = made.get("base")
     flat = {**(base if isinstance(base, dict) else {}), **made}

@@ -169,14 +169,20 @@ class Scorer:
         self._check()
         with self._turning:
             self._check()
-            caught_up = self._follower.read(timeout)
-            results = self._follower.results
-            # Before anything is fetched, as a higher counter stops a partition at once.
-            self._swap({p: dated(one, results.of(p)) for p, one in self._merged.items()})
-            if caught_up:
-                self._swap(self._merger.merge(results, self._merged))
-            self._changes.look(self._merged, self._leased(self._merged), self._partitions)
-            return caught_up
+            try:
+                return self._read(timeout)
+            finally:
+                # Whatever went wrong: leases end in an outage, too.
+                self._changes.look(self._merged, self._leased(self._merged), self._partitions)
+
+    def _read(self, timeout: float) -> bool:
+        caught_up = self._follower.read(timeout)
+        results = self._follower.results
+        # Before anything is fetched, as a higher counter stops a partition at once.
+        self._swap({p: dated(one, results.of(p)) for p, one in self._merged.items()})
+        if caught_up:
+            self._swap(self._merger.merge(results, self._merged))
+        return caught_up
 
     @property
     def last_change(self) -> Change | None:

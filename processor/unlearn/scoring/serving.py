@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from unlearn.errors import AnswerInvalid, NotEnough
 from unlearn.results.manifest import Manifest
 from unlearn.scoring.loader import Digested
+from unlearn_models.base.errors import BadRows
 from unlearn_models.base.learner import Ensemble, Learner, State
 from unlearn_models.base.rows import Rows
 from unlearn_models.text.hashing import hash_texts
@@ -197,4 +198,7 @@ class Ensembles:
 
 
 def _rows(texts: Sequence[str], n_features: int) -> Rows:
+    # A text alone is a sequence of texts too: of one letter each, for which there would be answers.
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise BadRows("give a list of texts, one text too, or rows of features")
     return Rows(np.full(len(texts), -1, np.int32), *hash_texts(texts, n_features))

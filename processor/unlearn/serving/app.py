@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -36,9 +36,10 @@ _AGAIN = 1.0
 """Seconds after which to ask again for a model that isn't served now."""
 _BINARY = "inference-header-content-length"
 """The header of a body whose tensors are in binary."""
-_INLINE = 100
-"""So many inputs are scored at once; more, in a thread, so that others are answered meanwhile."""
+_INLINE = 64 * 1024
+"""A body of so many bytes is read and scored at once; a longer one in a thread: others are answered meanwhile."""
 _NOBODY = ""
+_T = TypeVar("_T")
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -57,7 +58,9 @@ class _Routes:
     async def scores(self, request: Request) -> Response:
         served = self._model(request).served()
         body = await self._body(request)
-        answer = await self._answer(request, served, read_scores(body, served.learner, self._settings.inputs))
+        answer = await self._answer(
+            request, served, body, lambda: read_scores(body, served.learner, self._settings.inputs)
+        )
         said = {
             "scores": answer.scores.tolist(),
             "labels": answer.labels(),
@@ -71,9 +74,11 @@ class _Routes:
         served = self._pinned(request, model.served())
         if _BINARY in request.headers:
             raise HttpRefused(415, "tensors in binary are an extension that isn't there: send them as JSON")
-        asked = open_inference.read_infer(await self._body(request))
-        inputs = open_inference.asked_of(asked, served.learner, self._settings.inputs)
-        answer = await self._answer(request, served, inputs)
+        body = await self._body(request)
+        asked = await _apart(body, lambda: open_inference.read_infer(body))
+        answer = await self._answer(
+            request, served, body, lambda: open_inference.asked_of(asked, served.learner, self._settings.inputs)
+        )
         return _json(200, open_inference.inferred(model.name, asked, answer), _headers(answer))
 
     async def describe(self, request: Request) -> Response:
@@ -139,8 +144,8 @@ class _Routes:
             )
         return served
 
-    async def _answer(self, request: Request, served: Served, inputs: Asked) -> Answer:
-        answer = served.scores(inputs) if len(inputs) <= _INLINE else await asyncio.to_thread(served.scores, inputs)
+    async def _answer(self, request: Request, served: Served, body: bytes, asked: Callable[[], Asked]) -> Answer:
+        answer = await _apart(body, lambda: served.scores(asked()))
         self._metrics.inputs.labels(self._name(request)).inc(len(answer.scores))
         return answer
 
@@ -160,7 +165,8 @@ def make_app(
     routes = _Routes({model.name: model for model in models}, settings, tokens, followers, metrics)
 
     async def live(_: Request) -> Response:
-        return _json(200, {"live": True})
+        ended = "; ".join(f"{model.name}: {model.ended}" for model in models if model.ended)
+        return _json(503, {"live": False, "error": ended}) if ended and not stopping() else _json(200, {"live": True})
 
     async def ready(request: Request) -> Response:
         return _json(503, {"ready": False, "error": "stopping"}) if stopping() else await routes.ready(request)
@@ -210,6 +216,11 @@ def make_app(
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
     )
+
+
+async def _apart(body: bytes, work: Callable[[], _T]) -> _T:
+    """What work on the body gives, which is done in a thread where the body is long."""
+    return work() if len(body) <= _INLINE else await asyncio.to_thread(work)
 
 
 def _version() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from unlearn.errors import InputInvalid
 from unlearn.events.event import Dense, Sparse
@@ -10,27 +12,47 @@ from unlearn.scoring.inputs import Input, to_rows
 from unlearn_models.base.learner import Learner
 from unlearn_models.base.rows import Rows
 
-__all__ = ["Asked", "limited", "read_scores", "rows_of_features"]
+__all__ = ["Asked", "Scores", "limited", "read_scores", "rows_of_features"]
 
 Asked = list[str] | Rows
 """Texts, or rows of features."""
 
 
-class _Scores(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+def _form(features: object) -> str | None:
+    return "object" if isinstance(features, dict) else "list" if isinstance(features, list | tuple) else None
 
-    texts: list[str] | None = None
-    features: list[Dense | Sparse] | None = None
+
+# Told apart by their form, so that what is wrong with an object isn't that it is no list.
+_Features = Annotated[
+    Annotated[Dense, Tag("list")] | Annotated[Sparse, Tag("object")],
+    Discriminator(
+        _form,
+        custom_error_type="features",
+        custom_error_message="Input should be a list of values, or an object of values by index",
+    ),
+]
+
+
+class Scores(BaseModel):
+    """A request in the plain form."""
+
+    # Nothing collects an error for each element: in a body as long as it may be, that would take a minute.
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", hide_input_in_errors=True)
+
+    texts: Annotated[list[str], Field(fail_fast=True)] | None = None
+    features: Annotated[list[_Features], Field(fail_fast=True)] | None = None
 
 
 def read_scores(body: bytes, learner: Learner, most: int) -> Asked:
     """What a body `{"texts": [...]}` or `{"features": [...]}` asks, at most so many. Raises InputInvalid."""
     try:
-        said = _Scores.model_validate_json(body)
+        said = Scores.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"][:2]))
         raise InputInvalid(f"{where}: {first['msg']}" if where else first["msg"]) from None
+    if said.model_extra:
+        raise InputInvalid(f'{next(iter(said.model_extra))[:64]!r} is not known: give "texts" or "features"')
     if (said.texts is None) == (said.features is None):
         raise InputInvalid('give one of "texts" and "features"')
     if said.texts is not None:

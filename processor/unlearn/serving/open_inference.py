@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,7 +35,7 @@ class _Message(BaseModel):
 
 class _Tensor(_Message):
     name: str
-    shape: list[int]
+    shape: Annotated[list[int], Field(fail_fast=True)]
     datatype: _Datatype
     data: list[Any]
 
@@ -48,8 +48,8 @@ class Infer(_Message):
     """A request: its id, its tensors, and the outputs that it asks for, all of them unless it names some."""
 
     id: str | None = None
-    inputs: list[_Tensor] = Field(min_length=1)
-    outputs: list[_Output] | None = None
+    inputs: Annotated[list[_Tensor], Field(fail_fast=True)] = Field(min_length=1)
+    outputs: Annotated[list[_Output], Field(fail_fast=True)] | None = None
 
 
 def read_infer(body: bytes) -> Infer:
@@ -150,6 +150,10 @@ def _flat(tensor: _Tensor, kinds: tuple[type, ...], dimensions: tuple[int, ...])
     return data
 
 
+def _numbers(tensor: _Tensor) -> tuple[type, ...]:
+    return (int,) if tensor.datatype.startswith("INT") else (int, float)
+
+
 def _texts(tensor: _Tensor, most: int) -> list[str]:
     if tensor.datatype != "BYTES":
         raise InputInvalid(f"inputs.{_TEXT}: its datatype is BYTES")
@@ -163,7 +167,7 @@ def _texts(tensor: _Tensor, most: int) -> list[str]:
 def _dense(tensor: _Tensor, learner: Learner, most: int) -> Rows:
     if tensor.datatype == "BYTES":
         raise InputInvalid(f"inputs.{_FEATURES}: its datatype is FP64, FP32, INT64 or INT32")
-    data = _flat(tensor, (int, float), (2,))
+    data = _flat(tensor, _numbers(tensor), (2,))
     n, width = tensor.shape
     limited(n, most)
     if width > learner.n_features:
@@ -177,7 +181,7 @@ def _dense(tensor: _Tensor, learner: Learner, most: int) -> Rows:
 def _sparse(tensors: Mapping[str, _Tensor], learner: Learner, most: int) -> Rows:
     indptr, indices, values = (tensors[name] for name in _SPARSE)
     starts, columns = (_whole(one) for one in (indptr, indices))
-    numbers = _floats(values, _flat(values, (int, float), (1,)))
+    numbers = _floats(values, _flat(values, _numbers(values), (1,)))
     limited(len(starts) - 1, most)
     if starts[0] != 0 or starts[-1] != len(columns) or len(columns) != len(numbers) or (np.diff(starts) < 0).any():
         raise InputInvalid(

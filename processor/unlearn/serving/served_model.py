@@ -31,7 +31,7 @@ class ServedModel:
         self.failed: SettingsError | None = None
         self._connect, self._tell = connect, tell
         self._scorer: Scorer | None = None
-        self._why = "it isn't connected yet"
+        self._why, self._ended = "it isn't connected yet", ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"serve-{name}", daemon=True)
 
@@ -62,6 +62,20 @@ class ServedModel:
         return ""
 
     @property
+    def ended(self) -> str:
+        """Why it can't answer any more until the process is started again; empty where it goes on."""
+        scorer = self._scorer
+        if scorer is None:
+            return self._ended
+        try:
+            scorer.served()
+        except ScorerStopped as error:
+            return str(error)
+        except NotEnough:
+            pass
+        return ""
+
+    @property
     def change(self) -> Change | None:
         """What was told last; None before the first version."""
         return self._scorer.last_change if self._scorer else None
@@ -80,7 +94,7 @@ class ServedModel:
                 continue
             except Exception as error:  # noqa: BLE001  whatever it is, it is told to whoever asks
                 _log.exception("the model %s can't be served", self.name)
-                self._why = f"it can't be served: {type(error).__name__}"
+                self._why = self._ended = f"it can't be served: {type(error).__name__}"
                 return
             scorer.on_change(lambda change: self._tell(self.name, change))
             self._scorer = scorer.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,21 +117,47 @@ def test_lag_is_told_in_records_and_in_seconds(harness: MemoryHarness, monkeypat
     assert monitor.lags() == {0: Lag(0, 0.0)}
 
 
-def test_a_log_that_gives_no_answer_leaves_lag_unknown(harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
+@pytest.mark.parametrize("error", [LogUnavailable("away"), ZeroDivisionError("a bug")])
+def test_a_log_that_gives_no_answer_leaves_lag_unknown_and_is_told(
+    harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def away(_: str) -> None:
-        asked.append(1)
+        raise error
+
+    monitor = monitor_of(harness)
+    play(harness)
+    look(harness, monitor)
+    with monitor.watching():
+        until(lambda: bool(monitor.lags()), EVER, "the log was asked")
+        monkeypatch.setattr(harness.log, "bounds", away)
+        until(lambda: bool(monitor.not_ready()), EVER, "it was asked again")
+        assert monitor.lags() == {}
+        assert monitor.not_alive() == ""
+        monkeypatch.undo()
+        assert look(harness, monitor)["unlearn_worker_outages_total", "kafka"] >= 1
+        until(lambda: not monitor.not_ready(), EVER, "the log answers again")
+
+
+def test_a_log_that_hangs_is_told_before_its_own_time_out(
+    harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def hang(_: str) -> None:
+        asked.set()
+        answers.wait(EVER)
         raise LogUnavailable("away")
 
     monitor = monitor_of(harness)
     play(harness)
     look(harness, monitor)
-    monkeypatch.setattr(harness.log, "bounds", away)
+    monkeypatch.setattr(harness.log, "bounds", hang)
     with monitor.watching():
-        until(lambda: bool(asked), EVER, "it was asked")
-    assert monitor.lags() == {}
-    assert monitor.not_alive() == ""
+        assert asked.wait(EVER)
+        assert monitor.not_ready() == ""
+        harness.now += 11.0
+        assert monitor.not_ready() == "Kafka has not answered for 11 s"
+        answers.set()
 
 
 def test_what_stands_still_leaves_all_stacks_in_the_log_once(

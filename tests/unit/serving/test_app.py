@@ -16,10 +16,12 @@ from open_inference.openapi.client import OpenInferenceClient
 from open_inference.openapi.types import InferenceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.harness.gateway import gateway_files
 from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarness
 from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough, SettingsError
 from unlearn.http_server.listening import listening
+from unlearn.log.memory import MemoryTail
 from unlearn.scoring.scorer import Scorer
 from unlearn.serving.serve import Connect, serve
 from unlearn.serving_settings import ServingSettings
@@ -201,6 +203,29 @@ def test_it_starts_without_a_version_and_connects_when_there_is_one(harness: Res
         assert asks.post("/scores", json={"texts": PROBE}).status_code == 200
 
 
+def test_a_model_that_is_followed_no_more_is_not_alive(
+    harness: ResultsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(harness) as asks:
+        make_ready(harness, asks)
+        assert asks.get("/livez").status_code == 200
+
+        def fail(*_: object) -> int:
+            raise ZeroDivisionError("a bug")
+
+        monkeypatch.setattr(MemoryTail, "end", fail)
+        until(lambda: asks.get("/livez").status_code == 503, EVER, "the thread has ended")
+        assert "ZeroDivisionError: a bug" in asks.get("/v2/health/live").json()["error"]
+
+
+def test_what_no_release_can_connect_is_not_alive(harness: ResultsHarness) -> None:
+    def connect(_: float) -> Scorer:
+        raise ZeroDivisionError("a bug")
+
+    with running(harness, ("demo", connect)) as asks:
+        until(lambda: asks.get("/livez").status_code == 503, EVER, "the thread has ended")
+
+
 def test_an_outage_at_the_start_is_waited_for(harness: ResultsHarness) -> None:
     tries = 0
 
@@ -341,6 +366,27 @@ def test_connections_that_ask_nothing_are_closed(harness: ResultsHarness, sent: 
             for one in idle:
                 one.sendall(sent)
             assert [one.recv(1) for one in idle] == [b""] * 4
+        assert asks.get("/livez").status_code == 200
+
+
+def test_connections_that_begin_no_tls_are_closed(harness: ResultsHarness, tmp_path: Path) -> None:
+    """By asyncio's own limit, a minute: so long a thousand of them left the server no file for anybody else."""
+    files = gateway_files(tmp_path, curve=True)
+    tls = {"tls_certificate": files["signing_certificate"], "tls_key": files["signing_key"]}
+    with running(harness, answer_within=0.2, **tls) as asks:
+        address = (asks.base_url.host, asks.base_url.port or 0)
+        with socket.create_connection(address, timeout=EVER / 2) as idle:
+            assert idle.recv(1) == b""
+
+
+def test_connections_that_take_no_answers_are_closed(harness: ResultsHarness) -> None:
+    body = json.dumps({"texts": ["a"] * 10_000}).encode()
+    asked = b"POST /scores HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    with running(harness, answer_within=0.2) as asks:
+        make_ready(harness, asks)
+        address = (asks.base_url.host, asks.base_url.port or 0)
+        with socket.create_connection(address, timeout=EVER) as idle, pytest.raises(ConnectionError):
+            idle.sendall(asked * 1000)
         assert asks.get("/livez").status_code == 200
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from unlearn.errors import InputInvalid
 from unlearn.scoring.serving import Answer
-from unlearn.serving.asked import read_scores
-from unlearn.serving.open_inference import asked_of, inferred, metadata, read_infer
+from unlearn.serving.asked import Scores, read_scores
+from unlearn.serving.open_inference import Infer, asked_of, inferred, metadata, read_infer
 from unlearn_models import Rows, make_learner
 
 LEARNER = make_learner("naive-bayes", ("ham", "spam"), 8)
@@ -83,6 +84,7 @@ def sparse(indptr: list[int], indices: list[int], values: list[float]) -> tuple[
         ([tensor("features", [1, 9], "FP64", [1] * 9)], "the model has 8"),
         ([tensor("features", [2, 2], "FP64", [[1, 2], [3]])], "another shape"),
         ([tensor("features", [1, 2], "FP64", [True, 1])], "not all FP64"),
+        ([tensor("features", [1, 2], "INT64", [1.5, 1])], "not all INT64"),
         ([tensor("features", [1, 2], "FP64", [10**400, 1])], "too large"),
         ([tensor("features", [1, 2], "BYTES", ["a", "b"])], "datatype is FP64"),
         (sparse([0, 2], [1, 1], [1, 1]), "they rise"),
@@ -186,3 +188,39 @@ def test_plain_texts_and_features() -> None:
 def test_what_is_no_plain_request_is_refused(body: bytes, reason: str) -> None:
     with pytest.raises(InputInvalid, match=reason):
         read_scores(body, LEARNER, 2)
+
+
+@pytest.mark.parametrize(
+    ("features", "reason"),
+    [
+        ('{"1": NaN}', "features.1: Input should be a finite number"),
+        ('{"-1": 1}', "features.1: Input should be a valid integer"),
+        ("7", "features.1: Input should be a list of values, or an object of values by index"),
+    ],
+)
+def test_what_is_wrong_with_features_is_told_of_the_form_that_they_have(features: str, reason: str) -> None:
+    with pytest.raises(InputInvalid, match=reason):
+        read_scores(f'{{"features": [{{}}, {features}]}}'.encode(), LEARNER, 2)
+
+
+QUOTED = '"x"'
+MANY = ",".join([QUOTED] * 2000)
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        (Scores, f'{{"texts": [{MANY.replace(QUOTED, "1")}]}}'),
+        (Scores, f'{{"features": [[{MANY}]]}}'),
+        (Scores, f'{{"features": [{MANY}]}}'),
+        (Scores, '{"features": [{' + ",".join(f'"{n}": "x"' for n in range(2000)) + "}]}"),
+        (Infer, f'{{"inputs": [{MANY}]}}'),
+        (Infer, f'{{"inputs": [{{"name": "text", "datatype": "BYTES", "data": [], "shape": [{MANY}]}}]}}'),
+        (Infer, f'{{"inputs": [{{"name": "a", "datatype": "BYTES", "data": [], "shape": []}}], "outputs": [{MANY}]}}'),
+    ],
+)
+def test_one_error_is_collected_however_many_elements_are_wrong(model: type[BaseModel], body: str) -> None:
+    """A body of 16 MiB of them took a minute, in which nobody was answered."""
+    with pytest.raises(ValidationError) as refused:
+        model.model_validate_json(body)
+    assert refused.value.error_count() == 1

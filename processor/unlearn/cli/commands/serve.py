@@ -53,7 +53,7 @@ def command(
     settings, given = context.settings_to_follow(ctx)
     configure(log_level, log_format=log_format)
     models = [(settings.model, partial(_connect, settings, given))]
-    siblings = (_sibling(settings, name) for name in dict.fromkeys(also))
+    siblings = (_sibling(settings, name) for name in dict.fromkeys(also) if name != settings.model)
     models += [(one.model, partial(_connect, one, frozenset(["model"]))) for one in siblings]
     if check:
         for name, connect in models:
@@ -74,7 +74,14 @@ def _connect(settings: Settings, given: Collection[str], wait: float) -> Scorer:
 
 
 def _sibling(settings: Settings, name: str) -> Settings:
-    """The settings of another model of the same Kafka and store."""
-    from unlearn.settings import TopicSettings
+    """The settings of another model of the same Kafka and store. Raises SettingsError where that is no model's name."""
+    from pydantic import ValidationError
 
-    return settings.model_copy(update={"model": name, "topics": TopicSettings()})
+    from unlearn.errors import SettingsError
+    from unlearn.settings import Settings, TopicSettings
+
+    own = {field: getattr(settings, field) for field in settings.model_fields_set}
+    try:
+        return Settings(**{**own, "model": name, "topics": TopicSettings()})
+    except ValidationError:
+        raise SettingsError(f"--also: {name[:64]!r} is no model's name: a-z, 0-9 and -") from None
