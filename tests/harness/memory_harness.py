@@ -70,10 +70,13 @@ class DatedStore:
 
     def __init__(self, store: Store, root: Path, clock: Callable[[], float]) -> None:
         self.root = root
-        self.check, self.marker, self.mark, self.get = store.check, store.marker, store.mark, store.get
+        self.check, self.marker, self.mark = store.check, store.marker, store.mark
         self._store = store
         self._clock = clock
         self._written: dict[str, float] = {}
+
+    def get(self, name: str, size: int | None = None) -> bytes:
+        return self._store.get(name, size)
 
     def put(self, name: str, data: bytes) -> None:
         self._store.put(name, data)

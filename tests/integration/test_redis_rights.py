@@ -18,7 +18,7 @@ from unlearn.state.rights import COMMANDS, acl_of
 pytestmark = pytest.mark.slow
 EVER = 120.0
 PASSWORD = "of-the-worker-alone"
-SELDOM = {"ping", "select", "auth", "rename", "hexists", "hsetnx", "hlen", "bgrewriteaof"}
+SELDOM = {"ping", "select", "auth", "rename", "hexists", "hsetnx", "hlen", "exists", "bgrewriteaof"}
 """After an outage, on another database, without HELLO, where tables grow or an older layout is moved, once an hour."""
 LINES = (
     *("status", "pending", "preview --record r3", "record r3", "answer --subject s1", "resolve", "retry", "verify"),
