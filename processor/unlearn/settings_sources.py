@@ -79,7 +79,7 @@ def _read_environment() -> dict[str, Any]:
         if name.upper().startswith(PREFIX) and name.upper() not in known | NO_SETTINGS:
             raise SettingsError(f"{name}: no such setting{_closest(name.upper(), known)}")
     values = EnvSettingsSource(Settings)()
-    return _merged(_without_names_of_files(values), _readsecret_paths())
+    return _merged(_without_names_of_files(values), _read_secrets())
 
 
 def secret_paths() -> list[str]:
@@ -92,7 +92,7 @@ def file_variable(path: str) -> str:
     return f"{variable(path)}_FILE"
 
 
-def _readsecret_paths() -> dict[str, Any]:
+def _read_secrets() -> dict[str, Any]:
     """The secrets that stand in files. Raises SettingsError, which holds none of them."""
     values: dict[str, Any] = {}
     for path in secret_paths():

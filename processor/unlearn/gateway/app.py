@@ -23,7 +23,7 @@ from unlearn.gateway.opendsr import answers
 from unlearn.gateway.service import Posted, Service
 from unlearn.gateway.signing import Signer
 from unlearn.gateway_settings import GatewaySettings
-from unlearn.http_server.access import Rate, Tokens
+from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
 from unlearn.http_server.bodies import read_body
 
 __all__ = ["Health", "make_app"]
@@ -98,7 +98,7 @@ class _Routes:
         if wait:
             raise HttpRefused(429, f"more than {self._settings.rate:g} requests a second", wait)
         if name is None:
-            raise HttpRefused(401, "send a known token: Authorization: Bearer TOKEN")
+            raise HttpRefused(401, UNAUTHORIZED)
         return name
 
     def _signed(self, code: int, said: Mapping[str, Any]) -> Response:

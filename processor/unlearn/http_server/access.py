@@ -16,6 +16,10 @@ _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 _BURST = 2.0
 
 
+UNAUTHORIZED = "send a known token: Authorization: Bearer TOKEN"
+"""What is answered with 401."""
+
+
 class Tokens:
     """Which token belongs to whom; it holds their hashes alone."""
 

@@ -68,9 +68,7 @@ class Monitor:
 
     def not_alive(self) -> str:
         """What stands still for too long; empty where nothing does."""
-        with self._lock:
-            stuck = self._liveness.stuck(self._turned_at, self._clock.monotonic())
-        return "; ".join(f"{what} stands still for {seconds:.0f} s" for what, seconds in stuck.items())
+        return _told(self._stuck_now())
 
     def not_ready(self) -> str:
         """Why it isn't ready; empty where it is."""
@@ -123,13 +121,15 @@ class Monitor:
             for partition, offset in owned.items()
         }
 
+    def _stuck_now(self) -> dict[str, float]:
+        with self._lock:
+            return self._liveness.stuck(self._turned_at, self._clock.monotonic())
+
     def _look(self) -> None:
         while not self._stop.wait(_LOOK_EVERY):
-            with self._lock:
-                stuck = self._liveness.stuck(self._turned_at, self._clock.monotonic())
+            stuck = self._stuck_now()
             if new := set(stuck) - self._stuck:
-                what = "; ".join(f"{name} stands still for {stuck[name]:.0f} s" for name in sorted(new))
-                _log.error("%s; all stacks:\n%s", what, all_stacks())
+                _log.error("%s; all stacks:\n%s", _told({name: stuck[name] for name in sorted(new)}), all_stacks())
             self._stuck = frozenset(stuck)
 
     def _ask(self) -> None:
@@ -171,3 +171,7 @@ class Monitor:
                 if first is not None:
                     found[partition] = facts.applied, first.timestamp / 1000
         self._next_came = found
+
+
+def _told(stuck: Mapping[str, float]) -> str:
+    return "; ".join(f"{what} stands still for {seconds:.0f} s" for what, seconds in stuck.items())

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from unlearn.environment.clock import Clock
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.partition.tables import Tables
 from unlearn.worker.loop import Worker
 
 __all__ = ["PartitionFacts", "Snapshot", "take_snapshot"]
@@ -78,6 +77,7 @@ def _facts(owned: ClaimedPartition, wall: int) -> PartitionFacts:
     view, manifest = owned.view, owned.manifest
     shards = Counter[str](entry.status for entry in manifest.shards) if manifest else Counter[str]()
     through = min((entry.through for entry in manifest.shards), default=0) if manifest else 0
+    unresolved = view.still_open()
     moved = max((running.finished for running in owned.running.values()), default=0)
     return PartitionFacts(
         view.applied,
@@ -92,16 +92,11 @@ def _facts(owned: ClaimedPartition, wall: int) -> PartitionFacts:
         _age(min((held.since for held in view.pending.values()), default=None), wall),
         sum(held.deadline < wall for held in view.pending.values()),
         len(view.uncounted),
-        len(view.unresolved) + sum(held.total for held in view.open_ranges.values()),
-        _age(_oldest_open(view), wall),
+        sum(held.total for held in unresolved),
+        _age(min((held.since for held in unresolved if held.since), default=None), wall),
         owned.state.seconds,
         owned.state.scripts,
     )
-
-
-def _oldest_open(view: Tables) -> int | None:
-    alone = (one.since for one in view.unresolved.values() if one.since)
-    return min((*alone, *(held.since for held in view.open_ranges.values() if held.since)), default=None)
 
 
 def _age(since: int | None, wall: int) -> float | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from unlearn.scoring.content import content_of
 from unlearn.scoring.serving import Merged, version_of
-from unlearn.scoring.trust import takes_part
+from unlearn.scoring.trust import taking_part
 
 __all__ = ["Change", "Changes", "PartitionChange"]
 
@@ -92,9 +92,8 @@ def _changed(one: Merged, before: Merged | None) -> PartitionChange:
 
 
 def _states(one: Merged | None) -> list[tuple[int, str]]:
-    shards = one.manifest.shards if one else ()
-    return sorted((entry.shard, entry.digest) for entry in shards if takes_part(entry))
+    return [(entry.shard, entry.digest) for entry in taking_part(one.manifest)] if one else []
 
 
 def _rows(one: Merged | None) -> int:
-    return sum(entry.rows for entry in one.manifest.shards if takes_part(entry)) if one else 0
+    return sum(entry.rows for entry in taking_part(one.manifest)) if one else 0

@@ -13,6 +13,7 @@ from unlearn.log.protocol import Log
 from unlearn.results.results_topic import Results
 from unlearn.scoring.published_model import PublishedModel, agreed, differences, of_settings
 from unlearn.settings import DEMO_SECRET, Settings
+from unlearn.validation_errors import first_error
 
 __all__ = ["given_settings", "published_model"]
 
@@ -34,8 +35,7 @@ def given_settings(given: Mapping[str, Any]) -> Settings:
     try:
         return Settings(**{"secret": DEMO_SECRET} | values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise SettingsError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise SettingsError(first_error(error)) from None
 
 
 def published_model(

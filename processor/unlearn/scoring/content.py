@@ -1,14 +1,14 @@
-"""A digest of what is served: the same for the same states, whoever published them and how often. Pure."""
+"""A digest of what is served: the same for the same states, whoever published them and how often."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from unlearn.results.manifest import Manifest
-from unlearn.scoring.trust import takes_part
+from unlearn.scoring.trust import taking_part
 
-__all__ = ["content_of"]
+__all__ = ["LastContent", "content_of"]
 
 
 def content_of(manifests: Iterable[Manifest]) -> str:
@@ -21,8 +21,22 @@ def content_of(manifests: Iterable[Manifest]) -> str:
     parts = []
     for manifest in sorted(manifests, key=lambda manifest: manifest.partition):
         parts.append(f"partition {manifest.partition}")
-        taking_part = sorted((entry.shard, entry.digest) for entry in manifest.shards if takes_part(entry))
-        parts += [f"shard {shard} {digest}" for shard, digest in taking_part]
+        parts += [f"shard {entry.shard} {entry.digest}" for entry in taking_part(manifest)]
     if not parts:
         return ""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class LastContent:
+    """Makes the content of a set of manifests once, as long as the same ones are asked for. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Sequence[Manifest], str] = (), ""
+
+    def of(self, manifests: Sequence[Manifest]) -> str:
+        """As `content_of`. The sequence must not be changed afterwards."""
+        before, content = self._last
+        if len(before) != len(manifests) or any(one is not other for one, other in zip(before, manifests, strict=True)):
+            content = content_of(manifests)
+            self._last = manifests, content
+        return content

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from unlearn.errors import InputInvalid
 from unlearn.events.event import Id, Insert, features_of
 from unlearn.events.features import rows_of
+from unlearn.validation_errors import first_error
 from unlearn_models.base.rows import Rows
 
 __all__ = ["Form", "Input", "chunks", "parse_lines", "to_rows"]
@@ -71,9 +72,7 @@ def _json(number: int, line: bytes, n_features: int) -> Input:
     try:
         found = Input.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = f"{first['loc'][0]}: " if first["loc"] else ""
-        raise InputInvalid(f"line {number}: {where}{first['msg']}") from None
+        raise InputInvalid(f"line {number}: {first_error(error, 1)}") from None
     if max(features_of(found)[0], default=-1) >= n_features:
         raise InputInvalid(f"line {number}: features: the model has {n_features}")
     return found.model_copy(update={"label": None})

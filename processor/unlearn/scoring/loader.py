@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from unlearn.errors import ArtefactInvalid
 from unlearn.results.manifest import Manifest, ShardEntry
-from unlearn.scoring.trust import takes_part
+from unlearn.scoring.trust import taking_part
 from unlearn.storage.artefacts import Store
 from unlearn.storage.state_files import read_state
 from unlearn_models.base.encoding import decode_state
@@ -32,8 +32,7 @@ class Loader:
 
         Raises ArtefactInvalid if a file isn't what the manifest says, StoreUnavailable if it can't be read.
         """
-        entries = sorted((e for e in manifest.shards if takes_part(e)), key=lambda entry: entry.shard)
-        return tuple((entry.digest, self._state(entry)) for entry in entries)
+        return tuple((entry.digest, self._state(entry)) for entry in taking_part(manifest))
 
     def keep(self, manifests: Iterable[Manifest]) -> None:
         """Drop the states that none of these manifests names."""

@@ -19,6 +19,7 @@ from unlearn.learners import learner_of
 from unlearn.mapping.reading import EARLIER_READING
 from unlearn.results.manifest import Manifest
 from unlearn.settings import Partitions, Settings, Shards
+from unlearn.validation_errors import first_error
 from unlearn_models.base.errors import BadSettings
 from unlearn_models.base.learner import Learner
 from unlearn_models.registry import learner_from
@@ -85,8 +86,7 @@ def read_made(manifest: Manifest) -> PublishedModel | None:
         learner = learner_from(read.learner_settings)
         made: dict[str, Any] = json.loads(manifest.made)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        reason = ": ".join([*(str(part) for part in first["loc"][:1]), first["msg"]])
+        reason = first_error(error, 1)
         raise ArtefactInvalid(f"what it says of its model can't be read by this release: {reason}") from None
     except BadSettings as error:
         raise ArtefactInvalid(f"what it says of its model can't be read by this release: {error}") from None

@@ -20,7 +20,7 @@ from unlearn.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, Se
 from unlearn.log.protocol import Log
 from unlearn.scoring.changes import Change, Changes
 from unlearn.scoring.connecting import given_settings, published_model
-from unlearn.scoring.content import content_of
+from unlearn.scoring.content import LastContent
 from unlearn.scoring.follower import Follower
 from unlearn.scoring.loader import Digested
 from unlearn.scoring.merger import Merger, dated
@@ -69,7 +69,7 @@ class Scorer:
         self._log = log
         self._follower = Follower(self._settings, self._model.partitions, log, self._clock)
         self._merger = Merger(self._model, self._store, self._verify)
-        self._ensembles = Ensembles(self._model.learner)
+        self._ensembles, self._content = Ensembles(self._model.learner), LastContent()
         self._merged: Mapping[int, Merged] = {}  # replaced whole, never changed: readers need no lock
         self._turning = threading.Lock()
         self._polling = Polling(self._turn)
@@ -352,7 +352,7 @@ class Scorer:
         check_quorum(len(self._partitions), reasons, self._settings.quorum)
         check_answerable((merged[p] for p in live), left_out)
         ensemble = self._ensembles.of(_states(merged, live))
-        version, content = version_of(merged), content_of(merged[p].manifest for p in live)
+        version, content = version_of(merged), self._content.of([merged[p].manifest for p in sorted(live)])
         return Served(self._model.learner, ensemble, version, left_out, content, until, self._clock)
 
     def _reason(self, merged: Mapping[int, Merged], partition: int, why_not: Callable[[Merged], str]) -> str:

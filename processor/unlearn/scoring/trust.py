@@ -23,6 +23,7 @@ __all__ = [
     "misshapen",
     "objection",
     "takes_part",
+    "taking_part",
     "unlisted",
     "unsigned",
 ]
@@ -155,6 +156,11 @@ def misnamed(manifest: Manifest, entry: ShardEntry) -> str | None:
 def takes_part(entry: ShardEntry) -> bool:
     """Whether the ensemble needs the entry's state: a shard left out, or without rows, takes no part."""
     return entry.rows > 0 and entry.status != "left-out"
+
+
+def taking_part(manifest: Manifest) -> list[ShardEntry]:
+    """The entries whose states the ensemble needs, by shard."""
+    return sorted((entry for entry in manifest.shards if takes_part(entry)), key=lambda entry: entry.shard)
 
 
 def beyond(manifests: Iterable[Manifest], expected: Expected) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from unlearn.errors import AnswerInvalid, HttpRefused, InputInvalid, NotEnough, ScorerStopped
-from unlearn.http_server.access import Tokens
+from unlearn.http_server.access import UNAUTHORIZED, Tokens
 from unlearn.http_server.bodies import read_body
 from unlearn.scoring.serving import Answer, Served
 from unlearn.serving import open_inference
@@ -122,7 +122,7 @@ class _Routes:
 
     def _admit(self, request: Request) -> None:
         if self._tokens is not None and self._tokens.name_of(request.headers.get("authorization", "")) is None:
-            raise HttpRefused(401, "send a known token: Authorization: Bearer TOKEN")
+            raise HttpRefused(401, UNAUTHORIZED)
 
     def _name(self, request: Request) -> str:
         """The model that is asked for; the first where none is named."""

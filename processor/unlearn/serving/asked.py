@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from unlearn.errors import InputInvalid
 from unlearn.events.event import Dense, Sparse
 from unlearn.scoring.inputs import Input, to_rows
+from unlearn.validation_errors import first_error
 from unlearn_models.base.learner import Learner
 from unlearn_models.base.rows import Rows
 
@@ -48,9 +49,7 @@ def read_scores(body: bytes, learner: Learner, most: int) -> Asked:
     try:
         said = Scores.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"][:2]))
-        raise InputInvalid(f"{where}: {first['msg']}" if where else first["msg"]) from None
+        raise InputInvalid(first_error(error, 2)) from None
     if said.model_extra:
         raise InputInvalid(f'{next(iter(said.model_extra))[:64]!r} is not known: give "texts" or "features"')
     if (said.texts is None) == (said.features is None):

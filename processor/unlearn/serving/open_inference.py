@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unlearn.errors import InputInvalid
 from unlearn.scoring.serving import Answer
 from unlearn.serving.asked import Asked, limited
+from unlearn.validation_errors import first_error
 from unlearn_models.base.learner import Learner
 from unlearn_models.base.rows import Rows
 
@@ -57,8 +58,7 @@ def read_infer(body: bytes) -> Infer:
     try:
         asked = Infer.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise InputInvalid(f"{'.'.join(map(str, first['loc'][:3])) or 'body'}: {first['msg']}") from None
+        raise InputInvalid(first_error(error, 3, "body")) from None
     unknown = [one.name for one in asked.outputs or () if one.name not in (_SCORES, _LABELS)]
     if unknown:
         raise InputInvalid(f"outputs: {_SCORES} and {_LABELS} are there, and no {unknown[0][:64]}")

@@ -82,11 +82,11 @@ def _older(part: Part) -> dict[int, ShardRows]:
     if isinstance(part.version, str):
         return {}
     now = shards_of(part.newest)
-    same = _digests(part.manifest) & _digests(part.newest)
+    same = {shard for shard, _ in _digests(part.manifest) & _digests(part.newest)}
     return {
         shard: entry
         for shard, entry in part.version.shards.items()
-        if entry.rows and entry != now.get(shard) and shard not in {shard for shard, _ in same}
+        if entry.rows and entry != now.get(shard) and shard not in same
     }
 
 
