@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.test_history import manifest
 from unlearn.results.manifest import Manifest, TokenField
-from unlearn.scoring.content import content_of
+from unlearn.scoring.content import LastContent, content_of
 
 FIRST = manifest(1, 20, (10, 20))
 OTHER = FIRST.model_copy(update={"partition": 1})
@@ -57,3 +57,9 @@ def test_states_that_change_places_are_another_content() -> None:
 
 def test_the_order_of_partitions_is_none() -> None:
     assert content_of([OTHER, FIRST]) == content_of([FIRST, OTHER])
+
+
+def test_what_was_asked_for_last_is_no_answer_to_others() -> None:
+    last, changed = LastContent(), shard(1, digest="1" * 64)
+    for asked in ([FIRST, OTHER], [FIRST, OTHER], [changed, OTHER], [changed], [FIRST], []):
+        assert last.of(asked) == content_of(asked)
