@@ -44,7 +44,7 @@ class Size(NamedTuple):
     runs: int
 
 
-FULL, QUICK = Size(300_000, 5), Size(5000, 1)
+FULL, QUICK = Size(100_000, 5), Size(5000, 1)
 
 
 class Run(NamedTuple):

@@ -192,6 +192,8 @@ class Verdict:
             alone = {self.field(r): _tomb(v) for r, v in found.everywhere.items()}
             equal(f"tombstones under any subject of {partition}", everywhere, alone)
             self._check_aliases(partition, found)
+            arrived = sum(1 for _ in self._members(partition, "ARRIVALS"))
+            equal(f"events that were sent on to {partition}", arrived, found.arrived)
             self._check_subjects(partition, found)
             equal(f"live rows counted in {partition}", self.views[partition].number("live"), len(rows))
 
