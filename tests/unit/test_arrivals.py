@@ -60,6 +60,13 @@ def test_what_stands_elsewhere_or_says_something_else_is_another() -> None:
     assert len({*arrivals_of(told)}) == 3
 
 
+def test_of_an_insert_nothing_is_remembered_that_it_says() -> None:
+    home = at(0, 3)
+    assert arrivals_of([item(insert(1, home, text=text), mark(4)) for text in ("one", "another")]) == [
+        CLASSIFIER.digests.arrival(Origin("m", 1, 4, 7))
+    ]
+
+
 @pytest.mark.parametrize("header", [mark(4, b"another"), mark(4, model="other"), ("unlearn-origin", b"m/1/4/7/")])
 def test_what_this_model_has_not_sent_on_may_come_again(header: Header) -> None:
     home = at(0, 3)
@@ -89,7 +96,7 @@ def state(redis_url: str, make_settings: Any) -> Iterator[PartitionState]:
 
 
 def test_thousands_are_known_again_each_once_in_small_hashes(state: PartitionState) -> None:
-    digests = [Digests(SECRET).arrival(Origin("m", 1, offset, 7), b"k", b"v") for offset in range(3000)]
+    digests = [Digests(SECRET).arrival(Origin("m", 1, offset, 7)) for offset in range(3000)]
     known, others = digests[:2000], digests[2000:]
     for writes, half in enumerate((known[:1000], known)):
         state.commit(TOKEN, 10 * writes, writes, list(write_arrivals(half)), 10 * writes + 10)
@@ -104,7 +111,7 @@ def test_thousands_are_known_again_each_once_in_small_hashes(state: PartitionSta
 
 def test_a_script_that_raised_is_performed_to_its_end(state: PartitionState) -> None:
     """The redo record holds them like any other write."""
-    digest = Digests(SECRET).arrival(Origin("m", 1, 1, 7), b"k", b"v")
+    digest = Digests(SECRET).arrival(Origin("m", 1, 1, 7))
     client: Any = state._redis
     client.set(state.keys.of("v:0"), "not a hash")
     with pytest.raises(Exception, match="WRONGTYPE"):
@@ -124,10 +131,10 @@ def harness(redis_url: str, tmp_path: Path) -> Iterator[MemoryHarness]:
     found.close()
 
 
-def sent_on(harness: MemoryHarness, event: Event, to: int, offset: int) -> int:
+def sent_on(harness: MemoryHarness, event: Event, to: int, offset: int, timestamp: int = 7) -> int:
     """Sends the event as the other partition has, from this offset there."""
     settings = harness.settings
-    header = origin_header(settings.secret_bytes, Origin(settings.model, 1 - to, offset, 7))
+    header = origin_header(settings.secret_bytes, Origin(settings.model, 1 - to, offset, timestamp))
     return harness.log.append(settings.events_topic, to, event_key(event), encode(event), [header])
 
 
@@ -155,7 +162,7 @@ def test_a_copy_that_comes_again_behind_a_lift_kills_nothing_more(harness: Memor
     harness.settle()
     harness.send(insert(1, subject, revision=1))
     pause()
-    sent_on(harness, delete("r1"), 0, place)
+    sent_on(harness, delete("r1"), 0, place, events_of(harness, 1)[place].timestamp)
     pause()
     harness.send(SEAL)
     harness.settle()

@@ -108,12 +108,10 @@ class Digests:
         digest.update((_NONE if label is None else _prefixed(label.encode())) + content)
         return digest.digest()
 
-    def arrival(self, origin: Origin, key: bytes | None, value: bytes | None) -> bytes:
-        """The digest of an event that was sent on, 16 bytes: of its first place and of what it says."""
+    def arrival(self, origin: Origin, message: bytes = b"") -> bytes:
+        """The digest of an event that was sent on, 16 bytes: of its first place, its time, and a message."""
         digest = self._arrival()
-        digest.update(f"{origin.partition}/{origin.offset}".encode())
-        for part in (key, value):
-            digest.update(_NONE if part is None else _prefixed(part))
+        digest.update(_prefixed(f"{origin.partition}/{origin.offset}/{origin.timestamp}".encode()) + message)
         return digest.digest()
 
     def log_record(self, key: bytes | None, value: bytes | None) -> str:

@@ -214,7 +214,8 @@ class Classifier:
         who = self._who(event.record_id, event.subject_id)
         aliases = tuple(map(self.digests.alias, dict.fromkeys(event.aliases))) if event.aliases else ()
         content = self.digests.content(event)
-        arrival = self._arrival(record, self._origin(record))
+        origin = self._origin(record)
+        arrival = b"" if origin is None else self.digests.arrival(origin)
         return Insertion(record.offset, who, content, event.revision, record.timestamp, event, aliases, arrival)
 
     def _request(self, record: Record, event: Request, at_home: bool) -> Item:
@@ -241,7 +242,9 @@ class Classifier:
             original=(origin.partition, origin.offset) if origin and not receipt else None,
             first_place=_first_place(record, origin) if isinstance(event, Lift) else None,
             alias=b"" if event.alias is None else self.digests.alias(event.alias),
-            arrival=b"" if isinstance(event, Lift) else self._arrival(record, origin),
+            arrival=b""
+            if origin is None or isinstance(event, Lift)
+            else self.digests.arrival(origin, record.value or b""),
         )
 
     def _send_home(
@@ -265,9 +268,6 @@ class Classifier:
 
     def _origin(self, record: Record) -> Origin | None:
         return read_origin(self.secret, self.model, record.headers) if record.headers else None
-
-    def _arrival(self, record: Record, origin: Origin | None) -> bytes:
-        return b"" if origin is None else self.digests.arrival(origin, record.key, record.value)
 
     def _who(self, record_id: str | None, subject_id: str | None) -> Addressed:
         return Addressed(

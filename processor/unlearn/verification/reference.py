@@ -79,9 +79,9 @@ class Model:
         marks = _marks(headers)
         return next(((mark.partition, mark.offset) for mark in [*self._proved(marks), *marks]), None)
 
-    def proved_place(self, headers: Sequence[Header]) -> tuple[int, int] | None:
-        """(partition, offset) where an event stood first that this model has sent on, None for any other."""
-        return next(((mark.partition, mark.offset) for mark in self._proved(_marks(headers))), None)
+    def proved_mark(self, headers: Sequence[Header]) -> bytes | None:
+        """What the mark says of an event that this model has sent on: its first place and time; None for any other."""
+        return next((mark.text for mark in self._proved(_marks(headers))), None)
 
     def _proved(self, marks: Sequence[_Mark]) -> list[_Mark]:
         return [mark for mark in marks if mark.model == self.name.encode() and self._proof(mark.text) == mark.proof]
@@ -147,10 +147,12 @@ class Arrivals:
             return True
         if isinstance(event, Lift):
             return self._count_lift(record.headers)
-        place = self.model.proved_place(record.headers)
-        if place is None or not isinstance(event, Insert | Request):
+        mark = self.model.proved_mark(record.headers)
+        if mark is None or not isinstance(event, Insert | Request):
             return True
-        met = blake2b(repr((place, record.key, record.value)).encode(), digest_size=16).digest()
+        # Of an insert nothing is kept that it says, as it may be forgotten.
+        said = b"" if isinstance(event, Insert) else record.value or b""
+        met = blake2b(mark + b" " + said, digest_size=16).digest()
         first = met not in self.met
         self.met.add(met)
         return first
