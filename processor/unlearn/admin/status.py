@@ -127,7 +127,9 @@ class PartitionStatus:
         """Whether something of it is late, or nobody seems to work on it who should."""
         late = self.deletions.overdue + self.deletions.unresolved_overdue + len(self.quarantined)
         unheard = self.heartbeat_age is None or self.heartbeat_age > lease
-        return late > 0 or (self.lag > 0 and unheard and not self.forwards_only)
+        # Without an owner scorers stop answering, though nothing is left to apply.
+        due = self.lag > 0 or self.applied is not None
+        return late > 0 or (due and unheard and not self.forwards_only)
 
     def to_json(self) -> dict[str, Any]:
         """The partition's object in the output of `unlearn status --json`."""
@@ -164,7 +166,8 @@ class Status:
         """How it stands, in a word.
 
         stopped: a partition waits for somebody, or Redis or the store can't be used. behind: something is beyond its
-        deadline, training is given up, or a partition has events to apply and no owner was heard within the lease.
+        deadline, training is given up, or no owner of a partition was heard within the lease, where there is something
+        to apply or to serve.
         """
         if self.redis or self.store or any(partition.stopped for partition in self.partitions):
             return "stopped"

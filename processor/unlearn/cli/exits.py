@@ -58,7 +58,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
     },
     "status": {
         0: "all is well",
-        1: "something is overdue or given up, or a partition has events to apply and no worker",
+        1: "something is overdue or given up, or nobody works on a partition that has begun",
         2: "a partition is stopped, or Redis or the store can't be used",
     },
     "pending": {0: "whatever was found"},
