@@ -35,6 +35,8 @@ GOAL = 0.95
 _ROOT = Path(__file__).parents[2]
 _SIDE = Path(__file__).with_name("release_side.py")
 _WITHIN = 900.0
+_FIRST = 3000
+"""Events of the model by which a process loads what it needs."""
 
 
 class Size(NamedTuple):
@@ -106,7 +108,7 @@ def _measured(
     with on_core(environment.client, core):
         for name, tree in releases.items():
             tick(f"{name}: kernels")
-            _one(environment, tree, f"{name}-warm", list(_streams(2000)["deletions"](1)), core)
+            _one(environment, tree, f"{name}-warm", _first(), core)
         for number in range(size.runs):
             for stream, events in streams.items():
                 for name, tree in releases.items():
@@ -117,25 +119,30 @@ def _measured(
 
 
 def _one(environment: Environment, tree: Path, name: str, events: Iterable[Event], core: int | None) -> Run:
-    settings = environment.model(name, trainers=0)
-    _side(tree, settings, "make", 0, core)
-    count = environment.produce(settings, events)
+    first, settings = environment.model(f"{name}-first", trainers=0), environment.model(name, trainers=0)
+    _side(tree, [first, settings], "make", [], core)
+    counts = [environment.produce(first, _first()), environment.produce(settings, events)]
     before = redis_cpu(environment.client)
-    said = json.loads(_side(tree, settings, "apply", count, core).splitlines()[-1])
-    cost = (redis_cpu(environment.client) - before) / count
-    environment.forget(settings)
+    said = json.loads(_side(tree, [first, settings], "apply", counts, core).splitlines()[-1])
+    cost = (redis_cpu(environment.client) - before) / sum(counts)
+    for each in (first, settings):
+        environment.forget(each)
     return Run(Pace(said["wall"], said["cpu"]), cost)
 
 
-def _side(tree: Path, settings: Settings, step: str, events: int, core: int | None) -> str:
+def _first() -> Iterable[Event]:
+    return with_deletions(_with_aliases(inserts(_FIRST, 99)), 0.01, 99)
+
+
+def _side(tree: Path, models: Sequence[Settings], step: str, counts: Sequence[int], core: int | None) -> str:
     paths = os.pathsep.join(str(tree / part) for part in ("", "processor", "models", "study"))
-    command = [sys.executable, "-P", str(_SIDE), step, str(events), "" if core is None else str(core)]
+    command = [sys.executable, "-P", str(_SIDE), step, "+".join(map(str, counts)), "" if core is None else str(core)]
     try:
         done = subprocess.run(
             command,
             cwd=tree,
             env={**os.environ, "PYTHONPATH": paths},
-            input=json.dumps(_told(settings)),
+            input=json.dumps([_told(settings) for settings in models]),
             capture_output=True,
             text=True,
             timeout=_WITHIN,
@@ -182,7 +189,8 @@ def _notes(size: Size, before: str) -> list[str]:
         (
             f"{size.events:,} inserts of about 250 bytes, {PARTITIONS} partitions, one worker with trainers=0 on one "
             f"core with Redis' server; now, and the release of {before} in turns, with the packages of now. "
-            "The clock runs from the first tenth of the events until all ended slices are learned and published."
+            "Each process applies a small model first, so that all is loaded. The clock runs from the first tenth of "
+            "the events until all ended slices are learned and published."
         ),
         "deletions: 1% of deletions among them, of each kind. aliases: each insert bears one, which `before` ignores.",
     ]
