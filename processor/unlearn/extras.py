@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "s3": ("obstore",),
     "serve": ("prometheus_client", "starlette", "uvicorn"),
     "gateway": ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn"),
+    "console": ("hiredis", "msgpack", "prometheus_client", "redis", "starlette", "uvicorn"),
     "ops": ("hiredis", "msgpack", "redis"),
     "local": ("hiredis", "psutil", "redis"),
     "study": ("matplotlib", "scipy", "sklearn"),
