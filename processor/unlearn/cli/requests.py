@@ -48,13 +48,13 @@ def tell_workers(settings: Settings, workers: Sequence[str], wait: float, *, be_
             return 1
         named = workers or tuple(owned)
         code = request_and_wait(client, settings.model, requests_to(owned, named, be_quiet=be_quiet), wait)
-        if code:
-            return code
         quiet = quiet_workers(client, settings.model, owned)
     missed = [worker for worker in named if (worker in quiet) != be_quiet]
     for worker in named:
-        said = "takes no more events" if be_quiet else "takes events"
-        click.echo(f"{worker}: {'claimed its partitions anew meanwhile, ask again' if worker in missed else said}")
+        if worker not in missed:
+            click.echo(f"{worker}: takes {'no more ' if be_quiet else ''}events")
+        elif not code:
+            click.echo(f"{worker}: has claimed its partitions anew meanwhile, ask again", err=True)
     return NOT_YET if missed else 0
 
 

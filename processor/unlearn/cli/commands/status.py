@@ -197,10 +197,8 @@ def _of_partition(held: PartitionStatus) -> Iterator[Text]:
     if held.quiet:
         yield Text(f"{name}: its worker takes no events, as asked: `unlearn resume`", style="bold yellow")
     if held.quarantined:
-        yield Text(
-            f"{name}: training gave up shards {', '.join(map(str, held.quarantined))}: `unlearn retry`",
-            style="bold red",
-        )
+        shards = ", ".join(map(str, held.quarantined))
+        yield Text(f"{name}: training gave up shards {shards}: `unlearn retry`", style="bold red")
 
 
 def _stops(status: Status) -> Iterator[Text]:
