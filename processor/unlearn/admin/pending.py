@@ -41,6 +41,8 @@ class OpenDeletion:
     deadline: int
     why: str
     waits_for: tuple[str, ...]
+    is_possible: bool = False
+    """Whether it could not be read or sent on, and waits for an operator."""
 
 
 def open_deletions(found: Mapping[int, Partition], partitions: int) -> list[OpenDeletion]:
@@ -115,4 +117,4 @@ def _unread(number: int, one: Partition) -> Iterator[OpenDeletion]:
 
 def _of_open(number: int, held: StillOpen) -> OpenDeletion:
     place, times = (number, held.first, held.last, held.total), (held.since, held.deadline)
-    return OpenDeletion(*place, *times, held.reason, ("an operator: `unlearn resolve` closes it",))
+    return OpenDeletion(*place, *times, held.reason, ("an operator: `unlearn resolve` closes it",), True)

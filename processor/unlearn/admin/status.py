@@ -20,7 +20,7 @@ from unlearn.partition.tables import Tables
 from unlearn.publishing.compose import entries
 from unlearn.results.belief import Refusal
 from unlearn.results.log_ends import ends_of
-from unlearn.results.manifest import Manifest, ShardState
+from unlearn.results.manifest import Manifest, ShardEntry, ShardState
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Published, Results
 from unlearn.settings import Settings
@@ -50,6 +50,7 @@ class ShardStatus:
     rows         live ones, in ended slices and in the open one
     slices       ended slices in which the shard had rows
     checkpoints  stored states; a learner that forgets keeps one
+    through      the offset before which that manifest would hold all of the shard's rows
     """
 
     shard: int
@@ -57,6 +58,7 @@ class ShardStatus:
     rows: int
     slices: int
     checkpoints: int
+    through: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ class Held(NamedTuple):
 
     stopped, trouble  as in PartitionStatus
     quiet             whether the owner takes no events, as asked
+    unreadable        the offset at which it is stopped as nothing can be read there; None if that isn't why
     asked             the fields of the operators' requests that it has not carried out yet
     """
 
@@ -246,6 +249,7 @@ class Held(NamedTuple):
     stopped: str | None
     trouble: str | None
     quiet: bool
+    unreadable: int | None
     asked: tuple[str, ...]
 
 
@@ -342,8 +346,8 @@ class StatusReader:
     def _held(self, partition: int) -> Held:
         keys = Keys(self._settings.model, partition)
         reads = [("HGETALL", keys.of(name)) for name in TABLE_HASHES]
-        words = [("GET", keys.of(name)) for name in ("stopped", "trouble", "quiet")]
-        *tables, stopped, trouble, quiet, asked = read_snapshot(
+        words = [("GET", keys.of(name)) for name in ("stopped", "trouble", "quiet", "unreadable")]
+        *tables, stopped, trouble, quiet, unreadable, asked = read_snapshot(
             self._client, [*reads, *words, ("HKEYS", keys.of("asked"))]
         )
         return Held(
@@ -351,6 +355,7 @@ class StatusReader:
             stopped.decode() if stopped else None,
             trouble.decode() if trouble else None,
             bool(quiet),
+            int(unreadable) if unreadable else None,
             tuple(sorted(field.decode("latin-1") for field in asked)),
         )
 
@@ -391,15 +396,15 @@ class StatusReader:
 
 
 def _shards(view: Tables, count: int, forgets: bool) -> tuple[ShardStatus, ...]:
-    statuses = (entry.status for entry in entries(view, count, forgets, "0" * 64))
-    return tuple(_shard(view, shard, status) for shard, status in enumerate(statuses))
+    return tuple(_shard(view, entry) for entry in entries(view, count, forgets, "0" * 64))
 
 
-def _shard(view: Tables, shard: int, status: ShardState) -> ShardStatus:
+def _shard(view: Tables, entry: ShardEntry) -> ShardStatus:
+    shard = entry.shard
     slices = list(view.of_shard(shard).after())
     waiting = view.open[shard].live if shard in view.open else 0
     rows = waiting + sum(held.live for _, held in slices)
-    return ShardStatus(shard, status, rows, len(slices), len(view.shard_states(shard)))
+    return ShardStatus(shard, entry.status, rows, len(slices), len(view.shard_states(shard)), entry.through)
 
 
 def _deletions(view: Tables, now: float) -> Deletions:
