@@ -137,6 +137,8 @@ class Poller:
         self._looked(self._newest, 0.0 if began is None else time.monotonic() - began)
 
     def _pause(self, took: float) -> None:
+        if self._stop.is_set():
+            return
         every = self._own.refresh if self._watched else self._own.idle_refresh
         self._wake.wait(max(every, _SHARE * took))
         self._wake.clear()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from itertools import islice
 
 import redis
 
-from unlearn.admin.pending import OpenDeletion, Partition, open_deletions
-from unlearn.admin.pending_events import PendingEvents, Said
+from unlearn.admin.pending import Partition, first_open
+from unlearn.admin.pending_events import PendingEvents
 from unlearn.admin.status import DIRTY, Look, StatusReader
 from unlearn.console.scorers import ask_scorers
 from unlearn.console.shown.seen import MOST_DELETIONS, ScorerSaid, Seen
@@ -45,12 +44,9 @@ class Reading:
         ends = {one.partition: one.end for one in partitions}
         self._next.look({one.partition: one.end - one.lag for one in partitions}, ends)
         came = {p: at for p in ends if (at := self._next.came(p)) is not None}
-        found = open_deletions(_held(look), self._settings.partitions)
-        first = list(islice((row for row in found if not row.is_possible), MOST_DELETIONS))
-        return Seen(round(time.time() * 1000), look, came, found, self._said(first), self._ask_scorers())
-
-    def _said(self, rows: Sequence[OpenDeletion]) -> dict[tuple[int, int], Said]:
-        return {(row.partition, row.offset): said for row, said in self._events.of(rows)}
+        first, count = first_open(_held(look), self._settings.partitions, MOST_DELETIONS)
+        said = tuple(self._events.of(first))
+        return Seen(round(time.time() * 1000), look, came, said, count, self._ask_scorers())
 
     def _ask_scorers(self) -> tuple[ScorerSaid, ...]:
         own, now = self._settings.console, time.monotonic()

@@ -30,13 +30,14 @@ class Seen(NamedTuple):
     """One reading. `at`: when, in ms since 1970.
 
     came     partition -> when its next record to apply came (s since 1970), as far as that was asked
-    open     every open deletion by deadline; `said` what the log says of the first of them, None of an insert
+    open     the first open deletions by deadline, with what the log says of each; possible ones are in the tables
+    opened   how many of them there are in all
     scorers  what those say whose URLs are known
     """
 
     at: int
     look: Look
     came: Mapping[int, float]
-    open: list[OpenDeletion]
-    said: Mapping[tuple[int, int], Said]
+    open: tuple[tuple[OpenDeletion, Said], ...]
+    opened: int
     scorers: tuple[ScorerSaid, ...] = ()

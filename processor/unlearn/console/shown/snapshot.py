@@ -57,7 +57,6 @@ def snapshot_of(seen: Seen, lease: float) -> Snapshot:
     shown = _worst(partitions)
     workers = list(_workers(seen, partitions))
     maps, shards = _maps(seen, [one.partition for one in shown])
-    deletions = [row for row in seen.open if not row.is_possible]
     possible = [(p, one) for p, held in seen.look.held.items() for one in held.view.still_open()]
     possible.sort(key=lambda row: (row[1].deadline, row[0]))
     findings = tuple(findings_of(seen, lease))
@@ -82,7 +81,7 @@ def snapshot_of(seen: Seen, lease: float) -> Snapshot:
             "partitions": len(partitions) - len(shown),
             "workers": max(0, len(workers) - MOST_WORKERS),
             "shards": shards - sum(len(one.shards) for one in maps),
-            "deletions": max(0, len(deletions) - MOST_DELETIONS),
+            "deletions": max(0, seen.opened - MOST_DELETIONS),
             "possible": max(0, len(possible) - MOST_POSSIBLE),
             "dead_letters": max(0, len(letters) - MOST_REASONS),
             "findings": max(0, len(findings) - MOST_REASONS),
@@ -99,12 +98,18 @@ def _totals(seen: Seen, partitions: Sequence[PartitionShown]) -> dict[str, int |
         "next_came": min((one.next_came for one in partitions if one.next_came is not None), default=None),
         "pending": status.pending,
         "overdue": sum(one.overdue for one in partitions),
-        "oldest_pending": min((row.since for row in seen.open if row.since and not row.is_possible), default=None),
+        "oldest_pending": _oldest(seen),
         "possible": status.unresolved,
         "resolved": status.resolved,
         "dead_letters": sum(status.dead_letters.values()),
         "in_force": sum(one.standing == "in force" for one in partitions),
     }
+
+
+def _oldest(seen: Seen) -> int | None:
+    """When the first of the deletions came that are applied, and not hidden."""
+    views = (held.view for held in seen.look.held.values())
+    return min((one.since for view in views for one in view.pending.values() if one.receipt), default=None)
 
 
 def _partition(held: PartitionStatus, seen: Seen, lease: float) -> PartitionShown:
@@ -190,9 +195,7 @@ def _maps(seen: Seen, partitions: Sequence[int]) -> tuple[tuple[PartitionMap, ..
 
 
 def _deletions(seen: Seen) -> Iterator[DeletionShown]:
-    rows = (row for row in seen.open if not row.is_possible and seen.said.get((row.partition, row.offset)) is not None)
-    for row in islice(rows, MOST_DELETIONS):
-        said = seen.said[row.partition, row.offset]
+    for row, said in seen.open:
         yield DeletionShown(
             row.partition,
             row.offset,
@@ -202,7 +205,7 @@ def _deletions(seen: Seen) -> Iterator[DeletionShown]:
             said.names,
             row.since or None,
             row.deadline or None,
-            row.deadline < seen.at,
+            0 < row.deadline < seen.at,
             row.why[:_LONGEST],
             tuple(one[:_LONGEST] for one in row.waits_for[:MOST_REASONS]),
         )
