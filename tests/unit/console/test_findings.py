@@ -12,6 +12,8 @@ from tests.harness.console import LEASE, NOW, partition, seen
 from unlearn.admin.status import Deletions
 from unlearn.console.shown.findings import DELETION_OLD, LAG_OLD, POSSIBLE_OLD, findings_of, level_of
 from unlearn.results.belief import Refusal
+from unlearn.results.manifest import Heartbeat, Manifest, TokenField
+from unlearn.results.results_topic import Published
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES = (ROOT / "deploy/prometheus/rules.yml").read_text("utf-8")
@@ -31,6 +33,7 @@ WRONG: dict[str, tuple[str, Any]] = {
     "not heard": ("behind", lambda: seen(partition(lag=5, heartbeat_age=21.0))),
     "never heard": ("behind", lambda: seen(partition(lag=5, heartbeat_age=None))),
     "without a worker": ("behind", lambda: seen(partition(lag=5, owner=None, counter=None, heartbeat_age=None))),
+    "new": ("warning", lambda: seen(partition(owner=None, counter=None, applied=None, heartbeat_age=None))),
     "quiet": ("behind", lambda: seen(partition(lag=5, quiet=True))),
     "waiting": ("warning", lambda: seen(partition(trouble="no room in the store"))),
     "late": ("warning", lambda: seen(partition(lag=5), came={0: SECONDS - LAG_OLD - 1})),
@@ -41,6 +44,23 @@ WRONG: dict[str, tuple[str, Any]] = {
     ),
     "not believed": ("warning", lambda: seen(partition(), refused=(Refusal(3, 0, "a wrong proof"),), refused_count=9)),
 }
+
+
+def published(counter: int = 3, beat_age: float = 1.0) -> Published:
+    """A manifest of the claim 3, and a heartbeat of the claim `counter`."""
+    token = TokenField(counter=3, nonce="f" * 32)
+    manifest = Manifest.model_construct(token=token, sequence=1, shards=(), created_at=NOW, applied=5)
+    beat = Heartbeat(counter=counter, nonce="f" * 32, sequence=1)
+    return Published(manifest, 5, heartbeat=beat, heartbeat_at=SECONDS - beat_age, highest_counter=counter)
+
+
+def test_a_version_that_nobody_vouches_for_is_told_of_also_while_nothing_waits() -> None:
+    def level(held: Published) -> str:
+        return level_of(findings_of(seen(partition(), published={0: held}), LEASE))
+
+    assert level(published()) == "well"
+    assert level(published(beat_age=LEASE)) == "warning"
+    assert level(published(counter=4)) == "warning"
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -72,7 +92,6 @@ def test_the_page_is_never_better_than_the_command(what: str) -> None:
         lambda: seen(partition(deletions=Deletions(4, 3.0, 0, 5, 60.0))),
         lambda: seen(partition(dead_letters={"not JSON": 3})),
         lambda: seen(partition(), partition(1, forwards_only=True, heartbeat_age=None, lag=3)),
-        lambda: seen(partition(owner=None, counter=None, applied=None, heartbeat_age=None)),
     ],
 )
 def test_all_is_well_where_nobody_has_to_act(made: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unlearn.admin.status import PartitionStatus
+from unlearn.admin.versions.standing import standing_of
 from unlearn.admin.workers import claims_of
 from unlearn.console.shown.seen import Seen
 
@@ -91,7 +92,7 @@ def _overdue(seen: Seen, _: float) -> Iterator[Finding]:
 def _unworked(seen: Seen, lease: float) -> Iterator[Finding]:
     partitions = seen.look.status.partitions
     if not any(held.owner for held in partitions):
-        level: Level = "behind" if seen.look.status.lag else "note"
+        level: Level = "behind" if seen.look.status.lag else "warning"
         yield Finding(
             level, "No worker has claimed a partition yet", "Start one: unlearn work", "UnlearnPartitionUnclaimed"
         )
@@ -101,10 +102,28 @@ def _unworked(seen: Seen, lease: float) -> Iterator[Finding]:
         lag = sum(held.lag for held in silent)
         yield Finding(
             "behind",
-            f"{lag:,} records wait in {_partitions(silent)}, and no worker was heard of there within {lease:g} s",
+            f"{_waits(lag)} in {_partitions(silent)}, and no worker was heard of there within {lease:g} s",
             "Start a worker, or look into the log of the last owner. While a deletion is overdue none is heard of.",
             "UnlearnPartitionUnclaimed",
             min((_ms(seen.came[held.partition]) for held in silent if held.partition in seen.came), default=None),
+        )
+
+
+def _not_in_force(seen: Seen, lease: float) -> Iterator[Finding]:
+    late = [
+        held
+        for held in seen.look.status.partitions
+        if (published := seen.look.published.get(held.partition)) is not None
+        and published.manifest is not None
+        and standing_of(published, seen.at / 1000, lease) != "in force"
+    ]
+    if late:
+        yield Finding(
+            "warning",
+            f"No version is in force of {_partitions(late)}",
+            "Scorers that need all partitions give no answer. A worker has to own each, and vouch for it: none does while "
+            "a deletion there is overdue.",
+            "UnlearnNotServed",
         )
 
 
@@ -114,7 +133,7 @@ def _quiet(seen: Seen, _: float) -> Iterator[Finding]:
         lag = sum(quiet[partition].lag for partition in owned)
         yield Finding(
             "behind" if lag else "note",
-            f"Worker {worker} takes no events, as somebody asked; {lag:,} records wait for it",
+            f"Worker {worker} takes no events, as somebody asked: {_waits(lag)}",
             f"Let it go on, under Workers, or: `unlearn resume {worker}`",
         )
 
@@ -194,6 +213,10 @@ def _partitions(held: Sequence[PartitionStatus]) -> str:
     return f"partition{'' if len(names) == 1 else 's'} {_some(names)}"
 
 
+def _waits(lag: int) -> str:
+    return "1 record waits" if lag == 1 else f"{lag:,} records wait"
+
+
 def _some(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
@@ -235,5 +258,18 @@ _AGES: Sequence[tuple[str, Callable[[PartitionStatus], float | None], int, str, 
     ),
 )
 _EACH: Sequence[Callable[[Seen, float], Iterator[Finding]]] = (
-    *(_services, _stopped, _overdue, _unworked, _quiet, _quarantined, _waiting, _old, _refused, _possible, _letters),
+    *(
+        _services,
+        _stopped,
+        _overdue,
+        _unworked,
+        _not_in_force,
+        _quiet,
+        _quarantined,
+        _waiting,
+        _old,
+        _refused,
+        _possible,
+        _letters,
+    ),
 )
