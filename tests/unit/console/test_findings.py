@@ -49,7 +49,19 @@ WRONG: dict[str, tuple[str, Any]] = {
 def published(counter: int = 3, beat_age: float = 1.0) -> Published:
     """A manifest of the claim 3, and a heartbeat of the claim `counter`."""
     token = TokenField(counter=3, nonce="f" * 32)
-    manifest = Manifest.model_construct(token=token, sequence=1, shards=(), created_at=NOW, applied=5)
+    manifest = Manifest(
+        model="m",
+        identity="0" * 64,
+        partition=0,
+        token=token,
+        sequence=1,
+        applied=5,
+        erased_through=0,
+        created_at=NOW,
+        learner="linear",
+        profile="",
+        shards=(),
+    )
     beat = Heartbeat(counter=counter, nonce="f" * 32, sequence=1)
     return Published(manifest, 5, heartbeat=beat, heartbeat_at=SECONDS - beat_age, highest_counter=counter)
 

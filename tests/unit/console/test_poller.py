@@ -52,7 +52,7 @@ class HandReading:
 
 @contextmanager
 def polling(reading: HandReading, **own: float) -> Iterator[Poller]:
-    settings = ConsoleSettings(**{"refresh": NEVER, "idle_refresh": NEVER} | own)  # type: ignore[arg-type]
+    settings = ConsoleSettings(**{"refresh": NEVER, "idle_refresh": NEVER} | own)
     poller = Poller(reading.open, LEASE, settings)
     poller._wake = _Pauses()
     poller.start()

@@ -14,7 +14,9 @@ from unlearn.cli.requests import tell_workers, wait_option
 @wait_option
 @click.pass_context
 def command(ctx: click.Context, workers: tuple[str, ...], wait: float) -> int:
-    """Have workers take no more events until `unlearn resume`, all of them or those named.
+    """Have workers take no more events, until they are resumed.
+
+    All of them, or those named.
 
     A worker is named as `unlearn status` shows it, by its host and process. It finishes what is under way: what is
     applied goes on being trained, hidden and published, and it keeps its partitions, whose events wait. A worker that

@@ -14,7 +14,7 @@ from unlearn.cli.requests import tell_workers, wait_option
 @wait_option
 @click.pass_context
 def command(ctx: click.Context, workers: tuple[str, ...], wait: float) -> int:
-    """Have workers take events again that `unlearn quiet` stopped, all of them or those named.
+    """Have quiet workers take events again, all or those named.
 
     \b
     Examples:

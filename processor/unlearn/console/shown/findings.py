@@ -121,8 +121,8 @@ def _not_in_force(seen: Seen, lease: float) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"No version is in force of {_partitions(late)}",
-            "Scorers that need all partitions give no answer. A worker has to own each, and vouch for it: none does while "
-            "a deletion there is overdue.",
+            "Scorers that need all partitions give no answer. A worker has to own each and vouch for it, and none does "
+            "while a deletion there is overdue.",
             "UnlearnNotServed",
         )
 
