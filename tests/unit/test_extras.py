@@ -46,7 +46,7 @@ NEED_THEM = {
     "serve": {"unlearn.http_server", "unlearn.monitoring", "unlearn.serving"},
     "ops": {
         *("unlearn.admin.answering", "unlearn.admin.lookup", "unlearn.admin.lost_deletions", "unlearn.admin.preview"),
-        *("unlearn.admin.pending_events", "unlearn.admin.workers"),
+        "unlearn.admin.workers",
         *("unlearn.admin.status", "unlearn.environment.redis_client", "unlearn.forwarding", "unlearn.ingest"),
         *("unlearn.maintenance", "unlearn.operator_requests", "unlearn.partition", "unlearn.publishing"),
         *("unlearn.simulate", "unlearn.state", "unlearn.storage.slice_writer", "unlearn.storage.store_binding"),
