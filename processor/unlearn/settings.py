@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from unlearn.console_settings import ConsoleSettings
 from unlearn.environment.redis_url import RedisAddress, read_redis_url
 from unlearn.environment.user_folders import default_services_dir
 from unlearn.extras import missing
@@ -310,6 +311,7 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     gateway: GatewaySettings = GatewaySettings()
     serving: ServingSettings = ServingSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -42,9 +42,11 @@ NEED_THEM = {
     "study": {"unlearn.demo", "unlearn.admin.exporting.load"},
     "gateway": {"unlearn.gateway"},
     "s3": {"unlearn.storage.buckets"},
+    "console": {"unlearn.console"},
     "serve": {"unlearn.http_server", "unlearn.monitoring", "unlearn.serving"},
     "ops": {
         *("unlearn.admin.answering", "unlearn.admin.lookup", "unlearn.admin.lost_deletions", "unlearn.admin.preview"),
+        "unlearn.admin.workers",
         *("unlearn.admin.status", "unlearn.environment.redis_client", "unlearn.forwarding", "unlearn.ingest"),
         *("unlearn.maintenance", "unlearn.operator_requests", "unlearn.partition", "unlearn.publishing"),
         *("unlearn.simulate", "unlearn.state", "unlearn.storage.slice_writer", "unlearn.storage.store_binding"),

@@ -7,6 +7,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:stopped      why its owner stopped; for those who look
     {model:partition}:unreadable   the offset at which it stands since nothing can be read there, if that is why
     {model:partition}:trouble      what its owner waits for, such as room in the store; expires by itself
+    {model:partition}:quiet        there while its owner takes no events, as asked; expires by itself
     {model:partition}:store        the id of the model's store; partition 0 keeps it for all
     {model:partition}:asked        hash: what operators ask of the owner; see `unlearn.operator_requests.requests`
     {model:partition}:register     the newest manifest's bytes, as they go to the results topic
