@@ -24,6 +24,7 @@ from bench import (
     releases,
     scale,
     serving,
+    steady,
     text,
 )
 from bench.figures import Report
@@ -79,6 +80,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         serving.run,
         serving.phases,
     ),
+    "steady": Measurement(
+        "memory, open files and threads of two workers, and Redis' memory, over an hour at a steady rate",
+        steady.run,
+        steady.phases,
+        options=("minutes", "rate"),
+    ),
     "linear": Measurement(
         "the linear learner: refits, deletions and accuracy beside scikit-learn's and River's",
         linear.run,
@@ -131,6 +138,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, metavar="N", help="of scale: how many, on as many cores; 2 unless given")
     parser.add_argument("--backlog", type=int, metavar="N", help="of scale: events before a killed worker; 1,000,000")
     parser.add_argument("--commit", help=f"of releases: the earlier one; {releases.BEFORE} unless given")
+    parser.add_argument(
+        "--minutes", type=float, metavar="N", help=f"of steady: how long; {steady.MINUTES:g} unless given"
+    )
+    parser.add_argument("--rate", type=int, metavar="N", help=f"of steady: events a second; {steady.RATE} unless given")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, as for `unlearn`")
     return parser
 
