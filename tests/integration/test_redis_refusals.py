@@ -370,9 +370,13 @@ def test_a_redis_behind_tls_is_reached(tls: int, certificate: Path) -> None:
     ("url", "words", "code"),
     [
         ("rediss://127.0.0.1:{tls}", "isn't trusted", 77),
-        ("rediss://127.0.0.1:{tls}?ssl_ca_certs=/no/such/file", "a file of TLS that UNLEARN_REDIS__URL names", 77),
-        ("rediss://127.0.0.1:{tls}?ssl_ca_certs={junk}", "isn't what it should be", 77),
-        ("rediss://127.0.0.1:{tls}?ssl_certfile={junk}", "isn't what it should be", 77),
+        (
+            "rediss://127.0.0.1:{tls}?ssl_ca_certs=/no/such/file",
+            "ssl_ca_certs in UNLEARN_REDIS__URL: /no/such/file can't be read",
+            77,
+        ),
+        ("rediss://127.0.0.1:{tls}?ssl_ca_certs={junk}", "holds no certificate in PEM", 77),
+        ("rediss://127.0.0.1:{tls}?ssl_certfile={junk}", "are no certificate and its key", 77),
         ("rediss://127.0.0.1:{plain}?socket_timeout=1&socket_connect_timeout=1", "did not answer to TLS", 69),
         ("rediss://127.0.0.1:{http}", "can't agree on TLS (WRONG_VERSION_NUMBER)", 77),
         ("redis://127.0.0.1:{tls}", "where it speaks TLS, the URL is rediss://", 69),

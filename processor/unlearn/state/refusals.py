@@ -15,6 +15,7 @@ from typing import NamedTuple
 import redis
 
 from unlearn.environment.redis_url import RedisAddress, is_loopback
+from unlearn.environment.tls_files import fault_of
 from unlearn.errors import StateDenied, StateUnavailable, StateUnsupported
 
 __all__ = ["CLUSTER", "SENTINEL", "place_of", "told", "translate"]
@@ -28,6 +29,13 @@ _LOGIN = (
 )
 _ACL = f"widen the ACL of the user in {_URL}"
 _TLS_ADVICE = f"does that port speak it? Without TLS {_URL} is redis://..."
+
+_TLS = "UNLEARN_REDIS__SSL_"
+_FAULTS = {
+    "trust": f"isn't trusted ({{why}}): name its authority in {_TLS}CAFILE",
+    "name": f"is for another name ({{why}}): check the host in {_URL}, or have one made for this name",
+    "time": "is not valid now ({why}): it must be renewed, unless this machine's clock is wrong",
+}
 
 _ANNOTATION = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown (?:sub)?command [`'\"]?([A-Za-z|]{1,40})", re.IGNORECASE)
@@ -147,11 +155,9 @@ def _silence(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUn
 def _tls(cause: ssl.SSLError) -> str:
     reason = cause.reason or str(cause)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            f"shows a certificate that isn't trusted ({cause.verify_message}): name its authority by ?ssl_ca_certs=FILE"
-        )
-    if "CERTIFICATE" in reason and "ALERT" in reason:
-        return f"doesn't take our certificate ({reason}): name one by ?ssl_certfile=FILE&ssl_keyfile=FILE"
+        return f"shows a certificate that {_FAULTS[fault_of(cause)].format(why=cause.verify_message)}"
+    if "ALERT" in reason and any(word in reason for word in ("CERTIFICATE", "UNKNOWN_CA", "EXPIRED")):
+        return f"doesn't take our certificate, or asks for one ({reason}): set {_TLS}CERTFILE and {_TLS}KEYFILE"
     if cause.library != "SSL" or "PEM" in reason:
         return f"was not asked: a file of TLS that {_URL} names isn't what it should be ({reason})"
     return f"and this client can't agree on TLS ({reason}): {_TLS_ADVICE}"

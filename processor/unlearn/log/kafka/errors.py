@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import kafka.errors as kafka_errors
 
 from unlearn.errors import LogDenied, LogRefused, LogUnavailable, TopicMissing, UnlearnError
+from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 
 MISSING = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 DENIED = (
@@ -18,6 +19,14 @@ DENIED = (
     kafka_errors.SecurityDisabledError,
 )
 """Refusals of rights and logins, which may be granted later."""
+_RIGHTS = "`unlearn topics create --as acls` prints what each kind of user needs"
+_LOGIN = "check UNLEARN_KAFKA__SASL_MECHANISM and what it needs"
+_RIGHTS_TO = {
+    kafka_errors.TopicAuthorizationFailedError: "the topic",
+    kafka_errors.GroupAuthorizationFailedError: "the group",
+    kafka_errors.TransactionalIdAuthorizationFailedError: "the transactional id",
+    kafka_errors.ClusterAuthorizationFailedError: "the cluster",
+}
 ABOUT_THE_RECORD = (
     kafka_errors.MessageSizeTooLargeError,
     kafka_errors.RecordListTooLargeError,
@@ -48,14 +57,15 @@ def translate(error: BaseException, doing: str) -> UnlearnError:
     if isinstance(error, MISSING):
         return TopicMissing(f"Kafka has no such topic or partition ({doing})")
     if isinstance(error, DENIED):
-        return LogDenied(f"Kafka refuses rights or the login ({doing}): {_reason(error)}")
+        return LogDenied(_denial(error, doing))
     if isinstance(error, kafka_errors.FencedInstanceIdError):
         return LogRefused(
             "another worker of the group has the same UNLEARN_KAFKA__GROUP_INSTANCE_ID, and has taken this one's place"
         )
     if isinstance(error, REFUSED):
         return LogRefused(f"Kafka refused ({doing}): {_reason(error)}")
-    return LogUnavailable(f"Kafka gives no answer ({doing}): {_reason(error)}")
+    told = isinstance(error, TokenUnavailable)
+    return LogUnavailable(str(error) if told else f"Kafka gives no answer ({doing}): {_reason(error)}")
 
 
 def why_not_sent(error: BaseException, doing: str) -> UnlearnError:
@@ -73,6 +83,22 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except (kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError) as error:
         raise translate(error, doing) from error
+
+
+def _denial(error: BaseException, doing: str) -> str:
+    if isinstance(error, TokenRefused):
+        return str(error)
+    if isinstance(error, kafka_errors.AuthorizationError):
+        return f"Kafka denies this user {_what(error)} ({doing}): {_reason(error)}; {_RIGHTS}"
+    return f"Kafka refuses the login ({doing}): {_reason(error)}; {_LOGIN}"
+
+
+def _what(error: BaseException) -> str:
+    """What the right is to that is denied; the client names a topic or a group where it knows it."""
+    kind = next((words for kind, words in _RIGHTS_TO.items() if isinstance(error, kind)), "a right")
+    named = error.args[0] if error.args else ()
+    names = sorted(map(str, named)) if isinstance(named, set | list | tuple | frozenset) else []
+    return f"{kind} {', '.join(names)}".strip()
 
 
 def _reason(error: BaseException) -> str:
