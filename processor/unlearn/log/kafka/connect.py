@@ -25,8 +25,9 @@ __all__ = ["connected"]
 
 _log = logging.getLogger(__name__)
 _AT_LEAST = 0.5
-_AT_A_TIME = 3.0
-"""Seconds that one attempt takes at most. After the first that fails, the log says what is waited for."""
+_FIRST, _AT_A_TIME = 1.0, 3.0
+"""Seconds that the first attempt takes at most, and each after it. After the first that fails, the mistake is looked for,
+and the log says what is waited for."""
 _NOTED = 100
 _FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError)
 
@@ -41,7 +42,7 @@ def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float |
     patience = settings.request_timeout if within is None else within
     deadline, waited = time.monotonic() + patience, False
     while True:
-        attempt = min(_AT_A_TIME, max(0.001, deadline - time.monotonic()))
+        attempt = min(_AT_A_TIME if waited else _FIRST, max(0.001, deadline - time.monotonic()))
         try:
             return _interruptible(lambda a=attempt: _made(kind, a, **options))  # type: ignore[misc]
         except _FAILURES as error:

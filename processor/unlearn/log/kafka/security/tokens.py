@@ -26,6 +26,8 @@ RENEW_AT = 0.75
 """Share of a token's life after which another is asked for. Clients log in again at 85 % of it, at the earliest."""
 AGAIN_AFTER = 5.0
 """Seconds before another try, after one that failed while the token before was still good."""
+FAILED_FOR = 2.0
+"""Seconds for which a failure is told again without another try: several clients connect anew many times a second."""
 
 
 class KeptToken(AbstractTokenProvider):  # type: ignore[misc]
@@ -43,6 +45,8 @@ class KeptToken(AbstractTokenProvider):  # type: ignore[misc]
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._renew_at = 0.0
+        self._failure: TokenRefused | TokenUnavailable | None = None
+        self._failed_until = 0.0
 
     def token(self) -> str:
         """The token. Raises TokenRefused, TokenUnavailable."""
@@ -57,26 +61,33 @@ class KeptToken(AbstractTokenProvider):  # type: ignore[misc]
 
     def _renew(self) -> None:
         began = self._now()
+        if self._failure is not None and began < self._failed_until:
+            raise type(self._failure)(*self._failure.args)
         try:
-            found = self._get()
+            found = _fresh(self._get(), began)
         except (TokenRefused, TokenUnavailable) as error:
             if self._token is None or self._token.ends is None or began >= self._token.ends:
+                self._failure, self._failed_until = type(error)(*error.args), self._now() + FAILED_FOR
                 raise
             _log.warning("the token for Kafka is not renewed yet, and ends in %.0f s: %s", self._left(), error)
             self._renew_at = min(began + AGAIN_AFTER, self._token.ends)
             return
-        if found.ends is not None and found.ends <= began:
-            raise TokenRefused(
-                f"the token for Kafka has ended {began - found.ends:.0f} s ago: is this machine's clock right, or "
-                "where it comes from?"
-            )
-        self._token = found
+        self._token, self._failure = found, None
         self._renew_at = began if found.ends is None else began + (found.ends - began) * RENEW_AT
 
     def _left(self) -> float:
         assert self._token is not None
         assert self._token.ends is not None
         return self._token.ends - self._now()
+
+
+def _fresh(token: Token, now: float) -> Token:
+    if token.ends is not None and token.ends <= now:
+        raise TokenRefused(
+            f"the token for Kafka has ended {now - token.ends:.0f} s ago: is this machine's clock right? Check what "
+            "UNLEARN_KAFKA__SASL_TOKEN_URL or SASL_TOKEN_PROVIDER gives"
+        )
+    return token
 
 
 class _Source(NamedTuple):
