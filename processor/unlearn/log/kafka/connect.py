@@ -26,8 +26,8 @@ __all__ = ["connected"]
 _log = logging.getLogger(__name__)
 _AT_LEAST = 0.5
 _FIRST, _AT_A_TIME = 1.0, 3.0
-"""Seconds that the first attempt takes at most, and each after it. After the first that fails, the mistake is looked for,
-and the log says what is waited for."""
+"""Seconds that the first attempt takes at most, and each after it. After one that fails the mistake is looked for, and
+the log says what is waited for."""
 _NOTED = 100
 _FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError)
 
