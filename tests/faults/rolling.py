@@ -196,7 +196,7 @@ def roll(folder: Path, minutes: float, say: Callable[[str], None] = lambda _: No
         log = stack.enter_context(closing(KafkaLog(settings.kafka)))
         create(log, settings)
         workers = Workers(settings, folder / "workers", stack)
-        owners = until(lambda: _shared(workers, own.client), 120, workers.errors) or {}
+        owners = until(lambda: _shared(workers, own.client), 300, workers.errors) or {}
         joined = cluster.rebalances(settings.group_id)
         say(f"the workers have come together, by {len(joined)} rebalances")
         stream = Stream(settings, log, outcome)

@@ -298,6 +298,35 @@ def test_every_command_tells_a_refused_login_as_what_it_is(
         assert "Traceback" not in said, name
 
 
+def test_an_authority_that_is_replaced_by_another_is_told_by_a_worker_that_reads(
+    guarded: GuardedKafka, redis_url: str, tmp_path: Path
+) -> None:
+    """The client says nothing of it: it is looked for where a reader has no connection any more."""
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(guarded.authority.read_bytes())
+    harness = WorkerOnKafka(
+        redis_url, tmp_path, guarded.tls, login={"security_protocol": "SSL", "ssl_cafile": str(trusted)}
+    )
+    harness.tweets(40)
+    harness.rest()
+    trusted.write_bytes(guarded.stranger.read_bytes())
+    reader: Any = harness.worker._reader
+    for connection in list(reader._consumer._client._manager._conns.values()):
+        connection.close()
+    harness.turn_until(lambda: "is not trusted" in harness.worker._reader.trouble, 90)
+    assert "UNLEARN_KAFKA__SSL_CAFILE" in harness.worker._reader.trouble
+    harness.turn_until(lambda: any("is not trusted" in words for words in troubles(harness)), 90)
+    trusted.write_bytes(guarded.authority.read_bytes())
+    harness.broker.await_answer(harness.settings.events_topic)
+    harness.forget()
+    harness.rest()
+
+    assert "gone" in harness.event_ids("hidden")
+    assert harness.worker._reader.trouble == ""
+    assert harness.verdict() == "equal"
+    harness.close()
+
+
 @pytest.mark.soak
 def test_a_worker_waits_out_a_token_endpoint_that_refuses_and_renews_its_tokens(
     guarded: GuardedKafka, redis_url: str, tmp_path: Path
