@@ -94,7 +94,8 @@ def place_of(client: redis.Redis) -> RedisAddress:
     options = client.connection_pool.connection_kwargs
     if "path" in options:
         return RedisAddress(socket=str(options["path"]))
-    return RedisAddress(host=str(options.get("host", "localhost")), port=int(options.get("port", 6379)))
+    tls = issubclass(client.connection_pool.connection_class, redis.SSLConnection)
+    return RedisAddress(host=str(options.get("host", "localhost")), port=int(options.get("port", 6379)), tls=tls)
 
 
 def _meaning(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUnavailable], str]:
@@ -149,7 +150,7 @@ def _silence(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUn
         return StateDenied, f"was not asked: a file of TLS that {_URL} names isn't there"
     if isinstance(cause, PermissionError):
         return StateDenied, f"was not asked: the socket, or a file of TLS, that {_URL} names isn't ours to open"
-    return StateUnavailable, f"did not answer ({_reason(error, cause)}): {_advice(place)}"
+    return StateUnavailable, f"did not answer ({_reason(error, cause, place)}): {_advice(place)}"
 
 
 def _tls(cause: ssl.SSLError) -> str:
@@ -163,7 +164,7 @@ def _tls(cause: ssl.SSLError) -> str:
     return f"and this client can't agree on TLS ({reason}): {_TLS_ADVICE}"
 
 
-def _reason(error: redis.RedisError, cause: BaseException | None) -> str:
+def _reason(error: redis.RedisError, cause: BaseException | None, place: RedisAddress) -> str:
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused"
     if isinstance(cause, socket.gaierror):
@@ -173,7 +174,8 @@ def _reason(error: redis.RedisError, cause: BaseException | None) -> str:
     if isinstance(error, redis.TimeoutError) or isinstance(cause, TimeoutError):
         return "time-out"
     if isinstance(cause, ConnectionError) or "closed by server" in str(error):
-        return "it closed the connection; where it speaks TLS, the URL is rediss://..."
+        asks = f"where it asks for a certificate of ours, {_TLS}CERTFILE names it"
+        return f"it closed the connection; {asks if place.tls else 'where it speaks TLS, the URL is rediss://...'}"
     return type(cause or error).__name__
 
 

@@ -88,6 +88,7 @@ def _try(settings: KafkaSettings, connection: socket.socket, host: str, port: in
 
 def _no_kafka(settings: KafkaSettings, where: str) -> Mistake:
     wants = ""
-    if settings.security_protocol.endswith("SSL") and settings.ssl_certfile is None:
-        wants = ". It may want a certificate of ours: UNLEARN_KAFKA__SSL_CERTFILE"
+    if settings.security_protocol.endswith("SSL"):
+        verb = "want a" if settings.ssl_certfile is None else "refuse the"
+        wants = f". It may {verb} certificate of ours: UNLEARN_KAFKA__SSL_CERTFILE"
     return Mistake(f"{where} listens, but does not answer as Kafka{wants}", final=False)

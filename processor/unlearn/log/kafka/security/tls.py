@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 
@@ -12,7 +13,7 @@ from unlearn.log.kafka.security.mistake import Mistake
 __all__ = ["because_of_alert", "secured", "speaks_tls"]
 
 _NAMES = "UNLEARN_KAFKA__"
-_PATIENCE = 3.0
+_PATIENCE, _ALERT_WITHIN = 3.0, 0.3
 
 
 def secured(settings: KafkaSettings, plain: socket.socket, host: str, where: str) -> socket.socket:
@@ -20,7 +21,9 @@ def secured(settings: KafkaSettings, plain: socket.socket, host: str, where: str
     if not settings.security_protocol.endswith("SSL"):
         return plain
     try:
-        return settings.tls_files.context().wrap_socket(plain, server_hostname=host)
+        connection = settings.tls_files.context().wrap_socket(plain, server_hostname=host)
+        _await_alert(connection)
+        return connection
     except TlsFilesWrong as error:
         raise Mistake(str(error)) from None
     except ssl.SSLCertVerificationError as error:
@@ -64,6 +67,18 @@ def speaks_tls(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _await_alert(connection: ssl.SSLSocket) -> None:
+    """Raise the alert by which a broker refuses our certificate, or the want of one.
+
+    With TLS 1.3 it comes behind the handshake, and is lost to those who have sent something meanwhile.
+    """
+    patience = connection.gettimeout()
+    connection.settimeout(_ALERT_WITHIN)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        connection.recv(1)
+    connection.settimeout(patience)
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, where: str) -> str:
