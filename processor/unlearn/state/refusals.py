@@ -142,6 +142,8 @@ def _unknown_command(name: str) -> tuple[type[StateUnavailable], str]:
 def _silence(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUnavailable], str]:
     """The error where no answer came: told from the network's error that the client's own error was raised from."""
     cause = error.__context__
+    if isinstance(cause, ssl.SSLEOFError):
+        return StateUnavailable, f"broke off TLS; where it asks for a certificate of ours, {_TLS}CERTFILE names it"
     if isinstance(cause, ssl.SSLError):
         return StateDenied, _tls(cause)
     if "handshake" in str(cause):
