@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ DENIED = (
 )
 """Refusals of rights and logins, which may be granted later."""
 _RIGHTS = "`unlearn topics create --as acls` prints what each kind of user needs"
+_CODE = re.compile(r"\[Error (\d+)\]")
 _LOGIN = "check UNLEARN_KAFKA__SASL_MECHANISM and what it needs"
 _RIGHTS_TO = {
     kafka_errors.TopicAuthorizationFailedError: "the topic",
@@ -54,6 +56,7 @@ def translate(error: BaseException, doing: str) -> UnlearnError:
     """
     if isinstance(error, UnlearnError):
         return error
+    error = _unwrapped(error)
     if isinstance(error, MISSING):
         return TopicMissing(f"Kafka has no such topic or partition ({doing})")
     if isinstance(error, DENIED):
@@ -85,6 +88,13 @@ def translated(doing: str) -> Iterator[None]:
         raise translate(error, doing) from error
 
 
+def _unwrapped(error: BaseException) -> BaseException:
+    """The error that the client puts into the text of another, as it does where it asks for a producer's id."""
+    code = _CODE.search(str(error)) if type(error) is kafka_errors.KafkaError else None
+    kind = kafka_errors.for_code(int(code[1])) if code else None
+    return kind() if kind is not None and issubclass(kind, Exception) else error
+
+
 def _denial(error: BaseException, doing: str) -> str:
     if isinstance(error, TokenRefused):
         return str(error)
@@ -103,4 +113,4 @@ def _what(error: BaseException) -> str:
 
 def _reason(error: BaseException) -> str:
     name, text = type(error).__name__, str(error)
-    return text if text.startswith(name) else f"{name}: {text}".removesuffix(": ")
+    return text if name in text else f"{name}: {text}".removesuffix(": ")
