@@ -29,6 +29,7 @@ soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults,
 	$(BIN)/python -m tests.faults.fuzz --events 1000000
 	$(BIN)/python -m tests.faults.measure
 	$(BIN)/python -m tests.faults.recovery
+	$(BIN)/python -m tests.faults.rolling --minutes 5
 	@mkdir -p bench/out
 	$(BIN)/python -m bench scale --events 14000000 --json bench/out/scale.json
 

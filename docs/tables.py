@@ -37,10 +37,12 @@ from unlearn_models.text.letters import FILE as LETTERS
 ROOT = Path(__file__).resolve().parent.parent
 _FOR = {
     "avro": "messages in Avro, see [mappings](mappings.md)",
+    "aws": "the login of Amazon's managed Kafka, see [security](security.md)",
     "codecs": "batches and files that are packed by snappy, lz4 or zstd",
     "export": "exports to safetensors and ONNX, see [versions](versions.md)",
     "s3": "stores in buckets of S3, Google and Azure, see [stores](stores.md)",
     "serve": "scores over HTTP",
+    "gssapi": "Kerberos' login to Kafka; built against the system's library, see [security](security.md)",
     "gateway": "deletions over HTTP",
     "console": "a page that shows operators how a model stands, see [console](console.md)",
     "ops": "the operators' commands, which ask Redis",
