@@ -17,9 +17,9 @@ from tests.harness.events import at
 from tests.harness.waiting import until
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.console.serve import serve
-from unlearn.console_settings import ConsoleSettings
 from unlearn.errors import SettingsError, StateUnavailable
 from unlearn.http_server.listening import listening
+from unlearn.service_settings.console import ConsoleSettings
 from unlearn.settings import Settings
 from unlearn.state.keys import Keys
 

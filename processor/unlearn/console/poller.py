@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from unlearn.console.reading import Reading
 from unlearn.console.shown.snapshot import Snapshot, snapshot_of
-from unlearn.console_settings import ConsoleSettings
 from unlearn.errors import UnlearnError
+from unlearn.service_settings.console import ConsoleSettings
 
 __all__ = ["Outcome", "Poller"]
 

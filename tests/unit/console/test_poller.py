@@ -14,8 +14,8 @@ from tests.harness.waiting import until
 from unlearn.console.poller import Poller
 from unlearn.console.reading import Reading
 from unlearn.console.shown.seen import Seen
-from unlearn.console_settings import ConsoleSettings
 from unlearn.errors import LogUnavailable
+from unlearn.service_settings.console import ConsoleSettings
 
 EVER = 60.0
 NEVER = 3600.0

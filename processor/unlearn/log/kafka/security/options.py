@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.log.kafka.security.tokens import token_provider
+from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["client_options"]
 
