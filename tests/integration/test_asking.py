@@ -16,10 +16,10 @@ from tests.harness.events import at
 from tests.harness.model_data import remember, roll_back, views
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.admin.workers import claims_of, requests_to
-from unlearn.cli.commands.quiet import command as quiet
-from unlearn.cli.commands.resolve import command as resolve
-from unlearn.cli.commands.resume import command as resume
-from unlearn.cli.commands.retry import command as retry
+from unlearn.cli.commands.operators.quiet import command as quiet
+from unlearn.cli.commands.operators.resolve import command as resolve
+from unlearn.cli.commands.operators.resume import command as resume
+from unlearn.cli.commands.operators.retry import command as retry
 from unlearn.errors import InputInvalid
 from unlearn.partition.jobs import Job
 from unlearn.partition.tables import Tables
@@ -44,7 +44,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
     def work(_: float) -> None:
         harness.worker.turn(0)
 
-    monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.operators.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.connect.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", work)

@@ -20,7 +20,7 @@ from unlearn.admin.input.line_checks import LineChecker
 from unlearn.admin.input.lines import MAX_LINE, read_chunks
 from unlearn.admin.input.numbered_lines import numbered
 from unlearn.admin.send import LogSink, NoSink, Pace, send_lines
-from unlearn.cli.commands import send as cli
+from unlearn.cli.commands.senders import send as cli
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import InputInvalid, LogRefused, LogUnavailable, SettingsError
 from unlearn.events.event import Delete, Insert
