@@ -35,7 +35,7 @@ GOAL = 0.95
 _ROOT = Path(__file__).parents[2]
 _SIDE = Path(__file__).with_name("release_side.py")
 _WITHIN = 900.0
-_FIRST = 3000
+_FIRST = 20_000
 """Events of the model by which a process loads what it needs."""
 
 
