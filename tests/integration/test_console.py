@@ -262,7 +262,5 @@ def _write(browser: Any) -> None:
         ("narrow", 400, "light", 1500),
     ):
         picture = Image.open(io.BytesIO(screenshot(browser, width, scheme, most))).convert("RGB")
-        picture.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            PICTURES / f"{name}.png", optimize=True
-        )
+        picture.quantize(256, kmeans=4, dither=Image.Dither.NONE).save(PICTURES / f"{name}.png", optimize=True)
     wide(browser, 1280)

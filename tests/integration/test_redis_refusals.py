@@ -44,6 +44,8 @@ COMMANDS = [
     "answer --record r",
     "resolve",
     "retry",
+    "quiet",
+    "console --check",
     "verify",
 ]
 TOKEN = Token(1, "0" * 32)

@@ -25,7 +25,7 @@ SELDOM = {"ping", "select", "auth", "rename", "hexists", "hsetnx", "hlen", "exis
 """After an outage, on another database, without HELLO, where tables grow or an older layout is moved, once an hour."""
 LINES = (
     *("status", "pending", "preview --record r3", "record r3", "answer --subject s1", "resolve", "retry", "verify"),
-    *("resolve 0/0 --none", "status"),
+    *("resolve 0/0 --none", "quiet", "resume", "console --check", "status"),
 )
 
 

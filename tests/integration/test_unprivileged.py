@@ -30,6 +30,7 @@ LINES = (
     "work --drain",
     "gateway --check",
     "serve --check",
+    "console --check",
     "drop {home}/list.csv {home}/answers.csv --exempt {home}/hashes",
     "status",
     "pending",
@@ -49,9 +50,9 @@ LINES = (
     "verify --from-log",
     "schemas",
 )
-OTHERS = {"study", "demo", "simulate"}
-"""The first needs no services; see `test_the_study_draws_and_complains_of_no_place`. The others start Python and Redis
-by their paths, and this user's Python has none; see `Installation.run`."""
+OTHERS = {"study", "demo", "simulate", "quiet", "resume"}
+"""The first needs no services; see `test_the_study_draws_and_complains_of_no_place`. The next two start Python and
+Redis by their paths, and this user's Python has none; see `Installation.run`. The last two ask a worker that runs."""
 
 
 @pytest.fixture(scope="module")

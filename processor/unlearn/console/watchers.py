@@ -47,13 +47,13 @@ class Watchers:
         """A page's events, first what is known now. Raises HttpRefused if too many watch."""
         if self.count() >= self._most:
             raise HttpRefused(503, f"{self._most} pages are open already", 5.0)
-        news = asyncio.Event()
+        return self._events()
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        # Entered once it runs: a page that is gone before that is never told to end.
+        sent, news = 0, asyncio.Event()
         self._news.add(news)
         self._watched(self.count())
-        return self._events(news)
-
-    async def _events(self, news: asyncio.Event) -> AsyncIterator[bytes]:
-        sent = 0
         try:
             yield b"retry: 1000\n\n"
             while not self._ended:

@@ -14,7 +14,7 @@ from unlearn.setting_types import Duration, Frozen, json_list
 __all__ = ["ConsoleSettings"]
 
 _List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)]
-_URL = re.compile(r"https?://[^\s/?#@]+[^\s?#]*")
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
 class ConsoleSettings(Frozen):

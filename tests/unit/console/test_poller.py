@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.harness.console import LEASE, partition, seen
+from tests.harness.console import LEASE, NOW, partition, seen
 from tests.harness.waiting import until
 from unlearn.console.poller import Poller
 from unlearn.console.reading import Reading
@@ -90,6 +90,7 @@ def test_it_reads_often_only_while_a_page_is_open() -> None:
 
 def test_the_same_again_is_no_news() -> None:
     reading = HandReading()
+    reading.say = lambda: seen(partition())._replace(at=NOW + reading.looks)
     with polling(reading, refresh=0.001) as poller:
         poller.watched(1)
         until(lambda: reading.looks > 5, EVER, "it reads")

@@ -62,10 +62,12 @@ def test_possible_deletions_are_a_list_of_their_own() -> None:
 def test_workers_are_those_that_claimed() -> None:
     first, second = partition(0, lag=4), partition(2, quiet=True, owner="other:1", lag=1)
     shown = snapshot_of(seen(first, partition(1), second, asked=["retry:1", "resume"]), LEASE)
-    assert [(one.worker, one.partitions, one.lag, one.quiet) for one in shown.workers] == [
-        ("host:17", (0, 1), 4, False),
-        ("other:1", (2,), 1, True),
+    assert [(one.worker, one.partitions, one.lag, one.heard, one.quiet) for one in shown.workers] == [
+        ("host:17", (0, 1), 4, True, False),
+        ("other:1", (2,), 1, True, True),
     ]
+    silent = snapshot_of(seen(partition(heartbeat_age=99.0)), LEASE)
+    assert [one.heard for one in silent.workers] == [False]
     assert shown.workers[1].asked == ("resume",)
     assert shown.partitions[0].asked == ("retry:1", "resume")
 

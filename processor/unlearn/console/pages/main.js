@@ -18,7 +18,7 @@ let lostSince = null;
 const SECTIONS = [
   [(s) => [s.totals, s.version], showTiles],
   [(s) => [s.partitions, s.left_off], showPartitions],
-  [(s) => [s.workers, s.partitions.map((p) => p.state)], showWorkers],
+  [(s) => [s.workers, s.left_off], showWorkers],
   [(s) => [s.maps, s.partitions.map((p) => p.quarantined), s.left_off], showMap],
   [(s) => [s.deletions, s.left_off], (s) => showDeletions(s, tell)],
   [(s) => [s.possible, s.left_off], showPossible],

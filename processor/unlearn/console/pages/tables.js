@@ -46,7 +46,7 @@ export function showWorkers(snapshot) {
   }
   const columns = [
     ["Worker", (w) => id(w.worker), "whole"],
-    ["State", (w) => [w.quiet ? state("quiet") : heard(w, snapshot) ? h("span", { class: "state well" }, h("span", { class: "sign", "aria-hidden": "true" }, "✓"), "heard") : state("unheard"), asked(w.asked)]],
+    ["State", (w) => [w.quiet ? state("quiet") : w.heard ? h("span", { class: "state well" }, h("span", { class: "sign", "aria-hidden": "true" }, "✓"), "heard") : state("unheard"), asked(w.asked)]],
     ["Heard", (w) => moment(w.heard_at), "number"],
     ["Partitions", (w) => w.partitions.join(", ")],
     ["Lag", (w) => number(w.lag), "number"],
@@ -54,8 +54,6 @@ export function showWorkers(snapshot) {
   ];
   fill(place, table("Workers", columns, snapshot.workers), leftOff(snapshot.left_off.workers, "workers"));
 }
-
-const heard = (worker, snapshot) => snapshot.partitions.some((p) => p.owner === worker.worker && p.state !== "unheard" && p.state !== "unclaimed");
 
 const quiet = (w) => askButton(`quiet ${w.worker}`, "Quiet…", {
   title: "Have this worker take no more events?",

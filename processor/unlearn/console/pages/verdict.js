@@ -38,7 +38,8 @@ export function showVerdict(snapshot, pulse, lostSince) {
   if (place.dataset.shown !== key) {
     place.dataset.shown = key;
     fill(one("#remedy"), first ? remedy(first) : []);
-    fill(one("#findings"), found.filter((finding) => finding !== stands.first).map(item));
+    fill(one("#findings"), found.filter((finding) => finding !== stands.first).map(item),
+      snapshot?.left_off.findings ? h("li", {}, h("span"), `${number(snapshot.left_off.findings)} more`) : null);
   }
   showAge(snapshot, pulse, lostSince);
 }

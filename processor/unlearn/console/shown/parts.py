@@ -48,12 +48,13 @@ class PartitionShown:
 
 @dataclass(frozen=True, slots=True)
 class WorkerShown:
-    """A worker that claimed partitions last. `heard_at`: its newest heartbeat of any of them."""
+    """A worker that claimed partitions last. `heard_at`: its newest heartbeat of any of them; `heard`: in the lease."""
 
     worker: str
     partitions: tuple[int, ...]
     lag: int
     heard_at: int | None
+    heard: bool
     quiet: bool
     asked: tuple[str, ...]
 

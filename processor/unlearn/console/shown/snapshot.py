@@ -55,7 +55,7 @@ def snapshot_of(seen: Seen, lease: float) -> Snapshot:
     status = seen.look.status
     partitions = [_partition(held, seen, lease) for held in status.partitions]
     shown = _worst(partitions)
-    workers = list(_workers(seen, partitions))
+    workers = list(_workers(seen, partitions, lease))
     maps, shards = _maps(seen, [one.partition for one in shown])
     possible = [(p, one) for p, held in seen.look.held.items() for one in held.view.still_open()]
     possible.sort(key=lambda row: (row[1].deadline, row[0]))
@@ -167,8 +167,9 @@ def _worst(partitions: Sequence[PartitionShown]) -> list[PartitionShown]:
     return sorted(ranked[:MOST_PARTITIONS], key=lambda one: one.partition)
 
 
-def _workers(seen: Seen, partitions: Sequence[PartitionShown]) -> Iterator[WorkerShown]:
+def _workers(seen: Seen, partitions: Sequence[PartitionShown], lease: float) -> Iterator[WorkerShown]:
     by_number = {one.partition: one for one in partitions}
+    statuses = {one.partition: one for one in seen.look.status.partitions}
     for worker, claims in claims_of({p: held.view for p, held in seen.look.held.items()}).items():
         owned = [by_number[partition] for partition in claims]
         yield WorkerShown(
@@ -176,6 +177,10 @@ def _workers(seen: Seen, partitions: Sequence[PartitionShown]) -> Iterator[Worke
             tuple(islice(claims, MOST_PARTITIONS)),
             sum(one.lag for one in owned),
             max((one.heartbeat_at for one in owned if one.heartbeat_at is not None), default=None),
+            any(
+                not statuses[one.partition].forwards_only and not is_unheard(statuses[one.partition], lease)
+                for one in owned
+            ),
             any(one.state == "quiet" or seen.look.held[one.partition].quiet for one in owned),
             tuple(sorted({asked for one in owned for asked in one.asked if asked in ("quiet", "resume")})),
         )
