@@ -63,6 +63,7 @@ down: $(STAMP) ## stop local Kafka and Redis
 tables: $(STAMP) ## write what is generated in docs: tables, schemas, vectors
 	PYTHONPATH=processor:models:study $(BIN)/python docs/tables.py
 	PYTHONPATH=.:processor:models:study $(BIN)/python -m tests.vectors
+	$(BIN)/python deploy/grafana/board.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

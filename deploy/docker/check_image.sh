@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Run by check.sh, which starts an engine.
+set -euo pipefail
+. deploy/docker/engine.sh
+IMAGE=unlearn-check
+RUN=$(mktemp -d -p "$WORK")
+
+cleanup() {
+    docker rm -f "$IMAGE-worker" > /dev/null 2>&1 || true
+    docker volume rm -f "$IMAGE-store" > /dev/null 2>&1 || true
+    .venv/bin/unlearn services down --erase > /dev/null 2>&1 || true
+}
+trap cleanup EXIT
+
+need_base
+say "building"
+docker build --network host -q -f deploy/docker/Dockerfile -t "$IMAGE" .
+docker image ls "$IMAGE" --format '{{.Size}}'
+
+say "services"
+export UNLEARN_SERVICES_DIR=$RUN UNLEARN_MODEL=image-check UNLEARN_SECRET=only-to-check-the-image-0001
+.venv/bin/unlearn services up
+PASSWORD=$(cat "$RUN"/redis*/password* 2> /dev/null | head -1)
+
+unlearn() {
+    docker run --rm -i --name "${NAME:-$IMAGE-once-$RANDOM}" --network host --read-only --tmpfs /tmp --user 12345:12345 \
+        --cap-drop ALL --security-opt no-new-privileges -v "$IMAGE-store:/store" \
+        -e UNLEARN_MODEL -e UNLEARN_SECRET -e UNLEARN_REDIS__URL -e UNLEARN_HTTP -e UNLEARN_STORE__URL -e UNLEARN_STORE__ENDPOINT --env HOME= ${DETACH:-} "$IMAGE" "$@"
+}
+[ -n "$PASSWORD" ] && export UNLEARN_REDIS__URL=redis://:$PASSWORD@127.0.0.1:6379/0
+docker volume rm -f "$IMAGE-store" > /dev/null
+
+say "a stream through the image"
+unlearn topics create
+inserts 300 | unlearn send -
+export UNLEARN_HTTP=127.0.0.1:$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+NAME=$IMAGE-worker DETACH=--detach unlearn work > /dev/null
+for _ in $(seq 120); do unlearn work --check > /dev/null 2>&1 && break; sleep 1; done
+unlearn work --check || { docker logs "$IMAGE-worker"; exit 1; }
+printf 's1\ns2\ns3\n' | unlearn forget --subjects - --wait 120 --open /tmp/open.csv
+docker stop -t 60 "$IMAGE-worker" > /dev/null
+unlearn work --drain
+# A worker that drains ends its slices, so that most shards have learned something.
+unlearn verify | tee "$RUN/verified"
+awk '$3 == "equal" && $6 > 0 { shards++ } END { exit shards < 6 }' "$RUN/verified"
+unlearn verify --from-log
+echo 'word1 and word2' | unlearn score -
+
+
+say "a store in a bucket"
+# Nothing listens there: the client for buckets is in the image, and says so itself.
+CODE=0
+UNLEARN_STORE__URL=s3://nowhere/unlearn UNLEARN_STORE__ENDPOINT=http://127.0.0.1:9 unlearn work --drain 2> "$RUN/said" || CODE=$?
+cat "$RUN/said"
+[ $CODE = 69 ] || exit 1
