@@ -16,6 +16,7 @@ grep -q "$KAFKA" "$WORK/started" && grep -q "$REDIS" "$WORK/started"
 
 say "unlearn services"
 export UNLEARN_SERVICES_DIR=$WORK/services UNLEARN_MODEL=services-check UNLEARN_SECRET=only-to-check-services-0001
+free_addresses
 trap '.venv/bin/unlearn services down --erase > /dev/null' EXIT
 .venv/bin/unlearn services up | tee "$WORK/up"
 grep -q "kafka.*started in a container" "$WORK/up"

@@ -19,21 +19,23 @@ docker image ls "$IMAGE" --format '{{.Size}}'
 
 say "services"
 export UNLEARN_SERVICES_DIR=$RUN UNLEARN_MODEL=image-check UNLEARN_SECRET=only-to-check-the-image-0001
+free_addresses
 .venv/bin/unlearn services up
 PASSWORD=$(cat "$RUN"/redis*/password* 2> /dev/null | head -1)
 
 unlearn() {
     docker run --rm -i --name "${NAME:-$IMAGE-once-$RANDOM}" --network host --read-only --tmpfs /tmp --user 12345:12345 \
         --cap-drop ALL --security-opt no-new-privileges -v "$IMAGE-store:/store" \
-        -e UNLEARN_MODEL -e UNLEARN_SECRET -e UNLEARN_REDIS__URL -e UNLEARN_HTTP -e UNLEARN_STORE__URL -e UNLEARN_STORE__ENDPOINT --env HOME= ${DETACH:-} "$IMAGE" "$@"
+        -e UNLEARN_MODEL -e UNLEARN_SECRET -e UNLEARN_KAFKA__BOOTSTRAP_SERVERS -e UNLEARN_REDIS__URL -e UNLEARN_HTTP --env HOME= \
+        ${DETACH:-} ${MORE:-} "$IMAGE" "$@"
 }
-[ -n "$PASSWORD" ] && export UNLEARN_REDIS__URL=redis://:$PASSWORD@127.0.0.1:6379/0
+[ -n "$PASSWORD" ] && export UNLEARN_REDIS__URL=${UNLEARN_REDIS__URL/:\/\//:\/\/:$PASSWORD@}
 docker volume rm -f "$IMAGE-store" > /dev/null
 
 say "a stream through the image"
 unlearn topics create
 inserts 300 | unlearn send -
-export UNLEARN_HTTP=127.0.0.1:$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+export UNLEARN_HTTP=127.0.0.1:$FREE_PORT
 NAME=$IMAGE-worker DETACH=--detach unlearn work > /dev/null
 for _ in $(seq 120); do unlearn work --check > /dev/null 2>&1 && break; sleep 1; done
 unlearn work --check || { docker logs "$IMAGE-worker"; exit 1; }
@@ -50,6 +52,6 @@ echo 'word1 and word2' | unlearn score -
 say "a store in a bucket"
 # Nothing listens there: the client for buckets is in the image, and says so itself.
 CODE=0
-UNLEARN_STORE__URL=s3://nowhere/unlearn UNLEARN_STORE__ENDPOINT=http://127.0.0.1:9 unlearn work --drain 2> "$RUN/said" || CODE=$?
+MORE="-e UNLEARN_STORE__URL=s3://nowhere/unlearn -e UNLEARN_STORE__ENDPOINT=http://127.0.0.1:9" unlearn work --drain 2> "$RUN/said" || CODE=$?
 cat "$RUN/said"
 [ $CODE = 69 ] || exit 1

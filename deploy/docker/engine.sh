@@ -90,3 +90,13 @@ inserts() {
         echo '{"type":"insert","event_id":"e'"$i"'","record_id":"r'"$i"'","subject_id":"s'$((i % 30))'","label":"'"$([ $((i % 2)) = 0 ] && echo spam || echo ham)"'","text":"word'$((i % 7))' and word'"$((i % 11))"'"}'
     done
 }
+
+# Addresses of Kafka and Redis that nobody else has, for `unlearn services`.
+free_addresses() {
+    local ports
+    read -ra ports < <(python3 -c 'import socket
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+print(*(one.getsockname()[1] for one in held))')
+    export UNLEARN_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:${ports[0]} UNLEARN_REDIS__URL=redis://127.0.0.1:${ports[1]}/0
+    FREE_PORT=${ports[2]}
+}
