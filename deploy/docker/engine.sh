@@ -95,8 +95,8 @@ inserts() {
 free_addresses() {
     local ports
     read -ra ports < <(python3 -c 'import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
 print(*(one.getsockname()[1] for one in held))')
     export UNLEARN_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:${ports[0]} UNLEARN_REDIS__URL=redis://127.0.0.1:${ports[1]}/0
-    FREE_PORT=${ports[2]}
+    FREE_PORT=${ports[2]} S3_PORT=${ports[3]}
 }
