@@ -79,7 +79,7 @@ inside systemctl show -p Result -p ExecMainStatus unlearn-worker@1 | tee "$RUN/e
 grep -q Result=success "$RUN/ended"
 
 say "a wrong setting isn't tried again and again"
-inside sh -c 'echo UNLEARN_NO_SUCH_SETTING=1 >> /etc/unlearn/worker-2.env'
+inside sh -c 'echo UNLEARN_PARTITIONS=many >> /etc/unlearn/worker-2.env'
 inside systemctl start unlearn-worker@2 || true
 for _ in $(seq 30); do [ "$(inside systemctl is-active unlearn-worker@2)" = failed ] && break; sleep 1; done
 inside systemctl show -p NRestarts -p ExecMainStatus unlearn-worker@2 | tee "$RUN/refused"
