@@ -20,6 +20,7 @@ demo: $(STAMP) ## run the whole path on generated events, against real Kafka and
 	$(BIN)/unlearn demo
 
 test: $(STAMP) ## run all tests, in JOBS processes
+	@bash deploy/local/setup.sh browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults, floods, 14 million events
@@ -28,6 +29,7 @@ soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults,
 	$(BIN)/python -m tests.faults.fuzz --events 1000000
 	$(BIN)/python -m tests.faults.measure
 	$(BIN)/python -m tests.faults.recovery
+	$(BIN)/python -m tests.faults.rolling --minutes 5
 	@mkdir -p bench/out
 	$(BIN)/python -m bench scale --events 14000000 --json bench/out/scale.json
 

@@ -12,23 +12,14 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import (
-    checkpoints,
-    client,
-    forest,
-    forgetting,
-    ingest,
-    install,
-    linear,
-    naive_bayes,
-    releases,
-    scale,
-    serving,
-    text,
-)
 from bench.figures import Report
+from bench.forest import forest
+from bench.ingest import ingest
+from bench.learners import checkpoints, linear, naive_bayes, text
 from bench.progress import Ticker
+from bench.scale import scale, steady
 from bench.show import show
+from bench.users import client, forgetting, install, releases, serving
 from unlearn.errors import UnlearnError
 
 
@@ -78,6 +69,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         "answers over HTTP to eight clients at once, while versions change and records are deleted",
         serving.run,
         serving.phases,
+    ),
+    "steady": Measurement(
+        "memory, open files and threads of two workers, and Redis' memory, over an hour at a steady rate",
+        steady.run,
+        steady.phases,
+        options=("minutes", "rate"),
     ),
     "linear": Measurement(
         "the linear learner: refits, deletions and accuracy beside scikit-learn's and River's",
@@ -131,6 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, metavar="N", help="of scale: how many, on as many cores; 2 unless given")
     parser.add_argument("--backlog", type=int, metavar="N", help="of scale: events before a killed worker; 1,000,000")
     parser.add_argument("--commit", help=f"of releases: the earlier one; {releases.BEFORE} unless given")
+    parser.add_argument(
+        "--minutes", type=float, metavar="N", help=f"of steady: how long; {steady.MINUTES:g} unless given"
+    )
+    parser.add_argument("--rate", type=int, metavar="N", help=f"of steady: events a second; {steady.RATE} unless given")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML, as for `unlearn`")
     return parser
 

@@ -44,6 +44,8 @@ learned() { unlearn verify | awk '$3 == "equal" && $6 > 0 { shards++ } END { exi
 wait_for learned
 unlearn verify
 unlearn verify --from-log
+wait_for ask http://127.0.0.1:8082/readyz
+ask http://127.0.0.1:8082/api/snapshot | head -c 400
 
 say "taken down and up again: everything is still there"
 compose down

@@ -86,6 +86,8 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             Panel("Inserts passed over", "They changed nothing.", "ops",
                   _by("reason", "sum rate(w:inserts_passed_over_total[])")),
             Panel("Sent on", "Events for another partition.", "ops", _by("way", "sum rate(w:sent_on_total[])")),
+            Panel("Arrived before", "Events that were sent on twice, and did nothing.", "ops",
+                  _each({"arrived before": "sum(rate(w:arrived_before_total[]))"})),
             Panel("Dead letters", "Refused for good, by reason: many of one kind are a producer's fault.", "short",
                   _by("reason", "sum increase(w:dead_letters_total[])")),
             Panel("Records", "Members of each partition.", "short", _by("partition", "sum w:live_records")),

@@ -22,7 +22,7 @@ ELSEWHERE = {
     "docs/README.md": "pages.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "trust.md",
     "clients/js/README.md": "node-client.md",
     "examples/README.md": "examples.md",
 }

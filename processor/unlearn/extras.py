@@ -11,12 +11,15 @@ __all__ = ["EXTRAS", "extra_of", "first_missing", "missing", "require"]
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "avro": ("fastavro",),
+    "aws": ("aws_msk_iam_sasl_signer",),
     "codecs": ("lz4", "snappy", "zstandard"),
     "export": ("onnx", "safetensors"),
     "s3": ("obstore",),
     "serve": ("prometheus_client", "starlette", "uvicorn"),
+    "gssapi": ("gssapi",),
     "gateway": ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn"),
     "ops": ("hiredis", "msgpack", "redis"),
+    "console": ("hiredis", "msgpack", "prometheus_client", "redis", "starlette", "uvicorn"),
     "local": ("hiredis", "psutil", "redis"),
     "study": ("matplotlib", "scipy", "sklearn"),
     "worker": ("hiredis", "lz4", "msgpack", "numba", "prometheus_client", "redis", "snappy", "zstandard"),

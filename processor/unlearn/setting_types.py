@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from unlearn.durations import parse_duration
 
-__all__ = ["Duration", "Frozen", "json_list"]
+__all__ = ["Duration", "Frozen", "json_list", "json_object"]
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
@@ -29,3 +29,13 @@ def json_list(value: object) -> object:
         return json.loads(value)
     except ValueError:
         raise ValueError('not a JSON list such as ["ham", "spam"]') from None
+
+
+def json_object(value: object) -> object:
+    """The object that a text holds; other values as they are. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('not a JSON object such as {"alpha": 0.5}') from None

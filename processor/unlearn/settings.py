@@ -6,7 +6,6 @@ A variable beats the file, the file beats the default. An unknown name is an err
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,127 +20,44 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from unlearn.environment.redis_url import RedisAddress, read_redis_url
 from unlearn.environment.user_folders import default_services_dir
 from unlearn.extras import missing
-from unlearn.gateway_settings import GatewaySettings
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
 from unlearn.mapping.reading import Reading, Tombstones
-from unlearn.serving_settings import ServingSettings
-from unlearn.setting_types import Duration, Frozen, json_list
-from unlearn.store_settings import StoreSettings
+from unlearn.service_settings.console import ConsoleSettings
+from unlearn.service_settings.gateway import GatewaySettings
+from unlearn.service_settings.kafka import KafkaSettings
+from unlearn.service_settings.redis import RedisSettings
+from unlearn.service_settings.serving import ServingSettings
+from unlearn.service_settings.store import StoreSettings
+from unlearn.setting_types import Duration, Frozen, json_list, json_object
+
+__all__ = [
+    "DEMO_SECRET",
+    "KafkaSettings",
+    "LearnerName",
+    "Partitions",
+    "RedisSettings",
+    "Settings",
+    "Shards",
+    "TopicSettings",
+    "load_settings",
+]
 
 LearnerName = Literal["naive-bayes", "complement-naive-bayes", "linear", "forest", "pu-naive-bayes", "pu-linear"]
 """The learners that `models` can make. The names are repeated here because importing `models` takes a second."""
 
 Partitions = Annotated[int, Field(ge=1, le=10_000)]
 Shards = Annotated[int, Field(ge=1, le=1024)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 _DAYS = 86400.0
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 
 DEMO_SECRET = "demo-only-secret-never-for-real-data"  # noqa: S105  it is public on purpose
 
 
-def _json_object(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError('not a JSON object such as {"alpha": 0.5}') from None
-
-
 def _mapping(value: object) -> object:
     return mapping_named(value) if isinstance(value, str) else value
-
-
-class KafkaSettings(Frozen):
-    """How to reach Kafka."""
-
-    bootstrap_servers: str = Field(
-        "127.0.0.1:9092",
-        pattern=r"^[^\s,@]+:\d{1,5}(,[^\s,@]+:\d{1,5})*$",
-        description="host:port of the brokers to start from, separated by commas",
-    )
-    group_id: str | None = Field(
-        None, min_length=1, description="consumer group of the workers; unset: unlearn-<model>"
-    )
-    client_id: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9._-]{1,200}$", description="what brokers call its clients; unset: unlearn-<model>"
-    )
-    group_instance_id: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z0-9._-]{1,200}$",
-        description="name of this worker in its group, of no other one: a restart within session_timeout then moves no "
-        "partition, and a worker that ends gives its partitions up only after it; unset: a member like any other",
-    )
-    session_timeout: Duration = Field(
-        10.0, gt=0, description="seconds without a sign of life after which the group drops a worker"
-    )
-    request_timeout: Duration = Field(30.0, gt=0, description="seconds to wait for a broker's answer")
-    batch_bytes: int = Field(
-        64 * 1024 * 1024,
-        ge=1024 * 1024,
-        description="bytes that one batch of records may unpack to, at most; its partition stops at a larger one, "
-        "and `unlearn resolve` steps over it",
-    )
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how the connection is secured"
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"] | None = Field(
-        None, description="how to log in, for the SASL protocols; unset: no login"
-    )
-    sasl_username: str | None = Field(None, description="user of PLAIN and SCRAM; unset: none")
-    sasl_password: SecretStr | None = Field(None, description="password of PLAIN and SCRAM; unset: none")
-    ssl_cafile: Path | None = Field(None, description="PEM file of the trusted authorities; unset: the system's")
-    ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate; unset: none")
-    ssl_keyfile: Path | None = Field(None, description="PEM file of the client's key; unset: none")
-
-    def client_options(self) -> dict[str, Any]:
-        """The connection's keyword arguments for every kafka-python client."""
-        options: dict[str, Any] = {
-            "bootstrap_servers": self.bootstrap_servers.split(","),
-            "client_id": self.client_id or "unlearn",
-            "request_timeout_ms": round(self.request_timeout * 1000),
-            "security_protocol": self.security_protocol,
-            "sasl_mechanism": self.sasl_mechanism,
-            "sasl_plain_username": self.sasl_username,
-            "sasl_plain_password": self.sasl_password and self.sasl_password.get_secret_value(),
-        }
-        for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
-            path = getattr(self, name)
-            options[name] = path and str(path)
-        return {name: value for name, value in options.items() if value is not None}
-
-
-class RedisSettings(Frozen):
-    """How to reach Redis."""
-
-    url: SecretStr = Field(
-        SecretStr("redis://127.0.0.1:6379/0"),
-        description="redis://[user:password@]host:port/database, rediss:// for TLS, unix:///path for a socket",
-    )
-    unchecked: bool = Field(
-        False,
-        description="true: use a Redis that tells neither by INFO nor by CONFIG whether it is a master and never "
-        "evicts; whoever runs it answers for both",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_redis(cls, url: SecretStr) -> SecretStr:
-        read_redis_url(url.get_secret_value())
-        return url
-
-    @property
-    def address(self) -> RedisAddress:
-        return read_redis_url(self.url.get_secret_value())
-
-    def shown_url(self) -> str:
-        """Host and port, or the socket: all of it that is ever shown."""
-        return str(self.address)
 
 
 class TopicSettings(Frozen):
@@ -177,7 +93,7 @@ class Settings(BaseSettings):
         description="name of the model: a-z, 0-9 and -, in topic names and keys",
     )
     learner: LearnerName = Field("naive-bayes", description="what is trained")
-    learner_options: Annotated[dict[str, bool | int | float | str], NoDecode, BeforeValidator(_json_object)] = Field(
+    learner_options: Annotated[dict[str, bool | int | float | str], NoDecode, BeforeValidator(json_object)] = Field(
         {}, description="settings of the learner's own, a JSON object"
     )
     classes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)] = Field(
@@ -310,6 +226,7 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     gateway: GatewaySettings = GatewaySettings()
     serving: ServingSettings = ServingSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -394,6 +311,14 @@ class Settings(BaseSettings):
     def secret_bytes(self) -> bytes:
         """The key of every digest. Never to be shown."""
         return self.secret.get_secret_value().encode()
+
+    def named(self, part: str) -> Self:
+        """The settings with which Kafka and Redis know by name what part of the model connects, such as `work`, unless
+        `client_id` and `client_name` give other names."""
+        usual, name = f"unlearn-{self.model}", f"unlearn-{self.model}-{part}"
+        kafka = self.kafka.model_copy(update={"client_id": name}) if self.kafka.client_id == usual else self.kafka
+        redis = self.redis if self.redis.client_name else self.redis.model_copy(update={"client_name": name})
+        return self.model_copy(update={"kafka": kafka, "redis": redis})
 
     @property
     def group_id(self) -> str:

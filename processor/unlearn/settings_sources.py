@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
+from unlearn.environment.named_files import Unreadable, read_named_text
 from unlearn.environment.variables import CONFIG, NO_SETTINGS
 from unlearn.errors import SettingsError
 from unlearn.local_password import with_local_password
@@ -108,14 +109,12 @@ def _read_secrets() -> dict[str, Any]:
 
 def _read_secret(file: Path, named_by: str) -> SecretStr:
     try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{named_by}: {file} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{named_by}: {file} is no text in UTF-8") from None
+        text = read_named_text(file)
+    except Unreadable as error:
+        raise SettingsError(f"{named_by}: {file} {error}") from None
     if not text.strip():
         raise SettingsError(f"{named_by}: {file} is empty")
-    return SecretStr(text.removesuffix("\n").removesuffix("\r"))
+    return SecretStr(text.removesuffix("\n"))
 
 
 def _without_names_of_files(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,9 +132,9 @@ def _read_file(config: Path | None) -> dict[str, Any]:
     if config is None:
         return {}
     try:
-        values = tomllib.loads(config.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"the settings file {config} can't be read: {error.strerror}") from None
+        values = tomllib.loads(read_named_text(config))
+    except Unreadable as error:
+        raise SettingsError(f"the settings file {config} {error}") from None
     except ValueError as error:
         raise SettingsError(f"the settings file {config} isn't TOML: {error}") from None
     known = {path for path, _ in fields()}

@@ -7,9 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +15,9 @@ import pytest
 import redis
 from pydantic import SecretStr
 
+from tests.harness.certificates import Authority
 from tests.harness.settings import SECRET
+from tests.harness.tls_proxy import listening, tls_proxy
 from tests.harness.waiting import until
 from tests.harness.worker_harness import WorkerHarness
 from tests.servers import redis_server
@@ -26,6 +25,7 @@ from unlearn.cli import main as cli_main
 from unlearn.environment.redis_client import connect
 from unlearn.errors import Refused, StateDenied, StateUnavailable, StateUnsupported
 from unlearn.settings import RedisSettings
+from unlearn.state.client import client_of
 from unlearn.state.health import look
 from unlearn.state.keys import Keys
 from unlearn.state.scripts import PartitionState, Token
@@ -47,6 +47,7 @@ COMMANDS = [
     "verify",
 ]
 TOKEN = Token(1, "0" * 32)
+HOSTS = ("localhost", "127.0.0.1")
 
 
 @pytest.fixture(autouse=True)
@@ -306,48 +307,15 @@ def test_a_login_that_nobody_asks_for(say: Say, plain: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificate(folder: Path) -> Path:
-    """Self-signed, of localhost and 127.0.0.1; key and certificate in one file."""
-    asked = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run(["openssl", *asked.split(), *names], cwd=folder, check=True, capture_output=True)
-    return folder / "cert.pem"
+def authority(folder: Path) -> Authority:
+    return Authority(folder / "authority", "authority")
 
 
 @pytest.fixture(scope="module")
-def tls(plain: int, certificate: Path) -> Iterator[int]:
+def tls(plain: int, authority: Authority) -> Iterator[int]:
     """A Redis behind TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    with _listening(lambda wire: _pass_on(wire, context, plain)) as port:
+    with tls_proxy(plain, authority.issue("redis", HOSTS)) as port:
         yield port
-
-
-@contextlib.contextmanager
-def _listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                wire, _ = listener.accept()
-                threading.Thread(target=serve, args=(wire,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield listener.getsockname()[1]
-    listener.close()
-
-
-def _pass_on(wire: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    with (
-        contextlib.suppress(OSError),
-        context.wrap_socket(wire, server_side=True) as inner,
-        socket.create_connection(("127.0.0.1", port)) as outer,
-    ):
-        while asked := inner.recv(65536):
-            outer.sendall(asked)
-            inner.sendall(outer.recv(65536))
-    wire.close()
 
 
 def _as_http(wire: socket.socket) -> None:
@@ -356,23 +324,89 @@ def _as_http(wire: socket.socket) -> None:
         wire.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-def test_a_redis_behind_tls_is_reached(tls: int, certificate: Path) -> None:
-    for url in (
-        f"rediss://localhost:{tls}/0?ssl_ca_certs={quote(str(certificate))}",
-        f"redis://localhost:{tls}/0?ssl=true&ssl_cert_reqs=none",
-    ):
-        client = connect(url)
-        check_redis(client)
-        client.close()
+def test_a_redis_behind_tls_is_reached(tls: int, plain: int, authority: Authority, folder: Path) -> None:
+    url = f"rediss://localhost:{tls}/0"
+    locked = authority.issue("locked", password="of the key")
+    with tls_proxy(plain, authority.issue("asking", HOSTS), authority.file) as mutual:
+        for values in (
+            {"url": f"{url}?ssl_ca_certs={quote(str(authority.file))}"},
+            {"url": f"redis://localhost:{tls}/0?ssl=true&ssl_cert_reqs=none"},
+            {"url": url, "ssl_cafile": authority.file},
+            {
+                "url": f"rediss://127.0.0.1:{mutual}",
+                "ssl_cafile": authority.file,
+                "ssl_certfile": locked.with_suffix(".crt"),
+                "ssl_keyfile": locked.with_suffix(".key"),
+                "ssl_key_password": "of the key",
+            },
+        ):
+            client = client_of(RedisSettings.model_validate(values))
+            check_redis(client)
+            client.close()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "settings", "words"),
+    [
+        ("expired", {"CAFILE": "{authority}"}, "not valid now (certificate has expired)"),
+        ("elsewhere", {"CAFILE": "{authority}"}, "is for another name (IP address mismatch"),
+        (
+            "usual",
+            {},
+            "isn't trusted (unable to get local issuer certificate): name its authority in UNLEARN_REDIS__SSL_",
+        ),
+        ("usual", {"CAFILE": "{stranger}"}, "isn't trusted"),
+        ("usual", {"CAFILE": "/"}, "UNLEARN_REDIS__SSL_CAFILE: / is a folder"),
+        ("usual", {"CAFILE": "{pipe}"}, "UNLEARN_REDIS__SSL_CAFILE: {pipe} is no regular file"),
+        ("asking", {"CAFILE": "{authority}"}, "set UNLEARN_REDIS__SSL_CERTFILE and UNLEARN_REDIS__SSL_KEYFILE"),
+        ("asking", {"CAFILE": "{authority}", "CERTFILE": "{strange}"}, "doesn't take our certificate"),
+        (
+            "asking",
+            {"CAFILE": "{authority}", "CERTFILE": "{locked}"},
+            "has a password: set UNLEARN_REDIS__SSL_KEY_PASS",
+        ),
+    ],
+)
+def test_a_mistake_in_tls_is_told_as_what_it_is(
+    say: Say,
+    environment: pytest.MonkeyPatch,
+    plain: int,
+    authority: Authority,
+    tmp_path: Path,
+    certificate: str,
+    settings: dict[str, str],
+    words: str,
+) -> None:
+    stranger = Authority(tmp_path, "stranger")
+    places = {
+        "authority": authority.file,
+        "stranger": stranger.file,
+        "strange": stranger.issue("strange"),
+        "locked": authority.issue("locked", password="of the key"),
+        "pipe": tmp_path / "pipe",
+    }
+    os.mkfifo(places["pipe"])
+    hosts, days = ("broker.example",) if certificate == "elsewhere" else HOSTS, -1 if certificate == "expired" else 30
+    for name, value in settings.items():
+        environment.setenv(f"UNLEARN_REDIS__SSL_{name}", value.format(**places))
+    clients = authority.file if certificate == "asking" else None
+    with tls_proxy(plain, authority.issue(certificate, hosts, days=days), clients) as port:
+        code, said = say("status", f"rediss://127.0.0.1:{port}")
+    assert (code, said.count("\n")) == (77, 1), said
+    assert words.format(**places) in said
 
 
 @pytest.mark.parametrize(
     ("url", "words", "code"),
     [
         ("rediss://127.0.0.1:{tls}", "isn't trusted", 77),
-        ("rediss://127.0.0.1:{tls}?ssl_ca_certs=/no/such/file", "a file of TLS that UNLEARN_REDIS__URL names", 77),
-        ("rediss://127.0.0.1:{tls}?ssl_ca_certs={junk}", "isn't what it should be", 77),
-        ("rediss://127.0.0.1:{tls}?ssl_certfile={junk}", "isn't what it should be", 77),
+        (
+            "rediss://127.0.0.1:{tls}?ssl_ca_certs=/no/such/file",
+            "ssl_ca_certs in UNLEARN_REDIS__URL: /no/such/file can't be read",
+            77,
+        ),
+        ("rediss://127.0.0.1:{tls}?ssl_ca_certs={junk}", "holds no certificate in PEM", 77),
+        ("rediss://127.0.0.1:{tls}?ssl_certfile={junk}", "are no certificate and its key", 77),
         ("rediss://127.0.0.1:{plain}?socket_timeout=1&socket_connect_timeout=1", "did not answer to TLS", 69),
         ("rediss://127.0.0.1:{http}", "can't agree on TLS (WRONG_VERSION_NUMBER)", 77),
         ("redis://127.0.0.1:{tls}", "where it speaks TLS, the URL is rediss://", 69),
@@ -389,7 +423,7 @@ def test_what_the_network_says_is_told(
 ) -> None:
     (folder / "junk").write_text("this is no certificate")
     silent = socket.create_server(("127.0.0.1", 0))
-    with _listening(_as_http) as http, silent:
+    with listening(_as_http) as http, silent:
         ports = {"tls": tls, "plain": plain, "http": http, "silent": silent.getsockname()[1]}
         told = say(command, url.format(junk=folder / "junk", **ports))
     assert told[0] == code

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from kafka import KafkaAdminClient
 
 from tests.conftest import MakeSettings
 from tests.harness.processes import Process, run
 from tests.servers import redis_server
 from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
+from unlearn.settings import Settings
 from unlearn.state.rights import COMMANDS, acl_of
 
 pytestmark = pytest.mark.slow
@@ -46,6 +49,8 @@ def test_all_is_done_with_the_commands_that_are_listed(make_settings: MakeSettin
             for what, ids in (("--subjects", "s1\n"), ("--records", "r2\n"), ("--aliases", "sha256:8\n")):
                 told = run(settings, "forget", what, "-", "--open", str(tmp_path / "open"), given=ids, seconds=EVER)
                 assert told.returncode == 0, told.stderr + worker.errors()
+            assert names(port) == {f"unlearn-{model}-work"}
+            assert client_ids(settings) == {f"unlearn-{model}-work"}
             for line in LINES:
                 done = run(settings, *line.split(), seconds=EVER)
                 assert done.returncode == 0, (line, done.stdout, done.stderr)
@@ -54,12 +59,26 @@ def test_all_is_done_with_the_commands_that_are_listed(make_settings: MakeSettin
         assert run(settings, "verify", seconds=EVER).returncode == 0
 
         boss = redis.Redis(port=port)
-        called = {name.removeprefix("cmdstat_") for name in boss.info("commandstats")}
+        called = {name.removeprefix("cmdstat_").partition("|")[0] for name in boss.info("commandstats")}
         refused = boss.execute_command("ACL", "LOG")  # type: ignore[no-untyped-call]
         boss.close()
     assert refused == []
     listed = {name.partition("|")[0] for name in COMMANDS}
     assert listed - called - {name.partition("|")[0] for name in SELDOM} == set(), "listed, and never sent"
+
+
+def names(port: int) -> set[str]:
+    """What Redis calls those who are logged in as the worker."""
+    with closing(redis.Redis(port=port)) as boss:
+        found: Any = boss.client_list()
+    return {one["name"] for one in found if one["user"] == "worker"}
+
+
+def client_ids(settings: Settings) -> set[str]:
+    """What Kafka calls the members of the group."""
+    with closing(KafkaAdminClient(**settings.kafka.client_options())) as admin:
+        (group,) = admin.describe_groups([settings.group_id]).values()
+    return {member["client_id"] for member in group["members"]}
 
 
 def test_the_rule_is_of_one_model() -> None:

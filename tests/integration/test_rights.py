@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,10 @@ def test_each_role_does_its_work_and_nothing_else(
 
     for user, line in ((scorer, "send -"), (operator, "send -"), (sender, "score -"), (scorer, "work --drain")):
         refused = run(user, *line.split(), given=events, seconds=EVER, UNLEARN_KAFKA__REQUEST_TIMEOUT="2")
-        assert refused.returncode in (66, 69, 77), (line, refused.returncode, refused.stdout, refused.stderr)
+        told = line, refused.returncode, refused.stdout, refused.stderr
+        assert refused.returncode in (66, 69, 77), told
+        assert re.search(r"Kafka denies this user the (topic|group|cluster)", refused.stdout + refused.stderr), told
+        assert "`unlearn topics create --as acls`" in refused.stdout + refused.stderr, told
 
 
 def test_what_is_printed_is_what_was_tried(make_settings: MakeSettings) -> None:

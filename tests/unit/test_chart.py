@@ -59,7 +59,7 @@ def test_settings_take_neither_secrets_nor_what_the_chart_sets() -> None:
     refused = set(schema["properties"]["settings"]["propertyNames"]["not"]["enum"])
     assert refused == ITS_OWN | {variable(path) for path in secret_paths()}
     set_here = set(re.findall(r"(?:^|name: )(UNLEARN_\w+)[:,]", "\n".join(TEMPLATES.values()), re.MULTILINE))
-    assert set_here - {"UNLEARN_GATEWAY__DOMAIN"} <= ITS_OWN
+    assert set_here - {"UNLEARN_CONSOLE__SCORERS", "UNLEARN_GATEWAY__DOMAIN"} <= ITS_OWN
 
 
 def test_it_is_the_chart_of_this_release() -> None:
@@ -119,7 +119,7 @@ def test_pods_have_no_rights_and_write_to_volumes_alone(values: Path) -> None:
         assert {"memory"} <= container["resources"]["limits"].keys()
         assert {one["mountPath"] for one in container["volumeMounts"] if not one.get("readOnly")} <= {"/tmp", "/store"}
         assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in spec["volumes"]}
-        assert container["args"][0] in COMMANDS.keys() | {"console"}
+        assert container["args"][0] in COMMANDS
 
 
 @each
@@ -233,6 +233,10 @@ GATEWAY = "gateway.enabled=true,gateway.domain=erase.example"
         ("worker.replica=3", "worker"),
         ("autoscaling.minReplicas=0", "autoscaling"),
         (GATEWAY, "UNLEARN_GATEWAY__TOKENS"),
+        (
+            "autoscaling.enabled=true,kafka.securityProtocol=SASL_SSL,kafka.saslMechanism=GSSAPI",
+            "TriggerAuthentication",
+        ),
     ],
 )
 def test_wrong_values_are_refused_by_name(given: str, named: str) -> None:

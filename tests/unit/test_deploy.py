@@ -33,7 +33,7 @@ def test_every_extra_and_command_is_there() -> None:
     assert set(installed.split(",")) - extras.keys() == set()
     commands = re.findall(r"command: ([a-z]+) ?[a-z]*", (FOLDER / "compose.yaml").read_text())
     assert {"topics", "serve"} <= set(commands)
-    assert set(commands) - COMMANDS.keys() - {"console", "redis"} == set()
+    assert set(commands) - COMMANDS.keys() - {"redis"} == set()
 
 
 def test_the_image_gets_what_it_is_built_from_and_nothing_else() -> None:
@@ -52,7 +52,7 @@ def test_units_run_commands_that_there_are() -> None:
         re.findall(r"^ExecStart=/opt/unlearn/bin/unlearn (\w+)", unit.read_text(), re.MULTILINE)
         for unit in UNITS.glob("*.service")
     ]
-    assert {name for (name,) in named} - {"console"} <= COMMANDS.keys()
+    assert {name for (name,) in named} <= COMMANDS.keys()
     assert len(named) >= 3
 
 

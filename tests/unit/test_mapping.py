@@ -132,7 +132,7 @@ def test_a_file_that_says_nothing_usable_is_told_what_is_wrong(text: str, said: 
 
 
 def test_what_is_neither_preset_nor_file_is_told_so() -> None:
-    with pytest.raises(ValueError, match=r"none of plain, earlier, cloudevents.* and no file"):
+    with pytest.raises(ValueError, match=r"none of plain, earlier, cloudevents.* and as a file it can't be read"):
         mapping_named("debezum")
 
 

@@ -30,6 +30,9 @@ def test_every_secret_may_stand_in_a_file(environment: pytest.MonkeyPatch, tmp_p
         "UNLEARN_REDIS__URL_FILE": "redis://me:hunter2@r:1/0",
         "UNLEARN_KAFKA__SASL_PASSWORD_FILE": "hunter3",
         "UNLEARN_SCHEMA_REGISTRY_FILE": "https://me:hunter4@s:1",
+        "UNLEARN_KAFKA__SASL_CLIENT_SECRET_FILE": "hunter5",
+        "UNLEARN_KAFKA__SSL_KEY_PASSWORD_FILE": "hunter6",
+        "UNLEARN_REDIS__SSL_KEY_PASSWORD_FILE": "hunter7",
     }
     for name, text in given.items():
         (tmp_path / name).write_bytes((text + ending).encode())
@@ -41,6 +44,9 @@ def test_every_secret_may_stand_in_a_file(environment: pytest.MonkeyPatch, tmp_p
     assert found.schema_registry is not None
     assert found.kafka.sasl_password == SecretStr("hunter3")
     assert found.kafka.sasl_username == "me"
+    assert found.kafka.sasl_client_secret == SecretStr("hunter5")
+    assert found.kafka.ssl_key_password == SecretStr("hunter6")
+    assert found.redis.ssl_key_password == SecretStr("hunter7")
     secrets = (found.secret, found.redis.url, found.schema_registry)
     assert [one.get_secret_value() for one in secrets] == [
         WORDS,
@@ -68,6 +74,38 @@ def test_a_file_that_holds_no_secret_is_told_without_what_it_holds(
     environment.setenv("UNLEARN_SECRET_FILE", str(tmp_path / "secret"))
     with pytest.raises(SettingsError, match=f"UNLEARN_SECRET_FILE: .*{reason}"):
         load_settings()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("pipe", "is no regular file"), ("folder", "is a folder"), ("device", "is no regular file"), ("loop", "can't be")],
+)
+@pytest.mark.parametrize("variable", ["UNLEARN_SECRET_FILE", "UNLEARN_CONFIG", "UNLEARN_MAPPING"])
+def test_what_is_no_regular_file_is_told_and_never_waited_for(
+    environment: pytest.MonkeyPatch, tmp_path: Path, kind: str, reason: str, variable: str
+) -> None:
+    path = tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    else:
+        path = Path("/dev/tty")
+    environment.setenv(variable, str(path))
+    with pytest.raises(SettingsError, match=f"{path} {reason}|{path} is none of .* {reason}"):
+        load_settings(demo=True)
+
+
+def test_a_link_to_a_secret_is_followed(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Kubernetes mounts each of them as a link to a link."""
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "secret").write_text(WORDS)
+    (tmp_path / "secret").symlink_to(Path("..data") / "secret")
+    environment.setenv("UNLEARN_SECRET_FILE", str(tmp_path / "secret"))
+    assert load_settings().secret == SecretStr(WORDS)
 
 
 def test_a_secret_and_a_file_of_it_are_one_too_many(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

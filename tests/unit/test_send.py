@@ -27,7 +27,8 @@ from unlearn.events.event import Delete, Insert
 from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import home
 from unlearn.events.usual_inserts import scanner_of
-from unlearn.log.memory import MemoryLog, MemoryProducer
+from unlearn.log.memory.log import MemoryLog
+from unlearn.log.memory.producer import MemoryProducer
 from unlearn.log.protocol import Header, Message, Record, TopicSpec
 from unlearn_models import make_learner
 

@@ -222,3 +222,61 @@ def test_a_named_file_that_is_missing_is_an_error(environment: pytest.MonkeyPatc
 
     with pytest.raises(SettingsError, match=r"none\.toml can't be read"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (
+            {"SASL_MECHANISM": "PLAIN"},
+            "SASL_MECHANISM is set, and .*SECURITY_PROTOCOL is PLAINTEXT, which has no login",
+        ),
+        ({"SSL_CAFILE": "ca.pem"}, "SSL_CAFILE is set, and .*PLAINTEXT, which encrypts nothing: set SSL or SASL_SSL"),
+        ({"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SSL_CERTFILE": "c.pem"}, "SSL_CERTFILE is set.*encrypts nothing"),
+        ({"SECURITY_PROTOCOL": "SSL", "SSL_KEYFILE": "key.pem"}, "SSL_KEYFILE is set without UNLEARN_KAFKA__SSL_CERT"),
+        (
+            {"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SASL_MECHANISM": "AWS_MSK_IAM"},
+            "needs .*SECURITY_PROTOCOL=SASL_SSL",
+        ),
+        ({"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "OAUTHBEARER"}, "SASL_TOKEN_URL and .*TOKEN_PROVIDER"),
+        ({"SASL_TOKEN_URL": "https://id.test/token"}, "SASL_TOKEN_URL needs .*SASL_CLIENT_ID and .*CLIENT_SECRET"),
+        ({"SASL_TOKEN_URL": "http://id.test/token"}, "http is taken to this machine only"),
+        ({"SASL_TOKEN_PROVIDER": "module.function"}, "SASL_TOKEN_PROVIDER: "),
+        ({"SASL_EXTENSIONS": "no json"}, "SASL_EXTENSIONS: not a JSON object"),
+    ],
+)
+def test_settings_of_kafka_s_security_that_contradict_each_other_are_refused(
+    environment: pytest.MonkeyPatch, variables: dict[str, str], words: str
+) -> None:
+    for name, value in variables.items():
+        environment.setenv(f"UNLEARN_KAFKA__{name}", value)
+    with pytest.raises(SettingsError, match=words):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"SSL_CAFILE": "ca.pem"}, "SSL_CAFILE is set, and UNLEARN_REDIS__URL isn't rediss://"),
+        ({"URL": "rediss://r?ssl_ca_certs=a", "SSL_CAFILE": "b"}, "SSL_CAFILE and ssl_ca_certs in .*URL say the same"),
+        ({"URL": "rediss://r", "SSL_KEYFILE": "key.pem"}, "SSL_KEYFILE is set without UNLEARN_REDIS__SSL_CERTFILE"),
+    ],
+)
+def test_settings_of_redis_tls_that_contradict_each_other_are_refused(
+    environment: pytest.MonkeyPatch, variables: dict[str, str], words: str
+) -> None:
+    for name, value in variables.items():
+        environment.setenv(f"UNLEARN_REDIS__{name}", value)
+    with pytest.raises(SettingsError, match=words):
+        load_settings()
+
+
+def test_connections_tell_the_part_unless_they_have_names_of_their_own(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("UNLEARN_MODEL", "mail")
+    named = load_settings().named("work")
+    assert (named.kafka.client_id, named.redis.client_name) == ("unlearn-mail-work", "unlearn-mail-work")
+    assert named.named("client").kafka.client_id == "unlearn-mail-work"
+    environment.setenv("UNLEARN_KAFKA__CLIENT_ID", "ours")
+    environment.setenv("UNLEARN_REDIS__CLIENT_NAME", "theirs")
+    named = load_settings().named("work")
+    assert (named.kafka.client_id, named.redis.client_name) == ("ours", "theirs")

@@ -39,7 +39,7 @@ def pages(site: Path) -> Iterator[tuple[str, str]]:
 def test_every_page_is_in_it(site: Path) -> None:
     made = {name.removesuffix(".html") for name, _ in pages(site)}
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} - {"README"} <= made
-    assert {"index", "pages", "security", "changelog", "contributing", "examples", "node-client"} <= made
+    assert {"index", "pages", "trust", "changelog", "contributing", "examples", "node-client"} <= made
 
 
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:

@@ -152,6 +152,7 @@ def test_totals_are_sums_over_the_partitions() -> None:
         "rows": 234,
         "slices": 5,
         "checkpoints": 0,
+        "through": 0,
     }
 
 

@@ -64,10 +64,10 @@ def open_redis(settings: Settings) -> Iterator[redis.Redis]:
 
     Raises StateUnavailable; StateDenied or StateUnsupported where Redis refuses, or is of a kind that isn't supported.
     """
-    from unlearn.environment.redis_client import connect
+    from unlearn.state.client import client_of
     from unlearn.state.health import require_single
 
-    with closing(connect(settings.redis.url.get_secret_value())) as client:
+    with closing(client_of(settings.redis)) as client:
         require_single(client)
         yield client
 

@@ -26,7 +26,7 @@ def settings(ctx: click.Context, *, demo: bool = False) -> Settings:
     """
     from unlearn.settings import load_settings
 
-    return load_settings(config(ctx), demo=demo)
+    return load_settings(config(ctx), demo=demo).named(_part(ctx))
 
 
 def settings_to_follow(ctx: click.Context) -> tuple[Settings, frozenset[str]]:
@@ -38,7 +38,12 @@ def settings_to_follow(ctx: click.Context) -> tuple[Settings, frozenset[str]]:
 
     loaded = load(config(ctx), demo=True)
     tell_earlier(loaded.settings)
-    return loaded.settings, frozenset(path.split(".")[0] for path in loaded.origins)
+    return loaded.settings.named(_part(ctx)), frozenset(path.split(".")[0] for path in loaded.origins)
+
+
+def _part(ctx: click.Context) -> str:
+    """The command, as Kafka and Redis are told who connects: `work`, or `topics-create`."""
+    return "-".join(ctx.command_path.split()[1:])
 
 
 def tell_earlier(settings: Settings) -> None:

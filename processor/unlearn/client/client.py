@@ -67,6 +67,7 @@ class Client:
 
         if not isinstance(settings, Settings):
             settings = load_settings(settings, demo=True)  # no secret is used here
+        settings = settings.named("client")
         kafka = settings.kafka
         log = KafkaLog(kafka)
         try:

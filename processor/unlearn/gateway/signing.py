@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from unlearn.environment.named_files import Unreadable, read_named_file
 from unlearn.errors import SettingsError
-from unlearn.gateway_settings import GatewaySettings
+from unlearn.service_settings.gateway import GatewaySettings
 
 __all__ = ["Signer", "make_signer"]
 
@@ -85,6 +86,6 @@ def _domains(certificate: x509.Certificate) -> set[str]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
+        return read_named_file(path)
+    except Unreadable as error:
+        raise SettingsError(f"{path} {error}") from None

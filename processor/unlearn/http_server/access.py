@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from unlearn.environment.named_files import Unreadable, read_named_text
 from unlearn.errors import SettingsError
 
 __all__ = ["Rate", "Tokens", "read_tokens"]
@@ -39,10 +40,9 @@ def read_tokens(path: Path, setting: str) -> Tokens:
     holds a token.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SettingsError(f"{setting}: {path} can't be read: {why}") from None
+        lines = read_named_text(path).splitlines()
+    except Unreadable as error:
+        raise SettingsError(f"{setting}: {path} {error}") from None
     names: dict[bytes, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -14,6 +14,8 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from unlearn.environment.named_files import Unreadable, read_named_file
+from unlearn.environment.tls_files import is_encrypted
 from unlearn.errors import SettingsError
 
 __all__ = ["Limits", "Tls", "run"]
@@ -25,6 +27,17 @@ class Tls(NamedTuple):
     certificate: Path | None
     key: Path | None
     settings: str
+
+    def require_usable(self) -> None:
+        """Raises SettingsError for files that can't be read, and for a key with a password, which OpenSSL would ask a
+        terminal for."""
+        for path in (self.certificate, self.key):
+            try:
+                found = b"" if path is None else read_named_file(path)
+            except Unreadable as error:
+                raise SettingsError(f"{self.settings}: {path} {error}") from None
+            if is_encrypted(found):
+                raise SettingsError(f"{self.settings}: the key in {path} has a password; give one without")
 
 
 class Limits(NamedTuple):
@@ -150,6 +163,7 @@ def run(
         ssl_keyfile=tls.key,
     )
     try:
+        tls.require_usable()
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"{tls.settings}: {error}") from None

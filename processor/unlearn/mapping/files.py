@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from unlearn.environment.named_files import Unreadable, read_named_text
 from unlearn.mapping.mapping import Mapping
 from unlearn.mapping.presets import PRESETS
 
@@ -22,9 +23,9 @@ def mapping_named(name: str) -> Mapping:
     if name in PRESETS:
         return PRESETS[name]
     try:
-        said = tomllib.loads(Path(name).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{name} is none of {', '.join(PRESETS)}, and no file: {error.strerror}") from None
+        said = tomllib.loads(read_named_text(Path(name).expanduser()))
+    except Unreadable as error:
+        raise ValueError(f"{name} is none of {', '.join(PRESETS)}, and as a file it {error}") from None
     except ValueError as error:
         raise ValueError(f"{name} isn't TOML: {error}") from None
     return _mapping(said, name)

@@ -118,6 +118,7 @@ class Scorer:
         """One that closes its log, and connects anew in a forked process."""
         from unlearn.log.kafka.log import KafkaLog
 
+        settings = settings.named("scorer")
         log = KafkaLog(settings.kafka)
         try:
             scorer = cls(settings, log, open_store(settings.store, settings.model), model_on(log))

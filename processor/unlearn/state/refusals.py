@@ -15,6 +15,7 @@ from typing import NamedTuple
 import redis
 
 from unlearn.environment.redis_url import RedisAddress, is_loopback
+from unlearn.environment.tls_files import fault_of
 from unlearn.errors import StateDenied, StateUnavailable, StateUnsupported
 
 __all__ = ["CLUSTER", "SENTINEL", "place_of", "told", "translate"]
@@ -28,6 +29,13 @@ _LOGIN = (
 )
 _ACL = f"widen the ACL of the user in {_URL}"
 _TLS_ADVICE = f"does that port speak it? Without TLS {_URL} is redis://..."
+
+_TLS = "UNLEARN_REDIS__SSL_"
+_FAULTS = {
+    "trust": f"isn't trusted ({{why}}): name its authority in {_TLS}CAFILE",
+    "name": f"is for another name ({{why}}): check the host in {_URL}, or have one made for this name",
+    "time": "is not valid now ({why}): it must be renewed, unless this machine's clock is wrong",
+}
 
 _ANNOTATION = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown (?:sub)?command [`'\"]?([A-Za-z|]{1,40})", re.IGNORECASE)
@@ -86,7 +94,8 @@ def place_of(client: redis.Redis) -> RedisAddress:
     options = client.connection_pool.connection_kwargs
     if "path" in options:
         return RedisAddress(socket=str(options["path"]))
-    return RedisAddress(host=str(options.get("host", "localhost")), port=int(options.get("port", 6379)))
+    tls = issubclass(client.connection_pool.connection_class, redis.SSLConnection)
+    return RedisAddress(host=str(options.get("host", "localhost")), port=int(options.get("port", 6379)), tls=tls)
 
 
 def _meaning(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUnavailable], str]:
@@ -133,6 +142,8 @@ def _unknown_command(name: str) -> tuple[type[StateUnavailable], str]:
 def _silence(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUnavailable], str]:
     """The error where no answer came: told from the network's error that the client's own error was raised from."""
     cause = error.__context__
+    if isinstance(cause, ssl.SSLEOFError):
+        return StateUnavailable, f"broke off TLS; where it asks for a certificate of ours, {_TLS}CERTFILE names it"
     if isinstance(cause, ssl.SSLError):
         return StateDenied, _tls(cause)
     if "handshake" in str(cause):
@@ -141,23 +152,21 @@ def _silence(error: redis.RedisError, place: RedisAddress) -> tuple[type[StateUn
         return StateDenied, f"was not asked: a file of TLS that {_URL} names isn't there"
     if isinstance(cause, PermissionError):
         return StateDenied, f"was not asked: the socket, or a file of TLS, that {_URL} names isn't ours to open"
-    return StateUnavailable, f"did not answer ({_reason(error, cause)}): {_advice(place)}"
+    return StateUnavailable, f"did not answer ({_reason(error, cause, place)}): {_advice(place)}"
 
 
 def _tls(cause: ssl.SSLError) -> str:
     reason = cause.reason or str(cause)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            f"shows a certificate that isn't trusted ({cause.verify_message}): name its authority by ?ssl_ca_certs=FILE"
-        )
-    if "CERTIFICATE" in reason and "ALERT" in reason:
-        return f"doesn't take our certificate ({reason}): name one by ?ssl_certfile=FILE&ssl_keyfile=FILE"
+        return f"shows a certificate that {_FAULTS[fault_of(cause)].format(why=cause.verify_message)}"
+    if "ALERT" in reason and any(word in reason for word in ("CERTIFICATE", "UNKNOWN_CA", "EXPIRED")):
+        return f"doesn't take our certificate, or asks for one ({reason}): set {_TLS}CERTFILE and {_TLS}KEYFILE"
     if cause.library != "SSL" or "PEM" in reason:
         return f"was not asked: a file of TLS that {_URL} names isn't what it should be ({reason})"
     return f"and this client can't agree on TLS ({reason}): {_TLS_ADVICE}"
 
 
-def _reason(error: redis.RedisError, cause: BaseException | None) -> str:
+def _reason(error: redis.RedisError, cause: BaseException | None, place: RedisAddress) -> str:
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused"
     if isinstance(cause, socket.gaierror):
@@ -167,7 +176,8 @@ def _reason(error: redis.RedisError, cause: BaseException | None) -> str:
     if isinstance(error, redis.TimeoutError) or isinstance(cause, TimeoutError):
         return "time-out"
     if isinstance(cause, ConnectionError) or "closed by server" in str(error):
-        return "it closed the connection; where it speaks TLS, the URL is rediss://..."
+        asks = f"where it asks for a certificate of ours, {_TLS}CERTFILE names it"
+        return f"it closed the connection; {asks if place.tls else 'where it speaks TLS, the URL is rediss://...'}"
     return type(cause or error).__name__
 
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from unlearn.environment.redis_client import connect
 from unlearn.identity import identity_of
 from unlearn.learners import learner_of
 from unlearn.log.protocol import Log
 from unlearn.settings import Settings
+from unlearn.state.client import client_of
 from unlearn.state.scripts import states
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.marker import Guarded
@@ -37,7 +37,7 @@ def make_worker(settings: Settings, log: Log, *, rebuild: bool = False) -> Itera
 
     Raises TopicMissing, Refused, IdentityChanged, LogUnavailable, StateUnavailable, StoreUnavailable.
     """
-    client = connect(settings.redis.url.get_secret_value())
+    client = client_of(settings.redis)
     learner, store = learner_of(settings), guarded(open_store(settings.store, settings.model))
     state_of = states(client, settings.model)
     check_services(settings, log, client)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tests.harness.results_harness import HAM, SPAM, ResultsHarness
 from unlearn.cli.commands.manifest import command
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 
 
 @pytest.fixture

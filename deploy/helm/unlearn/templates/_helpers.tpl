@@ -131,6 +131,10 @@ containers:
       {{- if and (eq .role "gateway") $v.gateway.domain }}
       - {name: UNLEARN_GATEWAY__DOMAIN, value: {{ $v.gateway.domain | quote }}}
       {{- end }}
+      {{- if and (eq .role "console") $v.serve.enabled }}
+      {{- $server := printf "%s://%s-serve:%v" (ternary "https" "http" $v.serve.tls) (include "unlearn.name" .root) $v.serve.port }}
+      - {name: UNLEARN_CONSOLE__SCORERS, value: {{ list $server | toJson | quote }}}
+      {{- end }}
       {{- range $variable := keys $files | sortAlpha }}
       - {name: {{ $variable }}, value: /etc/unlearn/{{ $variable }}}
       {{- end }}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,17 +18,10 @@ if TYPE_CHECKING:
     import redis
 
     from unlearn.admin.pending import OpenDeletion, Partition
-    from unlearn.events.event import Request
+    from unlearn.admin.pending_events import Said
     from unlearn.log.protocol import Log
     from unlearn.settings import Settings
     from unlearn.state.scripts import PartitionState
-
-
-class _Read(NamedTuple):
-    """What the log says of a deletion: its event id, and what kind of thing it names."""
-
-    event_id: str | None = None
-    names: str | None = None
 
 
 @click.command(cls=Command)
@@ -49,9 +42,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
     settings = context.settings(ctx, demo=True)
     with open_log(settings) as log, open_redis(settings) as client:
         from unlearn.admin.pending import open_deletions
+        from unlearn.admin.pending_events import PendingEvents
 
         found = _partitions(log, client, settings)
-        shown = [_shown(row, read) for row, read in _read(log, settings, open_deletions(found, settings.partitions))]
+        rows = open_deletions(found, settings.partitions)
+        shown = [_shown(row, read) for row, read in PendingEvents(log, settings).of(rows)]
         lag = _lag(log, settings, found)
     if as_json:
         for one in shown:
@@ -94,42 +89,7 @@ def _partition(state: PartitionState, shards: int, forgets: bool) -> Partition:
     return Partition(view, state.stopped(), state.waits_for(), training)
 
 
-def _read(log: Log, settings: Settings, rows: list[OpenDeletion]) -> Iterator[tuple[OpenDeletion, _Read]]:
-    """Each with what its record says, as far as it can be read again; those that turn out to be no deletions are left
-    out."""
-    from unlearn.events.event import Insert
-    from unlearn.events.parsing import parser_of
-    from unlearn.forwarding.reread import records_at
-    from unlearn.learners import learner_of
-
-    wanted: dict[int, list[int]] = {}
-    for row in rows:
-        if row.count == 1:
-            wanted.setdefault(row.partition, []).append(row.offset)
-    found = {p: records_at(log, settings.events_topic, p, offsets) for p, offsets in wanted.items()}
-    parser = parser_of(learner_of(settings), settings.reading)
-    for row in rows:
-        record = found.get(row.partition, {}).get(row.offset) if row.count == 1 else None
-        event = None if record is None else parser.taken(record)
-        if not isinstance(event, Insert):
-            yield row, _of(event)
-
-
-def _of(event: object) -> _Read:
-    from unlearn.events.event import Request
-
-    return _Read(event.event_id, _named(event)) if isinstance(event, Request) else _Read()
-
-
-def _named(event: Request) -> str:
-    if event.alias is not None:
-        return "whom an alias names"
-    if event.record_id is None:
-        return "a subject"
-    return "a record of every subject" if event.subject_id is None else "a record of one subject"
-
-
-def _shown(row: OpenDeletion, read: _Read) -> dict[str, Any]:
+def _shown(row: OpenDeletion, read: Said) -> dict[str, Any]:
     from unlearn.moments import iso
 
     return {

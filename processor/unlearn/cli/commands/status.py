@@ -188,17 +188,22 @@ def _cells(partition: int, shard: ShardStatus) -> list[str]:
     return [first, *map(_number, (shard.shard, shard.rows, shard.slices, shard.checkpoints)), shard.status]
 
 
+def _of_partition(held: PartitionStatus) -> Iterator[Text]:
+    name = f"partition {held.partition}"
+    if held.stopped:
+        yield Text(f"{name} is stopped: {held.stopped}", style="bold red")
+    if held.trouble:
+        yield Text(f"{name} waits: {held.trouble}", style="bold yellow")
+    if held.quiet:
+        yield Text(f"{name}: its worker takes no events, as asked: `unlearn resume`", style="bold yellow")
+    if held.quarantined:
+        shards = ", ".join(map(str, held.quarantined))
+        yield Text(f"{name}: training gave up shards {shards}: `unlearn retry`", style="bold red")
+
+
 def _stops(status: Status) -> Iterator[Text]:
     for held in status.partitions:
-        if held.stopped:
-            yield Text(f"partition {held.partition} is stopped: {held.stopped}", style="bold red")
-        if held.trouble:
-            yield Text(f"partition {held.partition} waits: {held.trouble}", style="bold yellow")
-        if held.quarantined:
-            shards = ", ".join(map(str, held.quarantined))
-            yield Text(
-                f"partition {held.partition}: training gave up shards {shards}: `unlearn retry`", style="bold red"
-            )
+        yield from _of_partition(held)
     if status.unresolved:
         yield Text("possible deletions that can't be read are open: `unlearn resolve` lists them", style="yellow")
     for refusal in status.refused[-_REFUSED:]:

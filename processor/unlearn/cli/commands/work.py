@@ -44,7 +44,7 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, check: bool, log_le
     """
     if check:
         return _probe(context.settings(ctx, demo=True))
-    from unlearn.environment.redis_client import connect as connect_redis
+    from unlearn.state.client import client_of
     from unlearn.worker.drain import Drain
     from unlearn.worker.lifecycle import drain, make_worker, run, states
 
@@ -58,7 +58,7 @@ def command(ctx: click.Context, drains: bool, rebuild: bool, check: bool, log_le
             with monitored(settings, log) as turned:
                 run(worker, settings, stop, turned)
             return 0
-        client = connect_redis(settings.redis.url.get_secret_value())
+        client = client_of(settings.redis)
         plan = Drain(settings, log, log.producer(), states(client, settings.model), worker.results)
         done = drain(worker, plan, stop)
     return _sum_up(plan, done)

@@ -13,9 +13,11 @@ from typing import Any
 import kafka.errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
 
+from unlearn.environment.tls_files import TlsFilesWrong
 from unlearn.errors import LogDenied, LogUnavailable, UnlearnError
-from unlearn.log.kafka.diagnosis import diagnose
 from unlearn.log.kafka.errors import DENIED, translate
+from unlearn.log.kafka.security.diagnosis import diagnose
+from unlearn.log.kafka.security.options import client_options
 from unlearn.log.kafka.selector import LeanSelector
 from unlearn.settings import KafkaSettings
 
@@ -23,8 +25,9 @@ __all__ = ["connected"]
 
 _log = logging.getLogger(__name__)
 _AT_LEAST = 0.5
-_AT_A_TIME = 3.0
-"""Seconds that one attempt takes at most. After the first that fails, the log says what is waited for."""
+_FIRST, _AT_A_TIME = 1.0, 3.0
+"""Seconds that the first attempt takes at most, and each after it. After one that fails the mistake is looked for, and
+the log says what is waited for."""
 _NOTED = 100
 _FAILURES = (UnlearnError, kafka_errors.KafkaError, AssertionError, TypeError, ValueError, OSError)
 
@@ -34,10 +37,12 @@ def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float |
 
     A signal can interrupt it. Raises LogUnavailable or LogDenied, which name the mistake where it can be found out.
     """
+    _require_files(settings)
+    options = client_options(settings) | options
     patience = settings.request_timeout if within is None else within
     deadline, waited = time.monotonic() + patience, False
     while True:
-        attempt = min(_AT_A_TIME, max(0.001, deadline - time.monotonic()))
+        attempt = min(_AT_A_TIME if waited else _FIRST, max(0.001, deadline - time.monotonic()))
         try:
             return _interruptible(lambda a=attempt: _made(kind, a, **options))  # type: ignore[misc]
         except _FAILURES as error:
@@ -48,6 +53,15 @@ def connected(kind: Callable[..., Any], settings: KafkaSettings, within: float |
             _log.warning("waiting for Kafka at %s: %s", settings.bootstrap_servers, failure)
             waited = True
         time.sleep(min(0.2, max(0.0, deadline - time.monotonic())))
+
+
+def _require_files(settings: KafkaSettings) -> None:
+    """Raise LogUnavailable for files of TLS that can't be used: the client would wait for some for ever."""
+    if settings.security_protocol.endswith("SSL"):
+        try:
+            settings.tls_files.context()
+        except TlsFilesWrong as error:
+            raise LogUnavailable(str(error)) from None
 
 
 def _failure(error: BaseException, settings: KafkaSettings, patience: float) -> tuple[UnlearnError, bool]:

@@ -9,7 +9,7 @@ import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
 from unlearn.log.kafka.connect import connected
-from unlearn.log.kafka.errors import DENIED
+from unlearn.log.kafka.errors import DENIED, translate
 from unlearn.log.kafka.records import CantRead, Records, read_all_or_say_where
 from unlearn.log.kafka.timeouts import let_go_of_frames
 from unlearn.settings import KafkaSettings
@@ -38,7 +38,7 @@ def consumer(settings: KafkaSettings, *, columns: bool = False, **more: Any) -> 
     With `columns` a poll gives for each partition a list of RecordColumns, else one of records.
     """
     records = _column_records() if columns else Records
-    reader = connected(KafkaConsumer, settings, **SAFE, **settings.client_options(), **more)
+    reader = connected(KafkaConsumer, settings, **SAFE, **more)
     read_all_or_say_where(reader, settings.batch_bytes, records)
     let_go_of_frames(reader)
     return reader
@@ -66,4 +66,5 @@ def try_again(error: Exception, reader: KafkaConsumer) -> str:
     """
     if isinstance(error, DENIED):
         reader._client._manager._auth_failures.clear()  # noqa: SLF001
+        return str(translate(error, "reading"))
     return f"{type(error).__name__}: {error}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import kafka.errors as kafka_errors
 
 from unlearn.errors import LogDenied, LogRefused, LogUnavailable, TopicMissing, UnlearnError
+from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 
 MISSING = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 DENIED = (
@@ -18,6 +20,15 @@ DENIED = (
     kafka_errors.SecurityDisabledError,
 )
 """Refusals of rights and logins, which may be granted later."""
+_RIGHTS = "`unlearn topics create --as acls` prints what each kind of user needs"
+_CODE = re.compile(r"\[Error (\d+)\]")
+_LOGIN = "check UNLEARN_KAFKA__SASL_MECHANISM and what it needs"
+_RIGHTS_TO = {
+    kafka_errors.TopicAuthorizationFailedError: "the topic",
+    kafka_errors.GroupAuthorizationFailedError: "the group",
+    kafka_errors.TransactionalIdAuthorizationFailedError: "the transactional id",
+    kafka_errors.ClusterAuthorizationFailedError: "the cluster",
+}
 ABOUT_THE_RECORD = (
     kafka_errors.MessageSizeTooLargeError,
     kafka_errors.RecordListTooLargeError,
@@ -45,17 +56,19 @@ def translate(error: BaseException, doing: str) -> UnlearnError:
     """
     if isinstance(error, UnlearnError):
         return error
+    error = _unwrapped(error)
     if isinstance(error, MISSING):
         return TopicMissing(f"Kafka has no such topic or partition ({doing})")
     if isinstance(error, DENIED):
-        return LogDenied(f"Kafka refuses rights or the login ({doing}): {_reason(error)}")
+        return LogDenied(_denial(error, doing))
     if isinstance(error, kafka_errors.FencedInstanceIdError):
         return LogRefused(
             "another worker of the group has the same UNLEARN_KAFKA__GROUP_INSTANCE_ID, and has taken this one's place"
         )
     if isinstance(error, REFUSED):
         return LogRefused(f"Kafka refused ({doing}): {_reason(error)}")
-    return LogUnavailable(f"Kafka gives no answer ({doing}): {_reason(error)}")
+    told = isinstance(error, TokenUnavailable)
+    return LogUnavailable(str(error) if told else f"Kafka gives no answer ({doing}): {_reason(error)}")
 
 
 def why_not_sent(error: BaseException, doing: str) -> UnlearnError:
@@ -75,6 +88,29 @@ def translated(doing: str) -> Iterator[None]:
         raise translate(error, doing) from error
 
 
+def _unwrapped(error: BaseException) -> BaseException:
+    """The error that the client puts into the text of another, as it does where it asks for a producer's id."""
+    code = _CODE.search(str(error)) if type(error) is kafka_errors.KafkaError else None
+    kind = kafka_errors.for_code(int(code[1])) if code else None
+    return kind() if kind is not None and issubclass(kind, Exception) else error
+
+
+def _denial(error: BaseException, doing: str) -> str:
+    if isinstance(error, TokenRefused):
+        return str(error)
+    if isinstance(error, kafka_errors.AuthorizationError):
+        return f"Kafka denies this user {_what(error)} ({doing}): {_reason(error)}; {_RIGHTS}"
+    return f"Kafka refuses the login ({doing}): {_reason(error)}; {_LOGIN}"
+
+
+def _what(error: BaseException) -> str:
+    """What the right is to that is denied; the client names a topic or a group where it knows it."""
+    kind = next((words for kind, words in _RIGHTS_TO.items() if isinstance(error, kind)), "a right")
+    named = error.args[0] if error.args else ()
+    names = sorted(map(str, named)) if isinstance(named, set | list | tuple | frozenset) else []
+    return f"{kind} {', '.join(names)}".strip()
+
+
 def _reason(error: BaseException) -> str:
     name, text = type(error).__name__, str(error)
-    return text if text.startswith(name) else f"{name}: {text}".removesuffix(": ")
+    return text if name in text else f"{name}: {text}".removesuffix(": ")

@@ -14,6 +14,7 @@ from unlearn.errors import LogDiverged, LogUnavailable
 from unlearn.log.columns import RecordColumns
 from unlearn.log.kafka.consumer import consumer
 from unlearn.log.kafka.interval import LOOK_EVERY, bounds_of, poll_assigned, position_of
+from unlearn.log.kafka.outage import Outage
 from unlearn.log.protocol import Unreadable
 from unlearn.settings import KafkaSettings
 
@@ -31,6 +32,7 @@ class KafkaFollower:
         self._timeout_ms = round(settings.request_timeout * 1000)
         self._trouble = ""
         self._positions = dict(starts)
+        self._outage = Outage(settings)
         self._consumer = consumer(settings, columns=True)
         self._consumer.assign(list(self._tps.values()))
         for partition, offset in starts.items():
@@ -40,7 +42,9 @@ class KafkaFollower:
         deadline = time.monotonic() + timeout
         while True:
             left = max(0, round((deadline - time.monotonic()) * 1000))
-            found = poll_assigned(self._consumer, min(left, LOOK_EVERY), self._lost, self._note, _READ_RECORDS)
+            found = poll_assigned(
+                self._consumer, min(left, LOOK_EVERY), self._lost, self._note, _READ_RECORDS, self._outage
+            )
             self._move()
             if found or left <= LOOK_EVERY:
                 return {tp.partition: RecordColumns.concat(parts) for tp, parts in found.items()}

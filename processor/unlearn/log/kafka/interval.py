@@ -14,6 +14,7 @@ from kafka import KafkaConsumer, TopicPartition
 from unlearn.errors import ExtraMissing, LogDiverged, LogUnavailable, LogUnreadable
 from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
 from unlearn.log.kafka.errors import DENIED, translated
+from unlearn.log.kafka.outage import Outage
 from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
 from unlearn.log.protocol import Record, Unreadable
 from unlearn.settings import KafkaSettings
@@ -111,7 +112,12 @@ def _skip_lost(reader: KafkaConsumer, tp: TopicPartition, stop: int, patience: f
 
 
 def poll_assigned(
-    reader: KafkaConsumer, timeout_ms: int, lost: Lost, note: Note, most: int = READ_RECORDS
+    reader: KafkaConsumer,
+    timeout_ms: int,
+    lost: Lost,
+    note: Note,
+    most: int = READ_RECORDS,
+    outage: Outage | None = None,
 ) -> dict[TopicPartition, list[Any]]:
     """The next records of all partitions that the consumer has, at most so many; {} in an outage."""
     take_back_what_was_parked(reader)
@@ -129,14 +135,19 @@ def poll_assigned(
             note(told if isinstance(error, (*DENIED, CantFetch)) else "")
             time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
         return {}
-    note("")
+    note("" if found or outage is None else outage.words(reader))
     return found
 
 
 def _poll(
-    reader: KafkaConsumer, tp: TopicPartition, timeout_ms: int, lost: Lost, note: Note = lambda _: None
+    reader: KafkaConsumer,
+    tp: TopicPartition,
+    timeout_ms: int,
+    lost: Lost,
+    note: Note = lambda _: None,
+    outage: Outage | None = None,
 ) -> list[Record]:
-    return poll_assigned(reader, timeout_ms, lost, note).get(tp, [])
+    return poll_assigned(reader, timeout_ms, lost, note, outage=outage).get(tp, [])
 
 
 def position_of(reader: KafkaConsumer, tp: TopicPartition) -> int:
@@ -153,6 +164,7 @@ class KafkaTail:
         self._timeout_ms = round(settings.request_timeout * 1000)
         self.trouble = ""
         """Why the last poll could read nothing, such as a right that was taken away."""
+        self._outage = Outage(settings)
         self._consumer = consumer(settings)
         self._consumer.assign([self._tp])
         self._position = self._bounds()[0]
@@ -162,7 +174,7 @@ class KafkaTail:
         deadline = time.monotonic() + timeout
         while True:
             left = max(0, round((deadline - time.monotonic()) * 1000))
-            found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged, self._note)
+            found = _poll(self._consumer, self._tp, min(left, LOOK_EVERY), self._diverged, self._note, self._outage)
             # If the position can't be told now, the next poll tells it.
             with suppress(LogUnavailable):
                 self._position = position_of(self._consumer, self._tp)

@@ -131,7 +131,7 @@ class KafkaLog:
 
     def _ask(self) -> KafkaAdminClient:
         if self._admin is None:
-            self._admin = connected(KafkaAdminClient, self._settings, **self._settings.client_options())
+            self._admin = connected(KafkaAdminClient, self._settings)
         # The client keeps a refused login for good; without it, it logs in again.
         self._admin._manager._auth_failures.clear()  # noqa: SLF001
         return self._admin

@@ -148,8 +148,7 @@ class KafkaProducer:
         return self._connect(min(RENEW_WITHIN, self._timeout))
 
     def _connect(self, within: float) -> Client:
-        options = {**self._settings.client_options(), **_options(self._timeout)}
-        made: Client = connected(Client, self._settings, within, **options)
+        made: Client = connected(Client, self._settings, within, **_options(self._timeout))
         _living.add(made)
         return made
 

@@ -17,6 +17,7 @@ from kafka.structs import OffsetAndMetadata
 from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
 from unlearn.log.kafka.errors import DENIED, translate
 from unlearn.log.kafka.join import joined
+from unlearn.log.kafka.outage import Outage
 from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
 from unlearn.log.protocol import Batch, Polled, Record, Unreadable
 from unlearn.settings import KafkaSettings
@@ -90,6 +91,7 @@ class KafkaReader:
         self._lost: dict[int, str] = {}
         self.unreadable: dict[int, Unreadable] = {}
         self._unread = ""
+        self._outage = Outage(settings)
         self._uncommitted = ""
         self._replaced: Exception | None = None
         self._named, self._silent_since = settings.group_instance_id is not None, float("inf")
@@ -184,6 +186,7 @@ class KafkaReader:
         take_back_what_was_parked(self._consumer)
         try:
             if not joined(self._consumer, timeout):
+                self._unread = self._outage.words(self._consumer) or self._unread
                 return {}
             found: dict[TopicPartition, list[Any]] = self._consumer.poll(round(timeout * 1000), most)
         except kafka_errors.NoOffsetForPartitionError:
@@ -194,7 +197,7 @@ class KafkaReader:
             self._stop(error)
             time.sleep(min(timeout, OUTAGE_PAUSE))
         else:
-            self._unread = ""
+            self._unread = "" if found else self._outage.words(self._consumer)
             return found
         return {}
 

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from unlearn.environment.named_files import Unreadable, read_named_file
 from unlearn.errors import SettingsError
-from unlearn.store_settings import StoreSettings
+from unlearn.service_settings.store import StoreSettings
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -77,9 +78,9 @@ def _options(settings: StoreSettings) -> ClientConfig:
         options["allow_http"] = True
     if settings.ssl_cafile is not None:
         try:
-            options["root_certificate"] = settings.ssl_cafile.read_bytes()
-        except OSError as error:
-            raise SettingsError(f"UNLEARN_STORE__SSL_CAFILE: {settings.ssl_cafile}: {error.strerror}") from error
+            options["root_certificate"] = read_named_file(settings.ssl_cafile)
+        except Unreadable as error:
+            raise SettingsError(f"UNLEARN_STORE__SSL_CAFILE: {settings.ssl_cafile} {error}") from None
     return options
 
 

@@ -1,0 +1,1 @@
+"""How clients log in to Kafka, and what is wrong where they can't."""
