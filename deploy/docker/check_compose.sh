@@ -2,7 +2,7 @@
 # Run by check.sh, which starts an engine.
 set -euo pipefail
 . deploy/docker/engine.sh
-need_base
+build_image
 need_services "$(sed -n 's/^ *image: \(apache\/kafka:.*\)$/\1/p' deploy/docker/compose.yaml)"
 
 if docker compose version > /dev/null 2>&1; then
@@ -28,8 +28,6 @@ unlearn() { compose exec -T worker unlearn "$@"; }
 ask() { python3 -c 'import sys, urllib.request as u
 print(u.build_opener(u.ProxyHandler({})).open(sys.argv[1], sys.argv[2].encode() if len(sys.argv) > 2 else None, 20).read().decode())' "$@"; }
 wait_for() { for _ in $(seq 120); do "$@" > /dev/null 2>&1 && return; sleep 1; done; compose logs --tail 40; return 1; }
-
-docker image inspect unlearn > /dev/null 2>&1 || docker build --network host -q -f deploy/docker/Dockerfile -t unlearn .
 
 say "up"
 compose up -d --quiet-pull

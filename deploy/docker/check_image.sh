@@ -2,21 +2,19 @@
 # Run by check.sh, which starts an engine.
 set -euo pipefail
 . deploy/docker/engine.sh
-IMAGE=unlearn-check
+NAMES=unlearn-check
 RUN=$(mktemp -d -p "$WORK")
 
 cleanup() {
-    docker rm -f "$IMAGE-worker" > /dev/null 2>&1 || true
+    docker rm -f "$NAMES-worker" > /dev/null 2>&1 || true
     [ ! -f "$RUN/s3/pid" ] || kill "$(cat "$RUN/s3/pid")" 2> /dev/null || true
-    docker volume rm -f "$IMAGE-store" > /dev/null 2>&1 || true
+    docker volume rm -f "$NAMES-store" > /dev/null 2>&1 || true
     .venv/bin/unlearn services down --erase > /dev/null 2>&1 || true
 }
 trap cleanup EXIT
 
-need_base
-say "building"
-docker build --network host -q -f deploy/docker/Dockerfile -t "$IMAGE" .
-docker image ls "$IMAGE" --format '{{.Size}}'
+build_image
+docker image ls unlearn --format '{{.Size}}'
 
 say "services"
 export UNLEARN_SERVICES_DIR=$RUN UNLEARN_MODEL=image-check UNLEARN_SECRET=only-to-check-the-image-0001
@@ -26,23 +24,23 @@ PASSWORD=$(cat "$RUN"/redis*/password* 2> /dev/null | head -1)
 
 learned() { awk '$3 == "equal" && $6 > 0 { shards++ } END { exit shards < 6 }' "$1"; }
 unlearn() {
-    docker run --rm -i --name "${NAME:-$IMAGE-once-$RANDOM}" --network host --read-only --tmpfs /tmp --user 12345:12345 \
-        --cap-drop ALL --security-opt no-new-privileges -v "$IMAGE-store:/store" \
+    docker run --rm -i --name "${NAME:-$NAMES-once-$RANDOM}" --network host --read-only --tmpfs /tmp --user 12345:12345 \
+        --cap-drop ALL --security-opt no-new-privileges -v "$NAMES-store:/store" \
         -e UNLEARN_MODEL -e UNLEARN_SECRET -e UNLEARN_KAFKA__BOOTSTRAP_SERVERS -e UNLEARN_REDIS__URL -e UNLEARN_HTTP --env HOME= \
-        ${DETACH:-} ${MORE:-} "$IMAGE" "$@"
+        ${DETACH:-} ${MORE:-} unlearn "$@"
 }
 [ -n "$PASSWORD" ] && export UNLEARN_REDIS__URL=${UNLEARN_REDIS__URL/:\/\//:\/\/:$PASSWORD@}
-docker volume rm -f "$IMAGE-store" > /dev/null
+docker volume rm -f "$NAMES-store" > /dev/null
 
 say "a stream through the image"
 unlearn topics create
 inserts 300 | unlearn send -
 export UNLEARN_HTTP=127.0.0.1:$FREE_PORT
-NAME=$IMAGE-worker DETACH=--detach unlearn work > /dev/null
+NAME=$NAMES-worker DETACH=--detach unlearn work > /dev/null
 for _ in $(seq 120); do unlearn work --check > /dev/null 2>&1 && break; sleep 1; done
-unlearn work --check || { docker logs "$IMAGE-worker"; exit 1; }
+unlearn work --check || { docker logs "$NAMES-worker"; exit 1; }
 printf 's1\ns2\ns3\n' | unlearn forget --subjects - --wait 120 --open /tmp/open.csv
-docker stop -t 60 "$IMAGE-worker" > /dev/null
+docker stop -t 60 "$NAMES-worker" > /dev/null
 unlearn work --drain
 # A worker that drains ends its slices, so that most shards have learned something.
 unlearn verify | tee "$RUN/verified"

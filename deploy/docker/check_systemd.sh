@@ -10,8 +10,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-need_base
-docker image inspect unlearn > /dev/null 2>&1 || docker build --network host -q -f deploy/docker/Dockerfile -t unlearn .
+build_image
 docker image inspect unlearn-systemd-base > /dev/null 2>&1 ||
     debian unlearn-systemd-base systemd systemd-sysv python3 libnss-systemd ca-certificates
 
@@ -59,7 +58,7 @@ u.build_opener(u.ProxyHandler({})).open(sys.argv[1], None, 20)' "http://127.0.0.
     inside systemctl is-active -q unlearn-worker@1 || fail unlearn-worker@1
     sleep 1
 done
-printf 's1\ns2\n' | .venv/bin/unlearn forget --subjects - --wait 120 --open "$RUN/open.csv" || fail unlearn-worker@1
+printf 's1\ns2\ns3\n' | .venv/bin/unlearn forget --subjects - --wait 120 --open "$RUN/open.csv" || fail unlearn-worker@1
 inside systemctl start unlearn-serve || fail unlearn-serve
 for _ in $(seq 120); do
     inside python3 -c 'import urllib.request as u; u.urlopen("http://127.0.0.1:8081/readyz", None, 20)' 2> /dev/null && break

@@ -33,11 +33,14 @@ debian() {
     rm -rf "$root"
 }
 
-# The base of our image, under the name that the Dockerfile has.
-need_base() {
-    has python:3.11-slim-bookworm && return
-    say "no image can be pulled: making Python's of Debian's packages"
-    debian python:3.11-slim-bookworm python3 python3-venv ca-certificates
+# Our image, as the sources are now.
+build_image() {
+    if ! has python:3.11-slim-bookworm; then
+        say "no image can be pulled: making Python's of Debian's packages"
+        debian python:3.11-slim-bookworm python3 python3-venv ca-certificates
+    fi
+    say "building"
+    docker build --network host -q -f deploy/docker/Dockerfile -t unlearn .
 }
 
 # Stand-ins under the names of Kafka's, Redis' and Prometheus' own images, for what we ask of them: Kafka is the very
