@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -48,14 +49,17 @@ def pasted(commands: str, folder: Path, variables: Mapping[str, str]) -> str:
 
 def test_the_commands_of_the_guides_work_as_they_stand(make_settings: MakeSettings, tmp_path: Path) -> None:
     # Given a model without events, and a worker for as long as senders wait
-    settings = make_settings(partitions=2, shards_per_partition=1, trainers=0, seal_after=0.5)
+    # No lease ends between two commands, however slow the machine is: status would tell that nobody works any more.
+    settings = make_settings(partitions=2, shards_per_partition=1, trainers=0, seal_after=0.5, lease=3600.0)
     with closing(KafkaLog(settings.kafka)) as log:
         create(log, settings)
     variables = environment(settings, PATH=f"{Path(UNLEARN).parent}{os.pathsep}{os.environ['PATH']}")
 
     # When each user pastes the commands of the guide
-    with Process(settings, tmp_path / "logs", "work"):
+    with Process(settings, tmp_path / "logs", "work") as worker:
         sent = pasted(block_of("upstream.md", "upstream"), tmp_path, variables)
+        worker.signal(signal.SIGTERM)
+        assert worker.wait(EVER) == 0, worker.errors()
     ops = pasted(block_of("ops.md", "ops"), tmp_path, variables)
     scored = pasted(block_of("scorers.md", "scorers"), tmp_path, variables)
     new = {"NEW": f"t{uuid.uuid4().hex[:12]}"}
