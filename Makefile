@@ -9,7 +9,7 @@ JOBS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format tables lock bench up status logs down clean
+.PHONY: help setup demo test soak check site format tables lock bench up status logs down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+site: $(STAMP) ## build the pages as a site into build/site; each link must lead somewhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 format: $(STAMP) ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -65,6 +68,7 @@ down: $(STAMP) ## stop local Kafka and Redis
 tables: $(STAMP) ## write what is generated in docs: tables, schemas, vectors
 	PYTHONPATH=processor:models:study $(BIN)/python docs/tables.py
 	PYTHONPATH=.:processor:models:study $(BIN)/python -m tests.vectors
+	$(BIN)/python deploy/grafana/board.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -148,7 +148,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_type(one) for one in schema["anyOf"])
     if "$ref" in schema:
-        return schema["$ref"].rpartition("/")[2]
+        return str(schema["$ref"].rpartition("/")[2])
     if "enum" in schema:
         return "one of those below"
     if digits := re.fullmatch(r"\^\(?\[0-9a-f\]\{(\d+)\}(\)\?)?\$", schema.get("pattern", "")):

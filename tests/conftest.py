@@ -41,7 +41,7 @@ def kafka(services_dir: Path) -> Iterator[str]:
     with ExitStack() as stack:
         if named:
             _require(service, "UNLEARN_KAFKA__BOOTSTRAP_SERVERS")
-        elif not stack.enter_context(kafka_container(service.address)):
+        elif not stack.enter_context(kafka_container(service)):
             _start(stack, service)
         yield address
 
@@ -57,7 +57,7 @@ def redis_url(services_dir: Path) -> Iterator[str]:
     with ExitStack() as stack:
         if named:
             _require(service, "UNLEARN_REDIS__URL")
-        elif not stack.enter_context(redis_container(service.address)):
+        elif not stack.enter_context(redis_container(service)):
             _start(stack, service)
         yield with_local_password(own).redis.url.get_secret_value()
 

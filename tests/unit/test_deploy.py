@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from unlearn.cli.main import COMMANDS
 from unlearn.environment.variables import NO_SETTINGS
@@ -12,7 +16,8 @@ from unlearn.settings_sources import fields, file_variable, secret_paths, variab
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "docker"
-FILES = [FOLDER / name for name in ("Dockerfile", "compose.yaml", "check.sh")]
+UNITS = ROOT / "deploy" / "systemd"
+FILES = [*FOLDER.iterdir(), *UNITS.glob("*.service"), *UNITS.glob("*.d/*")]
 
 
 def test_every_variable_is_a_setting() -> None:
@@ -40,3 +45,19 @@ def test_the_image_gets_what_it_is_built_from_and_nothing_else() -> None:
     }
     assert copied == kept
     assert all((ROOT / name).exists() for name in kept)
+
+
+def test_units_run_commands_that_there_are() -> None:
+    named = [
+        re.findall(r"^ExecStart=/opt/unlearn/bin/unlearn (\w+)", unit.read_text(), re.MULTILINE)
+        for unit in UNITS.glob("*.service")
+    ]
+    assert {name for (name,) in named} <= COMMANDS.keys()
+    assert len(named) >= 3
+
+
+def test_systemd_reads_the_units_and_finds_them_hardly_exposed() -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("the units are NOT read here, for want of systemd-analyze")
+    done = subprocess.run([UNITS / "check.sh"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

