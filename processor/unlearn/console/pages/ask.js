@@ -96,9 +96,12 @@ function ask({ title, text, kind, choices }) {
       one("#ask-said").textContent = error.message;
     }
   };
-  fill(one("#ask-buttons"), choices.map(([words, body], at) => h("button", { type: "button", class: at ? null : "first", click: () => choose(body) }, words)),
-    h("button", { type: "button", click: () => dialog.close() }, "Cancel"));
+  const cancel = h("button", { type: "button", click: () => dialog.close() }, "Cancel");
+  const sure = choices.length === 1;
+  fill(one("#ask-buttons"), choices.map(([words, body]) => h("button", { type: "button", class: sure ? "first" : null, click: () => choose(body) }, words)), cancel);
   dialog.showModal();
+  // Between verdicts nobody should choose by a key pressed twice.
+  if (!sure) cancel.focus();
 }
 
 one("#token-form").addEventListener("submit", tryToken);
