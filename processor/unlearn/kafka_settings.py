@@ -93,8 +93,8 @@ class KafkaSettings(Frozen):
     sasl_extensions: str | None = Field(
         None,
         pattern=r"^[A-Za-z]+=[!-+\--~]+(,[A-Za-z]+=[!-+\--~]+)*$",
-        description="what a broker wants beside the token of OAUTHBEARER: NAME=VALUE, several with commas between, as in "
-        "logicalCluster=lkc-1; unset: nothing",
+        description="what a broker wants beside the token of OAUTHBEARER: NAME=VALUE, several with commas between, as "
+        "in logicalCluster=lkc-1; unset: nothing",
     )
     sasl_aws_region: str | None = Field(
         None, pattern=r"^[a-z0-9-]+$", description="of AWS_MSK_IAM: the cluster's region; unset: AWS_REGION"
