@@ -12,24 +12,14 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import (
-    checkpoints,
-    client,
-    forest,
-    forgetting,
-    ingest,
-    install,
-    linear,
-    naive_bayes,
-    releases,
-    scale,
-    serving,
-    steady,
-    text,
-)
 from bench.figures import Report
+from bench.forest import forest
+from bench.ingest import ingest
+from bench.learners import checkpoints, linear, naive_bayes, text
 from bench.progress import Ticker
+from bench.scale import scale, steady
 from bench.show import show
+from bench.users import client, forgetting, install, releases, serving
 from unlearn.errors import UnlearnError
 
 

@@ -1,7 +1,7 @@
 """Writes what is generated in docs: `python docs/tables.py`.
 
-Tables go into the pages between their markers; schemas, the AsyncAPI document, and the Node client's table of letters
-are files of their own.
+Tables go into the pages between their markers; schemas, the AsyncAPI document, the Node client's table of letters and
+the console's runbook are files of their own.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ _FOR = {
     "serve": "scores over HTTP",
     "gssapi": "Kerberos' login to Kafka; built against the system's library, see [security](security.md)",
     "gateway": "deletions over HTTP",
+    "console": "a page that shows operators how a model stands, see [console](console.md)",
     "ops": "the operators' commands, which ask Redis",
     "local": "Kafka and Redis on this machine; carries a Redis",
     "study": "the comparison of methods, and the demo's accuracy",
@@ -199,7 +200,12 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
 def generated() -> dict[str, str]:
     """File -> content, of the files that are generated as a whole."""
     letters = (ROOT / "models/unlearn_models/text" / LETTERS).read_text("ascii")
-    return {"clients/js/src/letters.txt": letters, **{f"docs/schemas/{name}": text for name, text in files().items()}}
+    runbook = {"processor/unlearn/console/pages/runbook.md": (ROOT / "docs/runbook.md").read_text("utf-8")}
+    return {
+        "clients/js/src/letters.txt": letters,
+        **runbook,
+        **{f"docs/schemas/{name}": text for name, text in files().items()},
+    }
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 import psutil
 
 from tests.harness.s3_requests import Login, request
+from unlearn.service_settings.store import StoreSettings
 from unlearn.services.address import Address
 from unlearn.services.protocol import wait_until
-from unlearn.store_settings import StoreSettings
 
 __all__ = ["MODULE", "ROOT", "Bucket", "NotBuilt", "ObjectServer", "built_server", "stop_left_behind"]
 

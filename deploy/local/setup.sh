@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv with the pinned packages and compiles the kernels, telling of each step. Run from the repository's root by `make setup`.
+# Makes .venv with the pinned packages and compiles the kernels, telling of each step. Run from the repository's root by `make setup`;
+# with the argument browser it only sees to what the test of the console needs, by `make test`.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -47,8 +48,18 @@ kafka_needs() {
   packages "Java 17 or newer and Maven, for a local Kafka" default-jre-headless maven || true
 }
 
+# The console's test drives a browser; without one it is skipped, and says so.
+browser_needs() {
+  command -v chromium >/dev/null && command -v chromedriver >/dev/null && return
+  packages "Chromium and its driver, for the test of the console" chromium chromium-driver || true
+}
+
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
+if [ "${1:-}" = browser ]; then
+  browser_needs
+  exit
+fi
 say "1/4  a Python environment in .venv"
 make_venv
 say "2/4  the pinned packages: 800 MB when installed"

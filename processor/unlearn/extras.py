@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "gssapi": ("gssapi",),
     "gateway": ("cryptography", "httpx", "prometheus_client", "starlette", "uvicorn"),
     "ops": ("hiredis", "msgpack", "redis"),
+    "console": ("hiredis", "msgpack", "prometheus_client", "redis", "starlette", "uvicorn"),
     "local": ("hiredis", "psutil", "redis"),
     "study": ("matplotlib", "scipy", "sklearn"),
     "worker": ("hiredis", "lz4", "msgpack", "numba", "prometheus_client", "redis", "snappy", "zstandard"),

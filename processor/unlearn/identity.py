@@ -28,10 +28,11 @@ __all__ = [
 _SCHEMA = 1
 _READING = "reading"
 """What a model has that was made since messages are read by mappings."""
-_LAYOUT, _LAYOUT_NOW = "state_layout", 4
+_LAYOUT, _LAYOUT_NOW = "state_layout", 5
 """Under which name Redis keeps, beside the identity, how a partition's state is laid out there, and how it is now. An
 earlier release doesn't know it, and so refuses a partition that it would misread: since 2 members stand in tables that
-grow, since 3 pending deletions and letters bear what their receipts say, since 4 there are aliases."""
+grow, since 3 pending deletions and letters bear what their receipts say, since 4 there are aliases, since 5 what was
+sent on is remembered where it arrives."""
 
 
 def identity_of(settings: Settings, learner: Learner) -> str:

@@ -22,15 +22,16 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from unlearn.environment.user_folders import default_services_dir
 from unlearn.extras import missing
-from unlearn.gateway_settings import GatewaySettings
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.mapping.files import mapping_named
 from unlearn.mapping.mapping import EARLIER, PLAIN, Mapping
 from unlearn.mapping.reading import Reading, Tombstones
-from unlearn.redis_settings import RedisSettings
-from unlearn.serving_settings import ServingSettings
+from unlearn.service_settings.console import ConsoleSettings
+from unlearn.service_settings.gateway import GatewaySettings
+from unlearn.service_settings.kafka import KafkaSettings
+from unlearn.service_settings.redis import RedisSettings
+from unlearn.service_settings.serving import ServingSettings
+from unlearn.service_settings.store import StoreSettings
 from unlearn.setting_types import Duration, Frozen, json_list, json_object
-from unlearn.store_settings import StoreSettings
 
 __all__ = [
     "DEMO_SECRET",
@@ -225,6 +226,7 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     gateway: GatewaySettings = GatewaySettings()
     serving: ServingSettings = ServingSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -58,7 +58,7 @@ def all_of(case: dict[str, Any]) -> list[int]:
 if __name__ == "__main__":
     for module in (
         *LOADED,
-        "unlearn.cli.commands.work",
+        "unlearn.cli.commands.operators.work",
         "unlearn_models.naive_bayes.multinomial",
         "unlearn.training.pool",
     ):

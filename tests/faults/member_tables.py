@@ -19,16 +19,19 @@ APART = b"\x02"
 
 
 class Held(NamedTuple):
-    """What a partition holds: entries and subjects by their 12-byte names, and pairs that stand apart by record."""
+    """What a partition holds: entries, subjects and arrivals by their 12-byte names, and pairs that stand apart by
+    record."""
 
     records: dict[bytes, bytes]
     subjects: dict[bytes, bytes]
     pairs: dict[bytes, dict[bytes, bytes]]
+    arrivals: dict[bytes, bytes]
 
     def fields(self) -> Held:
         """The same by fields, as a walk finds it."""
-        records, subjects = ({field_of(n): v for n, v in held.items()} for held in (self.records, self.subjects))
-        return Held(records, subjects, {field_of(n): v for n, v in self.pairs.items() if v})
+        tables = self.records, self.subjects, self.arrivals
+        records, subjects, arrivals = ({field_of(n): v for n, v in held.items()} for held in tables)
+        return Held(records, subjects, {field_of(n): v for n, v in self.pairs.items() if v}, arrivals)
 
 
 class Write(NamedTuple):
@@ -56,6 +59,7 @@ def random_write(rng: random.Random, now: Held, size: int) -> Write:
         else:
             write.ops.append(("RECORD.DEL", name) if rng.random() < 0.3 else ("RECORD.SET", name, _entry(rng)))
     write.ops.extend(("SUBJECT.SET", name, rng.randbytes(4)) for name in _some(rng, now.subjects, size // 3, 5))
+    write.ops.extend(("ARRIVAL.SET", name) for name in _some(rng, now.arrivals, size // 3, 5))
     write.records.update({rng.randbytes(12): _entry(rng) for _ in range(rng.randrange(size))})
     write.subjects.update({name: rng.randbytes(4) for name in _some(rng, now.subjects, size // 3, 5)})
     return write
@@ -71,7 +75,7 @@ def _entry(rng: random.Random) -> bytes:
 
 def written(now: Held, write: Write) -> Held:
     """What the partition must hold after the write."""
-    records, subjects = dict(now.records), dict(now.subjects)
+    records, subjects, arrivals = dict(now.records), dict(now.subjects), dict(now.arrivals)
     pairs = {name: dict(held) for name, held in now.pairs.items()}
     for command, name, *rest in write.ops:
         key, *values = (x if isinstance(x, bytes) else x.encode() for x in (name, *rest))
@@ -81,16 +85,18 @@ def written(now: Held, write: Write) -> Held:
             records.pop(key, None)
         elif command == "SUBJECT.SET":
             subjects[key] = values[0]
+        elif command == "ARRIVAL.SET":
+            arrivals[key] = b""
         elif command == "PAIRS.HSET":
             pairs.setdefault(key, {}).update(zip(values[::2], values[1::2], strict=True))
         else:
             pairs[key] = {tag: value for tag, value in pairs.get(key, {}).items() if tag not in values}
-    return Held(records | write.records, write.subjects | subjects, pairs)
+    return Held(records | write.records, write.subjects | subjects, pairs, arrivals)
 
 
 def put_before(client: Any, keys: Keys, rng: random.Random, count: int, moved: int = 0) -> Held:
     """Members in the layout of before, some with pairs that stand apart; the first `moved` hashes are empty by now."""
-    now = Held({}, {}, {})
+    now = Held({}, {}, {}, {})
     for _ in range(count):
         number, field = rng.choice((*range(moved, moved + 60), moved + 64, 16383)), rng.randbytes(10)
         # The layout took 14 bits of the first two bytes; whoever asks knows all 16.
@@ -114,24 +120,24 @@ def held(client: Any, keys: Keys, by: Held) -> Held:
     """What the partition holds by a walk, each member found once, and the pairs of those in `by` that stand apart."""
     read = partial(read_without_token, client, keys)
     found: list[dict[bytes, bytes]] = []
-    for members in ("RECORDS", "SUBJECTS"):
+    for members in ("RECORDS", "SUBJECTS", "ARRIVALS"):
         all_of = [(field_of(n), v) for part in walk(read, members, 50) for n, v in part]
         assert len(dict(all_of)) == len(all_of)
         found.append(dict(all_of))
     replies = read([("PAIRS.HGETALL", name) for name in by.pairs])
     flat = zip(by.pairs, replies, strict=True)
     pairs = {field_of(name): dict(zip(reply[::2], reply[1::2], strict=True)) for name, reply in flat if reply}
-    return Held(found[0], found[1], pairs)
+    return Held(found[0], found[1], pairs, found[2])
 
 
 def misplaced(client: Any, state: PartitionState) -> Iterator[str]:
     """What is wrong with where the members stand, and with their count."""
     found = {key.decode().removeprefix(state.keys.prefix): fields for key, fields in everything(client, state).items()}
     meta = {name.decode(): value for name, value in found["meta"].items()}
-    yield from _not_compact(client, [state.keys.of(name) for name in found if name[:2] in ("m:", "u:")])
-    for kind, before, name in (("m:", "r:", "record"), ("u:", "s:", "subject")):
+    yield from _not_compact(client, [state.keys.of(name) for name in found if name[:2] in ("m:", "u:", "v:")])
+    for kind, before, name in (("m:", "r:", "record"), ("u:", "s:", "subject"), ("v:", None, "arrival")):
         buckets, count = int(meta.get(name + "_buckets", 1)), int(meta.get(name + "_count", 0))
-        old = {key: fields for key, fields in found.items() if key.startswith(before)}
+        old = {key: fields for key, fields in found.items() if before and key.startswith(before)}
         new = {key: fields for key, fields in found.items() if key.startswith(kind)}
         moved = int(meta.get("old_buckets_moved", 0))
         yield from (f"{key} has been moved" for key in old if int(key[2:]) < moved)

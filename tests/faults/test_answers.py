@@ -21,7 +21,7 @@ from unlearn.events.event import Delete, Insert, Lift, Seal, encode
 from unlearn.events.marks import Origin
 from unlearn.events.partitioner import origin_header
 from unlearn.ingest.classify import NO_SUBJECTS
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.results.history import read_version
 
 

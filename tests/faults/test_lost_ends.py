@@ -15,7 +15,7 @@ from unlearn.admin.lost_deletions import lost_deletions, stopped_for_loss
 from unlearn.admin.status import StatusReader
 from unlearn.events.event import encode
 from unlearn.events.parsing import parser_of
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Entry
 from unlearn.results.manifest import read_manifest
 from unlearn.simulate.members import Member

@@ -15,7 +15,7 @@ from unlearn.errors import Fenced, StateUnavailable
 from unlearn.state.members import field_of, name_of, pack_members, walk
 from unlearn.state.scripts import Op, PartitionState, Token, read_without_token
 
-EMPTY = Held({}, {}, {})
+EMPTY = Held({}, {}, {}, {})
 
 
 def commit(state: PartitionState, writes: int, write: Write, token: Token = FIRST) -> None:

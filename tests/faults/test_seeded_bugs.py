@@ -25,7 +25,7 @@ from unlearn.events.event import Empty, Unreadable
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests
 from unlearn.ingest import apply
-from unlearn.log.memory import MemoryReader
+from unlearn.log.memory.reader import MemoryReader
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Change
 from unlearn.publishing.manifests import Manifests

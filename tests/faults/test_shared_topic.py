@@ -20,7 +20,7 @@ from unlearn.errors import LogUnavailable
 from unlearn.events.event import Delete, Insert, encode
 from unlearn.events.marks import Origin
 from unlearn.events.partitioner import event_key, home, origin_header
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Header, Record
 from unlearn.worker.loop import Worker
 

@@ -18,7 +18,7 @@ from unlearn.environment.clock import Clock
 from unlearn.environment.redis_client import connect
 from unlearn.events.event import Event, Insert
 from unlearn.learners import learner_of
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.storage.artefacts import FolderStore, Store
 from unlearn.training.pool import InlineTrainers

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.harness.settings import settings_of
 from unlearn.identity import identity_hash, identity_of
 from unlearn.learners import learner_of
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Heartbeat, Manifest, ShardEntry, TokenField, heartbeat_key, manifest_key
 from unlearn.scoring.published_model import of_settings

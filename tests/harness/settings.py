@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.settings import Settings
 
 __all__ = ["SECRET", "WITHOUT_WAITING", "create_topics", "new_name", "settings_of"]

@@ -21,7 +21,7 @@ from unlearn.events.event import Delete, Insert
 from unlearn.events.partitioner import home
 from unlearn.identity import identity_of
 from unlearn.learners import learner_of
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Log
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings

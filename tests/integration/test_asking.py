@@ -1,4 +1,4 @@
-"""`unlearn retry` and `unlearn resolve`: the owner does what they ask, and its mirror stays Redis' own."""
+"""`unlearn retry`, `resolve`, `quiet` and `resume`: the owner does what they ask, and its mirror stays Redis' own."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from click.testing import CliRunner, Result
 from tests.harness.events import at
 from tests.harness.model_data import remember, roll_back, views
 from tests.harness.worker_harness import WorkerHarness
-from unlearn.cli.commands.resolve import command as resolve
-from unlearn.cli.commands.retry import command as retry
+from unlearn.admin.workers import claims_of, requests_to
+from unlearn.cli.commands.operators.quiet import command as quiet
+from unlearn.cli.commands.operators.resolve import command as resolve
+from unlearn.cli.commands.operators.resume import command as resume
+from unlearn.cli.commands.operators.retry import command as retry
 from unlearn.errors import InputInvalid
 from unlearn.partition.jobs import Job
 from unlearn.partition.tables import Tables
 from unlearn.state.keys import SIZES, Keys
+from unlearn.state.requests import leave_requests
 from unlearn.verification.from_log import verify_log
 from unlearn.verification.subject import subject_of
 
@@ -40,7 +44,8 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
     def work(_: float) -> None:
         harness.worker.turn(0)
 
-    monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.operators.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.connect.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", work)
     monkeypatch.setattr("unlearn.operator_requests.runner._LOOK_EVERY", 0.0)
@@ -68,6 +73,69 @@ def same_as_stored(harness: WorkerHarness) -> bool:
 def held_by(view: Tables) -> dict[str, dict[Any, Any]]:
     """The tables, less the sizes that scripts alone keep."""
     return {**view._tables, "meta": {name: held for name, held in view.meta.items() if name not in SIZES}}
+
+
+# -- quiet
+
+
+def test_a_quiet_worker_finishes_what_is_applied_and_takes_nothing_more(harness: WorkerHarness, run: Run) -> None:
+    harness.insert("r1", ZERO)
+    harness.insert("r2", ONE)
+    harness.seal()
+    harness.rest()
+    harness.delete(subject=ZERO, event_id="before")
+    harness.turn()
+    (name,) = {view.meta["owner"] for view in views(harness.client, harness.settings).values()}
+
+    assert run(quiet, name).return_value == 0
+    harness.insert("r3", ZERO)
+    harness.delete(subject=ONE, event_id="meanwhile")
+    applied = [stored(harness, p).applied for p in (0, 1)]
+    harness.turn(200)
+
+    assert [stored(harness, p).applied for p in (0, 1)] == applied
+    assert "before" in harness.event_ids("hidden")
+    assert "meanwhile" not in harness.event_ids("hidden")
+    found = harness.status()
+    assert [one.quiet for one in found.partitions] == [True, True]
+    assert found.verdict(harness.settings.lease) == "behind", "it is heard, and events wait all the same"
+    assert harness.worker.reading == {}, "what isn't read on purpose doesn't stand still"
+
+    assert run(resume).return_value == 0
+    harness.rest()
+    assert "meanwhile" in harness.event_ids("hidden")
+    assert [one.quiet for one in harness.status().partitions] == [False, False]
+    assert same_as_stored(harness)
+
+
+def test_a_partition_that_is_claimed_while_its_worker_is_quiet_is_not_read(harness: WorkerHarness, run: Run) -> None:
+    harness.insert("r1", ZERO)
+    harness.rest()
+    run(quiet)
+
+    harness.worker._assignment.drop(0, "for a test")
+    harness.insert("r2", ZERO)
+    harness.turn(50)
+
+    assert 0 in harness.worker.owned, "nobody else would vouch for it"
+    assert stored(harness, 0).applied == 1
+    run(resume)
+    harness.rest()
+    assert stored(harness, 0).applied == 2
+
+
+def test_a_request_to_a_worker_that_has_gone_means_no_other(harness: WorkerHarness, run: Run) -> None:
+    harness.rest()
+    before = claims_of(views(harness.client, harness.settings))
+    harness.restart()
+    for partition, fields in requests_to(before, before, be_quiet=True).items():
+        leave_requests(harness.client, Keys(harness.settings.model, partition), fields)
+
+    harness.rest()
+
+    assert not harness.worker.quiet
+    assert not harness.client.exists(Keys(harness.settings.model, 0).of("asked")), "it is done with"
+    assert run(quiet, "nobody:1").return_value == 1
 
 
 # -- retry

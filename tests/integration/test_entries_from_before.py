@@ -45,7 +45,7 @@ def set_back(harness: MemoryHarness) -> None:
             for field, value in harness.redis.hgetall(keys.of(table)).items():
                 harness.redis.hset(keys.of(table), field, json.dumps(json.loads(value)[:most]))
         identity: dict[str, Any] = json.loads(harness.redis.hget(keys.meta, "identity") or b"")
-        assert identity["state_layout"] == 4
+        assert identity["state_layout"] == 5
         harness.redis.hset(keys.meta, "identity", json.dumps(identity | {"state_layout": 2}))
 
 
@@ -57,7 +57,7 @@ def test_what_an_earlier_release_began_is_ended(harness: MemoryHarness) -> None:
 
     owned = harness.owned
     assert (owned.view.pending, owned.view.uncounted, owned.view.cleanups) == ({}, {}, {})
-    assert json.loads(owned.view.meta["identity"])["state_layout"] == 4
+    assert json.loads(owned.view.meta["identity"])["state_layout"] == 5
     told = {(one.event_id, one.state): one for one in harness.receipts()}
     assert told.keys() == {
         *((name, state) for name in ("pair", "subject", "record") for state in ("accepted", "hidden")),

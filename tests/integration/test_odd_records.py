@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 
 from tests.harness.events import at
 from tests.harness.worker_harness import WorkerHarness
-from unlearn.cli.commands.manifest import command as manifest
-from unlearn.cli.commands.record import command as record
-from unlearn.cli.commands.resolve import command as resolve
-from unlearn.cli.commands.status import command as status
+from unlearn.cli.commands.operators.record import command as record
+from unlearn.cli.commands.operators.resolve import command as resolve
+from unlearn.cli.commands.operators.status import command as status
+from unlearn.cli.commands.scorers.manifest import command as manifest
 from unlearn.events.event import ORIGIN
 from unlearn.moments import dated, iso
 from unlearn.timestamps import DAY
@@ -52,7 +52,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
     def open_log(_: object) -> Iterator[Any]:
         yield harness.log
 
-    for name in ("resolve", "status", "manifest"):
+    for name in ("operators.resolve", "operators.status", "scorers.manifest"):
         monkeypatch.setattr(f"unlearn.cli.commands.{name}.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: harness.worker.turn(0))

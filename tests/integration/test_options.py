@@ -17,7 +17,7 @@ from tests.harness.processes import Case, Ended, run_each
 from tests.harness.settings import settings_of
 from tests.harness.waiting import until
 from unlearn.admin.topics import create
-from unlearn.cli.commands.manifest import newest_results
+from unlearn.cli.commands.scorers.manifest import newest_results
 from unlearn.environment.redis_client import connect
 from unlearn.events.event import Event, Insert
 from unlearn.learners import learner_of

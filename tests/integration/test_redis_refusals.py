@@ -62,7 +62,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     monkeypatch.setenv("UNLEARN_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("UNLEARN_KAFKA__REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("UNLEARN_TRAINERS", "0")
-    monkeypatch.setattr("unlearn.cli.commands.work.configure", lambda *_, **__: None)
+    monkeypatch.setattr("unlearn.cli.commands.operators.work.configure", lambda *_, **__: None)
     yield monkeypatch
     logging.getLogger().handlers[:] = root
     for number, handler in handlers.items():

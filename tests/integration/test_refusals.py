@@ -15,8 +15,8 @@ from tests.harness.events import at
 from tests.harness.memory_harness import MemoryHarness, insert
 from tests.harness.model_data import records
 from tests.harness.worker_harness import WorkerHarness
-from unlearn.cli.commands.status import command as status
-from unlearn.cli.commands.work import _sum_up
+from unlearn.cli.commands.operators.status import command as status
+from unlearn.cli.commands.operators.work import _sum_up
 from unlearn.moments import rfc3339
 from unlearn.timestamps import parse_timestamp
 from unlearn.worker.drain import Drain
@@ -42,7 +42,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     def open_log(_: object) -> Iterator[Any]:
         yield harness.log
 
-    monkeypatch.setattr("unlearn.cli.commands.status.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.operators.status.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     return CliRunner()
 

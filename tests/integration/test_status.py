@@ -24,8 +24,8 @@ from tests.harness.waiting import until
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.admin import topics
 from unlearn.admin.status import Status, StatusReader
-from unlearn.cli.commands.record import command as record
-from unlearn.cli.commands.status import command as status
+from unlearn.cli.commands.operators.record import command as record
+from unlearn.cli.commands.operators.status import command as status
 from unlearn.environment.redis_client import connect
 from unlearn.errors import (
     InputInvalid,
@@ -57,7 +57,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     def open_log(_: object) -> Iterator[Any]:
         yield harness.log
 
-    monkeypatch.setattr("unlearn.cli.commands.status.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.operators.status.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     return CliRunner()
 
@@ -302,7 +302,7 @@ def test_watching_shows_it_again_until_interrupted(
         if len(pauses) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("unlearn.cli.commands.status.time.sleep", sleep)
+    monkeypatch.setattr("unlearn.cli.commands.operators.status.time.sleep", sleep)
     found = run.invoke(status, [*given, "--json"], catch_exceptions=False)
     assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 1, 2]
     assert (pauses, found.exit_code) == ([pause] * 3, 0)
@@ -327,7 +327,7 @@ def test_watching_goes_on_after_an_error_and_says_it(
             raise error
         return read(reader)
 
-    monkeypatch.setattr("unlearn.cli.commands.status.time.sleep", sleep)
+    monkeypatch.setattr("unlearn.cli.commands.operators.status.time.sleep", sleep)
     monkeypatch.setattr(StatusReader, "read", fails)
     found = run.invoke(status, ["--watch", "--json"], catch_exceptions=False)
     assert [json.loads(line)["lag"] for line in found.stdout.splitlines()] == [0, 0]

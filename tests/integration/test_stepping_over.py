@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from tests.harness.events import at
 from tests.harness.worker_harness import WorkerHarness
-from unlearn.cli.commands.resolve import command as resolve
+from unlearn.cli.commands.operators.resolve import command as resolve
 from unlearn.errors import InputInvalid
 from unlearn.operator_requests.requests import resolve as wish
 from unlearn.state.keys import Keys
@@ -34,7 +34,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
     def open_log(_: object) -> Iterator[Any]:
         yield harness.log
 
-    monkeypatch.setattr("unlearn.cli.commands.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.operators.resolve.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", lambda _: harness.worker.turn(0))
     monkeypatch.setattr("unlearn.operator_requests.runner._LOOK_EVERY", 0.0)

@@ -18,9 +18,9 @@ from tests.harness.worker_harness import WorkerHarness
 from unlearn.admin.topics import create
 from unlearn.errors import Refused, StoreUnavailable
 from unlearn.identity import identity_of
+from unlearn.service_settings.store import StoreSettings
 from unlearn.storage.artefacts import open_store
 from unlearn.storage.marker import Guarded, read_marker
-from unlearn.store_settings import StoreSettings
 from unlearn.verification.from_store import verify_store
 from unlearn.worker.lifecycle import states
 from unlearn.worker.loop import Worker

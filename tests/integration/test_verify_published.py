@@ -12,7 +12,7 @@ from tests.harness.events import at
 from tests.harness.model_data import records
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.errors import Refused
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.results.manifest import Manifest, manifest_key
 from unlearn.results.results_topic import Results
 from unlearn.scoring.published_model import of_settings

@@ -11,11 +11,11 @@ import pytest
 
 from bench.__main__ import MEASUREMENTS, main
 from bench.clock import interleaved
-from bench.data import ages
-from bench.deletions import gaps_of
 from bench.figures import Figure, Report, Table, percentile
-from bench.memory import fill, held
-from bench.steps import Stopwatch, watch_steps
+from bench.ingest.deletions import gaps_of
+from bench.ingest.steps import Stopwatch, watch_steps
+from bench.learners.data import ages
+from bench.processes.redis_memory import fill, held
 from tests.harness.quick_bench import figures_of_quick_run
 from unlearn.environment.redis_client import connect
 from unlearn.events.parsing import Parser
@@ -77,7 +77,7 @@ def test_ages_are_distinct_living_and_mostly_recent() -> None:
 def test_a_quick_measurement_is_shown_and_written(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"bench.{name}.pin", lambda: None)
+    monkeypatch.setattr(f"bench.learners.{name}.pin", lambda: None)
     assert main([name, "--quick", "--json", str(tmp_path / "figures.json")]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())["figures"]
     assert {figure["name"].split(".")[0] for figure in figures} == {name}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import client
 from bench.__main__ import MEASUREMENTS
-from bench.client import Sent, score_figures, scored, send_figures
+from bench.users import client
+from bench.users.client import Sent, score_figures, scored, send_figures
 
 ROOT = Path(__file__).parents[2]
 GOALS = {

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import forest_dare, peer_pythons
+from bench import peer_pythons
 from bench.__main__ import MEASUREMENTS, main
-from bench.forest_dare import Ended, environment, started
-from bench.forest_data import sample, substitute
-from bench.forest_sides import Ours, Took, rounds
-from bench.forest_table import losses, table
+from bench.forest import dare as forest_dare
+from bench.forest.dare import Ended, environment, started
+from bench.forest.data import sample, substitute
+from bench.forest.sides import Ours, Took, rounds
+from bench.forest.table import losses, table
 from unlearn.errors import UnlearnError
 from unlearn_models.forest import Forest, Settings
 
@@ -102,7 +103,7 @@ def test_a_file_that_was_asked_for_is_not_substituted(tmp_path: Path, capsys: py
 
 
 def test_a_few_rows_of_adult_are_too_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.forest.pin", lambda: None)
+    monkeypatch.setattr("bench.forest.forest.pin", lambda: None)
     with pytest.raises(UnlearnError, match="2 rows are too few"):
         MEASUREMENTS["forest"].run(None, False, lambda phase: None, data=_written(tmp_path, LINES))
 
@@ -197,8 +198,8 @@ def test_a_shim_without_a_python_behind_it_is_passed_over(tmp_path: Path, monkey
 def test_a_quick_run_without_the_peer_marks_it_missing_and_nothing_of_it_is_met(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.forest.pin", lambda: None)
-    monkeypatch.setattr("bench.forest.environment", lambda: "it is not here")
+    monkeypatch.setattr("bench.forest.forest.pin", lambda: None)
+    monkeypatch.setattr("bench.forest.forest.environment", lambda: "it is not here")
     figures = _measured(tmp_path)
     shown = capsys.readouterr().out
     assert "dare_rf: MISSING, it is not here" in shown
@@ -214,7 +215,7 @@ def test_a_quick_run_without_the_peer_marks_it_missing_and_nothing_of_it_is_met(
 @pytest.mark.slow
 @pytest.mark.soak
 def test_a_quick_run_measures_the_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.forest.pin", lambda: None)
+    monkeypatch.setattr("bench.forest.forest.pin", lambda: None)
     figures = _measured(tmp_path)
     for name in ("delete_1", "memory", "memory_q01", "memory_resident", "accuracy", "build_dare"):
         assert figures[f"forest.{name}"]["peer"] > 0

@@ -15,18 +15,18 @@ from typing import Any
 import psutil
 import pytest
 
-from bench import event_streams
-from bench.event_streams import inserts, with_deletions
-from bench.growth import _flat
-from bench.ingest_turns import Side, Turns, figures
+from bench.ingest.growth import _flat
+from bench.ingest.stream_peer_side import Clock
+from bench.ingest.stream_peers import PEERS, consumed
+from bench.ingest.throughput import Measured, Pace
+from bench.ingest.turns import Side, Turns, figures
 from bench.machine import cores
-from bench.peak_memory import Peaks, watched
-from bench.pinned_redis import on_core, server_of
-from bench.settling import all_settled, settled, training_held
-from bench.stream_peer_side import Clock
-from bench.stream_peers import PEERS, consumed
-from bench.throughput import Measured, Pace
-from bench.workers import Cost
+from bench.processes import event_streams
+from bench.processes.event_streams import inserts, with_deletions
+from bench.processes.peak_memory import Peaks, watched
+from bench.processes.pinned_redis import on_core, server_of
+from bench.processes.settling import all_settled, settled, training_held
+from bench.processes.workers import Cost
 from tests.harness.settings import settings_of
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.partition.claimed_partition import ClaimedPartition
@@ -242,15 +242,15 @@ def plaintext(**changed: Any) -> Settings:
 def test_a_peer_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     peer = PEERS["quix"]
     assert "without TLS" in str(consumed(peer, plaintext(security_protocol="SSL"), 10, None))
-    monkeypatch.setattr("bench.stream_peers.made", lambda *_: "no wheel")
+    monkeypatch.setattr("bench.ingest.stream_peers.made", lambda *_: "no wheel")
     assert consumed(peer, plaintext(), 10, None) == "no wheel"
-    monkeypatch.setattr("bench.stream_peers.made", lambda *_: Path(sys.executable))
+    monkeypatch.setattr("bench.ingest.stream_peers.made", lambda *_: Path(sys.executable))
     assert "No module named 'quixstreams'" in str(consumed(peer, plaintext(), 10, None))
 
 
 def test_a_peers_pace_is_that_of_its_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = tmp_path / "side.py"
     other.write_text('import sys; print(sys.argv[1:]); print(\'{"wall": 0.5, "cpu": 0.25}\')')
-    monkeypatch.setattr("bench.stream_peers._SIDE", other)
-    monkeypatch.setattr("bench.stream_peers.made", lambda *_: Path(sys.executable))
+    monkeypatch.setattr("bench.ingest.stream_peers._SIDE", other)
+    monkeypatch.setattr("bench.ingest.stream_peers.made", lambda *_: Path(sys.executable))
     assert consumed(PEERS["bytewax"], plaintext(), 10, None) == Pace(2.0, 4.0)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bench.claims import Claimed, progress_of
-from bench.scale import HSPAM14, _figures, _Found
-from bench.verifying import Verified
-from bench.workers import Cost
+from bench.processes.workers import Cost
+from bench.scale.claims import Claimed, progress_of
+from bench.scale.scale import HSPAM14, _figures, _Found
+from bench.scale.verifying import Verified
 from tests.harness.quick_bench import figures_of_quick_run
 from tests.harness.settings import settings_of
 from unlearn.environment.redis_client import connect

@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
-from bench.resources import Look, growth
-from bench.steady import revisions
+from bench.processes.resources import Look, growth
+from bench.scale.steady import revisions
 
 
 def test_the_number_of_records_stays_and_deletions_reach_all_of_them() -> None:

@@ -13,10 +13,10 @@ from obstore.store import S3Store
 from tests.harness.odd_s3 import GOOD, Answer, Asked, OddS3, odd_s3
 from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, SettingsError, StoreDenied, StoreMissing, StoreUnavailable, StoreUnsupported
+from unlearn.service_settings.store import StoreSettings
 from unlearn.storage.artefacts import Artefact, Store, artefact_name, open_store
 from unlearn.storage.buckets.client import connect
 from unlearn.storage.buckets.store import open_bucket
-from unlearn.store_settings import StoreSettings
 
 NAME = artefact_name(Artefact(3, 1, "state", 5, 7), "1-ab-1", b"bytes")
 SECRET = "a key that nobody may see"

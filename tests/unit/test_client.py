@@ -37,7 +37,8 @@ from unlearn.client.following import Following
 from unlearn.errors import LogRefused, UnlearnError
 from unlearn.events.event import Delete, Insert, Request
 from unlearn.events.parsing import parse
-from unlearn.log.memory import MemoryLog, MemoryProducer
+from unlearn.log.memory.log import MemoryLog
+from unlearn.log.memory.producer import MemoryProducer
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Receipt
 

@@ -8,7 +8,7 @@ from tests.harness.dialects import NAMES, Line, became, lines_of
 from unlearn.events.event import Empty
 from unlearn.events.parsing import Parser
 from unlearn.ingest.tombstones import Followers
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Entry
 from unlearn.mapping.presets import PRESETS
 from unlearn.mapping.reading import Reading

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop, Listed, read_hashes, read_list
-from unlearn.cli.commands.drop import _written
+from unlearn.cli.commands.senders.drop import _written
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import InputInvalid, LogUnavailable
 from unlearn.events.event import Delete
@@ -146,7 +146,7 @@ def test_answers_that_are_there_stay_where_no_receipts_can_be_read(
     def fail(_: Settings) -> None:
         raise LogUnavailable("no Kafka")
 
-    monkeypatch.setattr("unlearn.cli.commands.drop.open_log", fail)
+    monkeypatch.setattr("unlearn.cli.commands.senders.drop.open_log", fail)
 
     done = answered(str(given / "in.csv"), str(given / "out.csv"))
 

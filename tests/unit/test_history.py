@@ -15,7 +15,8 @@ from tests.harness.settings import create_topics, settings_of
 from tests.unit.owner import owner
 from unlearn.environment.clock import Clock
 from unlearn.errors import LogDenied, LogUnavailable
-from unlearn.log.memory import MemoryLog, MemoryProducer
+from unlearn.log.memory.log import MemoryLog
+from unlearn.log.memory.producer import MemoryProducer
 from unlearn.log.protocol import Entry, Header
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.tables import Change

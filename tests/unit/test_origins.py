@@ -13,7 +13,7 @@ from unlearn.forwarding.foreign_copies import Origins
 from unlearn.forwarding.reread import runs
 from unlearn.forwarding.sent_before import SentBefore
 from unlearn.log.columns import RecordColumns
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Header, Record
 
 TOPIC, SECRET = "t", b"our own secret"

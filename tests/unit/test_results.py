@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Entry
 from unlearn.results.manifest import Heartbeat, Manifest, TokenField, heartbeat_key, manifest_key
 from unlearn.results.results_topic import Results

@@ -10,7 +10,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from tests.harness.settings import settings_of
-from unlearn.cli.commands.schemas import command
+from unlearn.cli.commands.setup.schemas import command
 from unlearn.cli.formats.asyncapi import asyncapi
 from unlearn.cli.formats.files import files
 from unlearn.cli.formats.schemas import MODELS

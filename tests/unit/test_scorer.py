@@ -25,7 +25,7 @@ from tests.harness.results_harness import (
 )
 from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough, Refused, StoreUnavailable, TopicMissing
-from unlearn.log.memory import MemoryTail
+from unlearn.log.memory.tails import MemoryTail
 from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import LearnerName
@@ -234,7 +234,7 @@ def test_while_an_outage_lasts_the_leases_run(
     def down(*_: object) -> int:
         raise LogUnavailable("down")
 
-    monkeypatch.setattr("unlearn.log.memory.MemoryTail.end", down)
+    monkeypatch.setattr("unlearn.log.memory.tails.MemoryTail.end", down)
     with pytest.raises(LogUnavailable):
         scorer.poll(0)
     assert out(scorer) == ()

@@ -12,7 +12,7 @@ import pytest
 from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarness
 from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough
-from unlearn.log.memory import MemoryTail
+from unlearn.log.memory.tails import MemoryTail
 from unlearn.scoring.changes import Change, PartitionChange
 
 

@@ -14,7 +14,8 @@ import pytest
 from tests.harness.results_harness import HAM, PROBE, SPAM, CountingStore, ResultsHarness
 from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough, ScorerStopped
-from unlearn.log.memory import MemoryLog, MemoryTail
+from unlearn.log.memory.log import MemoryLog
+from unlearn.log.memory.tails import MemoryTail
 from unlearn.log.protocol import Log
 from unlearn.scoring.scorer import Scorer
 

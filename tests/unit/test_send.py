@@ -20,14 +20,15 @@ from unlearn.admin.input.line_checks import LineChecker
 from unlearn.admin.input.lines import MAX_LINE, read_chunks
 from unlearn.admin.input.numbered_lines import numbered
 from unlearn.admin.send import LogSink, NoSink, Pace, send_lines
-from unlearn.cli.commands import send as cli
+from unlearn.cli.commands.senders import send as cli
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import InputInvalid, LogRefused, LogUnavailable, SettingsError
 from unlearn.events.event import Delete, Insert
 from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import home
 from unlearn.events.usual_inserts import scanner_of
-from unlearn.log.memory import MemoryLog, MemoryProducer
+from unlearn.log.memory.log import MemoryLog
+from unlearn.log.memory.producer import MemoryProducer
 from unlearn.log.protocol import Header, Message, Record, TopicSpec
 from unlearn_models import make_learner
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from unlearn.admin.status import Deletions, PartitionStatus, ShardStatus, Status, _deletions
-from unlearn.cli.commands.status import rendered
+from unlearn.cli.commands.operators.status import rendered
 from unlearn.partition.tables import OpenRange, Pending, Tables, Unresolved, encode_value
 
 
@@ -152,6 +152,7 @@ def test_totals_are_sums_over_the_partitions() -> None:
         "rows": 234,
         "slices": 5,
         "checkpoints": 0,
+        "through": 0,
     }
 
 

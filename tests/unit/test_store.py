@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from unlearn.errors import ArtefactInvalid, SettingsError, StoreUnavailable
+from unlearn.service_settings.store import StoreSettings
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name, newest_files, open_store, read_name
-from unlearn.store_settings import StoreSettings
 
 NAME = "3/1/state/5-7-abc"
 

@@ -11,7 +11,7 @@ from unlearn.events.event import Delete, Empty, Unreadable
 from unlearn.events.mapped.translation import TOMBSTONE
 from unlearn.events.parsing import Parser
 from unlearn.ingest.tombstones import Followers
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Record
 from unlearn.mapping.presets import PRESETS
 from unlearn.mapping.reading import Reading

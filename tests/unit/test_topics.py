@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.settings import SECRET
 from unlearn.admin import topics
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import TopicSpec
 from unlearn.settings import Settings
 

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from tests.harness.events import delete
 from tests.unit.truthful_owner import EVENTS, IDENTITY, RESULTS, SECRET, TruthfulOwner, changed, truthful_owner
-from unlearn.cli.commands.verify import show
+from unlearn.cli.commands.setup.verify import show
 from unlearn.errors import LogUnavailable, Refused, TopicMissing
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.simulate.replay import replay_log
 from unlearn.verification.from_log import verify_log
 from unlearn.verification.judging import judge

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tests.harness.events import SEAL_BYTES, delete, insert
 from unlearn.events.event import Delete, Insert, encode
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.results.manifest import Manifest, ShardEntry, TokenField, manifest_key
 from unlearn.simulate.replay import replay_log
 from unlearn.verification.from_log import verify_log

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import NamedTuple
 
 from unlearn.forwarding.dues import COPIES, HOME
 from unlearn.partition.tables import Pending, StillOpen, Tables
 
-__all__ = ["OpenDeletion", "Partition", "open_deletions"]
+__all__ = ["OpenDeletion", "Partition", "first_open", "open_deletions"]
 
 _UNKNOWN = 0
 """The time of what has none. As a deadline it is overdue."""
@@ -45,19 +46,44 @@ class OpenDeletion:
 
 def open_deletions(found: Mapping[int, Partition], partitions: int) -> list[OpenDeletion]:
     """All that are open, by deadline. `found`: of each partition of the topic; `partitions`: those of the model."""
-    every = [
-        row
-        for number, one in found.items()
-        for row in (*_hiding(number, found, partitions), *_leaving(number, one), *_unread(number, one))
-    ]
-    return sorted(every, key=lambda row: (row.deadline, row.partition, row.offset))
+    rows = [_row(one, found, partitions) for one in _waiting(found)]
+    rows += [_of_open(number, held) for number, one in found.items() for held in one.view.still_open()]
+    return sorted(rows, key=lambda row: (row.deadline, row.partition, row.offset))
 
 
-def _hiding(number: int, found: Mapping[int, Partition], partitions: int) -> Iterator[OpenDeletion]:
-    for offset, held in found[number].view.pending.items():
-        if held.receipt:
-            waits_for = tuple(_waits_for(number, offset, held, found, partitions))
-            yield OpenDeletion(number, offset, offset, 1, held.since, held.deadline, HIDING, waits_for)
+def first_open(found: Mapping[int, Partition], partitions: int, most: int) -> tuple[list[OpenDeletion], int]:
+    """The first `most` by deadline, but possible ones, and how many there are in all."""
+    waiting = list(_waiting(found))
+    first = nsmallest(most, waiting, key=lambda one: (one.deadline, one.partition, one.offset))
+    return [_row(one, found, partitions) for one in first], len(waiting)
+
+
+class _Waiting(NamedTuple):
+    """A deletion that is not hidden; `held` is None of what isn't sent home yet."""
+
+    deadline: int
+    partition: int
+    offset: int
+    held: Pending | None
+
+
+def _waiting(found: Mapping[int, Partition]) -> Iterator[_Waiting]:
+    for number, one in found.items():
+        for offset, held in one.view.pending.items():
+            if held.receipt:
+                yield _Waiting(held.deadline, number, offset, held)
+        for offset, due in one.view.outbox.items():
+            if HOME in due:
+                yield _Waiting(_UNKNOWN, number, offset, None)
+
+
+def _row(one: _Waiting, found: Mapping[int, Partition], partitions: int) -> OpenDeletion:
+    number, offset, held = one.partition, one.offset, one.held
+    if held is None:
+        waits_for: tuple[str, ...] = ("its forward home to be acknowledged" + _behind(found[number]),)
+        return OpenDeletion(number, offset, offset, 1, _UNKNOWN, _UNKNOWN, LEAVING, waits_for)
+    waits_for = tuple(_waits_for(number, offset, held, found, partitions))
+    return OpenDeletion(number, offset, offset, 1, held.since, held.deadline, HIDING, waits_for)
 
 
 def _waits_for(
@@ -100,17 +126,6 @@ def _behind(one: Partition) -> str:
     if one.stopped:
         return f"; its owner is stopped: {one.stopped}"
     return f"; its owner waits: {one.trouble}" if one.trouble else ""
-
-
-def _leaving(number: int, one: Partition) -> Iterator[OpenDeletion]:
-    for offset, due in one.view.outbox.items():
-        if HOME in due:
-            waits_for = ("its forward home to be acknowledged" + _behind(one),)
-            yield OpenDeletion(number, offset, offset, 1, _UNKNOWN, _UNKNOWN, LEAVING, waits_for)
-
-
-def _unread(number: int, one: Partition) -> Iterator[OpenDeletion]:
-    return (_of_open(number, held) for held in one.view.still_open())
 
 
 def _of_open(number: int, held: StillOpen) -> OpenDeletion:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import redis
 
@@ -20,7 +20,7 @@ from unlearn.partition.tables import Tables
 from unlearn.publishing.compose import entries
 from unlearn.results.belief import Refusal
 from unlearn.results.log_ends import ends_of
-from unlearn.results.manifest import Manifest, ShardState
+from unlearn.results.manifest import Manifest, ShardEntry, ShardState
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Published, Results
 from unlearn.settings import Settings
@@ -32,7 +32,7 @@ from unlearn.storage.store_binding import stranger
 from unlearn.training.quarantine import quarantined
 from unlearn.worker.preflight import check_topics
 
-__all__ = ["Deletions", "PartitionStatus", "ShardStatus", "Status", "StatusReader"]
+__all__ = ["DIRTY", "Deletions", "Held", "Look", "PartitionStatus", "ShardStatus", "Status", "StatusReader"]
 
 DIRTY = ("withdrawn", "left-out")
 _OTHERWISE = ("deletions", "counter", "nonce", "paths")
@@ -50,6 +50,7 @@ class ShardStatus:
     rows         live ones, in ended slices and in the open one
     slices       ended slices in which the shard had rows
     checkpoints  stored states; a learner that forgets keeps one
+    through      the offset before which that manifest would hold all of the shard's rows
     """
 
     shard: int
@@ -57,6 +58,7 @@ class ShardStatus:
     rows: int
     slices: int
     checkpoints: int
+    through: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class PartitionStatus:
     passed_over  readable inserts that changed nothing, by reason
     paths        how often each path of the mapping was looked for, and found something
     refused_updates  dead letters, as far as they can be read, whose records keep an older revision
+    quiet        whether its owner takes no events, as `unlearn quiet` asked
     """
 
     partition: int
@@ -122,12 +125,16 @@ class PartitionStatus:
     passed_over: Mapping[str, int] = field(default_factory=dict)
     refused_updates: int = 0
     paths: Mapping[str, int] = field(default_factory=dict)
+    quiet: bool = False
 
     def is_behind(self, lease: float) -> bool:
         """Whether something of it is late, or nobody seems to work on it who should."""
         late = self.deletions.overdue + self.deletions.unresolved_overdue + len(self.quarantined)
         unheard = self.heartbeat_age is None or self.heartbeat_age > lease
-        return late > 0 or (self.lag > 0 and unheard and not self.forwards_only)
+        # Without an owner scorers stop answering, though nothing is left to apply.
+        due = self.lag > 0 or self.applied is not None
+        unworked = due and unheard and not self.forwards_only
+        return late > 0 or unworked or (self.lag > 0 and self.quiet)
 
     def to_json(self) -> dict[str, Any]:
         """The partition's object in the output of `unlearn status --json`."""
@@ -164,7 +171,8 @@ class Status:
         """How it stands, in a word.
 
         stopped: a partition waits for somebody, or Redis or the store can't be used. behind: something is beyond its
-        deadline, training is given up, or a partition has events to apply and no owner was heard within the lease.
+        deadline, training is given up, no owner of a partition was heard within the lease, where there is something to
+        apply or to serve, or a quiet one has events to apply.
         """
         if self.redis or self.store or any(partition.stopped for partition in self.partitions):
             return "stopped"
@@ -231,6 +239,31 @@ class Status:
         }
 
 
+class Held(NamedTuple):
+    """What Redis holds of one partition: its tables, and what its owner shows.
+
+    stopped, trouble  as in PartitionStatus
+    quiet             whether the owner takes no events, as asked
+    unreadable        the offset at which it is stopped as nothing can be read there; None if that isn't why
+    asked             the fields of the operators' requests that it has not carried out yet
+    """
+
+    view: Tables
+    stopped: str | None
+    trouble: str | None
+    quiet: bool
+    unreadable: int | None
+    asked: tuple[str, ...]
+
+
+class Look(NamedTuple):
+    """The model's status, and what it was made of, by partition."""
+
+    status: Status
+    held: Mapping[int, Held]
+    published: Mapping[int, Published]
+
+
 class StatusReader:
     """Reads Redis, the log's ends and the results topic, which it follows from one read to the next.
 
@@ -264,17 +297,21 @@ class StatusReader:
 
     def read(self) -> Status:
         """The model's status now. Raises StateUnavailable, LogUnavailable, TopicMissing, LogDiverged."""
+        return self.look().status
+
+    def look(self) -> Look:
+        """The status with what it was made of; what was published may change at the next look. Raises as `read`."""
         count = self._log.partitions(self._settings.events_topic)
         held = [self._held(partition) for partition in range(count)]
-        identities = [view.meta["identity"] for view, *_ in held if "identity" in view.meta]
+        identities = [one.view.meta["identity"] for one in held if "identity" in one.view.meta]
         if any(is_secret_of(identity, self._settings.secret_bytes) for identity in identities):
             self._prover = Prover(self._settings.secret_bytes)
         # Read after Redis, so that no partition seems to be ahead of its log.
         bounds = self._log.bounds(self._settings.events_topic)
         if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
             raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
-        partitions = (self._partition(p, *held[p], *bounds[p]) for p in range(count))
-        return Status(
+        partitions = (self._partition(p, held[p], *bounds[p]) for p in range(count))
+        status = Status(
             self._settings.model,
             self._results.version,
             tuple(partitions),
@@ -283,6 +320,7 @@ class StatusReader:
             refused_count=self._results.refused_count,
             store=self._store(),
         )
+        return Look(status, dict(enumerate(held)), self._results.partitions)
 
     def close(self) -> None:
         """Stop following the results topic."""
@@ -308,18 +346,24 @@ class StatusReader:
         problems, _ = redis_problems(facts, unchecked=self._settings.redis.unchecked)
         return (*problems, *redis_shortages(facts))
 
-    def _held(self, partition: int) -> tuple[Tables, str | None, str | None]:
-        """The partition's tables, why its owner stopped, and what it waits for."""
+    def _held(self, partition: int) -> Held:
         keys = Keys(self._settings.model, partition)
         reads = [("HGETALL", keys.of(name)) for name in TABLE_HASHES]
-        words = [("GET", keys.of("stopped")), ("GET", keys.of("trouble"))]
-        *tables, stopped, trouble = read_snapshot(self._client, [*reads, *words])
-        view = Tables(dict(zip(TABLE_HASHES, tables, strict=True)))
-        return view, stopped.decode() if stopped else None, trouble.decode() if trouble else None
+        words = [("GET", keys.of(name)) for name in ("stopped", "trouble", "quiet", "unreadable")]
+        *tables, stopped, trouble, quiet, unreadable, asked = read_snapshot(
+            self._client, [*reads, *words, ("HKEYS", keys.of("asked"))]
+        )
+        return Held(
+            Tables(dict(zip(TABLE_HASHES, tables, strict=True))),
+            stopped.decode() if stopped else None,
+            trouble.decode() if trouble else None,
+            bool(quiet),
+            int(unreadable) if unreadable else None,
+            tuple(sorted(field.decode("latin-1") for field in asked)),
+        )
 
-    def _partition(
-        self, partition: int, view: Tables, stopped: str | None, trouble: str | None, start: int, end: int
-    ) -> PartitionStatus:
+    def _partition(self, partition: int, held: Held, start: int, end: int) -> PartitionStatus:
+        view = held.view
         claimed = "token" in view.meta
         forwards_only = partition >= self._settings.partitions
         count = 0 if forwards_only or not claimed else self._settings.shards_per_partition
@@ -340,8 +384,8 @@ class StatusReader:
             dirty_shards=sum(shard.status in DIRTY for shard in shards),
             deletions=_deletions(view, self._clock()),
             heartbeat_age=_heartbeat_age(self._results.of(partition), self._clock()),
-            stopped=stopped,
-            trouble=trouble,
+            stopped=held.stopped,
+            trouble=held.trouble,
             forwards_only=forwards_only,
             shards=shards,
             quarantined=tuple(quarantined(view)),
@@ -350,19 +394,20 @@ class StatusReader:
             passed_over={why: count for name, why in _PASSED_OVER.items() if (count := view.number(name))},
             refused_updates=view.number("refused_updates"),
             paths=dict(tallied(view.meta)),
+            quiet=held.quiet,
         )
 
 
 def _shards(view: Tables, count: int, forgets: bool) -> tuple[ShardStatus, ...]:
-    statuses = (entry.status for entry in entries(view, count, forgets, "0" * 64))
-    return tuple(_shard(view, shard, status) for shard, status in enumerate(statuses))
+    return tuple(_shard(view, entry) for entry in entries(view, count, forgets, "0" * 64))
 
 
-def _shard(view: Tables, shard: int, status: ShardState) -> ShardStatus:
+def _shard(view: Tables, entry: ShardEntry) -> ShardStatus:
+    shard = entry.shard
     slices = list(view.of_shard(shard).after())
     waiting = view.open[shard].live if shard in view.open else 0
     rows = waiting + sum(held.live for _, held in slices)
-    return ShardStatus(shard, status, rows, len(slices), len(view.shard_states(shard)))
+    return ShardStatus(shard, entry.status, rows, len(slices), len(view.shard_states(shard)), entry.through)
 
 
 def _deletions(view: Tables, now: float) -> Deletions:

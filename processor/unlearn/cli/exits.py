@@ -58,7 +58,7 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
     },
     "status": {
         0: "all is well",
-        1: "something is overdue or given up, or a partition has events to apply and no worker",
+        1: "something is overdue or given up, or no worker takes the events of a partition that has begun",
         2: "a partition is stopped, or Redis or the store can't be used",
     },
     "pending": {0: "whatever was found"},
@@ -71,6 +71,20 @@ OF_COMMANDS: Mapping[str, Mapping[int, str]] = {
         1: "the named shard is in no quarantine",
         65: "no such partition",
         75: "asked, not done yet",
+    },
+    "quiet": {
+        0: "done, also where it was so already",
+        1: "no partition has an owner of that name; with no name, none has any",
+        75: "asked, not done yet",
+    },
+    "resume": {
+        0: "done, also where it was so already",
+        1: "no partition has an owner of that name; with no name, none has any",
+        75: "asked, not done yet",
+    },
+    "console": {
+        0: "stopped as asked; with --check: it could start, and the model was read",
+        69: "a service does not answer, or the address can't be had",
     },
     "diff": {
         0: "told, as far as it is known",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import redis
 
     from unlearn.partition.tables import Tables
+    from unlearn.settings import Settings
 
 NOT_YET = 75
 _LOOK_EVERY = 0.2
@@ -28,6 +29,33 @@ def tables(client: redis.Redis, model: str, partitions: Iterable[int]) -> dict[i
     from unlearn.state.scripts import PartitionState
 
     return {partition: Tables(PartitionState(client, Keys(model, partition)).load()) for partition in partitions}
+
+
+def tell_workers(settings: Settings, workers: Sequence[str], wait: float, *, be_quiet: bool) -> int:
+    """Ask these workers, or all that own a partition, to be quiet or to take events again. Returns the exit code."""
+    from unlearn.admin.workers import claims_of, quiet_workers, requests_to
+    from unlearn.cli.connect import open_log, open_redis
+
+    with open_log(settings) as log, open_redis(settings) as client:
+        views = tables(client, settings.model, range(log.partitions(settings.events_topic)))
+        owned = claims_of(views)
+        lacking = [worker for worker in workers if worker not in owned]
+        for worker in lacking:
+            click.echo(f"no partition has the owner {worker}; `unlearn status` names them", err=True)
+        if not owned:
+            click.echo("no partition has an owner", err=True)
+        if lacking or not owned:
+            return 1
+        named = workers or tuple(owned)
+        code = request_and_wait(client, settings.model, requests_to(owned, named, be_quiet=be_quiet), wait)
+        quiet = quiet_workers(client, settings.model, owned)
+    missed = [worker for worker in named if (worker in quiet) != be_quiet]
+    for worker in named:
+        if worker not in missed:
+            click.echo(f"{worker}: takes {'no more ' if be_quiet else ''}events")
+        elif not code:
+            click.echo(f"{worker}: has claimed its partitions anew meanwhile, ask again", err=True)
+    return NOT_YET if missed else 0
 
 
 def request_and_wait(client: redis.Redis, model: str, requests: Mapping[int, Mapping[str, str]], wait: float) -> int:

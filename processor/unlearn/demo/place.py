@@ -16,10 +16,10 @@ from pydantic import SecretStr
 
 from unlearn.environment.private_files import FOLDER_MODE, make_file, make_folder
 from unlearn.log.kafka.errors import translated
+from unlearn.service_settings.store import StoreSettings
 from unlearn.services.process import LocalProcess
 from unlearn.settings import KafkaSettings, Settings, TopicSettings
 from unlearn.settings_sources import Loaded
-from unlearn.store_settings import StoreSettings
 
 __all__ = ["clear_earlier", "demo_settings", "locked", "new_model", "settings_file", "worker_process"]
 

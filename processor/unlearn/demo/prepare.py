@@ -15,7 +15,7 @@ from unlearn.demo.script import Script, Stream, make_script, read_events
 from unlearn.errors import InputInvalid, ServiceUnavailable
 from unlearn.events.parsing import Parser
 from unlearn.learners import learner_of
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Log
 from unlearn.services import Service, local_services
 from unlearn.settings import Settings

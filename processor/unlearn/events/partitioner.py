@@ -77,6 +77,7 @@ class Digests:
         self._alias = blake2b(key=key, person=b"alias", digest_size=DIGEST_SIZE).copy
         self._content = blake2b(key=key, person=b"content", digest_size=CONTENT_SIZE).copy
         self._log = blake2b(key=key, person=b"log", digest_size=16).copy
+        self._arrival = blake2b(key=key, person=b"arrival", digest_size=DIGEST_SIZE).copy
 
     def record(self, record_id: str) -> bytes:
         """The digest of a record id, 16 bytes."""
@@ -105,6 +106,12 @@ class Digests:
         label, text = insert.label, insert.text
         content = _packed_features(insert) if text is None else b"t" + _prefixed(text.encode())
         digest.update((_NONE if label is None else _prefixed(label.encode())) + content)
+        return digest.digest()
+
+    def arrival(self, origin: Origin, message: bytes = b"") -> bytes:
+        """The digest of an event that was sent on, 16 bytes: of its first place, its time, and a message."""
+        digest = self._arrival()
+        digest.update(_prefixed(f"{origin.partition}/{origin.offset}/{origin.timestamp}".encode()) + message)
         return digest.digest()
 
     def log_record(self, key: bytes | None, value: bytes | None) -> str:

@@ -22,9 +22,9 @@ from unlearn.gateway.metrics import CONTENT_TYPE, Metrics
 from unlearn.gateway.opendsr import answers
 from unlearn.gateway.service import Posted, Service
 from unlearn.gateway.signing import Signer
-from unlearn.gateway_settings import GatewaySettings
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
 from unlearn.http_server.bodies import read_body
+from unlearn.service_settings.gateway import GatewaySettings
 
 __all__ = ["Health", "make_app"]
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from unlearn.environment.named_files import Unreadable, read_named_file
 from unlearn.errors import SettingsError
-from unlearn.gateway_settings import GatewaySettings
+from unlearn.service_settings.gateway import GatewaySettings
 
 __all__ = ["Signer", "make_signer"]
 

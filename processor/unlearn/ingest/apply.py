@@ -14,6 +14,7 @@ from unlearn.events.features import rows_of
 from unlearn.events.mapped.tally import Tally
 from unlearn.events.partitioner import Digests, digests_of, shard_of, tag_of
 from unlearn.ingest.aliases import aliases_of, deleted_by
+from unlearn.ingest.arrivals import arrivals_of, fresh
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
 from unlearn.ingest.fingerprints import note_fingerprint
 from unlearn.ingest.known_ids import KnownIds
@@ -31,6 +32,7 @@ from unlearn.partition.tables import AT_ONCE, Change, Tables, slice_start
 from unlearn.settings import Settings
 from unlearn.state.alias_lookups import write_aliases
 from unlearn.state.aliases import Alias
+from unlearn.state.arrivals import arrived, write_arrivals
 from unlearn.state.entries import FOREVER
 from unlearn.state.lookups import MOST_PAIRS, Asked, asked_of, read_members, write_holes, write_members
 from unlearn_models.base.learner import Learner
@@ -69,8 +71,11 @@ class Intake:
     def _apply(self, owned: ClaimedPartition, records: Sequence[Record], stop: int) -> None:
         """Apply some records, up to the offset `stop`: look up whom they name, plan, write, and remember the result."""
         read = self._read(owned, records)
+        once = fresh(read.items, arrived(owned.read, arrivals_of(read.items)))
+        read = read._replace(items=once.items, tally={**read.tally, "arrived_before": once.repeated})
         lookups = self._look_up(owned, read.items, read.aliases)
         planned = plan(read.items, lookups, owned.view, self._frame(owned, stop), read.rows.columns, read.tally)
+        planned.change.ops += write_arrivals(once.arrivals)
         self._write(owned, planned, lookups, records[-1] if records else None, read.rows)
         self._remember(owned, planned, read)
 

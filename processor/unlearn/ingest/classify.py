@@ -60,6 +60,8 @@ class Insertion(NamedTuple):
     event: Insert
     aliases: tuple[bytes, ...] = ()
     """The keyed digests of its aliases, each once."""
+    arrival: bytes = b""
+    """The digest by which it is remembered, where this model has sent it on; else empty."""
 
 
 Effect = Literal["forget", "forget so far", "lift"]
@@ -88,6 +90,8 @@ class Deletion(NamedTuple):
     """Of a lift that was sent on, by whichever model: where it stands first."""
     alias: bytes = b""
     """The keyed digest of the alias that it names; then it names nothing else."""
+    arrival: bytes = b""
+    """As of an insertion; empty for a lift, which its place tells from others."""
 
 
 class Sealing(NamedTuple):
@@ -210,7 +214,9 @@ class Classifier:
         who = self._who(event.record_id, event.subject_id)
         aliases = tuple(map(self.digests.alias, dict.fromkeys(event.aliases))) if event.aliases else ()
         content = self.digests.content(event)
-        return Insertion(record.offset, who, content, event.revision, record.timestamp, event, aliases)
+        origin = self._origin(record)
+        arrival = b"" if origin is None else self.digests.arrival(origin)
+        return Insertion(record.offset, who, content, event.revision, record.timestamp, event, aliases, arrival)
 
     def _request(self, record: Record, event: Request, at_home: bool) -> Item:
         given_up: GivenUp = "unresolved" if isinstance(event, Delete) else "dead"
@@ -236,6 +242,9 @@ class Classifier:
             original=(origin.partition, origin.offset) if origin and not receipt else None,
             first_place=_first_place(record, origin) if isinstance(event, Lift) else None,
             alias=b"" if event.alias is None else self.digests.alias(event.alias),
+            arrival=b""
+            if origin is None or isinstance(event, Lift)
+            else self.digests.arrival(origin, record.value or b""),
         )
 
     def _send_home(

@@ -1,6 +1,6 @@
 """What the processor asks of a log: topics, a group reader, a tail, a producer.
 
-Two implementations keep it: `unlearn.log.kafka.log` (a broker) and `unlearn.log.memory` (this process).
+Two implementations keep it: `unlearn.log.kafka.log` (a broker) and `unlearn.log.memory.log` (this process).
 Offsets have gaps (transaction markers, compaction), so every batch is an interval of fetch positions.
 No call blocks without bound: each ends within its timeout, or within the request timeout of the settings.
 Unless said otherwise a call raises LogUnavailable when the cluster gives no answer, TopicMissing when the

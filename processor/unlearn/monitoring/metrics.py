@@ -94,6 +94,7 @@ _PLAIN: Final = {
     "withdrawals": ("Shards that were withdrawn for a deletion", "withdrawals"),
     "deletions_hidden": ("Deletions that were told to be hidden", "hidden"),
     "possible_deletions_opened": ("Events that may be deletions and were left open", "refused"),
+    "arrived_before": ("Events that were sent on, had arrived before, and so did nothing", "arrived_before"),
     "trainer_restarts": ("Trainer processes that were started anew", "restarts"),
     "shards_quarantined": ("Shards that were put into quarantine, as training them fails", "quarantined"),
     "readers_started_anew": ("Readers that stood still and were replaced", "read_anew"),

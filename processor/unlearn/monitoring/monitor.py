@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import UnlearnError
+from unlearn.log.next_records import NextRecords
 from unlearn.log.protocol import Log
 from unlearn.monitoring.liveness import Liveness, readiness
 from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
@@ -44,7 +45,7 @@ class Monitor:
         self._ends: Mapping[int, int] = {}
         self._asked_at: float | None = None
         self._away = ""
-        self._next_came: dict[int, tuple[int, float]] = {}
+        self._next = NextRecords(log, events_topic)
         self._published: dict[int, tuple[int, float]] = {}
         self._stop = threading.Event()
         self._stuck: frozenset[str] = frozenset()
@@ -89,9 +90,8 @@ class Monitor:
         for partition, facts in snapshot.partitions.items() if snapshot else ():
             if partition in ends:
                 behind = max(0, ends[partition] - facts.applied)
-                offset, came = self._next_came.get(partition, (-1, now))
-                known = behind and offset >= 0
-                found[partition] = Lag(behind, max(0.0, now - came) if known else 0.0)
+                came = self._next.came(partition)
+                found[partition] = Lag(behind, max(0.0, now - came) if behind and came is not None else 0.0)
         return found
 
     def manifest_ages(self) -> dict[int, float]:
@@ -161,16 +161,8 @@ class Monitor:
     def _ask_next(self) -> None:
         """When the next record to apply came, of the partitions that are behind."""
         snapshot = self._newest
-        found: dict[int, tuple[int, float]] = {}
-        for partition, facts in snapshot.partitions.items() if snapshot else ():
-            offset, came = self._next_came.get(partition, (-1, 0.0))
-            if offset == facts.applied:
-                found[partition] = offset, came
-            elif facts.applied < self._ends.get(partition, 0):
-                first = next(iter(list(self._log.read(self._topic, partition, facts.applied, facts.applied + 1))), None)
-                if first is not None:
-                    found[partition] = facts.applied, first.timestamp / 1000
-        self._next_came = found
+        applied = {p: facts.applied for p, facts in snapshot.partitions.items()} if snapshot else {}
+        self._next.look(applied, self._ends)
 
 
 def _told(stuck: Mapping[str, float]) -> str:

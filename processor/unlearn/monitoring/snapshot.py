@@ -62,7 +62,7 @@ def take_snapshot(worker: Worker, clock: Clock) -> Snapshot:
     now, wall = clock.monotonic(), clock.wall_ms()
     return Snapshot(
         now,
-        {partition: _facts(owned, wall) for partition, owned in worker.owned.items()},
+        {partition: _facts(owned, wall, quiet=worker.quiet) for partition, owned in worker.owned.items()},
         dict(worker.stopped),
         len(worker.assigned),
         worker.unfit,
@@ -73,7 +73,7 @@ def take_snapshot(worker: Worker, clock: Clock) -> Snapshot:
     )
 
 
-def _facts(owned: ClaimedPartition, wall: int) -> PartitionFacts:
+def _facts(owned: ClaimedPartition, wall: int, *, quiet: bool) -> PartitionFacts:
     view, manifest = owned.view, owned.manifest
     shards = Counter[str](entry.status for entry in manifest.shards) if manifest else Counter[str]()
     through = min((entry.through for entry in manifest.shards), default=0) if manifest else 0
@@ -83,7 +83,7 @@ def _facts(owned: ClaimedPartition, wall: int) -> PartitionFacts:
         view.applied,
         (view.applied, view.writes, owned.sequence, owned.manifest_offset, moved),
         owned.busy,
-        owned.paused or owned.blocked is not None,
+        quiet or owned.paused or owned.blocked is not None,
         max(0, view.last_end - through),
         view.number("live"),
         len(owned.open_rows),

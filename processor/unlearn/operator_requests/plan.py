@@ -24,7 +24,8 @@ class RequestPlan:
     """What carrying out requests changes. `fields` are the requests done with, `retried` the shards to train again.
 
     `resolved` has the offsets of possible deletions that were closed, of a range only the first; `closed` counts them
-    all. `more`: some is left, since one script should not do too much.
+    all. `more`: some is left, since one script should not do too much. `quiet`: whether the owner is to take no more
+    events, None if nothing is said of it.
     """
 
     fields: list[str] = field(default_factory=list)
@@ -33,6 +34,7 @@ class RequestPlan:
     resolved: list[int] = field(default_factory=list)
     closed: int = 0
     more: bool = False
+    quiet: bool | None = None
 
     @property
     def touched(self) -> bool:
@@ -82,6 +84,9 @@ def plan_requests(view: Tables, requests: Mapping[str, str]) -> RequestPlan:
         if kind == "retry" and number in view.crashes:
             done.change.drop("crashes", number)
             done.retried.append(number)
+        if name in ("quiet", "resume") and value == view.meta.get("token", "").partition(":")[0]:
+            # Asked for both, it goes on: to be quiet unawares is worse.
+            done.quiet = name == "quiet" and done.quiet is not False
         if kind == "resolve" and number == view.applied and value in VERDICTS:
             # Left open: `steps_over` carries it out if it turns out that nothing can be read there.
             continue

@@ -9,6 +9,11 @@ its own, as field -> value, until the owner carries it out by scripts like any o
                                               step over that
     resolve:FROM-TO               a verdict   close all of them there, both ends within
     resolve:FROM-TO:JSON STRING   a verdict   close those of this reason
+    quiet                         a counter   take no more events, in any partition that the worker has
+    resume                        a counter   take events again
+
+The last two stand with every partition of a worker: carrying out one of them is enough. The counter is that of the
+claim which was seen: where the partition has been claimed anew, another worker would be meant, and they are done with.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import json
 import re
 from typing import NamedTuple
 
-__all__ = ["VERDICTS", "Closing", "closing", "resolve", "resolve_range", "retry"]
+__all__ = ["VERDICTS", "Closing", "closing", "quiet", "resolve", "resolve_range", "resume", "retry"]
 
 VERDICTS = {
     "sent": "resolved: a readable deletion was sent instead",
@@ -47,6 +52,16 @@ class Closing(NamedTuple):
 def retry(shard: int) -> tuple[str, str]:
     """The request (field, value) to train a shard in quarantine again."""
     return f"retry:{shard}", ""
+
+
+def quiet(claim: int) -> tuple[str, str]:
+    """The request (field, value) to the worker that has made the claim of this counter to take no more events."""
+    return "quiet", str(claim)
+
+
+def resume(claim: int) -> tuple[str, str]:
+    """The request (field, value) to the worker that has made the claim of this counter to take events again."""
+    return "resume", str(claim)
 
 
 def resolve(offset: int, verdict: str) -> tuple[str, str]:

@@ -22,6 +22,8 @@ _NAMED = 10
 
 PassOver = Callable[[ClaimedPartition, int, Change], None]
 """Applies up to an offset as if nothing lay there, and makes a change in the same script."""
+BeQuiet = Callable[[bool], None]
+"""Whether the worker is to take no more events."""
 
 
 class RequestRunner:
@@ -30,8 +32,11 @@ class RequestRunner:
     `forget_within`: seconds from the time of records that are stepped over to their deadline, as possible deletions.
     """
 
-    def __init__(self, pass_over: PassOver, forget_within: float, clock: Clock = MACHINE_CLOCK) -> None:
+    def __init__(
+        self, pass_over: PassOver, be_quiet: BeQuiet, forget_within: float, clock: Clock = MACHINE_CLOCK
+    ) -> None:
         self._pass_over = pass_over
+        self._be_quiet = be_quiet
         self._forget_within = forget_within
         self._clock = clock
         self._look_at: dict[int, float] = {}
@@ -78,9 +83,14 @@ class RequestRunner:
             done.change.ops.append(("HDEL", key, *(field.encode("latin-1") for field in done.fields)))
         if not done.change.tables and not done.change.ops:
             return
+        if done.quiet is not None:
+            # Before the request goes: whoever waits for that looks whether the worker is quiet.
+            self._be_quiet(done.quiet)
         owned.commit(done.change)
         owned.counters["retried"] += len(done.retried)
         owned.counters["resolved"] += done.closed
+        if not done.retried and not done.closed:
+            return
         _log.info(
             "partition %d, as asked: shards %s are tried again, %d possible deletions are resolved, from offsets %s",
             owned.partition,

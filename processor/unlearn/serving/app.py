@@ -21,12 +21,12 @@ from unlearn.errors import AnswerInvalid, HttpRefused, InputInvalid, NotEnough, 
 from unlearn.http_server.access import UNAUTHORIZED, Tokens
 from unlearn.http_server.bodies import read_body
 from unlearn.scoring.serving import Answer, Served
+from unlearn.service_settings.serving import ServingSettings
 from unlearn.serving import open_inference
 from unlearn.serving.asked import Asked, read_scores
 from unlearn.serving.followers import Followers
 from unlearn.serving.metrics import CONTENT_TYPE, Metrics
 from unlearn.serving.served_model import ServedModel
-from unlearn.serving_settings import ServingSettings
 from unlearn_models.base.errors import BadRows
 
 __all__ = ["make_app"]

@@ -12,7 +12,7 @@ import redis
 from pydantic import SecretStr
 
 from unlearn.learners import learner_of
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
 from unlearn.simulate.determinism import EPOCH, Chance

@@ -14,7 +14,9 @@ from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, LogRefused, LogUnavailable, StoreUnavailable
 from unlearn.log.columns import RecordColumns
 from unlearn.log.joined import all_of
-from unlearn.log.memory import MemoryFollower, MemoryLog, MemoryReader, MemoryTail
+from unlearn.log.memory.log import MemoryLog
+from unlearn.log.memory.reader import MemoryReader
+from unlearn.log.memory.tails import MemoryFollower, MemoryTail
 from unlearn.log.protocol import Header, Message, Polled, Record, TopicSpec
 from unlearn.partition.jobs import Job, Trained
 from unlearn.simulate.judging.violations import Wrong

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unlearn.environment.clock import Clock
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.maintenance.cleanup import Cleaner
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings

@@ -17,7 +17,7 @@ from functools import cached_property
 from unlearn.events.event import Delete, Insert, Lift, Parsed, Seal
 from unlearn.log.protocol import Log, Record
 from unlearn.simulate.replay_fold import Fold, Row, Slice
-from unlearn.verification.reference import Lifts, Model
+from unlearn.verification.reference import Arrivals, Model
 from unlearn.verification.reference_fold import Folded
 from unlearn.verification.subject import Subject
 
@@ -39,6 +39,7 @@ class Replay:
     everywhere: dict[str, float] = field(default_factory=dict)  # record under any subject -> revision
     named: dict[str, dict[Owner, int]] = field(default_factory=dict)  # alias -> whom it names -> since which offset
     gone_aliases: set[str] = field(default_factory=set)
+    arrived: int = 0  # inserts and deletions that were sent on, each once
 
     def apply(self, offset: int, event: Parsed) -> None:
         """Apply an event that counts in this partition; offsets must rise from call to call."""
@@ -152,13 +153,12 @@ class Replay:
 
 def replay(model: Model, partition: int, records: Iterable[Record]) -> Replay:
     """Everything that was applied in this partition, from its records in offset order."""
-    parser, found, lifts = model.parser(), Replay(model), Lifts(model)
+    parser, found, arrivals = model.parser(), Replay(model), Arrivals(model)
     for record in records:
         event = parser.read(record)
-        if not model.counts_in(partition, event):
-            continue
-        if not isinstance(event, Lift) or lifts.count(record.headers):
+        if model.counts_in(partition, event) and arrivals.count(event, record):
             found.apply(record.offset, event)
+    found.arrived = len(arrivals.met)
     for row in found.rows.values():
         later = found.seals[bisect_right(found.seals, row.slot) :][:1]
         row.end = min([(row.slot // model.slice_span + 1) * model.slice_span, *later])

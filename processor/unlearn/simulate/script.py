@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from unlearn.events.event import Delete, Event, Insert, Lift, Seal, encode
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Entry, Header
 from unlearn.verification.reference import murmur2
 

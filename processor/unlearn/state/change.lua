@@ -127,6 +127,7 @@ local WRITES = {
   ['SUBJECT.SET'] = {2, 2, function(op) set(subjects, op[2], op[3]) end},
   ['ALIAS.SET'] = {2, 2, function(op) set(aliases, op[2], op[3]) end},
   ['ALIAS.DEL'] = {1, 1, function(op) remove(aliases, op[2]) end},
+  ['ARRIVAL.SET'] = {1, 1, function(op) set(arrivals, op[2], '') end},
   ['TARGETS.HSET'] = {3, 2100, write_targets},
   ['PAIRS.HSET'] = {3, 2100, write_pairs},
   ['PAIRS.HDEL'] = {2, 2100, write_pairs},
@@ -202,9 +203,13 @@ local function perform(blob, members, new_applied, writes)
   end
   write_packed(members, packed(members))
   move_some()
-  redis.call('HSET', KEYS[1], 'writes', writes, 'applied', new_applied, 'old_buckets_moved', old,
-    'record_count', records.count, 'subject_count', subjects.count)
-  if aliases.count ~= aliases.counted then redis.call('HSET', KEYS[1], 'alias_count', aliases.count) end
+  local counts = {'record_count', records.count, 'subject_count', subjects.count}
+  for _, members in ipairs({aliases, arrivals}) do
+    if members.count ~= members.counted then
+      counts[#counts + 1], counts[#counts + 2] = members.name .. '_count', members.count
+    end
+  end
+  redis.call('HSET', KEYS[1], 'writes', writes, 'applied', new_applied, 'old_buckets_moved', old, unpack(counts))
   redis.call('DEL', KEYS[2])
 end
 
@@ -219,5 +224,6 @@ local function perform_again()
   tidy(records)
   tidy(subjects)
   tidy(aliases)
+  tidy(arrivals)
   perform(held[1], held[4] or '', held[2], held[3])
 end

@@ -7,7 +7,7 @@ import redis
 from unlearn.environment.redis_client import connect_with
 from unlearn.environment.tls_files import TlsFilesWrong
 from unlearn.errors import StateDenied
-from unlearn.redis_settings import RedisSettings
+from unlearn.service_settings.redis import RedisSettings
 
 __all__ = ["client_of"]
 

@@ -7,6 +7,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:stopped      why its owner stopped; for those who look
     {model:partition}:unreadable   the offset at which it stands since nothing can be read there, if that is why
     {model:partition}:trouble      what its owner waits for, such as room in the store; expires by itself
+    {model:partition}:quiet        there while its owner takes no events, as asked; expires by itself
     {model:partition}:store        the id of the model's store; partition 0 keeps it for all
     {model:partition}:asked        hash: what operators ask of the owner; see `unlearn.operator_requests.requests`
     {model:partition}:register     the newest manifest's bytes, as they go to the results topic
@@ -26,6 +27,7 @@ All keys of a partition share one hash tag, so that each script stays within one
     {model:partition}:m:BUCKET     hash: record's field -> membership entry (small hashes stay compact)
     {model:partition}:u:BUCKET     hash: subject's field -> tombstone or first slot
     {model:partition}:a:BUCKET     hash: alias's field -> whether it is deleted, and whom it names
+    {model:partition}:v:BUCKET     hash: field of each event that was sent on to the partition and was applied there
     {model:partition}:t:FIELD      hash: subjects and records that an alias names, where they are many
     {model:partition}:p:FIELD      hash: subject tag -> pair, for a record id of many subjects
     {model:partition}:r:BUCKET     records of before, in 16,384 hashes; each commit moves some of these into `m`
@@ -49,7 +51,7 @@ TABLE_HASHES = (
 
 SIZES = (
     *("record_buckets", "record_count", "subject_buckets", "subject_count", "alias_buckets", "alias_count"),
-    "old_buckets_moved",
+    *("arrival_buckets", "arrival_count", "old_buckets_moved"),
 )
 """Fields of `meta` that scripts alone change: sizes of the members' tables, and how many of the 16,384 hashes of before
 are empty. The owner's copy has them as they were at its claim."""

@@ -1,5 +1,5 @@
--- Reading members: three tables of small hashes, records, subjects and aliases. Stands before each script that names
--- members.
+-- Reading members: four tables of small hashes: records, subjects, aliases and arrivals. Stands before each script that
+-- names members.
 -- A table grows by linear hashing: its last bucket is number `buckets` - 1, `low` is the highest power of two up to
 -- `buckets`, and a field stands in bucket (its first four bytes, little endian) % (2 * low), or in the one `low` below
 -- where that is not there yet. A member is named by 12 bytes: two that say its old bucket, then its field.
@@ -8,8 +8,8 @@
 -- KEYS[1] meta, which tells the prefix of all other keys
 local PREFIX = string.sub(KEYS[1], 1, -5)
 local OLD = 16384
-local KEY_NAMES = {record = 'm', subject = 'u', alias = 'a'}
-local records, subjects, aliases, old
+local KEY_NAMES = {record = 'm', subject = 'u', alias = 'a', arrival = 'v'}
+local records, subjects, aliases, arrivals, old
 
 local function open_table(kind, old_kind, count, buckets)
   local found = {name = kind, key = PREFIX .. KEY_NAMES[kind] .. ':', old = old_kind and PREFIX .. old_kind .. ':'}
@@ -21,12 +21,14 @@ end
 -- Reads meta. Returns {token, applied, writes}; the latter two are strings, and all are false where there is no meta.
 local function open_members()
   local meta = redis.call('HMGET', KEYS[1], 'token', 'applied', 'writes', 'old_buckets_moved',
-    'record_count', 'record_buckets', 'subject_count', 'subject_buckets', 'alias_count', 'alias_buckets')
+    'record_count', 'record_buckets', 'subject_count', 'subject_buckets', 'alias_count', 'alias_buckets',
+    'arrival_count', 'arrival_buckets')
   old = tonumber(meta[4] or 0)
   records = open_table('record', 'r', meta[5], meta[6])
   subjects = open_table('subject', 's', meta[7], meta[8])
   aliases = open_table('alias', nil, meta[9], meta[10])
-  aliases.counted = aliases.count
+  arrivals = open_table('arrival', nil, meta[11], meta[12])
+  aliases.counted, arrivals.counted = aliases.count, arrivals.count
   return meta
 end
 
@@ -134,9 +136,11 @@ local READS = {
   ['RECORDS.GET'] = function(op) return get_all(records, op[2]) end,
   ['SUBJECTS.GET'] = function(op) return get_all(subjects, op[2]) end,
   ['ALIASES.GET'] = function(op) return get_all(aliases, op[2]) end,
+  ['ARRIVALS.GET'] = function(op) return get_all(arrivals, op[2]) end,
   ['RECORDS.WALK'] = function(op) return walk_entries(records, op[2], op[3]) end,
   ['SUBJECTS.WALK'] = function(op) return walk_entries(subjects, op[2], op[3]) end,
   ['ALIASES.WALK'] = function(op) return walk_entries(aliases, op[2], op[3]) end,
+  ['ARRIVALS.WALK'] = function(op) return walk_entries(arrivals, op[2], op[3]) end,
   ['RECORDS.FIELDS'] = function(op) return walk_fields(records, op[2], op[3], 0) end,
   ['SUBJECTS.FIELDS'] = function(op) return walk_fields(subjects, op[2], op[3], 1) end,
   ['TARGETS.HSCAN'] = ask_targets,

@@ -1,21 +1,24 @@
 """Commands that name members, for `PartitionState`'s scripts, which alone know where members stand.
 
-A member is a record, a subject or an alias of the partition. Its name is 12 bytes, the first of its digest: two that
-say where it stood in the layout of before, and ten that are its field in the tables of now.
+A member is a record, a subject or an alias of the partition, or an event that was sent on to it. Its name is 12 bytes,
+the first of its digest: two that say where it stood in the layout of before, and ten that are its field in the tables
+of now.
 
     RECORDS.GET names              the bytes of each record's entry; names one after the other, of 12 bytes each
     SUBJECTS.GET names             the same of subjects
     ALIASES.GET names              the same of aliases
+    ARRIVALS.GET names             the same of arrivals: no bytes where the event has arrived, else nothing
     RECORDS.WALK place most        [next place, [name, bytes of the entry, ...]]; the next place is -1 at the end
     SUBJECTS.WALK place most       the same of subjects
     ALIASES.WALK place most        the same of aliases
+    ARRIVALS.WALK place most       the same of arrivals
     RECORDS.FIELDS place most      [next place, fields]: of 10 bytes each, one after the other
     SUBJECTS.FIELDS place most     the same of subjects, each field with the first byte of its value behind it
     PAIRS.HMGET name tag...        Redis' command on the pairs that stand apart of the entry; so HSCAN and HGETALL
     TARGETS.HSCAN name cursor...   Redis' command on the targets that stand apart of the alias; so HGETALL
 
     RECORD.SET name entry          RECORD.DEL name      SUBJECT.SET name value
-    ALIAS.SET name value           ALIAS.DEL name
+    ALIAS.SET name value           ALIAS.DEL name       ARRIVAL.SET name
     PAIRS.HSET name tag pair...    PAIRS.HDEL name tag...
     TARGETS.HSET name target ''...
 
@@ -40,7 +43,7 @@ __all__ = ["FIELD_SIZE", "Read", "Table", "field_of", "name_of", "names_of", "pa
 Read = Callable[[Sequence[Op]], list[Any]]
 """Runs read commands and returns their replies, in the form in which Redis' scripts return them."""
 
-Table = Literal["RECORDS", "SUBJECTS", "ALIASES"]
+Table = Literal["RECORDS", "SUBJECTS", "ALIASES", "ARRIVALS"]
 
 FIELD_SIZE = 10
 _NAME_SIZE = 12

@@ -49,7 +49,7 @@ class Token(NamedTuple):
 
 
 _TROUBLE_LASTS = 15
-"""Seconds for which `mark_trouble` is shown, unless it is repeated."""
+"""Seconds for which `mark_trouble` and `mark_quiet` are shown, unless they are repeated."""
 
 
 class DirtyShard(Exception):
@@ -105,6 +105,15 @@ class PartitionState:
         """Show others what the owner waits for, for 15 seconds unless it is repeated. Redis' errors are ignored."""
         with contextlib.suppress(redis.RedisError):
             self._redis.set(self.keys.of("trouble"), why, ex=_TROUBLE_LASTS)
+
+    def mark_quiet(self, quiet: bool) -> None:
+        """Show others that the owner takes no events, as asked, for 15 seconds unless it is repeated; or that it does.
+
+        Redis' errors are ignored.
+        """
+        key = self.keys.of("quiet")
+        with contextlib.suppress(redis.RedisError):
+            self._redis.set(key, "1", ex=_TROUBLE_LASTS) if quiet else self._redis.delete(key)
 
     def store(self) -> str | None:
         """The id of the model's store, which partition 0 keeps; None if none was named. Raises StateUnavailable."""

@@ -21,7 +21,7 @@ from unlearn.environment.private_files import FOLDER_MODE, tighten
 from unlearn.environment.regular_file import NotThatFile, create_file, read_file
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, SettingsError, StoreUnavailable
 from unlearn.extras import require
-from unlearn.store_settings import StoreSettings
+from unlearn.service_settings.store import StoreSettings
 
 __all__ = [
     "MARKER",

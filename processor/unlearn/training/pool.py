@@ -14,10 +14,10 @@ from multiprocessing import get_context
 from typing import ClassVar, NamedTuple
 
 from unlearn.partition.jobs import Job, Trained
+from unlearn.service_settings.store import StoreSettings
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store, open_store
 from unlearn.storage.marker import Guarded, Marker
-from unlearn.store_settings import StoreSettings
 from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
 from unlearn_models.base.kernel import compile_lacking

@@ -13,9 +13,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
 
-from unlearn.events.event import ORIGIN, Insert, Parsed, Request, Seal
+from unlearn.events.event import ORIGIN, Insert, Lift, Parsed, Request, Seal
 from unlearn.events.parsing import Parser
-from unlearn.log.protocol import Header
+from unlearn.log.protocol import Header, Record
 from unlearn.mapping.reading import PLAIN_READING, Reading
 from unlearn_models import Learner
 
@@ -76,9 +76,15 @@ class Model:
 
         It is what this model proves, or else what the first mark of another claims.
         """
-        marks = [mark for name, value in headers if name == ORIGIN and (mark := _Mark.of(value or b""))][:MOST_MARKS]
-        ours = [mark for mark in marks if mark.model == self.name.encode() and self._proof(mark.text) == mark.proof]
-        return next(((mark.partition, mark.offset) for mark in [*ours, *marks]), None)
+        marks = _marks(headers)
+        return next(((mark.partition, mark.offset) for mark in [*self._proved(marks), *marks]), None)
+
+    def proved_mark(self, headers: Sequence[Header]) -> bytes | None:
+        """What the mark says of an event that this model has sent on: its first place and time; None for any other."""
+        return next((mark.text for mark in self._proved(_marks(headers))), None)
+
+    def _proved(self, marks: Sequence[_Mark]) -> list[_Mark]:
+        return [mark for mark in marks if mark.model == self.name.encode() and self._proof(mark.text) == mark.proof]
 
     def _proof(self, text: bytes) -> bytes:
         return blake2b(text, key=self._key, person=b"origin", digest_size=16).hexdigest().encode()
@@ -119,18 +125,39 @@ class _Mark(NamedTuple):
         return _Mark(value[: -len(proof) - 1], model, int(numbers[0]), int(numbers[1]), proof)
 
 
-@dataclass
-class Lifts:
-    """Which lifts count in a partition, asked in the order of the log.
+def _marks(headers: Sequence[Header]) -> list[_Mark]:
+    return [mark for name, value in headers if name == ORIGIN and (mark := _Mark.of(value or b""))][:MOST_MARKS]
 
-    One that was sent on counts once, and not behind a later one of the partition that it comes from.
+
+@dataclass
+class Arrivals:
+    """Which events count of those that were sent on to a partition, asked in the order of the log.
+
+    What this model has sent on counts once. A lift counts once, whoever has sent it on, and not behind a later one of
+    the partition that it comes from.
     """
 
     model: Model
     through: dict[int, int] = field(default_factory=dict)  # partition -> the highest offset of a lift from there
+    met: set[bytes] = field(default_factory=set)  # of inserts and deletions
 
-    def count(self, headers: Sequence[Header]) -> bool:
-        """Whether a lift with these headers counts."""
+    def count(self, event: Parsed, record: Record) -> bool:
+        """Whether an event of this partition counts, read from this record."""
+        if not record.headers:
+            return True
+        if isinstance(event, Lift):
+            return self._count_lift(record.headers)
+        mark = self.model.proved_mark(record.headers)
+        if mark is None or not isinstance(event, Insert | Request):
+            return True
+        # Of an insert nothing is kept that it says, as it may be forgotten.
+        said = b"" if isinstance(event, Insert) else record.value or b""
+        met = blake2b(mark + b" " + said, digest_size=16).digest()
+        first = met not in self.met
+        self.met.add(met)
+        return first
+
+    def _count_lift(self, headers: Sequence[Header]) -> bool:
         place = self.model.first_place(headers)
         if place is None:
             return True

@@ -159,7 +159,7 @@ def assemble(
         troubles=Troubles(state_of, clock),
         intake=intake,
         outbox=Outbox(settings, log, producer, parser, answers, clock),
-        requests=RequestRunner(intake.pass_over, settings.forget_within, clock),
+        requests=RequestRunner(intake.pass_over, assignment.be_quiet, settings.forget_within, clock),
         repairer=Repairer(settings, store),
         sealer=Sealer(settings, log, producer, store, io, clock),
         training=training,

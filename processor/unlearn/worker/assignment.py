@@ -67,6 +67,8 @@ class Assignment:
         self.assigned: tuple[int, ...] = ()
         """The partitions that the group has given to this worker, owned or not."""
         self.leaving = False
+        self.quiet = False
+        """Whether no events are taken, as an operator asked; what is applied goes on being trained and published."""
         self._numbers: dict[int, int] = {}
         self._claim_at: dict[int, float] = {}
 
@@ -78,7 +80,7 @@ class Assignment:
     @property
     def reading(self) -> dict[int, int]:
         """Partition -> the next offset to read, of the owned partitions that are neither paused nor blocked."""
-        if self.leaving or self.reader.trouble:
+        if self.leaving or self.quiet or self.reader.trouble:
             return {}
         waiting = (owned for owned in self.owned.values() if not owned.paused and owned.blocked is None)
         return {owned.partition: owned.view.applied for owned in waiting}
@@ -88,6 +90,22 @@ class Assignment:
         self.leaving = True
         for partition in self.owned:
             self.reader.pause(partition)
+
+    def be_quiet(self, quiet: bool) -> None:
+        """Take no events until told otherwise, or take them again.
+
+        What the group assigns is claimed all the same: nobody else would vouch for its part of the model.
+        """
+        if quiet == self.quiet:
+            return
+        self.quiet = quiet
+        for partition, owned in self.owned.items():
+            owned.state.mark_quiet(quiet)
+            if quiet:
+                self.reader.pause(partition)
+            elif not owned.paused and not self.leaving:
+                self.reader.resume(partition)
+        _log.warning("as asked, %s", "no events are taken: `unlearn resume`" if quiet else "events are taken again")
 
     def claim_later(self, partition: int, *, outage: bool) -> None:
         """Allow the partition to be claimed again: after a second if there is an outage, else at the next poll."""
@@ -158,12 +176,15 @@ class Assignment:
             self._claimed(self.owned[partition])
         self._numbers[partition] = number
         self.reader.seek(partition, self.owned[partition].view.applied)
+        if self.quiet:
+            self.reader.pause(partition)
         return True
 
     def _claimed(self, owned: ClaimedPartition) -> None:
         self.counters["claims"] += 1
         owned.claimed_at = self._clock.monotonic()
         owned.state.mark_stopped("")
+        owned.state.mark_quiet(self.quiet)
         if owned.view.pending and owned.partition < self._settings.partitions:
             owned.unhidden_since = self._clock.monotonic()
         if any(held.live for held in owned.view.open.values()):

@@ -44,6 +44,7 @@ _STORE_RETRY = 1.0
 _FITNESS_EVERY = 5.0
 _UNFIT_EVERY = 1.0
 _QUIET_AFTER = 0.3
+_QUIET_EVERY = 5.0
 _LAST_VERSIONS_WITHIN = 1.0
 _MOST_OPEN_ROWS = 100_000
 """Beyond so many open rows, and two slices' span, a partition is paused: some 30 MB of rows of 16 tokens."""
@@ -77,7 +78,7 @@ class Worker:
         self._cleaner, self._collector, self._scrubber = parts.cleaner, parts.collector, parts.scrubber
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
         now = self._clock.monotonic()
-        self._collect_at = self._commit_at = now
+        self._collect_at = self._commit_at = self._quiet_at = now
         self._fit_at, self._inspect_at, self._tell_at = now + _FITNESS_EVERY, now + _INSPECT_EVERY, now + _TELL_EVERY
         self._unheard = ""
         self.unfit = ""
@@ -91,6 +92,7 @@ class Worker:
         polled = self._reader.poll(self._patience if timeout is None else timeout, self._settings.batch_records)  # 1
         ways = (self._reader, self._tail, self._producer, self._history)
         self._troubles.show(ways, self._assignment.partitions, self.counters)
+        self._show_quiet()
         self._follow_results()
         sought = self._assignment.take(polled, claims=not self.unfit)
         # A batch that was fetched before its reader was moved doesn't follow what is applied.
@@ -117,6 +119,11 @@ class Worker:
     def assigned(self) -> tuple[int, ...]:
         """The partitions that the group has given to this worker, owned or not."""
         return self._assignment.assigned
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it takes no events, as an operator asked."""
+        return self._assignment.quiet
 
     @property
     def leaving(self) -> bool:
@@ -243,7 +250,7 @@ class Worker:
         if full:
             self._reader.pause(owned.partition)
             self.counters["pauses"] += not owned.paused
-        elif owned.paused and not self._assignment.leaving:
+        elif owned.paused and not self._assignment.leaving and not self.quiet:
             self._reader.resume(owned.partition)
         owned.paused = full
 
@@ -286,6 +293,13 @@ class Worker:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):
                 self._guarded(owned, self._scrubber.turn)
+
+    def _show_quiet(self) -> None:
+        now = self._clock.monotonic()
+        if self.quiet and now >= self._quiet_at:
+            self._quiet_at = now + _QUIET_EVERY
+            for owned in self.owned.values():
+                owned.state.mark_quiet(True)
 
     def _look_at_redis(self) -> None:
         """Drop all partitions while Redis can't be used: one that evicts keys or is a replica forgets deletions."""

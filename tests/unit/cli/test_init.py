@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from unlearn.cli.commands.init import _write
+from unlearn.cli.commands.setup.init import _write
 from unlearn.cli.main import cli
 from unlearn.errors import FileUnusable, SettingsError
 from unlearn.settings import load_settings

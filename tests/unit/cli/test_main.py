@@ -146,7 +146,7 @@ def test_a_folder_of_results_that_can_not_be_made_is_told_before_anything_is_mea
     def measure(*_: object) -> None:
         raise AssertionError("it has begun to measure")
 
-    environment.setattr("unlearn.cli.commands.study._measured", measure)
+    environment.setattr("unlearn.cli.commands.setup.study._measured", measure)
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "out"
 

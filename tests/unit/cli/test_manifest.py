@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.harness.results_harness import HAM, SPAM, ResultsHarness
-from unlearn.cli.commands.manifest import command
-from unlearn.log.memory import MemoryLog
+from unlearn.cli.commands.scorers.manifest import command
+from unlearn.log.memory.log import MemoryLog
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsHarness:
     def open_log(_: object) -> Iterator[MemoryLog]:
         yield harness.log
 
-    monkeypatch.setattr("unlearn.cli.commands.manifest.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.scorers.manifest.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     return harness
 

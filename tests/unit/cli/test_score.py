@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from tests.harness.results_harness import HAM, SPAM, ResultsHarness
-from unlearn.cli.commands.score import command
+from unlearn.cli.commands.scorers.score import command
 from unlearn.errors import InputInvalid, NotEnough
 from unlearn.scoring.scorer import Scorer
 from unlearn.settings import Settings
@@ -191,7 +191,7 @@ def test_an_input_without_probabilities_is_named(harness: ResultsHarness, monkey
             return np.where(np.arange(len(rows)) == 1, np.nan, 0.5)[:, None].repeat(2, axis=1)
 
     monkeypatch.setattr(type(harness.learner), "ensemble", lambda *_: Odd())
-    monkeypatch.setattr("unlearn.cli.commands.score._CHUNK", 2)
+    monkeypatch.setattr("unlearn.cli.commands.scorers.score._CHUNK", 2)
 
     result = _run("-", "--json", given=b"one\ntwo\n")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.truthful_owner import SECRET, TruthfulOwner
 from unlearn.cli.main import main
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 from unlearn.settings import load_settings
 from unlearn.verification.subject import subject_of
 

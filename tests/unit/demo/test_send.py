@@ -6,7 +6,7 @@ from unlearn.demo.script import Step
 from unlearn.demo.send import HoldBack, Sender
 from unlearn.events.event import Insert, Seal, encode
 from unlearn.events.partitioner import home
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 
 
 def steps(*events: Insert | Seal) -> list[Step]:

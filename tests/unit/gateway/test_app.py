@@ -27,7 +27,8 @@ from unlearn.gateway.requests.ticket import Seal
 from unlearn.gateway.requests.topics import Topics
 from unlearn.gateway.serve import serve
 from unlearn.http_server.listening import listening
-from unlearn.log.memory import MemoryLog, MemoryProducer
+from unlearn.log.memory.log import MemoryLog
+from unlearn.log.memory.producer import MemoryProducer
 from unlearn.log.protocol import Header
 from unlearn.results.manifest import Receipt
 from unlearn.settings import Settings

@@ -22,8 +22,8 @@ from unlearn.gateway.requests.notes import Note
 from unlearn.gateway.requests.request import Request, standing_of
 from unlearn.gateway.requests.ticket import Callback, Seal, Ticket
 from unlearn.gateway.signing import Signer, make_signer
-from unlearn.gateway_settings import GatewaySettings
 from unlearn.results.manifest import Receipt
+from unlearn.service_settings.gateway import GatewaySettings
 
 URL, FIDES = Callback("https://a.example/b"), Callback("https://f.example/c", "a token")
 PLACE = (0, 5)

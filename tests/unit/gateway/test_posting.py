@@ -10,7 +10,7 @@ from tests.harness.gateway import receiving
 from unlearn.errors import InputInvalid
 from unlearn.gateway.callbacks.posting import HttpPoster
 from unlearn.gateway.callbacks.targets import callbacks_of
-from unlearn.gateway_settings import GatewaySettings
+from unlearn.service_settings.gateway import GatewaySettings
 
 
 async def twice(url: str) -> list[str]:

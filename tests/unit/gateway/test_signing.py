@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from tests.harness.gateway import gateway_files, proves
 from unlearn.errors import SettingsError
 from unlearn.gateway.signing import make_signer
-from unlearn.gateway_settings import GatewaySettings
+from unlearn.service_settings.gateway import GatewaySettings
 
 
 def settings(files: dict[str, Any], **changed: Any) -> GatewaySettings:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from unlearn.log.memory import MemoryLog
+from unlearn.log.memory.log import MemoryLog
 
 pytest.register_assert_rewrite("tests.log_suite")
 

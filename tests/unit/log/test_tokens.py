@@ -14,12 +14,12 @@ import pytest
 
 from tests.harness.certificates import Authority
 from tests.harness.token_server import CLIENT, SECRET, TokenServer
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.log.kafka.security import aws
 from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 from unlearn.log.kafka.security.token import Token, end_of
 from unlearn.log.kafka.security.token_endpoint import Endpoint, ask
 from unlearn.log.kafka.security.tokens import AGAIN_AFTER, FAILED_FOR, KeptToken, token_provider
+from unlearn.service_settings.kafka import KafkaSettings
 
 
 class Clock:

@@ -21,10 +21,10 @@ from tests.harness.results_harness import HAM, LEASE, PROBE, SPAM, ResultsHarnes
 from tests.harness.waiting import until
 from unlearn.errors import LogUnavailable, NotEnough, SettingsError
 from unlearn.http_server.listening import listening
-from unlearn.log.memory import MemoryTail
+from unlearn.log.memory.tails import MemoryTail
 from unlearn.scoring.scorer import Scorer
+from unlearn.service_settings.serving import ServingSettings
 from unlearn.serving.serve import Connect, serve
-from unlearn.serving_settings import ServingSettings
 
 EVER = 60.0
 

@@ -13,7 +13,7 @@ from unlearn.admin.answering.scan import Found
 from unlearn.events.event import MAX_REVISION, Delete, Insert, Lift
 from unlearn.events.partitioner import Digests
 from unlearn.results.versions import Row
-from unlearn.verification.reference import Lifts, Model
+from unlearn.verification.reference import Arrivals, Model
 from unlearn.verification.reference_rows import members_of
 from unlearn.verification.reference_subjects import NEVER
 
@@ -61,17 +61,19 @@ class InForce:
     """
 
     def __init__(self, model: Model) -> None:
-        self._lifts = Lifts(model)
+        self._arrivals = Arrivals(model)
         self._held: dict[_Name, list[Holding]] = {}
         self._named: dict[str, dict[_Name, None]] = {}
         self._aliases: dict[str, Found] = {}
 
-    def take(self, found: Found) -> bool:
-        """Take the next request of the partition. Returns whether it counts, as all do but some lifts."""
+    def counts(self, found: Found) -> bool:
+        """Whether the next event of the partition counts: what was sent on does so once."""
+        return self._arrivals.count(found.event, found.record)
+
+    def take(self, found: Found) -> None:
+        """Take the next request of the partition, one that counts."""
         event = found.event
         if isinstance(event, Lift):
-            if not self._lifts.count(found.record.headers):
-                return False
             self._lift(event)
         elif isinstance(event, Delete) and event.alias is not None:
             self._aliases.setdefault(event.alias, found)
@@ -79,7 +81,6 @@ class InForce:
                 self._hold(name, found, found)
         elif isinstance(event, Delete) and event.scope is None:
             self._hold((event.subject_id, event.record_id), found, found, event.revision)
-        return True
 
     def names(self, alias: str) -> bool:
         """Whether the alias names anybody by now."""
@@ -134,9 +135,13 @@ def fates_of(model: Model, partition: int, events: Sequence[Found], in_force: In
     standing: dict[_Name, list[tuple[Found, Row]]] = {}
     for offset, found in at.items():
         event = found.event
+        if not in_force.counts(found):
+            fates.append(Fate(found, ignored=COUNTED))
+            continue
         if not isinstance(event, Insert):
             nobody = event.alias is not None and not in_force.names(event.alias)
-            fates.append(Fate(found, ignored=None if in_force.take(found) else COUNTED, nobody=nobody))
+            in_force.take(found)
+            fates.append(Fate(found, nobody=nobody))
             continue
         forgets = in_force.bear(found, event)
         stood = standing.setdefault((event.subject_id, event.record_id), [])

@@ -28,8 +28,8 @@ from unlearn.gateway.requests.notes import Note, Told
 from unlearn.gateway.requests.request import Request, Standing, standing_of
 from unlearn.gateway.requests.ticket import Seal, event_id_of
 from unlearn.gateway.signing import Signer
-from unlearn.gateway_settings import GatewaySettings
 from unlearn.moments import rfc3339
+from unlearn.service_settings.gateway import GatewaySettings
 
 __all__ = ["Notifier"]
 

@@ -8,7 +8,7 @@ from unlearn.environment.url_prefix import is_covered
 from unlearn.errors import InputInvalid
 from unlearn.gateway.opendsr.erasure import MOST_URL
 from unlearn.gateway.requests.ticket import Callback
-from unlearn.gateway_settings import GatewaySettings
+from unlearn.service_settings.gateway import GatewaySettings
 
 __all__ = ["callbacks_of", "require_covered"]
 

@@ -10,7 +10,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from unlearn.environment.named_files import Unreadable, read_named_file
 from unlearn.errors import SettingsError
-from unlearn.store_settings import StoreSettings
+from unlearn.service_settings.store import StoreSettings
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, StoreUnavailable
+from unlearn.service_settings.store import StoreSettings
 from unlearn.storage.artefacts import MARKER, check_name, is_whole
 from unlearn.storage.buckets.calls import BucketCalls
 from unlearn.storage.buckets.client import connect
 from unlearn.storage.buckets.probe import BucketProbe
 from unlearn.storage.buckets.read_cache import Held, ReadCache
-from unlearn.store_settings import StoreSettings
 
 __all__ = ["BucketStore", "open_bucket"]
 

@@ -10,11 +10,11 @@ import struct
 from typing import NamedTuple
 
 from unlearn.errors import LogDenied, LogUnavailable, UnlearnError
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.log.kafka.security.login import log_in
 from unlearn.log.kafka.security.mistake import Mistake
 from unlearn.log.kafka.security.tls import because_of_alert, secured, speaks_tls
 from unlearn.log.kafka.security.wire import API_VERSIONS, METADATA, ask
+from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["Diagnosis", "diagnose"]
 

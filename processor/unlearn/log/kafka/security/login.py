@@ -8,12 +8,12 @@ import struct
 
 from kafka.net.sasl import get_sasl_mechanism
 
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 from unlearn.log.kafka.security.mistake import Mistake
 from unlearn.log.kafka.security.options import client_options
 from unlearn.log.kafka.security.tls import because_of_alert
 from unlearn.log.kafka.security.wire import SASL_AUTHENTICATE, SASL_HANDSHAKE, ask, text, texts
+from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["log_in"]
 

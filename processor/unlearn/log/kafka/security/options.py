@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlearn.kafka_settings import KafkaSettings
+from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["client_options"]
 

@@ -7,8 +7,8 @@ import socket
 import ssl
 
 from unlearn.environment.tls_files import TlsFilesWrong, fault_of
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.log.kafka.security.mistake import Mistake
+from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["because_of_alert", "secured", "speaks_tls"]
 

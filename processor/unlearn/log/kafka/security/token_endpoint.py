@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from unlearn.environment.tls_files import TlsFiles, TlsFilesWrong, TlsNames
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 from unlearn.log.kafka.security.token import Token, end_of
+from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["Endpoint", "ask"]
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from unlearn.kafka_settings import KafkaSettings
 from unlearn.log.kafka.security.aws import msk_token
 from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 from unlearn.log.kafka.security.token import Token, end_of
 from unlearn.log.kafka.security.token_endpoint import Endpoint, ask
+from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["KeptToken", "token_provider"]
 

@@ -1,0 +1,1 @@
+"""The forest beside dare_rf's and scikit-learn's."""

@@ -1,0 +1,1 @@
+"""What the stream costs: events a second beside bare polls and peers, deletions, memory, time to hidden."""

@@ -1,0 +1,1 @@
+"""Learners beside scikit-learn's and River's: refits, deletions, accuracy."""

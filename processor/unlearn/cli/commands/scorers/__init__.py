@@ -1,0 +1,1 @@
+"""For those who use models: scores, versions and their files."""

@@ -1,0 +1,1 @@
+"""For setting up and trying out: settings, topics, local services, demo, proofs."""

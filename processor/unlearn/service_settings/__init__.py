@@ -1,0 +1,1 @@
+"""The settings of each service, which stand together in `unlearn.settings`."""

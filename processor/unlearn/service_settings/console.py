@@ -1,0 +1,64 @@
+"""The settings of `unlearn console`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from unlearn.setting_types import Duration, Frozen, json_list
+
+__all__ = ["ConsoleSettings"]
+
+_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)]
+_URL = re.compile(r"https?://[^\s/?#@]+[^\s?#]*")
+
+
+class ConsoleSettings(Frozen):
+    """How a model is shown to its operators, and who of them may ask workers for something."""
+
+    tokens: Path | None = Field(
+        None,
+        description="file of bearer tokens, a name and a token a line, of those who may ask workers for something and "
+        "see ids of records and subjects; unset: nobody may",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file of the server's certificate and its chain; unset: no TLS"
+    )
+    tls_key: Path | None = Field(None, description="PEM file of the server's key; unset: no TLS")
+    scorers: _List = Field(
+        (),
+        description="URLs of this model's `unlearn serve`, a JSON list: each is asked at /metrics which version it "
+        "serves; empty: who serves which isn't known",
+    )
+    refresh: Duration = Field(
+        1.0,
+        gt=0,
+        description="seconds between two looks while somebody watches; four times as long as a look, at least",
+    )
+    idle_refresh: Duration = Field(15.0, gt=0, description="seconds between two looks while nobody watches")
+    answer_within: Duration = Field(
+        5.0, gt=0, description="seconds for a request's head to come, and its body; and without an answer being taken"
+    )
+    journey_within: Duration = Field(
+        60.0, gt=0, description="seconds for which the log is read for one event's journey, or for versions, at most"
+    )
+    connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")
+    watchers: int = Field(100, ge=1, description="pages that are open at once at most")
+
+    @field_validator("scorers")
+    @classmethod
+    def _scorers_are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            if _URL.fullmatch(url) is None:
+                raise ValueError("not a URL such as http://scorer:8081")
+        return urls
+
+    @model_validator(mode="after")
+    def _key_comes_with_certificate(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are needed both, or neither")
+        return self
