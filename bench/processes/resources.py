@@ -39,6 +39,8 @@ def look(pids: Iterable[int], client: redis.Redis, store: Path) -> Look:
     everyone = [process for pid in pids for process in _with_children(psutil.Process(pid))]
     sizes = [path.stat().st_size for path in store.rglob("*") if path.is_file()]
     clients: Any = client.info("clients")
+    # Its last 128 entries are some 1.3 kB each, and fill slowly where the machine is busy.
+    client.slowlog_reset()
     return Look(
         rss=sum(process.memory_info().rss for process in everyone) / _MB,
         open_files=sum(process.num_fds() for process in everyone),

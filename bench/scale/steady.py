@@ -148,6 +148,7 @@ def _notes(records: int, pace: int, seconds: float, sent: int, looks: int) -> li
         f"{sent:,} events in {seconds / 60:g} minutes, {pace} a second: each record is replaced over and over",
         f"every {_DELETED}th event is a deletion of a record, which comes back by a later one",
         f"{looks} looks; growth: the mean of the last quarter of the time as a multiple of that of the second",
+        "of Redis' memory its log of slow commands is left out: it is bounded, and emptied at each look",
         ", ".join(f"{name} {value:g} s" for name, value in _SOON.items()),
     ]
 

@@ -262,6 +262,20 @@ def test_a_mistake_is_named_in_the_error(guarded: GuardedKafka, where: Where, co
     log.close()
 
 
+def test_amazon_s_token_goes_to_the_broker_which_is_none_of_amazon_s(
+    guarded: GuardedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So far as it can be tried without Amazon: the token is made and sent, and its refusal is told."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-key")
+    values = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM", "sasl_aws_region": "eu-north-1"}
+    settings = {"bootstrap_servers": guarded.sasl_tls, "ssl_cafile": guarded.authority, "request_timeout": 4, **values}
+    log = KafkaLog(KafkaSettings.model_validate(settings))
+    with pytest.raises(LogDenied, match=r"refuses the login by AWS_MSK_IAM.*UNLEARN_KAFKA__SASL_AWS_REGION"):
+        log.cluster_id()
+    log.close()
+
+
 @pytest.fixture
 def harness(redis_url: str, tmp_path: Path, guarded: GuardedKafka) -> Iterator[WorkerOnKafka]:
     made = WorkerOnKafka(redis_url, tmp_path, guarded.address)

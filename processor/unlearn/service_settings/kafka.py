@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from unlearn.environment.tls_files import TlsFiles, TlsNames
 from unlearn.environment.url_prefix import read_url_prefix
-from unlearn.setting_types import Duration, Frozen, json_object
+from unlearn.setting_types import Duration, Frozen
 
 __all__ = ["KafkaSettings"]
 
@@ -91,10 +90,11 @@ class KafkaSettings(Frozen):
         description="of OAUTHBEARER: module:function of Python that gives the token, or the token and the time of its "
         "end in seconds since 1970; unset: sasl_token_url",
     )
-    sasl_extensions: Annotated[dict[str, str], NoDecode, BeforeValidator(json_object)] = Field(
-        {},
-        description="what a broker wants beside the token of OAUTHBEARER, a JSON object such as "
-        '{"logicalCluster": "lkc-1"}',
+    sasl_extensions: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z]+=[!-+\--~]+(,[A-Za-z]+=[!-+\--~]+)*$",
+        description="what a broker wants beside the token of OAUTHBEARER: NAME=VALUE, several with commas between, as "
+        "in logicalCluster=lkc-1; unset: nothing",
     )
     sasl_aws_region: str | None = Field(
         None, pattern=r"^[a-z0-9-]+$", description="of AWS_MSK_IAM: the cluster's region; unset: AWS_REGION"

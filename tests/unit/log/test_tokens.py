@@ -103,11 +103,11 @@ def test_a_token_that_has_ended_is_refused() -> None:
 
 def test_all_clients_of_the_same_settings_share_a_token() -> None:
     values: dict[str, Any] = {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}
-    settings = KafkaSettings(**values, sasl_token_provider="json:dumps", sasl_extensions='{"logicalCluster": "l"}')
+    settings = KafkaSettings(**values, sasl_token_provider="json:dumps", sasl_extensions="logicalCluster=l,pool=a=b")
     provider = token_provider(settings)
     assert provider is token_provider(settings.model_copy(update={"client_id": "another"}))
     assert provider is not None
-    assert provider.extensions() == {"logicalCluster": "l"}
+    assert provider.extensions() == {"logicalCluster": "l", "pool": "a=b"}
     assert token_provider(KafkaSettings()) is None
 
 

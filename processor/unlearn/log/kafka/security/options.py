@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlearn.log.kafka.security.tokens import token_provider
 from unlearn.service_settings.kafka import KafkaSettings
 
 __all__ = ["client_options"]
@@ -13,6 +12,8 @@ __all__ = ["client_options"]
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """The connection's keyword arguments, with the provider of tokens where these are the login."""
     options = settings.client_options()
-    if (provider := token_provider(settings)) is not None:
-        options["sasl_oauth_token_provider"] = provider
+    if options.get("sasl_mechanism") == "OAUTHBEARER":
+        from unlearn.log.kafka.security.tokens import token_provider
+
+        options["sasl_oauth_token_provider"] = token_provider(settings)
     return options

@@ -110,7 +110,8 @@ def token_provider(settings: KafkaSettings) -> KeptToken | None:
     """Where clients of these settings get their tokens, one for all of them; None where they log in otherwise."""
     if settings.sasl_mechanism not in ("OAUTHBEARER", "AWS_MSK_IAM"):
         return None
-    extensions = tuple(sorted(settings.sasl_extensions.items()))
+    pairs = (pair.partition("=") for pair in (settings.sasl_extensions or "").split(",") if pair)
+    extensions = tuple((name, value) for name, _, value in pairs)
     if settings.sasl_mechanism == "AWS_MSK_IAM":
         return _provider(_Source(None, None, settings.sasl_aws_region, extensions))
     return _provider(_Source(Endpoint.of(settings), settings.sasl_token_provider, None, extensions))
