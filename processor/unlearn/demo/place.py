@@ -77,7 +77,7 @@ def _toml(values: Mapping[str, Any], table: str = "") -> Iterator[str]:
             yield f"{name} = {_toml_value(value)}"
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _toml(value, name)
+            yield from _toml(value, f"{table}.{name}" if table else name)
 
 
 def _toml_value(value: object) -> str:
