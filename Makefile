@@ -73,7 +73,7 @@ tables: $(STAMP) ## write what is generated in docs: tables, schemas, vectors
 lock: ## pin the newest versions that pyproject.toml allows (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --extra dev --upgrade pyproject.toml -o requirements.lock
-	! grep -n http requirements.lock
+	! grep -nE 'https?:' requirements.lock
 
 clean: ## stop the services and remove what was made here; their data stay, `unlearn services down --erase` removes them
 	@if [ -x $(BIN)/unlearn ]; then $(BIN)/unlearn services down; fi

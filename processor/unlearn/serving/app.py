@@ -99,7 +99,7 @@ class _Routes:
 
     async def events(self, request: Request) -> Response:
         model = self._model(request)
-        events = self._followers.follow(model.name, model.change)
+        events = self._followers.follow(model.name, lambda: model.change)
         return StreamingResponse(events, 200, {"Cache-Control": "no-store"}, "text/event-stream")
 
     def guarded(self, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import chain
 from typing import Any
 
@@ -59,21 +59,22 @@ class Followers:
         """How many there are."""
         return sum(map(len, self._followers.values()))
 
-    def follow(self, model: str, first: Change | None) -> AsyncIterator[bytes]:
-        """The model's changes as server-sent events, first what is served now. Raises HttpRefused if too many follow.
+    def follow(self, model: str, now: Callable[[], Change | None]) -> AsyncIterator[bytes]:
+        """The model's changes as server-sent events, first what is served `now`. Raises HttpRefused if too many follow.
 
-        A follower that reads too slowly is ended.
+        A follower that reads too slowly is ended. It counts from its first event on: one that is gone before that is
+        never told to end.
         """
         if self.count() >= self._most:
             raise HttpRefused(503, f"{self._most} follow already", 5.0)
+        return self._events(model, now)
+
+    async def _events(self, model: str, now: Callable[[], Change | None]) -> AsyncIterator[bytes]:
         follower = _Follower()
         self._followers.setdefault(model, set()).add(follower)
-        if first is not None:
-            follower.add(first)
-        return self._events(model, follower)
-
-    async def _events(self, model: str, follower: _Follower) -> AsyncIterator[bytes]:
         try:
+            if (first := now()) is not None:
+                follower.add(first)
             yield b"retry: 1000\n\n"
             while True:
                 try:

@@ -30,14 +30,15 @@ def test_each_model_has_its_own_followers_who_are_told_in_order() -> None:
     async def run() -> tuple[list[bytes], int]:
         followers = Followers(3)
         followers.begin()
-        one, other = followers.follow("a", change(0)), followers.follow("b", None)
+        one, other = followers.follow("a", lambda: change(0)), followers.follow("b", lambda: None)
+        begun = [await anext(one), await anext(other)]
         for version in (1, 2):
             followers.tell("a", change(version))
         followers.tell("b", change(9))
         await asyncio.sleep(0)
         followers.end()
-        found = [event async for event in one]
-        assert [event async for event in other] == [b"retry: 1000\n\n", sent(change(9))]
+        found = [begun[0], *[event async for event in one]]
+        assert [begun[1], *[event async for event in other]] == [b"retry: 1000\n\n", sent(change(9))]
         return found, followers.count()
 
     found, left = asyncio.run(run())
@@ -49,13 +50,14 @@ def test_a_follower_that_falls_behind_is_cut_off_and_never_skips_a_change() -> N
     async def run() -> list[bytes]:
         followers = Followers(1)
         followers.begin()
-        slow = followers.follow("a", None)
+        slow = followers.follow("a", lambda: None)
+        await anext(slow)
         for version in range(500):
             followers.tell("a", change(version))
         await asyncio.sleep(0)
         return [event async for event in slow]
 
-    found = asyncio.run(run())[1:]
+    found = asyncio.run(run())
     assert found == [sent(change(version)) for version in range(len(found))]
     assert 0 < len(found) < 500
 
@@ -64,8 +66,19 @@ def test_no_more_follow_than_may() -> None:
     async def run() -> None:
         followers = Followers(1)
         followers.begin()
-        followers.follow("a", None)
+        await anext(followers.follow("a", lambda: None))
         with pytest.raises(HttpRefused):
-            followers.follow("b", None)
+            followers.follow("b", lambda: None)
+
+    asyncio.run(run())
+
+
+def test_who_is_gone_before_the_first_event_takes_no_place() -> None:
+    async def run() -> None:
+        followers = Followers(1)
+        followers.begin()
+        for _ in range(5):
+            followers.follow("a", lambda: None)
+        assert followers.count() == 0
 
     asyncio.run(run())
