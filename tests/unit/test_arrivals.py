@@ -12,10 +12,11 @@ import redis
 from tests.faults.checks import wrong_manifests, wrong_receipts
 from tests.harness.events import SEAL, at, delete
 from tests.harness.memory_harness import MemoryHarness, insert
+from tests.harness.settings import settings_of
 from unlearn.admin.answering.fates import COUNTED, InForce, fates_of
 from unlearn.admin.answering.scan import Found
 from unlearn.events.event import Delete, Event, Insert, Lift, encode
-from unlearn.events.marks import Origin
+from unlearn.events.marks import Origin, read_marks
 from unlearn.events.partitioner import Digests, event_key, origin_header
 from unlearn.ingest.arrivals import arrivals_of, fresh
 from unlearn.ingest.classify import Classifier, Item
@@ -32,12 +33,11 @@ CLASSIFIER = Classifier("m", 0, 3, True, SECRET, Digests(SECRET))
 COPIED = delete("r1")
 
 
-def mark(offset: int, secret: bytes = SECRET, model: str = "m") -> Header:
-    return origin_header(secret, Origin(model, 1, offset, 7))
+def mark(offset: int, secret: bytes = SECRET, model: str = "m", timestamp: int = 7) -> Header:
+    return origin_header(secret, Origin(model, 1, offset, timestamp))
 
 
-def item(event: Event, *headers: Header, offset: int = 9) -> Item:
-    value = encode(event)
+def item(event: Event, *headers: Header, offset: int = 9, value: bytes | None = b"") -> Item:
     found = CLASSIFIER.sort(Entry(0, offset, 5, event_key(event), value, headers), event)
     assert found is not None
     return found
@@ -58,6 +58,20 @@ def test_what_stands_elsewhere_or_says_something_else_is_another() -> None:
     home = at(0, 3)
     told = [item(COPIED, mark(4)), item(delete("r2"), mark(4)), item(insert(1, home), mark(4))]
     assert len({*arrivals_of(told)}) == 3
+
+
+def test_what_a_deletion_deletes_tells_it_from_others_and_not_the_bytes_that_say_so() -> None:
+    """Its key may say it, or a header, or fewer bytes than before."""
+    subject = at(0, 3)
+    deletions = [
+        *(delete("r1"), delete("r2"), delete("r1", revision=1)),
+        *(delete(None, subject), delete("r1", subject), delete(None, subject, scope="so_far")),
+    ]
+    found = [arrivals_of([item(each, mark(4), value=value)]) for each in deletions for value in (None, b"", b"{}")]
+    assert [len({tuple(one) for one in found[at : at + 3]}) for at in range(0, len(found), 3)] == [1] * len(deletions)
+    assert len({one for each in found for one in each}) == len(deletions)
+    with_alias = Delete(event_id="d", alias="r1", requested_at="2023-01-01")
+    assert arrivals_of([item(with_alias, mark(4))]) != found[0]
 
 
 def test_of_an_insert_nothing_is_remembered_that_it_says() -> None:
@@ -206,10 +220,20 @@ def test_an_answer_says_that_it_counted_before(harness: MemoryHarness) -> None:
     assert fates[0].row is not None
 
 
-def test_the_reference_believes_its_own_marks_alone(harness: MemoryHarness) -> None:
-    model = subject_of(harness.settings).model
-    ours = origin_header(harness.settings.secret_bytes, Origin(harness.settings.model, 1, 4, 7))
-    for header, counts in ((ours, [True, False]), (mark(4), [True, True])):
+FORGED = ("unlearn-origin", b"x/1/4/7/" + b"0" * 32)
+
+
+@pytest.mark.parametrize("timestamp", [7, -1, 1_700_000_000_000_000_000])
+@pytest.mark.parametrize("before", [[], [FORGED] * 9, [("unlearn-origin", b"no mark")] * 9])
+def test_worker_and_reference_know_the_same_marks(timestamp: int, before: list[Header]) -> None:
+    """Whatever time a producer has written, and whatever stands before ours."""
+    model = subject_of(settings_of(partitions=3)).model
+    secret = model.secret
+    classifier = Classifier(model.name, 0, 3, True, secret, Digests(secret))
+    for header, proved in ((mark(4, secret, model.name, timestamp), True), (mark(4, timestamp=timestamp), False)):
+        record = Entry(0, 9, 5, b"r1", encode(COPIED), [*before, header])
         arrivals = Arrivals(model)
-        records = [Entry(0, offset, 5, b"r1", encode(COPIED), [header]) for offset in (1, 2)]
-        assert [arrivals.count(COPIED, record) for record in records] == counts
+        assert [arrivals.count(COPIED, record) for _ in range(2)] == [True, not proved]
+        assert bool(arrivals_of([classifier.sort(record, COPIED)])) == proved  # type: ignore[list-item]
+        marks = read_marks([*before, header])
+        assert (marks[0].offset, marks[-1].timestamp) == (4, 7 if before == [FORGED] * 9 else timestamp)

@@ -108,10 +108,12 @@ class Digests:
         digest.update((_NONE if label is None else _prefixed(label.encode())) + content)
         return digest.digest()
 
-    def arrival(self, origin: Origin, message: bytes = b"") -> bytes:
-        """The digest of an event that was sent on, 16 bytes: of its first place, its time, and a message."""
+    def arrival(self, origin: Origin, *meant: bytes) -> bytes:
+        """The digest of an event that was sent on, 16 bytes: of its first place, its time, and what is meant by it."""
         digest = self._arrival()
-        digest.update(_prefixed(f"{origin.partition}/{origin.offset}/{origin.timestamp}".encode()) + message)
+        digest.update(f"{origin.partition}/{origin.offset}/{origin.timestamp}".encode())
+        for part in meant:
+            digest.update(_prefixed(part))
         return digest.digest()
 
     def log_record(self, key: bytes | None, value: bytes | None) -> str:

@@ -229,7 +229,7 @@ class Classifier:
             sending = self._send_home(record, given_up, within, answers=True)
             return sending._replace(in_order=isinstance(event, Lift))
         receipt = not (homeless and origin)
-        return Deletion(
+        deletion = Deletion(
             record.offset,
             self._who(event.record_id, event.subject_id),
             event.revision if isinstance(event, Delete) else None,
@@ -242,10 +242,15 @@ class Classifier:
             original=(origin.partition, origin.offset) if origin and not receipt else None,
             first_place=_first_place(record, origin) if isinstance(event, Lift) else None,
             alias=b"" if event.alias is None else self.digests.alias(event.alias),
-            arrival=b""
-            if origin is None or isinstance(event, Lift)
-            else self.digests.arrival(origin, record.value or b""),
         )
+        return deletion if origin is None else deletion._replace(arrival=self._arrival(origin, deletion))
+
+    def _arrival(self, origin: Origin, deletion: Deletion) -> bytes:
+        """Of what is deleted, whichever part of a message says it: another deletion is never taken for the same."""
+        if deletion.effect == "lift":
+            return b""
+        revision = b"" if deletion.revision is None else b"%d" % deletion.revision
+        return self.digests.arrival(origin, *deletion.who, deletion.alias, revision, deletion.effect.encode())
 
     def _send_home(
         self, record: Record, given_up: GivenUp, forget_within: float | None = None, *, answers: bool = False

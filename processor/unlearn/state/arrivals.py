@@ -2,7 +2,7 @@
 
 An event may be sent on twice, where its sender was cut off before it could note that, or Redis was set back. Behind a
 lift the second one would delete, or insert, once more. So an event is remembered where it arrives, for good, by a
-digest of its first place and time, of a deletion also of what it says: some 35 bytes.
+digest of its first place and time, of a deletion also of what it deletes: some 35 bytes.
 """
 
 from __future__ import annotations

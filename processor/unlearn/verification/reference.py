@@ -13,15 +13,14 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
 
-from unlearn.events.event import ORIGIN, Insert, Lift, Parsed, Request, Seal
+from unlearn.events.event import ORIGIN, Delete, Insert, Lift, Parsed, Request, Seal
 from unlearn.events.parsing import Parser
 from unlearn.log.protocol import Header, Record
 from unlearn.mapping.reading import PLAIN_READING, Reading
 from unlearn_models import Learner
 
 SHARD_BYTES = slice(8, 14)  # of the owner's digest
-MARK_DIGITS = 6, 16, 16  # of a partition, an offset and a time, at most
-MOST_MARKS = 8  # headers of one event that are looked at
+MARK_DIGITS = 6, 16, 19  # of a partition, an offset and a time, at most
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,8 @@ class _Mark(NamedTuple):
     def of(value: bytes) -> _Mark | None:
         """The mark in a header's value; None for any other value."""
         model, *numbers, proof = value.split(b"/") if value.count(b"/") == 4 else (b"", b"")
-        sizes = zip(numbers, MARK_DIGITS, strict=False)
+        # A record without a time has -1.
+        sizes = zip([*numbers[:2], *(number.removeprefix(b"-") for number in numbers[2:])], MARK_DIGITS, strict=False)
         if not 1 <= len(model) <= 256 or not all(n.isdigit() and len(n) <= most for n, most in sizes):
             return None
         if len(proof) != 32 or proof.strip(b"0123456789abcdef"):
@@ -126,7 +126,14 @@ class _Mark(NamedTuple):
 
 
 def _marks(headers: Sequence[Header]) -> list[_Mark]:
-    return [mark for name, value in headers if name == ORIGIN and (mark := _Mark.of(value or b""))][:MOST_MARKS]
+    return [mark for name, value in headers if name == ORIGIN and (mark := _Mark.of(value or b""))]
+
+
+def _meant(event: Insert | Request) -> tuple[object, ...] | None:
+    """What a deletion deletes; None for an insert, of which nothing is to be remembered that it says."""
+    if not isinstance(event, Delete):
+        return None
+    return event.record_id, event.subject_id, event.alias, event.revision, event.scope
 
 
 @dataclass
@@ -150,9 +157,7 @@ class Arrivals:
         mark = self.model.proved_mark(record.headers)
         if mark is None or not isinstance(event, Insert | Request):
             return True
-        # Of an insert nothing is kept that it says, as it may be forgotten.
-        said = b"" if isinstance(event, Insert) else record.value or b""
-        met = blake2b(mark + b" " + said, digest_size=16).digest()
+        met = blake2b(repr((mark, _meant(event))).encode(), digest_size=16).digest()
         first = met not in self.met
         self.met.add(met)
         return first
