@@ -127,14 +127,16 @@ class PartitionStatus:
     paths: Mapping[str, int] = field(default_factory=dict)
     quiet: bool = False
 
-    def is_behind(self, lease: float) -> bool:
-        """Whether something of it is late, or nobody seems to work on it who should."""
+    def is_behind(self, lease: float, begun: bool) -> bool:
+        """Whether something of it is late, or nobody seems to work on it who should. `begun`: as of `is_unworked`."""
         late = self.deletions.overdue + self.deletions.unresolved_overdue + len(self.quarantined)
+        return late > 0 or self.is_unworked(lease, begun) or (self.lag > 0 and self.quiet)
+
+    def is_unworked(self, lease: float, begun: bool) -> bool:
+        """Whether no owner was heard within the lease. `begun`: whether any partition of the model was ever claimed:
+        then scorers need all of them, though nothing may be left to apply."""
         unheard = self.heartbeat_age is None or self.heartbeat_age > lease
-        # Without an owner scorers stop answering, though nothing is left to apply.
-        due = self.lag > 0 or self.applied is not None
-        unworked = due and unheard and not self.forwards_only
-        return late > 0 or unworked or (self.lag > 0 and self.quiet)
+        return unheard and (self.lag > 0 or begun) and not self.forwards_only
 
     def to_json(self) -> dict[str, Any]:
         """The partition's object in the output of `unlearn status --json`."""
@@ -176,7 +178,12 @@ class Status:
         """
         if self.redis or self.store or any(partition.stopped for partition in self.partitions):
             return "stopped"
-        return "behind" if any(partition.is_behind(lease) for partition in self.partitions) else "well"
+        return "behind" if any(partition.is_behind(lease, self.begun) for partition in self.partitions) else "well"
+
+    @property
+    def begun(self) -> bool:
+        """Whether any partition was ever claimed."""
+        return any(partition.applied is not None for partition in self.partitions)
 
     @property
     def records(self) -> int:

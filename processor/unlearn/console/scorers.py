@@ -5,16 +5,27 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Iterable, Mapping
 from http.client import HTTPException
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from unlearn.console.shown.seen import ScorerSaid
+from unlearn.environment.bounded_calls import within
 
 __all__ = ["ask_scorers", "said_by"]
 
 _WITHIN = 2.0
 _MOST_BYTES = 4 * 2**20
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Only what the setting names is asked."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
 
 
 def ask_scorers(urls: Iterable[str], model: str) -> tuple[ScorerSaid, ...]:
@@ -45,8 +56,12 @@ def said_by(url: str, metrics: str, model: str) -> ScorerSaid:
 
 
 def _ask(url: str, model: str) -> ScorerSaid:
-    try:
+    def answered() -> str:
         with _OPENER.open(f"{url.rstrip('/')}/metrics", timeout=_WITHIN) as answer:
-            return said_by(url, answer.read(_MOST_BYTES).decode("utf-8", "replace"), model)
-    except (OSError, HTTPException, ValueError) as error:
+            found: bytes = answer.read(_MOST_BYTES)
+            return found.decode("utf-8", "replace")
+
+    try:
+        return said_by(url, within(_WITHIN, answered), model)
+    except (OSError, HTTPException, ValueError, ArithmeticError) as error:
         return ScorerSaid(url, trouble=f"it gives no answer: {getattr(error, 'reason', None) or error}"[:200])

@@ -131,3 +131,24 @@ def test_a_thousand_partitions_make_one_line() -> None:
 def test_the_page_warns_when_the_alert_does(name: str, seconds: int) -> None:
     (limit,) = re.findall(rf"alert: {name}\n +expr: \S+ > (\d+)", RULES)
     assert int(limit) == seconds
+
+
+CLAIMED: list[dict[str, Any]] = [
+    {"heartbeat_age": age, "quiet": quiet} for age in (None, 1.0, LEASE + 1.0) for quiet in (False, True)
+]
+UNCLAIMED: dict[str, Any] = {"owner": None, "counter": None, "applied": None, "heartbeat_age": None}
+OTHERS: dict[str, dict[str, Any]] = {
+    "heard": {},
+    "never claimed": UNCLAIMED,
+    "not heard": {"heartbeat_age": LEASE + 1.0},
+    "forwards only": {"forwards_only": True, "heartbeat_age": None, "lag": 9},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("lag", [0, 3])
+@pytest.mark.parametrize("first", [*CLAIMED, UNCLAIMED], ids=str)
+def test_the_page_and_status_agree_whether_somebody_must_act(other: str, lag: int, first: dict[str, Any]) -> None:
+    found = seen(partition(lag=lag, **first), partition(1, **OTHERS[other]))
+    wrong = found.look.status.verdict(LEASE) in ("stopped", "behind")
+    assert (level_of(findings_of(found, LEASE)) in ("stopped", "behind")) == wrong

@@ -225,3 +225,33 @@ def test_the_extra_for_amazon_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "aws_msk_iam_sasl_signer", None)
     with pytest.raises(TokenRefused, match=r"unlearn-stream\[aws\]"):
         aws.msk_token("eu-north-1")
+
+
+def test_whatever_asking_raises_the_token_before_serves_until_its_end() -> None:
+    clock = Clock()
+    source = Source(clock)
+    provider = kept(source, clock)
+    provider.token()
+    source.failing = RuntimeError("a library's own")
+    clock.now += 80
+    assert provider.token() == "t1"
+    clock.now += 21
+    with pytest.raises(TokenUnavailable, match="RuntimeError"):
+        provider.token()
+
+
+def test_a_provider_that_raises_as_it_is_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "raising_provider.py").write_text("import os\nWHERE = os.environ['NOT_THERE_AT_ALL']\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = KafkaSettings(
+        security_protocol="SASL_SSL", sasl_mechanism="OAUTHBEARER", sasl_token_provider="raising_provider:token"
+    )
+    provider = token_provider(settings)
+    assert provider is not None
+    with pytest.raises(TokenRefused, match=r"SASL_TOKEN_PROVIDER: importing .* KeyError"):
+        provider.token()
+
+
+def test_an_end_beyond_all_numbers_is_none() -> None:
+    claims = base64.urlsafe_b64encode(b'{"exp": 1' + b"0" * 400 + b"}").decode().rstrip("=")
+    assert end_of(f"h.{claims}.s") is None

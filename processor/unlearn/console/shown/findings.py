@@ -97,12 +97,15 @@ def _unworked(seen: Seen, lease: float) -> Iterator[Finding]:
             level, "No worker has claimed a partition yet", "Start one: unlearn work", "UnlearnPartitionUnclaimed"
         )
         return
-    silent = [held for held in partitions if held.lag and is_unheard(held, lease) and not held.stopped]
+    begun = seen.look.status.begun
+    silent = [held for held in partitions if held.is_unworked(lease, begun) and not held.stopped]
     if silent:
         lag = sum(held.lag for held in silent)
+        heard = f"no worker was heard of there within {lease:g} s"
+        waits = f"{_waits(lag)} in {_partitions(silent)}, and {heard}"
         yield Finding(
             "behind",
-            f"{_waits(lag)} in {_partitions(silent)}, and no worker was heard of there within {lease:g} s",
+            waits if lag else f"Nobody vouches for {_partitions(silent)}: {heard}, and scorers stop answering",
             "Start a worker, or look into the log of the last owner. While a deletion is overdue none is heard of.",
             "UnlearnPartitionUnclaimed",
             min((_ms(seen.came[held.partition]) for held in silent if held.partition in seen.came), default=None),

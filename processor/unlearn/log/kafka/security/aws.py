@@ -27,7 +27,7 @@ def msk_token(region: str | None) -> Token:
     except ExtraMissing as error:
         raise TokenRefused(str(error)) from None
     from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
-    from botocore.exceptions import BotoCoreError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         text, ends_ms = MSKAuthTokenProvider.generate_auth_token(where)
@@ -37,6 +37,6 @@ def msk_token(region: str | None) -> Token:
             "AWS_MSK_IAM finds no credentials of Amazon's: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "AWS_PROFILE, or give the machine a role"
         ) from None
-    except BotoCoreError as error:
+    except (BotoCoreError, ClientError) as error:
         raise TokenUnavailable(f"Amazon gives no credentials for AWS_MSK_IAM: {error}") from None
     return Token(text, ends_ms / 1000)

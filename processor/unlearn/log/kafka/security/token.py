@@ -22,7 +22,12 @@ class Token(NamedTuple):
 def end_of(text: str) -> float | None:
     """The `exp` of a JSON web token; None of any other token."""
     ends = _claims(text).get("exp")
-    return float(ends) if isinstance(ends, int | float) and not isinstance(ends, bool) else None
+    if not isinstance(ends, int | float) or isinstance(ends, bool):
+        return None
+    try:
+        return float(ends)
+    except OverflowError:
+        return None
 
 
 def _claims(text: str) -> dict[str, Any]:

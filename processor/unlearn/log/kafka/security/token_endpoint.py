@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import socket
 import ssl
 import time
@@ -14,6 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
+from unlearn.environment.bounded_calls import within
 from unlearn.environment.tls_files import TlsFiles, TlsFilesWrong, TlsNames
 from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 from unlearn.log.kafka.security.token import Token, end_of
@@ -83,20 +85,32 @@ def ask(endpoint: Endpoint) -> Token:
         raise TokenRefused(f"{endpoint.url} answers with no token: check {_URL}") from None
     if not isinstance(text, str) or not text:
         raise TokenRefused(f"{endpoint.url} answers with no token: check {_URL}")
-    return Token(text, began + float(lasts) if _is_number(lasts) else end_of(text))
+    seconds = _seconds(lasts)
+    return Token(text, end_of(text) if seconds is None else began + seconds)
 
 
-def _is_number(said: object) -> bool:
-    return (isinstance(said, int | float) and not isinstance(said, bool)) or (isinstance(said, str) and said.isdigit())
+def _seconds(said: object) -> float | None:
+    if isinstance(said, bool) or not (isinstance(said, int | float) or (isinstance(said, str) and said.isdigit())):
+        return None
+    try:
+        found = float(said)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _body(endpoint: Endpoint) -> bytes:
     opener = build_opener(HTTPSHandler(context=_context(endpoint)), _NoRedirects)
+
+    def answered() -> bytes:
+        try:
+            with opener.open(_request(endpoint), timeout=endpoint.within) as answer:
+                return _taken(answer, endpoint)
+        except HTTPError as error:
+            raise _refusal(endpoint, error) from None
+
     try:
-        with opener.open(_request(endpoint), timeout=endpoint.within) as answer:
-            return _taken(answer, endpoint)
-    except HTTPError as error:
-        raise _refusal(endpoint, error) from None
+        return within(endpoint.within, answered)
     except URLError as error:
         raise _silence(endpoint, error.reason) from None
     except (OSError, HTTPException) as error:
@@ -123,12 +137,9 @@ def _request(endpoint: Endpoint) -> Request:
 
 
 def _taken(answer: HTTPResponse, endpoint: Endpoint) -> bytes:
-    """The answer's body, within the time that all of it may take: a time-out counts for each part alone."""
-    until, found = time.monotonic() + endpoint.within, b""
-    while part := answer.read1(65536):
-        found += part
-        if len(found) > _MOST or time.monotonic() > until:
-            raise TokenUnavailable(f"{endpoint.url} answers without end: check {_URL}")
+    found = answer.read(_MOST + 1)
+    if len(found) > _MOST:
+        raise TokenUnavailable(f"{endpoint.url} answers without end: check {_URL}")
     return found
 
 

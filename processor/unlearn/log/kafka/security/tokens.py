@@ -64,7 +64,7 @@ class KeptToken(AbstractTokenProvider):  # type: ignore[misc]
         if self._failure is not None and began < self._failed_until:
             raise type(self._failure)(*self._failure.args)
         try:
-            found = _fresh(self._get(), began)
+            found = _fresh(self._got(), began)
         except (TokenRefused, TokenUnavailable) as error:
             if self._token is None or self._token.ends is None or began >= self._token.ends:
                 self._failure, self._failed_until = type(error)(*error.args), self._now() + FAILED_FOR
@@ -74,6 +74,15 @@ class KeptToken(AbstractTokenProvider):  # type: ignore[misc]
             return
         self._token, self._failure = found, None
         self._renew_at = began if found.ends is None else began + (found.ends - began) * RENEW_AT
+
+    def _got(self) -> Token:
+        try:
+            return self._get()
+        except (TokenRefused, TokenUnavailable):
+            raise
+        except Exception as error:
+            # Whatever a library raises must not end what the token before still serves.
+            raise TokenUnavailable(f"asking for a token for Kafka raises {type(error).__name__}: {error}") from error
 
     def _left(self) -> float:
         assert self._token is not None
@@ -133,6 +142,8 @@ def _by_function(name: str) -> Token:
         function = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise TokenRefused(f"{setting}: there is no {name} to be imported here ({error})") from None
+    except Exception as error:
+        raise TokenRefused(f"{setting}: importing {name} raises {type(error).__name__}: {error}") from error
     try:
         said = function()
     except Exception as error:
