@@ -351,11 +351,15 @@ def test_an_erasure_killed_at_any_call_ends_as_one_that_was_not(
     """At no more than about `most` calls in the suite; the others are much like them."""
     calm, undisturbed = story(redis_url, tmp_path, learner, step, 0, after=False)
     assert calm.calls > 0
+    blown = 0
     for at, after in _places(calm.calls, most):
         fuse, ended = story(redis_url, tmp_path, learner, step, at, after)
-        assert fuse.blown
+        # How often Redis is asked whether it has written its file anew is a matter of time.
+        assert fuse.blown or fuse.calls < at
+        blown += fuse.blown
         for name, must in undisturbed.items():
             assert ended[name] == must, f"{name}, killed at call {at}"
+    assert blown
 
 
 def _places(calls: int, most: int | None) -> list[tuple[int, bool]]:

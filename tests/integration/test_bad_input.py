@@ -86,7 +86,7 @@ def test_services_that_do_not_answer(make_settings: MakeSettings, log: KafkaLog,
     create(log, settings)
     kafka = {
         "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
-        "UNLEARN_KAFKA__REQUEST_TIMEOUT": "2",
+        "UNLEARN_KAFKA__REQUEST_TIMEOUT": "1",
     }
     commands = ("work", "work --drain", "verify", "verify --from-log", "manifest", "status", "topics create")
     refusals = {name: refusal(name, 69, "UNLEARN_KAFKA__BOOTSTRAP_SERVERS", **kafka) for name in commands}
