@@ -6,10 +6,11 @@ import json
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_settings import NoDecode
 
 from unlearn.durations import parse_duration
 
-__all__ = ["Duration", "Frozen", "json_list", "json_object"]
+__all__ = ["Duration", "Frozen", "TextList", "json_list", "json_object", "require_both"]
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
@@ -29,6 +30,16 @@ def json_list(value: object) -> object:
         return json.loads(value)
     except ValueError:
         raise ValueError('not a JSON list such as ["ham", "spam"]') from None
+
+
+TextList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)]
+"""Texts, in an environment variable as a JSON list."""
+
+
+def require_both(group: BaseModel, one: str, other: str) -> None:
+    """Raises ValueError where one of the two settings is given without the other."""
+    if (getattr(group, one) is None) != (getattr(group, other) is None):
+        raise ValueError(f"{one} and {other} are needed both, or neither")
 
 
 def json_object(value: object) -> object:

@@ -135,8 +135,11 @@ class PartitionStatus:
     def is_unworked(self, lease: float, begun: bool) -> bool:
         """Whether no owner was heard within the lease. `begun`: whether any partition of the model was ever claimed:
         then scorers need all of them, though nothing may be left to apply."""
-        unheard = self.heartbeat_age is None or self.heartbeat_age > lease
-        return unheard and (self.lag > 0 or begun) and not self.forwards_only
+        return self.is_unheard(lease) and (self.lag > 0 or begun)
+
+    def is_unheard(self, lease: float) -> bool:
+        """Whether no owner was heard within the lease, of a partition of which one should be."""
+        return not self.forwards_only and (self.heartbeat_age is None or self.heartbeat_age > lease)
 
     def to_json(self) -> dict[str, Any]:
         """The partition's object in the output of `unlearn status --json`."""

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from math import ceil
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,13 +22,14 @@ from starlette.routing import Route
 
 from unlearn.console.actions import ACTIONS, ask, read_action
 from unlearn.console.journeys import Journeys
-from unlearn.console.metrics import CONTENT_TYPE, Metrics
+from unlearn.console.metrics import Metrics
 from unlearn.console.pages.files import Page, load_pages
 from unlearn.console.poller import Poller
 from unlearn.console.reading import Connect
 from unlearn.console.watchers import Watchers, pulse
 from unlearn.errors import HttpRefused, InputInvalid, UnlearnError
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
+from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
 from unlearn.http_server.bodies import read_body
 from unlearn.settings import Settings
 
@@ -179,7 +179,7 @@ def make_app(
         return _OK() if looked else PlainTextResponse("the model hasn't been read yet\n", 503)
 
     async def shown(_: Request) -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        return Response(metrics.text(), media_type=METRICS_TYPE)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -265,9 +265,7 @@ def _failed(error: Exception) -> Response:
     if isinstance(error, InputInvalid):
         return _said(400, {"error": str(error)})
     if isinstance(error, HttpRefused):
-        challenge = {"WWW-Authenticate": "Bearer"} if error.code == 401 else {}
-        again = {"Retry-After": str(ceil(error.retry_after))} if error.retry_after else {}
-        return _said(error.code, {"error": str(error)}, {**challenge, **again})
+        return _said(error.code, {"error": str(error)}, refusal_headers(error.code, error.retry_after))
     if isinstance(error, ClientDisconnect):
         return _said(400, {"error": "the body has no end"})
     if isinstance(error, UnlearnError):

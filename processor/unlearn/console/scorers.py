@@ -5,12 +5,12 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Iterable, Mapping
 from http.client import HTTPException
-from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from unlearn.console.shown.seen import ScorerSaid
 from unlearn.environment.bounded_calls import within
+from unlearn.environment.no_redirects import NoRedirects
 
 __all__ = ["ask_scorers", "said_by"]
 
@@ -18,14 +18,7 @@ _WITHIN = 2.0
 _MOST_BYTES = 4 * 2**20
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Only what the setting names is asked."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirects)
 
 
 def ask_scorers(urls: Iterable[str], model: str) -> tuple[ScorerSaid, ...]:

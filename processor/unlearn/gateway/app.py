@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from math import ceil
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -18,11 +17,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from unlearn.errors import HttpRefused, InputInvalid, LogDiverged, LogUnavailable, NotSent, TopicMissing
-from unlearn.gateway.metrics import CONTENT_TYPE, Metrics
+from unlearn.gateway.metrics import Metrics
 from unlearn.gateway.opendsr import answers
 from unlearn.gateway.service import Posted, Service
 from unlearn.gateway.signing import Signer
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
+from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
 from unlearn.http_server.bodies import read_body
 from unlearn.service_settings.gateway import GatewaySettings
 
@@ -136,7 +136,7 @@ def make_app(
         return PlainTextResponse(f"{why}\n", 503) if why else PlainTextResponse("ready\n")
 
     async def shown(_: Request) -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        return Response(metrics.text(), media_type=METRICS_TYPE)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -205,10 +205,8 @@ _REASONS = {
 def _error(
     code: int, message: str, retry_after: float | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    more = {"Retry-After": str(ceil(retry_after))} if retry_after else {}
-    challenge = {"WWW-Authenticate": "Bearer"} if code == 401 else {}
     body = json.dumps(answers.error(code, message, _REASONS.get(code, "Error"))).encode()
-    return _json(code, body, {**(headers or {}), **more, **challenge})
+    return _json(code, body, {**(headers or {}), **refusal_headers(code, retry_after)})
 
 
 def _json(code: int, body: bytes, headers: Mapping[str, str]) -> Response:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, field_validator, model_validator
 
-from unlearn.setting_types import Duration, Frozen, json_list
+from unlearn.setting_types import Duration, Frozen, TextList, require_both
 
 __all__ = ["ConsoleSettings"]
 
-_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)]
 _URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
@@ -29,7 +27,7 @@ class ConsoleSettings(Frozen):
         None, description="PEM file of the server's certificate and its chain; unset: no TLS"
     )
     tls_key: Path | None = Field(None, description="PEM file of the server's key; unset: no TLS")
-    scorers: _List = Field(
+    scorers: TextList = Field(
         (),
         description="URLs of this model's `unlearn serve`, a JSON list: each is asked at /metrics which version it "
         "serves; empty: who serves which isn't known",
@@ -59,6 +57,5 @@ class ConsoleSettings(Frozen):
 
     @model_validator(mode="after")
     def _key_comes_with_certificate(self) -> Self:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key are needed both, or neither")
+        require_both(self, "tls_certificate", "tls_key")
         return self

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, field_validator, model_validator
 
 from unlearn.environment.url_prefix import read_url_prefix
-from unlearn.setting_types import Duration, Frozen, json_list
+from unlearn.setting_types import Duration, Frozen, TextList, require_both
 
 __all__ = ["GatewaySettings"]
 
 _KIB = 1024
-_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)]
 
 
 class GatewaySettings(Frozen):
@@ -39,17 +37,17 @@ class GatewaySettings(Frozen):
         None, description="PEM file of the server's certificate and its chain; unset: no TLS"
     )
     tls_key: Path | None = Field(None, description="PEM file of the server's key; unset: no TLS")
-    identities: _List = Field(
+    identities: TextList = Field(
         ("controller_customer_id",),
         min_length=1,
         description="the types of identities whose raw values are the model's subject ids, a JSON list",
     )
-    aliases: _List = Field(
+    aliases: TextList = Field(
         (),
         description="the types of identities whose hashes are aliases, FORMAT:VALUE as in sha256:9f86..., a JSON list; "
         "empty: hashes name nobody",
     )
-    callbacks: _List = Field(
+    callbacks: TextList = Field(
         (),
         description="where callbacks may go: a JSON list of URLs, each with all below it; https, or http to this "
         "machine; empty: none are taken",
@@ -96,6 +94,5 @@ class GatewaySettings(Frozen):
     @model_validator(mode="after")
     def _keys_come_with_certificates(self) -> Self:
         for what in ("tls", "signing"):
-            if (getattr(self, f"{what}_certificate") is None) != (getattr(self, f"{what}_key") is None):
-                raise ValueError(f"{what}_certificate and {what}_key are needed both, or neither")
+            require_both(self, f"{what}_certificate", f"{what}_key")
         return self

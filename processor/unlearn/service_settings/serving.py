@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from unlearn.setting_types import Duration, Frozen
+from unlearn.setting_types import Duration, Frozen, require_both
 
 __all__ = ["ServingSettings"]
 
@@ -36,6 +36,5 @@ class ServingSettings(Frozen):
 
     @model_validator(mode="after")
     def _key_comes_with_certificate(self) -> Self:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key are needed both, or neither")
+        require_both(self, "tls_certificate", "tls_key")
         return self

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from math import ceil
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -19,13 +18,14 @@ from starlette.routing import Route
 
 from unlearn.errors import AnswerInvalid, HttpRefused, InputInvalid, NotEnough, ScorerStopped
 from unlearn.http_server.access import UNAUTHORIZED, Tokens
+from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
 from unlearn.http_server.bodies import read_body
 from unlearn.scoring.serving import Answer, Served
 from unlearn.service_settings.serving import ServingSettings
 from unlearn.serving import open_inference
 from unlearn.serving.asked import Asked, read_scores
 from unlearn.serving.followers import Followers
-from unlearn.serving.metrics import CONTENT_TYPE, Metrics
+from unlearn.serving.metrics import Metrics
 from unlearn.serving.served_model import ServedModel
 from unlearn_models.base.errors import BadRows
 
@@ -175,7 +175,7 @@ def make_app(
         return _json(200, {"name": "unlearn", "version": _version(), "extensions": []})
 
     async def shown(_: Request) -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        return Response(metrics.text(), media_type=METRICS_TYPE)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -251,11 +251,9 @@ def _failed(error: Exception) -> Response:
     if isinstance(error, AnswerInvalid):
         return _json(422, {"error": str(error)})
     if isinstance(error, HttpRefused):
-        challenge = {"WWW-Authenticate": "Bearer"} if error.code == 401 else {}
-        again = {"Retry-After": str(ceil(error.retry_after))} if error.retry_after else {}
-        return _json(error.code, {"error": str(error)}, {**challenge, **again})
+        return _json(error.code, {"error": str(error)}, refusal_headers(error.code, error.retry_after))
     if isinstance(error, NotEnough | ScorerStopped):
-        return _json(503, {"error": str(error)}, {"Retry-After": str(ceil(_AGAIN))})
+        return _json(503, {"error": str(error)}, refusal_headers(503, _AGAIN))
     if isinstance(error, ClientDisconnect):
         return _json(400, {"error": "the body has no end"})
     _log.error("a request failed unforeseen", exc_info=error)

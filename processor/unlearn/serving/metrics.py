@@ -11,9 +11,8 @@ from prometheus_client.registry import Collector
 from unlearn.errors import NotEnough, ScorerStopped
 from unlearn.serving.served_model import ServedModel
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["Metrics"]
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 

@@ -11,7 +11,7 @@ from unlearn.admin.versions.standing import standing_of
 from unlearn.admin.workers import claims_of
 from unlearn.console.shown.seen import Seen
 
-__all__ = ["DELETION_OLD", "LAG_OLD", "POSSIBLE_OLD", "Finding", "Level", "findings_of", "is_unheard", "level_of"]
+__all__ = ["DELETION_OLD", "LAG_OLD", "POSSIBLE_OLD", "Finding", "Level", "findings_of", "level_of"]
 
 Level = Literal["stopped", "behind", "warning", "note"]
 """stopped, behind: as the verdict of `unlearn status`. warning: an alert would fire. note: nothing to do at once."""
@@ -46,11 +46,6 @@ def findings_of(seen: Seen, lease: float) -> list[Finding]:
     """All that is wrong, the worst first."""
     found = [finding for of in _EACH for finding in of(seen, lease)]
     return sorted(found, key=lambda finding: _ORDER.index(finding.level))
-
-
-def is_unheard(held: PartitionStatus, lease: float) -> bool:
-    """Whether no owner was heard within the lease, of a partition of which one should be."""
-    return not held.forwards_only and (held.heartbeat_age is None or held.heartbeat_age > lease)
 
 
 def _services(seen: Seen, _: float) -> Iterator[Finding]:

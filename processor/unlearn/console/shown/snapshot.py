@@ -10,7 +10,7 @@ from typing import Any, Literal
 from unlearn.admin.status import PartitionStatus
 from unlearn.admin.versions.standing import standing_of
 from unlearn.admin.workers import claims_of
-from unlearn.console.shown.findings import LAG_OLD, Finding, findings_of, is_unheard, level_of
+from unlearn.console.shown.findings import LAG_OLD, Finding, findings_of, level_of
 from unlearn.console.shown.parts import DeletionShown, PartitionShown, PossibleShown, State, WorkerShown
 from unlearn.console.shown.seen import MOST_DELETIONS, ScorerSaid, Seen
 from unlearn.console.shown.shard_map import PartitionMap, map_of, most_columns
@@ -153,7 +153,7 @@ def _state(held: PartitionStatus, came: float | None, now: int, lease: float) ->
     said: Sequence[tuple[object, State, str]] = (
         (held.stopped, "stopped", held.stopped or ""),
         (held.owner is None, "unclaimed", "no worker has claimed it yet"),
-        (is_unheard(held, lease), "unheard", f"no heartbeat within {lease:g} s"),
+        (held.is_unheard(lease), "unheard", f"no heartbeat within {lease:g} s"),
         (held.quiet, "quiet", "its worker takes no events, as asked"),
         (held.trouble, "waits", held.trouble or ""),
         (late, "late", "the next record has waited for long"),
@@ -178,7 +178,7 @@ def _workers(seen: Seen, partitions: Sequence[PartitionShown], lease: float) -> 
             sum(one.lag for one in owned),
             max((one.heartbeat_at for one in owned if one.heartbeat_at is not None), default=None),
             any(
-                not statuses[one.partition].forwards_only and not is_unheard(statuses[one.partition], lease)
+                not statuses[one.partition].forwards_only and not statuses[one.partition].is_unheard(lease)
                 for one in owned
             ),
             any(one.state == "quiet" or seen.look.held[one.partition].quiet for one in owned),

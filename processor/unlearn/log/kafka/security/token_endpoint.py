@@ -10,12 +10,13 @@ import ssl
 import time
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPSHandler, Request, build_opener
 
 from unlearn.environment.bounded_calls import within
+from unlearn.environment.no_redirects import NoRedirects
 from unlearn.environment.tls_files import TlsFiles, TlsFilesWrong, TlsNames
 from unlearn.log.kafka.security.errors import TokenRefused, TokenUnavailable
 from unlearn.log.kafka.security.token import Token, end_of
@@ -66,13 +67,6 @@ class Endpoint(NamedTuple):
         )
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """The secret goes to the URL that the settings name, and nowhere else."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 def ask(endpoint: Endpoint) -> Token:
     """A new token. Raises TokenRefused where a setting must be changed, else TokenUnavailable."""
     began = time.time()
@@ -100,7 +94,7 @@ def _seconds(said: object) -> float | None:
 
 
 def _body(endpoint: Endpoint) -> bytes:
-    opener = build_opener(HTTPSHandler(context=_context(endpoint)), _NoRedirects)
+    opener = build_opener(HTTPSHandler(context=_context(endpoint)), NoRedirects)
 
     def answered() -> bytes:
         try:
