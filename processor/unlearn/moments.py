@@ -37,7 +37,16 @@ def rfc3339(ms: int | None) -> str | None:
     """The time as RFC 3339 text in UTC, to the millisecond. None for None, and outside of the years 1 to 9999."""
     if ms is None:
         return None
+    days, left = divmod(ms, DAY)
+    date, (seconds, thousandths) = _date(days), divmod(left, 1000)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return None if date is None else f"{date}T{clock}.{thousandths:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _date(days: int) -> str | None:
+    """The date so many days after 1970 began, as text: times that are told together are mostly of a few days."""
     try:
-        return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return (_EPOCH + timedelta(days)).date().isoformat()
     except OverflowError:
         return None

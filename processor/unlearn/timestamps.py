@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 __all__ = ["DAY", "parse_timestamp"]
 
@@ -19,10 +20,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 
+@lru_cache(maxsize=4096)
 def parse_timestamp(text: str) -> int | None:
     """The time in ms since 1970 UTC; a date stands for its start in UTC.
 
-    None for text that is neither a time nor a date.
+    None for text that is neither a time nor a date. Those of a batch are kept: each is asked for more than once.
     """
     match = _TIME.fullmatch(text)
     if match is None:

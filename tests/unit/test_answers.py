@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from unlearn.partition.receipts.answers import Addressee, Answers
 from unlearn.partition.receipts.pending import LATER, Pending, Uncounted
 from unlearn.results.manifest import Receipt
+from unlearn.timestamps import parse_timestamp
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 NUMBERS = st.integers(0, 2**53)
 TIMES = st.integers(-(2**60), 2**60)
 ANSWERS = Answers("mail", "ab" * 32)
-TO = Addressee("d", 3, 70, "2024-02-29T01:00:00.5+02:00", (1, 9))
+TO = Addressee("d", 3, 70, parse_timestamp("2024-02-29T01:00:00.5+02:00"), (1, 9))
 HELD = Pending(1000, 61_000, accepted=2000, killed=4, records=4, version=88, hidden_at=61_000)
 
 addressees = st.builds(
-    Addressee, IDS, NUMBERS, NUMBERS, st.none() | st.just("2024-01-01") | IDS, st.none() | st.tuples(NUMBERS, NUMBERS)
+    Addressee, IDS, NUMBERS, NUMBERS, st.none() | TIMES, st.none() | st.tuples(NUMBERS, NUMBERS)
 )
 held = st.builds(
     Pending,

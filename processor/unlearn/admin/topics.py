@@ -14,7 +14,8 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # ms
 LARGEST_EVENT = 2 * 1024 * 1024  # bytes; 100,000 characters of text are at most 600,000 in JSON
 LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes; 1,024 shards
 LARGEST_VERSION = 128 * 1024  # bytes; of the history, 1,024 shards
-LARGEST_NOTE = 60_000  # bytes; receipts, dead letters
+LARGEST_NOTES = 1024 * 1024  # bytes; a batch of receipts or dead letters: Kafka's own default
+LARGEST_NOTE = 60_000  # bytes; a single one
 SAME_EVERYWHERE = {"message.timestamp.type": "LogAppendTime", "unclean.leader.election.enable": "false"}
 AT_LEAST = {"max.message.bytes", "min.compaction.lag.ms", "retention.ms", "min.insync.replicas"}
 AT_MOST = {"segment.ms", "max.compaction.lag.ms"}
@@ -40,8 +41,8 @@ def wanted(settings: Settings, brokers: int = 1) -> list[TopicSpec]:
     return [
         TopicSpec(settings.events_topic, settings.partitions, _kept(-1, LARGEST_EVENT) | insync, replicas),
         TopicSpec(settings.results_topic, 1, _compacted(settings) | insync, replicas),
-        TopicSpec(settings.receipts_topic, 1, _kept(answers, LARGEST_NOTE) | insync, replicas),
-        TopicSpec(settings.dead_letters_topic, 1, _kept(letters, LARGEST_NOTE) | insync, replicas),
+        TopicSpec(settings.receipts_topic, 1, _kept(answers, LARGEST_NOTES) | insync, replicas),
+        TopicSpec(settings.dead_letters_topic, 1, _kept(letters, LARGEST_NOTES) | insync, replicas),
         TopicSpec(
             settings.history_topic, 1, _kept(ceil(1000 * settings.keep_history), LARGEST_VERSION) | insync, replicas
         ),
@@ -68,8 +69,10 @@ def _suffices(spec: TopicSpec, settings: Settings) -> TopicSpec:
 
     How long records are kept before they are deleted by age is up to the topic's owner. But events must stay for a
     day, for workers that were away, dead letters until a deletion's deadline, receipts and history as long as the
-    settings say.
+    settings say. Receipts and dead letters may be sent in smaller batches.
     """
+    if spec.name in (settings.receipts_topic, settings.dead_letters_topic):
+        spec = replace(spec, config={**spec.config, "max.message.bytes": str(LARGEST_NOTE)})
     if spec.config["cleanup.policy"] != "delete" or spec.name in (settings.receipts_topic, settings.history_topic):
         return spec
     kept = DAY if spec.name == settings.events_topic else ceil(1000 * settings.forget_within)

@@ -32,6 +32,7 @@ from unlearn.partition.receipts.answers import Addressee, Answers, addressee_of,
 from unlearn.partition.receipts.sent import Refusals, Sent, ended, refuses
 from unlearn.partition.tables import AT_ONCE, Change
 from unlearn.settings import Settings
+from unlearn.timestamps import parse_timestamp
 
 __all__ = ["Outbox"]
 
@@ -82,6 +83,7 @@ class Outbox:
         self._clock = clock
         self._digests = Digests(settings.secret_bytes)
         self._place_of_letters = _Place(DEAD, settings.dead_letters_topic, 0)
+        self._place_of_receipts = _Place(ACCEPTED, settings.receipts_topic, 0)
         self._sent_before: SentBefore | None = None
         self._building: set[int] = set()
         """Partitions that still have events from before the model was made, to be applied or to be sent on."""
@@ -205,7 +207,7 @@ class Outbox:
         if ACCEPTED in due:
             owned.addressees[record.offset] = to
             receipt = self._answers.accepted(to, owned.view.pending[record.offset])
-            yield _Place(ACCEPTED, self._settings.receipts_topic, 0), (*receipt, ())
+            yield self._place_of_receipts, (*receipt, ())
         if COPIES in due:
             marked = self._marked(record, message)
             for place in self._copies_of(owned.partition):
@@ -230,7 +232,8 @@ class Outbox:
         yield self._place_of_letters, self._dead_letter(partition, record.offset, letter, digest)
         told = self._parser.told(record) if letter.answers else Told()
         if told.event_id is not None:
-            to = Addressee(told.event_id, *place_of(self._settings, record), told.requested_at)
+            asked = None if told.requested_at is None else parse_timestamp(told.requested_at)
+            to = Addressee(told.event_id, *place_of(self._settings, record), asked)
             receipt = self._answers.refused(to, letter.reason, letter.at, letter.deadline)
             yield _Place(REFUSED, self._settings.receipts_topic, 0), (*receipt, ())
 

@@ -229,9 +229,10 @@ class Classifier:
             sending = self._send_home(record, given_up, within, answers=True)
             return sending._replace(in_order=isinstance(event, Lift))
         receipt = not (homeless and origin)
-        deletion = Deletion(
+        who, alias = self._who(event.record_id, event.subject_id), self._alias(event)
+        return Deletion(
             record.offset,
-            self._who(event.record_id, event.subject_id),
+            who,
             event.revision if isinstance(event, Delete) else None,
             origin.timestamp if origin else record.timestamp,
             within,
@@ -241,16 +242,19 @@ class Classifier:
             effect=_effect(event),
             original=(origin.partition, origin.offset) if origin and not receipt else None,
             first_place=_first_place(record, origin) if isinstance(event, Lift) else None,
-            alias=b"" if event.alias is None else self.digests.alias(event.alias),
+            alias=alias,
+            arrival=b"" if origin is None else self._arrival(origin, event, who, alias),
         )
-        return deletion if origin is None else deletion._replace(arrival=self._arrival(origin, deletion))
 
-    def _arrival(self, origin: Origin, deletion: Deletion) -> bytes:
+    def _alias(self, event: Request) -> bytes:
+        return b"" if event.alias is None else self.digests.alias(event.alias)
+
+    def _arrival(self, origin: Origin, event: Request, who: Addressed, alias: bytes) -> bytes:
         """Of what is deleted, whichever part of a message says it: another deletion is never taken for the same."""
-        if deletion.effect == "lift":
+        if isinstance(event, Lift):
             return b""
-        revision = b"" if deletion.revision is None else b"%d" % deletion.revision
-        return self.digests.arrival(origin, *deletion.who, deletion.alias, revision, deletion.effect.encode())
+        revision = b"" if event.revision is None else b"%d" % event.revision
+        return self.digests.arrival(origin, *who, alias, revision, _effect(event).encode())
 
     def _send_home(
         self, record: Record, given_up: GivenUp, forget_within: float | None = None, *, answers: bool = False

@@ -7,8 +7,9 @@ after a crash. Where that count comes later, such as from a subject's clean-up, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
@@ -149,8 +150,10 @@ class Receipts:
         """The pending deletions that are hidden now, each with the version since when, but those that still wait for
         something that was sent."""
         waiting, pending = owned.kept(WaitingDeletions), owned.view.pending
+        # Many wait for the same partitions, and none comes further while they are looked at.
+        hides = cache(lambda partition: self._hides(owned, partition, results))
         waiting.add(reversed(pending))
-        waiting.wake(lambda partition: self._hides(owned, partition, results)[0])
+        waiting.wake(lambda partition: hides(partition)[0])
         due: dict[int, int] = {}
         for offset in waiting.looked_at():
             if offset not in pending:
@@ -158,16 +161,18 @@ class Receipts:
             elif offset not in owned.receipts and offset not in owned.view.outbox:
                 version = pending[offset].version
                 if version is None:
-                    version = self._hidden_by(owned, offset, results)
+                    version = self._hidden_by(owned, offset, hides)
                 if version is not None:
                     due[offset] = version
         return due
 
-    def _hidden_by(self, owned: ClaimedPartition, offset: int, results: Results) -> int | None:
+    def _hidden_by(
+        self, owned: ClaimedPartition, offset: int, hides: Callable[[int], tuple[int, int]]
+    ) -> int | None:
         """The version since which all partitions that count the deletion hide it; None if one doesn't yet."""
         version = -1
         for partition, place in self._places(owned, offset):
-            applied, shown_by = self._hides(owned, partition, results)
+            applied, shown_by = hides(partition)
             if applied <= place:
                 owned.kept(WaitingDeletions).put_behind(partition, place, offset)
                 return None

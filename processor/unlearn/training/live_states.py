@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from unlearn.partition.jobs import Job
+from unlearn.partition.rates import Step
 from unlearn.partition.tables import State as Stored
 from unlearn.recently_used import RecentlyUsed
 from unlearn_models.base.learner import State
@@ -57,10 +58,12 @@ class LastStates:
 
 
 class LiveStates:
-    """The `limit` states used last, by digest; and in `last` the last of each shard."""
+    """What a trainer's process keeps: the `limit` states used last, by digest; in `last` the last of each shard."""
 
     def __init__(self, limit: int = 32) -> None:
         self.last = LastStates()
+        self.taken = set[Step]()
+        """The steps that a trainer has taken in this process: the first time a step loads its kernels."""
         self._limit = limit
         self._held: OrderedDict[str, State] = OrderedDict()
 

@@ -148,7 +148,11 @@ class _Run:
         return members, *found
 
     def _spend(self, step: Step, rows: int, began: float) -> None:
-        self.result.spent.setdefault(step, Spent()).add(rows, self.clock.perf_counter() - began)
+        seconds = self.clock.perf_counter() - began
+        if step in self.live.taken:
+            self.result.spent.setdefault(step, Spent()).add(rows, seconds)
+        # The first time has loaded kernels, too: by that pace rows would be learned anew rather than forgotten.
+        self.live.taken.add(step)
 
     def _store(self, through: int) -> None:
         learned = self._fold.state()

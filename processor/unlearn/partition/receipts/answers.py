@@ -23,15 +23,15 @@ _Receipt = tuple[bytes, bytes]
 
 
 class Addressee(NamedTuple):
-    """The event that a receipt answers: its id, the place where its sender put it, and what it says of its request.
+    """The event that a receipt answers: its id, the place where its sender put it, and when it was asked for.
 
-    `applied_at`: the (partition, offset) where this partition's owner has applied it; None: it hasn't.
+    `requested_at`: in ms since 1970; None: it doesn't say. `applied_at`: the (partition, offset) where this partition's owner has applied it; None: it hasn't.
     """
 
     event_id: str
     partition: int
     offset: int
-    requested_at: str | None = None
+    requested_at: int | None = None
     applied_at: tuple[int, int] | None = None
 
 
@@ -42,9 +42,8 @@ def addressee_of(settings: Settings, event: Request, record: Record) -> Addresse
 
 def sender_of(event: Request, record: Record, origin: Origin | None) -> Addressee:
     """As `addressee_of`, where the record's origin has been read."""
-    return Addressee(
-        event.event_id, *_first_place(record, origin), event.requested_at, (record.partition, record.offset)
-    )
+    asked, place = parse_timestamp(event.requested_at), (record.partition, record.offset)
+    return Addressee(event.event_id, *_first_place(record, origin), asked, place)
 
 
 def place_of(settings: Settings, record: Record) -> tuple[int, int]:
@@ -86,7 +85,7 @@ class Answers:
         """The receipt for what can't be applied; times in ms since 1970, None for unknown ones."""
         return to.event_id.encode(), (
             f"{self._begin(to, 'refused')}"
-            f'"records":null,"requested_at":{_time_told(to)},"accepted_at":null,"at":{_time(at)},'
+            f'"records":null,"requested_at":{_time(to.requested_at)},"accepted_at":null,"at":{_time(at)},'
             f'"deadline":{_time(deadline)},"met":null,"version":null,"reason":{encode_basestring(reason)}}}'
         ).encode()
 
@@ -97,7 +96,7 @@ class Answers:
         deadline = None if held.lifts else held.deadline
         return to.event_id.encode(), (
             f"{self._begin(to, state)}"
-            f'"records":{_json(records)},"requested_at":{_time_told(to)},"accepted_at":{_time(held.accepted)},'
+            f'"records":{_json(records)},"requested_at":{_time(to.requested_at)},"accepted_at":{_time(held.accepted)},'
             f'"at":{_time(at)},"deadline":{_time(deadline)},"met":{_json(met)},"version":{_json(version)},'
             f'"reason":null}}'
         ).encode()
@@ -114,10 +113,6 @@ class Answers:
     @cached_property
     def _model(self) -> str:
         return f'"model":{encode_basestring(self.model)},"identity":{encode_basestring(self.identity)},'
-
-
-def _time_told(to: Addressee) -> str:
-    return "null" if to.requested_at is None else _time(parse_timestamp(to.requested_at))
 
 
 def _time(ms: int | None) -> str:
