@@ -32,7 +32,6 @@ def iso(ms: int) -> str | None:
         return f"{ms} ms since 1970"
 
 
-@lru_cache(maxsize=4096)
 def rfc3339(ms: int | None) -> str | None:
     """The time as RFC 3339 text in UTC, to the millisecond. None for None, and outside of the years 1 to 9999."""
     if ms is None:

@@ -22,9 +22,7 @@ ANSWERS = Answers("mail", "ab" * 32)
 TO = Addressee("d", 3, 70, parse_timestamp("2024-02-29T01:00:00.5+02:00"), (1, 9))
 HELD = Pending(1000, 61_000, accepted=2000, killed=4, records=4, version=88, hidden_at=61_000)
 
-addressees = st.builds(
-    Addressee, IDS, NUMBERS, NUMBERS, st.none() | TIMES, st.none() | st.tuples(NUMBERS, NUMBERS)
-)
+addressees = st.builds(Addressee, IDS, NUMBERS, NUMBERS, st.none() | TIMES, st.none() | st.tuples(NUMBERS, NUMBERS))
 held = st.builds(
     Pending,
     TIMES,

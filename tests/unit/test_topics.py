@@ -6,6 +6,7 @@ import pytest
 
 from tests.harness.settings import SECRET
 from unlearn.admin import topics
+from unlearn.log.kafka.packing.packed_batches import BatchSizes
 from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import TopicSpec
 from unlearn.settings import Settings
@@ -96,6 +97,24 @@ def test_a_setting_that_differs_is_judged_by_its_kind(place: int, name: str, val
     found = topics.problems(spec, TopicSpec(spec.name, spec.partitions, {**spec.config, name: value}))
     assert (found == []) == (said == GOOD)
     assert said == GOOD or (said in found[0] and "kafka-configs.sh" in found[0])
+
+
+@pytest.mark.parametrize("place", [2, 3])
+@pytest.mark.parametrize(("size", "suffices"), [("60000", True), ("59999", False)])
+def test_topics_of_an_earlier_release_take_each_receipt_and_dead_letter(place: int, size: str, suffices: bool) -> None:
+    log, given = MemoryLog(), settings()
+    spec = topics.wanted(given)[place]
+    log.create(replace(spec, config={**spec.config, "max.message.bytes": size}))
+    topics.create(log, given)
+
+    assert (topics.check(log, given) == []) == suffices
+
+
+def test_new_topics_take_batches_as_large_as_they_are_sent() -> None:
+    events, _, receipts, dead_letters, _ = topics.wanted(settings())
+
+    for spec in (events, receipts, dead_letters):
+        assert int(spec.config["max.message.bytes"]) >= BatchSizes().most(spec.name)
 
 
 def test_a_setting_the_cluster_does_not_tell_is_a_problem() -> None:

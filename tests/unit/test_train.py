@@ -122,6 +122,20 @@ def counted(store: FolderStore, applied: int = 20) -> State:
     return last(done)
 
 
+def test_the_first_time_that_a_process_takes_a_step_tells_no_pace(store: FolderStore) -> None:
+    """It has loaded kernels, too."""
+    live = LiveStates()
+    learning = job(part(10, (1, 2, 3)), total=sum_slots((1, 2, 3)))
+    first, again = (run(learning, COUNTS, store, live=live) for _ in range(2))
+    forgetting = job(applied=21, base=(10, last(again)), forget=(part(10, (1, 3), {2: 20}),), total=sum_slots((1, 3)))
+    forgot, forgot_again = (run(forgetting, COUNTS, store, live=live) for _ in range(2))
+
+    assert set(first.spent) == set()
+    assert {step: spent.rows for step, spent in again.spent.items()} == {"read": 3, "learn": 3}
+    assert set(forgot.spent) == {"read"}
+    assert {step: spent.rows for step, spent in forgot_again.spent.items()} == {"read": 3, "forget": 1}
+
+
 def test_forgetting_gives_what_never_learning_gives(store: FolderStore) -> None:
     base = 10, counted(store)
 

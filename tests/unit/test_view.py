@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unlearn.partition.tables import (
     Change,
@@ -16,6 +19,7 @@ from unlearn.partition.tables import (
     State,
     Tables,
     Unresolved,
+    encode_value,
     slice_start,
 )
 
@@ -61,6 +65,15 @@ def test_what_is_written_is_read_back_and_is_what_the_mirror_holds() -> None:
         assert read._tables[table] == {key: value} or table == "meta"
         assert mirror._tables[table][key] == value
     assert read.ends == mirror.ends == [20]
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(VALUES, lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text(), inner))
+
+
+@given(st.lists(JSON) | st.dictionaries(st.text(), JSON) | st.builds(Pending, st.integers(), st.integers(), JSON))
+def test_lists_and_objects_stand_in_redis_as_json_without_spaces(value: object) -> None:
+    assert encode_value(value) == json.dumps(value, separators=(",", ":"))
 
 
 def test_what_is_dropped_is_gone() -> None:

@@ -166,9 +166,7 @@ class Receipts:
                     due[offset] = version
         return due
 
-    def _hidden_by(
-        self, owned: ClaimedPartition, offset: int, hides: Callable[[int], tuple[int, int]]
-    ) -> int | None:
+    def _hidden_by(self, owned: ClaimedPartition, offset: int, hides: Callable[[int], tuple[int, int]]) -> int | None:
         """The version since which all partitions that count the deletion hide it; None if one doesn't yet."""
         version = -1
         for partition, place in self._places(owned, offset):

@@ -65,6 +65,8 @@ def to_drop(slices: ShardSlices, held: Mapping[int, int], ages: Sequence[int], b
     """
     if not held:
         return set()
+    if budget.states == 1 and budget.size is None:
+        return set(held) - {max(held)}
     if budget.by_age and ages:
         return set(held) - _by_age(slices, held, ages, budget)
     most = budget.states if budget.size is None else _as_many(held, budget.size)

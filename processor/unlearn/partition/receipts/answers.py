@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
@@ -25,7 +25,8 @@ _Receipt = tuple[bytes, bytes]
 class Addressee(NamedTuple):
     """The event that a receipt answers: its id, the place where its sender put it, and when it was asked for.
 
-    `requested_at`: in ms since 1970; None: it doesn't say. `applied_at`: the (partition, offset) where this partition's owner has applied it; None: it hasn't.
+    `requested_at`: in ms since 1970; None: it doesn't say. `applied_at`: the (partition, offset) where this partition's
+    owner has applied it; None: it hasn't.
     """
 
     event_id: str
@@ -115,6 +116,7 @@ class Answers:
         return f'"model":{encode_basestring(self.model)},"identity":{encode_basestring(self.identity)},'
 
 
+@lru_cache(maxsize=4096)
 def _time(ms: int | None) -> str:
     told = rfc3339(ms)
     return "null" if told is None else f'"{told}"'
