@@ -203,7 +203,7 @@ class _Planner:
         entry = self._changing(record)
         pair = entry.pairs.get(tag, _NO_PAIR)
         self.plan.counts["tombstones"] += pair.tomb == NO_TOMB
-        pair = pair._replace(tomb=max(pair.tomb, tomb))
+        pair = Pair(pair.slot, pair.revision, pair.content, max(pair.tomb, tomb))
         entry.pairs[tag] = self._strike(offset, record, tag, pair, pair.tomb)
 
     def _bury_id(self, offset: int, record: bytes, tomb: int) -> None:
@@ -212,7 +212,7 @@ class _Planner:
         tomb = max(entry.tomb, tomb)
         for tag, pair in entry.pairs.items():
             entry.pairs[tag] = self._strike(offset, record, tag, pair, tomb)
-        self.records[record] = self.plan.records[record] = entry._replace(tomb=tomb)
+        self.records[record] = self.plan.records[record] = Entry(tomb, entry.pairs, entry.apart)
 
     def _strike(self, offset: int, record: bytes, tag: bytes, pair: Pair, tomb: int) -> Pair:
         # A covered row died with its subject, at the tombstone's offset; its clean-up records that.
@@ -357,7 +357,8 @@ class _Planner:
         """The record's entry, to be changed in place; its pairs are a copy, so what was looked up stays as it was."""
         if record not in self.plan.records:
             entry = self.records.get(record, _NO_ENTRY)
-            self.records[record] = self.plan.records[record] = entry._replace(pairs=dict(entry.pairs))
+            own = Entry(entry.tomb, dict(entry.pairs), entry.apart)
+            self.records[record] = self.plan.records[record] = own
         return self.plan.records[record]
 
     def _keep_alias(self, alias: bytes, value: Alias) -> None:

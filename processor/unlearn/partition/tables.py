@@ -11,6 +11,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
@@ -196,7 +197,7 @@ class Change:
         for table, rows in self.tables.items():
             kept = [(encode_key(k), encode_value(v)) for k, v in rows.items() if v is not None]
             gone = [encode_key(k) for k, v in rows.items() if v is None]
-            out += [("HSET", key_of(table), *(x for pair in part for x in pair)) for part in _chunks(kept)]
+            out += [("HSET", key_of(table), *chain.from_iterable(part)) for part in _chunks(kept)]
             out += [("HDEL", key_of(table), *part) for part in _chunks(gone)]
         return out + self.ops
 
