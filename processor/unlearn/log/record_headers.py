@@ -6,8 +6,7 @@ varints, and the length of a value that is None is -1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
 from unlearn.log.protocol import Header
 
@@ -25,8 +24,15 @@ def encode_headers(headers: Sequence[Header]) -> bytes:
 
 def decode_headers(data: bytes) -> tuple[Header, ...]:
     """The headers that `encode_headers` or a producer wrote; the bytes must be well formed."""
-    rest = iter(data)
-    return tuple((_taken(rest, _number(rest)).decode(), _value(rest)) for _ in range(_number(rest)))
+    found: list[Header] = []
+    count, at = _number(data, 0)
+    for _ in range(count):
+        size, at = _number(data, at)
+        name, at = data[at : at + size].decode(), at + size
+        size, at = _number(data, at)
+        found.append((name, None if size < 0 else data[at : at + size]))
+        at += max(0, size)
+    return tuple(found)
 
 
 def _sized(content: bytes | None) -> bytes:
@@ -43,19 +49,11 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _number(data: Iterator[int]) -> int:
-    found = 0
-    for place, byte in enumerate(data):
-        found |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            break
-    return found >> 1 ^ -(found & 1)
-
-
-def _value(data: Iterator[int]) -> bytes | None:
-    size = _number(data)
-    return None if size < 0 else _taken(data, size)
-
-
-def _taken(data: Iterator[int], size: int) -> bytes:
-    return bytes(islice(data, size))
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """The number that stands at the place, and the place behind it."""
+    found = shift = 0
+    while data[at] > 0x7F:
+        found |= (data[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+    found |= data[at] << shift
+    return found >> 1 ^ -(found & 1), at + 1
