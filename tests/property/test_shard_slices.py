@@ -12,7 +12,7 @@ from unlearn.partition.slices.prefix_sums import PrefixSums
 from unlearn.partition.slices.shard_slices import Counted
 from unlearn.partition.tables import Change, Cleanup, Slice, State, Tables
 from unlearn.publishing.compose import entries
-from unlearn.training.schedule import filed, is_due, orders
+from unlearn.training.schedule import Order, filed, is_due, orders
 from unlearn_models.sisa.checkpoint_policies import weights_of_ages, weights_of_runs
 
 SHARDS = 2
@@ -128,7 +128,7 @@ def test_orders_and_manifests_are_those_of_a_look_at_all_slices(made: list[Chang
                 assert (shard in given) == bool(learn)
             else:
                 forget = to_forget(view, shard, *_since(newest))
-                assert given[shard][1:] == (newest, learn, forget)
+                assert given[shard] == Order(shard, newest, learn, forget)
 
 
 def _since(newest: tuple[int, State]) -> tuple[int, int]:

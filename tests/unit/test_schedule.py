@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from unlearn.partition.cleanups.unburied import Unburied
 from unlearn.partition.rates import Rate, Rates
 from unlearn.partition.tables import Change, Cleanup, Slice, State, Tables
 from unlearn.training.schedule import Order, orders, predicted, window_closes
@@ -98,6 +99,19 @@ def test_slices_that_a_clean_up_has_not_walked_may_hold_the_dead() -> None:
     view = view_of({10: filed(), 20: filed(), 30: filed()}, {30: 30}, hit=41, cleanup=Cleanup(40, 0, 10))
 
     assert [order.forget for order in orders(view, 1, forgets=True)] == [(20, 30)]
+
+
+@pytest.mark.parametrize(("applied", "file", "read"), [(40, "30", True), (41, "30", False), (41, "other", True)])
+def test_what_the_state_has_forgotten_is_not_looked_for_again_as_long_as_its_sum_is_known(
+    applied: int, file: str, *, read: bool
+) -> None:
+    view = view_of({10: filed(), 20: filed(), 30: filed()}, {30: applied}, hit=42, cleanup=Cleanup(40, 0, 10))
+    known = {0: Unburied(file, 30, applied, 7)}
+
+    (order,) = orders(view, 1, forgets=True, unburied=known)
+
+    assert order.forget == ((20, 30) if read else ())
+    assert order.unburied == (7 if file == "30" else None)
 
 
 def test_a_clean_up_of_another_shard_is_none_of_ours() -> None:

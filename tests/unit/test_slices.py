@@ -24,7 +24,8 @@ from unlearn.recently_used import RecentlyUsed
 from unlearn.storage import slice_files
 from unlearn.storage.artefacts import FolderStore
 from unlearn.storage.slice_files import decode_slice, encode_slice, read_slice
-from unlearn_models.base.encoding import encode_arrays
+from unlearn_models.base.encoding import decode_arrays, encode_arrays
+from unlearn_models.base.rows import Rows
 
 
 def test_a_file_holds_the_rows_as_they_were() -> None:
@@ -38,6 +39,33 @@ def test_a_file_holds_the_rows_as_they_were() -> None:
     assert encode_slice(10, 12, back) == encode_slice(10, 12, rows)
 
 
+def _valued(*values: float) -> Members:
+    """A row of its own for each value."""
+    held = members(*((n, ANN) for n in range(len(values))))
+    rows = Rows(held.rows.labels, held.rows.indptr, held.rows.indices, np.array(values))
+    return Members(held.slots, held.records, held.subjects, held.revisions, rows)
+
+
+@pytest.mark.parametrize(
+    "values", [(1.0, 255.0), (1.0, 256.0), (1.0, 0.5), (-1.0, 2.0), (1e300, 1.0), (5e-324, 3.0), (257.0, 2.0**53)]
+)
+def test_values_come_back_as_they_were_in_one_byte_each_or_in_eight(values: tuple[float, ...]) -> None:
+    data = encode_slice(10, 12, _valued(*values))
+
+    assert decode_slice(data).rows.values.tobytes() == np.array(values).tobytes()
+    stored = decode_arrays(data)[1]["values"]
+    assert stored.dtype == (np.uint8 if values == (1.0, 255.0) else np.float64)
+
+
+def test_files_of_an_earlier_release_are_read() -> None:
+    rows = members((3, ANN), (5, b""))
+    _, arrays = decode_arrays(encode_slice(10, 12, rows))
+    arrays["values"] = rows.rows.values
+    before = encode_arrays({"kind": "slice/1", "end": 10, "applied": 12}, arrays)
+
+    assert encode_slice(10, 12, decode_slice(before)) == encode_slice(10, 12, rows)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"junk", encode_arrays({"kind": "state"}, {}), encode_slice(1, 1, members())[:-1]]
 )
@@ -48,7 +76,8 @@ def test_anything_else_is_refused(data: bytes) -> None:
 
 def test_files_are_read_once_as_long_as_their_bytes_have_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small, large = (encode_slice(10, 12, members(*((n, ANN) for n in range(count)))) for count in (1, 50))
-    monkeypatch.setattr(slice_files, "LAST_READ", RecentlyUsed[object, Members](len(large) + len(small)))
+    values = 51 * np.dtype(np.float64).itemsize
+    monkeypatch.setattr(slice_files, "LAST_READ", RecentlyUsed[object, Members](len(large) + len(small) + values))
     store, other = FolderStore(tmp_path / "a"), FolderStore(tmp_path / "b")
     for name, data in {"small": small, "large": large, "more": small}.items():
         store.put(name, data)

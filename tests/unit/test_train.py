@@ -170,6 +170,43 @@ def test_rows_of_a_clean_up_are_forgotten_once(store: FolderStore) -> None:
     assert last(first).digest == last(second).digest == folded(COUNTS, (2, 3))
 
 
+def test_what_the_base_has_forgotten_counts_once_whether_its_slice_is_read_again_or_not(store: FolderStore) -> None:
+    base = 20, _both(store)
+    total = sum_slots((1, 2, 3, 11, 12))
+    # Ann's rows died at 20; the base has forgotten them, and none is buried. At 30 the row 12 dies.
+    slices = part(10, (1, 2, 3)), part(20, (11,), {12: 30})
+    covers = {ANN: (20,)}
+    left = sum_slots((1, 11))
+
+    asked = [(slices, None), (slices, left), (slices[1:], left)]
+    done = [
+        run(
+            replace(
+                job(applied=31, base=base, forget=forget, covers=covers, total=total - sum_slots((12,))),
+                unburied=unburied,
+            ),
+            COUNTS,
+            store,
+        )
+        for forget, unburied in asked
+    ]
+
+    assert [(one.agrees, one.forgotten) for one in done] == [(True, 1)] * 3
+    assert {last(one).digest for one in done} == {folded(COUNTS, (2, 3))}
+
+
+def test_a_sum_of_unburied_rows_that_is_wrong_is_found_out(store: FolderStore) -> None:
+    wrong = replace(job(applied=31, base=(20, _both(store)), total=sum_slots((2, 3, 12))), unburied=5)
+
+    assert not run(wrong, COUNTS, store).agrees
+
+
+def _both(store: FolderStore) -> State:
+    """Both slices without Ann's rows, as of 21."""
+    slices = part(10, (2, 3), {1: 20}), part(20, (12,), {11: 20})
+    return last(run(job(*slices, applied=21, total=sum_slots((2, 3, 12))), COUNTS, store))
+
+
 def test_a_base_that_is_not_what_its_digest_says_is_refused(store: FolderStore) -> None:
     wrong = counted(store)._replace(digest="0" * 64)
 

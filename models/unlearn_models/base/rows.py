@@ -46,6 +46,8 @@ class Rows:
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
         """The rows at these positions, in the order given, or those where the mask (n,) is true."""
+        if which.dtype == np.bool_ and which.all():
+            return self
         picked: NDArray[Any] = np.flatnonzero(which) if which.dtype == np.bool_ else which
         indptr, cells = cells_of(self.indptr, picked)
         return Rows(self.labels[picked], indptr, self.indices[cells], self.values[cells])

@@ -181,6 +181,7 @@ class Intake:
         self._open(owned, planned.rows, read.rows)
         owned.open_rows.kill([kill.slot for kill in planned.kills])
         owned.note_kills([*planned.kills, *planned.covered], now)
+        owned.note_burials(planned.kills)
         publishes = owned.partition < self._settings.partitions
         asked = planned.counts["deletes"] + planned.counts["lifts"]
         if publishes and (planned.kills or asked) and owned.unhidden_since is None:

@@ -159,6 +159,7 @@ class Cleaner:
         put_counts(owned, change, done)
         owned.commit(change)
         owned.open_rows.kill([kill.slot for kill in kills])
+        owned.note_burials(kills)
         owned.counters["sweeps"] += 1
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:

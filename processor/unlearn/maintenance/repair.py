@@ -155,3 +155,4 @@ class Repairer:
                 if not buried.keys().isdisjoint(cleanup.deaths):
                     change.put("cleanups", subject, cleanup.counting(buried))
             owned.commit(change)
+            owned.note_burials(ledger.kills)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from unlearn.log.protocol import Record, Unreadable
+from unlearn.partition.cleanups.unburied import Unburied
 from unlearn.partition.jobs import Job, Trained
 from unlearn.partition.ledger import Kill
 from unlearn.partition.open_rows import OpenRows
@@ -53,6 +54,8 @@ class Running:
     up_to_date: bool = False
     """Whether it learns all slices that were registered when it began."""
     kills: list[Kill] = field(default_factory=list)
+    buried: list[Kill] = field(default_factory=list)
+    """Rows of its shard that were buried since the job was made."""
 
 
 @dataclass(slots=True)
@@ -121,6 +124,8 @@ class ClaimedPartition:
     unhidden_since: float | None = None
     """When the oldest kill or deletion was applied that no acknowledged manifest covers (monotonic seconds)."""
     dirty_since: dict[int, float] = field(default_factory=dict)
+    unburied: dict[int, Unburied] = field(default_factory=dict)
+    """Of the state that a shard's last job made."""
     kill_ages: deque[int] = field(default_factory=lambda: deque(maxlen=_AGES))
     """For each of the last kills: how many slices newer than the row's own there were when it died."""
     rows_since: float | None = None
@@ -232,6 +237,17 @@ class ClaimedPartition:
             if kill.slot < last_end:
                 self.dirty_since.setdefault(kill.shard, now)
                 self.kill_ages.append(self.view.ends_behind(kill.slot) - 1)
+
+    def note_burials(self, buried: Iterable[Kill]) -> None:
+        """Note rows that were buried, after the membership's sums were changed: what the states know of them has."""
+        by_shard: dict[int, list[Kill]] = {}
+        for kill in buried:
+            by_shard.setdefault(kill.shard, []).append(kill)
+        for shard, kills in by_shard.items():
+            if shard in self.running:
+                self.running[shard].buried += kills
+            if shard in self.unburied:
+                self.unburied[shard] = self.unburied[shard].without(kills)
 
 
 def _few_holes(slices: Mapping[int, Slice]) -> Iterator[list[int]]:

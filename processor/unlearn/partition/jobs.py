@@ -49,6 +49,10 @@ class Job:
     """For a fold: the lineage that the base must have by the membership. None: it is not compared."""
     whole: tuple[Part, ...] = ()
     """All slices that the base has learned, for a learner that can't go on from a stored state."""
+    unburied: int | None = 0
+    """For a learner that forgets: the sum over rows that the base has forgotten and the membership still counts.
+
+    None: it isn't known, so `forget` names all slices that may hold such rows, and they are counted there."""
     seat: int = 0
     """Which of the pool's counters shows this job's progress."""
 

@@ -213,9 +213,9 @@ class FolderStore:
             raise StoreUnavailable(f"the store can't write: {error.strerror}") from error
 
     def get(self, name: str, size: int | None = None) -> bytes:
-        path = self._path(name)
+        check_name(name)
         try:
-            return read_file(self._root, path.relative_to(self._root).parts, size)
+            return read_file(self._root, name.split("/"), size)
         except NotThatFile as error:
             raise ArtefactInvalid(f"{name} {error}") from error
         except OSError as error:

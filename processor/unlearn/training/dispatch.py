@@ -88,7 +88,7 @@ class Training:
 
     def _orders(self, owned: ClaimedPartition) -> list[Order]:
         shards, filters = self._settings.shards_per_partition, owned.kept(SubjectFilters)
-        due = orders(owned.view, shards, self._forgets, self._rates, filters)
+        due = orders(owned.view, shards, self._forgets, self._rates, filters, owned.unburied)
         return [order for order in due if not in_quarantine(owned.view.crashes.get(order.shard))]
 
     def _may_run(self, owned: ClaimedPartition, order: Order) -> bool:

@@ -45,6 +45,7 @@ class JobMaker:
             base_lineage=_lineage(view, shard, order.base[0] if order.base else 0),
             total=view.of_shard(shard).counted(last).sum if self._forgets else None,
             writer=owned.writer(),
+            unburied=order.unburied,
         )
 
     def _to_store(self, owned: ClaimedPartition, shard: int, learn: Sequence[int]) -> set[int]:

@@ -101,4 +101,4 @@ def start_of(job: Job, live: LiveStates, resumes: bool) -> Start:
     held = live.get(job.base[1].digest) if job.base else None
     if job.base is None or held is not None:
         return Start(job, held)
-    return Start(replace(job, base=None, learn=(*job.whole, *job.learn), forget=()), None)
+    return Start(replace(job, base=None, learn=(*job.whole, *job.learn), forget=(), unburied=0), None)

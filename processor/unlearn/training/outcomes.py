@@ -8,10 +8,12 @@ from concurrent.futures import BrokenExecutor
 from unlearn.environment.clock import Clock
 from unlearn.errors import ArtefactInvalid, StateInvalid, StoreUnavailable
 from unlearn.partition.claimed_partition import ClaimedPartition, Running
+from unlearn.partition.cleanups.unburied import Unburied
 from unlearn.partition.jobs import Built, Trained
 from unlearn.partition.ledger import Kill
 from unlearn.partition.rates import Rates
-from unlearn.partition.tables import Change
+from unlearn.partition.slices.lineage import MODULUS
+from unlearn.partition.tables import Change, State
 from unlearn.training.checkpoints import Budget, state_sizes, to_drop
 from unlearn.training.quarantine import after_crash, in_quarantine
 from unlearn.training.suspects import Suspects
@@ -53,6 +55,8 @@ class Outcomes:
         if change.tables:
             self._thin(owned, shard, change)
             owned.commit(change)
+            if self._forgets:
+                _note_unburied(owned, running, change.tables["states"].get((shard, running.job.through)))
         self._acquit(owned, shard)
         self._rates.observe(trained.spent)
         owned.counters["rows_learned"] += trained.rows
@@ -154,6 +158,15 @@ class Outcomes:
         self._retry_at[owned.partition, shard] = self._clock.monotonic() + _RETRY
         owned.state.mark_trouble(f"shard {shard}: {why}")
         _log.error("shard %d of partition %d: %s", shard, owned.partition, why)
+
+
+def _note_unburied(owned: ClaimedPartition, running: Running, state: State | None) -> None:
+    """Note what the state that a job made, if it was kept, has let go of before the membership does."""
+    job = running.job
+    if state is not None:
+        left = ((job.total or 0) - int(state.lineage, 16)) % MODULUS
+        made = Unburied(state.file, job.through, state.applied, left)
+        owned.unburied[job.shard] = made.without(running.buried)
 
 
 def _valid(trained: Trained, kills: list[Kill], forgets: bool, applied: int) -> list[Built]:

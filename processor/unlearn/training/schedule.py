@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import takewhile
 from math import inf
+from types import MappingProxyType
 from typing import NamedTuple
 
+from unlearn.partition.cleanups.unburied import Unburied
 from unlearn.partition.rates import Rates
 from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.partition.tables import State, Tables
@@ -30,6 +32,8 @@ class Order(NamedTuple):
     learn: tuple[int, ...]
     """Slice ends, in order."""
     forget: tuple[int, ...]
+    unburied: int | None = None
+    """As in a job."""
 
 
 def orders(
@@ -38,14 +42,21 @@ def orders(
     forgets: bool,
     rates: Rates | None = None,
     filters: SubjectFilters | None = None,
+    unburied: Mapping[int, Unburied] = MappingProxyType({}),
 ) -> list[Order]:
     """An order for each shard that is behind the last registered slice end, or dirty, in the cheapest exact way.
 
-    `filters`: in which slices the rows may be that open clean-ups are still to bury.
+    `filters`: in which slices the rows may be that open clean-ups are still to bury. `unburied`: by shard, as far as it
+    is known of its newest state.
     """
     rates, filters = rates or Rates(), filters or SubjectFilters()
-    wanted = (_forgetting(view, shard, rates, filters) if forgets else _folding(view, shard) for shard in range(shards))
-    return [order for order in wanted if order is not None]
+
+    def wanted(shard: int) -> Order | None:
+        if not forgets:
+            return _folding(view, shard)
+        return _forgetting(view, shard, rates, filters, unburied.get(shard))
+
+    return [order for shard in range(shards) if (order := wanted(shard)) is not None]
 
 
 def is_due(view: Tables, shard: int, forgets: bool) -> bool:
@@ -69,7 +80,9 @@ def _folding(view: Tables, shard: int) -> Order | None:
     return Order(shard, base, learn, ()) if learn else None
 
 
-def _forgetting(view: Tables, shard: int, rates: Rates, filters: SubjectFilters) -> Order | None:
+def _forgetting(
+    view: Tables, shard: int, rates: Rates, filters: SubjectFilters, unburied: Unburied | None
+) -> Order | None:
     base = _newest(view, shard)
     learn = _behind(view, shard, base[0] if base else 0)
     if base is None:
@@ -77,9 +90,12 @@ def _forgetting(view: Tables, shard: int, rates: Rates, filters: SubjectFilters)
     through, state = base
     if not learn and state.applied >= view.hits.get(shard, 0):
         return None
+    known = unburied is not None and unburied.file == state.file
     died = {end for end in view.of_shard(shard).died_since(state.applied) if end <= through}
-    forget = tuple(sorted(died.union(_unwalked(view, shard, through, filters))))
-    return _anew(view, shard, base, forget, rates) or Order(shard, base, learn, forget)
+    unwalked = _unwalked(view, shard, through, filters, state.applied if known else 0)
+    forget = tuple(sorted(died.union(unwalked)))
+    order = Order(shard, base, learn, forget, unburied.sum if unburied and known else None)
+    return _anew(view, shard, base, forget, rates) or order
 
 
 def _anew(view: Tables, shard: int, base: tuple[int, State], forget: tuple[int, ...], rates: Rates) -> Order | None:
@@ -98,9 +114,11 @@ def _anew(view: Tables, shard: int, base: tuple[int, State], forget: tuple[int, 
     return Order(shard, None, learn, ()) if learn and learn[-1] >= through else None
 
 
-def _unwalked(view: Tables, shard: int, through: int, filters: SubjectFilters) -> list[int]:
-    """Ends up to `through` of the slices with rows that an open clean-up may still bury."""
-    cleanups = view.open_cleanups.of_shard(shard)
+def _unwalked(view: Tables, shard: int, through: int, filters: SubjectFilters, since: int) -> list[int]:
+    """Ends up to `through` of the slices with rows that an open clean-up may still bury, and that died at `since` or
+    later."""
+    every = view.open_cleanups.of_shard(shard).items()
+    cleanups = {subject: cleanup for subject, cleanup in every if cleanup.deaths[-1] >= since}
     if not cleanups:
         return []
     walked = min(cleanup.cursor for cleanup in cleanups.values())

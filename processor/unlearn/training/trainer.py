@@ -92,7 +92,7 @@ class _Run:
     def forget_and_fold(self) -> Trained:
         """Forget what died since the base was made, learn the new slices, and store the state at the end."""
         total = int(self.lineage, 16)
-        covered = 0
+        covered = self.job.unburied or 0
         for part in self.job.forget:
             gone, hidden = self._forget(part)
             total, covered = (total - gone) % MODULUS, covered + hidden
@@ -125,20 +125,24 @@ class _Run:
     def _forget(self, part: Part) -> tuple[int, int]:
         """Forget the rows of a slice that died in [base.applied, applied).
 
-        Returns two sums of slots' hashes: of those rows, and of dead rows that an open clean-up is still to bury.
+        Returns two sums of slots' hashes: of those rows, and of those that an open clean-up is still to bury; with the
+        latter are all that died before, too, where the job doesn't say what they sum up to.
         """
         assert self.job.base is not None
         members, death, covered = self._read(part)
-        gone = (death >= self.job.base[1].applied) & (death < self.job.applied)
-        rows = members.take(gone)
-        if len(rows):
+        dead = death < self.job.applied
+        died_now = dead & (death >= self.job.base[1].applied)
+        gone = np.flatnonzero(died_now)
+        counted = covered & (dead if self.job.unburied is None else died_now)
+        if len(gone):
             began = self.clock.perf_counter()
-            self._fold.forget(rows.rows.take(self.learner.accepts(rows.rows)))
-            self._spend("forget", len(rows), began)
-        self.result.forgotten += len(rows)
-        self.rows -= len(rows)
+            rows = members.rows.take(gone)
+            self._fold.forget(rows.take(self.learner.accepts(rows)))
+            self._spend("forget", len(gone), began)
+        self.result.forgotten += len(gone)
+        self.rows -= len(gone)
         self.finished()
-        return sum_slots(rows.slots), sum_slots(members.slots[covered & (death < self.job.applied)])
+        return sum_slots(members.slots[gone]), sum_slots(members.slots[counted])
 
     def _read(self, part: Part) -> tuple[Members, NDArray[np.int64], NDArray[np.bool_]]:
         began = self.clock.perf_counter()
