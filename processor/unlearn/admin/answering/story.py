@@ -54,7 +54,7 @@ class Story:
             for fate in held:
                 fates[fate.found.place].append((partition, fate))
         events: dict[Place, Found] = {}
-        for found in sorted(self.found, key=lambda found: (not found.counts, found.record.offset)):
+        for found in sorted(self.found, key=lambda found: (found.of_others, not found.counts, found.record.offset)):
             if found.told:
                 events.setdefault(found.place, found)
         receipts = self._receipts()
@@ -70,6 +70,7 @@ class Story:
 
     def _event(self, found: Found, fates: Sequence[tuple[int, Fate]], receipts: Sequence[Receipt]) -> EventTold:
         # A deletion that was copied is applied where its sender put it, if that is a partition of the model's.
+        fates = [one for one in fates if found.of_others or not one[1].found.of_others]
         own = [one for one in fates if (one[0], one[1].found.record.offset) == found.place]
         partition, fate = next(iter([*own, *fates]), (found.record.partition, None))
         event, told = found.event, receipts_told(receipts)
