@@ -295,7 +295,8 @@ def test_an_answer_tells_of_anothers_lift_where_it_is_all_that_is_left() -> None
     ours = scanner._found(Entry(1, 9, 9, b"", b"", [origin_header(SECRET, Origin("m", 0, 4, 7))]), lift, told=True)
     copy = scanner._found(Entry(1, 8, 9, b"", b"", [origin_header(b"x", Origin("other", 0, 4, 7))]), lift, told=True)
     assert (sent.of_others, ours.of_others, copy.of_others, copy.place) == (False, False, True, (0, 4))
-    cases = (([copy], "ignored"), ([copy, sent], "waiting"), ([copy, ours, sent], "lifted"))
+    astray = scanner._found(Entry(2, 8, 9, b"", b"", [origin_header(b"x", Origin("other", 0, 4, 7))]), lift, told=True)
+    cases = (([astray], "ignored"), ([copy], "ignored"), ([copy, sent], "waiting"), ([copy, ours, sent], "lifted"))
     for found, outcome in cases:
         fates = {1: fates_of(model, 1, [one for one in found if one.counts], InForce(model))}
         (told,) = Story(subjects=True, found=found, fates=fates).told()

@@ -137,7 +137,7 @@ def fates_of(model: Model, partition: int, events: Sequence[Found], in_force: In
     for offset, found in at.items():
         event = found.event
         if not in_force.counts(found):
-            fates.append(Fate(found, ignored=OF_OTHERS if found.of_others else COUNTED))
+            fates.append(Fate(found, ignored=COUNTED))
             continue
         if not isinstance(event, Insert):
             nobody = event.alias is not None and not in_force.names(event.alias)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from unlearn.admin.answering.fates import Fate
+from unlearn.admin.answering.fates import OF_OTHERS, Fate
 from unlearn.admin.answering.receipts import receipts_told
 from unlearn.admin.answering.report import Cause, EventTold, Outcome, ReceiptTold, RowTold, SeenTold
 from unlearn.admin.answering.scan import Found
@@ -97,6 +97,8 @@ class Story:
         )
 
     def _outcome(self, found: Found, fate: Fate | None, receipts: Iterable[ReceiptTold]) -> tuple[Outcome, str | None]:
+        if found.of_others:
+            return "ignored", OF_OTHERS
         if found.event.subject_id is not None and not self.subjects:
             return "refused", NO_SUBJECTS
         if fate is None:
@@ -106,9 +108,8 @@ class Story:
         if isinstance(found.event, Insert):
             return ("inserted", None) if fate.row is not None else ("refused", None)
         refused = next((receipt.reason for receipt in receipts if receipt.state == "refused"), None)
-        if refused is not None:
-            return "refused", refused
-        return ("deleted" if isinstance(found.event, Delete) else "lifted"), None
+        done: Outcome = "deleted" if isinstance(found.event, Delete) else "lifted"
+        return (done, None) if refused is None else ("refused", refused)
 
     def _updates(self, fate: Fate | None) -> bool:
         """Whether the insert's row took the place of another."""
