@@ -36,8 +36,8 @@ class Case:
         change, view = Change(), Tables({})
         for key, held in self.slices.items():
             change.put("slices", key, held)
-        for key, held in self.states.items():
-            change.put("states", key, held)
+        for key, made in self.states.items():
+            change.put("states", key, made)
         change.put("meta", "registered", 40)
         view.apply(change, 95)
         return view
