@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +86,32 @@ def test_a_crash_before_or_after_their_removal_changes_nothing(redis_url: str, l
         for after in (False, True):
             crashed = lived(redis_url, learner, n, after=after)
             assert (crashed.counts["crashes"], crashed.states) == (1, undisturbed.states), (n, after)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_an_end_stays_while_rows_behind_it_die(redis_url: str, learner: str) -> None:
+    """One dies each turn, so that there is a hole whenever the entry could go. Mutation: holes keep no end."""
+    events = [*map(row, range(40)), *map(gone, [*range(8, 16), *range(16, 23)]), *map(row, range(50, 52))]
+    script = Script(1, 1, False, tuple(Message(0, event_key(event), encode(event)) for event in events))
+    world = World(script, replace(SHAPE, slice_span=8, shards=1), learner, redis_url)
+    try:
+        for count, turns in ((40, 8), (8, 3), *[(1, 1)] * 7):
+            world.feed(count)
+            for _ in range(turns):
+                world.turn(0, 50)
+                world.wait(1.1)
+        view = world.members[0].worker.owned[0].view
+        assert view.slices[0, 16].file == ""
+        assert view.slices[0, 24].live == 1
+        world.drain()
+        Verdict(world).check()
+        for _ in range(10):
+            world.wait(5.0)
+            world.turn(0, 50)
+        assert (0, 16) not in world.members[0].worker.owned[0].view.slices
+        Verdict(world).check()
+    finally:
+        world.close()
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
