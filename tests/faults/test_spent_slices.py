@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -43,7 +43,10 @@ EVENTS: list[Event] = [
 ]
 """Whole slices die between others that lose a row, and have holes meanwhile."""
 PARTS = (24, 10, 6, 6, 6)
-TWICE = Script(1, 1, False, tuple(Message(0, event_key(event), encode(event)) for event in EVENTS))
+
+
+def script(events: Sequence[Event]) -> Script:
+    return Script(1, 1, False, tuple(Message(0, event_key(event), encode(event)) for event in events))
 
 
 class Lived(NamedTuple):
@@ -62,7 +65,7 @@ def live(world: World) -> None:
 
 
 def lived(redis_url: str, learner: str, n: int = CALM, *, after: bool = False) -> Lived:
-    world = World(TWICE, SHAPE, learner, redis_url)
+    world = World(script(EVENTS), SHAPE, learner, redis_url)
     names = Names(world.place.fuse)
     try:
         world.fuse(n, after, 0)
@@ -91,9 +94,8 @@ def test_a_crash_before_or_after_their_removal_changes_nothing(redis_url: str, l
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_an_end_stays_while_rows_behind_it_die(redis_url: str, learner: str) -> None:
     """One dies each turn, so that there is a hole whenever the entry could go. Mutation: holes keep no end."""
-    events = [*map(row, range(40)), *map(gone, [*range(8, 16), *range(16, 23)]), *map(row, range(50, 52))]
-    script = Script(1, 1, False, tuple(Message(0, event_key(event), encode(event)) for event in events))
-    world = World(script, replace(SHAPE, slice_span=8, shards=1), learner, redis_url)
+    events: list[Event] = [*map(row, range(40)), *map(gone, [*range(8, 16), *range(16, 23)]), *map(row, range(50, 52))]
+    world = World(script(events), replace(SHAPE, slice_span=8, shards=1), learner, redis_url)
     try:
         for count, turns in ((40, 8), (8, 3), *[(1, 1)] * 7):
             world.feed(count)
@@ -117,7 +119,7 @@ def test_an_end_stays_while_rows_behind_it_die(redis_url: str, learner: str) -> 
 @pytest.mark.parametrize("learner", LEARNERS)
 @pytest.mark.parametrize("age", [0, 1, 2])
 def test_entries_that_come_back_with_an_earlier_redis_go_again(redis_url: str, learner: str, age: int) -> None:
-    world = World(TWICE, SHAPE, learner, redis_url)
+    world = World(script(EVENTS), SHAPE, learner, redis_url)
     try:
         live(world)
         kept = len(world.members[0].worker.owned[0].view.slices)
