@@ -299,12 +299,13 @@ def _alive(harness: MemoryHarness, act: Callable[[], None]) -> None:
 def end_state(harness: MemoryHarness) -> dict[str, Any]:
     """What must not depend on who died when: newest states, tables, and files by their rows.
 
-    Which states are kept is a cache's business; those that are must be wanted.
+    Which states are kept is a cache's business; those that are must be wanted. How soon the entries go of slices of
+    which nothing is left is a matter of when garbage is collected.
     """
     _, newest = harness.manifests()[-1]
     entries = [(e.shard, e.through, e.status, e.rows, e.lineage, e.digest) for e in newest.shards]
     view = harness.owned.view
-    slices = {key: held._replace(file="a file" if held.file else held.file) for key, held in view.slices.items()}
+    slices = {key: held._replace(file="a file") for key, held in view.slices.items() if held.file != ""}
     names = [name for name, _ in harness.store.names("")]
     holes = {
         key: harness.redis.hgetall(key)

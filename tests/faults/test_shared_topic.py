@@ -17,7 +17,7 @@ from tests.harness.waiting import until
 from tests.harness.worker_harness import caught_up, make_worker
 from unlearn.environment.redis_client import connect
 from unlearn.errors import LogUnavailable
-from unlearn.events.event import Delete, Insert, encode
+from unlearn.events.event import Delete, Insert, Lift, encode
 from unlearn.events.marks import Origin
 from unlearn.events.partitioner import event_key, home, origin_header
 from unlearn.log.memory.log import MemoryLog
@@ -109,7 +109,7 @@ class Street:
         for one in self.neighbours:
             one.worker.turn(0.0)
 
-    def say(self, partition: int, event: Insert | Delete, headers: list[Header] | None = None) -> int:
+    def say(self, partition: int, event: Insert | Delete | Lift, headers: list[Header] | None = None) -> int:
         return self.log.append(self.topic, partition, event_key(event), encode(event), tuple(headers or ()))
 
     def insert(self, record: str, subject: str | None = None, *, at: int | None = None) -> None:
@@ -370,6 +370,38 @@ def test_what_was_not_sent_before_is_sent_by_who_comes_later(make_street: MakeSt
     (one,) = street.neighbours
     assert {name for name, state in one.told() if state == "hidden"} == {f"d{i}" for i in (*range(15), 20, 21)}
     one.is_right()
+
+
+def test_who_comes_later_sends_lifts_and_all_behind_them_again(make_street: MakeStreet) -> None:
+    """A lift of ours would end a deletion that was sent behind it, if only another model's copy of that stood there.
+
+    Mutation: one that sends the lifts alone, or none of them.
+    """
+    street = make_street()
+    street.move_in()
+    for record in ("r1", "r2", "r3"):
+        street.insert(record, "ann")
+    street.settle()
+    street.delete(3, 0, record_id="r3")
+    for number, record in enumerate(("r1", "r2"), 1):
+        street.delete(3, number, record_id=record)
+        street.say(3, Lift(event_id=f"l{number}", record_id=record, requested_at="2024-01-01"))
+    street.delete(3, 3, record_id="r2")
+    street.settle()
+    before = street.count
+
+    street.move_in()
+    street.settle()
+    late = street.neighbours[1]
+    assert street.count == before + 4 * (PARTITIONS - 1)  # all but the deletions before the first lift
+    assert [name for name, state in late.told() if state == "lifted"] == ["l1", "l2"]
+    for record in ("r1", "r2", "r3"):
+        street.insert(record, "ann")
+    street.settle()
+
+    for one in street.neighbours:
+        assert sum(owned.view.number("live") for owned in one.worker.owned.values()) == 1
+        one.is_right()
 
 
 def test_a_log_that_can_not_be_read_back_loses_nothing(

@@ -27,7 +27,7 @@ def test_seeds_hold_and_take_every_path() -> None:
     assert said["seeds"] == LAST - FIRST + 1
     must = {"crashes", "fenced", "roll backs", "rolled_back", "rebuilds", "stalls", "withdrawals", "collected"}
     must |= {"rewritten", "tails", "sent copies", "sent home", "overtaken", "restarts", "rows_forgotten", "unresolved"}
-    must |= {"counted_later", "copies_counted_later"}
+    must |= {"counted_later", "copies_counted_later", "others_copies", "slices_forgotten"}
     assert must <= {name for name, times in said["paths"].items() if times}
 
 

@@ -23,6 +23,7 @@ def shapes() -> st.SearchStrategy[Shape]:
         workers=st.integers(1, 2),
         erase_after=st.sampled_from((0.0, 3.0, 1e9)),
         tail_every=st.sampled_from((0.5, 5.0, 60.0)),
+        garbage_grace=st.sampled_from((2.0, 100.0)),
     )
 
 

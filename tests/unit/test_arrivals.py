@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from tests.faults.checks import wrong_manifests, wrong_receipts
 from tests.harness.events import SEAL, at, delete
 from tests.harness.memory_harness import MemoryHarness, insert
 from tests.harness.settings import settings_of
-from unlearn.admin.answering.fates import COUNTED, InForce, fates_of
-from unlearn.admin.answering.scan import Found
+from unlearn.admin.answering.fates import COUNTED, OF_OTHERS, InForce, fates_of
+from unlearn.admin.answering.scan import Found, Scanner
+from unlearn.admin.answering.story import Story
 from unlearn.events.event import Delete, Event, Insert, Lift, encode
 from unlearn.events.marks import Origin, read_marks
 from unlearn.events.partitioner import Digests, event_key, origin_header
 from unlearn.ingest.arrivals import arrivals_of, fresh
-from unlearn.ingest.classify import Classifier, Item
+from unlearn.ingest.classify import Classifier, Item, OthersLift
+from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Entry, Header, Record
 from unlearn.state.arrivals import arrived, write_arrivals
 from unlearn.state.keys import Keys
@@ -89,9 +92,38 @@ def test_what_this_model_has_not_sent_on_may_come_again(header: Header) -> None:
         assert len(fresh([item(event, header)] * 2, ()).items) == 2
 
 
+LIFTS = (
+    Lift(event_id="l", record_id="r1", requested_at="2024-01-01"),
+    Lift(event_id="l", subject_id=at(0, 3), requested_at="2024-01-01"),
+    Lift(event_id="l", subject_id=at(1, 3), requested_at="2024-01-01"),
+    Lift(event_id="l", alias="a", requested_at="2024-01-01"),
+)
+OTHERS = (mark(4, b"another"), mark(4, model="other"), mark(10**9, b"another", "other"))
+
+
 def test_lifts_are_told_apart_by_their_places() -> None:
-    lift = Lift(event_id="l", record_id="r1", requested_at="2024-01-01")
-    assert arrivals_of([item(lift, mark(4))]) == []
+    assert arrivals_of([item(LIFTS[0], mark(4))]) == []
+
+
+@pytest.mark.parametrize("lift", LIFTS, ids=["record", "at home", "elsewhere", "alias"])
+@pytest.mark.parametrize("partition", [0, 5])
+def test_a_lift_with_anothers_mark_asks_for_nothing(lift: Lift, partition: int) -> None:
+    """With or without a home, at home or not, beyond the model's partitions, in a model without subjects."""
+    for subjects in (True, False):
+        classifier = replace(CLASSIFIER, partition=partition, subjects=subjects)
+        model = replace(subject_of(settings_of(partitions=3)).model, secret=SECRET, name="m", subjects=subjects)
+        for headers in ([OTHERS[0]], [OTHERS[1]], [OTHERS[2]], [*OTHERS], [OTHERS[0], mark(4)], [mark(4)], []):
+            record = Entry(partition, 9, 5, event_key(lift), b"", headers)
+            proved = mark(4) in headers or not headers
+            assert isinstance(classifier.sort(record, lift), OthersLift) != proved
+            assert Arrivals(model).count(lift, record) == proved
+
+
+def test_anothers_lift_leaves_the_place_of_ours_alone() -> None:
+    model = replace(subject_of(settings_of(partitions=3)).model, secret=SECRET, name="m")
+    arrivals = Arrivals(model)
+    records = [Entry(0, 9, 5, b"r1", b"", [header]) for header in (OTHERS[2], mark(4), mark(4), OTHERS[0], mark(5))]
+    assert [arrivals.count(LIFTS[0], record) for record in records] == [False, True, False, False, True]
 
 
 # -- how they are remembered
@@ -218,6 +250,58 @@ def test_an_answer_says_that_it_counted_before(harness: MemoryHarness) -> None:
     fates = fates_of(model, 0, found, InForce(model))
     assert [fate.ignored for fate in fates] == [None, None, None, COUNTED]
     assert fates[0].row is not None
+
+
+def forge(harness: MemoryHarness, lift: Lift, to: int, offset: int) -> None:
+    """Sends a lift as if another model had sent it on from this offset of the other partition."""
+    header = origin_header(b"another", Origin("another", 1 - to, offset, 7))
+    harness.log.append(harness.settings.events_topic, to, event_key(lift), encode(lift), [header])
+
+
+@pytest.mark.parametrize("between", ["one batch", "batches"])
+def test_a_forged_lift_lifts_nothing_and_lets_ours_lift(harness: MemoryHarness, between: str) -> None:
+    """Mutations: one that counts, or that has a place, or a receipt."""
+    subject = at(0)
+    harness.send(insert(1, subject), SEAL)
+    harness.log.append(harness.settings.events_topic, 1, b"r1", encode(delete("r1")), ())
+    harness.settle()
+    forge(harness, LIFTS[0].model_copy(update={"event_id": "forged"}), 0, 10**9)
+    forge(harness, LIFTS[0].model_copy(update={"event_id": "forged"}), 1, 10**9)
+    if between == "batches":
+        harness.settle()
+    harness.send(insert(1, subject, revision=1))
+    harness.settle()
+    assert harness.worker.owned[0].view.number("live") == 0
+    harness.log.append(harness.settings.events_topic, 1, b"r1", encode(LIFTS[0]), ())
+    harness.settle()
+    harness.send(insert(1, subject, revision=2), SEAL)
+    harness.settle()
+    harness.wait(2.0)
+
+    assert harness.worker.owned[0].view.number("live") == 1
+    assert sum(owned.counters["others_copies"] for owned in harness.worker.owned.values()) == 2
+    assert [one.event_id for one in harness.receipts("lifted")] == ["l"]
+    assert "forged" not in {one.event_id for one in harness.receipts("accepted")}
+    assert not wrong_manifests(harness)
+    assert not wrong_receipts(harness)
+    assert harness.verify_store().verdict == "equal"
+
+
+def test_an_answer_tells_of_anothers_lift_where_it_is_all_that_is_left() -> None:
+    model = replace(subject_of(settings_of(partitions=3)).model, secret=SECRET, name="m")
+    scanner = Scanner(MemoryLog(), "none", model, lambda *_: None, lambda _: None)
+    lift = LIFTS[2]
+    sent = scanner._found(Entry(0, 4, 7, b"", b"", []), lift, told=True)
+    ours = scanner._found(Entry(1, 9, 9, b"", b"", [origin_header(SECRET, Origin("m", 0, 4, 7))]), lift, told=True)
+    copy = scanner._found(Entry(1, 8, 9, b"", b"", [origin_header(b"x", Origin("other", 0, 4, 7))]), lift, told=True)
+    assert (sent.of_others, ours.of_others, copy.of_others, copy.place) == (False, False, True, (0, 4))
+    astray = scanner._found(Entry(2, 8, 9, b"", b"", [origin_header(b"x", Origin("other", 0, 4, 7))]), lift, told=True)
+    cases = (([astray], "ignored"), ([copy], "ignored"), ([copy, sent], "waiting"), ([copy, ours, sent], "lifted"))
+    for found, outcome in cases:
+        fates = {1: fates_of(model, 1, [one for one in found if one.counts], InForce(model))}
+        (told,) = Story(subjects=True, found=found, fates=fates).told()
+        assert told.outcome == outcome
+        assert (told.reason == OF_OTHERS) == (outcome == "ignored")
 
 
 FORGED = ("unlearn-origin", b"x/1/4/7/" + b"0" * 32)

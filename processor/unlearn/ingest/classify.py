@@ -2,7 +2,8 @@
 
 An event counts only on its home partition, where its key (rebuilt from the payload) belongs. Elsewhere it is sent home,
 unchanged. A delete that names a record alone, or an alias, has no home: it counts wherever it is read, and the first
-partition to read it copies it to all others. What another model has sent on is sent no further.
+partition to read it copies it to all others. What another model has sent on is sent no further; a lift of these isn't
+even applied.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = [
     "Deletion",
     "Insertion",
     "Item",
+    "OthersLift",
     "Refused",
     "Sealing",
     "Sending",
@@ -87,7 +89,7 @@ class Deletion(NamedTuple):
     original: Place | None = None
     """Of a copy, where the deletion stands whose receipts count what it kills."""
     first_place: Place | None = None
-    """Of a lift that was sent on, by whichever model: where it stands first."""
+    """Of a lift that this model has sent on: where it stands first."""
     alias: bytes = b""
     """The keyed digest of the alias that it names; then it names nothing else."""
     arrival: bytes = b""
@@ -129,14 +131,15 @@ class Sending(NamedTuple):
     """Whether no event that is sent on may overtake it, or be overtaken by it."""
 
 
+class OthersLift(NamedTuple):
+    """A lift that bears another model's mark, which anybody may write. It does nothing: this model reads the original
+    itself, and sends it on where it must."""
+
+    offset: int
+
+
 GivenUp = Literal["dead", "unresolved"]
-Item = Insertion | Deletion | Sealing | Sending
-
-
-def _first_place(record: Record, origin: Origin | None) -> Place | None:
-    """Where a record that was sent on stands first, by our origin, or else as another model claims."""
-    found = [origin] if origin else read_marks(record.headers)
-    return (found[0].partition, found[0].offset) if found else None
+Item = Insertion | Deletion | Sealing | Sending | OthersLift
 
 
 def _effect(event: Request) -> Effect:
@@ -219,12 +222,14 @@ class Classifier:
         return Insertion(record.offset, who, content, event.revision, record.timestamp, event, aliases, arrival)
 
     def _request(self, record: Record, event: Request, at_home: bool) -> Item:
+        origin = self._origin(record)
+        if isinstance(event, Lift) and origin is None and read_marks(record.headers):
+            return OthersLift(record.offset)
         given_up: GivenUp = "unresolved" if isinstance(event, Delete) else "dead"
         within = event.forget_within if isinstance(event, Delete) else None
         if event.subject_id is not None and not self.subjects:
             return Sending(record.offset, given_up, NO_SUBJECTS, record.timestamp, within, answers=True)
         homeless = self.partitions > 1 and (event.alias is not None or (event.subject_id is None and self.subjects))
-        origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
             sending = self._send_home(record, given_up, within, answers=True)
             return sending._replace(in_order=isinstance(event, Lift))
@@ -241,7 +246,7 @@ class Classifier:
             sender=sender_of(event, record, origin) if receipt else None,
             effect=_effect(event),
             original=(origin.partition, origin.offset) if origin and not receipt else None,
-            first_place=_first_place(record, origin) if isinstance(event, Lift) else None,
+            first_place=(origin.partition, origin.offset) if origin and isinstance(event, Lift) else None,
             alias=alias,
             arrival=b"" if origin is None else self._arrival(origin, event, who, alias),
         )

@@ -1,17 +1,25 @@
-"""Deletes files that nothing refers to any more, after a grace, and tells by what is left how much is erased."""
+"""Deletes files that nothing refers to any more, after a grace, and tells by what is left how much is erased.
+
+Where no file of a slice is left, and nothing else of it, its entry goes, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
+from unlearn.maintenance.spent_slices import spent
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.partition.tables import Tables
+from unlearn.partition.slices.subject_filters import SubjectFilters
+from unlearn.partition.tables import AT_ONCE, Change, Tables
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store, newest_files, read_name
 
 __all__ = ["Collector", "erased_through"]
+
+_SCRIPTS = 10
+"""How many scripts one turn runs at most to remove entries of slices."""
 
 
 @dataclass(slots=True)
@@ -45,9 +53,7 @@ class Collector:
         used = owned.kept(_Used)
         used.at = {name: now if name in needed else used.at.get(name, owned.claimed_at) for name in found}
         ordered = sorted(found, key=lambda name: name not in needed)
-        # A slice that lost all its rows has no file, and needs no older one to fall back on.
-        empty = {key for key, held in owned.view.slices.items() if held.file == ""}
-        newest = {name for key, (_, name) in newest_files(ordered).items() if key not in empty}
+        newest = {name for key, (_, name) in newest_files(ordered).items() if _falls_back(owned.view, key)}
         writers = tuple(f"/{writer}." for writer in _writing(owned))
         garbage = {n for n in found if n not in needed and not any(writer in n for writer in writers)}
         old = {name for name in garbage if min(found[name], now - used.at[name]) > self._settings.garbage_grace}
@@ -58,11 +64,24 @@ class Collector:
         for name in gone:
             self._store.delete(name)
         owned.counters["collected"] += len(gone)
+        self._forget_slices(owned, newest_files(found.keys() - set(gone)).keys())
         before, owned.erased_through = (
             owned.erased_through,
             max(owned.erased_through, erased_through(owned.view, garbage - set(gone), self._forgets)),
         )
         self._rewrite_aof(owned, owned.erased_through > before)
+
+    @staticmethod
+    def _forget_slices(owned: ClaimedPartition, stored: Collection[tuple[int, int]]) -> None:
+        """Remove the entries of slices of which nothing is left. `stored`: those that still have a file."""
+        keys = spent(owned.view, stored, owned.running, _SCRIPTS * AT_ONCE)
+        for at in range(0, len(keys), AT_ONCE):
+            change = Change()
+            for shard, end in keys[at : at + AT_ONCE]:
+                change.drop("slices", (shard, end))
+                owned.kept(SubjectFilters).forget(shard, end)
+            owned.commit(change)
+        owned.counters["slices_forgotten"] += len(keys)
 
     def _rewrite_aof(self, owned: ClaimedPartition, erased: bool) -> None:
         """Have Redis write its append-only file anew, now and then: it still has what was erased.
@@ -74,6 +93,15 @@ class Collector:
         if self._aof_due and every and now - self._aof_at >= every and owned.state.rewrite_aof():
             self._aof_at, self._aof_due = now, False
             owned.counters["aof_rewrites"] += 1
+
+
+def _falls_back(view: Tables, key: tuple[int, int]) -> bool:
+    """Whether a slice may need its newest file if Redis is rolled back.
+
+    One that lost all its rows has no file, and needs no older one; its entry may be gone.
+    """
+    held = view.slices.get(key)
+    return key[1] > view.registered if held is None else held.file != ""
 
 
 def erased_through(view: Tables, garbage: Iterable[str], forgets: bool) -> int:

@@ -348,8 +348,7 @@ class Tables:
                     table.pop(key, None)
                 else:
                     table[key] = str(value) if name == "meta" else value
-        for (shard, end), held in change.tables.get("slices", {}).items():
-            self._note_slice(shard, end, held)
+        self._note_slices(change.tables.get("slices", {}))
         for subject, cleanup in change.tables.get("cleanups", {}).items():
             self.open_cleanups.put(subject, cleanup)
         self.late_counts.put(change.tables.get("uncounted", {}).items())
@@ -357,12 +356,19 @@ class Tables:
             _keep_sorted(self._throughs.setdefault(shard, []), through, there=(shard, through) in self.states)
         self.meta["applied"], self.meta["writes"] = str(applied), str(self.writes + 1)
 
-    def _note_slice(self, shard: int, end: int, held: Slice | None) -> None:
-        if held is None:
-            self.of_shard(shard).drop(end)
-        else:
-            self.of_shard(shard).put(end, held)
-            _keep_sorted(self.ends, end, there=True)
+    def _note_slices(self, changed: Mapping[tuple[int, int], Slice | None]) -> None:
+        gone: dict[int, set[int]] = {}
+        for (shard, end), held in changed.items():
+            if held is None:
+                gone.setdefault(shard, set()).add(end)
+            else:
+                self.of_shard(shard).put(end, held)
+                _keep_sorted(self.ends, end, there=True)
+        for shard, ends in gone.items():
+            self.of_shard(shard).drop(ends)
+        if gone:
+            # In place: a slice's end stays as long as any shard has an entry there.
+            self.ends[:] = sorted({end for _, end in self.slices})
 
 
 def _slices_by_shard(slices: Mapping[tuple[int, int], Slice]) -> dict[int, ShardSlices]:

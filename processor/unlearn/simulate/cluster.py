@@ -283,7 +283,7 @@ def _settings(script: Script, shape: Shape, learner_id: str, model: str, ingest:
         "checkpoints": shape.checkpoints,
         "erase_after": shape.erase_after,
         "tail_every": shape.tail_every,
-        "garbage_grace": 100.0,
+        "garbage_grace": shape.garbage_grace,
         "trainers": 0,
         "ingest": ingest,
     }

@@ -25,6 +25,7 @@ class Shape:
     workers: int
     erase_after: float = 1e9
     tail_every: float = 60.0
+    garbage_grace: float = 100.0
 
 
 def shape_of(seed: int) -> Shape:
@@ -40,6 +41,7 @@ def shape_of(seed: int) -> Shape:
         workers=chance.randint(1, 2),
         erase_after=chance.choice((0.0, 3.0, 1e9)),
         tail_every=chance.choice((0.5, 5.0, 60.0)),
+        garbage_grace=chance.choice((2.0, 100.0)),
     )
 
 

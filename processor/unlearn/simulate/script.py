@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from unlearn.events.event import Delete, Event, Insert, Lift, Seal, encode
+from unlearn.events.event import ORIGIN, Delete, Event, Insert, Lift, Seal, encode
 from unlearn.log.memory.log import MemoryLog
 from unlearn.log.protocol import Entry, Header
 from unlearn.verification.reference import murmur2
@@ -60,6 +60,7 @@ HEADERS: Final[tuple[Header, ...]] = (
     ("deleted", b"true"),
     ("ce_type", b"com.example.removed"),
 )
+_MODELS = ("another", "model")
 _FEW, _FEW_SUBJECTS = 25, 4
 _GAPS = (0, 0, 0, 0, 0, 1, 3)
 
@@ -123,7 +124,7 @@ def busy_script(seed: int) -> Script:
     events = [_event(chance, at) for at in range(chance.randint(20, 100))]
     gaps = [chance.choice(_GAPS) for _ in events]
     messages = [_at_home(event, partitions, gap) for event, gap in zip(events, gaps, strict=True)]
-    messages = _with_aliases(seed, _with_lifts(seed, messages, partitions), partitions)
+    messages = _with_forged(seed, _with_aliases(seed, _with_lifts(seed, messages, partitions), partitions), partitions)
     return Script(partitions, partitions, True, tuple(messages))
 
 
@@ -135,7 +136,7 @@ def spread_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(100, 400)):
         messages.append(_unruly(chance, messages, at, partitions, partitions, subjects, records=2000))
-    messages = _with_aliases(seed, _with_lifts(seed, messages, partitions), partitions)
+    messages = _with_forged(seed, _with_aliases(seed, _with_lifts(seed, messages, partitions), partitions), partitions)
     return Script(partitions, partitions, subjects > 0, _with_headers(seed, messages))
 
 
@@ -148,7 +149,7 @@ def unruly_script(seed: int) -> Script:
     messages: list[Message] = []
     for at in range(chance.randint(20, 100)):
         messages.append(_unruly(chance, messages, at, partitions, count, subjects))
-    messages = _with_aliases(seed, _with_lifts(seed, messages, count), count)
+    messages = _with_forged(seed, _with_aliases(seed, _with_lifts(seed, messages, count), count), count)
     return Script(partitions, count, subjects > 0, _with_headers(seed, messages))
 
 
@@ -214,6 +215,20 @@ def _with_aliases(seed: int, messages: list[Message], partitions: int) -> list[M
     return out
 
 
+def _with_forged(seed: int, messages: list[Message], partitions: int) -> list[Message]:
+    """The same messages with lifts that claim to be another model's copies, from near by or from far behind all."""
+    chance = random.Random(f"forged {seed}")
+    out = list(messages)
+    for at in reversed(range(len(messages))):
+        if (messages[at].value or b"").startswith(b'{"type":"lift"') and chance.random() < 0.5:
+            offset = chance.choice((0, chance.randrange(len(messages)), 10**9))
+            text = f"{chance.choice(_MODELS)}/{chance.randrange(partitions)}/{offset}/7/"
+            forged = replace(messages[at], headers=((ORIGIN, text.encode() + b"0" * 32),), gap=0)
+            place = chance.choice((messages[at].partition, chance.randrange(partitions)))
+            out.insert(chance.randint(max(0, at - 3), len(out)), replace(forged, partition=place))
+    return out
+
+
 def _known_by(message: Message, chance: random.Random, names: list[str]) -> Message:
     """The message with one alias or two, if it is an insert of ours."""
     if not (message.value or b"").startswith(b'{"type":"insert","event_id":"e'):
@@ -227,7 +242,8 @@ def _with_headers(seed: int, messages: Iterable[Message]) -> tuple[Message, ...]
     chance = random.Random(f"headers {seed}")
     most = chance.choice((0.0, 0.0, 0.3, 1.0))
     return tuple(
-        replace(message, headers=_headers(chance)) if chance.random() < most else message for message in messages
+        replace(message, headers=(*message.headers, *_headers(chance))) if chance.random() < most else message
+        for message in messages
     )
 
 

@@ -78,6 +78,11 @@ class Model:
         marks = _marks(headers)
         return next(((mark.partition, mark.offset) for mark in [*self._proved(marks), *marks]), None)
 
+    def of_others(self, headers: Sequence[Header]) -> bool:
+        """Whether other models' marks stand in the headers, and none of this model's."""
+        marks = _marks(headers)
+        return bool(marks) and not self._proved(marks)
+
     def proved_mark(self, headers: Sequence[Header]) -> bytes | None:
         """What the mark says of an event that this model has sent on: its first place and time; None for any other."""
         return next((mark.text for mark in self._proved(_marks(headers))), None)
@@ -140,8 +145,8 @@ def _meant(event: Insert | Request) -> tuple[object, ...] | None:
 class Arrivals:
     """Which events count of those that were sent on to a partition, asked in the order of the log.
 
-    What this model has sent on counts once. A lift counts once, whoever has sent it on, and not behind a later one of
-    the partition that it comes from.
+    What this model has sent on counts once, a lift of these not behind a later one of the partition that it comes from.
+    A lift that another model has sent on doesn't count.
     """
 
     model: Model
@@ -164,8 +169,8 @@ class Arrivals:
 
     def _count_lift(self, headers: Sequence[Header]) -> bool:
         place = self.model.first_place(headers)
-        if place is None:
-            return True
+        if place is None or self.model.of_others(headers):
+            return place is None
         partition, offset = place
         first = offset > self.through.get(partition, -1)
         self.through[partition] = max(offset, self.through.get(partition, -1))

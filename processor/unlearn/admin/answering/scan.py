@@ -26,6 +26,7 @@ class Found(NamedTuple):
 
     `counts`: whether it is applied where it was read; else it is sent on from there.
     `told`: whether it is told of; else it is only needed for what becomes of others.
+    `of_others`: whether it is a lift that another model has sent on, which does nothing.
     """
 
     record: Record
@@ -34,6 +35,7 @@ class Found(NamedTuple):
     at: int | None
     counts: bool
     told: bool
+    of_others: bool = False
 
 
 class Interval(NamedTuple):
@@ -77,7 +79,8 @@ class Scanner:
         if first is None:
             return Found(record, event, (record.partition, record.offset), _known(record.timestamp), counts, told)
         marks = (mark.timestamp for mark in read_marks(record.headers) if (mark.partition, mark.offset) == first)
-        return Found(record, event, first, _known(next(marks, 0)), counts, told)
+        of_others = isinstance(event, Lift) and self.model.of_others(record.headers)
+        return Found(record, event, first, _known(next(marks, 0)), counts, told, of_others)
 
     def _records(self, part: Interval) -> Iterator[Record]:
         """The part's records, up to what can't be decoded: no worker goes beyond that either."""

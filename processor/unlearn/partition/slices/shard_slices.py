@@ -6,7 +6,7 @@ Everything here follows from the shard's entries in the table `slices` alone, an
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from unlearn.partition.slices.lineage import EMPTY, chain
@@ -58,9 +58,10 @@ class ShardSlices:
             # Slices end in the order of the log; only tables made by hand have one come later.
             self._fill([*self._slices.items(), (end, held)])
 
-    def drop(self, end: int) -> None:
-        """Remove a slice. It costs as much as all slices, and nothing removes one in the course of things."""
-        self._fill((at, held) for at, held in list(self._slices.items()) if at != end)
+    def drop(self, ends: Collection[int]) -> None:
+        """Remove slices, of those that are there. It costs as much as all slices, however many it removes."""
+        if any(end in self._slices for end in ends):
+            self._fill([(at, held) for at, held in self._slices.items() if at not in ends])
 
     def __len__(self) -> int:
         return len(self._ends)

@@ -139,6 +139,7 @@ class Kept(Judged):
         for partition, found in self.found.items():
             view = self.views[partition]
             kept: set[int] = set()
+            self._check_holes(partition, view)
             for (shard, end), held in view.slices.items():
                 named = self._hash(partition, f"holes:{shard}:{view.start_of(end - 1)}")
                 holes = {int(slot): int(death) for slot, death in named.items()}
@@ -152,6 +153,14 @@ class Kept(Judged):
                 equal(f"live rows of slice {end} of {partition}/{shard}", held.live, len(live))
                 kept.update(live)
             equal(f"rows kept of {partition}", kept, {row.slot for row in found.rows.values() if row.death is None})
+
+    def _check_holes(self, partition: int, view: Tables) -> None:
+        """Check that all holes are where somebody looks for them. Raises Wrong."""
+        prefix = Keys(self.world.settings.model, partition).of("holes:")
+        named = {key.decode().removeprefix(prefix) for key in self.world.redis.scan_iter(f"{prefix}*", count=1000)}
+        known = {f"{shard}:{view.start_of(end - 1)}" for shard, end in view.slices}
+        known |= {f"{shard}:{view.last_end}" for shard in view.open}
+        equal(f"holes of {partition} that nobody finds", named - known, set())
 
 
 def _tomb(revision: float) -> int:
