@@ -1,7 +1,7 @@
 """The console's HTTP interface: its routes, what every answer has in common, and who may ask for what.
 
-Whoever reaches it may read. A token is asked for what changes something, in a header alone: so no other site can have a
-browser send it, and there is no cookie. No answer runs a script but the page's own files.
+Whoever reaches it by a name of its own may read. A token is asked for what changes something, in a header alone: so no
+other site can have a browser send it, and there is no cookie. No answer runs a script but the page's own files.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from unlearn.errors import HttpRefused, InputInvalid, UnlearnError
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
 from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
 from unlearn.http_server.bodies import read_body
+from unlearn.http_server.host_check import answering_to
+from unlearn.http_server.hosts import Hosts
 from unlearn.settings import Settings
 
 __all__ = ["HEADERS", "make_app"]
@@ -67,11 +69,12 @@ class _Routes:
         settings: Settings,
         connect: Connect,
         tokens: Tokens | None,
+        hosts: Hosts,
         poller: Poller,
         watchers: Watchers,
         metrics: Metrics,
     ) -> None:
-        self._settings, self._connect, self._tokens = settings, connect, tokens
+        self._settings, self._connect, self._tokens, self._hosts = settings, connect, tokens, hosts
         self._poller, self._watchers, self._metrics = poller, watchers, metrics
         self._journeys = Journeys(settings, connect)
         self._tries = Rate(_TRIES, time.monotonic)
@@ -127,7 +130,7 @@ class _Routes:
 
         async def answer(request: Request) -> Response:
             try:
-                _refuse_others(request)
+                self._refuse_others(request)
                 found = await handler(request)
             except Exception as error:  # noqa: BLE001  no request stays without an answer
                 found = _failed(error)
@@ -135,6 +138,17 @@ class _Routes:
             return found
 
         return answer
+
+    def _refuse_others(self, request: Request) -> None:
+        """Raises HttpRefused for what another site's page has sent. Browsers say so in `Sec-Fetch-Site` over TLS and on
+        this machine, and everywhere in `Origin`, of requests that may change something."""
+        headers = request.headers
+        self._hosts.require_known(headers.get("host"))
+        site = headers.get("sec-fetch-site")
+        if site is None:
+            self._hosts.require_same_site(headers.get("origin"), headers.get("host"))
+        elif site not in ("same-origin", "none"):
+            raise HttpRefused(403, "another site's page has sent this")
 
     def _require_token(self, request: Request) -> str:
         """The name of the request's token. Raises HttpRefused."""
@@ -160,12 +174,13 @@ def make_app(
     settings: Settings,
     connect: Connect,
     tokens: Tokens | None,
+    hosts: Hosts,
     poller: Poller,
     watchers: Watchers,
     metrics: Metrics,
 ) -> Starlette:
     """The application, which starts the poller and ends it."""
-    routes = _Routes(settings, connect, tokens, poller, watchers, metrics)
+    routes = _Routes(settings, connect, tokens, hosts, poller, watchers, metrics)
     most_stuck = 60.0 + 4 * settings.kafka.request_timeout
 
     async def livez(_: Request) -> Response:
@@ -196,11 +211,16 @@ def make_app(
         "/api/journey": ("POST", "journey", routes.journey),
         "/api/requests/{kind}": ("POST", "requests", routes.act),
     }
+    files_and_probes: Mapping[str, _Handler] = {
+        "/livez": livez,
+        "/readyz": readyz,
+        "/metrics": shown,
+        **{path: _file(page) for path, page in load_pages().items()},
+    }
     app = Starlette(
         routes=[
             *(Route(path, routes.guarded(of, run), methods=[method]) for path, (method, of, run) in guarded.items()),
-            *(Route(path, answer) for path, answer in {"/livez": livez, "/readyz": readyz, "/metrics": shown}.items()),
-            *(Route(path, _file(page)) for path, page in load_pages().items()),
+            *(Route(path, answering_to(hosts, answer, _failed)) for path, answer in files_and_probes.items()),
         ],
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
@@ -238,12 +258,6 @@ def _file(page: Page) -> _Handler:
         return Response(page.body, 200, headers, page.kind)
 
     return answer
-
-
-def _refuse_others(request: Request) -> None:
-    """Browsers say whether another site's page has sent a request."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise HttpRefused(403, "another site's page has sent this")
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from unlearn.errors import AnswerInvalid, HttpRefused, InputInvalid, NotEnough, 
 from unlearn.http_server.access import UNAUTHORIZED, Tokens
 from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
 from unlearn.http_server.bodies import read_body
+from unlearn.http_server.host_check import answering_to
+from unlearn.http_server.hosts import Hosts
 from unlearn.scoring.serving import Answer, Served
 from unlearn.service_settings.serving import ServingSettings
 from unlearn.serving import open_inference
@@ -49,10 +51,11 @@ class _Routes:
         models: Mapping[str, ServedModel],
         settings: ServingSettings,
         tokens: Tokens | None,
+        hosts: Hosts,
         followers: Followers,
         metrics: Metrics,
     ) -> None:
-        self._models, self._settings, self._tokens = models, settings, tokens
+        self._models, self._settings, self._tokens, self._hosts = models, settings, tokens, hosts
         self._followers, self._metrics = followers, metrics
 
     async def scores(self, request: Request) -> Response:
@@ -121,7 +124,9 @@ class _Routes:
         return answer
 
     def _admit(self, request: Request) -> None:
-        if self._tokens is not None and self._tokens.name_of(request.headers.get("authorization", "")) is None:
+        if self._tokens is None:
+            self._hosts.require_known(request.headers.get("host"))
+        elif self._tokens.name_of(request.headers.get("authorization", "")) is None:
             raise HttpRefused(401, UNAUTHORIZED)
 
     def _name(self, request: Request) -> str:
@@ -157,12 +162,13 @@ def make_app(
     models: Sequence[ServedModel],
     settings: ServingSettings,
     tokens: Tokens | None,
+    hosts: Hosts,
     followers: Followers,
     stopping: Callable[[], bool],
 ) -> Starlette:
     """The application. `stopping`: whether the server ends, and so isn't ready."""
     metrics = Metrics(models, followers.count)
-    routes = _Routes({model.name: model for model in models}, settings, tokens, followers, metrics)
+    routes = _Routes({model.name: model for model in models}, settings, tokens, hosts, followers, metrics)
 
     async def live(_: Request) -> Response:
         ended = "; ".join(f"{model.name}: {model.ended}" for model in models if model.ended)
@@ -211,7 +217,7 @@ def make_app(
     return Starlette(
         routes=[
             *(Route(path, routes.guarded(handler), methods=[kind]) for path, (kind, handler) in guarded.items()),
-            *(Route(path, handler) for path, handler in open_to_all.items()),
+            *(Route(path, answering_to(hosts, handler, _failed)) for path, handler in open_to_all.items()),
         ],
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
