@@ -15,7 +15,8 @@ from tests.harness.model_data import ModelLog
 from tests.harness.settings import WITHOUT_WAITING, create_topics, settings_of
 from tests.harness.waiting import until
 from unlearn.admin.lookup import Lookup
-from unlearn.admin.status import Status, StatusReader
+from unlearn.admin.status.reader import StatusReader
+from unlearn.admin.status.status import Status
 from unlearn.environment.redis_client import connect
 from unlearn.events.event import Delete, Insert
 from unlearn.events.partitioner import home
