@@ -18,7 +18,7 @@ WAITING = {"faults", "integration"}
 
 
 def in_order(items: Sequence[pytest.Item], root: Path) -> list[pytest.Item]:
-    """The tests, files whole: both kinds spread over the run, each with its slow files first: none of them is the last."""
+    """The tests, files whole: both kinds spread over the run, each with its slow files first, so that none ends it."""
     files = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
     spread: list[tuple[float, list[pytest.Item]]] = []
     for waits in (True, False):
