@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -29,10 +29,11 @@ from unlearn.console.reading import Connect
 from unlearn.console.watchers import Watchers, pulse
 from unlearn.errors import HttpRefused, InputInvalid, UnlearnError
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
-from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
+from unlearn.http_server.answers import METRICS_TYPE
 from unlearn.http_server.bodies import read_body
 from unlearn.http_server.host_check import answering_to
 from unlearn.http_server.hosts import Hosts
+from unlearn.http_server.json_errors import json_answer, refusal, unforeseen, unrouted
 from unlearn.settings import Settings
 
 __all__ = ["HEADERS", "make_app"]
@@ -83,7 +84,7 @@ class _Routes:
         outcome = self._poller.outcome
         now = round(time.time() * 1000)
         body = b'{"pulse": ' + pulse(outcome, now) + b', "snapshot": ' + (outcome.body or b"null") + b"}"
-        return _json(200, body)
+        return json_answer(200, body)
 
     async def events(self, _: Request) -> Response:
         return StreamingResponse(self._watchers.watch(), 200, {"Cache-Control": "no-store"}, "text/event-stream")
@@ -92,17 +93,17 @@ class _Routes:
         """Who asks, and whether anybody may ask workers for something."""
         if "authorization" in request.headers:
             self._require_token(request)
-        return _said(200, {"read_only": self._tokens is None, "name": self._name(request)})
+        return json_answer(200, {"read_only": self._tokens is None, "name": self._name(request)})
 
     async def journey(self, request: Request) -> Response:
         asked = _object(await self._body(request))
         event, with_ids = asked.get("event"), self._name(request) is not None
         if not isinstance(event, str) or len(asked) != 1:
             raise InputInvalid('the body is no {"event": ID}')
-        return _said(200, await asyncio.to_thread(self._journeys.of_event, event, with_ids=with_ids))
+        return json_answer(200, await asyncio.to_thread(self._journeys.of_event, event, with_ids=with_ids))
 
     async def versions(self, _: Request) -> Response:
-        return _said(200, await asyncio.to_thread(self._journeys.versions))
+        return json_answer(200, await asyncio.to_thread(self._journeys.versions))
 
     async def act(self, request: Request) -> Response:
         name = self._require_token(request)
@@ -123,7 +124,7 @@ class _Routes:
         self._metrics.asked.labels(kind).inc()
         _log.warning("%s has asked to %s: left with partitions %s", name, kind, ", ".join(said["asked"]))
         self._poller.look_now()
-        return _said(202, said)
+        return json_answer(202, said)
 
     def guarded(self, of: str, handler: _Handler) -> _Handler:
         """The handler for requests that no other site has sent; whatever goes wrong is an answer too."""
@@ -222,7 +223,7 @@ def make_app(
             *(Route(path, routes.guarded(of, run), methods=[method]) for path, (method, of, run) in guarded.items()),
             *(Route(path, answering_to(hosts, answer, _failed)) for path, answer in files_and_probes.items()),
         ],
-        exception_handlers={HTTPException: _unrouted},
+        exception_handlers={HTTPException: unrouted},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -270,27 +271,9 @@ def _object(body: bytes) -> dict[str, Any]:
     return found
 
 
-async def _unrouted(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _said(error.status_code, {"error": error.detail}, dict(error.headers or {}))
-
-
 def _failed(error: Exception) -> Response:
-    if isinstance(error, InputInvalid):
-        return _said(400, {"error": str(error)})
-    if isinstance(error, HttpRefused):
-        return _said(error.code, {"error": str(error)}, refusal_headers(error.code, error.retry_after))
-    if isinstance(error, ClientDisconnect):
-        return _said(400, {"error": "the body has no end"})
+    if (refused := refusal(error)) is not None:
+        return refused
     if isinstance(error, UnlearnError):
-        return _said(503, {"error": str(error)})
-    _log.error("a request failed unforeseen", exc_info=error)
-    return _said(500, {"error": "an error that was not foreseen; the console's log tells it"})
-
-
-def _said(code: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return _json(code, json.dumps(said).encode(), headers)
-
-
-def _json(code: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body, code, {**(headers or {}), "Cache-Control": "no-store"}, "application/json")
+        return json_answer(503, {"error": str(error)})
+    return unforeseen(error, "console")
