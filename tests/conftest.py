@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.containers import kafka_container, redis_container
+from tests.file_order import in_order
 from tests.harness.settings import settings_of
 from tests.object_server import NotBuilt, ObjectServer, built_server, stop_left_behind
 from unlearn.errors import UnlearnError
@@ -28,7 +29,14 @@ hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("soak", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("suite")
 
+# A broker lives for minutes here: the optimizing compiler would take half of its CPU and never win it back.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 MakeSettings = Callable[..., Settings]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = in_order(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

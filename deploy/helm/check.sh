@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Lints the chart, renders it with each file of values/, and checks what comes out against Kubernetes' own schemas and
 # our rules. Helm and kubeconform are those of the PATH, or built by Go into the user's cache; the schemas come from PyPI.
-# PodMonitor, ScaledObject and TriggerAuthentication are kinds of others' operators, whose schemas are not there: the rules
-# of tests/unit/test_chart.py check them. Exit code 0: all was as it should be.
+# PodMonitor, PrometheusRule, ScaledObject and TriggerAuthentication are kinds of others' operators, whose schemas are not
+# there: the rules of tests/unit/test_chart.py check them. Exit code 0: all was as it should be.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PYTHON=.venv/bin/python
@@ -36,7 +36,7 @@ for values in deploy/helm/values/*.yaml; do
     helm lint --strict --quiet deploy/helm/unlearn -f "$values"
     for version in 1.27.0 1.31.0 1.37.0; do
         helm template mail deploy/helm/unlearn --kube-version $version -f "$values" |
-            kubeconform -strict -summary -kubernetes-version $version -skip PodMonitor,ScaledObject,TriggerAuthentication \
+            kubeconform -strict -summary -kubernetes-version $version -skip PodMonitor,PrometheusRule,ScaledObject,TriggerAuthentication \
                 -schema-location "$CACHE/schemas-$SCHEMAS/{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}{{.KindSuffix}}.json"
     done
 done

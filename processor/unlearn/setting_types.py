@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_settings import NoDecode
 
 from unlearn.durations import parse_duration
 
-__all__ = ["Duration", "Frozen", "TextList", "json_list", "json_object", "require_both"]
+__all__ = ["Duration", "Frozen", "HostNames", "TextList", "json_list", "json_object", "require_both"]
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; reads ISO 8601 too."""
@@ -34,6 +35,19 @@ def json_list(value: object) -> object:
 
 TextList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)]
 """Texts, in an environment variable as a JSON list."""
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+
+
+def _require_host_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if _HOST_NAME.fullmatch(name) is None:
+            raise ValueError("not a host name such as unlearn.example, without a scheme and a port")
+    return names
+
+
+HostNames = Annotated[TextList, AfterValidator(_require_host_names)]
+"""Names of hosts, as a JSON list."""
 
 
 def require_both(group: BaseModel, one: str, other: str) -> None:

@@ -31,7 +31,7 @@ from unlearn.service_settings.kafka import KafkaSettings
 from unlearn.service_settings.redis import RedisSettings
 from unlearn.service_settings.serving import ServingSettings
 from unlearn.service_settings.store import StoreSettings
-from unlearn.setting_types import Duration, Frozen, json_list, json_object
+from unlearn.setting_types import Duration, Frozen, HostNames, json_list, json_object
 
 __all__ = [
     "DEMO_SECRET",
@@ -186,6 +186,11 @@ class Settings(BaseSettings):
         None,
         pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$",
         description="HOST:PORT at which a worker answers /metrics, /livez and /readyz; unset: nowhere",
+    )
+    http_hosts: HostNames = Field(
+        (),
+        description="host names of a worker, a JSON list, as Prometheus may ask by them: there it answers to these, to "
+        "its host in `http`, to localhost and to addresses, and to no other name",
     )
     stuck_after: Duration = Field(
         300.0,

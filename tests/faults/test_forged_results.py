@@ -9,7 +9,8 @@ import pytest
 
 from tests.faults.conftest import MakeHarness
 from tests.harness.simulation_harness import SimulationHarness
-from unlearn.admin.status import Status, StatusReader
+from unlearn.admin.status.reader import StatusReader
+from unlearn.admin.status.status import Status
 from unlearn.results.manifest import Heartbeat, heartbeat_key, manifest_key
 from unlearn.state.scripts import Token
 from unlearn.verification.from_log import verify_log

@@ -12,7 +12,7 @@ from tests.harness.events import delete
 from tests.harness.model_data import Past
 from tests.harness.simulation_harness import SimulationHarness
 from unlearn.admin.lost_deletions import lost_deletions, stopped_for_loss
-from unlearn.admin.status import StatusReader
+from unlearn.admin.status.reader import StatusReader
 from unlearn.events.event import encode
 from unlearn.events.parsing import parser_of
 from unlearn.log.memory.log import MemoryLog

@@ -7,7 +7,10 @@ from typing import Any
 
 from unlearn.admin.pending import Partition, first_open
 from unlearn.admin.pending_events import Said
-from unlearn.admin.status import Deletions, Held, Look, PartitionStatus, ShardStatus, Status
+from unlearn.admin.status.held import Held
+from unlearn.admin.status.partition_status import Deletions, PartitionStatus, ShardStatus
+from unlearn.admin.status.reader import Look
+from unlearn.admin.status.status import Status
 from unlearn.console.shown.seen import MOST_DELETIONS, ScorerSaid, Seen
 from unlearn.partition.tables import Tables, encode_key, encode_value
 from unlearn.results.results_topic import Published

@@ -117,8 +117,8 @@ class Caller:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self._client.post("/requests", content=content, headers={"content-type": "application/json", **named})
 
-    def get(self, path: str) -> httpx.Response:
-        return self._client.get(path)
+    def get(self, path: str, **asked: Any) -> httpx.Response:
+        return self._client.get(path, **asked)
 
     def status(self, request_id: str) -> dict[str, Any]:
         """What it says of a request."""
@@ -140,7 +140,7 @@ def in_process(settings: Settings, log: Log) -> Iterator[tuple[Caller, Caller]]:
     stopping = threading.Event()
     with Client(settings, log) as client, listening("127.0.0.1", 0) as listener, ExitStack() as stack:
         gateway = Gateway(settings, log, client)
-        serving = threading.Thread(target=serve, args=(gateway, settings, listener, stopping.is_set))
+        serving = threading.Thread(target=serve, args=(gateway, settings, listener, "127.0.0.1", stopping.is_set))
         serving.start()
         stack.callback(gateway.close)
         stack.callback(serving.join)

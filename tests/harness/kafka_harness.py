@@ -177,6 +177,9 @@ class BrokerLog(KafkaLog):
 class WorkerOnKafka(WorkerHarness):
     """A worker in this process, and other producers beside it."""
 
+    patience = 0.02
+    """Its turns wait for a broker, for seconds of a session or a login: shorter waits would burn a core meanwhile."""
+
     def __init__(self, redis_url: str, folder: Path, kafka: str, *, login: Any = None, **changed: Any) -> None:
         settings = KafkaSettings(bootstrap_servers=kafka, session_timeout=6, request_timeout=5, **(login or {}))
         values: dict[str, Any] = {"kafka": settings.model_dump(exclude_unset=True), "heartbeat_every": 0.5}

@@ -15,7 +15,8 @@ from tests.harness.model_data import ModelLog
 from tests.harness.settings import WITHOUT_WAITING, create_topics, settings_of
 from tests.harness.waiting import until
 from unlearn.admin.lookup import Lookup
-from unlearn.admin.status import Status, StatusReader
+from unlearn.admin.status.reader import StatusReader
+from unlearn.admin.status.status import Status
 from unlearn.environment.redis_client import connect
 from unlearn.events.event import Delete, Insert
 from unlearn.events.partitioner import home
@@ -70,6 +71,8 @@ class WorkerHarness(ModelLog):
 
     somebody = ""
     """The subject of the first row sent by `tweets`."""
+    patience = 0.002
+    """Seconds for which a turn waits for records at most."""
 
     def __init__(self, redis_url: str, folder: Path, *, log: Any = None, **changed: Any) -> None:
         values = {"slice_span": 10, "features": 2**10, "store": {"url": (folder / "store").as_uri()}}
@@ -146,7 +149,7 @@ class WorkerHarness(ModelLog):
 
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
-            self.worker.turn(0.002)
+            self.worker.turn(self.patience)
 
     def turn_until(self, done: Callable[[], object], seconds: float = 150.0) -> None:
         until(done, seconds, lambda: f"{self.counts}, {self.worker.stopped}", self.turn)

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.harness.events import at
 from tests.harness.waiting import until
 from tests.harness.worker_harness import WorkerHarness
+from unlearn.console.pages.files import load_pages
 from unlearn.console.serve import serve
 from unlearn.errors import SettingsError, StateUnavailable
 from unlearn.http_server.listening import listening
@@ -61,7 +62,9 @@ def start(harness: WorkerHarness, tmp_path: Path) -> Iterator[Any]:
             stop = threading.Event()
             listener = stack.enter_context(listening("127.0.0.1", 0))
             opened = (harness.log, harness.client)
-            thread = threading.Thread(target=serve, args=(settings, lambda: nullcontext(opened), listener, stop.is_set))
+            thread = threading.Thread(
+                target=serve, args=(settings, lambda: nullcontext(opened), listener, "127.0.0.1", stop.is_set)
+            )
             thread.start()
             stack.callback(thread.join)
             stack.callback(stop.set)
@@ -177,6 +180,40 @@ def test_without_a_token_nothing_is_asked_of_workers(harness: WorkerHarness, sta
     assert all(not harness.client.exists(Keys(harness.settings.model, p).of("asked")) for p in (0, 1))
     assert console.asks.get("/api/access", headers=wrong).status_code == 401
     assert console.asks.get("/api/access", headers=ALLOWED).json() == {"read_only": False, "name": "ops"}
+
+
+def test_it_answers_to_no_name_that_is_not_its_own(harness: WorkerHarness, start: Any) -> None:
+    """Else a page of another site, whose name is made to lead here, would read all of it."""
+    console = start(hosts=("ops.example",))
+    reads = [*load_pages(), "/api/snapshot", "/api/access", "/api/versions", "/livez", "/readyz", "/metrics"]
+
+    for path in reads:
+        refused = console.asks.get(path, headers={"Host": "evil.example:8082"})
+        assert (refused.status_code, "UNLEARN_CONSOLE__HOSTS" in refused.json()["error"]) == (421, True), path
+        assert refused.headers["x-frame-options"] == "DENY"
+    for path in reads:
+        for host in ("ops.example", "localhost:1", "10.1.2.3:8082", "[::1]"):
+            assert console.asks.get(path, headers={"Host": host}).status_code == 200, (path, host)
+    assert console.asks.get("/api/events", headers={"Host": "evil.example"}).status_code == 421
+    asked = {**ALLOWED, "Host": "evil.example"}
+    assert ask(console, "quiet", asked, worker="any").status_code == 421
+    assert console.asks.post("/api/journey", json={"event": "e"}, headers=asked).status_code == 421
+
+
+def test_pages_of_other_sites_ask_for_nothing_where_the_browser_says_their_origin_alone(
+    harness: WorkerHarness, start: Any
+) -> None:
+    harness.rest()
+    console = start(hosts=("ops.example",))
+    (worker,) = console.until(lambda s: s["workers"], "there is a worker")
+    own = str(console.asks.base_url)
+
+    def quiet(origin: str) -> int:
+        return ask(console, "quiet", {**ALLOWED, "Origin": origin}, worker=worker["worker"]).status_code
+
+    assert [quiet(origin) for origin in ("http://evil.example", "http://10.6.6.6", "null")] == [403, 403, 403]
+    assert all(not harness.client.exists(Keys(harness.settings.model, p).of("asked")) for p in (0, 1))
+    assert [quiet(origin) for origin in (own, "https://ops.example")] == [202, 202]
 
 
 def test_tokens_can_not_be_guessed_fast(harness: WorkerHarness, start: Any) -> None:
@@ -296,4 +333,4 @@ def test_it_is_ready_and_says_so_also_while_nothing_can_be_read(
 def test_a_file_of_tokens_that_can_not_be_read_stops_the_start(harness: WorkerHarness, tmp_path: Path) -> None:
     settings = settings_with(harness, tokens=tmp_path / "none")
     with listening("127.0.0.1", 0) as listener, pytest.raises(SettingsError, match="TOKENS"):
-        serve(settings, lambda: nullcontext((harness.log, harness.client)), listener, lambda: True)
+        serve(settings, lambda: nullcontext((harness.log, harness.client)), listener, "127.0.0.1", lambda: True)

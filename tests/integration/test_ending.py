@@ -75,7 +75,7 @@ OTHERS = {
     ("verify", "--from-log"): "unlearn.results.results_topic:Results.follow",
     ("verify",): "unlearn.state.scripts:PartitionState.load",
     ("score", "-"): "unlearn.log.kafka.log:KafkaLog.tail",
-    ("status", "--watch"): "unlearn.admin.status:StatusReader.read",
+    ("status", "--watch"): "unlearn.admin.status.reader:StatusReader.read",
     ("send", "-"): "unlearn.log.kafka.log:KafkaLog.producer",
     ("topics", "check"): "unlearn.log.kafka.log:KafkaLog._described",
     ("manifest",): "unlearn.log.kafka.log:KafkaLog.tail",
@@ -237,7 +237,7 @@ def test_every_command_that_hangs_ends(start: Start, arguments: tuple[str, ...],
 
 
 def test_ctrl_c_ends_a_command_that_hangs(start: Start) -> None:
-    child = start("unlearn.admin.status:StatusReader.read", "status")
+    child = start("unlearn.admin.status.reader:StatusReader.read", "status")
     child.says("it hangs")
 
     assert child.told(signal.SIGINT) == 130

@@ -23,7 +23,8 @@ from tests.harness.settings import SECRET
 from tests.harness.waiting import until
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.admin import topics
-from unlearn.admin.status import Status, StatusReader
+from unlearn.admin.status.reader import StatusReader
+from unlearn.admin.status.status import Status
 from unlearn.cli.commands.operators.record import command as record
 from unlearn.cli.commands.operators.status import command as status
 from unlearn.environment.redis_client import connect
@@ -106,7 +107,7 @@ def test_the_version_is_the_newest_manifests_offset_and_the_heartbeat_has_its_ag
 
 
 def test_a_reader_follows_the_topic_from_one_read_to_the_next(harness: WorkerHarness) -> None:
-    from unlearn.admin.status import StatusReader
+    from unlearn.admin.status.reader import StatusReader
 
     harness.insert("r", ZERO)
     harness.apply()

@@ -24,7 +24,9 @@ CHART = ROOT / "deploy" / "helm" / "unlearn"
 VALUES = sorted((ROOT / "deploy" / "helm" / "values").glob("*.yaml"))
 TEMPLATES = {path.name: path.read_text() for path in sorted((CHART / "templates").iterdir())}
 ITS_OWN = {
+    "UNLEARN_CONSOLE__HOSTS",
     "UNLEARN_DRAIN_WITHIN",
+    "UNLEARN_GATEWAY__HOSTS",
     "UNLEARN_HTTP",
     "UNLEARN_KAFKA__BOOTSTRAP_SERVERS",
     "UNLEARN_KAFKA__GROUP_INSTANCE_ID",
@@ -35,6 +37,7 @@ ITS_OWN = {
     "UNLEARN_LOG_FORMAT",
     "UNLEARN_MODEL",
     "UNLEARN_SERVICES_DIR",
+    "UNLEARN_SERVING__HOSTS",
     "UNLEARN_STORE__URL",
 }
 """What the chart sets from values of its own, or the image sets."""
@@ -66,6 +69,14 @@ def test_it_is_the_chart_of_this_release() -> None:
     release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (release, release)
+
+
+@pytest.mark.parametrize("source", [ROOT / "deploy/prometheus/rules.yml", ROOT / "deploy/grafana/unlearn.json"])
+def test_alerts_and_board_are_the_files_that_are_tested(source: Path) -> None:
+    linked = CHART / "files" / source.name
+    assert linked.is_symlink()
+    assert linked.resolve() == source
+    assert f'"files/{source.name}"' in "".join(TEMPLATES.values())
 
 
 # -- with helm
@@ -137,10 +148,15 @@ def test_probes_and_ends(values: Path) -> None:
     assert variables["UNLEARN_KAFKA__GROUP_INSTANCE_ID"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
 
 
+def settings_map(values: Path) -> Manifest:
+    (found,) = (one for one in of_kind(values, "ConfigMap") if "UNLEARN_MODEL" in one["data"])
+    return found
+
+
 def environment(values: Path, spec: Manifest, folder: Path) -> Iterator[tuple[str, str]]:
     """The variables of a pod's container, its files in a folder."""
     (container,) = spec["containers"]
-    (settings,) = of_kind(values, "ConfigMap")
+    settings = settings_map(values)
     if "envFrom" in container:
         assert container["envFrom"][0]["configMapRef"]["name"] == settings["metadata"]["name"]
         yield from settings["data"].items()
@@ -206,7 +222,7 @@ def test_what_is_scraped_watched_and_scaled_is_there(
 
 @each
 def test_the_store_is_where_its_readers_look(values: Path) -> None:
-    (settings,) = of_kind(values, "ConfigMap")
+    settings = settings_map(values)
     folder = settings["data"]["UNLEARN_STORE__URL"] == "file:///store"
     assert len(of_kind(values, "PersistentVolumeClaim")) == folder
     for labels, spec in pods(values):
@@ -214,6 +230,47 @@ def test_the_store_is_where_its_readers_look(values: Path) -> None:
         mounted = {one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
         logins = [one for one in spec["containers"][0].get("envFrom", []) if "secretRef" in one]
         assert ("/store" in mounted, bool(logins)) == (folder and reads, not folder and reads)
+
+
+@each
+def test_alerts_and_board_come_as_they_are(values: Path) -> None:
+    """Kinds that no schema is at hand for: the whole of the source is in them, braces of alerts and queries too."""
+    given = yaml.safe_load(values.read_text())
+    rules = of_kind(values, "PrometheusRule")
+    boards = [one for one in of_kind(values, "ConfigMap") if "unlearn.json" in one["data"]]
+    assert len(rules) == ("prometheusRule" in given)
+    assert len(boards) == ("grafana" in given)
+    for one in rules:
+        assert one["spec"] == yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text())
+        assert given["prometheusRule"].get("labels", {}).items() <= one["metadata"]["labels"].items()
+    for one in boards:
+        assert one["data"]["unlearn.json"] == (ROOT / "deploy/grafana/unlearn.json").read_text()
+        assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert one["metadata"]["annotations"] == {"grafana_folder": "Models"}
+
+
+def test_an_example_has_alerts_and_board() -> None:
+    given = [yaml.safe_load(values.read_text()) for values in VALUES]
+    assert any({"prometheusRule", "grafana"} <= one.keys() for one in given)
+
+
+@each
+def test_servers_know_the_names_of_their_services(values: Path, tmp_path: Path) -> None:
+    """And those of the values, as an Ingress asks by one; other names are refused."""
+    given = yaml.safe_load(values.read_text())
+    services = {one["metadata"]["name"] for one in of_kind(values, "Service")}
+    for labels, spec in pods(values):
+        role = labels["app.kubernetes.io/component"]
+        setting = {"serve": "SERVING", "gateway": "GATEWAY", "console": "CONSOLE"}.get(role)
+        variables = dict(environment(values, spec, tmp_path))
+        if setting is None:
+            assert not any(name.endswith("__HOSTS") for name in variables)
+            continue
+        known = json.loads(variables[f"UNLEARN_{setting}__HOSTS"])
+        service = f"mail-unlearn-{role}"
+        assert service in services
+        assert {service, f"{service}.default", f"{service}.default.svc.cluster.local"} <= set(known)
+        assert set(given[role].get("hosts", [])) <= set(known)
 
 
 GATEWAY = "gateway.enabled=true,gateway.domain=erase.example"
@@ -229,6 +286,9 @@ GATEWAY = "gateway.enabled=true,gateway.domain=erase.example"
         ("settings.UNLEARN_REDIS__URL=redis://:x@redis", "UNLEARN_REDIS__URL"),
         ("settings.UNLEARN_HTTP=0.0.0.0:1", "UNLEARN_HTTP"),
         ("settings.PYTHONPATH=x", "PYTHONPATH"),
+        ("settings.UNLEARN_CONSOLE__HOSTS=x", "UNLEARN_CONSOLE__HOSTS"),
+        ("console.hosts[0]=https://unlearn.example", "console"),
+        ("grafana.dashboard.label=x", "dashboard"),
         ("store.url=file:///store", "store"),
         ("worker.replica=3", "worker"),
         ("autoscaling.minReplicas=0", "autoscaling"),

@@ -47,7 +47,7 @@ NEED_THEM = {
     "ops": {
         *("unlearn.admin.answering", "unlearn.admin.lookup", "unlearn.admin.lost_deletions", "unlearn.admin.preview"),
         "unlearn.admin.workers",
-        *("unlearn.admin.status", "unlearn.environment.redis_client", "unlearn.forwarding", "unlearn.ingest"),
+        *("unlearn.admin.status.reader", "unlearn.environment.redis_client", "unlearn.forwarding", "unlearn.ingest"),
         *("unlearn.maintenance", "unlearn.operator_requests", "unlearn.partition", "unlearn.publishing"),
         *("unlearn.simulate", "unlearn.state", "unlearn.storage.slice_writer", "unlearn.storage.store_binding"),
         *("unlearn.training", "unlearn.verification", "unlearn.worker"),

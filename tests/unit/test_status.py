@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from unlearn.admin.status import Deletions, PartitionStatus, ShardStatus, Status, _deletions
+from unlearn.admin.status.held import deletions_of
+from unlearn.admin.status.partition_status import Deletions, PartitionStatus, ShardStatus
+from unlearn.admin.status.status import Status
 from unlearn.cli.commands.operators.status import rendered
 from unlearn.partition.tables import OpenRange, Pending, Tables, Unresolved, encode_value
 
@@ -161,22 +163,22 @@ def test_the_oldest_deletion_counts_and_one_past_its_deadline_is_overdue() -> No
     # One kept by an earlier version of this code, which didn't write down when it came.
     unresolved: dict[int, Any] = {6: Unresolved("why", 1, 90_000), 7: ("why", 1)}
     view = Tables({"pending": raw(pending), "unresolved": raw(unresolved)})
-    assert _deletions(view, now=100.0) == Deletions(2, 60.0, 1, 2, 10.0, 2)
+    assert deletions_of(view, now=100.0) == Deletions(2, 60.0, 1, 2, 10.0, 2)
 
 
 def test_one_that_was_left_open_without_a_deadline_is_overdue() -> None:
     """As an earlier version of this code left what it could not send home."""
     view = Tables({"unresolved": raw({6: ("why", 0, 0)})})
-    assert _deletions(view, now=100.0) == Deletions(0, None, 0, 1, None, 1)
+    assert deletions_of(view, now=100.0) == Deletions(0, None, 0, 1, None, 1)
 
 
 def test_a_range_counts_as_many_as_it_holds() -> None:
     view = Tables({"open_ranges": raw({6: OpenRange("why", 99_000, 90_000, 20, 5, "6 4 10 1")})})
-    assert _deletions(view, now=100.0) == Deletions(0, None, 0, 5, 10.0, 5)
+    assert deletions_of(view, now=100.0) == Deletions(0, None, 0, 5, 10.0, 5)
 
 
 def test_without_deletions_there_is_no_age() -> None:
-    assert _deletions(Tables({}), now=100.0) == Deletions(0, None, 0, 0, None)
+    assert deletions_of(Tables({}), now=100.0) == Deletions(0, None, 0, 0, None)
 
 
 def raw(table: dict[int, Any]) -> dict[bytes, bytes]:

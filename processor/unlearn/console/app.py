@@ -1,7 +1,7 @@
 """The console's HTTP interface: its routes, what every answer has in common, and who may ask for what.
 
-Whoever reaches it may read. A token is asked for what changes something, in a header alone: so no other site can have a
-browser send it, and there is no cookie. No answer runs a script but the page's own files.
+Whoever reaches it by a name of its own may read. A token is asked for what changes something, in a header alone: so no
+other site can have a browser send it, and there is no cookie. No answer runs a script but the page's own files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -29,8 +29,11 @@ from unlearn.console.reading import Connect
 from unlearn.console.watchers import Watchers, pulse
 from unlearn.errors import HttpRefused, InputInvalid, UnlearnError
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
-from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
+from unlearn.http_server.answers import METRICS_TYPE
 from unlearn.http_server.bodies import read_body
+from unlearn.http_server.host_check import answering_to
+from unlearn.http_server.hosts import Hosts
+from unlearn.http_server.json_errors import json_answer, refusal, unforeseen, unrouted
 from unlearn.settings import Settings
 
 __all__ = ["HEADERS", "make_app"]
@@ -67,11 +70,12 @@ class _Routes:
         settings: Settings,
         connect: Connect,
         tokens: Tokens | None,
+        hosts: Hosts,
         poller: Poller,
         watchers: Watchers,
         metrics: Metrics,
     ) -> None:
-        self._settings, self._connect, self._tokens = settings, connect, tokens
+        self._settings, self._connect, self._tokens, self._hosts = settings, connect, tokens, hosts
         self._poller, self._watchers, self._metrics = poller, watchers, metrics
         self._journeys = Journeys(settings, connect)
         self._tries = Rate(_TRIES, time.monotonic)
@@ -80,7 +84,7 @@ class _Routes:
         outcome = self._poller.outcome
         now = round(time.time() * 1000)
         body = b'{"pulse": ' + pulse(outcome, now) + b', "snapshot": ' + (outcome.body or b"null") + b"}"
-        return _json(200, body)
+        return json_answer(200, body)
 
     async def events(self, _: Request) -> Response:
         return StreamingResponse(self._watchers.watch(), 200, {"Cache-Control": "no-store"}, "text/event-stream")
@@ -89,17 +93,17 @@ class _Routes:
         """Who asks, and whether anybody may ask workers for something."""
         if "authorization" in request.headers:
             self._require_token(request)
-        return _said(200, {"read_only": self._tokens is None, "name": self._name(request)})
+        return json_answer(200, {"read_only": self._tokens is None, "name": self._name(request)})
 
     async def journey(self, request: Request) -> Response:
         asked = _object(await self._body(request))
         event, with_ids = asked.get("event"), self._name(request) is not None
         if not isinstance(event, str) or len(asked) != 1:
             raise InputInvalid('the body is no {"event": ID}')
-        return _said(200, await asyncio.to_thread(self._journeys.of_event, event, with_ids=with_ids))
+        return json_answer(200, await asyncio.to_thread(self._journeys.of_event, event, with_ids=with_ids))
 
     async def versions(self, _: Request) -> Response:
-        return _said(200, await asyncio.to_thread(self._journeys.versions))
+        return json_answer(200, await asyncio.to_thread(self._journeys.versions))
 
     async def act(self, request: Request) -> Response:
         name = self._require_token(request)
@@ -120,14 +124,14 @@ class _Routes:
         self._metrics.asked.labels(kind).inc()
         _log.warning("%s has asked to %s: left with partitions %s", name, kind, ", ".join(said["asked"]))
         self._poller.look_now()
-        return _said(202, said)
+        return json_answer(202, said)
 
     def guarded(self, of: str, handler: _Handler) -> _Handler:
         """The handler for requests that no other site has sent; whatever goes wrong is an answer too."""
 
         async def answer(request: Request) -> Response:
             try:
-                _refuse_others(request)
+                self._refuse_others(request)
                 found = await handler(request)
             except Exception as error:  # noqa: BLE001  no request stays without an answer
                 found = _failed(error)
@@ -135,6 +139,17 @@ class _Routes:
             return found
 
         return answer
+
+    def _refuse_others(self, request: Request) -> None:
+        """Raises HttpRefused for what another site's page has sent. Browsers say so in `Sec-Fetch-Site` over TLS and on
+        this machine, and everywhere in `Origin`, of requests that may change something."""
+        headers = request.headers
+        self._hosts.require_known(headers.get("host"))
+        site = headers.get("sec-fetch-site")
+        if site is None:
+            self._hosts.require_same_site(headers.get("origin"), headers.get("host"))
+        elif site not in ("same-origin", "none"):
+            raise HttpRefused(403, "another site's page has sent this")
 
     def _require_token(self, request: Request) -> str:
         """The name of the request's token. Raises HttpRefused."""
@@ -160,12 +175,13 @@ def make_app(
     settings: Settings,
     connect: Connect,
     tokens: Tokens | None,
+    hosts: Hosts,
     poller: Poller,
     watchers: Watchers,
     metrics: Metrics,
 ) -> Starlette:
     """The application, which starts the poller and ends it."""
-    routes = _Routes(settings, connect, tokens, poller, watchers, metrics)
+    routes = _Routes(settings, connect, tokens, hosts, poller, watchers, metrics)
     most_stuck = 60.0 + 4 * settings.kafka.request_timeout
 
     async def livez(_: Request) -> Response:
@@ -196,13 +212,18 @@ def make_app(
         "/api/journey": ("POST", "journey", routes.journey),
         "/api/requests/{kind}": ("POST", "requests", routes.act),
     }
+    files_and_probes: Mapping[str, _Handler] = {
+        "/livez": livez,
+        "/readyz": readyz,
+        "/metrics": shown,
+        **{path: _file(page) for path, page in load_pages().items()},
+    }
     app = Starlette(
         routes=[
             *(Route(path, routes.guarded(of, run), methods=[method]) for path, (method, of, run) in guarded.items()),
-            *(Route(path, answer) for path, answer in {"/livez": livez, "/readyz": readyz, "/metrics": shown}.items()),
-            *(Route(path, _file(page)) for path, page in load_pages().items()),
+            *(Route(path, answering_to(hosts, answer, _failed)) for path, answer in files_and_probes.items()),
         ],
-        exception_handlers={HTTPException: _unrouted},
+        exception_handlers={HTTPException: unrouted},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -240,12 +261,6 @@ def _file(page: Page) -> _Handler:
     return answer
 
 
-def _refuse_others(request: Request) -> None:
-    """Browsers say whether another site's page has sent a request."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise HttpRefused(403, "another site's page has sent this")
-
-
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
@@ -256,27 +271,9 @@ def _object(body: bytes) -> dict[str, Any]:
     return found
 
 
-async def _unrouted(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _said(error.status_code, {"error": error.detail}, dict(error.headers or {}))
-
-
 def _failed(error: Exception) -> Response:
-    if isinstance(error, InputInvalid):
-        return _said(400, {"error": str(error)})
-    if isinstance(error, HttpRefused):
-        return _said(error.code, {"error": str(error)}, refusal_headers(error.code, error.retry_after))
-    if isinstance(error, ClientDisconnect):
-        return _said(400, {"error": "the body has no end"})
+    if (refused := refusal(error)) is not None:
+        return refused
     if isinstance(error, UnlearnError):
-        return _said(503, {"error": str(error)})
-    _log.error("a request failed unforeseen", exc_info=error)
-    return _said(500, {"error": "an error that was not foreseen; the console's log tells it"})
-
-
-def _said(code: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return _json(code, json.dumps(said).encode(), headers)
-
-
-def _json(code: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body, code, {**(headers or {}), "Cache-Control": "no-store"}, "application/json")
+        return json_answer(503, {"error": str(error)})
+    return unforeseen(error, "console")

@@ -10,7 +10,8 @@ import redis
 
 from unlearn.admin.pending import Partition, first_open
 from unlearn.admin.pending_events import PendingEvents
-from unlearn.admin.status import DIRTY, Look, StatusReader
+from unlearn.admin.status.partition_status import DIRTY
+from unlearn.admin.status.reader import Look, StatusReader
 from unlearn.console.scorers import ask_scorers
 from unlearn.console.shown.seen import MOST_DELETIONS, ScorerSaid, Seen
 from unlearn.learners import learner_of

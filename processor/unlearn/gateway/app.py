@@ -24,6 +24,8 @@ from unlearn.gateway.signing import Signer
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
 from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
 from unlearn.http_server.bodies import read_body
+from unlearn.http_server.host_check import answering_to
+from unlearn.http_server.hosts import Hosts
 from unlearn.service_settings.gateway import GatewaySettings
 
 __all__ = ["Health", "make_app"]
@@ -112,6 +114,7 @@ def make_app(
     tokens: Tokens,
     signer: Signer,
     metrics: Metrics,
+    hosts: Hosts,
     health: Health,
     running: Callable[[], Awaitable[None]],
 ) -> Starlette:
@@ -151,15 +154,12 @@ def make_app(
             Route("/requests", routes.guarded(routes.create), methods=["POST"]),
             Route(of_one, routes.guarded(routes.status), methods=["GET"]),
             Route(of_one, routes.guarded(routes.cancel), methods=["DELETE"]),
+            # Both are for everybody.
+            Route("/discovery", discover),
+            Route("/certificate.pem", certificate),
             *(
-                Route(path, answer)
-                for path, answer in {
-                    "/discovery": discover,
-                    "/certificate.pem": certificate,
-                    "/livez": livez,
-                    "/readyz": readyz,
-                    "/metrics": shown,
-                }.items()
+                Route(path, answering_to(hosts, answer, _failed))
+                for path, answer in {"/livez": livez, "/readyz": readyz, "/metrics": shown}.items()
             ),
         ],
         exception_handlers={HTTPException: _unrouted},
@@ -197,6 +197,7 @@ _REASONS = {
     409: "Conflict",
     413: "TooLarge",
     415: "UnsupportedMediaType",
+    421: "MisdirectedRequest",
     429: "TooManyRequests",
     503: "Unavailable",
 }

@@ -27,6 +27,7 @@ from unlearn.gateway.requests.topics import Topics
 from unlearn.gateway.service import Service
 from unlearn.gateway.signing import make_signer
 from unlearn.http_server.access import Tokens, read_tokens
+from unlearn.http_server.hosts import Hosts
 from unlearn.log.protocol import Log
 from unlearn.settings import Settings
 
@@ -122,11 +123,11 @@ class Gateway:
                 self._known.forget_before(_since(self._settings))
             await asyncio.sleep(_LOOK_EVERY)
 
-    def app(self) -> Starlette:
-        """The ASGI application."""
-        return make_app(
-            self._service, self._settings.gateway, self._tokens, self._signer, self._metrics, self, self.run
-        )
+    def app(self, host: str) -> Starlette:
+        """The ASGI application, which listens on that host."""
+        own = self._settings.gateway
+        hosts = Hosts((host, self._signer.domain, *own.hosts), "UNLEARN_GATEWAY__HOSTS")
+        return make_app(self._service, own, self._tokens, self._signer, self._metrics, hosts, self, self.run)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -12,14 +12,14 @@ from unlearn.settings import Settings
 __all__ = ["serve"]
 
 
-def serve(gateway: Gateway, settings: Settings, listener: socket.socket, stop: Callable[[], bool]) -> None:
+def serve(gateway: Gateway, settings: Settings, listener: socket.socket, host: str, stop: Callable[[], bool]) -> None:
     """Serve until `stop` says so, or the gateway has failed; then end the requests under way.
 
-    Raises SettingsError, and what the gateway failed by, such as LogDiverged.
+    `host`: where it listens. Raises SettingsError, and what the gateway failed by, such as LogDiverged.
     """
     own = settings.gateway
     tls = Tls(own.tls_certificate, own.tls_key, "UNLEARN_GATEWAY__TLS_CERTIFICATE, UNLEARN_GATEWAY__TLS_KEY")
     limits = Limits(own.connections, own.answer_within, settings.drain_within)
-    run(gateway.app(), tls, limits, listener, lambda: stop() or gateway.stopping, gateway.stop)
+    run(gateway.app(host), tls, limits, listener, lambda: stop() or gateway.stopping, gateway.stop)
     if gateway.failed is not None:
         raise gateway.failed

@@ -13,6 +13,8 @@ from typing import ClassVar
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from unlearn.errors import HttpRefused
+from unlearn.http_server.hosts import Hosts
 from unlearn.monitoring.monitor import Monitor
 
 __all__ = ["serving"]
@@ -24,11 +26,12 @@ _WITHIN = 10.0
 
 
 @contextmanager
-def serving(monitor: Monitor, listener: socket.socket) -> Iterator[None]:
-    """While it lasts, `/metrics`, `/livez` and `/readyz` are answered on the socket, which is closed at the end."""
+def serving(monitor: Monitor, listener: socket.socket, hosts: Hosts) -> Iterator[None]:
+    """While it lasts, `/metrics`, `/livez` and `/readyz` are answered on the socket, to those who ask by one of the
+    hosts. The socket is closed at the end."""
     registry = CollectorRegistry()
     registry.register(monitor.metrics)
-    handler = type("_Handler", (_Answers,), {"monitor": monitor, "registry": registry})
+    handler = type("_Handler", (_Answers,), {"monitor": monitor, "registry": registry, "hosts": hosts})
     server = ThreadingHTTPServer(listener.getsockname()[:2], handler, bind_and_activate=False)
     server.socket.close()
     server.socket, server.daemon_threads = listener, True
@@ -44,10 +47,21 @@ def serving(monitor: Monitor, listener: socket.socket) -> Iterator[None]:
 class _Answers(BaseHTTPRequestHandler):
     monitor: ClassVar[Monitor]
     registry: ClassVar[CollectorRegistry]
+    hosts: ClassVar[Hosts]
     timeout = _WITHIN
     server_version, sys_version = "unlearn", ""
 
     def do_GET(self) -> None:
+        try:
+            self.hosts.require_known(self.headers.get("Host"))
+        except HttpRefused as error:
+            self._send(error.code, f"{error}\n".encode(), _TEXT)
+        else:
+            self._answer()
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _answer(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
             self._send(200, generate_latest(self.registry), CONTENT_TYPE_LATEST)
@@ -56,8 +70,6 @@ class _Answers(BaseHTTPRequestHandler):
             self._send(503 if why else 200, f"{why or 'ok'}\n".encode(), _TEXT)
         else:
             self._send(404, b"/metrics, /livez and /readyz are here\n", _TEXT)
-
-    do_HEAD = do_GET  # noqa: N815
 
     def _send(self, code: int, body: bytes, kind: str) -> None:
         self.send_response(code)

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from unlearn.setting_types import Duration, Frozen, TextList, require_both
+from unlearn.setting_types import Duration, Frozen, HostNames, TextList, require_both
 
 __all__ = ["ConsoleSettings"]
 
@@ -27,6 +27,11 @@ class ConsoleSettings(Frozen):
         None, description="PEM file of the server's certificate and its chain; unset: no TLS"
     )
     tls_key: Path | None = Field(None, description="PEM file of the server's key; unset: no TLS")
+    hosts: HostNames = Field(
+        (),
+        description="host names of the console, a JSON list, such as that of a proxy before it: it answers to these, "
+        "to the host that it listens on, to localhost and to addresses, and to no other name",
+    )
     scorers: TextList = Field(
         (),
         description="URLs of this model's `unlearn serve`, a JSON list: each is asked at /metrics which version it "

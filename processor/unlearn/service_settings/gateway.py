@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from unlearn.environment.url_prefix import read_url_prefix
-from unlearn.setting_types import Duration, Frozen, TextList, require_both
+from unlearn.setting_types import Duration, Frozen, HostNames, TextList, require_both
 
 __all__ = ["GatewaySettings"]
 
@@ -26,6 +26,11 @@ class GatewaySettings(Frozen):
         pattern=r"^[A-Za-z0-9.-]{1,253}$",
         description="host name for which the certificate is issued, as answers and callbacks name it; unset: the "
         "gateway doesn't start",
+    )
+    hosts: HostNames = Field(
+        (),
+        description="further host names of the gateway, a JSON list: metrics and probes are answered to these, to its "
+        "domain, the host that it listens on, localhost and addresses, and to no other name",
     )
     signing_certificate: Path | None = Field(
         None, description="PEM file of the certificate by which signatures are checked; unset: tls_certificate"

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from unlearn.setting_types import Duration, Frozen, require_both
+from unlearn.setting_types import Duration, Frozen, HostNames, require_both
 
 __all__ = ["ServingSettings"]
 
@@ -24,6 +24,11 @@ class ServingSettings(Frozen):
         None, description="PEM file of the server's certificate and its chain; unset: no TLS"
     )
     tls_key: Path | None = Field(None, description="PEM file of the server's key; unset: no TLS")
+    hosts: HostNames = Field(
+        (),
+        description="host names of the server, a JSON list: what needs no token is answered to these, to the host that "
+        "it listens on, to localhost and to addresses, and to no other name",
+    )
     body_bytes: int = Field(16 * _MIB, ge=1024, le=1024 * _MIB, description="bytes of a request's body at most")
     inputs: int = Field(10_000, ge=1, le=1_000_000, description="texts, or rows of features, of a request at most")
     connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")

@@ -60,7 +60,17 @@ class KafkaProcess:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # An id that starts with a dash would be read as an option.
         cluster = "A" + cluster[1:]
-        tool = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", "format.properties"]
+        # It ends before an optimizing compiler is worth its CPU.
+        tool = [
+            *java,
+            "-XX:TieredStopAtLevel=1",
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            "format.properties",
+        ]
         done = _run(tool, self._process.folder)
         if done.returncode != 0:
             raise ServiceUnavailable(f"formatting failed:\n{done.stdout[-1500:]}")

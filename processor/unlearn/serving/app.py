@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from unlearn.errors import AnswerInvalid, HttpRefused, InputInvalid, NotEnough, ScorerStopped
+from unlearn.errors import AnswerInvalid, HttpRefused, NotEnough, ScorerStopped
 from unlearn.http_server.access import UNAUTHORIZED, Tokens
 from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
 from unlearn.http_server.bodies import read_body
+from unlearn.http_server.host_check import answering_to
+from unlearn.http_server.hosts import Hosts
+from unlearn.http_server.json_errors import json_answer, refusal, unforeseen, unrouted
 from unlearn.scoring.serving import Answer, Served
 from unlearn.service_settings.serving import ServingSettings
 from unlearn.serving import open_inference
@@ -31,7 +32,6 @@ from unlearn_models.base.errors import BadRows
 
 __all__ = ["make_app"]
 
-_log = logging.getLogger(__name__)
 _AGAIN = 1.0
 """Seconds after which to ask again for a model that isn't served now."""
 _BINARY = "inference-header-content-length"
@@ -49,10 +49,11 @@ class _Routes:
         models: Mapping[str, ServedModel],
         settings: ServingSettings,
         tokens: Tokens | None,
+        hosts: Hosts,
         followers: Followers,
         metrics: Metrics,
     ) -> None:
-        self._models, self._settings, self._tokens = models, settings, tokens
+        self._models, self._settings, self._tokens, self._hosts = models, settings, tokens, hosts
         self._followers, self._metrics = followers, metrics
 
     async def scores(self, request: Request) -> Response:
@@ -67,7 +68,7 @@ class _Routes:
             "version": answer.version,
             **open_inference.told(answer),
         }
-        return _json(200, said, _headers(answer))
+        return json_answer(200, said, _headers(answer))
 
     async def infer(self, request: Request) -> Response:
         model = self._model(request)
@@ -79,23 +80,25 @@ class _Routes:
         answer = await self._answer(
             request, served, body, lambda: open_inference.asked_of(asked, served.learner, self._settings.inputs)
         )
-        return _json(200, open_inference.inferred(model.name, asked, answer), _headers(answer))
+        return json_answer(200, open_inference.inferred(model.name, asked, answer), _headers(answer))
 
     async def describe(self, request: Request) -> Response:
         model = self._model(request)
         served = self._pinned(request, model.served())
-        return _json(200, open_inference.metadata(model.name, served.learner, served.version))
+        return json_answer(200, open_inference.metadata(model.name, served.learner, served.version))
 
     async def model_ready(self, request: Request) -> Response:
         model = self._model(request)
         self._pinned(request, model.served())
-        return _json(200, {"name": model.name, "ready": True})
+        return json_answer(200, {"name": model.name, "ready": True})
 
     async def ready(self, _: Request) -> Response:
         why = {name: reason for name, model in self._models.items() if (reason := model.why_not())}
         if why:
-            return _json(503, {"ready": False, "error": "; ".join(f"{name}: {said}" for name, said in why.items())})
-        return _json(200, {"ready": True})
+            return json_answer(
+                503, {"ready": False, "error": "; ".join(f"{name}: {said}" for name, said in why.items())}
+            )
+        return json_answer(200, {"ready": True})
 
     async def events(self, request: Request) -> Response:
         model = self._model(request)
@@ -121,7 +124,9 @@ class _Routes:
         return answer
 
     def _admit(self, request: Request) -> None:
-        if self._tokens is not None and self._tokens.name_of(request.headers.get("authorization", "")) is None:
+        if self._tokens is None:
+            self._hosts.require_known(request.headers.get("host"))
+        elif self._tokens.name_of(request.headers.get("authorization", "")) is None:
             raise HttpRefused(401, UNAUTHORIZED)
 
     def _name(self, request: Request) -> str:
@@ -157,22 +162,27 @@ def make_app(
     models: Sequence[ServedModel],
     settings: ServingSettings,
     tokens: Tokens | None,
+    hosts: Hosts,
     followers: Followers,
     stopping: Callable[[], bool],
 ) -> Starlette:
     """The application. `stopping`: whether the server ends, and so isn't ready."""
     metrics = Metrics(models, followers.count)
-    routes = _Routes({model.name: model for model in models}, settings, tokens, followers, metrics)
+    routes = _Routes({model.name: model for model in models}, settings, tokens, hosts, followers, metrics)
 
     async def live(_: Request) -> Response:
         ended = "; ".join(f"{model.name}: {model.ended}" for model in models if model.ended)
-        return _json(503, {"live": False, "error": ended}) if ended and not stopping() else _json(200, {"live": True})
+        return (
+            json_answer(503, {"live": False, "error": ended})
+            if ended and not stopping()
+            else json_answer(200, {"live": True})
+        )
 
     async def ready(request: Request) -> Response:
-        return _json(503, {"ready": False, "error": "stopping"}) if stopping() else await routes.ready(request)
+        return json_answer(503, {"ready": False, "error": "stopping"}) if stopping() else await routes.ready(request)
 
     async def server(_: Request) -> Response:
-        return _json(200, {"name": "unlearn", "version": _version(), "extensions": []})
+        return json_answer(200, {"name": "unlearn", "version": _version(), "extensions": []})
 
     async def shown(_: Request) -> Response:
         return Response(metrics.text(), media_type=METRICS_TYPE)
@@ -211,9 +221,9 @@ def make_app(
     return Starlette(
         routes=[
             *(Route(path, routes.guarded(handler), methods=[kind]) for path, (kind, handler) in guarded.items()),
-            *(Route(path, handler) for path, handler in open_to_all.items()),
+            *(Route(path, answering_to(hosts, handler, _failed)) for path, handler in open_to_all.items()),
         ],
-        exception_handlers={HTTPException: _unrouted},
+        exception_handlers={HTTPException: unrouted},
         lifespan=lifespan,
     )
 
@@ -240,26 +250,13 @@ def _headers(answer: Answer) -> dict[str, str]:
     }
 
 
-async def _unrouted(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _json(error.status_code, {"error": error.detail}, dict(error.headers or {}))
-
-
 def _failed(error: Exception) -> Response:
-    if isinstance(error, InputInvalid | BadRows):
-        return _json(400, {"error": str(error)})
+    if (refused := refusal(error)) is not None:
+        return refused
+    if isinstance(error, BadRows):
+        return json_answer(400, {"error": str(error)})
     if isinstance(error, AnswerInvalid):
-        return _json(422, {"error": str(error)})
-    if isinstance(error, HttpRefused):
-        return _json(error.code, {"error": str(error)}, refusal_headers(error.code, error.retry_after))
+        return json_answer(422, {"error": str(error)})
     if isinstance(error, NotEnough | ScorerStopped):
-        return _json(503, {"error": str(error)}, refusal_headers(503, _AGAIN))
-    if isinstance(error, ClientDisconnect):
-        return _json(400, {"error": "the body has no end"})
-    _log.error("a request failed unforeseen", exc_info=error)
-    return _json(500, {"error": "an error that was not foreseen; the server's log tells it"})
-
-
-def _json(code: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(said).encode()
-    return Response(body, code, {**(headers or {}), "Cache-Control": "no-store"}, "application/json")
+        return json_answer(503, {"error": str(error)}, refusal_headers(503, _AGAIN))
+    return unforeseen(error, "server")

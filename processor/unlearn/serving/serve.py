@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from unlearn.errors import SettingsError
 from unlearn.http_server.access import read_tokens
+from unlearn.http_server.hosts import Hosts
 from unlearn.http_server.running import Limits, Tls, run
 from unlearn.scoring.scorer import Scorer
 from unlearn.serving.app import make_app
@@ -20,11 +21,15 @@ Connect = Callable[[float], Scorer]
 
 
 def serve(
-    connects: Sequence[tuple[str, Connect]], settings: Settings, listener: socket.socket, stop: Callable[[], bool]
+    connects: Sequence[tuple[str, Connect]],
+    settings: Settings,
+    listener: socket.socket,
+    host: str,
+    stop: Callable[[], bool],
 ) -> None:
     """Serve models, each by its name and what connects its scorer, until `stop` says so; then end what is under way.
 
-    Raises SettingsError, also where what was set is not the model's.
+    `host`: where it listens. Raises SettingsError, also where what was set is not the model's.
     """
     own = settings.serving
     tokens = None if own.tokens is None else read_tokens(own.tokens, "UNLEARN_SERVING__TOKENS")
@@ -43,7 +48,8 @@ def serve(
 
     tls = Tls(own.tls_certificate, own.tls_key, "UNLEARN_SERVING__TLS_CERTIFICATE, UNLEARN_SERVING__TLS_KEY")
     limits = Limits(own.connections, own.answer_within, settings.drain_within)
-    app = make_app(models, own, tokens, followers, lambda: ended)
+    hosts = Hosts((host, *own.hosts), "UNLEARN_SERVING__HOSTS")
+    app = make_app(models, own, tokens, hosts, followers, lambda: ended)
     run(app, tls, limits, listener, lambda: stop() or failed() is not None, stopping)
     if (error := failed()) is not None:
         raise error

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.console import LEASE, NOW, partition, seen
-from unlearn.admin.status import Deletions
+from unlearn.admin.status.partition_status import Deletions
 from unlearn.console.shown.findings import DELETION_OLD, LAG_OLD, POSSIBLE_OLD, findings_of, level_of
 from unlearn.results.belief import Refusal
 from unlearn.results.manifest import Heartbeat, Manifest, TokenField
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 RULES = (ROOT / "deploy/prometheus/rules.yml").read_text("utf-8")
 HEADINGS = set(re.findall(r"(?m)^## (\w+)$", (ROOT / "docs/runbook.md").read_text("utf-8")))
 SECONDS = NOW / 1000
+UNCLAIMED: dict[str, Any] = {"owner": None, "counter": None, "applied": None, "heartbeat_age": None}
 
 WRONG: dict[str, tuple[str, Any]] = {
     "Redis": ("stopped", lambda: seen(partition(), redis=("it evicts keys",))),
@@ -33,7 +34,11 @@ WRONG: dict[str, tuple[str, Any]] = {
     "not heard": ("behind", lambda: seen(partition(lag=5, heartbeat_age=21.0))),
     "never heard": ("behind", lambda: seen(partition(lag=5, heartbeat_age=None))),
     "without a worker": ("behind", lambda: seen(partition(lag=5, owner=None, counter=None, heartbeat_age=None))),
-    "new": ("warning", lambda: seen(partition(owner=None, counter=None, applied=None, heartbeat_age=None))),
+    "new": ("warning", lambda: seen(partition(**UNCLAIMED))),
+    "nobody sends on": (
+        "behind",
+        lambda: seen(partition(), partition(1, forwards_only=True, **UNCLAIMED | {"lag": 2})),
+    ),
     "quiet": ("behind", lambda: seen(partition(lag=5, quiet=True))),
     "waiting": ("warning", lambda: seen(partition(trouble="no room in the store"))),
     "late": ("warning", lambda: seen(partition(lag=5), came={0: SECONDS - LAG_OLD - 1})),
@@ -104,6 +109,7 @@ def test_the_page_is_never_better_than_the_command(what: str) -> None:
         lambda: seen(partition(deletions=Deletions(4, 3.0, 0, 5, 60.0))),
         lambda: seen(partition(dead_letters={"not JSON": 3})),
         lambda: seen(partition(), partition(1, forwards_only=True, heartbeat_age=None, lag=3)),
+        lambda: seen(partition(), partition(1, forwards_only=True, **UNCLAIMED)),
     ],
 )
 def test_all_is_well_where_nobody_has_to_act(made: Any) -> None:
@@ -136,12 +142,13 @@ def test_the_page_warns_when_the_alert_does(name: str, seconds: int) -> None:
 CLAIMED: list[dict[str, Any]] = [
     {"heartbeat_age": age, "quiet": quiet} for age in (None, 1.0, LEASE + 1.0) for quiet in (False, True)
 ]
-UNCLAIMED: dict[str, Any] = {"owner": None, "counter": None, "applied": None, "heartbeat_age": None}
 OTHERS: dict[str, dict[str, Any]] = {
     "heard": {},
     "never claimed": UNCLAIMED,
     "not heard": {"heartbeat_age": LEASE + 1.0},
     "forwards only": {"forwards_only": True, "heartbeat_age": None, "lag": 9},
+    "forwards only, unclaimed": {"forwards_only": True, **UNCLAIMED},
+    "forwards only, unclaimed, with events": {"forwards_only": True, **UNCLAIMED, "lag": 9},
 }
 
 

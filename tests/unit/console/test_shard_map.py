@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.harness.console import tables
-from unlearn.admin.status import ShardStatus
+from unlearn.admin.status.partition_status import ShardStatus
 from unlearn.console.shown.shard_map import map_of, most_columns
 from unlearn.partition.tables import Open, Slice, State
 

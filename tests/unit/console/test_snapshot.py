@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.harness.console import LEASE, NOW, partition, seen, tables
-from unlearn.admin.status import Deletions, ShardStatus
+from unlearn.admin.status.partition_status import Deletions, ShardStatus
 from unlearn.console.shown.seen import ScorerSaid
 from unlearn.console.shown.snapshot import snapshot_of
 from unlearn.partition.tables import OpenRange, Pending, Slice, Unresolved

@@ -395,6 +395,27 @@ def test_what_it_supports_how_it_is_and_what_it_counts_is_open_to_all(site: Site
     assert [site.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
 
 
+def test_metrics_and_probes_answer_to_no_name_that_is_not_the_gateways(
+    settings: Settings, log: FlakyLog, tmp_path: Path
+) -> None:
+    """Else a page of another site, whose name is made to lead here, would read them; the rest takes a token, or is for
+    everybody."""
+
+    def codes(site: Site, host: str) -> list[int]:
+        asked = {"headers": {"Host": host}}
+        return [site.shop.get(path, **asked).status_code for path in ("/livez", "/readyz", "/metrics")]
+
+    files = gateway_files(tmp_path, domain="erase.example")
+    with opened(changed(settings, **files, hosts=("gateway",)), log) as site:
+        assert codes(site, "evil.example") == [421, 421, 421]
+        said = site.shop.get("/metrics", headers={"Host": "evil.example"}).json()
+        assert "UNLEARN_GATEWAY__HOSTS" in str(said)
+        for host in ("erase.example", "gateway:8080", "localhost", "10.1.2.3:8080"):
+            assert codes(site, host) == [200, 200, 200], host
+        for path in ("/discovery", "/certificate.pem"):
+            assert site.shop.get(path, headers={"Host": "proxy"}).status_code == 200
+
+
 def test_aliases_are_among_what_it_supports(settings: Settings, log: FlakyLog) -> None:
     with opened(changed(settings, aliases=("email",)), log) as site:
         supported = site.get("/discovery").json()["supported_identities"]
@@ -418,7 +439,7 @@ def test_topics_that_are_made_again_end_the_gateway(settings: Settings, log: Fla
             return False
 
         with pytest.raises(LogDiverged):
-            serve(gateway, settings, listener, make_again)
+            serve(gateway, settings, listener, "127.0.0.1", make_again)
 
 
 def test_events_that_come_while_it_reads_are_no_cut_and_a_cut_is_one(settings: Settings, log: FlakyLog) -> None:

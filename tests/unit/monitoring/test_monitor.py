@@ -18,6 +18,7 @@ from tests.harness.memory_harness import MemoryHarness
 from tests.harness.waiting import until
 from unlearn.environment.clock import Clock
 from unlearn.errors import LogUnavailable
+from unlearn.http_server.hosts import Hosts
 from unlearn.http_server.listening import listening
 from unlearn.monitoring.metrics import BUCKETS, Lag
 from unlearn.monitoring.monitor import Monitor
@@ -180,9 +181,9 @@ def test_what_stands_still_leaves_all_stacks_in_the_log_once(
 def test_metrics_and_probes_are_answered_over_http(harness: MemoryHarness) -> None:
     monitor = monitor_of(harness)
 
-    def get(path: str) -> tuple[int, str]:
+    def get(path: str, host: str | None = None) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=EVER)
-        connection.request("GET", path)
+        connection.request("GET", path, headers={} if host is None else {"Host": host})
         answer = connection.getresponse()
         said = answer.read().decode()
         connection.close()
@@ -190,7 +191,7 @@ def test_metrics_and_probes_are_answered_over_http(harness: MemoryHarness) -> No
 
     with listening("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        with serving(monitor, listener):
+        with serving(monitor, listener, Hosts(["worker"], "UNLEARN_HTTP_HOSTS")):
             assert get("/readyz") == (503, "it is starting\n")
             assert get("/livez") == (200, "ok\n")
             play(harness)
@@ -198,5 +199,11 @@ def test_metrics_and_probes_are_answered_over_http(harness: MemoryHarness) -> No
             assert get("/readyz") == (200, "ok\n")
             assert "unlearn_worker_live_records" in get("/metrics")[1]
             assert get("/elsewhere")[0] == 404
+            assert get("/metrics", "worker:9100")[0] == 200
+            for path in ("/metrics", "/livez", "/readyz"):
+                assert get(path, "evil.example:9100") == (
+                    421,
+                    "'evil.example:9100' is no name of this server: UNLEARN_HTTP_HOSTS lists those that are\n",
+                )
             harness.now += 100.0
             assert get("/livez") == (503, "the loop stands still for 100 s\n")

@@ -27,6 +27,7 @@ from unlearn.service_settings.serving import ServingSettings
 from unlearn.serving.serve import Connect, serve
 
 EVER = 60.0
+PROBES = ["/v2", "/v2/health/live", "/v2/health/ready", "/livez", "/readyz", "/metrics"]
 
 
 class Running(NamedTuple):
@@ -43,7 +44,7 @@ def running(harness: ResultsHarness, *connects: tuple[str, Connect], **own: Any)
     stop = threading.Event()
     given = connects or (("demo", lambda _: harness.scorer()),)
     with listening("127.0.0.1", 0) as listener, ExitStack() as stack:
-        serving = threading.Thread(target=serve, args=(given, settings, listener, stop.is_set))
+        serving = threading.Thread(target=serve, args=(given, settings, listener, "127.0.0.1", stop.is_set))
         serving.start()
         stack.callback(serving.join)
         stack.callback(stop.set)
@@ -246,7 +247,7 @@ def test_settings_that_are_not_the_models_end_it(harness: ResultsHarness) -> Non
         raise SettingsError("classes differ")
 
     with listening("127.0.0.1", 0) as listener, pytest.raises(SettingsError, match="classes differ"):
-        serve([("demo", connect)], harness.settings, listener, lambda: False)
+        serve([("demo", connect)], harness.settings, listener, "127.0.0.1", lambda: False)
 
 
 def test_several_models_each_by_its_name(served: Running, tmp_path: Path) -> None:
@@ -349,15 +350,34 @@ def test_with_tokens_whoever_has_none_is_refused_but_for_health(harness: Results
         assert asks.post("/scores", json={"texts": PROBE}).headers["www-authenticate"] == "Bearer"
         assert asks.post("/scores", json={"texts": PROBE}, headers=known).status_code == 200
         assert asks.get("/metrics").status_code == 200
+        # A token is more than a name; what needs none is not answered to other names.
+        assert asks.post("/scores", json={"texts": PROBE}, headers={**known, "Host": "a.proxy"}).status_code == 200
+        assert {asks.get(path, headers={**known, "Host": "a.proxy"}).status_code for path in PROBES} == {421}
+
+
+def test_without_tokens_it_answers_to_no_name_that_is_not_its_own(harness: ResultsHarness) -> None:
+    """Else a page of another site, whose name is made to lead here, would read it."""
+    reads = ["/v2/models/demo", "/v2/models/demo/versions/7", "/v2/models/demo/ready", "/events", "/models/demo/events"]
+    foreign = {"Host": "evil.example"}
+
+    with running(harness, hosts=("scores.example",)) as asks:
+        make_ready(harness, asks)
+        for path in (*reads, *PROBES):
+            refused = asks.get(path, headers=foreign)
+            assert (refused.status_code, "UNLEARN_SERVING__HOSTS" in refused.json()["error"]) == (421, True), path
+        for path in ("/scores", "/models/demo/scores", "/v2/models/demo/infer"):
+            assert asks.post(path, json={"texts": PROBE}, headers=foreign).status_code == 421, path
+        for host in ("scores.example:8081", "localhost", "10.1.2.3:8081"):
+            assert asks.post("/scores", json={"texts": PROBE}, headers={"Host": host}).status_code == 200, host
 
 
 def test_a_file_of_tokens_that_cannot_be_read_is_a_wrong_setting(harness: ResultsHarness, tmp_path: Path) -> None:
     settings = harness.settings.model_copy(update={"serving": ServingSettings(tokens=tmp_path / "none")})
     with listening("127.0.0.1", 0) as listener, pytest.raises(SettingsError, match="UNLEARN_SERVING__TOKENS"):
-        serve([("demo", lambda _: harness.scorer())], settings, listener, lambda: False)
+        serve([("demo", lambda _: harness.scorer())], settings, listener, "127.0.0.1", lambda: False)
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nhost: x\r\n"], ids=["idle", "half a head"])
+@pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nhost: localhost\r\n"], ids=["idle", "half a head"])
 def test_connections_that_ask_nothing_are_closed(harness: ResultsHarness, sent: bytes) -> None:
     with running(harness, connections=3, answer_within=0.2) as asks:
         address = (asks.base_url.host, asks.base_url.port or 0)
@@ -381,7 +401,7 @@ def test_connections_that_begin_no_tls_are_closed(harness: ResultsHarness, tmp_p
 
 def test_connections_that_take_no_answers_are_closed(harness: ResultsHarness) -> None:
     body = json.dumps({"texts": ["a"] * 10_000}).encode()
-    asked = b"POST /scores HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    asked = b"POST /scores HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body) + body
     with running(harness, answer_within=0.2) as asks:
         make_ready(harness, asks)
         address = (asks.base_url.host, asks.base_url.port or 0)

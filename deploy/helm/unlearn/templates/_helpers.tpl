@@ -54,6 +54,14 @@ UNLEARN_LOG_FORMAT: json
 {{ merge (dict) (index .root.Values .role).files .root.Values.files | toJson }}
 {{- end }}
 
+{{/* The names by which a role with a Service is asked for, as JSON: the Service's, and those of its values. */}}
+{{- define "unlearn.hosts" -}}
+{{- $service := printf "%s-%s" (include "unlearn.name" .root) .role -}}
+{{- $there := printf "%s.%s" $service .root.Release.Namespace -}}
+{{- $own := index .root.Values .role -}}
+{{ concat (list $service $there (printf "%s.svc" $there) (printf "%s.svc.cluster.local" $there)) $own.hosts | toJson }}
+{{- end }}
+
 {{/* A pod's specification: (dict "root" $ "role" ROLE "args" LIST "port" PORT "portName" NAME). */}}
 {{- define "unlearn.pod" -}}
 {{- $v := .root.Values -}}
@@ -134,6 +142,9 @@ containers:
       {{- if and (eq .role "console") $v.serve.enabled }}
       {{- $server := printf "%s://%s-serve:%v" (ternary "https" "http" $v.serve.tls) (include "unlearn.name" .root) $v.serve.port }}
       - {name: UNLEARN_CONSOLE__SCORERS, value: {{ list $server | toJson | quote }}}
+      {{- end }}
+      {{- with get (dict "serve" "UNLEARN_SERVING__HOSTS" "gateway" "UNLEARN_GATEWAY__HOSTS" "console" "UNLEARN_CONSOLE__HOSTS") .role }}
+      - {name: {{ . }}, value: {{ include "unlearn.hosts" $ | quote }}}
       {{- end }}
       {{- range $variable := keys $files | sortAlpha }}
       - {name: {{ $variable }}, value: /etc/unlearn/{{ $variable }}}

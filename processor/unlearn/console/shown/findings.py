@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from unlearn.admin.status import PartitionStatus
+from unlearn.admin.status.partition_status import PartitionStatus
 from unlearn.admin.versions.standing import standing_of
 from unlearn.admin.workers import claims_of
 from unlearn.console.shown.seen import Seen

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from unlearn.admin.pending import OpenDeletion
 from unlearn.admin.pending_events import Said
-from unlearn.admin.status import Look
+from unlearn.admin.status.reader import Look
 
 __all__ = ["MOST_DELETIONS", "ScorerSaid", "Seen"]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from unlearn.admin.status import ShardStatus
+from unlearn.admin.status.partition_status import ShardStatus
 from unlearn.partition.slices.shard_slices import Slice
 from unlearn.partition.tables import Tables
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
-from unlearn.admin.status import PartitionStatus
+from unlearn.admin.status.partition_status import PartitionStatus
 from unlearn.admin.versions.standing import standing_of
 from unlearn.admin.workers import claims_of
 from unlearn.console.shown.findings import LAG_OLD, Finding, findings_of, level_of
@@ -152,7 +152,7 @@ def _state(held: PartitionStatus, came: float | None, now: int, lease: float) ->
     late = came is not None and now / 1000 - came > LAG_OLD
     said: Sequence[tuple[object, State, str]] = (
         (held.stopped, "stopped", held.stopped or ""),
-        (held.owner is None, "unclaimed", "no worker has claimed it yet"),
+        (held.owner is None and (held.lag or not held.forwards_only), "unclaimed", "no worker has claimed it yet"),
         (held.is_unheard(lease), "unheard", f"no heartbeat within {lease:g} s"),
         (held.quiet, "quiet", "its worker takes no events, as asked"),
         (held.trouble, "waits", held.trouble or ""),

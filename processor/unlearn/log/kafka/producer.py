@@ -119,13 +119,23 @@ class KafkaProducer:
             client = self._living()
             with self._lock:
                 self._pending[answer] = client
-            sent = start(client)
+            sent = self._begun(client, start)
         except FAILURES as error:
             self._fail(answer, why_not_sent(error, doing))
             return answer
         sent.add_callback(self._succeed, answer, told)
         sent.add_errback(self._fail_all, client, answer, topic, doing)
         return answer
+
+    def _begun(self, client: Client, start: Callable[[Client], Any]) -> Any:
+        """What `start` gives. Raises LogUnavailable where the client was ended meanwhile."""
+        try:
+            return start(client)
+        except RuntimeError:
+            # Its own thread closes a client of which a record has failed, while this one may be sending another.
+            if self._client is client:
+                raise
+            raise LogUnavailable("a record that was sent before has failed") from None
 
     def _require_right(self, topic: str) -> None:
         """Raise the topic's last denial while it is left alone."""

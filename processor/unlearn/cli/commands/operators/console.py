@@ -31,8 +31,9 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
     """Show how a model stands, on a page for browsers.
 
     Partitions and workers, shards and slices, deletions by deadline, dead letters, versions, what became of an event.
-    Whoever reaches it may read. With a token of UNLEARN_CONSOLE__TOKENS workers can be asked to be quiet, to resume,
-    to retry and to resolve; unset: it is read-only. UNLEARN_SECRET is needed for versions and what became of an event.
+    Whoever reaches it may read: by an address, or by a name that UNLEARN_CONSOLE__HOSTS lists. With a token of
+    UNLEARN_CONSOLE__TOKENS workers can be asked to be quiet, to resume, to retry and to resolve; unset: it is
+    read-only. UNLEARN_SECRET is needed for versions and what became of an event.
 
     \b
     Examples:
@@ -41,7 +42,7 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
       unlearn console --check
       curl -s http://127.0.0.1:8082/api/snapshot | jq .snapshot.level
     """
-    read_listen(listen)
+    host, _ = read_listen(listen)
     from unlearn.console.serve import serve
 
     settings = context.settings(ctx, demo=True)
@@ -52,7 +53,7 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
     tls = settings.console.tls_certificate is not None
     with listening_at(listen, tls=tls, passes="tokens and event ids") as listener:
         stop.begin(settings.drain_within)
-        serve(settings, lambda: _opened(settings), listener, stop)
+        serve(settings, lambda: _opened(settings), listener, host, stop)
     return 0
 
 

@@ -79,7 +79,7 @@ def _lag(log: Log, settings: Settings, found: Mapping[int, Partition]) -> int:
 
 def _partition(state: PartitionState, shards: int, forgets: bool) -> Partition:
     from unlearn.admin.pending import Partition
-    from unlearn.admin.status import DIRTY
+    from unlearn.admin.status.partition_status import DIRTY
     from unlearn.partition.tables import Tables
     from unlearn.publishing.compose import entries
 

@@ -21,7 +21,9 @@ from unlearn.cli.fitting import Fitting
 from unlearn.errors import SettingsError, UnlearnError
 
 if TYPE_CHECKING:
-    from unlearn.admin.status import PartitionStatus, ShardStatus, Status, StatusReader
+    from unlearn.admin.status.partition_status import PartitionStatus, ShardStatus
+    from unlearn.admin.status.reader import StatusReader
+    from unlearn.admin.status.status import Status
     from unlearn.settings import Settings
 
 _STYLES = {"behind": "yellow", "withdrawn": "bold yellow", "left-out": "bold red", "empty": "dim"}
@@ -70,7 +72,7 @@ def command(ctx: click.Context, as_json: bool, watch: float | None) -> int:
 
 @contextmanager
 def _reader(settings: Settings) -> Iterator[StatusReader]:
-    from unlearn.admin.status import StatusReader
+    from unlearn.admin.status.reader import StatusReader
     from unlearn.learners import learner_of
 
     forgets = learner_of(settings).forgets

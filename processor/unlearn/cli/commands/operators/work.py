@@ -70,6 +70,7 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     if settings.http is None:
         yield lambda _: None
         return
+    from unlearn.http_server.hosts import Hosts
     from unlearn.http_server.listening import listening, read_address
     from unlearn.monitoring.monitor import Monitor
     from unlearn.monitoring.server import serving
@@ -78,7 +79,8 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     if address is None:
         raise SettingsError(f"UNLEARN_HTTP: {settings.http} is not HOST:PORT, such as 127.0.0.1:9100")
     monitor = Monitor(log, settings.events_topic, settings.stuck_after)
-    with listening(*address) as listener, serving(monitor, listener), monitor.watching():
+    hosts = Hosts((address[0], *settings.http_hosts), "UNLEARN_HTTP_HOSTS")
+    with listening(*address) as listener, serving(monitor, listener, hosts), monitor.watching():
         yield monitor.turned
 
 

@@ -47,7 +47,7 @@ def command(
       curl -N http://127.0.0.1:8081/events
       unlearn serve --check --also mail --also chat
     """
-    read_listen(listen)
+    host, _ = read_listen(listen)
     from unlearn.serving.serve import serve
 
     settings, given = context.settings_to_follow(ctx)
@@ -63,7 +63,7 @@ def command(
     stop = Gently()
     with listening_at(listen, tls=settings.serving.tls_certificate is not None, passes="texts and tokens") as listener:
         stop.begin(settings.drain_within)
-        serve(models, settings, listener, stop)
+        serve(models, settings, listener, host, stop)
     return 0
 
 

@@ -33,7 +33,7 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
       unlearn gateway --check
       curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/requests/42
     """
-    read_listen(listen)
+    host, _ = read_listen(listen)
     from unlearn.client.client import Client
     from unlearn.gateway.gateway import Gateway
     from unlearn.gateway.serve import serve
@@ -50,7 +50,7 @@ def command(ctx: click.Context, listen: str, check: bool, log_level: str, log_fo
             tls = settings.gateway.tls_certificate is not None
             with listening_at(listen, tls=tls, passes="tokens and ids") as listener:
                 stop.begin(settings.drain_within)
-                serve(gateway, settings, listener, stop)
+                serve(gateway, settings, listener, host, stop)
         finally:
             gateway.close()
     return 0

@@ -1,0 +1,1 @@
+"""How the model stands, as `unlearn status` and the console show it."""
