@@ -134,10 +134,14 @@ def _since(newest: tuple[int, State]) -> tuple[int, int]:
     return newest[0], newest[1].applied
 
 
-@given(st.lists(st.integers(-9, 9)), st.lists(st.tuples(st.integers(0, 99), st.integers(-9, 9)), max_size=5))
-def test_a_running_sum_is_the_sum(numbers: list[int], later: Sequence[tuple[int, int]]) -> None:
-    sums = PrefixSums()
-    for number in numbers:
+@given(
+    st.lists(st.integers(-9, 9)),
+    st.integers(0, 20),
+    st.lists(st.tuples(st.integers(0, 99), st.integers(-9, 9)), max_size=5),
+)
+def test_a_running_sum_is_the_sum(numbers: list[int], begun: int, later: Sequence[tuple[int, int]]) -> None:
+    sums = PrefixSums(numbers[:begun])
+    for number in numbers[begun:]:
         sums.append(number)
     for at, more in later if numbers else ():
         numbers[at % len(numbers)] += more

@@ -167,6 +167,16 @@ def test_a_bad_deletion_fails_before_anything_is_sent(model: Model, given: dict[
     assert model.sent() == []
 
 
+@pytest.mark.parametrize("ask", ["forget", "lift"])
+def test_a_header_that_models_write_fails_before_anything_is_sent(model: Model, ask: str) -> None:
+    """It was copied from what a model has sent on: a lift with it does nothing, and is never answered."""
+    mark = ("unlearn-origin", b"m/0/3/5/" + b"0" * 32)
+    with model.client() as client, pytest.raises(InputInvalid, match="headers: unlearn-origin"):
+        getattr(client, ask)(subject="s", headers=[("trace", b"1"), mark])
+
+    assert model.sent() == []
+
+
 def test_a_reason_quotes_nothing_that_was_given(model: Model) -> None:
     with model.client() as client, pytest.raises(InputInvalid) as seen:
         client.insert(record_id="ann@example.org" * 20, text="ann@example.org")

@@ -52,7 +52,9 @@ def _valued(*values: float) -> Members:
 def test_values_come_back_as_they_were_in_one_byte_each_or_in_eight(values: tuple[float, ...]) -> None:
     data = encode_slice(10, 12, _valued(*values))
 
-    assert decode_slice(data).rows.values.tobytes() == np.array(values).tobytes()
+    back = decode_slice(data).rows.values
+    assert back.tobytes() == np.array(values).tobytes()
+    assert not back.flags.writeable
     stored = decode_arrays(data)[1]["values"]
     assert stored.dtype == (np.uint8 if values == (1.0, 255.0) else np.float64)
 

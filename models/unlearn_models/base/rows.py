@@ -45,7 +45,10 @@ class Rows:
         return len(self.labels)
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
-        """The rows at these positions, in the order given, or those where the mask (n,) is true."""
+        """The rows at these positions, in the order given, or those where the mask (n,) is true.
+
+        Where the mask is true of all it is these rows themselves; positions always give a copy.
+        """
         if which.dtype == np.bool_ and which.all():
             return self
         picked: NDArray[Any] = np.flatnonzero(which) if which.dtype == np.bool_ else which

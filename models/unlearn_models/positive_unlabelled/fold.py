@@ -104,14 +104,15 @@ class _Parted:
         self._trains, self._waits = ~out, out & (rows.labels == 1)
         self._places, self._held_places = (np.append(0, np.cumsum(role)) for role in (self._trains, self._waits))
         self._training = fold.base.prepare(parts.training)
-        self._held, self._alive = parts.held, np.ones(len(parts.held), np.bool_)
+        # Copies, here and of what is learned: `strike` writes to these rows.
+        self._held, self._alive = parts.held.take(np.arange(len(parts.held))), np.ones(len(parts.held), np.bool_)
 
     def learn(self, start: int, stops: Sequence[int], numbers: Sequence[int] = ()) -> None:
         check_legs(len(self._trains), start, stops, self._fold.marks[-1:], numbers)
         first, *rest = self._places[[start, *stops]].tolist()
         self._training.learn(first, rest, numbers)
         for leg, (a, b) in enumerate(pairwise(self._held_places[[start, *stops]].tolist())):
-            self._fold.held = (*self._fold.held, self._held.part(a, b).take(self._alive[a:b]))
+            self._fold.held = (*self._fold.held, self._held.part(a, b).take(np.flatnonzero(self._alive[a:b])))
             if leg < len(numbers):
                 self._fold.remember(numbers[leg])
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from unlearn.errors import InputInvalid
-from unlearn.events.event import MAX_EVENT, BadInsert, Delete, Insert, Lift, Unreadable
+from unlearn.events.event import MAX_EVENT, ORIGIN, BadInsert, Delete, Insert, Lift, Unreadable
 from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import event_key
 from unlearn.log.protocol import Header
@@ -29,8 +29,12 @@ class Message(NamedTuple):
 def message_of(parser: Parser, fields: Mapping[str, Any], headers: Sequence[Header] = ()) -> Message:
     """The insert, deletion or lift with these headers and fields, without the fields that are None.
 
-    Raises InputInvalid with the parser's reason, which names the field, and quotes nothing.
+    Raises InputInvalid with the parser's reason, which names the field, and quotes nothing; and where the headers say
+    that a model has sent the event on.
     """
+    if any(name == ORIGIN for name, _ in headers):
+        # A lift with it would do nothing, and nobody would answer it.
+        raise InputInvalid(f"headers: {ORIGIN} is for models alone, on what they send on")
     value = _encoded({name: value for name, value in fields.items() if value is not None})
     if len(value) > MAX_EVENT:
         raise InputInvalid(f"more than {MAX_EVENT} bytes")

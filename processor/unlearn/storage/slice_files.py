@@ -47,6 +47,8 @@ def decode_slice(data: bytes) -> Members:
         if header.get("kind") not in _READ:
             raise ArtefactInvalid("a file of the store is not a slice file")
         arrays["values"] = arrays["values"].astype(np.float64, copy=False)
+        # As all others are: whoever reads the file next is given the same arrays.
+        arrays["values"].flags.writeable = False
         rows = Rows(**{name: arrays[name] for name in _ROWS})
         return Members(**{name: arrays[name] for name in _COLUMNS}, rows=rows)
     except (ModelError, KeyError, TypeError) as error:

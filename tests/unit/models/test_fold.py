@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.models.corpora import as_rows, tweets
 from unlearn_models import BadRows, Learner, Rows, digest, make_learner
 from unlearn_models.folds.fold import Fold, Steps, begin
+from unlearn_models.positive_unlabelled.learner import PositiveUnlabelled
 
 ROWS = as_rows(*tweets(600, seed=6), 2**10)
 LEARNERS = {
@@ -221,3 +222,32 @@ def test_what_a_struck_row_held_is_overwritten_in_either_role() -> None:
     prepared.strike(np.arange(300))
     assert not prepared._held.values.any()  # type: ignore[attr-defined]
     assert not prepared._training.damped.any()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_what_is_learned_stays_learned_until_the_fold_is_rewound(learner: Learner) -> None:
+    fold, rows = begin(learner), part(learner, 0, 300)
+    prepared = fold.prepare(rows)
+    prepared.learn(0, [150, 300], [1])
+    learned = digest(learner, fold.state())
+
+    prepared.strike(np.arange(0, 300, 7))
+
+    assert digest(learner, fold.state()) == learned
+
+
+@pytest.mark.parametrize("name", ["pu-linear", "pu-naive-bayes"])
+def test_rows_that_are_all_held_out_are_copied_too(name: str) -> None:
+    """As those of a slice's file, which nobody may write to: others read them, too."""
+    learner = LEARNERS[name]
+    assert isinstance(learner, PositiveUnlabelled)
+    rows = part(learner, 0, 300)
+    rows = rows.take(learner.holds_out(rows) & (rows.labels == 1))
+    assert len(rows)
+    for array in (rows.labels, rows.indptr, rows.indices, rows.values):
+        array.flags.writeable = False
+    prepared = begin(learner).prepare(rows)
+
+    prepared.strike(np.arange(len(rows)))
+
+    assert rows.values.all()

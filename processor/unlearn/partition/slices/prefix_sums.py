@@ -6,15 +6,21 @@ and a sum take log2(n) steps each.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = ["PrefixSums"]
 
 
 class PrefixSums:
     """Sums of the first numbers of a list."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Iterable[int] = ()) -> None:
         # Place i holds the sum of the numbers in (i - lowest bit of i, i], counted from 1; place 0 isn't used.
-        self._tree: list[int] = [0]
+        tree = self._tree = [0, *numbers]
+        for at in range(1, len(tree)):
+            above = at + (at & -at)
+            if above < len(tree):
+                tree[above] += tree[at]
 
     def append(self, number: int) -> None:
         """Add a number at the end of the list."""

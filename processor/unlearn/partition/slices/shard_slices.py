@@ -109,17 +109,19 @@ class ShardSlices:
 
     def _fill(self, slices: Iterable[tuple[int, Slice]]) -> None:
         ordered = sorted(slices)
-        self._slices: dict[int, Slice] = {}
-        self._ends: list[int] = []
-        self._with_rows: list[int] = []
-        self._deaths: list[tuple[int, int]] = []
+        self._slices: dict[int, Slice] = dict(ordered)
+        self._ends: list[int] = [end for end, _ in ordered]
+        self._with_rows: list[int] = [end for end, held in ordered if held.file != ""]
+        self._deaths: list[tuple[int, int]] = sorted(
+            (held.last_death, end) for end, held in ordered if held.last_death >= 0
+        )
         """(last death, end) of the slices with a death, sorted."""
-        self._holed: dict[int, None] = {}
-        self._sums, self._live, self._rows = PrefixSums(), PrefixSums(), PrefixSums()
+        self._holed: dict[int, None] = {end: None for end, held in ordered if held.first_death >= 0}
+        self._sums = PrefixSums(held.sum for _, held in ordered)
+        self._live = PrefixSums(held.live for _, held in ordered)
+        self._rows = PrefixSums(held.rows for _, held in ordered)
         self._lineages: list[str] = []
         """The lineage after each of the first slices: as far as it was asked for since one of them changed."""
-        for end, held in ordered:
-            self._append(end, held)
 
     def _append(self, end: int, held: Slice) -> None:
         self._slices[end] = held
