@@ -14,15 +14,13 @@ from tests.faults.checks import wrong_manifests, wrong_receipts
 from tests.harness.events import SEAL, at, delete
 from tests.harness.memory_harness import MemoryHarness, insert
 from tests.harness.settings import settings_of
-from unlearn.admin.answering.fates import COUNTED, OF_OTHERS, InForce, fates_of
-from unlearn.admin.answering.scan import Found, Scanner
-from unlearn.admin.answering.story import Story
+from unlearn.admin.answering.fates import COUNTED, InForce, fates_of
+from unlearn.admin.answering.scan import Found
 from unlearn.events.event import Delete, Event, Insert, Lift, encode
 from unlearn.events.marks import Origin, read_marks
 from unlearn.events.partitioner import Digests, event_key, origin_header
 from unlearn.ingest.arrivals import arrivals_of, fresh
-from unlearn.ingest.classify import Classifier, Item, OthersLift
-from unlearn.log.memory.log import MemoryLog
+from unlearn.ingest.classify import Classifier, Deletion, Item
 from unlearn.log.protocol import Entry, Header, Record
 from unlearn.state.arrivals import arrived, write_arrivals
 from unlearn.state.keys import Keys
@@ -101,29 +99,29 @@ LIFTS = (
 OTHERS = (mark(4, b"another"), mark(4, model="other"), mark(10**9, b"another", "other"))
 
 
-def test_lifts_are_told_apart_by_their_places() -> None:
-    assert arrivals_of([item(LIFTS[0], mark(4))]) == []
-
-
 @pytest.mark.parametrize("lift", LIFTS, ids=["record", "at home", "elsewhere", "alias"])
-@pytest.mark.parametrize("partition", [0, 5])
-def test_a_lift_with_anothers_mark_asks_for_nothing(lift: Lift, partition: int) -> None:
-    """With or without a home, at home or not, beyond the model's partitions, in a model without subjects."""
-    for subjects in (True, False):
-        classifier = replace(CLASSIFIER, partition=partition, subjects=subjects)
-        model = replace(subject_of(settings_of(partitions=3)).model, secret=SECRET, name="m", subjects=subjects)
-        for headers in ([OTHERS[0]], [OTHERS[1]], [OTHERS[2]], [*OTHERS], [OTHERS[0], mark(4)], [mark(4)], []):
-            record = Entry(partition, 9, 5, event_key(lift), b"", headers)
-            proved = mark(4) in headers or not headers
-            assert isinstance(classifier.sort(record, lift), OthersLift) != proved
-            assert Arrivals(model).count(lift, record) == proved
-
-
-def test_anothers_lift_leaves_the_place_of_ours_alone() -> None:
+def test_a_lift_counts_once_whoever_has_sent_it_on(lift: Lift) -> None:
+    """By its first place and time and what it lifts: another lift is never taken for it, nor a deletion."""
+    classifier = replace(CLASSIFIER, partition=1 if lift.subject_id == at(1, 3) else 0)
     model = replace(subject_of(settings_of(partitions=3)).model, secret=SECRET, name="m")
+    other = lift.model_copy(update={"subject_id": None, "record_id": "r9", "alias": None})
+    headers = [mark(4), OTHERS[0], OTHERS[1], OTHERS[2], mark(5), mark(4, timestamp=8)]
+    sent: list[tuple[Event, list[Header]]] = [(lift, [header]) for header in headers]
+    sent += [(lift, [OTHERS[2], mark(4)]), (other, [mark(4)]), (lift, []), (lift, [])]
+    records = [Entry(classifier.partition, 9 + n, 5, event_key(event), b"", h) for n, (event, h) in enumerate(sent)]
+
+    items = [classifier.sort(record, event) for record, (event, _) in zip(records, sent, strict=True)]
     arrivals = Arrivals(model)
-    records = [Entry(0, 9, 5, b"r1", b"", [header]) for header in (OTHERS[2], mark(4), mark(4), OTHERS[0], mark(5))]
-    assert [arrivals.count(LIFTS[0], record) for record in records] == [False, True, False, False, True]
+    counted = [arrivals.count(event, record) for record, (event, _) in zip(records, sent, strict=True)]
+
+    assert counted == [True, False, False, True, True, True, False, True, True, True]
+    told = fresh([one for one in items if one is not None], ())
+    assert [not one.again for one in told.items if isinstance(one, Deletion)] == counted
+    assert told.repeated == counted.count(False)
+
+
+def test_a_deletion_at_the_place_of_a_lift_is_another() -> None:
+    assert len({*arrivals_of([item(COPIED, mark(4)), item(LIFTS[0], mark(4))])}) == 2
 
 
 # -- how they are remembered
@@ -259,19 +257,14 @@ def forge(harness: MemoryHarness, lift: Lift, to: int, offset: int) -> None:
 
 
 @pytest.mark.parametrize("between", ["one batch", "batches"])
-def test_a_forged_lift_lifts_nothing_and_lets_ours_lift(harness: MemoryHarness, between: str) -> None:
-    """Mutations: one that counts, or that has a place, or a receipt."""
+def test_a_forged_mark_has_no_other_lift_passed_over(harness: MemoryHarness, between: str) -> None:
+    """Mutation: a mark up to which all lifts of a partition count as known."""
     subject = at(0)
     harness.send(insert(1, subject), SEAL)
-    harness.log.append(harness.settings.events_topic, 1, b"r1", encode(delete("r1")), ())
-    harness.settle()
     forge(harness, LIFTS[0].model_copy(update={"event_id": "forged"}), 0, 10**9)
-    forge(harness, LIFTS[0].model_copy(update={"event_id": "forged"}), 1, 10**9)
+    harness.log.append(harness.settings.events_topic, 1, b"r1", encode(delete("r1")), ())
     if between == "batches":
         harness.settle()
-    harness.send(insert(1, subject, revision=1))
-    harness.settle()
-    assert harness.worker.owned[0].view.number("live") == 0
     harness.log.append(harness.settings.events_topic, 1, b"r1", encode(LIFTS[0]), ())
     harness.settle()
     harness.send(insert(1, subject, revision=2), SEAL)
@@ -279,29 +272,42 @@ def test_a_forged_lift_lifts_nothing_and_lets_ours_lift(harness: MemoryHarness, 
     harness.wait(2.0)
 
     assert harness.worker.owned[0].view.number("live") == 1
-    assert sum(owned.counters["others_copies"] for owned in harness.worker.owned.values()) == 2
-    assert [one.event_id for one in harness.receipts("lifted")] == ["l"]
-    assert "forged" not in {one.event_id for one in harness.receipts("accepted")}
+    assert "l" in {one.event_id for one in harness.receipts("lifted")}
     assert not wrong_manifests(harness)
     assert not wrong_receipts(harness)
     assert harness.verify_store().verdict == "equal"
 
 
-def test_an_answer_tells_of_anothers_lift_where_it_is_all_that_is_left() -> None:
-    model = replace(subject_of(settings_of(partitions=3)).model, secret=SECRET, name="m")
-    scanner = Scanner(MemoryLog(), "none", model, lambda *_: None, lambda _: None)
-    lift = LIFTS[2]
-    sent = scanner._found(Entry(0, 4, 7, b"", b"", []), lift, told=True)
-    ours = scanner._found(Entry(1, 9, 9, b"", b"", [origin_header(SECRET, Origin("m", 0, 4, 7))]), lift, told=True)
-    copy = scanner._found(Entry(1, 8, 9, b"", b"", [origin_header(b"x", Origin("other", 0, 4, 7))]), lift, told=True)
-    assert (sent.of_others, ours.of_others, copy.of_others, copy.place) == (False, False, True, (0, 4))
-    astray = scanner._found(Entry(2, 8, 9, b"", b"", [origin_header(b"x", Origin("other", 0, 4, 7))]), lift, told=True)
-    cases = (([astray], "ignored"), ([copy], "ignored"), ([copy, sent], "waiting"), ([copy, ours, sent], "lifted"))
-    for found, outcome in cases:
-        fates = {1: fates_of(model, 1, [one for one in found if one.counts], InForce(model))}
-        (told,) = Story(subjects=True, found=found, fates=fates).told()
-        assert told.outcome == outcome
-        assert (told.reason == OF_OTHERS) == (outcome == "ignored")
+@pytest.mark.parametrize("between", ["one batch", "batches", "a crash"])
+def test_a_lift_that_another_model_has_sent_too_ends_no_later_deletion(harness: MemoryHarness, between: str) -> None:
+    """Mutations: another's mark that isn't remembered; ours that counts all the same."""
+
+    def pause() -> None:
+        if between != "one batch":
+            harness.settle()
+        if between == "a crash":
+            harness.start()
+
+    subject = at(0)
+    lift = Lift(event_id="l", subject_id=subject, requested_at="2024-01-01")
+    harness.send(insert(1, subject), delete(None, subject))
+    pause()
+    header = origin_header(b"another", Origin("another", 1, 3, 7))
+    harness.log.append(harness.settings.events_topic, 0, event_key(lift), encode(lift), [header])
+    harness.send(insert(2, subject))
+    pause()
+    harness.send(delete(None, subject))
+    pause()
+    sent_on(harness, lift, 0, 3)
+    harness.send(insert(3, subject), SEAL)
+    harness.settle()
+    harness.wait(2.0)
+
+    assert harness.worker.owned[0].view.number("live") == 0
+    assert {one.event_id for one in harness.receipts("lifted")} == {"l"}
+    assert not wrong_manifests(harness)
+    assert not wrong_receipts(harness)
+    assert harness.verify_store().verdict == "equal"
 
 
 FORGED = ("unlearn-origin", b"x/1/4/7/" + b"0" * 32)

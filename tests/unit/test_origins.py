@@ -159,7 +159,7 @@ def test_what_was_sent_before_is_found_a_piece_at_a_time(log: Looked) -> None:
     log.put(1, mark(0, 0))
     log.put(2, mark(0, 0, "ours", SECRET))
     log.put(3, mark(0, 0), value=b"y")
-    before = SentBefore(log, TOPIC, "ours", SECRET)
+    before = SentBefore(log, TOPIC)
 
     assert before.places(original) == {}
     assert [before.look(2) for _ in range(3)] == [False, False, True]
@@ -167,23 +167,11 @@ def test_what_was_sent_before_is_found_a_piece_at_a_time(log: Looked) -> None:
     assert before.places(other) == {}
 
 
-def test_what_this_model_has_sent_before_is_told_apart_by_its_mark(log: Looked) -> None:
-    original = log.put(0)
-    log.put(1, mark(0, 0))
-    log.put(2, mark(0, 0, "third"), mark(0, 0, "ours", SECRET))
-    log.put(3, mark(0, 0, "ours"))
-    before = SentBefore(log, TOPIC, "ours", SECRET)
-
-    assert before.look(100)
-    assert before.places(original) == {1: 0, 2: 0, 3: 0}
-    assert before.places(original, ours=True) == {2: 0}
-
-
 def test_copies_of_an_original_that_is_gone_know_each_other(log: Looked) -> None:
     original = log.put(0)
     found = [log.put(partition, mark(0, 0)) for partition in (1, 2, 3)]
     log.truncate(TOPIC, 0, original.offset + 1)
-    before = SentBefore(log, TOPIC, "ours", SECRET)
+    before = SentBefore(log, TOPIC)
 
     assert before.look(100)
     assert [set(before.places(one)) for one in found] == [{1, 2, 3}] * 3
@@ -194,7 +182,7 @@ def test_a_bound_on_what_is_remembered_only_forgets(log: Looked, monkeypatch: py
     original = log.put(0)
     for partition in (1, 2):
         log.put(partition, mark(0, 0))
-    before = SentBefore(log, TOPIC, "ours", SECRET)
+    before = SentBefore(log, TOPIC)
 
     assert before.look(100)
     assert before.places(original) == {1: 0}
@@ -203,7 +191,7 @@ def test_a_bound_on_what_is_remembered_only_forgets(log: Looked, monkeypatch: py
 def test_a_partition_that_can_not_be_read_has_sent_nothing(log: Looked) -> None:
     original = log.put(0)
     log.put(1, mark(0, 0))
-    before = SentBefore(_Broken(log), TOPIC, "ours", SECRET)
+    before = SentBefore(_Broken(log), TOPIC)
 
     assert [before.look(1) for _ in range(6)][-1]
     assert before.places(original) == {}

@@ -14,7 +14,6 @@ __all__ = [
     "ACCEPTED",
     "COPIES",
     "DEAD",
-    "FIRST_LIFT",
     "HOME",
     "IN_ORDER",
     "REFUSED",
@@ -29,8 +28,6 @@ ACCEPTED, COPIES, HOME, DEAD, REFUSED = "accepted", "copies", "home", "dead", "r
 """
 IN_ORDER = "in order"
 """Of a lift that is sent on: all that stands before it is sent on first, and nothing behind it until it has arrived."""
-FIRST_LIFT = "first_lift_sent_on"
-"""The name in `meta` of the offset behind the first lift that a partition has sent on."""
 
 _MOVED = frozenset((HOME, COPIES))
 _COUNTED = "dead:"

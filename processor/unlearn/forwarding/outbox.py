@@ -20,7 +20,7 @@ from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests, event_key, home, origin_header
 from unlearn.events.refused_fields import Told
 from unlearn.forwarding.dead_letter import DeadLetter
-from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, FIRST_LIFT, HOME, REFUSED, Letter, in_order
+from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, REFUSED, Letter, in_order
 from unlearn.forwarding.given_up import Wait, mark_unresolved, put_letter
 from unlearn.forwarding.reread import GONE, SPOILT, lost_at, records_at, unreadable_at
 from unlearn.forwarding.sent_before import SentBefore
@@ -123,14 +123,10 @@ class Outbox:
             self._sent_before = None
         if not old:
             return fresh
-        self._sent_before = self._sent_before or self._search()
+        self._sent_before = self._sent_before or SentBefore(self._log, self._settings.events_topic)
         if self._sent_before.look(_READ_AT_ONCE * (10 if len(old) > _MANY else 1)):
             return fresh
         return [offset for offset in fresh if offset not in old]
-
-    def _search(self) -> SentBefore:
-        settings = self._settings
-        return SentBefore(self._log, settings.events_topic, settings.model, settings.secret_bytes)
 
     def _records(self, owned: ClaimedPartition, offsets: list[int]) -> dict[int, Record]:
         held = {offset: owned.records[offset] for offset in offsets if offset in owned.records}
@@ -223,15 +219,10 @@ class Outbox:
                 yield _Place(str(other), self._settings.events_topic, other)
 
     def _places(self, owned: ClaimedPartition, record: Record) -> Mapping[int, int]:
-        """Partition -> offset of what was sent on of the record before the model was made.
-
-        Another model's lift does nothing here, so lifts are sent again, and all behind them: else a lift would end a
-        deletion that was sent behind it.
-        """
+        """Partition -> offset of what was sent on of the record before the model was made."""
         if self._sent_before is None or record.offset >= owned.view.number("made_at"):
             return {}
-        lift = owned.view.number(FIRST_LIFT)
-        there = self._sent_before.places(record, ours=bool(lift) and record.offset >= lift - 1)
+        there = self._sent_before.places(record)
         owned.counters["sent_before"] += bool(there)
         return there
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from unlearn.errors import UnlearnError
 from unlearn.events.marks import read_marks
-from unlearn.events.partitioner import read_origin
 from unlearn.forwarding.reread import content_of
 from unlearn.log.protocol import Log, Record
 
@@ -24,7 +23,7 @@ __all__ = ["SentBefore"]
 
 _log = logging.getLogger(__name__)
 _MOST_MARKS = 2_000_000
-"""Origins that are remembered, at 40 bytes each; events sent on beyond them are sent again."""
+"""Origins that are remembered, at 32 bytes each; events sent on beyond them are sent again."""
 _TRIES = 3
 _OFFSET_BITS = 48
 
@@ -32,11 +31,10 @@ _OFFSET_BITS = 48
 class SentBefore:
     """Reads the events topic from its start to its end as of the first look, a piece at a time."""
 
-    def __init__(self, log: Log, topic: str, model: str, secret: bytes) -> None:
+    def __init__(self, log: Log, topic: str) -> None:
         self._log = log
         self._topic = topic
-        self._model, self._secret = model, secret
-        self._marks = [array("q") for _ in range(5)]
+        self._marks = [array("q") for _ in range(4)]
         self._reading: Iterator[int] | None = None
         self._index: list[NDArray[np.int64]] | None = None
 
@@ -51,22 +49,20 @@ class SentBefore:
                 most -= count
         return self._index is not None
 
-    def places(self, record: Record, *, ours: bool = False) -> dict[int, int]:
+    def places(self, record: Record) -> dict[int, int]:
         """Partition -> offset of each record there with the same key and value that was sent on from this place.
 
-        `ours`: by this model alone, whose mark proves it. If the record is a copy itself, those sent on from its
-        original's place count as well. Empty until `look` is done.
+        If the record is a copy itself, those sent on from its original's place count as well. Empty until `look` is
+        done.
         """
         if self._index is None:
             return {}
-        keys, partitions, offsets, contents, proved = self._index
+        keys, partitions, offsets, contents = self._index
         marks = read_marks(record.headers) if record.headers else []
         found: dict[int, int] = {}
         for partition, offset in [(m.partition, m.offset) for m in marks] + [(record.partition, record.offset)]:
             first, last = np.searchsorted(keys, [_key(partition, offset), _key(partition, offset) + 1])
-            same = [
-                i for i in range(int(first), int(last)) if contents[i] == content_of(record) and (proved[i] or not ours)
-            ]
+            same = [i for i in range(int(first), int(last)) if contents[i] == content_of(record)]
             found |= {int(partitions[i]): int(offsets[i]) for i in same}
         return found
 
@@ -90,16 +86,9 @@ class SentBefore:
                 yield 1
 
     def _remember(self, record: Record) -> None:
-        ours = read_origin(self._secret, self._model, record.headers)
         for mark in read_marks(record.headers):
             if len(self._marks[0]) < _MOST_MARKS and mark.offset < 1 << _OFFSET_BITS:
-                row = (
-                    _key(mark.partition, mark.offset),
-                    record.partition,
-                    record.offset,
-                    content_of(record),
-                    mark == ours,
-                )
+                row = _key(mark.partition, mark.offset), record.partition, record.offset, content_of(record)
                 for column, value in zip(self._marks, row, strict=True):
                     column.append(value)
 

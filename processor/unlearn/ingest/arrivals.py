@@ -1,4 +1,8 @@
-"""What this model has sent on counts once in each partition: an event that comes again does nothing. Pure."""
+"""What was sent on counts once in each partition: an event that comes again does nothing. Pure.
+
+Of inserts and deletions that is what this model has sent on, which its mark proves. Lifts count once whoever has sent
+them: another's that comes late would end a deletion that came in between.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +30,18 @@ def arrivals_of(items: Sequence[Item]) -> list[bytes]:
 
 
 def fresh(items: Sequence[Item], known: Collection[bytes]) -> Fresh:
-    """The items without those that were sent on and are `known`, or stand among the items before."""
+    """The items without those that were sent on and are `known`, or stand among the items before.
+
+    A lift stays, to be answered like the first.
+    """
     found = Fresh([], 0, {})
     repeated = 0
     for item in items:
         arrival = item.arrival if isinstance(item, Insertion | Deletion) else b""
         if arrival and (arrival in known or arrival in found.arrivals):
             repeated += 1
+            if isinstance(item, Deletion) and item.effect == "lift":
+                found.items.append(item._replace(again=True))
             continue
         if arrival:
             found.arrivals[arrival] = None

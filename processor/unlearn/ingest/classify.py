@@ -2,8 +2,7 @@
 
 An event counts only on its home partition, where its key (rebuilt from the payload) belongs. Elsewhere it is sent home,
 unchanged. A delete that names a record alone, or an alias, has no home: it counts wherever it is read, and the first
-partition to read it copies it to all others. What another model has sent on is sent no further; a lift of these isn't
-even applied.
+partition to read it copies it to all others. What another model has sent on is sent no further.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ __all__ = [
     "Deletion",
     "Insertion",
     "Item",
-    "OthersLift",
     "Refused",
     "Sealing",
     "Sending",
@@ -88,12 +86,12 @@ class Deletion(NamedTuple):
     effect: Effect = "forget"
     original: Place | None = None
     """Of a copy, where the deletion stands whose receipts count what it kills."""
-    first_place: Place | None = None
-    """Of a lift that this model has sent on: where it stands first."""
     alias: bytes = b""
     """The keyed digest of the alias that it names; then it names nothing else."""
     arrival: bytes = b""
-    """As of an insertion; empty for a lift, which its place tells from others."""
+    """As of an insertion; a lift has one whichever model has sent it on."""
+    again: bool = False
+    """Of a lift that was sent on: whether it has counted before, so that nothing is left to do but to answer."""
 
 
 class Sealing(NamedTuple):
@@ -131,15 +129,13 @@ class Sending(NamedTuple):
     """Whether no event that is sent on may overtake it, or be overtaken by it."""
 
 
-class OthersLift(NamedTuple):
-    """A lift that bears another model's mark, which anybody may write. It does nothing: this model reads the original
-    itself, and sends it on where it must."""
-
-    offset: int
-
-
 GivenUp = Literal["dead", "unresolved"]
-Item = Insertion | Deletion | Sealing | Sending | OthersLift
+Item = Insertion | Deletion | Sealing | Sending
+
+
+def _claimed(record: Record) -> Origin | None:
+    """Where the record stood first, as the first mark of any model claims; None where it bears none."""
+    return next(iter(read_marks(record.headers)), None) if record.headers else None
 
 
 def _effect(event: Request) -> Effect:
@@ -222,18 +218,17 @@ class Classifier:
         return Insertion(record.offset, who, content, event.revision, record.timestamp, event, aliases, arrival)
 
     def _request(self, record: Record, event: Request, at_home: bool) -> Item:
-        origin = self._origin(record)
-        if isinstance(event, Lift) and origin is None and read_marks(record.headers):
-            return OthersLift(record.offset)
         given_up: GivenUp = "unresolved" if isinstance(event, Delete) else "dead"
         within = event.forget_within if isinstance(event, Delete) else None
         if event.subject_id is not None and not self.subjects:
             return Sending(record.offset, given_up, NO_SUBJECTS, record.timestamp, within, answers=True)
         homeless = self.partitions > 1 and (event.alias is not None or (event.subject_id is None and self.subjects))
+        origin = self._origin(record)
         if (not homeless and not at_home) or (homeless and self.partition >= self.partitions and origin):
             sending = self._send_home(record, given_up, within, answers=True)
             return sending._replace(in_order=isinstance(event, Lift))
         receipt = not (homeless and origin)
+        sent = origin or (_claimed(record) if isinstance(event, Lift) else None)
         who, alias = self._who(event.record_id, event.subject_id), self._alias(event)
         return Deletion(
             record.offset,
@@ -246,19 +241,17 @@ class Classifier:
             sender=sender_of(event, record, origin) if receipt else None,
             effect=_effect(event),
             original=(origin.partition, origin.offset) if origin and not receipt else None,
-            first_place=(origin.partition, origin.offset) if origin and isinstance(event, Lift) else None,
             alias=alias,
-            arrival=b"" if origin is None else self._arrival(origin, event, who, alias),
+            arrival=b"" if sent is None else self._arrival(sent, event, who, alias),
         )
 
     def _alias(self, event: Request) -> bytes:
         return b"" if event.alias is None else self.digests.alias(event.alias)
 
     def _arrival(self, origin: Origin, event: Request, who: Addressed, alias: bytes) -> bytes:
-        """Of what is deleted, whichever part of a message says it: another deletion is never taken for the same."""
-        if isinstance(event, Lift):
-            return b""
-        revision = b"" if event.revision is None else b"%d" % event.revision
+        """Of what is deleted, or lifted, whichever part of a message says it: another is never taken for the same."""
+        given = event.revision if isinstance(event, Delete) else None
+        revision = b"" if given is None else b"%d" % given
         return self.digests.arrival(origin, *who, alias, revision, _effect(event).encode())
 
     def _send_home(

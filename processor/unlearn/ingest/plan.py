@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from unlearn.events.partitioner import shard_of, tag_of
-from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, FIRST_LIFT, HOME, IN_ORDER, Letter, counter_of
+from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME, IN_ORDER, Letter, counter_of
 from unlearn.ingest.classify import Deletion, Insertion, Item, Refused, Sealing, Sending
 from unlearn.ingest.planned import Frame, Lookups, Plan, Row
 from unlearn.moments import dated
@@ -69,7 +69,7 @@ class _Planner:
             elif isinstance(item, Sealing):
                 self.plan.counts["seals"] += 1
                 self.ledger.end_slice(item.offset + 1)
-            elif isinstance(item, Sending):
+            else:
                 self._send(item)
         self._finish()
         return self.plan
@@ -251,8 +251,7 @@ class _Planner:
 
     def _lift(self, item: Deletion) -> None:
         self.plan.counts["lifts"] += 1
-        if self._lifted_before(item):
-            self.plan.counts["repeated"] += 1
+        if item.again:
             return
         record, subject = item.who
         if item.alias:
@@ -263,16 +262,6 @@ class _Planner:
             self._lift_pair(self.records.get(record, _NO_ENTRY), item)
         else:
             self._lift_id(self.records.get(record, _NO_ENTRY), item)
-
-    def _lifted_before(self, item: Deletion) -> bool:
-        """Whether a lift that was sent on comes again, or behind a later one of the partition that it comes from."""
-        if item.first_place is None:
-            return False
-        partition, offset = item.first_place
-        name = f"lifted_through:{partition}"
-        through = self.plan.change.tables.get("meta", {}).get(name, self.view.number(name))
-        self.plan.change.put("meta", name, max(int(through), offset + 1))
-        return offset < int(through)
 
     def _lift_subject(self, item: Deletion, subject: bytes) -> None:
         known = self.subjects.get(subject)
@@ -317,13 +306,11 @@ class _Planner:
             self.plan.change.put("pending", item.offset, held)
             due = [ACCEPTED, COPIES] if item.copies else [ACCEPTED]
             self.plan.change.put("outbox", item.offset, [*due, IN_ORDER] if lifts and item.copies else due)
-            self._note_sent(item.offset, lifts and item.copies)
 
     def _send(self, item: Sending) -> None:
         self.plan.counts[item.kind] += 1
         if item.kind == HOME:
             self.plan.change.put("outbox", item.offset, [HOME, IN_ORDER] if item.in_order else [HOME])
-            self._note_sent(item.offset, item.in_order)
             return
         self.plan.counts[counter_of(item.reason, self.view.meta, self.plan.counts)] += 1
         since, deadline = self._clock(item.since, item.forget_within)
@@ -333,12 +320,6 @@ class _Planner:
             self.plan.change.put("unresolved", item.offset, Unresolved(item.reason, deadline, since))
         elif item.refused is not None and self._was_update(item.refused):
             self.plan.counts["refused_updates"] += 1
-
-    def _note_sent(self, offset: int, lifts: bool) -> None:
-        """Note the first lift that is sent on from here."""
-        meta = self.plan.change.tables.get("meta", {})
-        if lifts and FIRST_LIFT not in meta and not self.view.number(FIRST_LIFT):
-            self.plan.change.put("meta", FIRST_LIFT, offset + 1)
 
     def _was_update(self, refused: Refused) -> bool:
         """Whether the refused insert was to replace a row, so that an older revision stays in force.

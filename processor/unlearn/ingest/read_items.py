@@ -8,7 +8,7 @@ from unlearn.events.mapped.tally import Tally
 from unlearn.events.parsing import parser_of
 from unlearn.events.partitioner import Digests
 from unlearn.forwarding.foreign_copies import Origins
-from unlearn.ingest.classify import Classifier, Insertion, Item, OthersLift, wanders
+from unlearn.ingest.classify import Classifier, Insertion, Item, wanders
 from unlearn.ingest.tombstones import Followers
 from unlearn.log.protocol import Log, Record
 from unlearn.partition.claimed_partition import ClaimedPartition
@@ -50,9 +50,7 @@ class ItemReader:
         return [item for item in items if isinstance(item, Insertion)]
 
     def _spared(self, owned: ClaimedPartition, items: list[Item], records: Sequence[Record]) -> list[Item]:
-        """The items without what other models have sent on; a deletion's copy stays, but owes nothing."""
-        owned.counters["others_copies"] += sum(isinstance(item, OthersLift) for item in items)
-        items = [item for item in items if not isinstance(item, OthersLift)]
+        """The items without copies whose originals stand in the log; a deletion's copy stays, but owes nothing."""
         wandering = {item.offset for item in items if wanders(item)}
         if not wandering:
             return items

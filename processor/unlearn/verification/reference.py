@@ -70,22 +70,14 @@ class Model:
             return True
         return self.home(event.subject_id or event.record_id or "") == partition
 
-    def first_place(self, headers: Sequence[Header]) -> tuple[int, int] | None:
-        """(partition, offset) where an event stood first that was sent on, None for one that wasn't.
+    def sent_from(self, headers: Sequence[Header], *, claimed: bool) -> tuple[int, int, int] | None:
+        """(partition, offset, time) of where an event stood first that was sent on; None for one that wasn't.
 
-        It is what this model proves, or else what the first mark of another claims.
+        It is what this model proves; with `claimed`, or else what the first mark of another says.
         """
         marks = _marks(headers)
-        return next(((mark.partition, mark.offset) for mark in [*self._proved(marks), *marks]), None)
-
-    def of_others(self, headers: Sequence[Header]) -> bool:
-        """Whether other models' marks stand in the headers, and none of this model's."""
-        marks = _marks(headers)
-        return bool(marks) and not self._proved(marks)
-
-    def proved_mark(self, headers: Sequence[Header]) -> bytes | None:
-        """What the mark says of an event that this model has sent on: its first place and time; None for any other."""
-        return next((mark.text for mark in self._proved(_marks(headers))), None)
+        known = [*self._proved(marks), *(marks if claimed else ())]
+        return next(((mark.partition, mark.offset, mark.time) for mark in known), None)
 
     def _proved(self, marks: Sequence[_Mark]) -> list[_Mark]:
         return [mark for mark in marks if mark.model == self.name.encode() and self._proof(mark.text) == mark.proof]
@@ -115,6 +107,7 @@ class _Mark(NamedTuple):
     model: bytes
     partition: int
     offset: int
+    time: int
     proof: bytes
 
     @staticmethod
@@ -127,7 +120,7 @@ class _Mark(NamedTuple):
             return None
         if len(proof) != 32 or proof.strip(b"0123456789abcdef"):
             return None
-        return _Mark(value[: -len(proof) - 1], model, int(numbers[0]), int(numbers[1]), proof)
+        return _Mark(value[: -len(proof) - 1], model, int(numbers[0]), int(numbers[1]), int(numbers[2]), proof)
 
 
 def _marks(headers: Sequence[Header]) -> list[_Mark]:
@@ -135,45 +128,33 @@ def _marks(headers: Sequence[Header]) -> list[_Mark]:
 
 
 def _meant(event: Insert | Request) -> tuple[object, ...] | None:
-    """What a deletion deletes; None for an insert, of which nothing is to be remembered that it says."""
-    if not isinstance(event, Delete):
-        return None
-    return event.record_id, event.subject_id, event.alias, event.revision, event.scope
+    """What is deleted or lifted; None for an insert, of which nothing is to be remembered that it says."""
+    if isinstance(event, Delete):
+        return event.record_id, event.subject_id, event.alias, event.revision, event.scope
+    return (event.record_id, event.subject_id, event.alias) if isinstance(event, Lift) else None
 
 
 @dataclass
 class Arrivals:
     """Which events count of those that were sent on to a partition, asked in the order of the log.
 
-    What this model has sent on counts once, a lift of these not behind a later one of the partition that it comes from.
-    A lift that another model has sent on doesn't count.
+    What this model has sent on counts once. A lift does, whichever model has sent it on.
     """
 
     model: Model
-    through: dict[int, int] = field(default_factory=dict)  # partition -> the highest offset of a lift from there
-    met: set[bytes] = field(default_factory=set)  # of inserts and deletions
+    met: set[bytes] = field(default_factory=set)
 
     def count(self, event: Parsed, record: Record) -> bool:
         """Whether an event of this partition counts, read from this record."""
-        if not record.headers:
+        if not record.headers or not isinstance(event, Insert | Request):
             return True
-        if isinstance(event, Lift):
-            return self._count_lift(record.headers)
-        mark = self.model.proved_mark(record.headers)
-        if mark is None or not isinstance(event, Insert | Request):
+        place = self.model.sent_from(record.headers, claimed=isinstance(event, Lift))
+        if place is None:
             return True
-        met = blake2b(repr((mark, _meant(event))).encode(), digest_size=16).digest()
+        meant = type(event).__name__, place, _meant(event)
+        met = blake2b(repr(meant).encode(), digest_size=16).digest()
         first = met not in self.met
         self.met.add(met)
-        return first
-
-    def _count_lift(self, headers: Sequence[Header]) -> bool:
-        place = self.model.first_place(headers)
-        if place is None or self.model.of_others(headers):
-            return place is None
-        partition, offset = place
-        first = offset > self.through.get(partition, -1)
-        self.through[partition] = max(offset, self.through.get(partition, -1))
         return first
 
 

@@ -17,12 +17,11 @@ from unlearn.verification.reference import Arrivals, Model
 from unlearn.verification.reference_rows import members_of
 from unlearn.verification.reference_subjects import NEVER
 
-__all__ = ["CONFLICT", "COUNTED", "OF_OTHERS", "OLDER", "REPEATED", "Fate", "Holding", "InForce", "fates_of"]
+__all__ = ["CONFLICT", "COUNTED", "OLDER", "REPEATED", "Fate", "Holding", "InForce", "fates_of"]
 
 REPEATED = "the same came before"
 CONFLICT = "its revision came before with other content, and the first one stays"
-COUNTED = "it was sent on before, or a later lift of its partition was"
-OF_OTHERS = "another model has sent it on, and this one reads the original itself"
+COUNTED = "it was sent on before"
 OLDER = "a later revision came before"
 
 _Name = tuple[str | None, str | None]

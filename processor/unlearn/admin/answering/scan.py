@@ -9,7 +9,6 @@ from typing import NamedTuple
 from unlearn.admin.answering.question import Sought
 from unlearn.errors import LogUnreadable
 from unlearn.events.event import Insert, Lift, Request
-from unlearn.events.marks import read_marks
 from unlearn.forwarding.reread import read_but
 from unlearn.log.protocol import Log, Record
 from unlearn.partition.skipped import Runs
@@ -26,7 +25,6 @@ class Found(NamedTuple):
 
     `counts`: whether it is applied where it was read; else it is sent on from there.
     `told`: whether it is told of; else it is only needed for what becomes of others.
-    `of_others`: whether it is a lift that another model has sent on, which does nothing.
     """
 
     record: Record
@@ -35,7 +33,6 @@ class Found(NamedTuple):
     at: int | None
     counts: bool
     told: bool
-    of_others: bool = False
 
 
 class Interval(NamedTuple):
@@ -74,13 +71,12 @@ class Scanner:
         return found
 
     def _found(self, record: Record, event: Insert | Request, *, told: bool) -> Found:
-        first = self.model.first_place(record.headers) if record.headers else None
+        sent = self.model.sent_from(record.headers, claimed=True) if record.headers else None
         counts = self.model.counts_in(record.partition, event)
-        if first is None:
+        if sent is None:
             return Found(record, event, (record.partition, record.offset), _known(record.timestamp), counts, told)
-        marks = (mark.timestamp for mark in read_marks(record.headers) if (mark.partition, mark.offset) == first)
-        of_others = isinstance(event, Lift) and self.model.of_others(record.headers)
-        return Found(record, event, first, _known(next(marks, 0)), counts, told, of_others)
+        partition, offset, time = sent
+        return Found(record, event, (partition, offset), _known(time), counts, told)
 
     def _records(self, part: Interval) -> Iterator[Record]:
         """The part's records, up to what can't be decoded: no worker goes beyond that either."""

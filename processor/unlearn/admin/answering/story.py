@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from unlearn.admin.answering.fates import OF_OTHERS, Fate
+from unlearn.admin.answering.fates import Fate
 from unlearn.admin.answering.receipts import receipts_told
 from unlearn.admin.answering.report import Cause, EventTold, Outcome, ReceiptTold, RowTold, SeenTold
 from unlearn.admin.answering.scan import Found
@@ -54,7 +54,7 @@ class Story:
             for fate in held:
                 fates[fate.found.place].append((partition, fate))
         events: dict[Place, Found] = {}
-        for found in sorted(self.found, key=lambda found: (found.of_others, not found.counts, found.record.offset)):
+        for found in sorted(self.found, key=lambda found: (not found.counts, found.record.offset)):
             if found.told:
                 events.setdefault(found.place, found)
         receipts = self._receipts()
@@ -70,7 +70,6 @@ class Story:
 
     def _event(self, found: Found, fates: Sequence[tuple[int, Fate]], receipts: Sequence[Receipt]) -> EventTold:
         # A deletion that was copied is applied where its sender put it, if that is a partition of the model's.
-        fates = [one for one in fates if found.of_others or not one[1].found.of_others]
         own = [one for one in fates if (one[0], one[1].found.record.offset) == found.place]
         partition, fate = next(iter([*own, *fates]), (found.record.partition, None))
         event, told = found.event, receipts_told(receipts)
@@ -97,8 +96,6 @@ class Story:
         )
 
     def _outcome(self, found: Found, fate: Fate | None, receipts: Iterable[ReceiptTold]) -> tuple[Outcome, str | None]:
-        if found.of_others:
-            return "ignored", OF_OTHERS
         if found.event.subject_id is not None and not self.subjects:
             return "refused", NO_SUBJECTS
         if fate is None:
@@ -108,8 +105,9 @@ class Story:
         if isinstance(found.event, Insert):
             return ("inserted", None) if fate.row is not None else ("refused", None)
         refused = next((receipt.reason for receipt in receipts if receipt.state == "refused"), None)
-        done: Outcome = "deleted" if isinstance(found.event, Delete) else "lifted"
-        return (done, None) if refused is None else ("refused", refused)
+        if refused is not None:
+            return "refused", refused
+        return ("deleted" if isinstance(found.event, Delete) else "lifted"), None
 
     def _updates(self, fate: Fate | None) -> bool:
         """Whether the insert's row took the place of another."""

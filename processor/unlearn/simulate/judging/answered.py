@@ -8,7 +8,6 @@ from typing import Literal
 
 from unlearn.events.event import BadInsert, Delete, Lift, Parsed, Request, Unreadable
 from unlearn.events.partitioner import read_origin
-from unlearn.log.protocol import Record
 from unlearn.results.manifest import Manifest, Receipt, read_heartbeat
 from unlearn.results.results_topic import Results
 from unlearn.simulate.judging.judged import Judged
@@ -70,7 +69,7 @@ class Answered(Judged):
         for partition in self.ends:
             for record in self.records(self.topic, partition):
                 event = self.parser.read(record)
-                if not isinstance(event, Request) or self._of_others(event, record):
+                if not isinstance(event, Request):
                     continue
                 sent_on = read_origin(settings.secret_bytes, settings.model, record.headers)
                 homeless = self._homeless(event)
@@ -78,10 +77,6 @@ class Answered(Judged):
                     end: Literal["hidden", "lifted"] = "lifted" if isinstance(event, Lift) else "hidden"
                     at = (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
                     yield end, *at
-
-    def _of_others(self, event: Parsed, record: Record) -> bool:
-        """Whether the event is a lift that another model has sent on."""
-        return isinstance(event, Lift) and self.subject.model.of_others(record.headers)
 
     def _homeless(self, event: Request) -> bool:
         """Whether the event counts in all partitions, by copies."""
@@ -94,8 +89,6 @@ class Answered(Judged):
         for partition in self.ends:
             for record in self.records(self.topic, partition):
                 event = self.parser.read(record)
-                if self._of_others(event, record):
-                    continue
                 subjects = self.world.settings.subjects
                 alien = isinstance(event, Request) and event.subject_id is not None and not subjects
                 refused = isinstance(event, Unreadable) or (isinstance(event, BadInsert) and event.answers)
