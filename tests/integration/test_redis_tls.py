@@ -51,7 +51,7 @@ def test_a_model_is_worked_on(make_settings: MakeSettings, tmp_path: Path, way: 
             if way == "tls"
             else {"url": f"unix://worker:{PASSWORD}@{tmp_path}/redis/redis.sock"}
         )
-        settings = make_settings(model=model, partitions=1, trainers=0, seal_after=0.5, redis=redis)
+        settings = make_settings(model=model, partitions=1, trainers=0, seal_after=0.5, lease=3600.0, redis=redis)
         log = KafkaLog(settings.kafka)
         create(log, settings)
         log.close()

@@ -83,6 +83,7 @@ def of_a_model(make_settings: MakeSettings, whole: Installation) -> Mapping[str,
         "UNLEARN_SECRET": SECRET,
         "UNLEARN_PARTITIONS": "1",
         "UNLEARN_TRAINERS": "0",
+        "UNLEARN_LEASE": "3600",  # `status` ends with 1 once no worker was heard for so long
         "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "UNLEARN_REDIS__URL": settings.redis.url.get_secret_value(),
         "UNLEARN_STORE__URL": (whole.home / "store").as_uri(),
