@@ -37,7 +37,7 @@ def test_a_worker_makes_of_each_message_what_the_table_says(name: str, make_sett
 
 
 def test_a_path_that_finds_nothing_is_named(make_settings: MakeSettings) -> None:
-    settings = make_settings(mapping="segment", partitions=3, trainers=0, window=0)
+    settings = make_settings(mapping="segment", partitions=3, trainers=0, window=0, lease=3600.0)
     _sent(settings, lines_of("segment"))
 
     unlearn(settings, "work", "--drain")
