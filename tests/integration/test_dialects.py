@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_worker_makes_of_each_message_what_the_table_says(name: str, make_settings: MakeSettings) -> None:
-    settings = make_settings(mapping=name, partitions=3, trainers=0, window=0)
+    settings = make_settings(mapping=name, partitions=3, trainers=0, window=0, lease=3600.0)
     # A client sends nothing that has neither key nor value.
     lines = [line for line in lines_of(name) if line.key is not None or line.value is not None]
     places = _sent(settings, lines)
