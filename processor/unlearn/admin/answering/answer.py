@@ -10,6 +10,7 @@ import redis
 from unlearn.admin.answering.fates import Fate, InForce, fates_of
 from unlearn.admin.answering.gathering import Gathered, Gatherer
 from unlearn.admin.answering.history import History
+from unlearn.admin.answering.places import at_true_places
 from unlearn.admin.answering.question import Question
 from unlearn.admin.answering.receipts import read_receipts
 from unlearn.admin.answering.report import Answer, Cause, EventTold, State
@@ -54,10 +55,10 @@ class Answerer:
         lookup = Lookup(self._settings, self._client, self._identity)
         state = state_of(question, lookup)
         come = reached(self._settings, self._log, self._client, self._identity)
-        gathered = self._gather(question, come)
+        events_of = at_true_places(self._gather(question, come).found)
         in_force = {partition: InForce(self._model) for partition in come}
-        fates = {p: self._fates(p, events, come[p], in_force[p]) for p, events in gathered.found.items()}
-        found = [one for events in gathered.found.values() for one in events]
+        fates = {p: self._fates(p, events, come[p], in_force[p]) for p, events in events_of.items()}
+        found = [one for events in events_of.values() for one in events]
         versions = self._versions(found, fates)
         receipts = self._receipts(question, found)
         told = Story(self._settings.subjects, found, fates, versions, receipts).told()

@@ -25,6 +25,7 @@ class Found(NamedTuple):
 
     `counts`: whether it is applied where it was read; else it is sent on from there.
     `told`: whether it is told of; else it is only needed for what becomes of others.
+    `claimed`: whether only another model's mark says where it was put.
     """
 
     record: Record
@@ -33,6 +34,12 @@ class Found(NamedTuple):
     at: int | None
     counts: bool
     told: bool
+    claimed: bool = False
+
+    @property
+    def read_at(self) -> int | None:
+        """When it was written where it was read."""
+        return _known(self.record.timestamp)
 
 
 class Interval(NamedTuple):
@@ -76,7 +83,8 @@ class Scanner:
         if sent is None:
             return Found(record, event, (record.partition, record.offset), _known(record.timestamp), counts, told)
         partition, offset, time = sent
-        return Found(record, event, (partition, offset), _known(time), counts, told)
+        claimed = self.model.sent_from(record.headers, claimed=False) is None
+        return Found(record, event, (partition, offset), _known(time), counts, told, claimed)
 
     def _records(self, part: Interval) -> Iterator[Record]:
         """The part's records, up to what can't be decoded: no worker goes beyond that either."""
