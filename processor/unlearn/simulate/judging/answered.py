@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from unlearn.events.event import BadInsert, Delete, Lift, Parsed, Request, Unreadable
+from unlearn.events.marks import read_marks
 from unlearn.events.partitioner import read_origin
 from unlearn.results.manifest import Manifest, Receipt, read_heartbeat
 from unlearn.results.results_topic import Results
@@ -33,8 +34,10 @@ class Answered(Judged):
     def check_receipts(self) -> None:
         """Check that all requests were answered, and that no version holds what was said to be hidden. Raises Wrong."""
         told = [told_in(record.value) for record in self.records(self.world.settings.receipts_topic)]
-        said = {(one.receipt.state, one.receipt.partition, one.receipt.offset) for one in told}
-        owed = {(state, p, o) for end, p, o in self._owed() for state in ("accepted", end)}
+        left = self._left_to_their_originals()
+        said = {(one.state, one.partition, one.offset) for one in (each.receipt for each in told)}
+        said = {one for one in said if one[1:] not in left}
+        owed = {(state, p, o) for end, p, o in self._owed() if (p, o) not in left for state in ("accepted", end)}
         equal("receipts", said, owed | {("refused", p, o) for p, o in self._refused()})
         for one in told:
             if one.receipt.state == "hidden":
@@ -77,6 +80,20 @@ class Answered(Judged):
                     end: Literal["hidden", "lifted"] = "lifted" if isinstance(event, Lift) else "hidden"
                     at = (partition, record.offset) if sent_on is None else (sent_on.partition, sent_on.offset)
                     yield end, *at
+
+    def _left_to_their_originals(self) -> set[tuple[int, int]]:
+        """(partition, offset) of what claims to be another model's copy of an event that has no home, where the same
+        stands at the place that it names. It is answered there; here only if it was read before that one was written.
+        """
+        contents: dict[tuple[int, int], tuple[bytes | None, bytes | None]] = {}
+        claims: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for partition in self.ends:
+            for record in self.records(self.topic, partition):
+                here, event = (partition, record.offset), self.parser.read(record)
+                contents[here] = record.key, record.value
+                if isinstance(event, Request) and self._homeless(event):
+                    claims[here] = [(mark.partition, mark.offset) for mark in read_marks(record.headers)]
+        return {here for here, named in claims.items() if any(contents.get(at) == contents[here] for at in named)}
 
     def _homeless(self, event: Request) -> bool:
         """Whether the event counts in all partitions, by copies."""
