@@ -344,7 +344,7 @@ def test_a_copy_is_told_at_the_place_of_its_original(redis_url: str, tmp_path: P
         harness.close()
 
 
-def test_a_lift_behind_a_later_one_of_its_partition_is_ignored(redis_url: str, tmp_path: Path) -> None:
+def test_a_lift_counts_behind_a_later_one_of_its_partition(redis_url: str, tmp_path: Path) -> None:
     harness = MemoryHarness(redis_url, tmp_path, "naive-bayes", partitions=2, seal_after=0.1)
     given = harness.settings
     try:
@@ -356,7 +356,7 @@ def test_a_lift_behind_a_later_one_of_its_partition_is_ignored(redis_url: str, t
             harness.log.append(given.events_topic, 0, subject.encode(), encode(lift), (header,))
         harness.send(insert("r2", ann))
         harness.settle()
-        told = {"e-r-0": "inserted", f"d-None-{ann}": "deleted", f"lift {ann}": "ignored", "e-r2-0": "refused"}
+        told = {"e-r-0": "inserted", f"d-None-{ann}": "deleted", f"lift {ann}": "lifted", "e-r2-0": "inserted"}
         assert outcomes(ask(harness, "subject", ann)) == told
     finally:
         harness.close()
