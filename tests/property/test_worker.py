@@ -42,7 +42,7 @@ def bounded(examples: int) -> settings:
 def test_any_history_gives_what_the_reference_gives(redis_url: str, learner: str) -> None:
     taken: Counter[str] = Counter()
 
-    @bounded(50)
+    @bounded(120)
     @given(script=busy_scripts() | busy_scripts() | long_scripts(), shape=shapes(), history=histories())
     def run(script: Script, shape: Shape, history: list[Action]) -> None:
         world = World(script, shape, learner, redis_url)
