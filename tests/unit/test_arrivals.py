@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,14 @@ def sent_on(harness: MemoryHarness, event: Event, to: int, offset: int, timestam
     return harness.log.append(settings.events_topic, to, event_key(event), encode(event), [header])
 
 
+def go_on(harness: MemoryHarness, between: str) -> None:
+    """What lies between two events: nothing, as in one batch; else the batch's end, and maybe a crash."""
+    if between != "one batch":
+        harness.settle()
+    if between == "a crash":
+        harness.start()
+
+
 def events_of(harness: MemoryHarness, partition: int) -> list[Record]:
     return list(harness.log.read(harness.settings.events_topic, partition, 0, 1 << 60))
 
@@ -190,12 +199,7 @@ def events_of(harness: MemoryHarness, partition: int) -> list[Record]:
 def test_a_copy_that_comes_again_behind_a_lift_kills_nothing_more(harness: MemoryHarness, between: str) -> None:
     """Mutation: a plan that takes all items deletes r1 once more."""
 
-    def pause() -> None:
-        if between != "one batch":
-            harness.settle()
-        if between == "a crash":
-            harness.start()
-
+    pause = partial(go_on, harness, between)
     subject = at(0)
     harness.send(insert(1, subject), insert(2, subject), SEAL)
     pause()
@@ -282,18 +286,12 @@ def test_a_forged_mark_has_no_other_lift_passed_over(harness: MemoryHarness, bet
 def test_a_lift_that_another_model_has_sent_too_ends_no_later_deletion(harness: MemoryHarness, between: str) -> None:
     """Mutations: another's mark that isn't remembered; ours that counts all the same."""
 
-    def pause() -> None:
-        if between != "one batch":
-            harness.settle()
-        if between == "a crash":
-            harness.start()
-
+    pause = partial(go_on, harness, between)
     subject = at(0)
     lift = Lift(event_id="l", subject_id=subject, requested_at="2024-01-01")
     harness.send(insert(1, subject), delete(None, subject))
     pause()
-    header = origin_header(b"another", Origin("another", 1, 3, 7))
-    harness.log.append(harness.settings.events_topic, 0, event_key(lift), encode(lift), [header])
+    forge(harness, lift, 0, 3)
     harness.send(insert(2, subject))
     pause()
     harness.send(delete(None, subject))

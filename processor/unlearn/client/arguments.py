@@ -33,7 +33,7 @@ def message_of(parser: Parser, fields: Mapping[str, Any], headers: Sequence[Head
     that a model has sent the event on.
     """
     if any(name == ORIGIN for name, _ in headers):
-        # A lift with it would do nothing, and nobody would answer it.
+        # It would be taken for one that was sent on, and might count as come again.
         raise InputInvalid(f"headers: {ORIGIN} is for models alone, on what they send on")
     value = _encoded({name: value for name, value in fields.items() if value is not None})
     if len(value) > MAX_EVENT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unlearn.admin.answering.scan import Found
+from unlearn.forwarding.reread import content_of
 from unlearn.log.protocol import Record
 
 __all__ = ["at_true_places"]
@@ -18,20 +19,16 @@ Place = tuple[int, int]
 def at_true_places(found: Mapping[int, Sequence[Found]]) -> dict[int, list[Found]]:
     """The events by partition, each of which either stands first where it was read, or is sent on from a place where
     the same stands."""
-    records = {_read_at(one): one.record for events in found.values() for one in events}
+    records = {_own_place(one): one.record for events in found.values() for one in events}
     return {partition: [_placed(one, records) for one in events] for partition, events in found.items()}
 
 
 def _placed(one: Found, records: Mapping[Place, Record]) -> Found:
     original = records.get(one.place)
-    if not one.claimed or (original is not None and _content(original) == _content(one.record)):
+    if not one.claimed or (original is not None and content_of(original) == content_of(one.record)):
         return one
-    return one._replace(place=_read_at(one), at=one.read_at)
+    return one._replace(place=_own_place(one), at=one.read_at)
 
 
-def _read_at(one: Found) -> Place:
+def _own_place(one: Found) -> Place:
     return one.record.partition, one.record.offset
-
-
-def _content(record: Record) -> tuple[bytes | None, bytes | None]:
-    return record.key, record.value

@@ -78,13 +78,13 @@ class Scanner:
         return found
 
     def _found(self, record: Record, event: Insert | Request, *, told: bool) -> Found:
-        sent = self.model.sent_from(record.headers, claimed=True) if record.headers else None
+        proved = self.model.sent_from(record.headers, claimed=False) if record.headers else None
+        sent = proved or (self.model.sent_from(record.headers, claimed=True) if record.headers else None)
         counts = self.model.counts_in(record.partition, event)
         if sent is None:
             return Found(record, event, (record.partition, record.offset), _known(record.timestamp), counts, told)
         partition, offset, time = sent
-        claimed = self.model.sent_from(record.headers, claimed=False) is None
-        return Found(record, event, (partition, offset), _known(time), counts, told, claimed)
+        return Found(record, event, (partition, offset), _known(time), counts, told, claimed=proved is None)
 
     def _records(self, part: Interval) -> Iterator[Record]:
         """The part's records, up to what can't be decoded: no worker goes beyond that either."""
