@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import pytest
 from click.testing import CliRunner
@@ -57,3 +58,19 @@ def test_a_bad_range_is_refused() -> None:
         found = CliRunner().invoke(cli, ["simulate", "--seeds", bad])
         assert found.exit_code == 2
         assert "1..1000" in found.output
+
+
+def test_what_was_judged_before_an_interruption_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def until_interrupted(seeds: Iterable[int], *_: object) -> Iterator[Outcome]:
+        yield from (Outcome(seed, "different" if seed in (4, 2) else "") for seed in (1, 4, 3, 2))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("unlearn.simulate.run.run_seeds", until_interrupted)
+    monkeypatch.setattr("unlearn.cli.commands.setup.simulate._TOLD_EVERY", 2)
+
+    found = CliRunner().invoke(cli, ["simulate", "--seeds", "1..9"])
+
+    assert found.exit_code != 0
+    assert "4 of 9 seeds" in found.stdout
+    assert "2 failed: [2, 4]" in found.stdout
+    assert "2 of 9 seeds" in found.stderr

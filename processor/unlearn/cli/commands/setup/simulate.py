@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ from unlearn.cli.command import Command
 
 if TYPE_CHECKING:
     from unlearn.simulate.run import Outcome
+
+
+# Where stderr is no terminal, and so shows no bar: after each so many seeds a line says how far it is.
+_TOLD_EVERY = 500
 
 
 class Seeds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -62,35 +67,58 @@ def command(ctx: click.Context, seeds: range, processes: int | None, verbose: bo
     """
     from unlearn.simulate.run import run_seeds
 
-    counts: Counter[str] = Counter()
-    failed: list[int] = []
-    began = time.monotonic()
+    tally = _Tally(len(seeds))
     set_up = _verbosely if verbose else _quietly
     count = min(processes or os.cpu_count() or 1, len(seeds))
     bar = click.progressbar(length=len(seeds), label="seeds", file=sys.stderr, hidden=not sys.stderr.isatty())
-    with _redis(ctx) as url, bar:
-        for outcome in run_seeds(seeds, url, count, set_up):
-            bar.update(1)
-            counts.update(outcome.counts)
-            if outcome.wrong:
-                failed.append(outcome.seed)
-                _tell(outcome, verbose=verbose)
-    _sum_up(len(seeds), sorted(failed), counts, time.monotonic() - began, as_json=as_json)
-    return 1 if failed else 0
+    try:
+        with _redis(ctx) as url, bar:
+            for outcome in run_seeds(seeds, url, count, set_up):
+                bar.update(1)
+                tally.add(outcome)
+                if outcome.wrong:
+                    _tell(outcome, verbose=verbose)
+                if bar.hidden and tally.done % _TOLD_EVERY == 0:
+                    click.echo(tally.line(), err=True)
+    finally:
+        # Also where Ctrl-C ends it: what has been judged by then holds all the same.
+        if tally.done:
+            click.echo(tally.as_json() if as_json else tally.as_text())
+    return 1 if tally.failed else 0
+
+
+class _Tally:
+    """What came of the seeds that have ended, of `asked` in all."""
+
+    def __init__(self, asked: int) -> None:
+        self._asked, self._began = asked, time.monotonic()
+        self._paths: Counter[str] = Counter()
+        self.done = 0
+        self.failed: list[int] = []
+
+    def add(self, outcome: Outcome) -> None:
+        self.done += 1
+        self._paths.update(outcome.counts)
+        if outcome.wrong:
+            insort(self.failed, outcome.seed)
+
+    def line(self) -> str:
+        seeds = str(self.done) if self.done == self._asked else f"{self.done} of {self._asked}"
+        return f"{seeds} seeds in {time.monotonic() - self._began:.0f} s, {len(self.failed)} failed: {self.failed}"
+
+    def as_text(self) -> str:
+        taken = (f"{name.replace('_', ' ')} {count}" for name, count in sorted(self._paths.items()) if count)
+        return f"{self.line()}\n{', '.join(taken)}"
+
+    def as_json(self) -> str:
+        seconds = round(time.monotonic() - self._began, 1)
+        paths = dict(sorted(self._paths.items()))
+        return json.dumps({"seeds": self.done, "failed": self.failed, "seconds": seconds, "paths": paths})
 
 
 def _tell(outcome: Outcome, *, verbose: bool) -> None:
     click.echo(f"seed {outcome.seed}: {outcome.trace if verbose else outcome.wrong[:500]}", err=True)
     click.echo(f"  again: unlearn simulate --seeds {outcome.seed}..{outcome.seed} -v", err=True)
-
-
-def _sum_up(seeds: int, failed: list[int], counts: Counter[str], seconds: float, *, as_json: bool) -> None:
-    if as_json:
-        paths = dict(sorted(counts.items()))
-        click.echo(json.dumps({"seeds": seeds, "failed": failed, "seconds": round(seconds, 1), "paths": paths}))
-        return
-    taken = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in sorted(counts.items()) if count)
-    click.echo(f"{seeds} seeds in {seconds:.0f} s, {len(failed)} failed: {failed}\n{taken}")
 
 
 @contextmanager
