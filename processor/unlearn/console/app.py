@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -30,6 +29,7 @@ from unlearn.console.watchers import Watchers, pulse
 from unlearn.errors import HttpRefused, InputInvalid, UnlearnError
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
 from unlearn.http_server.answers import METRICS_TYPE
+from unlearn.http_server.application import application
 from unlearn.http_server.bodies import read_body
 from unlearn.http_server.host_check import answering_to
 from unlearn.http_server.hosts import Hosts
@@ -218,15 +218,14 @@ def make_app(
         "/metrics": shown,
         **{path: _file(page) for path, page in load_pages().items()},
     }
-    app = Starlette(
-        routes=[
+    app = application(
+        [
             *(Route(path, routes.guarded(of, run), methods=[method]) for path, (method, of, run) in guarded.items()),
             *(Route(path, answering_to(hosts, answer, _failed)) for path, answer in files_and_probes.items()),
         ],
-        exception_handlers={HTTPException: unrouted},
-        lifespan=lifespan,
+        unrouted,
+        lifespan,
     )
-    app.router.redirect_slashes = False
     app.add_middleware(_WithHeaders)
     return app
 

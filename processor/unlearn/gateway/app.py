@@ -23,6 +23,7 @@ from unlearn.gateway.service import Posted, Service
 from unlearn.gateway.signing import Signer
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
 from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
+from unlearn.http_server.application import application
 from unlearn.http_server.bodies import read_body
 from unlearn.http_server.host_check import answering_to
 from unlearn.http_server.hosts import Hosts
@@ -149,8 +150,8 @@ def make_app(
         await asyncio.gather(task, return_exceptions=True)
 
     of_one = "/requests/{request_id}"
-    app = Starlette(
-        routes=[
+    return application(
+        [
             Route("/requests", routes.guarded(routes.create), methods=["POST"]),
             Route(of_one, routes.guarded(routes.status), methods=["GET"]),
             Route(of_one, routes.guarded(routes.cancel), methods=["DELETE"]),
@@ -162,11 +163,9 @@ def make_app(
                 for path, answer in {"/livez": livez, "/readyz": readyz, "/metrics": shown}.items()
             ),
         ],
-        exception_handlers={HTTPException: _unrouted},
-        lifespan=lifespan,
+        _unrouted,
+        lifespan,
     )
-    app.router.redirect_slashes = False
-    return app
 
 
 async def _unrouted(_: Request, error: Exception) -> Response:

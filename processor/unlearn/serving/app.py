@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -17,6 +16,7 @@ from starlette.routing import Route
 from unlearn.errors import AnswerInvalid, HttpRefused, NotEnough, ScorerStopped
 from unlearn.http_server.access import UNAUTHORIZED, Tokens
 from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
+from unlearn.http_server.application import application
 from unlearn.http_server.bodies import read_body
 from unlearn.http_server.host_check import answering_to
 from unlearn.http_server.hosts import Hosts
@@ -218,13 +218,13 @@ def make_app(
         "/readyz": ready,
         "/metrics": shown,
     }
-    return Starlette(
-        routes=[
+    return application(
+        [
             *(Route(path, routes.guarded(handler), methods=[kind]) for path, (kind, handler) in guarded.items()),
             *(Route(path, answering_to(hosts, handler, _failed)) for path, handler in open_to_all.items()),
         ],
-        exception_handlers={HTTPException: unrouted},
-        lifespan=lifespan,
+        unrouted,
+        lifespan,
     )
 
 

@@ -371,6 +371,14 @@ def test_without_tokens_it_answers_to_no_name_that_is_not_its_own(harness: Resul
             assert asks.post("/scores", json={"texts": PROBE}, headers={"Host": host}).status_code == 200, host
 
 
+@pytest.mark.parametrize("path", [*(f"{path}/" for path in PROBES), "/scores/", "/v2/models/demo/"])
+def test_no_answer_sends_anybody_elsewhere(harness: ResultsHarness, path: str) -> None:
+    """A redirection would have the body and the token sent to whatever the Host header names."""
+    with running(harness) as asks:
+        codes = [asks.request(method, path, headers={"Host": "evil.example"}).status_code for method in ("GET", "POST")]
+    assert codes == [404, 404]
+
+
 def test_a_file_of_tokens_that_cannot_be_read_is_a_wrong_setting(harness: ResultsHarness, tmp_path: Path) -> None:
     settings = harness.settings.model_copy(update={"serving": ServingSettings(tokens=tmp_path / "none")})
     with listening("127.0.0.1", 0) as listener, pytest.raises(SettingsError, match="UNLEARN_SERVING__TOKENS"):
