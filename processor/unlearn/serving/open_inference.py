@@ -59,9 +59,13 @@ def read_infer(body: bytes) -> Infer:
         asked = Infer.model_validate_json(body)
     except ValidationError as error:
         raise InputInvalid(first_error(error, 3, "body")) from None
-    unknown = [one.name for one in asked.outputs or () if one.name not in (_SCORES, _LABELS)]
+    wanted = [one.name for one in asked.outputs or ()]
+    unknown = [name for name in wanted if name not in (_SCORES, _LABELS)]
     if unknown:
         raise InputInvalid(f"outputs: {_SCORES} and {_LABELS} are there, and no {unknown[0][:64]}")
+    # Else a body as long as it may be would have an answer of gigabytes.
+    if len(set(wanted)) < len(wanted):
+        raise InputInvalid("outputs: a name is there twice")
     return asked
 
 

@@ -135,6 +135,13 @@ def test_an_unknown_output_is_refused() -> None:
         read_infer(json.dumps(body).encode())
 
 
+def test_an_output_is_asked_for_once() -> None:
+    """A body of 70 KB that named one 3,000 times had an answer of 150 MB."""
+    body = {"inputs": [tensor("text", [1], "BYTES", ["a"])], "outputs": [{"name": "labels"}] * 2}
+    with pytest.raises(InputInvalid, match=r"outputs: .* twice"):
+        read_infer(json.dumps(body).encode())
+
+
 def test_a_response_has_the_outputs_that_were_asked_for() -> None:
     one = {"inputs": [tensor("text", [1], "BYTES", ["a"])], "id": "q", "outputs": [{"name": "labels"}]}
     whole = inferred("spam", read_infer(json.dumps({**one, "outputs": None}).encode()), ANSWER)
