@@ -8,7 +8,7 @@ from unlearn.errors import HttpRefused
 from unlearn.http_server.hosts import Hosts
 from unlearn.service_settings.console import ConsoleSettings
 
-HOSTS = Hosts(("0.0.0.0", "Ops.example"), "UNLEARN_X__HOSTS")
+HOSTS = Hosts("10.1.2.4", ("Ops.example",), "UNLEARN_X__HOSTS")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,12 @@ def test_any_other_name_is_refused_and_the_setting_is_named(host: str) -> None:
     assert host[:20] in str(refused.value)
 
 
+def test_it_is_known_by_the_name_it_listens_on_however_that_is_written() -> None:
+    listening = Hosts("Pod-0.Workers.", (), "UNLEARN_X__HOSTS")
+    for host in ("pod-0.workers:9100", "POD-0.workers."):
+        listening.require_known(host)
+
+
 def test_a_long_name_and_letters_that_are_no_text_are_shown_short_and_as_numbers() -> None:
     with pytest.raises(HttpRefused) as refused:
         HOSTS.require_known("\x1b[2J" + "e" * 10_000)
@@ -74,6 +80,8 @@ def test_its_own_pages_may_send_it_something(origin: str | None, host: str) -> N
         ("http://evil.example", "10.1.2.3:8082"),
         ("http://10.6.6.6", "10.1.2.3:8082"),
         ("http://localhost:3000", "localhost:8082"),
+        # Where it listens: others have pages there too, on other ports.
+        ("http://10.1.2.4:3000", "10.1.2.4:8082"),
         ("http://ops.example.evil.example", "ops.example"),
         ("null", "ops.example"),
         ("", ""),

@@ -33,6 +33,6 @@ def serve(settings: Settings, connect: Connect, listener: socket.socket, host: s
     metrics = Metrics(watchers.count)
     tls = Tls(own.tls_certificate, own.tls_key, "UNLEARN_CONSOLE__TLS_CERTIFICATE, UNLEARN_CONSOLE__TLS_KEY")
     limits = Limits(own.connections, own.answer_within, settings.drain_within)
-    hosts = Hosts((host, *own.hosts), "UNLEARN_CONSOLE__HOSTS")
+    hosts = Hosts(host, own.hosts, "UNLEARN_CONSOLE__HOSTS")
     app = make_app(settings, connect, tokens, hosts, poller, watchers, metrics)
     run(app, tls, limits, listener, stop, watchers.end)

@@ -126,7 +126,7 @@ class Gateway:
     def app(self, host: str) -> Starlette:
         """The ASGI application, which listens on that host."""
         own = self._settings.gateway
-        hosts = Hosts((host, self._signer.domain, *own.hosts), "UNLEARN_GATEWAY__HOSTS")
+        hosts = Hosts(host, (self._signer.domain, *own.hosts), "UNLEARN_GATEWAY__HOSTS")
         return make_app(self._service, own, self._tokens, self._signer, self._metrics, hosts, self, self.run)
 
     def close(self) -> None:

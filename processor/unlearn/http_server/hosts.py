@@ -19,11 +19,12 @@ _LONGEST = 100
 
 
 class Hosts:
-    """The names of a server: those that it is given, and `localhost`. Any address is one, too: nobody can have an
-    address lead elsewhere. `setting` is the variable that gives names."""
+    """The names of a server: where it listens, those that it is given, and `localhost`. Any address is one, too: nobody
+    can have an address lead elsewhere. `setting` is the variable that gives names."""
 
-    def __init__(self, names: Iterable[str], setting: str) -> None:
-        self._names = {name.lower() for name in names}
+    def __init__(self, listens_on: str, given: Iterable[str], setting: str) -> None:
+        self._given = frozenset(map(_plain, given))
+        self._names = self._given | {_plain(listens_on), "localhost"}
         self._setting = setting
 
     def require_known(self, host: str | None) -> None:
@@ -34,24 +35,29 @@ class Hosts:
     def require_same_site(self, origin: str | None, host: str | None) -> None:
         """Raises HttpRefused where a browser says that a page of another site has sent the request.
 
-        A proxy may ask by another name than the page has, so a name that was given counts too. An address doesn't.
+        A proxy may ask by another name than the page has, so a name that was given counts too. Where the server listens
+        doesn't: on other ports there, others have pages.
         """
         if origin is None:
             return
         site = origin.partition("://")[2].lower()
-        if not site or (site != (host or "").lower() and _name_of(site) not in self._names):
+        if not site or (site != (host or "").lower() and _name_of(site) not in self._given):
             where = f"where that is this server, {self._setting} lists its name"
             raise HttpRefused(403, f"a page of {_shown(origin)} has sent this; {where}")
 
     def _is_known(self, host: str) -> bool:
         name = _name_of(host)
-        return name == "localhost" or name in self._names or _is_address(name)
+        return name in self._names or _is_address(name)
 
 
 def _name_of(host: str) -> str:
     """The host in HOST or HOST:PORT, in small letters; empty where that isn't what it is."""
     match = _HOST.fullmatch(host)
-    return "" if match is None else (match["six"] or match["name"]).lower().removesuffix(".")
+    return "" if match is None else _plain(match["six"] or match["name"])
+
+
+def _plain(name: str) -> str:
+    return name.lower().removesuffix(".")
 
 
 def _is_address(name: str) -> bool:

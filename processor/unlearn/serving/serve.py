@@ -48,7 +48,7 @@ def serve(
 
     tls = Tls(own.tls_certificate, own.tls_key, "UNLEARN_SERVING__TLS_CERTIFICATE, UNLEARN_SERVING__TLS_KEY")
     limits = Limits(own.connections, own.answer_within, settings.drain_within)
-    hosts = Hosts((host, *own.hosts), "UNLEARN_SERVING__HOSTS")
+    hosts = Hosts(host, own.hosts, "UNLEARN_SERVING__HOSTS")
     app = make_app(models, own, tokens, hosts, followers, lambda: ended)
     run(app, tls, limits, listener, lambda: stop() or failed() is not None, stopping)
     if (error := failed()) is not None:

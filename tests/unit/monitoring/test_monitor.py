@@ -191,7 +191,7 @@ def test_metrics_and_probes_are_answered_over_http(harness: MemoryHarness) -> No
 
     with listening("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        with serving(monitor, listener, Hosts(["worker"], "UNLEARN_HTTP_HOSTS")):
+        with serving(monitor, listener, Hosts("127.0.0.1", ["worker"], "UNLEARN_HTTP_HOSTS")):
             assert get("/readyz") == (503, "it is starting\n")
             assert get("/livez") == (200, "ok\n")
             play(harness)

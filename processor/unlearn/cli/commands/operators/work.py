@@ -79,7 +79,7 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     if address is None:
         raise SettingsError(f"UNLEARN_HTTP: {settings.http} is not HOST:PORT, such as 127.0.0.1:9100")
     monitor = Monitor(log, settings.events_topic, settings.stuck_after)
-    hosts = Hosts((address[0], *settings.http_hosts), "UNLEARN_HTTP_HOSTS")
+    hosts = Hosts(address[0], settings.http_hosts, "UNLEARN_HTTP_HOSTS")
     with listening(*address) as listener, serving(monitor, listener, hosts), monitor.watching():
         yield monitor.turned
 
