@@ -5,8 +5,11 @@ from __future__ import annotations
 import http.client
 import logging
 import re
+import socket
+import struct
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -207,3 +210,74 @@ def test_metrics_and_probes_are_answered_over_http(harness: MemoryHarness) -> No
                 )
             harness.now += 100.0
             assert get("/livez") == (503, "the loop stands still for 100 s\n")
+
+
+# -- strangers
+
+
+@contextmanager
+def answering(harness: MemoryHarness) -> Iterator[tuple[str, int]]:
+    """The address at which a worker answers."""
+    hosts = Hosts("127.0.0.1", (), "UNLEARN_HTTP_HOSTS")
+    with listening("127.0.0.1", 0) as listener, serving(monitor_of(harness), listener, hosts):
+        yield listener.getsockname()
+
+
+def livez_at(address: tuple[str, int]) -> bytes:
+    with socket.create_connection(address, timeout=EVER) as asks:
+        asks.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        return asks.makefile("rb").read()
+
+
+def test_a_connection_that_breaks_off_leaves_no_stack_trace(
+    harness: MemoryHarness, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "unlearn.monitoring.server"), answering(harness) as address:
+        asks = socket.create_connection(address, timeout=EVER)
+        asks.sendall(b"GET /metrics HTTP/1.1\r\n")
+        # Without lingering a close is a reset.
+        asks.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        asks.close()
+        until(lambda: capfd.readouterr().err or "broke off" in caplog.text, EVER, "it is over")
+        assert b"200" in livez_at(address)
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == []
+    assert "broke off" in caplog.text
+
+
+def test_what_goes_wrong_in_an_answer_is_in_the_log(
+    harness: MemoryHarness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Monitor, "not_alive", lambda _: 1 / 0)
+    with answering(harness) as address:
+        assert livez_at(address) == b""
+        until(lambda: "a request failed unforeseen" in caplog.text, EVER, "it is told")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_connection_that_sends_byte_by_byte_ends_in_time(
+    harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a few thousand of them would take all threads and files of a worker."""
+    monkeypatch.setattr("unlearn.monitoring.server._WITHIN", 0.2)
+
+    def ended() -> bool:
+        try:
+            slow.sendall(b"G")
+        except OSError:
+            return True
+        return False
+
+    with answering(harness) as address, socket.create_connection(address, timeout=EVER) as slow:
+        until(ended, EVER / 2, "it is closed")
+
+
+def test_of_too_many_connections_the_oldest_ends_and_probes_are_answered(
+    harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unlearn.monitoring.server._MOST", 3)
+    with answering(harness) as address, ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(address, timeout=EVER)) for _ in range(3)]
+        assert b"200" in livez_at(address)
+        assert idle[0].recv(1) == b""
+        idle[2].sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        assert idle[2].recv(4) == b"HTTP"
