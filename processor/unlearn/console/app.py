@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from unlearn.console.actions import ACTIONS, ask, read_action
@@ -28,7 +28,7 @@ from unlearn.console.reading import Connect
 from unlearn.console.watchers import Watchers, pulse
 from unlearn.errors import HttpRefused, InputInvalid, UnlearnError
 from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
-from unlearn.http_server.answers import METRICS_TYPE
+from unlearn.http_server.answers import METRICS_TYPE, event_stream
 from unlearn.http_server.application import application
 from unlearn.http_server.bodies import read_body
 from unlearn.http_server.host_check import answering_to
@@ -86,8 +86,8 @@ class _Routes:
         body = b'{"pulse": ' + pulse(outcome, now) + b', "snapshot": ' + (outcome.body or b"null") + b"}"
         return json_answer(200, body)
 
-    async def events(self, _: Request) -> Response:
-        return StreamingResponse(self._watchers.watch(), 200, {"Cache-Control": "no-store"}, "text/event-stream")
+    async def events(self, request: Request) -> Response:
+        return event_stream(request, self._watchers.watch())
 
     async def access(self, request: Request) -> Response:
         """Who asks, and whether anybody may ask workers for something."""

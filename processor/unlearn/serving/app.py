@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from unlearn.errors import AnswerInvalid, HttpRefused, NotEnough, ScorerStopped
 from unlearn.http_server.access import UNAUTHORIZED, Tokens
-from unlearn.http_server.answers import METRICS_TYPE, refusal_headers
+from unlearn.http_server.answers import METRICS_TYPE, event_stream, refusal_headers
 from unlearn.http_server.application import application
 from unlearn.http_server.bodies import read_body
 from unlearn.http_server.host_check import answering_to
@@ -102,8 +102,7 @@ class _Routes:
 
     async def events(self, request: Request) -> Response:
         model = self._model(request)
-        events = self._followers.follow(model.name, lambda: model.change)
-        return StreamingResponse(events, 200, {"Cache-Control": "no-store"}, "text/event-stream")
+        return event_stream(request, self._followers.follow(model.name, lambda: model.change))
 
     def guarded(self, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         """The handler for those who may ask; whatever goes wrong is an answer too."""

@@ -293,6 +293,18 @@ def test_whoever_follows_is_told_of_changes(served: Running) -> None:
     assert answer.headers["unlearn-content"] == second["content"] != first["content"]
 
 
+def test_whoever_asks_for_the_head_alone_does_not_follow(served: Running) -> None:
+    """The stream went on unheard, and no further request of that connection was answered."""
+    address = (served.asks.base_url.host, served.asks.base_url.port or 0)
+    with socket.create_connection(address, timeout=EVER / 2) as asks:
+        asks.sendall(b"HEAD /events HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        asks.sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        said = asks.makefile("rb").read()
+    assert said.count(b"HTTP/1.1 200") == 2
+    assert b"text/event-stream" in said
+    assert said.endswith(b'{"live": true}')
+
+
 def test_too_many_followers_are_told_to_come_again(harness: ResultsHarness) -> None:
     with running(harness, listeners=1) as asks:
         make_ready(harness, asks)
