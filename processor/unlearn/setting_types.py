@@ -25,12 +25,7 @@ class Frozen(BaseModel):
 
 def json_list(value: object) -> object:
     """The list that a text holds; other values as they are. Raises ValueError."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError('not a JSON list such as ["ham", "spam"]') from None
+    return _json_of(value, list, 'list such as ["ham", "spam"]')
 
 
 TextList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(json_list)]
@@ -58,9 +53,16 @@ def require_both(group: BaseModel, one: str, other: str) -> None:
 
 def json_object(value: object) -> object:
     """The object that a text holds; other values as they are. Raises ValueError."""
+    return _json_of(value, dict, 'object such as {"alpha": 0.5}')
+
+
+def _json_of(value: object, kind: type, what: str) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError('not a JSON object such as {"alpha": 0.5}') from None
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, kind):
+        raise ValueError(f"not a JSON {what}")
+    return found

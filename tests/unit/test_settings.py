@@ -85,6 +85,8 @@ def test_secret_is_required_outside_the_demo(environment: pytest.MonkeyPatch) ->
     ("name", "value", "words"),
     [
         ("UNLEARN_CLASSES", "ham,spam", "JSON list"),
+        ("UNLEARN_CONSOLE__HOSTS", '"ops.example"', "not a JSON list"),
+        ("UNLEARN_LEARNER_OPTIONS", "[0.5]", "not a JSON object"),
         ("UNLEARN_CLASSES", '["ham", "ham"]', "different"),
         ("UNLEARN_FEATURES", "many", "integer"),
         ("UNLEARN_LEARNER", "magic", "naive-bayes"),
