@@ -216,13 +216,27 @@ def test_pages_of_other_sites_ask_for_nothing_where_the_browser_says_their_origi
     assert [quiet(origin) for origin in (own, "https://ops.example")] == [202, 202]
 
 
-def test_tokens_can_not_be_guessed_fast(harness: WorkerHarness, start: Any) -> None:
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/access"), ("POST", "/api/journey")])
+def test_tokens_can_not_be_guessed_fast(harness: WorkerHarness, start: Any, method: str, path: str) -> None:
+    """What became of an event tells it by showing ids, too."""
     console = start()
     codes = [
-        console.asks.get("/api/access", headers={"Authorization": f"Bearer {'x' * 16}{n}"}).status_code
+        console.asks.request(
+            method, path, json={"event": "e"}, headers={"Authorization": f"Bearer {'x' * 16}{n}"}
+        ).status_code
         for n in range(40)
     ]
     assert set(codes) == {401, 429}
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_login_to_a_proxy_before_it_is_no_token(harness: WorkerHarness, start: Any, *, read_only: bool) -> None:
+    harness.rest()
+    console = start(read_only=read_only)
+    logged_in = {"Authorization": "Basic b3BzOm9wcw=="}
+    assert console.asks.get("/api/access", headers=logged_in).json() == {"read_only": read_only, "name": None}
+    told = console.asks.post("/api/journey", json={"event": "never"}, headers=logged_in)
+    assert (told.status_code, told.json()["withheld"]) == (200, True)
 
 
 def test_without_tokens_it_is_read_only_for_everybody(harness: WorkerHarness, start: Any) -> None:

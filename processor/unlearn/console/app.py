@@ -27,7 +27,7 @@ from unlearn.console.poller import Poller
 from unlearn.console.reading import Connect
 from unlearn.console.watchers import Watchers, pulse
 from unlearn.errors import HttpRefused, InputInvalid, UnlearnError
-from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens
+from unlearn.http_server.access import UNAUTHORIZED, Rate, Tokens, bears_token
 from unlearn.http_server.answers import METRICS_TYPE, event_stream
 from unlearn.http_server.application import application
 from unlearn.http_server.bodies import read_body
@@ -91,13 +91,12 @@ class _Routes:
 
     async def access(self, request: Request) -> Response:
         """Who asks, and whether anybody may ask workers for something."""
-        if "authorization" in request.headers:
-            self._require_token(request)
-        return json_answer(200, {"read_only": self._tokens is None, "name": self._name(request)})
+        return json_answer(200, {"read_only": self._tokens is None, "name": self._asker(request)})
 
     async def journey(self, request: Request) -> Response:
+        with_ids = self._asker(request) is not None
         asked = _object(await self._body(request))
-        event, with_ids = asked.get("event"), self._name(request) is not None
+        event = asked.get("event")
         if not isinstance(event, str) or len(asked) != 1:
             raise InputInvalid('the body is no {"event": ID}')
         return json_answer(200, await asyncio.to_thread(self._journeys.of_event, event, with_ids=with_ids))
@@ -151,18 +150,21 @@ class _Routes:
         elif site not in ("same-origin", "none"):
             raise HttpRefused(403, "another site's page has sent this")
 
+    def _asker(self, request: Request) -> str | None:
+        """The name of the request's token; None where it has none. Raises HttpRefused for an unknown one."""
+        if self._tokens is None or not bears_token(_authorization(request)):
+            return None
+        return self._require_token(request)
+
     def _require_token(self, request: Request) -> str:
         """The name of the request's token. Raises HttpRefused."""
         if self._tokens is None:
             raise HttpRefused(403, _READ_ONLY)
-        name = self._name(request)
+        name = self._tokens.name_of(_authorization(request))
         if name is None:
             wait = self._tries.wait("unknown tokens")
             raise HttpRefused(429, "too many unknown tokens", wait) if wait else HttpRefused(401, UNAUTHORIZED)
         return name
-
-    def _name(self, request: Request) -> str | None:
-        return None if self._tokens is None else self._tokens.name_of(request.headers.get("authorization", ""))
 
     async def _body(self, request: Request) -> bytes:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -244,6 +246,10 @@ class _WithHeaders:
             await send(message)
 
         await self._app(scope, receive, sending if scope["type"] == "http" else send)
+
+
+def _authorization(request: Request) -> str:
+    return request.headers.get("authorization", "")
 
 
 def _OK() -> Response:  # noqa: N802

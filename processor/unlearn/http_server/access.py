@@ -10,7 +10,7 @@ from pathlib import Path
 from unlearn.environment.named_files import Unreadable, read_named_text
 from unlearn.errors import SettingsError
 
-__all__ = ["Rate", "Tokens", "read_tokens"]
+__all__ = ["Rate", "Tokens", "bears_token", "read_tokens"]
 
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64})\s+(?P<token>[A-Za-z0-9._~+/=-]{16,512})")
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
@@ -31,6 +31,11 @@ class Tokens:
         """Whose token an `Authorization` header has; None where it has none, or an unknown one."""
         match = _BEARER.fullmatch(authorization.strip())
         return None if match is None else self._names.get(_hash(match[1]))
+
+
+def bears_token(authorization: str) -> bool:
+    """Whether an `Authorization` header says to have a token, known or not. That of a login to a proxy doesn't."""
+    return authorization.strip().lower().startswith("bearer")
 
 
 def read_tokens(path: Path, setting: str) -> Tokens:
