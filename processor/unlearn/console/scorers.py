@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Iterable, Mapping
 from http.client import HTTPException
+from urllib.error import HTTPError
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,7 +17,10 @@ __all__ = ["ask_scorers", "said_by"]
 
 _WITHIN = 2.0
 _MOST_BYTES = 4 * 2**20
-
+_REFUSED: Mapping[int, str] = {
+    421: "it isn't asked by a name of its own: its UNLEARN_SERVING__HOSTS lists those that it has beside addresses"
+}
+"""By an answer's code."""
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirects)
 
@@ -56,5 +60,8 @@ def _ask(url: str, model: str) -> ScorerSaid:
 
     try:
         return said_by(url, within(_WITHIN, answered), model)
+    except HTTPError as error:
+        error.close()
+        return ScorerSaid(url, trouble=_REFUSED.get(error.code, f"it answers {error.code} {error.reason}")[:200])
     except (OSError, HTTPException, ValueError, ArithmeticError) as error:
         return ScorerSaid(url, trouble=f"it gives no answer: {getattr(error, 'reason', None) or error}"[:200])

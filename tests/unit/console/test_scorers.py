@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from unlearn.console.scorers import ask_scorers, said_by
@@ -30,3 +34,22 @@ def test_one_that_is_not_ready_or_serves_another_model_says_so() -> None:
 def test_one_that_gives_no_answer_is_named() -> None:
     (said,) = ask_scorers([f"http://127.0.0.1:{free_port()}"], "m")
     assert (said.ready, "gives no answer" in said.trouble) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(421, "UNLEARN_SERVING__HOSTS"), (503, "it answers 503 Service Unavailable")]
+)
+def test_one_that_refuses_says_why(code: int, told: str) -> None:
+    class Refuses(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(code)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Refuses) as server:
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        (said,) = ask_scorers([f"http://127.0.0.1:{server.server_port}"], "m")
+        answering.join()
+    assert (said.ready, told in said.trouble) == (False, True)
