@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.harness.browser import chromium
 from tests.harness.events import at
 from tests.harness.waiting import until
 from tests.harness.worker_harness import WorkerHarness
@@ -348,3 +350,53 @@ def test_a_file_of_tokens_that_can_not_be_read_stops_the_start(harness: WorkerHa
     settings = settings_with(harness, tokens=tmp_path / "none")
     with listening("127.0.0.1", 0) as listener, pytest.raises(SettingsError, match="TOKENS"):
         serve(settings, lambda: nullcontext((harness.log, harness.client)), listener, "127.0.0.1", lambda: True)
+
+
+# -- behind a proxy with a login
+
+
+@contextmanager
+def login_before(console: Running) -> Iterator[str]:
+    """The URL of a proxy that lets through those with the cookie that its /login gives."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/login":
+                self.answer(200, {"Set-Cookie": "login=yes; HttpOnly; SameSite=Lax"}, b"welcome")
+            elif self.headers.get("Cookie") != "login=yes":
+                self.answer(401, {}, b"log in")
+            elif self.path == "/api/events":
+                self.answer(503, {}, b"no streams here")
+            else:
+                found = console.asks.get(self.path)
+                self.answer(found.status_code, {"Content-Type": found.headers["content-type"]}, found.content)
+
+        def answer(self, code: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(code)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_its_page_asks_with_the_login_of_a_proxy_before_it(harness: WorkerHarness, start: Any, tmp_path: Path) -> None:
+    harness.rest()
+    with login_before(start()) as url, chromium(tmp_path / "profile") as browser:
+        browser.get(f"{url}/login")
+        browser.get(f"{url}/")
+        until(
+            lambda: not browser.execute_script("return document.querySelector('#access').hidden"),
+            EVER,
+            "it knows that there are tokens",
+        )

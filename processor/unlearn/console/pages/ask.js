@@ -16,7 +16,7 @@ export const authorization = () => (token ? { Authorization: `Bearer ${token}` }
 
 /** The answer's object; throws an Error with the reason where it was refused. */
 export async function call(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: { ...authorization(), ...options.headers }, credentials: "omit" });
+  const answer = await fetch(path, { ...options, headers: { ...authorization(), ...options.headers }, credentials: "same-origin" });
   const said = await answer.json().catch(() => ({}));
   if (answer.ok) return said;
   if (answer.status === 401 && token) forget();
