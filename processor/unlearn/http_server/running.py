@@ -88,6 +88,11 @@ class _Connection(H11Protocol):
         self._stop_looking()
         super().connection_lost(exc)
 
+    def _should_upgrade(self) -> bool:
+        """Never: the request is answered as it stands. uvicorn would advise in the log to install a library, each
+        time that somebody asks for it."""
+        return False
+
     def _reads_a_head(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request
         return cycle is None or cycle.response_complete

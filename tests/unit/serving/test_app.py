@@ -442,6 +442,16 @@ def test_a_connection_that_is_kept_is_not_closed_amid_a_long_answer(harness: Res
             assert changes(lines, 1)[0]["partitions"][0]["rows"] == 1
 
 
+def test_whoever_asks_for_another_protocol_is_answered_in_this_one(
+    harness: ResultsHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log said each time to install a library."""
+    wanted = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    with running(harness) as asks:
+        assert asks.get("/livez", headers=wanted).status_code == 200
+    assert "upgrade" not in caplog.text
+
+
 # -- metrics
 
 
