@@ -58,19 +58,23 @@ class _Server(uvicorn.Server):
 
 class _Connection(H11Protocol):
     """One that is closed where it sends no whole head of a request in time, or takes nothing of an answer: idle ones
-    would fill up all that there may be, and health would not be answered."""
+    would fill up all that there may be, and health would not be answered. So the oldest idle one is closed where there
+    are as many as may be."""
 
     quiet_for: float
+    since = 0.0
     _timer: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.since = self.loop.time()
+        self._make_room()
         self._wait()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._reads_a_head():
+        if self.reads_a_head():
             self._wait()
         else:
             self._stop_waiting()
@@ -88,12 +92,20 @@ class _Connection(H11Protocol):
         self._stop_looking()
         super().connection_lost(exc)
 
+    def _make_room(self) -> None:
+        if self.limit_concurrency is None or len(self.connections) < self.limit_concurrency:
+            return
+        others = [one for one in self.connections if isinstance(one, _Connection) and one is not self]
+        idle = [one for one in others if one.reads_a_head() and not one.transport.is_closing()]
+        if idle:
+            min(idle, key=lambda one: one.since).transport.close()
+
     def _should_upgrade(self) -> bool:
         """Never: the request is answered as it stands. uvicorn would advise in the log to install a library, each
         time that somebody asks for it."""
         return False
 
-    def _reads_a_head(self) -> bool:
+    def reads_a_head(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request
         return cycle is None or cycle.response_complete
 
@@ -108,7 +120,7 @@ class _Connection(H11Protocol):
 
     def _give_up(self) -> None:
         self._timer = None
-        if self._reads_a_head():
+        if self.reads_a_head():
             self.transport.close()
 
     def _look_again(self, waits: int) -> None:

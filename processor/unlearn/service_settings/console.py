@@ -49,7 +49,11 @@ class ConsoleSettings(Frozen):
     journey_within: Duration = Field(
         60.0, gt=0, description="seconds for which the log is read for one event's journey, or for versions, at most"
     )
-    connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")
+    connections: int = Field(
+        500,
+        ge=1,
+        description="connections at once at most: idle ones give way; while none is, others are told to come again",
+    )
     watchers: int = Field(100, ge=1, description="pages that are open at once at most")
 
     @field_validator("scorers")

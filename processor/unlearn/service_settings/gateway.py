@@ -63,7 +63,11 @@ class GatewaySettings(Frozen):
     )
     body_bytes: int = Field(64 * _KIB, ge=_KIB, le=_KIB * _KIB, description="bytes of a request's body at most")
     rate: float = Field(100.0, gt=0, description="requests a second of each token at most; twice as many in one second")
-    connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")
+    connections: int = Field(
+        500,
+        ge=1,
+        description="connections at once at most: idle ones give way; while none is, others are told to come again",
+    )
     answer_within: Duration = Field(
         5.0,
         gt=0,

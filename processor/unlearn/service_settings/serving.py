@@ -31,7 +31,11 @@ class ServingSettings(Frozen):
     )
     body_bytes: int = Field(16 * _MIB, ge=1024, le=1024 * _MIB, description="bytes of a request's body at most")
     inputs: int = Field(10_000, ge=1, le=1_000_000, description="texts, or rows of features, of a request at most")
-    connections: int = Field(500, ge=1, description="connections at once at most; others are told to come again")
+    connections: int = Field(
+        500,
+        ge=1,
+        description="connections at once at most: idle ones give way; while none is, others are told to come again",
+    )
     listeners: int = Field(100, ge=0, description="those who follow server-sent events at once at most")
     answer_within: Duration = Field(
         5.0,

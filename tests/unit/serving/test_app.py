@@ -399,7 +399,7 @@ def test_a_file_of_tokens_that_cannot_be_read_is_a_wrong_setting(harness: Result
 
 @pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nhost: localhost\r\n"], ids=["idle", "half a head"])
 def test_connections_that_ask_nothing_are_closed(harness: ResultsHarness, sent: bytes) -> None:
-    with running(harness, connections=3, answer_within=0.2) as asks:
+    with running(harness, connections=5, answer_within=0.2) as asks:
         address = (asks.base_url.host, asks.base_url.port or 0)
         with ExitStack() as stack:
             idle = [stack.enter_context(socket.create_connection(address, timeout=EVER)) for _ in range(4)]
@@ -407,6 +407,18 @@ def test_connections_that_ask_nothing_are_closed(harness: ResultsHarness, sent: 
                 one.sendall(sent)
             assert [one.recv(1) for one in idle] == [b""] * 4
         assert asks.get("/livez").status_code == 200
+
+
+def test_idle_connections_give_way_to_new_ones(harness: ResultsHarness) -> None:
+    """Whoever held as many as may be had probes refused, and the server killed for that."""
+    with running(harness, connections=3, answer_within=EVER) as asks:
+        address = (asks.base_url.host, asks.base_url.port or 0)
+        with ExitStack() as stack:
+            idle = [stack.enter_context(socket.create_connection(address, timeout=EVER)) for _ in range(6)]
+            assert asks.get("/livez").status_code == 200
+            assert [one.recv(1) for one in idle[:4]] == [b""] * 4
+            idle[5].sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert idle[5].recv(12) == b"HTTP/1.1 200"
 
 
 def test_connections_that_begin_no_tls_are_closed(harness: ResultsHarness, tmp_path: Path) -> None:
