@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from unlearn.cli.main import cli
+from unlearn.simulate.cluster import World
 from unlearn.simulate.run import Outcome, run_seed
 from unlearn.training import outcomes
 
@@ -74,3 +77,13 @@ def test_what_was_judged_before_an_interruption_is_said(monkeypatch: pytest.Monk
     assert "4 of 9 seeds" in found.stdout
     assert "2 failed: [2, 4]" in found.stdout
     assert "2 of 9 seeds" in found.stderr
+
+
+def test_a_world_leaves_memory_with_its_seed(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Else 10,000 seeds take the memory of 10,000 worlds: an error that is kept keeps the frames it came through."""
+    with caplog.at_level(logging.CRITICAL + 1):
+        ran = [run_seed(seed, redis_url) for seed in range(45, 50)]
+
+    gc.collect()
+    assert any(outcome.counts["roll backs"] for outcome in ran)
+    assert not [world for world in gc.get_objects() if isinstance(world, World)]

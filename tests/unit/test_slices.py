@@ -206,6 +206,15 @@ def test_a_digest_table_finds_whole_digests_and_nothing_else() -> None:
     assert found.tolist() == [-1, 1, 2, 3, 4, 5]
 
 
+def test_digests_that_begin_alike_are_told_apart() -> None:
+    digests = [b"begins alike"[:8] + bytes([n]) * 8 for n in range(4)]
+    table = DigestTable({digests[1]: 1, digests[2]: 2})
+
+    found = table.find(np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16), -1)
+
+    assert found.tolist() == [-1, 1, 2, -1]
+
+
 @given(
     st.dictionaries(st.binary(min_size=16, max_size=16), st.integers(0, 2**62)),
     st.lists(st.binary(min_size=16, max_size=16)),

@@ -193,10 +193,9 @@ class FaultyRedis(redis.Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         plainly = super().execute_command
-        return self.fuse.call(lambda: plainly(*args, **options), _LOST)  # type: ignore[no-untyped-call]
-
-
-_LOST = redis.ConnectionError("injected")
+        # Made anew for each call: an error that is raised keeps its frames, and with them the whole world.
+        lost = redis.ConnectionError("injected")
+        return self.fuse.call(lambda: plainly(*args, **options), lost)  # type: ignore[no-untyped-call]
 
 
 class PolledReader(MemoryReader):
