@@ -26,6 +26,8 @@ __all__ = ["MODULE", "ROOT", "Bucket", "NotBuilt", "ObjectServer", "built_server
 
 MODULE: Final = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 ROOT: Final = Login("tests", "a key of the tests")
+_COMPILED_QUICKLY: Final = ("-gcflags=all=-N -l", "-ldflags=-s -w")
+"""It serves for minutes: the optimizing compiler would take half as much again, and never win it back."""
 _BUILD_WITHIN = 800.0
 _STARTS_WITHIN = 30.0
 
@@ -53,8 +55,8 @@ def _build(folder: Path) -> None:
     if go is None:
         raise NotBuilt("Go is not installed")
     made = subprocess.run(
-        ["nice", go, "install", MODULE],
-        env={**os.environ, "GOBIN": str(folder)},
+        ["nice", go, "install", *_COMPILED_QUICKLY, MODULE],
+        env={**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"},
         timeout=_BUILD_WITHIN,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from unlearn.simulate.cluster import World
 from unlearn.simulate.run import Outcome, run_seed
 from unlearn.training import outcomes
 
-FIRST, LAST = 1, 150
+FIRST, LAST = 1, 60
 """The long run is `make soak`."""
 
 

@@ -95,7 +95,7 @@ def test_any_bytes_turn_out_to_be_something(raw: bytes) -> None:
         assert isinstance(outcome, Unreadable)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(messages())
 def test_the_second_opinion_agrees(message: tuple[bytes, list[tuple[str, Any]]]) -> None:
     raw, pairs = message

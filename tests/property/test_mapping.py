@@ -127,7 +127,7 @@ def read(preset: str, said: Said) -> Any:
 
 
 @pytest.mark.parametrize(("preset", "say"), DIALECTS)
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(insert=inserts())
 def test_an_insert_is_read_as_it_was(preset: str, say: Callable[[Insert | Delete], Said], insert: Insert) -> None:
     told: dict[str, Any] = {"occurred_at": WHEN} if say is tracked else {}
@@ -142,14 +142,14 @@ def test_an_insert_is_read_as_it_was(preset: str, say: Callable[[Insert | Delete
 
 
 @pytest.mark.parametrize(("preset", "say"), DIALECTS[:2])
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(deletion=deletions())
 def test_a_deletion_is_read_as_it_was(preset: str, say: Callable[[Insert | Delete], Said], deletion: Delete) -> None:
     assert read(preset, say(deletion)) == deletion
 
 
 @pytest.mark.parametrize(("preset", "say"), DIALECTS[2:5])
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(deletion=deletions().filter(lambda deletion: deletion.record_id is not None))
 def test_a_deleted_row_is_its_record_under_every_subject(
     preset: str, say: Callable[[Insert | Delete], Said], deletion: Delete
@@ -160,7 +160,7 @@ def test_a_deleted_row_is_its_record_under_every_subject(
 
 
 @pytest.mark.parametrize(("preset", "say"), [("segment", tracked), ("opendsr", erasure)])
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(subject=IDS, event=IDS)
 def test_a_subject_is_forgotten(preset: str, say: Callable[[Insert | Delete], Said], subject: str, event: str) -> None:
     deletion = Delete(event_id=event, subject_id=subject, requested_at=WHEN)
@@ -169,7 +169,7 @@ def test_a_subject_is_forgotten(preset: str, say: Callable[[Insert | Delete], Sa
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"earlier"}))
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(event=inserts() | deletions())
 def test_our_own_json_is_read_under_every_mapping(preset: str, event: Insert | Delete) -> None:
     entry = Entry(0, 1, 1_714_564_800_000, None, encode(event), ())
@@ -178,7 +178,7 @@ def test_our_own_json_is_read_under_every_mapping(preset: str, event: Insert | D
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.keys() - {"earlier", "plain"}))
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(event=inserts() | deletions(), said=st.sampled_from(DIALECTS), data=st.data())
 def test_what_is_damaged_never_becomes_nothing(
     preset: str, event: Insert | Delete, said: tuple[str, Callable[[Insert | Delete], Said]], data: st.DataObject
