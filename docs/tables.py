@@ -26,7 +26,7 @@ from unlearn.cli.needs import NEEDS
 from unlearn.extras import EXTRAS
 from unlearn.forwarding.dead_letter import DeadLetter
 from unlearn.forwarding.dues import counter_of
-from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
+from unlearn.monitoring.metrics import About, Lag, Seen, Totals, WorkerMetrics
 from unlearn.monitoring.snapshot import PartitionFacts, Snapshot
 from unlearn.results.history import PublishedVersion
 from unlearn.results.manifest import Fingerprint, Heartbeat, Manifest, ShardEntry, TokenField
@@ -161,12 +161,13 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _metrics() -> str:
-    facts = PartitionFacts(0, (), False, False, 0, 0, 0, {"current": 1}, 0, None, 0, 0, 0, None, 0.0, 0)
+    facts = PartitionFacts(0, (), False, False, 0, 0, 0, {"current": 1}, 0, None, 0, 0, 0, None, 0.0, 0, 0)
     counts = Counter({counter_of("a reason"): 1})
-    snapshot = Snapshot(0.0, {0: facts}, {}, 1, "", (), False, counts, ())
+    snapshot = Snapshot(0.0, {0: facts}, {}, 1, True, "", "", (), False, counts, (), ([("+Inf", 0.0)], 0.0), 0)
     ages, lags = {0: 0.0}, {0: Lag(0, 0.0)}
-    build = {"version": "", "python": ""}
-    rows = map(_metric, WorkerMetrics(lambda: snapshot, Totals(), lambda: lags, lambda: ages, build).collect())
+    about = About("", 1, {"version": "", "python": ""})
+    seen = Seen(lambda: lags, lambda: ages, dict)
+    rows = map(_metric, WorkerMetrics(lambda: snapshot, Totals(), seen, about).collect())
     return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
 
 

@@ -34,7 +34,7 @@ class Rig(Protocol):
 
 
 def named(store: Store, prefix: str = "") -> list[str]:
-    return [name for name, _ in store.names(prefix)]
+    return [name for name, *_ in store.names(prefix)]
 
 
 # Writing and reading
@@ -103,11 +103,12 @@ def test_names_lie_below_a_folder_with_their_age(rig: Rig) -> None:
         rig.store.put(name, b"x")
     os.utime(rig.folder / NAME, (0, 0))
 
-    found = dict(rig.store.names("3"))
+    found = {one.name: one for one in rig.store.names("3")}
 
     assert list(found) == [NAME]
-    assert found[NAME] > 86_400
-    assert 0 <= dict(rig.store.names(""))[OTHER] < 3600
+    assert found[NAME].age > 86_400
+    assert found[NAME].size == 1
+    assert [0 <= one.age < 3600 for one in rig.store.names("")] == [False, True]
     assert named(rig.store) == [NAME, OTHER]
     assert named(rig.store, "3/") == named(rig.store, "3/1/state") == [NAME]
     assert named(rig.store, "9") == named(rig.store, "3/1/st") == []

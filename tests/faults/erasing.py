@@ -61,7 +61,7 @@ def files_with(root: Path, marker: Insert) -> Iterator[str]:
 def _decoded(harness: MemoryHarness, marker: Insert) -> Iterator[str]:
     """Rows of slice files and tails, and the weights of words that nobody living has."""
     slots, features = _rows(harness, marker)
-    for name, _ in harness.store.names(""):
+    for name, *_ in harness.store.names(""):
         artefact, data = read_name(name), harness.store.get(name)
         assert artefact is not None, name
         if artefact.kind == "state":

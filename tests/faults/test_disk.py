@@ -96,7 +96,7 @@ def frozen(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def files(store: Store) -> set[str]:
-    return {name for name, _ in store.names("")}
+    return {name for name, *_ in store.names("")}
 
 
 def store_of(harness: WorkerHarness) -> Store:

@@ -306,7 +306,7 @@ def end_state(harness: MemoryHarness) -> dict[str, Any]:
     entries = [(e.shard, e.through, e.status, e.rows, e.lineage, e.digest) for e in newest.shards]
     view = harness.owned.view
     slices = {key: held._replace(file="a file") for key, held in view.slices.items() if held.file != ""}
-    names = [name for name, _ in harness.store.names("")]
+    names = [name for name, *_ in harness.store.names("")]
     holes = {
         key: harness.redis.hgetall(key)
         for key in harness.redis.scan_iter(match=harness.owned.state.keys.prefix + "holes*")

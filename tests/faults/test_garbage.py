@@ -38,7 +38,7 @@ def make_site(store_kind: str, redis_url: str, tmp_path: Path) -> Iterator[MakeS
 
 def replaced(harness: MemoryHarness) -> set[str]:
     """Files that were in use until a moment ago."""
-    before = {name for name, _ in harness.store.names("")}
+    before = {name for name, *_ in harness.store.names("")}
     harness.send(delete("r1"))
     harness.settle()
     harness.wait(1.0)
@@ -53,10 +53,10 @@ def test_a_file_stays_a_grace_after_the_last_look_that_found_it_in_use(make_site
     harness = make_site()
     files = replaced(harness)
     harness.wait(GRACE - LOOKS_EVERY - 3.0)
-    assert files <= {name for name, _ in harness.store.names("")}
+    assert files <= {name for name, *_ in harness.store.names("")}
 
     harness.wait(GRACE + LOOKS_EVERY)
-    assert files & {name for name, _ in harness.store.names("")} == set()
+    assert files & {name for name, *_ in harness.store.names("")} == set()
     assert harness.verify().verdict == "equal"
 
 
@@ -65,10 +65,10 @@ def test_a_new_owner_counts_from_its_claim(make_site: MakeSite) -> None:
     files = replaced(harness)
     harness.start()
     harness.wait(GRACE - 1.0)
-    assert files <= {name for name, _ in harness.store.names("")}
+    assert files <= {name for name, *_ in harness.store.names("")}
 
     harness.wait(2 * GRACE)
-    assert files & {name for name, _ in harness.store.names("")} == set()
+    assert files & {name for name, *_ in harness.store.names("")} == set()
 
 
 def test_erasing_reaches_the_append_only_file_at_once_and_then_at_most_so_often(

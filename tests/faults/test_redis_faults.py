@@ -55,8 +55,8 @@ def evict(own: OwnRedis) -> Callable[[], Any]:
     ("break_it", "says", "counter"),
     [
         (refuse, "it is out of memory", "state_lost"),
-        (replicate, "it is a slave, not a master", "unfit"),
-        (evict, "maxmemory-policy is allkeys-lru", "unfit"),
+        (replicate, "it is a slave, not a master", "redis_trouble"),
+        (evict, "maxmemory-policy is allkeys-lru", "redis_trouble"),
     ],
 )
 def test_a_redis_that_refuses_or_would_forget(
@@ -72,7 +72,7 @@ def test_a_redis_that_refuses_or_would_forget(
     mend = break_it(own_redis)
     try:
         # When a deletion comes
-        harness.turn_until(lambda: counter != "unfit" or harness.worker.unfit)
+        harness.turn_until(lambda: counter != "redis_trouble" or harness.worker.unfit)
         harness.forget()
         harness.turn_until(lambda: harness.counts[counter])
         for _ in range(50):

@@ -166,4 +166,4 @@ def files_of(views: list[Tables]) -> set[str]:
 
 def kept(settings: Settings) -> set[str]:
     store: Any = open_store(settings.store, settings.model)
-    return {name for p in range(PARTITIONS) for name, _ in store.names(f"{p}/")}
+    return {name for p in range(PARTITIONS) for name, *_ in store.names(f"{p}/")}

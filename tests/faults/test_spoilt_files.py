@@ -28,7 +28,7 @@ def test_a_spoilt_slice_file_ends_no_claim(redis_url: str, tmp_path: Path, met_b
     try:
         harness.send(*[insert(n, f"s{n % 3}") for n in range(12)], SEAL)
         harness.settle()
-        for name in [name for name, _ in harness.store.names("") if "/slice/" in name]:
+        for name in [name for name, *_ in harness.store.names("") if "/slice/" in name]:
             path = harness.store.root / name
             path.write_bytes(SPOILT[how](path.read_bytes()))
         LAST_READ.clear()

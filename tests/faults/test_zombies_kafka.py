@@ -152,7 +152,7 @@ def test_waking_in_mid_file(tale: Tale) -> None:
     store = open_store(tale.harness.settings.store, tale.harness.settings.model)
 
     tale.wake("")
-    orphans = {name for name, _ in store.names("0/0/slice") if f"2-{tale.zombies_token.nonce[:8]}-" in name}
+    orphans = {name for name, *_ in store.names("0/0/slice") if f"2-{tale.zombies_token.nonce[:8]}-" in name}
     tale.end()
 
     assert orphans

@@ -20,7 +20,7 @@ from unlearn.events.event import Event, Insert
 from unlearn.learners import learner_of
 from unlearn.log.memory.log import MemoryLog
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.storage.artefacts import FolderStore, Store
+from unlearn.storage.artefacts import FolderStore, Store, Stored
 from unlearn.training.pool import InlineTrainers
 from unlearn.verification.from_store import verify_store
 from unlearn.verification.report import Report
@@ -85,9 +85,9 @@ class DatedStore:
     def delete(self, name: str) -> None:
         self._store.delete(name)
 
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        for name, _ in self._store.names(prefix):
-            yield name, self._clock() - self._written[name]
+    def names(self, prefix: str) -> Iterator[Stored]:
+        for one in self._store.names(prefix):
+            yield one._replace(age=self._clock() - self._written[one.name])
 
 
 def in_a_folder(folder: Path, model: str) -> tuple[Store, Path]:

@@ -171,7 +171,7 @@ class ResultsHarness:
 
     def corrupt(self, how: str) -> None:
         """Harms every stored file."""
-        for name, _ in self.store.names(""):
+        for name, *_ in self.store.names(""):
             path = self.folder / name
             data = path.read_bytes()
             path.unlink()

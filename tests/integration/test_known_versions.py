@@ -98,7 +98,7 @@ def test_without_its_manifest_or_its_states_an_older_version_is_not_loaded(
     publish(harness, "b")
     before = Known(harness)
     assert before.scored_by(first) == first
-    for name, _ in list(before.store.names("0/")):
+    for name, *_ in list(before.store.names("0/")):
         if "/state/" in name:
             before.store.delete(name)
     with pytest.raises(VersionRefused, match=f"version {first} can't be loaded: partition 0: the state .* is gone"):

@@ -8,8 +8,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.conftest import MakeSettings
 from tests.harness.processes import Process, run
@@ -38,7 +40,12 @@ def ask(address: str, path: str) -> tuple[int, str]:
 def samples(address: str) -> dict[tuple[str, ...], float]:
     _, text = ask(address, "/metrics")
     families = text_string_to_metric_families(text)
-    return {(s.name, *(v for _, v in sorted(s.labels.items()))): s.value for f in families for s in f.samples}
+    return {(s.name, *_labels(s)): s.value for f in families for s in f.samples}
+
+
+def _labels(sample: Sample) -> list[str]:
+    """The values of its labels, by their names, but the model's."""
+    return [value for name, value in sorted(sample.labels.items()) if name != "model"]
 
 
 def test_a_worker_is_scraped_probed_and_wedged(make_settings: MakeSettings, tmp_path: Path) -> None:
@@ -72,6 +79,59 @@ def test_a_worker_is_scraped_probed_and_wedged(make_settings: MakeSettings, tmp_
     assert [one.returncode for one in well] == [0, 0]
     assert (well[1].stdout, unheard.returncode) == ("ok\n", 69)
     assert run(settings, "status", UNLEARN_LEASE="3600").returncode == 0
+
+
+def test_a_partition_that_stands_still_is_named_and_leaves_its_stacks(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    settings = make_settings(partitions=1, trainers=1, seal_after=0.5, http=address, stuck_after=2.0)
+    with closing(KafkaLog(settings.kafka)) as log:
+        create(log, settings)
+    with Client.connect(settings) as client, Process(settings, tmp_path, "work") as worker:
+        client.insert(record_id="r0", subject_id="ann", label="spam", text="win cash")
+        client.flush()
+        until(lambda: samples(address).get(("unlearn_worker_training_jobs_total", "fold")), EVER, worker.errors)
+
+        # Its trainers stand still with a job in hand; the loop turns as before
+        trainers = psutil.Process(worker.pid).children(recursive=True)
+        assert trainers
+        for trainer in trainers:
+            trainer.suspend()
+        client.insert(record_id="r1", subject_id="bob", label="spam", text="win more")
+        client.flush()
+        until(lambda: ask(address, "/livez")[1].startswith("partition 0 stands still for "), EVER, worker.errors)
+        code, stuck = ask(address, "/livez")[0], samples(address)["unlearn_worker_stuck",]
+        check = run(settings, "work", "--check", seconds=EVER)
+        until(lambda: "all stacks" in worker.errors(), EVER, worker.errors)
+        for trainer in trainers:
+            trainer.resume()
+
+        until(lambda: ask(address, "/livez") == (200, "ok\n"), EVER, worker.errors)
+        until(lambda: samples(address)["unlearn_worker_stuck",] == 0, EVER, "it goes on")
+
+    assert (code, stuck) == (503, 1)
+    assert check.returncode == 1
+    assert "partition 0 stands still" in check.stdout + check.stderr
+    assert "partition 0 stands still" in worker.errors()
+    assert "loop.py" in worker.errors().partition("all stacks")[2]
+
+
+def test_a_worker_to_whom_the_group_has_nothing_to_give_is_ready(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings(partitions=1, trainers=0)
+    with closing(KafkaLog(settings.kafka)) as log:
+        create(log, settings)
+    ports = free_port(), free_port()
+    one, other = (f"127.0.0.1:{port}" for port in ports)
+    with (
+        Process(settings, tmp_path, "work", UNLEARN_HTTP=one) as first,
+        Process(settings, tmp_path, "work", UNLEARN_HTTP=other) as second,
+    ):
+        for address, worker in ((one, first), (other, second)):
+            until(lambda address=address: ask(address, "/readyz")[0] == 200, EVER, worker.errors)  # type: ignore[misc]
+        owned = [samples(address)["unlearn_worker_partitions_owned",] for address in (one, other)]
+
+    assert sorted(owned) == [0, 1]
 
 
 def test_status_is_1_where_nobody_works_and_2_where_somebody_must_act(

@@ -125,7 +125,7 @@ def found_in(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 def store_names(harness: WorkerHarness) -> list[str]:
-    return [name for name, _ in FolderStore(folder_of(harness)).names("0/0")]
+    return [name for name, *_ in FolderStore(folder_of(harness)).names("0/0")]
 
 
 def spoil(path: Path) -> None:

@@ -80,7 +80,7 @@ def test_the_newest_file_of_the_slice_is_taken(tmp_path: Path) -> None:
 
     held = repaired(owned, tmp_path, (2, b""), (3, b""))
 
-    assert held.file == next(name for name, _ in FolderStore(tmp_path).names(""))
+    assert held.file == next(name for name, *_ in FolderStore(tmp_path).names(""))
     assert (held.rows, held.live, owned.counters["slices_repaired"]) == (2, 2, 1)
 
 

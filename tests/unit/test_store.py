@@ -31,9 +31,10 @@ def test_names_lie_below_a_prefix_with_their_age(tmp_path: Path) -> None:
 
     found = list(store.names("3"))
 
-    assert [name for name, _ in found] == [NAME]
-    assert found[0][1] > 86_400
-    assert [name for name, _ in store.names("")] == [NAME, "4/1/state/5-7-abc"]
+    assert [one.name for one in found] == [NAME]
+    assert found[0].age > 86_400
+    assert found[0].size == 1
+    assert [name for name, *_ in store.names("")] == [NAME, "4/1/state/5-7-abc"]
     assert list(store.names("9")) == []
 
 
@@ -63,7 +64,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(StoreUnavailable, match="No space left"):
         store.put(NAME, b"bytes")
 
-    assert [name for name, _ in store.names("")] == ["3/1/state/other"]
+    assert [name for name, *_ in store.names("")] == ["3/1/state/other"]
 
 
 def test_each_new_folder_is_synced_in_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

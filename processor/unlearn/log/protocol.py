@@ -130,6 +130,11 @@ class Reader(Protocol):
         both are tried again. Empty where all goes well."""
         ...
 
+    @property
+    def joined(self) -> bool:
+        """Whether the group has told it its partitions, be it none."""
+        ...
+
     def seek(self, partition: int, offset: int) -> None:
         """Starts (or restarts) fetching at `offset`. Drops what was fetched before; clears `lost`.
 

@@ -49,7 +49,9 @@ class Collector:
             # An earlier owner's manifest may need the files, or a tail being written holds rows whose holes are gone.
             return
         needed, now = set(_needed(owned)), self._clock.monotonic()
-        found = dict(self._store.names(f"{owned.partition}/"))
+        stored = list(self._store.names(f"{owned.partition}/"))
+        owned.stored_bytes = sum(one.size for one in stored)
+        found = {one.name: one.age for one in stored}
         used = owned.kept(_Used)
         used.at = {name: now if name in needed else used.at.get(name, owned.claimed_at) for name in found}
         ordered = sorted(found, key=lambda name: name not in needed)

@@ -78,7 +78,7 @@ class Repairer:
         """
         if owned.files_seen or owned.catching_up:
             return
-        names = {name for name, _ in self._store.names(f"{owned.partition}/")}
+        names = {name for name, *_ in self._store.names(f"{owned.partition}/")}
         newest = newest_files(names)
         lost = [key for key, held in owned.view.slices.items() if held.file and held.file not in names]
         found = [self._found(shard, end, newest.get((shard, end))) for shard, end in lost]

@@ -43,7 +43,7 @@ class Scrubber:
             owned.counters["states_lost"] += len(change.tables["states"])
 
     def _suspects(self, owned: ClaimedPartition) -> dict[_Key, State]:
-        there = {name for name, _ in self._store.names(f"{owned.partition}/")}
+        there = {name for name, *_ in self._store.names(f"{owned.partition}/")}
         states = [(key, state) for key, state in sorted(owned.view.states.items()) if state.file]
         turn = self._looks[owned.partition] % max(len(states), 1)
         self._looks[owned.partition] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from unlearn.monitoring.snapshot import Snapshot
@@ -22,16 +22,19 @@ class Liveness:
         self._stuck_after = stuck_after
         self._moved: dict[int, _Moved] = {}
 
-    def look(self, snapshot: Snapshot, ends: Mapping[int, int]) -> None:
-        """Note what has moved since the snapshot before. `ends`: the log's ends, as far as they are known.
+    def look(self, snapshot: Snapshot, ends: Mapping[int, int], log_away: str = "") -> None:
+        """Note what has moved since the snapshot before. `ends`: the log's ends, as far as they are known; `log_away`:
+        why the log gives no answer, or empty.
 
-        A partition that has nothing to do, or whose records aren't read for now, counts as moving.
+        A partition that has nothing to do, whose records aren't read for now, or that may wait for a service that is
+        away, counts as moving: no restart would mend that.
         """
         found: dict[int, _Moved] = {}
+        away = snapshot.unfit or snapshot.unheard or log_away
         for partition, facts in snapshot.partitions.items():
             held = self._moved.get(partition)
             works = facts.busy or (facts.applied < ends.get(partition, 0) and not facts.held)
-            waits = bool(snapshot.unfit) or partition in snapshot.waits or snapshot.leaving
+            waits = bool(away) or partition in snapshot.waits or snapshot.leaving
             still = held is not None and held.moves == facts.moves and works and not waits
             found[partition] = held if still and held is not None else _Moved(facts.moves, snapshot.at)
         self._moved = found
@@ -47,15 +50,22 @@ class Liveness:
 def readiness(snapshot: Snapshot | None) -> str:
     """Why the worker isn't ready; empty where it is.
 
-    A worker without partitions is ready: the group may have none to give.
+    A worker without partitions is ready once it has joined: the group may have none to give.
     """
-    if snapshot is None:
-        return "it is starting"
+    return "it is starting" if snapshot is None else next(_hindrances(snapshot), "")
+
+
+def _hindrances(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.leaving:
-        return "it is leaving"
+        yield "it is leaving"
     if snapshot.unfit:
-        return f"Redis can't be used: {snapshot.unfit}"
+        yield f"Redis can't be used: {snapshot.unfit}"
+    if snapshot.unheard:
+        yield f"Redis gives no answer: {snapshot.unheard}"
+    if not snapshot.joined:
+        yield "the group has not told it its partitions yet"
     if snapshot.waits:
-        return f"the store is away for partitions {', '.join(map(str, snapshot.waits))}"
+        yield f"the store is away for partitions {', '.join(map(str, snapshot.waits))}"
     missing = snapshot.assigned - len(snapshot.partitions) - len(snapshot.stopped)
-    return f"{missing} of {snapshot.assigned} partitions are not claimed yet" if missing > 0 else ""
+    if missing > 0:
+        yield f"{missing} of {snapshot.assigned} partitions are not claimed yet"

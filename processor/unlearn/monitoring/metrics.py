@@ -1,10 +1,13 @@
-"""All metrics of a worker: names, types and meanings, as Prometheus has them. Base units; no label holds an id."""
+"""All metrics of a worker: names, types and meanings, as Prometheus has them. Base units; no label holds an id.
+
+Each has the model's name as a label, beside those named here: several models may share a Prometheus.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -16,13 +19,17 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from unlearn.forwarding.dues import letters_by_reason
+from unlearn.histogram import Histogram
 from unlearn.monitoring.snapshot import PartitionFacts, Snapshot
+from unlearn.partition.claimed_partition import Way
 
-__all__ = ["BUCKETS", "Lag", "Totals", "WorkerMetrics"]
+__all__ = ["BUCKETS", "About", "Lag", "Seen", "Totals", "WorkerMetrics"]
 
 _PREFIX: Final = "unlearn_worker_"
 BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0, 604800.0, 2592000.0)
 """Upper bounds of the times to hidden, in seconds: up to thirty days, the deadline unless an event names one."""
+_GAPS: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 3600.0, 86400.0)
+"""Upper bounds of the times between manifests, in seconds."""
 
 
 class Lag(NamedTuple):
@@ -32,15 +39,35 @@ class Lag(NamedTuple):
     seconds: float
 
 
+class About(NamedTuple):
+    """Whose metrics they are: the model's name and how many partitions it has, and the release."""
+
+    model: str
+    partitions: int
+    build: Mapping[str, str]
+
+
+class Seen(NamedTuple):
+    """What is known beside a worker's snapshots: how far partitions are behind, the seconds since their last manifests,
+    and what stands still, with the seconds."""
+
+    lags: Callable[[], Mapping[int, Lag]]
+    manifest_ages: Callable[[], Mapping[int, float]]
+    stuck: Callable[[], Mapping[str, float]]
+
+
 class _Counts(NamedTuple):
-    """A counter: its name, its meaning, and which of the worker's counts it is, by the value of its label."""
+    """A counter: its name, its meaning, and which of the worker's counts it is, by the value of its label. `unit`: how
+    much one of the worker's counts is."""
 
     name: str
     meaning: str
     label: str
     counts: Mapping[str, str]
+    unit: float = 1
 
 
+_WAYS: Final[tuple[Way, ...]] = get_args(Way)
 _COUNTERS: Final = (
     _Counts(
         "events_applied",
@@ -70,6 +97,14 @@ _COUNTERS: Final = (
         {"learned": "rows_learned", "forgotten": "rows_forgotten"},
     ),
     _Counts(
+        "training_jobs",
+        "Training jobs that were done: new slices learned (fold), rows forgotten, slices learned again (retrain)",
+        "way",
+        {way: f"{way}_jobs" for way in _WAYS},
+    ),
+    _Counts("training_rows", "Rows of those jobs", "way", {way: f"{way}_rows" for way in _WAYS}),
+    _Counts("training_seconds", "Seconds of those jobs", "way", {way: f"{way}_ms" for way in _WAYS}, unit=0.001),
+    _Counts(
         "claims_ended",
         "Partitions that were dropped, by the reason",
         "reason",
@@ -85,7 +120,7 @@ _COUNTERS: Final = (
         "outages",
         "Times that a service was away or refused the worker",
         "service",
-        {"store": "store_lost", "kafka": "kafka_trouble", "redis": "unfit"},
+        {"store": "store_lost", "kafka": "kafka_trouble", "redis": "redis_trouble"},
     ),
 )
 _PLAIN: Final = {
@@ -113,6 +148,7 @@ _GAUGES: Final[Mapping[str, tuple[str, Callable[[PartitionFacts], float | None]]
     "deletions_uncounted": ("Deletions that are hidden and whose records are still counted", lambda one: one.uncounted),
     "possible_deletions_open": ("Possible deletions that nobody has closed", lambda one: one.unresolved),
     "possible_deletions_oldest_seconds": ("Age of the oldest of those", lambda one: one.oldest_unresolved),
+    "store_bytes": ("Bytes of its files in the store, when they were last looked at", lambda one: one.stored_bytes),
 }
 
 
@@ -120,9 +156,7 @@ class Totals:
     """What snapshots add up to since the worker began: some of what they tell begins anew with each claim."""
 
     def __init__(self) -> None:
-        self.hidden: Counter[float] = Counter()
-        """Upper bound -> how many deletions took longer than the bound before, and no longer; infinity beyond all."""
-        self.hidden_seconds = 0.0
+        self.hidden, self.manifest_gaps = Histogram(BUCKETS), Histogram(_GAPS)
         self.log_silences = 0
         """How often the log was asked for its ends and gave no answer."""
         self.scripts, self.script_seconds = 0, 0.0
@@ -131,8 +165,7 @@ class Totals:
     def add(self, snapshot: Snapshot) -> None:
         """Take note of a snapshot, each once and in order."""
         for seconds in snapshot.hidden_after:
-            self.hidden[next((bound for bound in BUCKETS if seconds <= bound), float("inf"))] += 1
-            self.hidden_seconds += seconds
+            self.hidden.add(seconds)
         for partition, facts in snapshot.partitions.items():
             scripts, spent = self._before.get(partition, (0, 0.0))
             anew = facts.scripts < scripts
@@ -140,66 +173,84 @@ class Totals:
             self.script_seconds += facts.script_seconds - (0.0 if anew else spent)
             self._before[partition] = facts.scripts, facts.script_seconds
 
-    def buckets(self) -> list[tuple[str, float]]:
-        """(upper bound, how many took no longer), the last one infinite."""
-        found, total = list[tuple[str, float]](), 0
-        for bound in (*BUCKETS, float("inf")):
-            total += self.hidden[bound]
-            found.append(("+Inf" if bound == float("inf") else str(bound), total))
-        return found
-
 
 class WorkerMetrics(Collector):
-    """Of the newest snapshot. `lags` gives what is known of how far partitions are behind; `ages`, the seconds since
-    their last manifests; `build` is the release."""
+    """Of the newest snapshot, what snapshots add up to, and what else is `seen`."""
 
-    def __init__(
-        self,
-        newest: Callable[[], Snapshot | None],
-        totals: Totals,
-        lags: Callable[[], Mapping[int, Lag]],
-        ages: Callable[[], Mapping[int, float]],
-        build: Mapping[str, str],
-    ) -> None:
-        self._newest, self._totals, self._lags, self._ages, self._build = newest, totals, lags, ages, build
+    def __init__(self, newest: Callable[[], Snapshot | None], totals: Totals, seen: Seen, about: About) -> None:
+        self._newest, self._totals, self._seen, self._about = newest, totals, seen, about
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("unlearn_build", "The release, and what it runs on", value=dict(self._build))
+        yield from map(self._named, self._families())
+
+    def _named(self, family: Metric) -> Metric:
+        for sample in family.samples:
+            sample.labels["model"] = self._about.model
+        return family
+
+    def _families(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("unlearn_build", "The release, and what it runs on", value=dict(self._about.build))
+        stuck = len(self._seen.stuck())
+        yield _gauge("stuck", "How many of its loop and its partitions stand still for too long", stuck)
         snapshot = self._newest()
         if snapshot is None:
             return
         yield from _counters(snapshot.counts + Counter(kafka_trouble=self._totals.log_silences))
         yield from _gauges(snapshot.partitions)
-        yield _by_partition("lag_records", "Records to apply", ((p, lag.records) for p, lag in self._lags().items()))
-        yield _by_partition(
-            "lag_seconds",
-            "Seconds since the next record to apply came; 0 where there is none",
-            ((p, lag.seconds) for p, lag in self._lags().items()),
-        )
-        yield _by_partition("manifest_age_seconds", "Seconds since the last manifest", self._ages().items())
+        yield from self._by_age()
         yield _shards(snapshot.partitions)
-        yield GaugeMetricFamily(f"{_PREFIX}partitions_assigned", "Assigned by the group", value=snapshot.assigned)
-        yield GaugeMetricFamily(f"{_PREFIX}partitions_owned", "Claimed and worked on", value=len(snapshot.partitions))
-        yield GaugeMetricFamily(
-            f"{_PREFIX}partitions_stopped", "Stopped until somebody acts", value=len(snapshot.stopped)
-        )
-        yield HistogramMetricFamily(
-            f"{_PREFIX}deletion_hidden_seconds",
-            "From a deletion's request to the version that hides it",
-            buckets=self._totals.buckets(),
-            sum_value=self._totals.hidden_seconds,
-        )
+        yield _gauge("model_partitions", "Partitions of the model, whoever works on them", self._about.partitions)
+        yield _gauge("partitions_assigned", "Assigned by the group", snapshot.assigned)
+        yield _gauge("partitions_owned", "Claimed and worked on", len(snapshot.partitions))
+        yield _gauge("partitions_stopped", "Stopped until somebody acts", len(snapshot.stopped))
+        if snapshot.redis_bytes is not None:
+            yield _gauge("redis_bytes", "Memory that Redis takes, with all that it holds", snapshot.redis_bytes)
+        yield from self._histograms(snapshot)
         yield CounterMetricFamily(f"{_PREFIX}scripts", "Scripts that Redis ran", value=self._totals.scripts)
         yield CounterMetricFamily(
             f"{_PREFIX}script_seconds", "Seconds until their answers", value=self._totals.script_seconds
         )
+
+    def _by_age(self) -> Iterator[Metric]:
+        lags = self._seen.lags()
+        yield _by_partition("lag_records", "Records to apply", ((p, lag.records) for p, lag in lags.items()))
+        yield _by_partition(
+            "lag_seconds",
+            "Seconds since the next record to apply came; 0 where there is none",
+            ((p, lag.seconds) for p, lag in lags.items()),
+        )
+        ages = self._seen.manifest_ages()
+        yield _by_partition("manifest_age_seconds", "Seconds since the last manifest", ages.items())
+
+    def _histograms(self, snapshot: Snapshot) -> Iterator[Metric]:
+        hidden, gaps = self._totals.hidden, self._totals.manifest_gaps
+        for name, meaning, buckets, total in (
+            (
+                "deletion_hidden_seconds",
+                "From a deletion's request to the version that hides it",
+                hidden.buckets(),
+                hidden.sum,
+            ),
+            (
+                "manifest_gap_seconds",
+                "From one manifest of a partition to the next that was seen, to the second",
+                gaps.buckets(),
+                gaps.sum,
+            ),
+            ("batch_records", "Records that were applied together", *snapshot.batches),
+        ):
+            yield HistogramMetricFamily(_PREFIX + name, meaning, buckets=buckets, sum_value=total)
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(_PREFIX + name, meaning, value=value)
 
 
 def _counters(counts: Counter[str]) -> Iterator[Metric]:
     for one in _COUNTERS:
         family = CounterMetricFamily(_PREFIX + one.name, one.meaning, labels=[one.label])
         for value, name in one.counts.items():
-            family.add_metric([value], counts[name])
+            family.add_metric([value], counts[name] * one.unit)
         yield family
     for name, (meaning, counted) in _PLAIN.items():
         yield CounterMetricFamily(_PREFIX + name, meaning, value=counts[counted])

@@ -14,9 +14,10 @@ from unlearn.errors import UnlearnError
 from unlearn.log.next_records import NextRecords
 from unlearn.log.protocol import Log
 from unlearn.monitoring.liveness import Liveness, readiness
-from unlearn.monitoring.metrics import Lag, Totals, WorkerMetrics
+from unlearn.monitoring.metrics import About, Lag, Seen, Totals, WorkerMetrics
 from unlearn.monitoring.snapshot import Snapshot, take_snapshot
 from unlearn.monitoring.stacks import all_stacks
+from unlearn.settings import Settings
 from unlearn.worker.loop import Worker
 
 __all__ = ["Monitor"]
@@ -31,26 +32,25 @@ _SHARE = 0.02
 
 
 class Monitor:
-    """`turned` is for the thread that takes the worker's turns; everything else, for any thread.
+    """`turned` is for the thread that takes the worker's turns; everything else, for any thread."""
 
-    `stuck_after`: seconds without a move after which the loop or a partition counts as stuck.
-    """
-
-    def __init__(self, log: Log, events_topic: str, stuck_after: float, clock: Clock = MACHINE_CLOCK) -> None:
-        self._log, self._topic, self._clock = log, events_topic, clock
-        self._liveness, self.totals = Liveness(stuck_after), Totals()
+    def __init__(self, log: Log, settings: Settings, clock: Clock = MACHINE_CLOCK) -> None:
+        self._log, self._topic, self._clock = log, settings.events_topic, clock
+        self._liveness, self.totals = Liveness(settings.stuck_after), Totals()
         self._lock = threading.Lock()
         self._newest: Snapshot | None = None
         self._look_at, self._turned_at = 0.0, clock.monotonic()
         self._ends: Mapping[int, int] = {}
         self._asked_at: float | None = None
         self._away = ""
-        self._next = NextRecords(log, events_topic)
+        self._next = NextRecords(log, settings.events_topic)
         self._published: dict[int, tuple[int, float]] = {}
         self._stop = threading.Event()
         self._stuck: frozenset[str] = frozenset()
         build = {"version": version("unlearn-stream"), "python": platform.python_version()}
-        self.metrics = WorkerMetrics(lambda: self._newest, self.totals, self.lags, self.manifest_ages, build)
+        about = About(settings.model, settings.partitions, build)
+        seen = Seen(self.lags, self.manifest_ages, self._stuck_now)
+        self.metrics = WorkerMetrics(lambda: self._newest, self.totals, seen, about)
 
     def turned(self, worker: Worker) -> None:
         """The worker has taken a turn."""
@@ -60,7 +60,7 @@ class Monitor:
             return
         snapshot = take_snapshot(worker, self._clock)
         with self._lock:
-            self._liveness.look(snapshot, self._ends)
+            self._liveness.look(snapshot, self._ends, self._log_away())
             self.totals.add(snapshot)
             self._newest = snapshot
             self._note_manifests(worker, now)
@@ -120,6 +120,9 @@ class Monitor:
             partition: before[partition] if before.get(partition, (-1,))[0] == offset else (offset, now)
             for partition, offset in owned.items()
         }
+        for partition, (offset, at) in before.items():
+            if partition in owned and owned[partition] != offset:
+                self.totals.manifest_gaps.add(now - at)
 
     def _stuck_now(self) -> dict[str, float]:
         with self._lock:

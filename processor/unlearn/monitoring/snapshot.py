@@ -38,23 +38,30 @@ class PartitionFacts(NamedTuple):
     oldest_unresolved: float | None
     script_seconds: float
     scripts: int
+    stored_bytes: int | None
 
 
 class Snapshot(NamedTuple):
-    """`at`: monotonic seconds. `unfit`: why Redis can't be used, or empty. `waits`: partitions without the store.
+    """`at`: monotonic seconds. `joined`: whether the group has told it its partitions, be it none. `unfit`: why Redis
+    can't be used, or empty; `unheard`: why it gives no answer. `waits`: partitions without the store.
 
-    `hidden_after`: of each deletion that was hidden since the snapshot before, the seconds that it took.
+    `hidden_after`: of each deletion that was hidden since the snapshot before, the seconds that it took. `batches`: how
+    many events were applied together, as buckets and their sum. `redis_bytes`: None where Redis doesn't tell.
     """
 
     at: float
     partitions: Mapping[int, PartitionFacts]
     stopped: Mapping[int, str]
     assigned: int
+    joined: bool
     unfit: str
+    unheard: str
     waits: tuple[int, ...]
     leaving: bool
     counts: Counter[str]
     hidden_after: tuple[float, ...]
+    batches: tuple[list[tuple[str, float]], float]
+    redis_bytes: int | None
 
 
 def take_snapshot(worker: Worker, clock: Clock) -> Snapshot:
@@ -65,11 +72,15 @@ def take_snapshot(worker: Worker, clock: Clock) -> Snapshot:
         {partition: _facts(owned, wall, quiet=worker.quiet) for partition, owned in worker.owned.items()},
         dict(worker.stopped),
         len(worker.assigned),
+        worker.joined,
         worker.unfit,
+        worker.unheard,
         tuple(partition for partition, owned in worker.owned.items() if worker.waits_for_store(owned)),
         worker.leaving,
         sum((owned.counters for owned in worker.owned.values()), Counter(worker.counters)),
         tuple(seconds for owned in worker.owned.values() for seconds in _taken(owned)),
+        (worker.batches.buckets(), worker.batches.sum),
+        worker.redis_bytes,
     )
 
 
@@ -96,6 +107,7 @@ def _facts(owned: ClaimedPartition, wall: int, *, quiet: bool) -> PartitionFacts
         _age(min((held.since for held in unresolved if held.since), default=None), wall),
         owned.state.seconds,
         owned.state.scripts,
+        owned.stored_bytes,
     )
 
 

@@ -22,7 +22,7 @@ from unlearn.state.lookups import hole_reads, parse_holes
 from unlearn.state.members import pack_sets
 from unlearn.state.scripts import Op, PartitionState, Token
 
-__all__ = ["ClaimedPartition", "Filed", "Publishing", "Running", "Sealing", "Tailing"]
+__all__ = ["ClaimedPartition", "Filed", "Publishing", "Running", "Sealing", "Tailing", "Way"]
 
 T = TypeVar("T")
 
@@ -40,6 +40,9 @@ _TIMES = 10_000
 _AGES = 1000
 """How many of the last kills the choice of checkpoints looks at."""
 
+Way = Literal["fold", "forget", "retrain"]
+"""What a job does: it learns new slices, forgets rows, or learns slices again that were learned before."""
+
 
 @dataclass(slots=True)
 class Running:
@@ -53,6 +56,7 @@ class Running:
     """How many slices it had finished when last looked at."""
     up_to_date: bool = False
     """Whether it learns all slices that were registered when it began."""
+    way: Way = "fold"
     kills: list[Kill] = field(default_factory=list)
     buried: list[Kill] = field(default_factory=list)
     """Rows of its shard that were buried since the job was made."""
@@ -144,6 +148,8 @@ class ClaimedPartition:
     counters: Counter[str] = field(default_factory=Counter)
     hidden_after: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES))
     """Seconds that the last deletions took until they were hidden, of those that nobody has taken note of yet."""
+    stored_bytes: int | None = None
+    """What its files in the store took together when they were last looked at."""
     _kept: dict[type, Any] = field(default_factory=dict, init=False)
 
     def kept(self, kind: type[T]) -> T:

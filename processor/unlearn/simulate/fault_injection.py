@@ -20,6 +20,7 @@ from unlearn.log.memory.tails import MemoryFollower, MemoryTail
 from unlearn.log.protocol import Header, Message, Polled, Record, TopicSpec
 from unlearn.partition.jobs import Job, Trained
 from unlearn.simulate.judging.violations import Wrong
+from unlearn.storage.artefacts import Stored
 from unlearn.training.live_states import LiveStates
 from unlearn.training.trainer import run
 from unlearn_models import Learner
@@ -174,10 +175,10 @@ class MemoryStore:
             raise ArtefactInvalid(f"{name} has {len(data)} bytes, not {size}")
         return data
 
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        for name, (_, at) in list(self.files.items()):
+    def names(self, prefix: str) -> Iterator[Stored]:
+        for name, (data, at) in list(self.files.items()):
             if name.startswith(prefix):
-                yield name, self._clock() - at
+                yield Stored(name, self._clock() - at, len(data))
 
     def delete(self, name: str) -> None:
         self._fuse.call(lambda: self.files.pop(name, None), StoreUnavailable("injected"))

@@ -28,6 +28,7 @@ __all__ = [
     "Artefact",
     "FolderStore",
     "Store",
+    "Stored",
     "artefact_name",
     "check_name",
     "is_whole",
@@ -77,13 +78,21 @@ class Store(Protocol):
         """
         ...
 
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
-        """(name, age in seconds) of every file below a folder, except the marker."""
+    def names(self, prefix: str) -> Iterator[Stored]:
+        """Every file below a folder, except the marker."""
         ...
 
     def delete(self, name: str) -> None:
         """Delete an artefact, for good even after a crash. One that isn't there is no error."""
         ...
+
+
+class Stored(NamedTuple):
+    """A file that is there: its age in seconds, its size in bytes."""
+
+    name: str
+    age: float
+    size: int
 
 
 class Artefact(NamedTuple):
@@ -226,11 +235,12 @@ class FolderStore:
         except MemoryError as error:
             raise StoreUnavailable(f"the store can't read {name}: there is not enough memory for it") from error
 
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+    def names(self, prefix: str) -> Iterator[Stored]:
         for path in sorted((self._root / prefix).rglob("*")):
             try:
                 if path.is_file() and path.name != MARKER:
-                    yield str(path.relative_to(self._root)), time.time() - path.stat().st_mtime
+                    held = path.stat()
+                    yield Stored(str(path.relative_to(self._root)), time.time() - held.st_mtime, held.st_size)
             except FileNotFoundError:
                 continue
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from unlearn.errors import ArtefactMissing, StoreUnavailable
-from unlearn.storage.artefacts import Store
+from unlearn.storage.artefacts import Store, Stored
 
 __all__ = ["NOT_THERE", "Guarded", "Marker", "read_marker", "unlike", "write_marker"]
 
@@ -103,7 +103,7 @@ class Guarded:
             self._check()
             raise
 
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+    def names(self, prefix: str) -> Iterator[Stored]:
         self._check()
         found = list(self.store.names(prefix))
         self._check()

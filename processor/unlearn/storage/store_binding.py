@@ -120,7 +120,7 @@ class Binding:
                     "has no marker, and Redis holds nothing of a model that has published: restore both"
                 )
             return
-        lacks = _lacks(made, results, {name for name, _ in self._store.store.names("")})
+        lacks = _lacks(made, results, {name for name, *_ in self._store.store.names("")})
         if lacks:
             raise self._refused(f"lacks files of the model {self._settings.model}, such as {lacks}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
-from unlearn.partition.claimed_partition import ClaimedPartition, Running
+from unlearn.partition.claimed_partition import ClaimedPartition, Running, Way
 from unlearn.partition.rates import Rates
 from unlearn.partition.slices.subject_filters import SubjectFilters
 from unlearn.settings import Settings
@@ -154,13 +154,14 @@ class Training:
         rest = next(owned.view.of_shard(order.shard).with_rows(job.through), None)
         up_to_date = rest is None or rest[0] > owned.view.registered
         future = self._trainers.submit(job)
-        owned.running[order.shard] = Running(job, future, self._clock.monotonic(), up_to_date=up_to_date)
+        anew = order.base is None and bool(owned.view.shard_states(order.shard))
+        way: Way = "forget" if job.forget else "retrain" if anew or (hit and not self._forgets) else "fold"
+        owned.running[order.shard] = Running(job, future, self._clock.monotonic(), up_to_date=up_to_date, way=way)
         owned.counters["jobs"] += 1
         if order.base is not None:
             owned.counters["jobs_from_checkpoint"] += 1
             owned.counters["retrained_from_checkpoint"] += hit
-        elif owned.view.shard_states(order.shard):
-            owned.counters["learned_anew"] += 1
+        owned.counters["learned_anew"] += anew
 
     def forget_partition(self, partition: int) -> None:
         """Forget what was noted of the partition's jobs: it is no longer ours, and no other shard waits for it."""

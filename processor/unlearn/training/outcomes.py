@@ -61,6 +61,9 @@ class Outcomes:
         self._rates.observe(trained.spent)
         owned.counters["rows_learned"] += trained.rows
         owned.counters["rows_forgotten"] += trained.forgotten
+        owned.counters[f"{running.way}_jobs"] += 1
+        owned.counters[f"{running.way}_rows"] += trained.rows + trained.forgotten
+        owned.counters[f"{running.way}_ms"] += round(trained.seconds * 1000)
         owned.counters["overtaken"] += bool(running.kills)
         return True
 

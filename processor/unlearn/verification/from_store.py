@@ -15,7 +15,7 @@ from unlearn.scoring.trust import contradiction, misnamed, unlisted
 from unlearn.settings import Settings
 from unlearn.state.lookups import parse_holes
 from unlearn.state.scripts import PartitionState, kept_identities
-from unlearn.storage.artefacts import Store
+from unlearn.storage.artefacts import Store, Stored
 from unlearn.storage.state_files import read_state
 from unlearn.storage.store_binding import stranger
 from unlearn.training.trainer import run
@@ -171,7 +171,7 @@ class _ReadOnly:
     def put(self, name: str, data: bytes) -> None:
         pass
 
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+    def names(self, prefix: str) -> Iterator[Stored]:
         return self._store.names(prefix)
 
     def delete(self, name: str) -> None:

@@ -28,12 +28,13 @@ from unlearn.errors import (
     UnlearnError,
 )
 from unlearn.forwarding.dues import letters_by_reason
+from unlearn.histogram import Histogram
 from unlearn.log.protocol import Batch, Reader
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.state.health import look, redis_problems
 from unlearn.worker.assembly import Parts
 
-__all__ = ["Worker"]
+__all__ = ["BATCHES", "Worker"]
 
 _log = logging.getLogger(__name__)
 _BUSY, _IDLE = 0.01, 0.1
@@ -46,6 +47,8 @@ _UNFIT_EVERY = 1.0
 _QUIET_AFTER = 0.3
 _QUIET_EVERY = 5.0
 _LAST_VERSIONS_WITHIN = 1.0
+BATCHES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
+"""Upper bounds by which batches are counted, in records."""
 _MOST_OPEN_ROWS = 100_000
 """Beyond so many open rows, and two slices' span, a partition is paused: some 30 MB of rows of 16 tokens."""
 
@@ -80,9 +83,14 @@ class Worker:
         now = self._clock.monotonic()
         self._collect_at = self._commit_at = self._quiet_at = now
         self._fit_at, self._inspect_at, self._tell_at = now + _FITNESS_EVERY, now + _INSPECT_EVERY, now + _TELL_EVERY
-        self._unheard = ""
         self.unfit = ""
         """Why Redis can't be used though it answers, such as for its policy; empty if it can. Looked at repeatedly."""
+        self.unheard = ""
+        """Why Redis gives no answer; empty if it does. Without partitions nothing else asks it."""
+        self.redis_bytes: int | None = None
+        """What Redis takes of memory, all models together, where it tells."""
+        self.batches = Histogram(BATCHES)
+        """How many events were applied together."""
 
     def turn(self, timeout: float | None = None) -> int:
         """One pass of the loop, which waits up to `timeout` seconds for events. Returns how many it applied.
@@ -129,6 +137,11 @@ class Worker:
     def leaving(self) -> bool:
         """Whether it takes no more events."""
         return self._assignment.leaving
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has told it its partitions, be it none."""
+        return self._reader.joined
 
     def waits_for_store(self, owned: ClaimedPartition) -> bool:
         """Whether the store was away when a step of the partition last needed it."""
@@ -192,6 +205,7 @@ class Worker:
         if owned is None or batch.stop <= owned.view.applied:
             return 0
         owned.batch_at = self._clock.monotonic()
+        self.batches.add(len(batch.records))
         self._guarded(owned, self._apply, batch)
         return len(batch.records)
 
@@ -306,26 +320,30 @@ class Worker:
         now = self._clock.monotonic()
         if now < self._fit_at:
             return
-        self._fit_at = now + (_UNFIT_EVERY if self.unfit else _FITNESS_EVERY)
         try:
-            problems, _ = redis_problems(look(self._client), unchecked=self._settings.redis.unchecked)
+            facts = look(self._client)
         except StateUnavailable as error:
-            self._say_once(str(error))
+            self._fit_at = now + _UNFIT_EVERY
+            self._note_silence(str(error))
             return
-        self._say_once("")
+        self._note_silence("")
+        self.redis_bytes = facts.get("used_memory")
+        problems, _ = redis_problems(facts, unchecked=self._settings.redis.unchecked)
         unfit = "; ".join(problems)
         if unfit and unfit != self.unfit:
-            self.counters["unfit"] += 1
+            self.counters["redis_trouble"] += 1
             _log.error("nothing is done while Redis can't be used: %s", unfit)
             for partition in list(self.owned):
                 self._assignment.drop(partition, "Redis can't be used")
         self.unfit = unfit
+        self._fit_at = now + (_UNFIT_EVERY if unfit else _FITNESS_EVERY)
 
-    def _say_once(self, unheard: str) -> None:
-        """Log why Redis gives no answer, once. Without partitions nothing else asks Redis, so it would go unnoticed."""
-        if unheard and unheard != self._unheard:
+    def _note_silence(self, unheard: str) -> None:
+        """Count each time that Redis gives no answer, and log why, once."""
+        self.counters["redis_trouble"] += bool(unheard)
+        if unheard and unheard != self.unheard:
             _log.warning("%s", unheard)
-        self._unheard = unheard
+        self.unheard = unheard
 
     @property
     def _reader(self) -> Reader:

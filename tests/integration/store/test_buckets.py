@@ -71,7 +71,7 @@ def test_a_listing_of_several_pages_is_whole(store: BucketStore, bucket: Bucket)
     for name in names:
         (bucket.folder / "model" / name).write_bytes(b"")
 
-    assert [name for name, _ in store.names("0")] == names
+    assert [name for name, *_ in store.names("0")] == names
 
 
 def test_of_several_that_write_one_name_one_has_written_it(s3: ObjectServer, bucket: Bucket) -> None:
@@ -95,7 +95,7 @@ def test_models_that_share_a_bucket_never_see_each_others_files(s3: ObjectServer
     longer.put(NAME, b"theirs")
 
     assert mine.get(NAME) == b"mine"
-    assert [name for name, _ in mine.names("")] == [NAME]
+    assert [name for name, *_ in mine.names("")] == [NAME]
 
 
 # Ages
@@ -106,12 +106,12 @@ def test_ages_are_by_the_servers_clock(s3: ObjectServer, bucket: Bucket) -> None
     store = open_bucket(s3.settings(bucket.name), "model", Clock(monotonic=lambda: now[0], wall=lambda: 0.0))
     store.put(NAME, b"x")
     os.utime(bucket.folder / "model" / NAME, (10**9, 10**9))
-    before = dict(store.names(""))[NAME]
+    (before,) = (one.age for one in store.names(""))
 
     now[0] = 50.0
-    assert dict(store.names(""))[NAME] == pytest.approx(before + 50.0, abs=1e-3)
+    assert [one.age for one in store.names("")] == [pytest.approx(before + 50.0, abs=1e-3)]
     now[0] = 10_000.0
-    assert dict(store.names(""))[NAME] < before + 5_000.0, "the server was asked anew"
+    assert [one.age < before + 5_000.0 for one in store.names("")] == [True], "the server was asked anew"
 
 
 def test_what_an_interrupted_check_left_behind_is_erased(store: BucketStore, bucket: Bucket) -> None:
@@ -121,7 +121,7 @@ def test_what_an_interrupted_check_left_behind_is_erased(store: BucketStore, buc
 
     store.check()
 
-    assert [name for name, _ in store.names("")] == ["probe/of another's now"]
+    assert [name for name, *_ in store.names("")] == ["probe/of another's now"]
 
 
 def test_a_listing_forgets_what_others_erased(s3: ObjectServer, bucket: Bucket) -> None:

@@ -10,13 +10,13 @@ import pytest
 from unlearn.monitoring.liveness import Liveness, readiness
 from unlearn.monitoring.snapshot import PartitionFacts, Snapshot
 
-FACTS = PartitionFacts(10, (10, 1), False, False, 0, 5, 0, {"current": 2}, 0, None, 0, 0, 0, None, 0.0, 0)
+FACTS = PartitionFacts(10, (10, 1), False, False, 0, 5, 0, {"current": 2}, 0, None, 0, 0, 0, None, 0.0, 0, None)
 AT_END, BEHIND = {0: 10}, {0: 20}
 
 
 def snapshot(at: float, *facts: PartitionFacts, **changed: Any) -> Snapshot:
     given = dict(enumerate(facts))
-    whole = Snapshot(at, given, {}, len(facts), "", (), False, Counter(), ())
+    whole = Snapshot(at, given, {}, len(facts), True, "", "", (), False, Counter(), (), ([], 0.0), None)
     return whole._replace(**changed)
 
 
@@ -43,10 +43,19 @@ def test_so_is_one_with_work_under_way_that_does_not_move() -> None:
         (FACTS, {}, {}),
         (FACTS._replace(held=True), BEHIND, {}),
         (FACTS, BEHIND, {"unfit": "it evicts keys"}),
+        (FACTS, BEHIND, {"unheard": "it is down"}),
         (FACTS, BEHIND, {"waits": (0,)}),
         (FACTS, BEHIND, {"leaving": True}),
     ],
-    ids=["nothing to do", "the end is unknown", "paused", "Redis is unfit", "the store is away", "leaving"],
+    ids=[
+        "nothing to do",
+        "the end is unknown",
+        "paused",
+        "Redis is unfit",
+        "Redis is silent",
+        "the store is away",
+        "leaving",
+    ],
 )
 def test_what_no_restart_would_mend_is_not_stuck(
     facts: PartitionFacts, ends: dict[int, int], changed: dict[str, Any]
@@ -83,6 +92,8 @@ def test_a_loop_that_does_not_turn_is_stuck_whatever_partitions_say() -> None:
     [
         ({}, ""),
         ({"assigned": 0, "partitions": {}}, ""),
+        ({"assigned": 0, "partitions": {}, "joined": False}, "the group has not told it its partitions yet"),
+        ({"assigned": 0, "partitions": {}, "unheard": "it is down"}, "Redis gives no answer: it is down"),
         ({"assigned": 2}, "1 of 2 partitions are not claimed yet"),
         ({"assigned": 2, "stopped": {1: "the log was cut"}}, ""),
         ({"unfit": "it evicts keys"}, "Redis can't be used: it evicts keys"),

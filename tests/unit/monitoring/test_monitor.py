@@ -9,18 +9,20 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.harness.events import SEAL, delete, insert
 from tests.harness.memory_harness import MemoryHarness
 from tests.harness.waiting import until
 from unlearn.environment.clock import Clock
-from unlearn.errors import LogUnavailable
+from unlearn.errors import LogUnavailable, StateUnavailable
 from unlearn.http_server.hosts import Hosts
 from unlearn.http_server.listening import listening
 from unlearn.monitoring.metrics import BUCKETS, Lag
@@ -38,7 +40,8 @@ def harness(redis_url: str, tmp_path: Path) -> Iterator[MemoryHarness]:
 
 
 def monitor_of(harness: MemoryHarness, stuck_after: float = 30.0) -> Monitor:
-    return Monitor(harness.log, harness.settings.events_topic, stuck_after, Clock(monotonic=lambda: harness.now))
+    settings = harness.settings.model_copy(update={"stuck_after": stuck_after})
+    return Monitor(harness.log, settings, Clock(monotonic=lambda: harness.now))
 
 
 def look(harness: MemoryHarness, monitor: Monitor) -> dict[tuple[str, ...], float]:
@@ -49,7 +52,12 @@ def look(harness: MemoryHarness, monitor: Monitor) -> dict[tuple[str, ...], floa
     registry = CollectorRegistry()
     registry.register(monitor.metrics)
     families = text_string_to_metric_families(generate_latest(registry).decode())
-    return {(s.name, *(v for _, v in sorted(s.labels.items()))): s.value for f in families for s in f.samples}
+    return {(s.name, *_labels(s)): s.value for f in families for s in f.samples}
+
+
+def _labels(sample: Sample) -> list[str]:
+    """The values of its labels, by their names, but the model's."""
+    return [value for name, value in sorted(sample.labels.items()) if name != "model"]
 
 
 def play(harness: MemoryHarness) -> None:
@@ -101,7 +109,8 @@ def test_no_counter_goes_down_when_a_partition_is_lost_and_claimed_again(harness
     assert {name: pair for name, pair in fallen.items() if pair[1] is None or pair[1] < pair[0]} == {}
     buckets = [name for name in before if name[0].endswith(("_bucket", "_count", "_sum"))]
     assert {name for name in buckets if after[name] < before[name]} == set()
-    assert len(buckets) == len(BUCKETS) + 3
+    of_deletions = [name for name in buckets if name[0].startswith("unlearn_worker_deletion_hidden_seconds")]
+    assert len(of_deletions) == len(BUCKETS) + 3
 
 
 def test_lag_is_told_in_records_and_in_seconds(harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,3 +290,92 @@ def test_of_too_many_connections_the_oldest_ends_and_probes_are_answered(
         assert idle[0].recv(1) == b""
         idle[2].sendall(b"GET /livez HTTP/1.0\r\n\r\n")
         assert idle[2].recv(4) == b"HTTP"
+
+
+def test_what_training_did_is_told_by_its_way(harness: MemoryHarness) -> None:
+    monitor = monitor_of(harness)
+    play(harness)
+
+    found = look(harness, monitor)
+
+    assert found["unlearn_worker_training_jobs_total", "fold"] >= 1
+    assert found["unlearn_worker_training_rows_total", "fold"] == 3
+    assert found["unlearn_worker_training_jobs_total", "forget"] >= 1
+    assert found["unlearn_worker_training_rows_total", "forget"] == 2
+    assert found["unlearn_worker_training_jobs_total", "retrain"] == 0
+    done = sum(found["unlearn_worker_training_jobs_total", way] for way in ("fold", "forget", "retrain"))
+    assert done == found["unlearn_worker_jobs_total", "done"]
+    assert found["unlearn_worker_training_seconds_total", "fold"] >= 0
+
+
+def test_a_fold_that_a_deletion_hits_is_trained_again(redis_url: str, tmp_path: Path) -> None:
+    with closing(MemoryHarness(redis_url, tmp_path, "linear")) as harness:
+        monitor = monitor_of(harness)
+        play(harness)
+
+        found = look(harness, monitor)
+
+    assert found["unlearn_worker_training_jobs_total", "retrain"] >= 1
+    assert found["unlearn_worker_training_jobs_total", "forget"] == 0
+
+
+def test_sizes_and_gaps_are_told(harness: MemoryHarness) -> None:
+    monitor = monitor_of(harness)
+    look(harness, monitor)
+    play(harness)
+    harness.now += 120.0
+    look(harness, monitor)
+    look(harness, monitor)
+
+    found = look(harness, monitor)
+
+    folder = harness.store.root
+    assert found["unlearn_worker_store_bytes", "0"] == sum(one.size for one in harness.store.names("0/")) > 0, folder
+    assert found["unlearn_worker_redis_bytes",] > 100_000
+    assert found["unlearn_worker_batch_records_sum",] == 8
+    assert found["unlearn_worker_batch_records_count",] >= 2
+    assert found["unlearn_worker_manifest_gap_seconds_count",] >= 1
+    assert found["unlearn_worker_model_partitions",] == 1
+    assert found["unlearn_worker_stuck",] == 0
+
+
+def test_all_are_named_after_their_model(harness: MemoryHarness) -> None:
+    monitor = monitor_of(harness)
+    look(harness, monitor)
+    samples = [sample for family in monitor.metrics.collect() for sample in family.samples]
+    assert {sample.labels.get("model") for sample in samples} == {harness.settings.model}
+
+
+def test_a_redis_that_gives_no_answer_is_an_outage_each_time_that_it_is_asked(
+    harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_: object) -> NoReturn:
+        raise StateUnavailable("it is down")
+
+    monitor = monitor_of(harness)
+    look(harness, monitor)
+    monkeypatch.setattr("unlearn.worker.loop.look", silent)
+    harness.now += 10.0
+    for _ in range(4):
+        found = look(harness, monitor)
+
+    assert found["unlearn_worker_outages_total", "redis"] == 4
+    assert monitor.not_ready() == "Redis gives no answer: it is down"
+
+
+def test_nothing_is_stuck_while_kafka_is_away(harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor = monitor_of(harness, stuck_after=10.0)
+    play(harness)
+    harness.send(insert("r9", "ann"), SEAL)
+    monkeypatch.setattr("unlearn.monitoring.snapshot.ClaimedPartition.busy", property(lambda _: True))
+    monitor._away = "Kafka is down"
+    for _ in range(3):
+        harness.now += 10.0
+        monitor.turned(harness.worker)
+
+    assert monitor.not_alive() == ""
+    monitor._away = ""
+    for _ in range(3):
+        harness.now += 10.0
+        monitor.turned(harness.worker)
+    assert monitor.not_alive().startswith("partition 0 stands still")

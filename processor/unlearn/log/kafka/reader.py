@@ -41,6 +41,8 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
         self._lock = threading.Lock()
         self._last = 0
         self._numbers: dict[int, int] = {}
+        self.told = False
+        """Whether the group has told any, be it none."""
 
     def now(self) -> dict[int, int]:
         """Partition -> assignment number, of the partitions held now."""
@@ -49,6 +51,7 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         with self._lock:
+            self.told = True
             for tp in assigned:
                 park(self.reader, tp)
                 self._last += 1
@@ -102,6 +105,10 @@ class KafkaReader:
     @property
     def trouble(self) -> str:
         return self._unread or self._uncommitted
+
+    @property
+    def joined(self) -> bool:
+        return self._assignments.told
 
     def poll(self, timeout: float, max_records: int) -> Polled:
         """As `Reader.poll`. Raises LogRefused once another member of the group has taken this one's place."""

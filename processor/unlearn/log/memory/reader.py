@@ -28,10 +28,12 @@ class MemoryReader:
         self._closed = False
         self._columns = columns
         self.trouble = ""
+        self.joined = False
         log.join(self)
 
     def take_over(self, partitions: range) -> None:
         """Replaces the assignment by a new one; the log calls this under its lock."""
+        self.joined = True
         self._assigned = {partition: self._number + 1 + i for i, partition in enumerate(partitions)}
         self._number += len(partitions)
         self._positions = {}

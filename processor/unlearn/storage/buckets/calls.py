@@ -70,11 +70,12 @@ class BucketCalls:
                 raise ArtefactInvalid(f"{name} has {there} bytes, not {size}")
             return Held(bytes(found.bytes()), found.meta["e_tag"] or "")
 
-    def written_at(self, folder: str) -> dict[str, float]:
-        """The names below a folder, or all for the empty one: when each was written, by the server's clock, in s."""
+    def written(self, folder: str) -> dict[str, tuple[float, int]]:
+        """The names below a folder, or all for the empty one: when each was written, by the server's clock, in s, and
+        its size in bytes."""
         with self._telling("list its files"):
             pages = obstore.list(self._bucket, folder or None)
-            return {file["path"]: file["last_modified"].timestamp() for page in pages for file in page}
+            return {one["path"]: (one["last_modified"].timestamp(), one["size"]) for page in pages for one in page}
 
     def delete(self, name: str) -> None:
         """Delete a name; one that isn't there is no error."""

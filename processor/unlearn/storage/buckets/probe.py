@@ -38,7 +38,7 @@ class BucketProbe:
         """
         self._looked = self._try()
         now = self.now()
-        for name, at in self._calls.written_at(_FOLDER).items():
+        for name, (at, _) in self._calls.written(_FOLDER).items():
             if now - at > _LEFT_BEHIND:
                 self._calls.delete(name)
 

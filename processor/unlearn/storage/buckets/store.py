@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import ArtefactInvalid, ArtefactMissing, StoreUnavailable
 from unlearn.service_settings.store import StoreSettings
-from unlearn.storage.artefacts import MARKER, check_name, is_whole
+from unlearn.storage.artefacts import MARKER, Stored, check_name, is_whole
 from unlearn.storage.buckets.calls import BucketCalls
 from unlearn.storage.buckets.client import connect
 from unlearn.storage.buckets.probe import BucketProbe
@@ -66,12 +66,12 @@ class BucketStore:
             self._cache.put(name, held)
         return held.data
 
-    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+    def names(self, prefix: str) -> Iterator[Stored]:
         now = self._probe.now()
-        found = self._calls.written_at(prefix)
+        found = self._calls.written(prefix)
         found.pop(MARKER, None)
         self._cache.forget_all_but(found.keys(), prefix)
-        return ((name, max(0.0, now - found[name])) for name in sorted(found))
+        return (Stored(name, max(0.0, now - at), size) for name, (at, size) in sorted(found.items()))
 
     def delete(self, name: str) -> None:
         check_name(name)

@@ -78,7 +78,7 @@ def monitored(settings: Settings, log: Log) -> Iterator[Callable[[Worker], None]
     address = read_address(settings.http)
     if address is None:
         raise SettingsError(f"UNLEARN_HTTP: {settings.http} is not HOST:PORT, such as 127.0.0.1:9100")
-    monitor = Monitor(log, settings.events_topic, settings.stuck_after)
+    monitor = Monitor(log, settings)
     hosts = Hosts(address[0], settings.http_hosts, "UNLEARN_HTTP_HOSTS")
     with listening(*address) as listener, serving(monitor, listener, hosts), monitor.watching():
         yield monitor.turned
