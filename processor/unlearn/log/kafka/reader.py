@@ -41,8 +41,6 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
         self._lock = threading.Lock()
         self._last = 0
         self._numbers: dict[int, int] = {}
-        self.told = False
-        """Whether the group has told any, be it none."""
 
     def now(self) -> dict[int, int]:
         """Partition -> assignment number, of the partitions held now."""
@@ -51,7 +49,6 @@ class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         with self._lock:
-            self.told = True
             for tp in assigned:
                 park(self.reader, tp)
                 self._last += 1
@@ -96,6 +93,7 @@ class KafkaReader:
         self._unread = ""
         self._outage = Outage(settings)
         self._uncommitted = ""
+        self.joined = False
         self._replaced: Exception | None = None
         self._named, self._silent_since = settings.group_instance_id is not None, float("inf")
         self._consumer = consumer(settings, columns=self.in_columns, **_membership(settings, group))
@@ -106,10 +104,6 @@ class KafkaReader:
     def trouble(self) -> str:
         return self._unread or self._uncommitted
 
-    @property
-    def joined(self) -> bool:
-        return self._assignments.told
-
     def poll(self, timeout: float, max_records: int) -> Polled:
         """As `Reader.poll`. Raises LogRefused once another member of the group has taken this one's place."""
         self._look_for_another()
@@ -118,6 +112,8 @@ class KafkaReader:
             left = deadline - time.monotonic()
             fetched = self._fetch(max(0.0, min(left, LOOK_EVERY)), max_records)
             polled = self._settle(fetched)
+            # The listener isn't called where the group has nothing to give.
+            self.joined |= self._consumer._coordinator.generation_if_stable() is not None  # noqa: SLF001
             news = polled.batches or polled.lost or self.trouble or polled.assigned != self._told
             if news or left <= LOOK_EVERY:
                 self._told = dict(polled.assigned)
