@@ -32,6 +32,7 @@ soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults,
 	$(BIN)/python -m tests.faults.rolling --minutes 5
 	@mkdir -p bench/out
 	$(BIN)/python -m bench scale --events 14000000 --json bench/out/scale.json
+	$(BIN)/python -m bench steady --strict --json bench/out/steady.json
 
 check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/ruff check .

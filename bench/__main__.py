@@ -99,7 +99,7 @@ _WIDTH = 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when all was measured, whether goals are met or not; 1 when it could not be."""
+    """Exit code 0 when all was measured, 1 when it could not be; with --strict also 1 when a goal is missed."""
     options = _parser().parse_args(arguments)
     if options.list or options.name is None:
         for name, measurement in MEASUREMENTS.items():
@@ -114,6 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show(report, console(stderr=False))
     if options.json:
         report.write(options.json)
+    missed = [figure.name for figure in report.figures if figure.met is False]
+    if options.strict and missed:
+        print(f"{options.name}: goals are missed: {', '.join(missed)}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -122,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("name", nargs="?", choices=sorted(MEASUREMENTS), help="what to measure")
     parser.add_argument("--list", action="store_true", help="list what can be measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--strict", action="store_true", help="end with 1 where a goal is missed")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it runs, measures nothing")
     parser.add_argument("--data", type=Path, metavar="FILE", help="of forest: Adult as CSV, may end in .gz")
     parser.add_argument("--events", type=int, metavar="N", help="of scale: how many; 1,000,000 unless given")

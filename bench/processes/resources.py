@@ -34,8 +34,8 @@ UNITS: Mapping[str, str] = {"rss": "MB", "redis_memory": "MB", "store_bytes": "M
 _MB = 1e6
 
 
-def look(pids: Iterable[int], client: redis.Redis, store: Path) -> Look:
-    """Raises psutil.NoSuchProcess when one of the processes has ended."""
+def look(pids: Iterable[int], client: redis.Redis, store: Path, others: int) -> Look:
+    """`others`: bytes that Redis held before. Raises psutil.NoSuchProcess when one of the processes has ended."""
     everyone = [process for pid in pids for process in _with_children(psutil.Process(pid))]
     sizes = [path.stat().st_size for path in store.rglob("*") if path.is_file()]
     clients: Any = client.info("clients")
@@ -45,7 +45,7 @@ def look(pids: Iterable[int], client: redis.Redis, store: Path) -> Look:
         rss=sum(process.memory_info().rss for process in everyone) / _MB,
         open_files=sum(process.num_fds() for process in everyone),
         threads=sum(process.num_threads() for process in everyone),
-        redis_memory=used(client) / _MB,
+        redis_memory=(used(client) - others) / _MB,
         redis_clients=clients["connected_clients"],
         store_bytes=sum(sizes) / _MB,
         store_files=len(sizes),

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
 from bench.figures import Figure, Report, Table
 from bench.processes.environment import Environment, encode, opened
 from bench.processes.event_streams import Event
+from bench.processes.redis_memory import used
 from bench.processes.resources import UNITS, Look, growth, look, quarters
 from bench.processes.workers import Workers, opened_workers
 from bench.progress import Ticker
@@ -51,6 +52,7 @@ def run(
     seconds = 60 * (minutes or (_QUICK_MINUTES if quick else MINUTES))
     records, pace = _QUICK_RECORDS if quick else RECORDS, rate or RATE
     with opened(config) as environment:
+        others = used(environment.client)
         settings = environment.model("steady", **_SOON)
         stream = map(encode, revisions(records))
         tick(f"{records:,} records and two workers")
@@ -59,7 +61,8 @@ def run(
             workers.settle(environment.client)
             tick(f"{pace} events a second")
             workers.go()
-            looks, sent = _watched(environment, settings, workers, stream, (seconds, pace), tick)
+            held = _Held(workers, environment, settings, others)
+            looks, sent = _watched(held, stream, (seconds, pace), tick)
             workers.hold()
             tick("the end")
             workers.settle(environment.client)
@@ -106,40 +109,44 @@ def _deletion(record: int, revision: int) -> Event:
     }
 
 
+class _Held(NamedTuple):
+    """What is looked at. `others`: bytes that Redis held before, of other models."""
+
+    workers: Workers
+    environment: Environment
+    settings: Settings
+    others: int
+
+    def look(self) -> Look:
+        """Raises TimeoutError where a worker has ended."""
+        pids = [process.pid or 0 for process in self.workers.processes]
+        store = self.environment.folder / self.settings.store.url.rsplit("/", 1)[1]
+        try:
+            return look(pids, self.environment.client, store, self.others)
+        except (psutil.Error, FileNotFoundError):
+            if all(psutil.pid_exists(pid) for pid in pids):
+                return self.look()  # a child or a file has gone between two looks
+            raise TimeoutError("a worker ended") from None
+
+
 def _watched(
-    environment: Environment,
-    settings: Settings,
-    workers: Workers,
-    stream: Iterator[tuple[bytes, bytes]],
-    asked: tuple[float, int],
-    tick: Ticker,
+    held: _Held, stream: Iterator[tuple[bytes, bytes]], asked: tuple[float, int], tick: Ticker
 ) -> tuple[list[Look], int]:
     """(what was held, at each look; how many events were sent)."""
-    seconds, pace = asked
-    pids = [process.pid or 0 for process in workers.processes]
-    store = environment.folder / settings.store.url.rsplit("/", 1)[1]
+    (seconds, pace), settings = asked, held.settings
     began, sent, looks = time.monotonic(), 0, list[Look]()
-    with closing(environment.log.producer()) as producer:
+    with closing(held.environment.log.producer()) as producer:
         sink = LogSink(producer, settings.events_topic, settings.partitions, _PATIENCE)
         while (elapsed := time.monotonic() - began) < seconds:
             due = int(elapsed * pace) - sent
             sink.take(list(islice(stream, due)))
             sent += due
             if elapsed >= len(looks) * min(_LOOK_EVERY, seconds / 8):
-                looks.append(_look(pids, environment, store))
+                looks.append(held.look())
                 tick.part("seconds", round(elapsed), round(seconds))
             time.sleep(0.25)
         sink.finish()
     return looks, sent
-
-
-def _look(pids: list[int], environment: Environment, store: Path) -> Look:
-    try:
-        return look(pids, environment.client, store)
-    except (psutil.Error, FileNotFoundError):
-        if all(psutil.pid_exists(pid) for pid in pids):
-            return _look(pids, environment, store)  # a child or a file has gone between two looks
-        raise TimeoutError("a worker ended") from None
 
 
 def _notes(records: int, pace: int, seconds: float, sent: int, looks: int) -> list[str]:
@@ -148,7 +155,7 @@ def _notes(records: int, pace: int, seconds: float, sent: int, looks: int) -> li
         f"{sent:,} events in {seconds / 60:g} minutes, {pace} a second: each record is replaced over and over",
         f"every {_DELETED}th event is a deletion of a record, which comes back by a later one",
         f"{looks} looks; growth: the mean of the last quarter of the time as a multiple of that of the second",
-        "of Redis' memory its log of slow commands is left out: it is bounded, and emptied at each look",
+        "of Redis' memory what it held before is left out, and its log of slow commands, which is bounded",
         ", ".join(f"{name} {value:g} s" for name, value in _SOON.items()),
     ]
 

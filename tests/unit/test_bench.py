@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.__main__ import MEASUREMENTS, main
+from bench.__main__ import MEASUREMENTS, Measurement, main
 from bench.clock import interleaved
 from bench.figures import Figure, Report, Table, percentile
 from bench.ingest.deletions import gaps_of
@@ -195,3 +195,15 @@ def test_a_quick_run_measures_everything(kafka: str, redis_url: str, tmp_path: P
     assert figures.keys() >= {"manifests.max_gap", "manifests.max_gap.linear", "hidden.under_load.p99.linear"}
     assert all(figure["ours"] > 0 for figure in figures.values() if figure["goal"])
     assert {figure["ours"] for name, figure in figures.items() if ".missing" in name} == {0}
+
+
+@pytest.mark.parametrize(("more", "code"), [([], 0), (["--strict"], 1)])
+def test_a_missed_goal_ends_it_with_1_if_asked(
+    more: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Report("text", [], [Figure("text.hash", 2.0, "s", goal=1.0)], [])
+    measured = Measurement("for the test", lambda *_: report, lambda _: 0)
+    monkeypatch.setattr("bench.__main__.MEASUREMENTS", {"text": measured})
+
+    assert main(["text", *more]) == code
+    assert ("goals are missed: text.hash" in capsys.readouterr().err) == bool(more)
