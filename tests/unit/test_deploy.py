@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from unlearn.cli.main import COMMANDS
+from unlearn.cli.needs import NEEDS
 from unlearn.environment.variables import NO_SETTINGS
+from unlearn.extras import EXTRAS
 from unlearn.settings_sources import fields, file_variable, secret_paths, variable
 
 ROOT = Path(__file__).parents[2]
@@ -29,11 +31,26 @@ def test_every_variable_is_a_setting() -> None:
 
 def test_every_extra_and_command_is_there() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (installed,) = re.findall(r"'\.\[([a-z0-9,]+)\]'", (FOLDER / "Dockerfile").read_text())
-    assert set(installed.split(",")) - extras.keys() == set()
+    assert image_extras() - extras.keys() == set()
     commands = re.findall(r"command: ([a-z]+) ?[a-z]*", (FOLDER / "compose.yaml").read_text())
     assert {"topics", "serve"} <= set(commands)
     assert set(commands) - COMMANDS.keys() - {"redis"} == set()
+
+
+def image_extras() -> set[str]:
+    """The extras that the image has unless its builder names others."""
+    (installed,) = re.findall(r"^ARG EXTRAS=([a-z0-9,]+)$", (FOLDER / "Dockerfile").read_text(), re.MULTILINE)
+    return set(installed.split(","))
+
+
+def test_the_page_says_what_the_image_lacks() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    (line,) = re.findall(r"^\*\*Not in it\*\*.*?\n\n", page, re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`([^`]+)`", line))
+    lacking = EXTRAS.keys() - image_extras()
+    assert {name for name in named if name in EXTRAS} == lacking
+    cannot = {f"unlearn {command}" for command, needed in NEEDS.items() if lacking & set(needed)}
+    assert {name for name in named if name.startswith("unlearn ")} == cannot
 
 
 def test_the_image_gets_what_it_is_built_from_and_nothing_else() -> None:
