@@ -64,6 +64,20 @@ def test_the_image_gets_what_it_is_built_from_and_nothing_else() -> None:
     assert all((ROOT / name).exists() for name in kept)
 
 
+@pytest.mark.parametrize("umask", ["022", "077"])
+def test_the_containers_user_can_read_the_secret_that_the_page_makes(umask: str, tmp_path: Path) -> None:
+    """Compose mounts the file as it is: under many a umask nobody but its maker could read it."""
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    secret = "deploy/docker/secret"
+    lines = re.findall(rf"^    (?:python3|chmod) .*{secret}.*$", page, re.MULTILINE)
+    file = tmp_path / secret
+    file.parent.mkdir(parents=True)
+    script = "\n".join([f"umask {umask}", *lines])
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, check=True, timeout=60)
+    assert len(file.read_text().strip()) == 64
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
 def test_units_run_commands_that_there_are() -> None:
     named = [
         re.findall(r"^ExecStart=/opt/unlearn/bin/unlearn (\w+)", unit.read_text(), re.MULTILINE)
