@@ -24,7 +24,8 @@ from tests.harness.waiting import until
 from unlearn.admin.rights import ROLES, Role, rights_of
 from unlearn.admin.topics import wanted
 from unlearn.services.address import free_port
-from unlearn.settings import GatewaySettings, KafkaSettings, Settings
+from unlearn.service_settings.gateway import GatewaySettings
+from unlearn.settings import KafkaSettings, Settings
 
 pytestmark = pytest.mark.slow
 EVER = 120.0
