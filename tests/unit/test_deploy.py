@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from unlearn.cli.main import COMMANDS
 from unlearn.cli.needs import NEEDS
@@ -62,6 +63,22 @@ def test_the_image_gets_what_it_is_built_from_and_nothing_else() -> None:
     }
     assert copied == kept
     assert all((ROOT / name).exists() for name in kept)
+
+
+def test_prometheus_of_compose_scrapes_each_server_there() -> None:
+    """check_compose.sh asserts that they are up; here, that none is left out, and that each answers to its name."""
+    compose = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
+    (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    scraped = dict(target.split(":") for group in job["static_configs"] for target in group["targets"])
+    listening = {}
+    for name, service in compose.items():
+        own = " ".join([str(service.get("command", "")), *map(str, service.get("environment", {}).values())])
+        if found := re.search(r"0\.0\.0\.0:(\d+)", own):
+            listening[name] = found.group(1)
+            hosts = [value for key, value in service["environment"].items() if key.endswith("HOSTS")]
+            assert hosts == [f'["{name}"]']
+    assert scraped == listening
+    assert len(listening) == 3
 
 
 @pytest.mark.parametrize("umask", ["022", "077"])
