@@ -104,6 +104,15 @@ def test_units_run_commands_that_there_are() -> None:
     assert len(named) >= 3
 
 
+def test_a_units_own_settings_are_read_after_those_of_all() -> None:
+    """Of two files with one variable systemd takes the later one, and drop-ins come after the unit."""
+    for unit in UNITS.glob("*.service"):
+        common, own = re.findall(r"^EnvironmentFile=-?(\S+)$", unit.read_text(), re.MULTILINE)
+        assert common == "/etc/unlearn/unlearn.env"
+        assert own.removeprefix("/etc/unlearn/").split(".")[0].split("-")[0] in unit.name
+    assert not any("EnvironmentFile=" in file.read_text() for file in UNITS.glob("*.d/*"))
+
+
 def test_systemd_reads_the_units_and_finds_them_hardly_exposed() -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("the units are NOT read here, for want of systemd-analyze")
