@@ -18,7 +18,7 @@ docker image ls unlearn --format '{{.Size}}'
 
 say "no compiler is in it"
 docker run --rm --network none --read-only --entrypoint sh unlearn -c \
-    'IFS=:; for folder in $PATH:/usr/libexec:/usr/lib/gcc; do [ ! -d "$folder" ] || find "$folder/" ! -type d; done' \
+    'IFS=:; places=$PATH:/usr/libexec:/usr/lib/gcc; for place in $places; do [ ! -d "$place" ] || find "$place/" ! -type d; done' \
     | sed 's#.*/##' | sort -u > "$RUN/programs"
 grep -qx sh "$RUN/programs"
 if grep -xE '(.*-linux-gnu-)?(cc|c\+\+|cc1|cc1plus|gcc|g\+\+|cpp|clang|clang\+\+|tcc|as|ld|make|rustc|go)(-[0-9.]+)?' "$RUN/programs"; then

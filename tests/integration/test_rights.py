@@ -23,8 +23,8 @@ from tests.harness.settings import new_name
 from tests.harness.waiting import until
 from unlearn.admin.rights import ROLES, Role, rights_of
 from unlearn.admin.topics import wanted
-from unlearn.services.address import free_port
 from unlearn.service_settings.gateway import GatewaySettings
+from unlearn.services.address import free_port
 from unlearn.settings import KafkaSettings, Settings
 
 pytestmark = pytest.mark.slow
