@@ -20,7 +20,7 @@ demo: $(STAMP) ## run the whole path on generated events, against real Kafka and
 	$(BIN)/unlearn demo
 
 test: $(STAMP) ## run all tests, in JOBS processes
-	@bash deploy/local/setup.sh browser
+	@bash deploy/local/setup.sh test-tools
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## run what takes hours: 10,000 simulated histories, long faults, floods, 14 million events

@@ -40,7 +40,7 @@ _FOR = {
     "aws": "the login of Amazon's managed Kafka, see [security](security.md)",
     "codecs": "batches and files that are packed by snappy, lz4 or zstd",
     "export": "exports to safetensors and ONNX, see [versions](versions.md)",
-    "s3": "stores in buckets of S3, Google and Azure, see [stores](stores.md)",
+    "s3": "stores in buckets of S3, Azure and, untried, Google, see [stores](stores.md)",
     "serve": "scores over HTTP",
     "gssapi": "Kerberos' login to Kafka; built against the system's library, see [security](security.md)",
     "gateway": "deletions over HTTP",

@@ -54,9 +54,25 @@ unlearn verify --from-log
 unlearn record --of s5 r5
 wait_for ask http://127.0.0.1:8081/readyz
 
-say "Prometheus"
-QUERY='http://127.0.0.1:9090/api/v1/query?query='
+say "Prometheus scrapes all that is here, and no alert fires"
+PROMETHEUS=http://127.0.0.1:9090
+wait_for .venv/bin/python deploy/docker/prometheus_sees_all.py $PROMETHEUS ||
+    { .venv/bin/python deploy/docker/prometheus_sees_all.py $PROMETHEUS; exit 1; }
+QUERY="$PROMETHEUS/api/v1/query?query="
 wait_for sh -c "$(declare -f ask); ask '${QUERY}sum(unlearn_worker_live_records)>0' | grep -q value"
 ask "${QUERY}unlearn_worker_live_records"
-ask "${QUERY}ALERTS" | tee "$WORK/alerts"
-! grep -q firing "$WORK/alerts"
+# Where Prometheus gives no answer there is nothing to go by: that ends the check.
+fires() {
+    ask "${QUERY}ALERTS%7Balertstate=%22firing%22%7D" > "$WORK/alerts" || exit 1
+    grep -q '"alertname"' "$WORK/alerts"
+}
+if fires; then
+    cat "$WORK/alerts"
+    exit 1
+fi
+
+say "without its worker the model isn't answered for: the same question finds an alert"
+compose stop worker
+for _ in $(seq 300); do fires && break; sleep 1; done
+cat "$WORK/alerts"
+grep -q '"UnlearnNotServed"' "$WORK/alerts"

@@ -16,6 +16,22 @@ trap cleanup EXIT
 build_image
 docker image ls unlearn --format '{{.Size}}'
 
+say "no compiler is in it"
+docker run --rm --network none --read-only --entrypoint sh unlearn -c \
+    'IFS=:; places=$PATH:/usr/libexec:/usr/lib/gcc; for place in $places; do [ ! -d "$place" ] || find "$place/" ! -type d; done' \
+    | sed 's#.*/##' | sort -u > "$RUN/programs"
+grep -qx sh "$RUN/programs"
+if grep -xE '(.*-linux-gnu-)?(cc|c\+\+|cc1|cc1plus|gcc|g\+\+|cpp|clang|clang\+\+|tcc|as|ld|make|rustc|go)(-[0-9.]+)?' "$RUN/programs"; then
+    exit 1
+fi
+
+say "modules of one's own are found"
+mkdir "$RUN/modules"
+echo 'def token(): return "found"' > "$RUN/modules/tokens_of_ours.py"
+chmod -R a+rX "$RUN/modules"
+docker run --rm --network none --read-only -v "$RUN/modules:/opt/modules:ro" --entrypoint python unlearn \
+    -c 'import tokens_of_ours; print(tokens_of_ours.token())' | grep -x found
+
 say "services"
 export UNLEARN_SERVICES_DIR=$RUN UNLEARN_MODEL=image-check UNLEARN_SECRET=only-to-check-the-image-0001
 free_addresses
@@ -23,6 +39,7 @@ free_addresses
 PASSWORD=$(cat "$RUN"/redis*/password* 2> /dev/null | head -1)
 
 learned() { awk '$3 == "equal" && $6 > 0 { shards++ } END { exit shards < 6 }' "$1"; }
+# DETACH and MORE are options of `docker run`.
 unlearn() {
     docker run --rm -i --name "${NAME:-$NAMES-once-$RANDOM}" --network host --read-only --tmpfs /tmp --user 12345:12345 \
         --cap-drop ALL --security-opt no-new-privileges -v "$NAMES-store:/store" \
@@ -48,6 +65,10 @@ learned "$RUN/verified"
 unlearn verify --from-log
 echo 'word1 and word2' | unlearn score -
 
+say "kernels are those that were compiled with the image: none is compiled anew"
+inserts 400 | tail -100 | unlearn send -
+echo 's4' | unlearn forget --subjects - --open /tmp/open.csv --wait 0 || [ $? = 75 ]
+MORE='--entrypoint python' unlearn - < deploy/docker/kernels_as_built.py
 
 say "the same with the store in a bucket: Kafka, Redis and an S3 server are all that it shares"
 export UNLEARN_MODEL=image-check-bucket

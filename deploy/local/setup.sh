@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv with the pinned packages and compiles the kernels, telling of each step. Run from the repository's root by `make setup`;
-# with the argument browser it only sees to what the test of the console needs, by `make test`.
+# with the argument test-tools it only sees to programs that some tests need, by `make test`.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -48,16 +48,44 @@ kafka_needs() {
   packages "Java 17 or newer and Maven, for a local Kafka" default-jre-headless maven || true
 }
 
-# The console's test drives a browser; without one it is skipped, and says so.
-browser_needs() {
-  command -v chromium >/dev/null && command -v chromedriver >/dev/null && return
-  packages "Chromium and its driver, for the test of the console" chromium chromium-driver || true
+# Installs packages whose services are not to run: what tests start they start themselves.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ "$(id -u)" != 0 ] || [ -e "$policy" ] || ! command -v apt-get >/dev/null; then
+    packages "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  packages "$@"
+  # Nor at the next start of the machine.
+  if [ -d /run/systemd/system ]; then systemctl -q disable "${@: -1}" || true; fi
+}
+
+# Whether some redis-server here has TLS. Debian's redis-tools carry the server, too, under another name, and no service.
+has_redis_with_tls() {
+  local program
+  for program in redis-server redis-check-rdb; do
+    program=$(command -v "$program") && grep -q tls-cert-file "$program" && return
+  done
+  return 1
+}
+
+# Programs that some tests drive; without one they are skipped, and say so. Helm is left to deploy/helm/check.sh: building it
+# takes minutes.
+test_tools() {
+  { command -v chromium && command -v chromedriver; } >/dev/null ||
+    packages "Chromium and its driver, for the test of the console" chromium chromium-driver || true
+  { command -v prometheus && command -v promtool; } >/dev/null ||
+    without_services "Prometheus, for the tests of alerts and of the board" --no-install-recommends prometheus || true
+  has_redis_with_tls || packages "a Redis that has TLS, for the test of that" redis-tools || true
 }
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
-if [ "${1:-}" = browser ]; then
-  browser_needs
+if [ "${1:-}" = test-tools ]; then
+  test_tools
   exit
 fi
 say "1/4  a Python environment in .venv"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -247,3 +249,30 @@ def test_a_file_of_authorities_that_cannot_be_used_is_named(tmp_path: Path) -> N
     for path in (missing, wrong):
         with pytest.raises(SettingsError, match="UNLEARN_STORE__SSL_CAFILE"):
             open_store(StoreSettings(url="s3://bucket", ssl_cafile=path), "model")
+
+
+@pytest.mark.parametrize(
+    ("url", "given", "named"),
+    [
+        ("az://c/p", {}, "AZURE_STORAGE_ACCOUNT_NAME: isn't set"),
+        ("az://c/p", {"AZURE_STORAGE_ACCOUNT_KEY": "eA=="}, "AZURE_STORAGE_ACCOUNT_NAME: isn't set"),
+        (
+            "az://c/p",
+            {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "!"},
+            "AZURE_STORAGE_ACCOUNT_KEY: ",
+        ),
+        ("az://c/p", {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_SAS_TOKEN": "%"}, "AZURE_STORAGE_SAS_TOKEN: "),
+        ("gs://b/p", {"GOOGLE_APPLICATION_CREDENTIALS": "/nowhere.json"}, "GOOGLE_APPLICATION_CREDENTIALS: "),
+        ("s3://b/p", {"AWS_ACCESS_KEY_ID": "a"}, "AWS_SECRET_ACCESS_KEY: isn't set"),
+        ("s3://b/p", {"AWS_SECRET_ACCESS_KEY": "a"}, "AWS_ACCESS_KEY_ID: isn't set"),
+    ],
+)
+def test_a_login_that_is_no_login_is_told_by_its_variable(
+    url: str, given: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{re.escape(named)}.*{re.escape(url)}"):
+        open_store(StoreSettings(url=url), "model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from unlearn.admin.rights import Role
 from unlearn.cli.main import COMMANDS
 from unlearn.environment.variables import NO_SETTINGS
 from unlearn.settings_sources import fields, file_variable, load, secret_paths, variable
@@ -30,6 +32,7 @@ ITS_OWN = {
     "UNLEARN_HTTP",
     "UNLEARN_KAFKA__BOOTSTRAP_SERVERS",
     "UNLEARN_KAFKA__GROUP_INSTANCE_ID",
+    "UNLEARN_KAFKA__SASL_CLIENT_ID",
     "UNLEARN_KAFKA__SASL_MECHANISM",
     "UNLEARN_KAFKA__SASL_USERNAME",
     "UNLEARN_KAFKA__SECURITY_PROTOCOL",
@@ -41,6 +44,14 @@ ITS_OWN = {
     "UNLEARN_STORE__URL",
 }
 """What the chart sets from values of its own, or the image sets."""
+KAFKA_ROLES: Mapping[str, Role] = {
+    "worker": "worker",
+    "topics": "creator",
+    "serve": "scorer",
+    "gateway": "sender",
+    "console": "operator",
+}
+"""Whose rights on Kafka each role of the chart needs."""
 
 Manifest = Mapping[str, Any]
 each = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
@@ -83,9 +94,11 @@ def test_alerts_and_board_are_the_files_that_are_tested(source: Path) -> None:
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("helm")
+    # Where check.sh keeps what it built.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "unlearn" / "chart-tools" / "bin"
+    program = shutil.which("helm", path=f"{os.environ.get('PATH', '')}:{cache}")
     if program is None:
-        pytest.skip("the chart is NOT rendered here, for want of helm: deploy/helm/check.sh builds it")
+        pytest.skip("the chart is NOT rendered here, for want of helm: deploy/helm/check.sh builds it, once")
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -189,6 +202,55 @@ def test_settings_of_each_pod_are_taken(values: Path, tmp_path: Path, monkeypatc
         assert settings.http == ("0.0.0.0:9100" if role == "worker" else None)
 
 
+def secret_of(spec: Manifest, variable: str) -> Manifest | None:
+    """Where a pod's file comes from, as {name, items}."""
+    sources = [one["secret"] for volume in spec["volumes"] for one in volume.get("projected", {}).get("sources", [])]
+    return next((one for one in sources if one["items"][0]["path"] == variable), None)
+
+
+@each
+def test_each_role_logs_in_as_who_has_its_rights(values: Path, tmp_path: Path) -> None:
+    with_login = "saslMechanism" in yaml.safe_load(values.read_text())["kafka"]
+    passwords = []
+    for labels, spec in pods(values):
+        variables = dict(environment(values, spec, tmp_path))
+        user = f"mail-{KAFKA_ROLES[labels['app.kubernetes.io/component']]}" if with_login else None
+        assert variables.get("UNLEARN_KAFKA__SASL_USERNAME") == user
+        passwords.append(secret_of(spec, "UNLEARN_KAFKA__SASL_PASSWORD_FILE"))
+    if with_login:
+        assert None not in passwords
+        assert len({one["name"] for one in passwords if one}) == len(passwords)
+
+
+def with_settings(values: Path, *given: str) -> dict[str, Manifest]:
+    """Each role's pod, rendered with values set beside those of the file."""
+    done = helm("template", "mail", str(CHART), "--kube-version", "1.31.0", "-f", str(values), "--set", ",".join(given))
+    assert done.returncode == 0, done.stderr
+    templates = [
+        one["spec"]["template"] for one in yaml.safe_load_all(done.stdout) if "template" in one.get("spec", {})
+    ]
+    return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"] for one in templates}
+
+
+@pytest.mark.parametrize("role", [*KAFKA_ROLES])
+def test_a_role_is_who_it_says_and_the_others_are_all_alike(role: str) -> None:
+    everything = next(path for path in VALUES if path.stem == "everything")
+    names = ("saslUsername", "saslClientId", "serviceAccount", "storeLoginSecret")
+    nobody = [f"{other}.{name}=" for other in KAFKA_ROLES for name in names[:3]]
+    own = [f"{role}.{name}=own-{name.lower()}" for name in names if name != names[3] or role in ("worker", "serve")]
+    shared = ["kafka.saslUsername=all", "kafka.saslClientId=all", "serviceAccount.name=all", "store.loginSecret=all"]
+    for found, spec in with_settings(everything, *nobody, *shared, *own).items():
+        (container,) = spec["containers"]
+        variables = {one["name"]: one.get("value") for one in container["env"]}
+        logins = [one["secretRef"]["name"] for one in container.get("envFrom", []) if "secretRef" in one]
+        is_it = found == role
+        assert variables["UNLEARN_KAFKA__SASL_USERNAME"] == ("own-saslusername" if is_it else "all")
+        assert variables["UNLEARN_KAFKA__SASL_CLIENT_ID"] == ("own-saslclientid" if is_it else "all")
+        assert spec["serviceAccountName"] == ("own-serviceaccount" if is_it else "all")
+        if found in ("worker", "serve", "console"):
+            assert logins == ["own-storeloginsecret" if is_it and role != "console" else "all"]
+
+
 @each
 def test_what_is_scraped_watched_and_scaled_is_there(
     values: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -215,6 +277,10 @@ def test_what_is_scraped_watched_and_scaled_is_there(
         (login,) = of_kind(values, "TriggerAuthentication")
         given = login["spec"]["env"] + login["spec"]["secretTargetRef"]
         assert {one["parameter"] for one in given} >= {"username", "password", "ca"}
+        (password,) = (one for one in given if one["parameter"] == "password")
+        mounted = secret_of(worker(values), "UNLEARN_KAFKA__SASL_PASSWORD_FILE")
+        assert mounted is not None
+        assert (password["name"], password["key"]) == (mounted["name"], mounted["items"][0]["key"])
     for budget in of_kind(values, "PodDisruptionBudget"):
         wanted = budget["spec"]["selector"]["matchLabels"].items()
         assert sum(wanted <= one.items() for one in labels) == 1
@@ -282,6 +348,13 @@ GATEWAY = "gateway.enabled=true,gateway.domain=erase.example"
         ("model=", "model"),
         ("kafka.bootstrapServers=kafka", "bootstrapServers"),
         ("kafka.securityProtocol=SASL_SSL", "saslMechanism"),
+        ("kafka.securityProtocol=SASL_SSL,kafka.saslMechanism=PLAIN", "worker.saslUsername"),
+        (
+            "kafka.securityProtocol=SASL_SSL,kafka.saslMechanism=PLAIN,worker.saslUsername=it",
+            "topics.saslUsername",
+        ),
+        ("settings.UNLEARN_KAFKA__SASL_CLIENT_ID=x", "UNLEARN_KAFKA__SASL_CLIENT_ID"),
+        ("serve.saslUser=x", "serve"),
         ("settings.UNLEARN_SECRET=plain", "UNLEARN_SECRET"),
         ("settings.UNLEARN_REDIS__URL=redis://:x@redis", "UNLEARN_REDIS__URL"),
         ("settings.UNLEARN_HTTP=0.0.0.0:1", "UNLEARN_HTTP"),

@@ -11,9 +11,10 @@ from unlearn.settings import Settings
 
 __all__ = ["ROLES", "Right", "Role", "as_acls", "as_strimzi", "rights_of"]
 
-Role = Literal["worker", "sender", "scorer", "operator"]
-ROLES: Final[tuple[Role, ...]] = ("worker", "sender", "scorer", "operator")
-_API: Final = "kafka.strimzi.io/v1beta2"
+Role = Literal["worker", "sender", "scorer", "operator", "creator"]
+ROLES: Final[tuple[Role, ...]] = ("worker", "sender", "scorer", "operator", "creator")
+_API: Final = "kafka.strimzi.io/v1"
+"""Strimzi serves it from 0.49 on, and from 1.0 on nothing else."""
 
 
 class Right(NamedTuple):
@@ -28,7 +29,8 @@ def rights_of(role: Role, settings: Settings) -> list[Right]:
     """All that a user in this role needs.
 
     worker: `unlearn work`. sender: producers, `unlearn.Client`, `unlearn send`, `forget` and `gateway`. scorer:
-    `Scorer`, `unlearn serve` and `score`. operator: whatever only looks: `status`, `verify`, `answer`, `versions`.
+    `Scorer`, `unlearn serve` and `score`. operator: whatever only looks: `console`, `status`, `verify`, `answer`,
+    `versions`. creator: `unlearn topics create`, as before an installation of the chart.
     """
     events, results, receipts = settings.events_topic, settings.results_topic, settings.receipts_topic
     letters, history = settings.dead_letters_topic, settings.history_topic
@@ -44,7 +46,8 @@ def rights_of(role: Role, settings: Settings) -> list[Right]:
         return list(_on_topics({events: ("Read", "Write", *known), receipts: ("Read", "Write", *known)}))
     if role == "scorer":
         return list(_on_topics({events: ("Describe",), results: ("Read", "Describe")}))
-    return list(_on_topics(dict.fromkeys((events, results, receipts, letters, history), ("Read", *known))))
+    which = "Create" if role == "creator" else "Read"
+    return list(_on_topics(dict.fromkeys((events, results, receipts, letters, history), (which, *known))))
 
 
 def as_acls(settings: Settings, users: Mapping[Role, str]) -> str:

@@ -18,8 +18,8 @@ class StoreSettings(Frozen):
 
     url: str = Field(
         pattern=r"^[a-z][a-z0-9+]*://([^@/]+|[^@/]*/.*)$",
-        description="URL of the folder of slice files and states, or s3://bucket/prefix, gs://bucket/prefix or "
-        "az://container/prefix; unset: a folder in services_dir",
+        description="URL of the folder of slice files and states, or s3://bucket/prefix, az://container/prefix or, "
+        "untried, gs://bucket/prefix; unset: a folder in services_dir",
     )
     endpoint: str | None = Field(
         None,

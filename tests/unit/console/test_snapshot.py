@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+import unlearn.console
 from tests.harness.console import LEASE, NOW, partition, seen, tables
+from tests.unit.console.test_findings import WRONG, published
 from unlearn.admin.status.partition_status import Deletions, ShardStatus
+from unlearn.console.shown.partition_state import WORST_FIRST
+from unlearn.console.shown.parts import State
 from unlearn.console.shown.seen import ScorerSaid
 from unlearn.console.shown.snapshot import snapshot_of
 from unlearn.partition.tables import OpenRange, Pending, Slice, Unresolved
@@ -20,17 +26,40 @@ META = {"owner": "host:17", "token": "3:ff"}
 def test_states_are_the_worst_that_can_be_said() -> None:
     states: dict[str, dict[str, Any]] = {
         "well": {},
-        "stopped": {"stopped": "cut", "quiet": True, "heartbeat_age": 99.0},
+        "stopped": {"stopped": "cut", "quiet": True, "heartbeat_age": 99.0, "deletions": Deletions(overdue=1)},
+        "overdue": {"deletions": Deletions(overdue=1), "heartbeat_age": 99.0, "quarantined": (1,)},
         "unclaimed": {"owner": None, "counter": None, "heartbeat_age": None},
         "unheard": {"heartbeat_age": 99.0, "quiet": True},
+        "given-up": {"quarantined": (1, 3), "quiet": True},
         "quiet": {"quiet": True, "trouble": "t"},
         "waits": {"trouble": "t", "lag": 3},
         "late": {"lag": 3},
     }
     given = [partition(number, **changed) for number, changed in enumerate(states.values())]
-    shown = snapshot_of(seen(*given, came={6: NOW / 1000 - 999}), LEASE)
+    shown = snapshot_of(seen(*given, came={len(states) - 1: NOW / 1000 - 999}), LEASE)
     assert [one.state for one in shown.partitions] == list(states)
-    assert [one.why for one in shown.partitions if one.state == "stopped"] == ["cut"]
+    assert [one.why for one in shown.partitions if one.state in ("stopped", "given-up")] == ["cut", "shards: 1, 3"]
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_no_partition_is_well_of_which_the_first_lines_say_otherwise(what: str) -> None:
+    shown = snapshot_of(WRONG[what][1](), LEASE)
+    of_the_model_alone = {"Redis", "a store", "not believed"}
+    assert all(one.state == "well" for one in shown.partitions) == (what in of_the_model_alone)
+
+
+def test_a_partition_without_a_version_in_force_is_not_well() -> None:
+    (vouched,) = snapshot_of(seen(partition(), published={0: published()}), LEASE).partitions
+    (shown,) = snapshot_of(seen(partition(), published={0: published(counter=4)}), LEASE).partitions
+    assert (vouched.state, shown.state) == ("well", "unserved")
+
+
+def test_the_page_has_a_sign_and_a_word_for_each_state() -> None:
+    pages = Path(unlearn.console.__file__).parent / "pages"
+    (listed,) = re.findall(r"const STATES = \{(.*?)\n\};", (pages / "tables.js").read_text("utf-8"), re.DOTALL)
+    assert set(re.findall(r'"?([\w-]+)"?: \[', listed)) == set(get_args(State)) == set(WORST_FIRST)
+    style = (pages / "console.css").read_text("utf-8")
+    assert all(f".state.{name}" in style for name in get_args(State))
 
 
 def test_deletions_are_by_deadline_with_what_they_wait_for() -> None:

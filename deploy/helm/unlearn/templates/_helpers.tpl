@@ -22,6 +22,28 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{ .Values.serviceAccount.name | default (include "unlearn.name" .) }}
 {{- end }}
 
+{{/* The account of a role's pods: one of its own, or that of all. The topics' hook runs before the release's own is there. */}}
+{{- define "unlearn.accountOf" -}}
+{{- $values := .root.Values -}}
+{{- $shared := ternary $values.serviceAccount.name (include "unlearn.account" .root) (eq .role "topics") -}}
+{{ (index $values .role).serviceAccount | default $shared }}
+{{- end }}
+
+{{/* Who a role is on Kafka, as variables: its own names, or those of all. A login that needs a name and has none is an error. */}}
+{{- define "unlearn.identity" -}}
+{{- $kafka := .root.Values.kafka -}}
+{{- $own := index .root.Values .role -}}
+{{- $user := $own.saslUsername | default $kafka.saslUsername -}}
+{{- $client := $own.saslClientId | default $kafka.saslClientId -}}
+{{- if and (has $kafka.saslMechanism (list "PLAIN" "SCRAM-SHA-256" "SCRAM-SHA-512")) (not $user) -}}
+{{- fail (printf "%s needs a user of Kafka for %s: set %s.saslUsername, or kafka.saslUsername for all" .role $kafka.saslMechanism .role) -}}
+{{- end -}}
+{{- $names := dict -}}
+{{- with $user }}{{ $names = set $names "UNLEARN_KAFKA__SASL_USERNAME" . }}{{ end -}}
+{{- with $client }}{{ $names = set $names "UNLEARN_KAFKA__SASL_CLIENT_ID" . }}{{ end -}}
+{{ $names | toJson }}
+{{- end }}
+
 {{/* Whether the store is a folder, which a volume brings: "yes" or nothing. */}}
 {{- define "unlearn.folder" -}}
 {{ if not .Values.store.url }}yes{{ end }}
@@ -38,9 +60,6 @@ UNLEARN_KAFKA__BOOTSTRAP_SERVERS: {{ .Values.kafka.bootstrapServers | quote }}
 UNLEARN_KAFKA__SECURITY_PROTOCOL: {{ .Values.kafka.securityProtocol | quote }}
 {{- with .Values.kafka.saslMechanism }}
 UNLEARN_KAFKA__SASL_MECHANISM: {{ . | quote }}
-{{- end }}
-{{- with .Values.kafka.saslUsername }}
-UNLEARN_KAFKA__SASL_USERNAME: {{ . | quote }}
 {{- end }}
 UNLEARN_STORE__URL: {{ .Values.store.url | default "file:///store" | quote }}
 UNLEARN_LOG_FORMAT: json
@@ -70,8 +89,8 @@ UNLEARN_LOG_FORMAT: json
 {{- $files := include "unlearn.files" . | fromJson -}}
 {{- $store := or (eq .role "worker") (eq .role "serve") (eq .role "console") -}}
 automountServiceAccountToken: false
-{{- if ne .role "topics" }}
-serviceAccountName: {{ include "unlearn.account" .root }}
+{{- with include "unlearn.accountOf" . }}
+serviceAccountName: {{ . }}
 {{- end }}
 # Kubernetes would name each Service in variables UNLEARN_..., and a variable that is no setting is refused.
 enableServiceLinks: false
@@ -117,8 +136,8 @@ containers:
     {{- if ne .role "topics" }}
     envFrom:
       - configMapRef: {name: {{ include "unlearn.name" .root }}}
-      {{- if and $store $v.store.loginSecret }}
-      - secretRef: {name: {{ $v.store.loginSecret }}}
+      {{- with and $store ($own.storeLoginSecret | default $v.store.loginSecret) }}
+      - secretRef: {name: {{ . }}}
       {{- end }}
     {{- end }}
     env:
@@ -127,6 +146,9 @@ containers:
       {{- range $variable, $value := include "unlearn.settings" .root | fromYaml }}
       - {name: {{ $variable }}, value: {{ $value | quote }}}
       {{- end }}
+      {{- end }}
+      {{- range $variable, $name := include "unlearn.identity" . | fromJson }}
+      - {name: {{ $variable }}, value: {{ $name | quote }}}
       {{- end }}
       {{- if eq .role "worker" }}
       # The pod's name stays through restarts: a restart within the session timeout moves no partition.

@@ -5,7 +5,8 @@ import { askButton } from "./ask.js";
 
 const STATES = {
   well: ["✓", "well"], stopped: ["✕", "stopped"], unclaimed: ["?", "no owner yet"], unheard: ["?", "owner not heard"],
-  quiet: ["‖", "quiet"], waits: ["…", "waits"], late: ["!", "late"],
+  quiet: ["‖", "quiet"], waits: ["…", "waits"], late: ["!", "late"], overdue: ["!", "overdue"],
+  "given-up": ["!", "training given up"], unserved: ["!", "not in force"],
 };
 const state = (name) => h("span", { class: `state ${name}` }, h("span", { class: "sign", "aria-hidden": "true" }, STATES[name][0]), STATES[name][1]);
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["DeletionShown", "PartitionShown", "PossibleShown", "State", "WorkerShown"]
 
-State = Literal["stopped", "unclaimed", "unheard", "quiet", "waits", "late", "well"]
+State = Literal["stopped", "overdue", "unclaimed", "unheard", "given-up", "quiet", "unserved", "waits", "late", "well"]
 
 
 @dataclass(frozen=True, slots=True)

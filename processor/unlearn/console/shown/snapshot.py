@@ -10,8 +10,9 @@ from typing import Any, Literal
 from unlearn.admin.status.partition_status import PartitionStatus
 from unlearn.admin.versions.standing import standing_of
 from unlearn.admin.workers import claims_of
-from unlearn.console.shown.findings import LAG_OLD, Finding, findings_of, level_of
-from unlearn.console.shown.parts import DeletionShown, PartitionShown, PossibleShown, State, WorkerShown
+from unlearn.console.shown.findings import Finding, findings_of, level_of
+from unlearn.console.shown.partition_state import WORST_FIRST, state_of
+from unlearn.console.shown.parts import DeletionShown, PartitionShown, PossibleShown, WorkerShown
 from unlearn.console.shown.seen import MOST_DELETIONS, ScorerSaid, Seen
 from unlearn.console.shown.shard_map import PartitionMap, map_of, most_columns
 from unlearn.partition.tables import StillOpen
@@ -21,7 +22,6 @@ __all__ = ["Snapshot", "snapshot_of"]
 MOST_PARTITIONS, MOST_SHARDS, MOST_WORKERS, MOST_POSSIBLE, MOST_REASONS = 100, 200, 100, 100, 50
 _LONGEST = 400
 """Letters of a reason; ids are shown whole."""
-_WORST: Sequence[State] = ("stopped", "unclaimed", "unheard", "quiet", "waits", "late", "well")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,8 @@ def _partition(held: PartitionStatus, seen: Seen, lease: float) -> PartitionShow
     manifest = published.manifest if published else None
     beat = published.heartbeat_at if published else None
     came = seen.came.get(held.partition) if held.lag else None
-    state, why = _state(held, came, seen.at, lease)
+    standing = standing_of(published, seen.at / 1000, lease) if published and manifest else None
+    state, why = state_of(held, standing, came, seen.at / 1000, lease)
     return PartitionShown(
         partition=held.partition,
         state=state,
@@ -143,27 +144,13 @@ def _partition(held: PartitionStatus, seen: Seen, lease: float) -> PartitionShow
         version_at=manifest.created_at if manifest else None,
         version_applied=manifest.applied if manifest else None,
         version_rows=sum(entry.rows for entry in manifest.shards) if manifest else 0,
-        standing=standing_of(published, seen.at / 1000, lease) if published and manifest else None,
+        standing=standing,
     )
-
-
-def _state(held: PartitionStatus, came: float | None, now: int, lease: float) -> tuple[State, str]:
-    """The worst that can be said of it, and why."""
-    late = came is not None and now / 1000 - came > LAG_OLD
-    said: Sequence[tuple[object, State, str]] = (
-        (held.stopped, "stopped", held.stopped or ""),
-        (held.owner is None and (held.lag or not held.forwards_only), "unclaimed", "no worker has claimed it yet"),
-        (held.is_unheard(lease), "unheard", f"no heartbeat within {lease:g} s"),
-        (held.quiet, "quiet", "its worker takes no events, as asked"),
-        (held.trouble, "waits", held.trouble or ""),
-        (late, "late", "the next record has waited for long"),
-    )
-    return next(((state, why) for is_so, state, why in said if is_so), ("well", ""))
 
 
 def _worst(partitions: Sequence[PartitionShown]) -> list[PartitionShown]:
     """As many as are shown, in order: all, or those that are worst off and furthest behind."""
-    ranked = sorted(partitions, key=lambda one: (_WORST.index(one.state), -one.overdue, -one.lag, one.partition))
+    ranked = sorted(partitions, key=lambda one: (WORST_FIRST.index(one.state), -one.overdue, -one.lag, one.partition))
     return sorted(ranked[:MOST_PARTITIONS], key=lambda one: one.partition)
 
 

@@ -19,6 +19,19 @@ __all__ = ["Bucket", "Place", "connect"]
 
 Bucket = S3Store | GCSStore | AzureStore
 
+_MISSING = {
+    "Account must be specified": "AZURE_STORAGE_ACCOUNT_NAME",
+    "Missing AccessKeyId": "AWS_ACCESS_KEY_ID",
+    "Missing SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+}
+_WRONG = {
+    "root_certificate": "UNLEARN_STORE__SSL_CAFILE",
+    "Invalid Access Key": "AZURE_STORAGE_ACCOUNT_KEY",
+    "SAS query": "AZURE_STORAGE_SAS_TOKEN",
+    "service account": "GOOGLE_APPLICATION_CREDENTIALS",
+}
+"""The client's words -> the variable that they are about."""
+
 
 class Place(NamedTuple):
     """Where a store is: `scheme` is s3, gs or az, and `shown` is what people are told, which holds no secret."""
@@ -41,8 +54,7 @@ def connect(settings: StoreSettings, model: str) -> tuple[Bucket, Place]:
     try:
         client = _client(settings, parts.scheme, parts.netloc, prefix, options)
     except Exception as error:  # of options that it doesn't like the client raises now this, now that
-        name = "UNLEARN_STORE__SSL_CAFILE" if "root_certificate" in str(error) else "UNLEARN_STORE__URL"
-        raise SettingsError(f"{name}: {settings.url} can't be used: {_first_line(error)}") from error
+        raise SettingsError(_told(settings.url, _first_line(error))) from error
     return client, Place(parts.scheme, _shown(settings))
 
 
@@ -95,6 +107,15 @@ def _retries(settings: StoreSettings) -> RetryConfig:
 
 def _shown(settings: StoreSettings) -> str:
     return f"{settings.url} at {settings.endpoint}" if settings.endpoint else settings.url
+
+
+def _told(url: str, said: str) -> str:
+    """An error in words for people, of what the client said of its options."""
+    for words, name in _MISSING.items():
+        if words in said:
+            return f"{name}: isn't set, and {url} needs it"
+    name = next((name for words, name in _WRONG.items() if words in said), "UNLEARN_STORE__URL")
+    return f"{name}: {url} can't be used: {said}"
 
 
 def _first_line(error: Exception) -> str:

@@ -36,7 +36,8 @@ def command() -> None:
 def create(ctx: click.Context, form: str | None, cluster: str, brokers: int) -> None:
     """Make the topics that are missing. Safe to repeat: nothing that is there is changed, only checked.
 
-    Users are called MODEL-worker, MODEL-sender, MODEL-scorer and MODEL-operator where they are printed.
+    Users are called MODEL-worker, MODEL-sender, MODEL-scorer, MODEL-operator and MODEL-creator where they are printed;
+    the last may make the topics. Strimzi's resources are of its API v1: Strimzi 0.49 or newer.
 
     \b
     Examples:
