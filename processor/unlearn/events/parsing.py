@@ -45,12 +45,17 @@ from unlearn.timestamps import DAY, parse_timestamp
 if TYPE_CHECKING:
     from unlearn_models.base.learner import Learner
 
-__all__ = ["NOT_JSON", "NO_LIFTS", "NO_TYPE", "Parser", "parse", "parser_of"]
+__all__ = ["LIFTS_ALL", "NOT_JSON", "NO_LIFTS", "NO_TYPE", "Parser", "parse", "parser_of"]
 
 NOT_JSON: Final = "not JSON in UTF-8, or nested too deeply"
 NO_TYPE: Final = "type: missing or unknown"
 NO_LIFTS: Final = "the model was made by a release that takes no deletion back"
 """Said of a lift, and of a deletion so far."""
+LIFTS_ALL: Final = {
+    name: f"{name}: a lift has none; leave it out, and it lifts all deletions of what it names"
+    for name in ("revision", "scope")
+}
+"""Fields of a deletion with which a lift would lift more than its sender says, and why it is refused."""
 
 _MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "lift": Lift, "seal": Seal}
 _Reads = Mapping[object, Callable[[bytes], Event]]
@@ -121,6 +126,7 @@ class Parser:
         reading: Reading = PLAIN_READING,
     ) -> None:
         self._maps, self._lifts = bool(reading.mapping.forms), reading.lifts
+        self._checks_lifts = reading.checks_lifts
         self._frames = Frames(taken_off=reading.mapping.frames, avro=avro_of(reading))
         self._reads = _READS if reading.knows_aliases else _READS_BEFORE
         self._read_insert, self._read_delete = self._reads["insert"], self._reads["delete"]
@@ -218,6 +224,8 @@ class Parser:
         event, reason = self._validated(value, kind)
         if event is not None:
             reason = self._misfit(event, at)
+        if not reason and kind == "lift" and self._checks_lifts:
+            reason = next((LIFTS_ALL[name] for name, said in held.top if name in LIFTS_ALL and said is not None), "")
         if not reason and kind in IN_A_FIELD and self._says_deletion(held.top):
             reason = IN_A_FIELD[kind]
         return (None, reason) if reason else (event, "")

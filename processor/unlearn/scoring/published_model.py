@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough, SettingsError
-from unlearn.identity import as_before, identity_hash, identity_of, is_secret_of
+from unlearn.identity import identity_hash, identity_of, is_secret_of, readings_of
 from unlearn.learners import learner_of
 from unlearn.mapping.reading import EARLIER_READING
 from unlearn.results.manifest import Manifest
@@ -54,7 +54,7 @@ def of_settings(settings: Settings, identity: str | None = None) -> PublishedMod
     """
     learner = learner_of(settings)
     # How events are read changes nothing of what a state says.
-    possible = (identity_hash(identity_of(each, learner)) for each in (settings, as_before(settings)))
+    possible = (identity_hash(identity_of(each, learner)) for each in readings_of(settings))
     identities = frozenset([identity] if identity else possible)
     return PublishedModel(settings.model, settings.partitions, settings.shards_per_partition, learner, identities)
 

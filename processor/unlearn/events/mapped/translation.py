@@ -52,10 +52,11 @@ class _Form:
         self.passed: list[At] = [
             tuple(step for step in read_path(text).steps if isinstance(step, str)) for text in form.passed
         ]
+        told_of_lifts = {*Lift.model_fields, *(LIFTED_WHOLE if mapping.lifts_checked else ())}
         self.paths = {
             "insert": _fields("insert", form.insert, form.row, mapping),
             "delete": _fields("delete", form.delete, form.gone, mapping),
-            "lift": [one for one in _fields("lift", form.delete, form.gone, mapping) if one.name in Lift.model_fields],
+            "lift": [one for one in _fields("lift", form.delete, form.gone, mapping) if one.name in told_of_lifts],
         }
 
     def fits(self, message: Message) -> bool:
