@@ -78,7 +78,8 @@ def test_a_mapping_has_paths_for_all_fields_of_our_events_and_no_others() -> Non
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_a_preset_says_makes_the_same_mapping_again(name: str) -> None:
-    assert Mapping.model_validate({**json.loads(json.dumps(PRESETS[name].told())), "name": name}) == PRESETS[name]
+    told = PRESETS[name].told()
+    assert Mapping.model_validate({**json.loads(json.dumps(told)), "name": name}).told() == told
 
 
 def test_a_file_stands_alone(mapping: Mapping) -> None:

@@ -33,6 +33,8 @@ MAX_EVENT: Final = 1_000_000
 """Bytes of an event that is sent from here at most; Kafka's brokers take little more than this in one record."""
 MAX_FORGET_WITHIN = 3650 * 86400.0
 
+NOT_OF_LIFTS: Final = ("revision", "scope")
+"""Fields of a deletion that a lift hasn't: with them it would lift more than its sender says."""
 _FEW = 1000
 """So many errors are collected in no time."""
 _INDEX = re.compile(r"(0|[1-9][0-9]{0,9})")

@@ -17,6 +17,7 @@ from pydantic import AliasPath, Field, ValidationError
 from unlearn.events.avro.reading import NO_AVRO, avro_of
 from unlearn.events.event import (
     MAX_ALIASES,
+    NOT_OF_LIFTS,
     Aliases,
     BadInsert,
     Delete,
@@ -53,9 +54,9 @@ NO_LIFTS: Final = "the model was made by a release that takes no deletion back"
 """Said of a lift, and of a deletion so far."""
 LIFTS_ALL: Final = {
     name: f"{name}: a lift has none; leave it out, and it lifts all deletions of what it names"
-    for name in ("revision", "scope")
+    for name in NOT_OF_LIFTS
 }
-"""Fields of a deletion with which a lift would lift more than its sender says, and why it is refused."""
+"""Why a lift with a field of a deletion is refused."""
 
 _MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "lift": Lift, "seal": Seal}
 _Reads = Mapping[object, Callable[[bytes], Event]]
@@ -219,7 +220,7 @@ class Parser:
         """(the event, ""), or (None, why the message is none)."""
         if held.repeats:
             return None, "a key is there twice"
-        if (field := self._near_miss(kind, held.top)) is not None:
+        if (field := self._missed(kind, held.top)) is not None:
             return None, f"unknown field that looks like {field}"
         event, reason = self._validated(value, kind)
         if event is not None:
@@ -229,6 +230,14 @@ class Parser:
         if not reason and kind in IN_A_FIELD and self._says_deletion(held.top):
             reason = IN_A_FIELD[kind]
         return (None, reason) if reason else (event, "")
+
+    def _missed(self, kind: str, top: Sequence[tuple[str, object]]) -> str | None:
+        """The field that an unknown one looks like; None where there is none."""
+        field = self._near_miss(kind, top)
+        if field is None and kind == "lift" and self._checks_lifts:
+            of_deletions = self._near_miss("delete", top)
+            return of_deletions if of_deletions in NOT_OF_LIFTS else None
+        return field
 
     def _may_delete(self, kind: str, held: Scan) -> bool:
         return held.holds_delete() or self._says_deletion(held.top) or self._near_miss(kind, held.top) == "type"

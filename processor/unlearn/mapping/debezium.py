@@ -53,7 +53,7 @@ def _changes(whole: str, unwrapped: str) -> dict[str, Any]:
 
 
 DEBEZIUM: Final = _changes(
-    "value/source/lsn | value/ts_us | value/ts_ms",
+    "value/source/lsn | value/ts_us | value/ts_ms | value/source/ts_us | value/source/ts_ms",
     "value/__lsn | value/__source_lsn | value/__ts_us | value/__ts_ms | value/__source_ts_us | value/__source_ts_ms",
 )
 DEBEZIUM_BEFORE: Final = _changes(
