@@ -89,7 +89,9 @@ def test_a_model_made_before_lifts_were_checked_applies_those_with_a_revision(
         harness.tweets(30)
         asked = '"requested_at": "2024-05-01"'
         harness.raw(0, f'{{"type": "delete", "event_id": "d", "subject_id": "ann", {asked}}}'.encode(), b"ann")
-        harness.raw(0, f'{{"type": "lift", "event_id": "l", "subject_id": "ann", "revision": 3, {asked}}}'.encode(), b"ann")
+        harness.raw(
+            0, f'{{"type": "lift", "event_id": "l", "subject_id": "ann", "revision": 3, {asked}}}'.encode(), b"ann"
+        )
         harness.raw(0, encode(insert("again", subject="ann", text="a b")), b"ann")
         harness.seal()
         harness.turn_until(lambda: not harness.worker.busy and harness.caught_up(), 60)

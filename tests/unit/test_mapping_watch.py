@@ -12,7 +12,11 @@ from tests.harness.memory_harness import MemoryHarness
 from unlearn.events.mapped import watching
 from unlearn.events.mapped.watching import ENOUGH, MappingWatch
 
-FOUND = {"path_met:insert text: row/body": 9, "path_met:insert record_id: row/id": 9, "path_hit:insert record_id: row/id": 9}
+FOUND = {
+    "path_met:insert text: row/body": 9,
+    "path_met:insert record_id: row/id": 9,
+    "path_hit:insert record_id: row/id": 9,
+}
 
 
 def test_paths_that_found_nothing_are_told_once_after_enough_messages(caplog: pytest.LogCaptureFixture) -> None:
@@ -48,7 +52,7 @@ def test_a_worker_tells_both(
     try:
         for number, text in enumerate(("win", "win two")):
             said = {
-                **{"type": "track", "messageId": f"m{number}", "userId": "ana"},
+                "type": "track", "messageId": f"m{number}", "userId": "ana",
                 "properties": {"record_id": "r", "label": "spam", "text": text},
             }
             made.log.append(made.settings.events_topic, 0, b"ana", json.dumps(said).encode(), [])

@@ -53,8 +53,7 @@ NO_TYPE: Final = "type: missing or unknown"
 NO_LIFTS: Final = "the model was made by a release that takes no deletion back"
 """Said of a lift, and of a deletion so far."""
 LIFTS_ALL: Final = {
-    name: f"{name}: a lift has none; leave it out, and it lifts all deletions of what it names"
-    for name in NOT_OF_LIFTS
+    name: f"{name}: a lift has none; leave it out, and it lifts all deletions of what it names" for name in NOT_OF_LIFTS
 }
 """Why a lift with a field of a deletion is refused."""
 

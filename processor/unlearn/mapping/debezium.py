@@ -1,9 +1,9 @@
 """Changes of a database's rows, as Debezium's connectors write them, whole and unwrapped.
 
 An update must have a higher revision than the row's change before it, also where a snapshot or one transaction holds
-both. Of what connectors give, PostgreSQL's `lsn` does that. Positions of other databases have several parts, more than a
-revision can hold, and times of the database's own are coarse, or later in a snapshot than in what follows it. Those take
-the time at which the connector handled the change, as it handles a row's changes one after the other.
+both. Of what connectors give, PostgreSQL's `lsn` does that. Positions of other databases have several parts, more than
+a revision can hold, and times of the database's own are coarse, or later in a snapshot than in what follows it. Those
+take the time at which the connector handled the change, as it handles a row's changes one after the other.
 """
 
 from __future__ import annotations

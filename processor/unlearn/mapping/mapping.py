@@ -144,6 +144,7 @@ class Mapping(_Frozen):
     tombstones_follow: bool = False
     lifts_checked: bool = False
     _before: tuple[Mapping, ...] = PrivateAttr(())
+    """See `before`. A private one, as no file may say it."""
 
     def told(self) -> dict[str, Any]:
         """All that it says, without what is as usual: equal for mappings that read alike."""
@@ -157,7 +158,7 @@ class Mapping(_Frozen):
     def formerly(self, *before: Mapping) -> Mapping:
         """The same mapping, with what its name meant before."""
         same = self.model_copy()
-        same._before = tuple(one for one in before if one.told() != self.told())
+        same._before = tuple(one for one in before if one.told() != self.told())  # noqa: SLF001
         return same
 
     def __str__(self) -> str:

@@ -12,9 +12,7 @@ from unlearn.mapping.paths import TIME
 
 __all__ = ["OPENDSR", "OPENDSR_BEFORE"]
 
-_LISTED: Final = (
-    "value/subject_identities/[identity_type=controller_customer_id]/[identity_format=raw]/identity_value"
-)
+_LISTED: Final = "value/subject_identities/[identity_type=controller_customer_id]/[identity_format=raw]/identity_value"
 _BY_TYPE: Final = "value/subject_identities/controller_customer_id/[encoding=raw]/value"
 
 
@@ -32,7 +30,5 @@ def _erasure(prefix: str, subject: str) -> dict[str, Any]:
     }
 
 
-OPENDSR: Final[dict[str, Any]] = {
-    "forms": [_erasure(prefix, f"{_LISTED} | {_BY_TYPE}") for prefix in ("subject_", "")]
-}
+OPENDSR: Final[dict[str, Any]] = {"forms": [_erasure(prefix, f"{_LISTED} | {_BY_TYPE}") for prefix in ("subject_", "")]}
 OPENDSR_BEFORE: Final[dict[str, Any]] = {"forms": [_erasure("subject_", _LISTED), _erasure("", _BY_TYPE)]}

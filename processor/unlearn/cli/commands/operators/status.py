@@ -233,7 +233,9 @@ def _refusals(status: Status) -> Iterator[Text]:
     for reason, count in status.passed_over.items():
         told = f"inserts that changed nothing: {count:,} x {reason}"
         ties = reason == CONFLICTS
-        yield Text(f"{told}, and the first stays; updates need a higher one" if ties else told, "yellow" if ties else "")
+        yield Text(
+            f"{told}, and the first stays; updates need a higher one" if ties else told, "yellow" if ties else ""
+        )
     if status.refused_updates:
         yield Text(
             f"updates refused: {status.refused_updates:,}; their records keep the text they had, until a higher "
