@@ -52,7 +52,9 @@ def test_a_worker_tells_both(
     try:
         for number, text in enumerate(("win", "win two")):
             said = {
-                "type": "track", "messageId": f"m{number}", "userId": "ana",
+                "type": "track",
+                "messageId": f"m{number}",
+                "userId": "ana",
                 "properties": {"record_id": "r", "label": "spam", "text": text},
             }
             made.log.append(made.settings.events_topic, 0, b"ana", json.dumps(said).encode(), [])
