@@ -178,7 +178,7 @@ class Parser:
 
     def told(self, record: Record) -> Told:
         """What a refused record says of itself. Never raises."""
-        return told_of(self._mapped.json_of(record) if record.value is not None else None)
+        return told_of(self._mapped.json_of(record))
 
     def _parse(self, value: bytes, at: int | None) -> Parsed:
         try:
