@@ -333,6 +333,23 @@ def test_a_copy_has_the_name_and_the_time_of_its_original(mapping: Mapping) -> N
     assert read(mapping, None, b"p1", [mark, again], tombstones="delete") == made
 
 
+def test_who_asks_by_headers_alone_can_be_answered() -> None:
+    headers: list[Header] = [("ce_specversion", b"1.0"), ("ce_id", b"c1"), ("ce_type", b"x.deleted")]
+    parser = Parser(reading=Reading(PRESETS["cloudevents"], "refuse"))
+    assert parser.told(Entry(1, 7, NOON, b"ana", None, headers)).event_id == "c1"
+    assert parser.told(Entry(1, 7, NOON, b"ana", None, ())) == Told()
+
+
+def test_a_lift_that_bears_a_deletions_revision_is_refused_where_the_mapping_names_its_path(tmp_path: Path) -> None:
+    text = FILE.replace("[delete]", '[delete]\nrevision = "value/no"\nscope = "value/how_far"')
+    (before,) = (made := written(tmp_path, text)).before
+    for field in ({"no": 3}, {"how_far": "so_far"}):
+        back = {"kind": "back", "id": "l1", "post": "p1", "who": "ana", **field}
+        assert isinstance(read(made, back), BadInsert)
+        assert isinstance(read(before, back), Lift)
+    assert isinstance(read(made, {"kind": "back", "id": "l1", "who": "ana"}), Lift)
+
+
 def test_who_can_be_answered_is_told_of_what_is_refused(mapping: Mapping) -> None:
     parser = Parser(reading=Reading(mapping, "refuse"))
 
