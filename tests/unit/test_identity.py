@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from tests.harness.settings import SECRET
 from unlearn.errors import IdentityChanged
 from unlearn.identity import as_made, as_published, check_identity, identity_hash, identity_of, kept_identity
 from unlearn.learners import learner_of
+from unlearn.mapping.mapping import EARLIER
 from unlearn.mapping.presets import PRESETS
 from unlearn.mapping.reading import EARLIER_READING
-from unlearn.scoring.published_model import of_settings
+from unlearn.scoring.published_model import differences, of_settings
 from unlearn.settings import Settings
 from unlearn.verification.subject import subject_of
 
@@ -120,6 +122,10 @@ def test_a_model_goes_on_with_what_its_mapping_meant_when_it_was_made(name: str 
         check_identity(identity, identity_of(found, learner), "mail.events")
     assert as_made(settings, [kept_identity(identity_of(settings, learner))]) is settings
     assert identity_hash(identity) in of_settings(settings).identities
+    published = replace(of_settings(settings), made=json.loads(identity))
+    assert differences(published, settings, ["mapping"]) == []
+    other = settings.model_copy(update={"mapping": EARLIER})
+    assert differences(published, other, ["mapping"]) == ["mapping"]
     subject = subject_of(settings)
     assert subject.published_as(identity_hash(identity)).model.reading == made.reading
     assert subject.published_as(subject.identity) is subject

@@ -132,8 +132,9 @@ def differences(model: PublishedModel, given: Settings, names: Collection[str]) 
     own: dict[str, object] = {name: getattr(given, name) for name in _ALONE} | {"classes": [*given.classes]}
     wrong = [name for name in names if name in own and own[name] != made.get(name)]
     # How messages are read is told of those that were made since mappings.
-    reading = json.loads(json.dumps(given.reading.told()))
-    wrong += [name for name in ("mapping", "tombstones") if name in names and reading[name] != _read(made)[name]]
+    possible = [json.loads(json.dumps(each.reading.told())) for each in readings_of(given)]
+    told = [name for name in ("mapping", "tombstones") if name in names]
+    wrong += [name for name in told if all(reading[name] != _read(made)[name] for reading in possible)]
     if "secret" in names and not is_secret_of(json.dumps(made), given.secret_bytes):
         wrong.append("secret")
     if "learner_options" in names and model.made is not None:
