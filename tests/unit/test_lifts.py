@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.test_reference import insert, played
-from unlearn.events.event import BadInsert, Delete, Lift, Unreadable
+from unlearn.events.event import NOT_OF_LIFTS, BadInsert, Delete, Lift, Unreadable
 from unlearn.events.parsing import LIFTS_ALL, Parser, parse
 from unlearn.mapping.mapping import PLAIN
 from unlearn.mapping.reading import Reading
@@ -115,3 +115,8 @@ def test_so_far_lets_later_records_in() -> None:
     assert lives(insert("r", "s"), gone("s", scope="so_far"), insert("r", "s"), insert("q", "s")) == [2, 3]
     assert lives(gone("s"), gone("s", scope="so_far"), insert("r", "s")) == []
     assert lives(insert("r", "s"), gone("s", scope="so_far"), gone("s"), insert("q", "s")) == []
+
+
+def test_the_schema_says_what_a_lift_has_not() -> None:
+    refused = Lift.model_json_schema()["not"]["anyOf"]
+    assert [one["required"] for one in refused] == [[name] for name in NOT_OF_LIFTS]

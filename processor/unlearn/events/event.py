@@ -85,6 +85,12 @@ def _require_target(schema: dict[str, Any]) -> None:
     schema["if"], schema["then"] = alias, {"properties": {name: {"type": "null"} for name in beside}}
 
 
+def _require_lift(schema: dict[str, Any]) -> None:
+    _require_target(schema)
+    given = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in NOT_OF_LIFTS]
+    schema["not"] = {"anyOf": given}
+
+
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 Aliases = Annotated[
     tuple[Id, ...], Field(min_length=1, max_length=MAX_ALIASES, description="their order means nothing, nor a repeat")
@@ -188,10 +194,11 @@ class Lift(_Event):
     """Ends what a deletion of the same name refuses: what comes behind it in the log is taken again.
 
     It names what the deletion named: a record of a subject, a record id under every subject, a subject, or an alias.
-    What died stays dead, and whom an alias's deletion forgot stays forgotten until lifted by name.
+    It has neither revision nor scope. What died stays dead, and whom an alias's deletion forgot stays forgotten until
+    lifted by name.
     """
 
-    model_config = ConfigDict(json_schema_extra=_require_target)
+    model_config = ConfigDict(json_schema_extra=_require_lift)
 
     type: Literal["lift"] = "lift"
     event_id: Id
