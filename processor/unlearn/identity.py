@@ -23,6 +23,7 @@ __all__ = [
     "is_secret_of",
     "kept_identity",
     "new_model",
+    "readings_of",
 ]
 
 _SCHEMA = 1
@@ -59,16 +60,25 @@ def identity_of(settings: Settings, learner: Learner) -> str:
 def as_made(settings: Settings, identities: Iterable[str]) -> Settings:
     """The settings as a model has them of which one of these identities is kept, in Redis or by its store.
 
-    Where they leave open how messages are read, a model of before mappings goes on reading as it did.
+    Where they leave open how messages are read, or name a mapping that meant something else in an earlier release, a
+    model goes on reading as it did.
     """
-    made = [json.loads(identity) for identity in identities]
-    return as_before(settings) if any(_READING not in parts for parts in made) else settings
+    made = [json.loads(identity).get(_READING, EARLIER_READING.told()) for identity in identities]
+    return next((each for each in readings_of(settings) if each.reading.told() in made), settings)
 
 
 def as_published(settings: Settings, learner: Learner, hashes: Collection[str]) -> Settings:
     """As `as_made`, by the hashes of identities that the model's manifests bear."""
+    of_hash = (each for each in readings_of(settings) if identity_hash(identity_of(each, learner)) in hashes)
+    return next(of_hash, settings)
+
+
+def readings_of(settings: Settings) -> list[Settings]:
+    """The settings with messages read in each way that they may stand for, by the release that made the model; the
+    earliest first, and last the settings themselves."""
     before = as_before(settings)
-    return before if identity_hash(identity_of(before, learner)) in hashes else settings
+    formerly = [settings.model_copy(update={"mapping": one}) for one in reversed(settings.reading.mapping.before)]
+    return [*([] if before is settings else [before]), *formerly, settings]
 
 
 def as_before(settings: Settings) -> Settings:

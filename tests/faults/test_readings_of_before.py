@@ -14,6 +14,7 @@ from tests.harness.worker_harness import WorkerHarness
 from unlearn.events.event import encode
 from unlearn.identity import identity_of
 from unlearn.learners import learner_of
+from unlearn.mapping.mapping import PLAIN
 from unlearn.mapping.reading import EARLIER_READING, PLAIN_READING
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import open_store
@@ -76,3 +77,31 @@ def test_both_ways_to_verify_read_as_it_did(made: WorkerHarness) -> None:
     assert verify_store(settings, made.log, states_of, store, learner_of(settings)).exit_code == 0
     plain = settings.model_copy(update={"mapping": PLAIN_READING.mapping})
     assert verify_log(made.log, subject_of(plain)).exit_code != 0
+
+
+@pytest.mark.parametrize("ingest", ["fast", "plain"])
+def test_a_model_made_before_lifts_were_checked_applies_those_with_a_revision(
+    redis_url: str, tmp_path: Path, ingest: str
+) -> None:
+    (before,) = PLAIN.before
+    harness = WorkerHarness(redis_url, tmp_path, mapping=before, ingest=ingest)
+    try:
+        harness.tweets(30)
+        asked = '"requested_at": "2024-05-01"'
+        harness.raw(0, f'{{"type": "delete", "event_id": "d", "subject_id": "ann", {asked}}}'.encode(), b"ann")
+        harness.raw(
+            0, f'{{"type": "lift", "event_id": "l", "subject_id": "ann", "revision": 3, {asked}}}'.encode(), b"ann"
+        )
+        harness.raw(0, encode(insert("again", subject="ann", text="a b")), b"ann")
+        harness.seal()
+        harness.turn_until(lambda: not harness.worker.busy and harness.caught_up(), 60)
+        settings = now(harness)
+
+        report = verify_log(harness.log, subject_of(settings))
+        assert (report.exit_code, {shard.verdict for shard in report.shards}) == (0, {"equal"})
+        store, states_of = open_store(settings.store, settings.model), states(harness.client, settings.model)
+        assert verify_store(settings, harness.log, states_of, store, learner_of(settings)).exit_code == 0
+        plain = settings.model_copy(update={"mapping": PLAIN_READING.mapping.formerly()})
+        assert verify_log(harness.log, subject_of(plain)).exit_code != 0
+    finally:
+        harness.close()

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unlearn.admin.input.message_lines import message_of
 from unlearn.events.event import BadInsert, Delete, Empty, Insert, Lift, Parsed, Unreadable
 from unlearn.log.protocol import Entry, Header
 
-__all__ = ["NAMES", "Line", "became", "lines_of"]
+__all__ = ["FILES", "NAMES", "Line", "became", "lines_of"]
 
 FILES = Path(__file__).parents[1] / "data" / "dialects"
 NAMES = sorted(path.stem for path in FILES.glob("*.jsonl"))
@@ -31,20 +32,12 @@ class Line(NamedTuple):
 
 
 def lines_of(name: str) -> list[Line]:
-    return [_line(json.loads(text)) for text in (FILES / f"{name}.jsonl").read_text().splitlines()]
+    return [_line(text) for text in (FILES / f"{name}.jsonl").read_text().splitlines()]
 
 
-def _line(said: dict[str, Any]) -> Line:
-    key, value = said["key"], said["value"]
-    text = json.dumps(key) if isinstance(key, dict) else key
-    frame = bytes.fromhex(said.get("before", ""))
-    return Line(
-        said["what"],
-        None if text is None else text.encode(),
-        None if value is None else frame + json.dumps(value).encode(),
-        [(name, content.encode()) for name, content in said["headers"].items()],
-        said["becomes"],
-    )
+def _line(text: str) -> Line:
+    said, message = json.loads(text), message_of(text.encode(), 0, AT)
+    return Line(said["what"], message.key, message.value, list(message.headers), said["becomes"])
 
 
 def became(event: Parsed) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,12 @@ from tests.harness.settings import SECRET
 from unlearn.errors import IdentityChanged
 from unlearn.identity import as_made, as_published, check_identity, identity_hash, identity_of, kept_identity
 from unlearn.learners import learner_of
+from unlearn.mapping.mapping import EARLIER
+from unlearn.mapping.presets import PRESETS
 from unlearn.mapping.reading import EARLIER_READING
+from unlearn.scoring.published_model import differences, of_settings
 from unlearn.settings import Settings
+from unlearn.verification.subject import subject_of
 
 
 def _settings(model: str = "m") -> Settings:
@@ -70,7 +76,7 @@ def _made(**changed: object) -> str:
 def test_a_model_of_before_mappings_has_the_identity_that_it_had() -> None:
     earlier = json.loads(_made(mapping="earlier"))
     assert "reading" not in earlier
-    assert json.loads(_made()) == {**earlier, "reading": {"mapping": {}, "tombstones": "refuse"}}
+    assert json.loads(_made()) == {**earlier, "reading": {"mapping": {"lifts_checked": True}, "tombstones": "refuse"}}
 
 
 def test_it_goes_on_as_it_was_unless_the_settings_say_how_messages_are_read() -> None:
@@ -87,6 +93,61 @@ def test_it_goes_on_as_it_was_unless_the_settings_say_how_messages_are_read() ->
         assert as_made(told, kept) is told
     ignoring = Settings(model="m", secret=SECRET, tombstones="ignore")
     assert as_made(ignoring, kept).reading == EARLIER_READING
+
+
+FILES = {
+    "own.toml": 'type = "value/kind"\n[words]\ndelete = "gone"\n[delete]\nsubject_id = "value/who"\n',
+    "from_debezium.toml": 'preset = "debezium"\n[insert]\nsubject_id = "row/author"\n',
+    "from_opendsr.toml": 'preset = "opendsr"\nnumeric_ids = true\n',
+}
+
+
+@pytest.mark.parametrize("name", [None, *(PRESETS.keys() - {"earlier"}), *FILES])
+def test_a_model_goes_on_with_what_its_mapping_meant_when_it_was_made(name: str | None, tmp_path: Path) -> None:
+    for file, text in FILES.items():
+        (tmp_path / file).write_text(text)
+    said = {"mapping": str(tmp_path / name) if name in FILES else name} if name is not None else {}
+    settings = Settings.model_validate({"model": "m", "secret": SECRET, **said})
+    (before,) = settings.reading.mapping.before
+    made = settings.model_copy(update={"mapping": before})
+    identity = identity_of(made, learner := learner_of(settings))
+
+    assert identity != identity_of(settings, learner)
+    for found in (
+        as_made(settings, [kept_identity(identity)]),
+        as_published(settings, learner, {identity_hash(identity)}),
+    ):
+        assert found.reading == made.reading
+        assert not found.reading.checks_lifts
+        check_identity(identity, identity_of(found, learner), "mail.events")
+    assert as_made(settings, [kept_identity(identity_of(settings, learner))]) is settings
+    assert identity_hash(identity) in of_settings(settings).identities
+    published = replace(of_settings(settings), made=json.loads(identity))
+    assert differences(published, settings, ["mapping"]) == []
+    other = settings.model_copy(update={"mapping": EARLIER})
+    assert differences(published, other, ["mapping"]) == ["mapping"]
+    subject = subject_of(settings)
+    assert subject.published_as(identity_hash(identity)).model.reading == made.reading
+    assert subject.published_as(subject.identity) is subject
+
+
+SAID_BEFORE = {
+    "plain": "44136fa355b3678a",
+    "cloudevents": "b81eff26c2026c63",
+    "debezium": "b618e8211cf7225f",
+    "opendsr": "780491dad53084eb",
+    "segment": "b02ed2bac99f79d2",
+}
+
+
+def test_presets_said_before_what_models_were_made_with() -> None:
+    """The digests of what identities of earlier releases bear: models made by them would be refused otherwise."""
+    said = {
+        name: hashlib.sha256(json.dumps(before.told(), sort_keys=True).encode()).hexdigest()[:16]
+        for name, mapping in PRESETS.items()
+        for before in mapping.before
+    }
+    assert said == SAID_BEFORE
 
 
 def test_a_mapping_counts_by_what_it_says(tmp_path: Path) -> None:

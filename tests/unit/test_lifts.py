@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.unit.test_reference import insert, played
-from unlearn.events.event import BadInsert, Delete, Lift, Unreadable
-from unlearn.events.parsing import parse
+from unlearn.events.event import NOT_OF_LIFTS, BadInsert, Delete, Lift, Unreadable
+from unlearn.events.parsing import LIFTS_ALL, Parser, parse
+from unlearn.mapping.mapping import PLAIN
+from unlearn.mapping.reading import Reading
 
 LIFT = {"type": "lift", "event_id": "l", "subject_id": "s", "requested_at": "2024-01-01"}
 DELETE = {"type": "delete", "event_id": "d", "subject_id": "s", "requested_at": "2024-01-01"}
@@ -36,10 +38,29 @@ def test_a_lift_names_what_a_deletion_named() -> None:
         ({"requested_at": None}, "requested_at: is missing"),
         ({"event_id": ""}, "event_id: must have at least 1 character"),
         ({"subject_id": None, "record_id": "r", "userId": "u"}, "unknown field that looks like subject_id"),
+        ({"record_id": "r", "revision": 3}, LIFTS_ALL["revision"]),
+        ({"record_id": "r", "revision": "no number"}, LIFTS_ALL["revision"]),
+        ({"scope": "so_far"}, LIFTS_ALL["scope"]),
+        ({"rev": 3}, "unknown field that looks like revision"),
+        ({"Scope": "so_far"}, "unknown field that looks like scope"),
     ],
 )
 def test_a_bad_lift_is_refused_and_its_sender_told(changed: dict[str, Any], reason: str) -> None:
     assert read(**LIFT | changed) == BadInsert(reason, answers=True)
+
+
+@pytest.mark.parametrize("field", [{"revision": 3}, {"scope": "so_far"}, {"rev": 3}])
+def test_models_made_before_lifts_were_checked_apply_them(field: dict[str, Any]) -> None:
+    (before,) = PLAIN.before
+    value = json.dumps(LIFT | field).encode()
+    assert parse(value) != Lift(event_id="l", subject_id="s", requested_at="2024-01-01")
+    assert Parser(reading=Reading(before, "refuse")).parse(value) == Lift(
+        event_id="l", subject_id="s", requested_at="2024-01-01"
+    )
+
+
+def test_a_null_is_no_revision() -> None:
+    assert isinstance(parse(json.dumps(LIFT | {"revision": None, "scope": None}).encode()), Lift)
 
 
 def test_a_lift_that_says_deletion_in_another_field_stays_open() -> None:
@@ -94,3 +115,8 @@ def test_so_far_lets_later_records_in() -> None:
     assert lives(insert("r", "s"), gone("s", scope="so_far"), insert("r", "s"), insert("q", "s")) == [2, 3]
     assert lives(gone("s"), gone("s", scope="so_far"), insert("r", "s")) == []
     assert lives(insert("r", "s"), gone("s", scope="so_far"), gone("s"), insert("q", "s")) == []
+
+
+def test_the_schema_says_what_a_lift_has_not() -> None:
+    refused = Lift.model_json_schema()["not"]["anyOf"]
+    assert [one["required"] for one in refused] == [[name] for name in NOT_OF_LIFTS]

@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from click.testing import CliRunner, Result
 
+from tests.harness.dialects import FILES, NAMES, lines_of
 from unlearn.admin.input.csv_events import csv_lines
 from unlearn.admin.input.line_checks import LineChecker
 from unlearn.admin.input.lines import MAX_LINE, read_chunks
@@ -268,8 +269,57 @@ def test_a_check_shows_what_each_line_would_become_by_a_mapping(
     assert rest == [
         "5: open: type: a word that the mapping doesn't know",
         "7: refused: unknown field that looks like subject_id",
+        "mapping: delete record_id: key/record_id | key/id found nothing in 1 messages",
+        "mapping: insert label: value/after/label found nothing in 2 messages",
+        "checked 4 messages: 1 delete, 1 insert, 1 open, 1 refused",
     ]
+    assert "-1/" not in result.stdout
     assert all(start == end for start, end in log.bounds(TOPIC).values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_check_reads_keys_headers_and_nulls_as_a_worker_does(run: Callable[..., Result], name: str) -> None:
+    """Each line of the files of dialects, of which a worker is shown to make the same."""
+    result = run("--check", str(FILES / f"{name}.jsonl"), "--mapping", name)
+
+    lines = lines_of(name)
+    shown = dict(line.split(": ", 1) for line in result.stdout.splitlines() if line[0].isdigit())
+    for number, line in enumerate(lines, 1):
+        said = shown.pop(str(number))
+        if line.becomes == "nothing":
+            assert said == "nothing"
+            continue
+        ((kind, told),) = line.becomes.items()
+        if kind in ("open", "refused"):
+            assert said == f"{kind}: {told}"
+        else:
+            found = json.loads(said)
+            assert found["type"] == kind
+            assert found["event_id"] == told.get("event_id", "place:PARTITION/OFFSET")
+    assert shown == {}
+    assert result.stdout.splitlines()[-1].startswith(f"checked {len(lines)} messages: ")
+
+
+def test_a_check_names_paths_that_find_nothing_and_lines_that_are_no_message(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    path = tmp_path / "changes"
+    lines = [
+        {"specversion": "1.0", "id": "c1", "type": "x.created", "data": {"record_id": "r", "user": "ana", "text": "x"}},
+        {"key": None, "headers": ["ce_type"], "value": {}},
+        {"key": "k", "headers": None, "value": {}, "before": "no hex"},
+        {"key": None, "headers": {}, "value": None},
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+
+    result = run("--check", str(path), "--mapping", "cloudevents")
+
+    assert result.exit_code == 1
+    assert "2: no message: headers: must be an object of texts by their names" in result.stdout
+    assert "3: no message: before: must be bytes in hex" in result.stdout
+    assert "4: nothing" in result.stdout
+    assert "mapping: insert subject_id: value/data/subject_id found nothing in 1 messages" in result.stdout
+    assert result.stdout.endswith("checked 4 messages: 2 no message, 1 nothing, 1 refused\n")
 
 
 def test_a_mapping_is_for_a_check_alone_and_must_be_there(run: Callable[..., Result], tmp_path: Path) -> None:

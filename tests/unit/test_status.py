@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from unlearn.admin.status.held import deletions_of
+from unlearn.admin.status.held import CONFLICTS, deletions_of
 from unlearn.admin.status.partition_status import Deletions, PartitionStatus, ShardStatus
 from unlearn.admin.status.status import Status
 from unlearn.cli.commands.operators.status import rendered
@@ -124,6 +124,13 @@ def test_a_path_that_found_nothing_in_any_partition_is_named() -> None:
     assert both.to_json()["never_found"] == {label: 3}
     assert "mapping: delete subject_id: value/who found nothing in 3 messages" in show(both)
     assert "value/body" not in show(both)
+
+
+def test_inserts_that_tie_with_their_record_are_coloured_and_say_what_stays() -> None:
+    shown = show(Status("m", 4, (partition(passed_over={CONFLICTS: 3, "deleted before it came": 2}),)), color=True)
+    (line,) = [line for line in shown.splitlines() if CONFLICTS in line]
+    assert "\x1b[33m" in line
+    assert "updates need a higher one" in shown
 
 
 def test_totals_are_sums_over_the_partitions() -> None:

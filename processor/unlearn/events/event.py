@@ -33,6 +33,8 @@ MAX_EVENT: Final = 1_000_000
 """Bytes of an event that is sent from here at most; Kafka's brokers take little more than this in one record."""
 MAX_FORGET_WITHIN = 3650 * 86400.0
 
+NOT_OF_LIFTS: Final = ("revision", "scope")
+"""Fields of a deletion that a lift hasn't: with them it would lift more than its sender says."""
 _FEW = 1000
 """So many errors are collected in no time."""
 _INDEX = re.compile(r"(0|[1-9][0-9]{0,9})")
@@ -81,6 +83,12 @@ def _require_target(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [*_given(subject_id=["string"], record_id=["string"]), alias]
     beside = [name for name in _NOT_BESIDE_ALIAS if name in schema["properties"]]
     schema["if"], schema["then"] = alias, {"properties": {name: {"type": "null"} for name in beside}}
+
+
+def _require_lift(schema: dict[str, Any]) -> None:
+    _require_target(schema)
+    given = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in NOT_OF_LIFTS]
+    schema["not"] = {"anyOf": given}
 
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
@@ -186,10 +194,11 @@ class Lift(_Event):
     """Ends what a deletion of the same name refuses: what comes behind it in the log is taken again.
 
     It names what the deletion named: a record of a subject, a record id under every subject, a subject, or an alias.
-    What died stays dead, and whom an alias's deletion forgot stays forgotten until lifted by name.
+    It has neither revision nor scope. What died stays dead, and whom an alias's deletion forgot stays forgotten until
+    lifted by name.
     """
 
-    model_config = ConfigDict(json_schema_extra=_require_target)
+    model_config = ConfigDict(json_schema_extra=_require_lift)
 
     type: Literal["lift"] = "lift"
     event_id: Id

@@ -17,6 +17,7 @@ from pydantic import AliasPath, Field, ValidationError
 from unlearn.events.avro.reading import NO_AVRO, avro_of
 from unlearn.events.event import (
     MAX_ALIASES,
+    NOT_OF_LIFTS,
     Aliases,
     BadInsert,
     Delete,
@@ -45,12 +46,16 @@ from unlearn.timestamps import DAY, parse_timestamp
 if TYPE_CHECKING:
     from unlearn_models.base.learner import Learner
 
-__all__ = ["NOT_JSON", "NO_LIFTS", "NO_TYPE", "Parser", "parse", "parser_of"]
+__all__ = ["LIFTS_ALL", "NOT_JSON", "NO_LIFTS", "NO_TYPE", "Parser", "parse", "parser_of"]
 
 NOT_JSON: Final = "not JSON in UTF-8, or nested too deeply"
 NO_TYPE: Final = "type: missing or unknown"
 NO_LIFTS: Final = "the model was made by a release that takes no deletion back"
 """Said of a lift, and of a deletion so far."""
+LIFTS_ALL: Final = {
+    name: f"{name}: a lift has none; leave it out, and it lifts all deletions of what it names" for name in NOT_OF_LIFTS
+}
+"""Why a lift with a field of a deletion is refused."""
 
 _MODELS: dict[object, type[Event]] = {"insert": Insert, "delete": Delete, "lift": Lift, "seal": Seal}
 _Reads = Mapping[object, Callable[[bytes], Event]]
@@ -121,6 +126,7 @@ class Parser:
         reading: Reading = PLAIN_READING,
     ) -> None:
         self._maps, self._lifts = bool(reading.mapping.forms), reading.lifts
+        self._checks_lifts = reading.checks_lifts
         self._frames = Frames(taken_off=reading.mapping.frames, avro=avro_of(reading))
         self._reads = _READS if reading.knows_aliases else _READS_BEFORE
         self._read_insert, self._read_delete = self._reads["insert"], self._reads["delete"]
@@ -172,7 +178,7 @@ class Parser:
 
     def told(self, record: Record) -> Told:
         """What a refused record says of itself. Never raises."""
-        return told_of(self._mapped.json_of(record) if record.value is not None else None)
+        return told_of(self._mapped.json_of(record))
 
     def _parse(self, value: bytes, at: int | None) -> Parsed:
         try:
@@ -213,14 +219,24 @@ class Parser:
         """(the event, ""), or (None, why the message is none)."""
         if held.repeats:
             return None, "a key is there twice"
-        if (field := self._near_miss(kind, held.top)) is not None:
+        if (field := self._missed(kind, held.top)) is not None:
             return None, f"unknown field that looks like {field}"
         event, reason = self._validated(value, kind)
         if event is not None:
             reason = self._misfit(event, at)
+        if not reason and kind == "lift" and self._checks_lifts:
+            reason = next((LIFTS_ALL[name] for name, said in held.top if name in LIFTS_ALL and said is not None), "")
         if not reason and kind in IN_A_FIELD and self._says_deletion(held.top):
             reason = IN_A_FIELD[kind]
         return (None, reason) if reason else (event, "")
+
+    def _missed(self, kind: str, top: Sequence[tuple[str, object]]) -> str | None:
+        """The field that an unknown one looks like; None where there is none."""
+        field = self._near_miss(kind, top)
+        if field is None and kind == "lift" and self._checks_lifts:
+            of_deletions = self._near_miss("delete", top)
+            return of_deletions if of_deletions in NOT_OF_LIFTS else None
+        return field
 
     def _may_delete(self, kind: str, held: Scan) -> bool:
         return held.holds_delete() or self._says_deletion(held.top) or self._near_miss(kind, held.top) == "type"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.features import rows_of
 from unlearn.events.mapped.tally import Tally
+from unlearn.events.mapped.watching import MappingWatch
 from unlearn.events.partitioner import Digests, digests_of, shard_of, tag_of
 from unlearn.ingest.aliases import aliases_of, deleted_by
 from unlearn.ingest.arrivals import arrivals_of, fresh
@@ -56,6 +57,7 @@ class Intake:
         self._digests = Digests(settings.secret_bytes)
         self._items = ItemReader(settings, learner, log)
         self._columns = ColumnReader(settings, learner, self._items) if settings.reads_columns else None
+        self._watch = MappingWatch() if settings.reading.mapping.forms else None
         self._clock = clock
         self._most_pairs = most_pairs
 
@@ -78,6 +80,8 @@ class Intake:
         planned.change.ops += write_arrivals(once.arrivals)
         self._write(owned, planned, lookups, records[-1] if records else None, read.rows)
         self._remember(owned, planned, read)
+        if self._watch is not None:
+            self._watch.read(owned.partition, len(records), read.tally, planned.counts)
 
     def _read(self, owned: ClaimedPartition, records: Sequence[Record]) -> Reading:
         if self._columns is not None and isinstance(records, RecordColumns) and len(records):

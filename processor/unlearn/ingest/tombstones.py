@@ -27,9 +27,9 @@ _OPEN: Final = Unreadable(TOMBSTONE)
 
 
 class Followers:
-    """Settles the nulls of one model's events topic."""
+    """Settles the nulls of one model's events topic, or with no log of records that nothing stands before."""
 
-    def __init__(self, log: Log, topic: str, parser: Parser) -> None:
+    def __init__(self, log: Log | None, topic: str, parser: Parser) -> None:
         self._log, self._topic, self._parser = log, topic, parser
 
     def settled(self, records: Sequence[Record], events: Sequence[Parsed]) -> list[Parsed]:
@@ -56,6 +56,8 @@ class Followers:
 
     def _before(self, first: Record) -> dict[bytes | None, Record]:
         """The last record of each key in the log close before the first of a batch, nulls left out."""
+        if self._log is None:
+            return {}
         try:
             start = max(self._log.bounds(self._topic)[first.partition][0], first.offset - _NEAR)
             read = self._log.read(self._topic, first.partition, start, first.offset) if start < first.offset else ()

@@ -35,7 +35,13 @@ def _mapping(said: dict[str, Any], name: str) -> Mapping:
     preset = said.pop("preset", "plain")
     if preset not in PRESETS:
         raise ValueError(f"{name}: preset is none of {', '.join(PRESETS)}")
-    start = PRESETS[preset].told()
+    before = (_started_from(one, said, name) for one in PRESETS[preset].before)
+    return _started_from(PRESETS[preset], said, name).formerly(*before)
+
+
+def _started_from(preset: Mapping, said: dict[str, Any], name: str) -> Mapping:
+    """The preset with what the file says in its place."""
+    start, said = preset.told(), dict(said)
     of_forms = {key: said.pop(key) for key in _OF_FORMS if key in said}
     if of_forms and "forms" in said:
         raise ValueError(f"{name}: give forms, or {', '.join(of_forms)} beside them, not both")

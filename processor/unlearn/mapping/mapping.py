@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from unlearn.mapping.paths import alternatives, read_path, under
 
@@ -130,7 +130,8 @@ class Mapping(_Frozen):
     is behind such bytes may be Avro. `enveloped`: whether value and
     key may be `{"schema", "payload"}`, as Kafka Connect writes them. `numeric_ids`: whether `123` is taken as `"123"`.
     `tombstone`: what a null's key names. `tombstones_follow`: whether a null under a key that follows a deletion with
-    the same key is its tombstone, and says nothing more.
+    the same key is its tombstone, and says nothing more. `lifts_checked`: whether a lift that bears a revision or a
+    scope, of which it has none, is refused; else it lifts all the same.
     """
 
     name: str = Field("plain", exclude=True)
@@ -141,15 +142,29 @@ class Mapping(_Frozen):
     forms: tuple[Form, ...] = ()
     tombstone: TombstonePaths = TombstonePaths()
     tombstones_follow: bool = False
+    lifts_checked: bool = False
+    _before: tuple[Mapping, ...] = PrivateAttr(())
+    """See `before`. A private one, as no file may say it."""
 
     def told(self) -> dict[str, Any]:
         """All that it says, without what is as usual: equal for mappings that read alike."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
+    @property
+    def before(self) -> tuple[Mapping, ...]:
+        """What the same name meant in earlier releases: models that they made go on with it."""
+        return self._before
+
+    def formerly(self, *before: Mapping) -> Mapping:
+        """The same mapping, with what its name meant before."""
+        same = self.model_copy()
+        same._before = tuple(one for one in before if one.told() != self.told())  # noqa: SLF001
+        return same
+
     def __str__(self) -> str:
         return self.name
 
 
-PLAIN: Final = Mapping()
+PLAIN: Final = Mapping(lifts_checked=True).formerly(Mapping())
 EARLIER: Final = Mapping(name="earlier", frames=False)
 """As releases before mappings read: models that they made go on with it."""

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, cast
 
-__all__ = ["PLACE", "TIME", "Path", "Pick", "alternatives", "read_path", "under"]
+__all__ = ["CONTENT", "PLACE", "TIME", "Path", "Pick", "alternatives", "read_path", "under"]
 
 Root = Literal["value", "key", "headers", "record"]
 TIME, PLACE = "record/time", "record/place"
 """When the record was appended, in RFC 3339; and a name made of its partition and offset."""
+CONTENT: Final = {
+    "subject_id": "row/subject_id",
+    "label": "row/label",
+    "text": "row/text",
+    "features": "row/features",
+}
+"""Where presets look for the fields of a row, by the names that are ours."""
 
 _PICK = re.compile(r"\[([^=\]]+)=([^\]]*)\]")
 _ESCAPES = re.compile("~(?![01])")

@@ -25,6 +25,11 @@ class Reading(NamedTuple):
         return self.mapping != EARLIER
 
     @property
+    def checks_lifts(self) -> bool:
+        """Whether a lift that bears a revision or a scope is refused: it was a lift of all earlier."""
+        return self.mapping.lifts_checked
+
+    @property
     def knows_aliases(self) -> bool:
         """Whether inserts bear aliases, by which deletions and lifts name them: they didn't earlier."""
         return self.mapping != EARLIER

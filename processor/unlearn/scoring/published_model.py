@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unlearn.errors import ArtefactInvalid, NotDescribed, NotEnough, SettingsError
-from unlearn.identity import as_before, identity_hash, identity_of, is_secret_of
+from unlearn.identity import identity_hash, identity_of, is_secret_of, readings_of
 from unlearn.learners import learner_of
 from unlearn.mapping.reading import EARLIER_READING
 from unlearn.results.manifest import Manifest
@@ -54,7 +54,7 @@ def of_settings(settings: Settings, identity: str | None = None) -> PublishedMod
     """
     learner = learner_of(settings)
     # How events are read changes nothing of what a state says.
-    possible = (identity_hash(identity_of(each, learner)) for each in (settings, as_before(settings)))
+    possible = (identity_hash(identity_of(each, learner)) for each in readings_of(settings))
     identities = frozenset([identity] if identity else possible)
     return PublishedModel(settings.model, settings.partitions, settings.shards_per_partition, learner, identities)
 
@@ -132,8 +132,9 @@ def differences(model: PublishedModel, given: Settings, names: Collection[str]) 
     own: dict[str, object] = {name: getattr(given, name) for name in _ALONE} | {"classes": [*given.classes]}
     wrong = [name for name in names if name in own and own[name] != made.get(name)]
     # How messages are read is told of those that were made since mappings.
-    reading = json.loads(json.dumps(given.reading.told()))
-    wrong += [name for name in ("mapping", "tombstones") if name in names and reading[name] != _read(made)[name]]
+    possible = [json.loads(json.dumps(each.reading.told())) for each in readings_of(given)]
+    told = [name for name in ("mapping", "tombstones") if name in names]
+    wrong += [name for name in told if all(reading[name] != _read(made)[name] for reading in possible)]
     if "secret" in names and not is_secret_of(json.dumps(made), given.secret_bytes):
         wrong.append("secret")
     if "learner_options" in names and model.made is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from unlearn.identity import as_before, identity_hash, identity_of
+from unlearn.identity import identity_hash, identity_of, readings_of
 from unlearn.learners import learner_of
 from unlearn.settings import Settings
 from unlearn.verification.reference import Model
@@ -28,8 +28,8 @@ class Subject:
     identity: str
     profile: str = ""
     starts: Mapping[int, int] = field(default_factory=dict)
-    before: Subject | None = None
-    """The model as a release before mappings has made it, where the settings may name that one."""
+    before: tuple[Subject, ...] = ()
+    """The model as earlier releases have made it, where the settings may name those."""
 
     def start(self, partition: int) -> int:
         """The offset at which the model was made in this partition."""
@@ -37,14 +37,13 @@ class Subject:
 
     def published_as(self, identity: str) -> Subject:
         """The model whose manifests bear this identity, as far as the settings leave open which."""
-        return self.before if self.before is not None and identity == self.before.identity else self
+        return next((one for one in self.before if one.identity == identity), self)
 
 
 def subject_of(settings: Settings) -> Subject:
     """The model that the settings name. Raises SettingsError."""
-    earlier = as_before(settings)
-    before = None if earlier.reading == settings.reading else _subject_of(earlier)
-    return replace(_subject_of(settings), before=before)
+    *before, now = map(_subject_of, readings_of(settings))
+    return replace(now, before=tuple(before))
 
 
 def _subject_of(settings: Settings) -> Subject:

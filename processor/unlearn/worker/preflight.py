@@ -8,7 +8,7 @@ from collections.abc import Callable
 import redis
 
 from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
-from unlearn.identity import as_before, as_made, as_published, check_identity
+from unlearn.identity import as_made, as_published, check_identity, readings_of
 from unlearn.log.protocol import Log
 from unlearn.results.proof import Prover
 from unlearn.results.results_topic import Results, read_results
@@ -55,7 +55,7 @@ def settings_as_made(
 
     Raises LogUnavailable, StateUnavailable, StoreUnavailable, and TopicMissing for the results topic.
     """
-    if as_before(settings) is settings:
+    if readings_of(settings) == [settings]:
         return settings
     kept = kept_identities(state_of, settings.partitions)
     if not kept and (marker := read_marker(store)) is not None and marker.model == settings.model:

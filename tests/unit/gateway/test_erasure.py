@@ -41,21 +41,33 @@ def test_raw_identities_of_the_types_that_are_subject_ids_name_subjects_each_onc
     assert (found.request_id, found.prefix, found.requested_at) == ("r1", "subject_", "2026-03-01T09:30:00Z")
 
 
-def test_the_later_form_names_the_same() -> None:
+LISTED = [identity("controller_customer_id", "raw", "ann"), identity("email", "md5", "ab")]
+BY_TYPE = {
+    "controller_customer_id": {"value": "ann", "encoding": "raw"},
+    "email": [{"value": "a@example.com", "encoding": "raw"}, {"value": "ab", "encoding": "md5"}],
+}
+
+
+@pytest.mark.parametrize("identities", [LISTED, BY_TYPE], ids=["listed", "by type"])
+@pytest.mark.parametrize("prefix", ["subject_", ""])
+def test_identities_are_listed_or_stand_by_their_type_under_either_name(prefix: str, identities: Any) -> None:
     said = {
-        "request_id": "r1",
-        "request_type": "erasure",
+        f"{prefix}request_id": "r1",
+        f"{prefix}request_type": "erasure",
         "submitted_time": "2026-03-01T09:30:00Z",
-        "subject_identities": {
-            "controller_customer_id": {"value": "ann", "encoding": "raw"},
-            "email": [{"value": "a@example.com", "encoding": "raw"}, {"value": "ab", "encoding": "md5"}],
-        },
+        "subject_identities": identities,
     }
 
     found = read_erasure(encoded(said), TYPES)
 
-    assert (found.request_id, found.prefix) == ("r1", "")
-    assert found.named == ((("subject", "ann"), ("subject", "a@example.com")), (("email", "md5"),))
+    assert (found.request_id, found.prefix) == ("r1", prefix)
+    assert found.named.names[0] == ("subject", "ann")
+    assert found.named.unused == (("email", "md5"),)
+
+
+def test_names_of_both_kinds_are_refused_as_one_would_be_passed_over() -> None:
+    with pytest.raises(InputInvalid, match="subject_request_id or request_id, not both"):
+        read_erasure(encoded(request_of("r1", "ann") | {"request_id": "r2"}), TYPES)
 
 
 def test_a_hash_of_a_type_whose_hashes_are_aliases_names_an_alias() -> None:

@@ -15,11 +15,12 @@ from unlearn.results.results_topic import Published
 from unlearn.settings import Settings
 from unlearn.training.quarantine import quarantined
 
-__all__ = ["Held", "deletions_of", "partition_status"]
+__all__ = ["CONFLICTS", "Held", "deletions_of", "partition_status"]
 
+CONFLICTS = "the same revision was there with other content"
 _PASSED_OVER = {
     "dead_on_arrival": "deleted before it came",
-    "conflicts": "the same revision was there with other content",
+    "conflicts": CONFLICTS,
 }
 """Counters of readable inserts that changed nothing, and why."""
 

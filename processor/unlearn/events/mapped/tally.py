@@ -13,7 +13,10 @@ Tally = Counter[str]
 _MET, _HIT = "path_met:", "path_hit:"
 _EITHER = frozenset(("text", "features"))
 """Fields of which an event has one."""
-_OPTIONAL = ("insert occurred_at", "delete revision", "delete forget_within")
+_OPTIONAL = (
+    *("insert occurred_at", "delete revision", "delete forget_within", "delete scope"),
+    *("lift revision", "lift scope"),
+)
 """Fields that most messages lack, and without which an event means nothing else."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
-from unlearn.events.event import Lift
+from unlearn.events.event import NOT_OF_LIFTS, Lift
 from unlearn.events.mapped.fields import FieldPaths
 from unlearn.events.mapped.message import At, Message
 from unlearn.events.mapped.unexplained import missed_field, tells_deletion
@@ -52,10 +52,11 @@ class _Form:
         self.passed: list[At] = [
             tuple(step for step in read_path(text).steps if isinstance(step, str)) for text in form.passed
         ]
+        told_of_lifts = {*Lift.model_fields, *(NOT_OF_LIFTS if mapping.lifts_checked else ())}
         self.paths = {
             "insert": _fields("insert", form.insert, form.row, mapping),
             "delete": _fields("delete", form.delete, form.gone, mapping),
-            "lift": [one for one in _fields("lift", form.delete, form.gone, mapping) if one.name in Lift.model_fields],
+            "lift": [one for one in _fields("lift", form.delete, form.gone, mapping) if one.name in told_of_lifts],
         }
 
     def fits(self, message: Message) -> bool:

@@ -15,7 +15,7 @@ __all__ = ["ERASURE", "MOST_URL", "Erasure", "canonical", "read_erasure"]
 
 ERASURE: Final = "erasure"
 _PREFIXES: Final = ("subject_", "")
-"""What stands before `request_id` and `request_type`: earlier and later versions of OpenDSR differ in this."""
+"""What stands before `request_id` and `request_type`: `subject_` by the specification, and tools leave it out."""
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,128}")
 """Not `.` and `..`, as no URL can name them."""
 _KNOWN: Final = frozenset(
@@ -52,7 +52,7 @@ def read_erasure(body: bytes, subjects: Collection[str], aliases: Collection[str
     """
     said = _object(body)
     _refuse_near_misses(said)
-    prefix = _PREFIXES[0] if f"{_PREFIXES[0]}request_id" in said else _PREFIXES[1]
+    prefix = _prefix(said)
     request_id = said.get(f"{prefix}request_id")
     if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
         raise InputInvalid("subject_request_id: is needed: a UUID, or 1 to 128 letters, digits and . _ : -")
@@ -62,6 +62,14 @@ def read_erasure(body: bytes, subjects: Collection[str], aliases: Collection[str
         raise InputInvalid("submitted_time: is needed: a time as of RFC 3339, such as 2026-03-01T09:30:00Z")
     named = named_by(_identities(said.get("subject_identities")), subjects, aliases)
     return Erasure(request_id, prefix, named, submitted, _urls(said.get("status_callback_urls")))
+
+
+def _prefix(said: Mapping[str, Any]) -> str:
+    """What stands before the names of the request's own fields. Raises InputInvalid."""
+    for what in ("request_id", "request_type"):
+        if all(f"{prefix}{what}" in said for prefix in _PREFIXES):
+            raise InputInvalid(f"subject_{what} or {what}, not both")
+    return _PREFIXES[0] if f"{_PREFIXES[0]}request_id" in said else _PREFIXES[1]
 
 
 def canonical(body: bytes) -> bytes:
@@ -123,6 +131,7 @@ def _listed(said: list[Any]) -> Iterator[Identity]:
 
 
 def _by_type(said: dict[str, Any]) -> Iterator[Identity]:
+    """Of identities in a dictionary, as mParticle's version 3 of OpenDSR has them."""
     for kind, values in said.items():
         for one in values if isinstance(values, list) else [values]:
             fields = one if isinstance(one, dict) else {}

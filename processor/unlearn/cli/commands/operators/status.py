@@ -224,12 +224,18 @@ def _stops(status: Status) -> Iterator[Text]:
 
 def _refusals(status: Status) -> Iterator[Text]:
     """What was not taken, by reason."""
+    from unlearn.admin.status.held import CONFLICTS
+
     for reason, count in status.dead_letters.items():
         yield Text(f"dead letters: {count:,} x {reason}", style="yellow")
     for path, count in status.never_found.items():
         yield Text(f"mapping: {path} found nothing in {count:,} messages", style="yellow")
     for reason, count in status.passed_over.items():
-        yield Text(f"inserts that changed nothing: {count:,} x {reason}")
+        told = f"inserts that changed nothing: {count:,} x {reason}"
+        ties = reason == CONFLICTS
+        yield Text(
+            f"{told}, and the first stays; updates need a higher one" if ties else told, "yellow" if ties else ""
+        )
     if status.refused_updates:
         yield Text(
             f"updates refused: {status.refused_updates:,}; their records keep the text they had, until a higher "

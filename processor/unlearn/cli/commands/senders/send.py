@@ -40,7 +40,8 @@ _READ_AHEAD = 5.0
 @click.option(
     "--mapping",
     metavar="NAME|FILE",
-    help="With --check: show what each line would become by this mapping, as the value of a message without a key.",
+    help="With --check: show what each line would become by this mapping: the value of a message, or an object of its "
+    "key, headers and value.",
 )
 @click.option("--keep-going/--stop", default=True, help="Go on after a bad line (default), or stop at the first.")
 @click.option("--delete-record", metavar="ID", help="Send one deletion: of this record.")
@@ -63,6 +64,11 @@ def command(
     The input is JSON Lines, or CSV with a header line of field names; plain, gzip or zstd. A line that is no event is
     named and not sent; the others are. A seal goes to every partition. One deletion by hand prints its event id.
 
+    With --mapping a line is the value of a message without key and headers, or all of a message, where keys and headers
+    count: {"key": ..., "headers": {"name": "text"}, "value": ...}. A key is text or JSON, and null for none, as a null
+    value. Lines are read as if they stood one behind the other in one partition. At the end stand the paths of the
+    mapping that found nothing, and how many lines became what.
+
     \b
     Examples:
       unlearn send events.jsonl.gz --rate 500
@@ -78,7 +84,7 @@ def command(
     if mapping is not None:
         if source is None:
             raise click.UsageError("give a FILE with --mapping")
-        ctx.exit(_show(source, _checker(settings)))
+        ctx.exit(_show(source, settings))
     with _sink(settings, check) as sink:
         if deletion is not None:
             _send_one(deletion, sink)
@@ -144,25 +150,23 @@ def _read_by(settings: Settings, mapping: str | None, *, check: bool) -> Setting
         raise click.UsageError(str(error)) from None
 
 
-def _show(source: BinaryIO, checker: LineChecker) -> int:
-    """Print what each line would become, one a line. Returns 1 if any is no event."""
+def _show(source: BinaryIO, settings: Settings) -> int:
+    """Print what each line would become, one a line, and what they are together. Returns 1 if any is no event."""
     from unlearn.admin.input.lines import read_lines
-    from unlearn.events.event import BadInsert, Empty, Unreadable
+    from unlearn.admin.input.mapped_lines import BAD, MappedLines
+    from unlearn.events.parsing import parser_of
+    from unlearn.learners import learner_of
 
-    code = 0
-    for number, line in enumerate(read_lines(source), 1):
-        found = checker.becomes(value) if (value := line.strip()) else Empty()
-        match found:
-            case Empty():
-                continue
-            case BadInsert(reason):
-                said, code = f"refused: {reason}", 1
-            case Unreadable(reason):
-                said, code = f"open: {reason}", 1
-            case _:
-                said = context.to_json(found.model_dump(mode="json", exclude_none=True))
-        click.echo(f"{number}: {said}")
-    return code
+    reading = settings.reading
+    lines = MappedLines(parser_of(learner_of(settings), reading), tombstones_follow=reading.mapping.tombstones_follow)
+    for number, kind, reason, event in lines.read(read_lines(source)):
+        said = context.to_json(event) if event is not None else kind
+        click.echo(f"{number}: {said}" + (f": {reason}" if reason else ""))
+    for path, count in lines.never_found.items():
+        click.echo(f"mapping: {path} found nothing in {count:,} messages")
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(lines.kinds.items()))
+    click.echo(f"checked {lines.kinds.total():,} messages: {kinds or 'none'}")
+    return 1 if lines.kinds.keys() & BAD else 0
 
 
 def _send_one(deletion: Delete, sink: Sink) -> None:
