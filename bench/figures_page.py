@@ -15,7 +15,10 @@ __all__ = ["main", "table", "with_table"]
 _ROOT = Path(__file__).resolve().parent.parent
 _OUT = _ROOT / "bench" / "out"
 _PAGE = _ROOT / "docs" / "figures.md"
-_ORDER = ("linear", "naive-bayes", "forest", "text", "checkpoints", "client", "install", "forget", "ingest", "scale")
+_ORDER = (
+    *("linear", "naive-bayes", "forest", "text", "checkpoints"),
+    *("client", "install", "forget", "ingest", "releases", "scale"),
+)
 
 
 def table(reports: Iterable[Mapping[str, Any]]) -> str:
