@@ -171,7 +171,7 @@ def _figures(size: Size, found: _Found) -> list[Figure]:
 
 def _notes(size: Size) -> list[str]:
     return [
-        f"{size.lists} lists of {size.ids:,} subjects each way, in turns; each subject has one record. Whole processes.",
+        f"{size.lists} lists of {size.ids:,} subjects each way, in turns; each has one record. Whole processes.",
         "forget.hidden: `unlearn forget --subjects CSV --column`, which ends with the last `hidden` receipt.",
         "Beside it: `unlearn send` of a CSV of as many deletions, which ends with the last acknowledgement.",
         "forget.listed: with `--wait 0` while no worker takes a turn, all in the file of what is open.",

@@ -191,6 +191,8 @@ def _notes(size: Size, before: str) -> list[str]:
             "Each process applies a small model first, so that all is loaded. The clock runs from the first tenth of "
             "the events until all ended slices are learned and published."
         ),
-        "deletions: 1% of deletions among them, of each kind. aliases: each insert bears one, which `before` "
-        "ignores: it writes less, so what an alias costs is in that figure, too.",
+        (
+            "deletions: 1% of deletions among them, of each kind. aliases: each insert bears one, which `before` "
+            "ignores: so what an alias costs is in that figure, too."
+        ),
     ]
