@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.harness.needed import lacking
 from unlearn.cli.main import COMMANDS
 from unlearn.environment.variables import NO_SETTINGS
 from unlearn.settings_sources import fields, file_variable, load, secret_paths, variable
@@ -85,7 +86,7 @@ def test_alerts_and_board_are_the_files_that_are_tested(source: Path) -> None:
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("helm")
     if program is None:
-        pytest.skip("the chart is NOT rendered here, for want of helm: deploy/helm/check.sh builds it")
+        lacking("helm", "the chart is NOT rendered here, for want of helm: deploy/helm/check.sh builds it")
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -8,8 +8,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import pytest
-
+from tests.harness.needed import lacking
 from unlearn.cli.main import COMMANDS
 from unlearn.environment.variables import NO_SETTINGS
 from unlearn.settings_sources import fields, file_variable, secret_paths, variable
@@ -58,6 +57,6 @@ def test_units_run_commands_that_there_are() -> None:
 
 def test_systemd_reads_the_units_and_finds_them_hardly_exposed() -> None:
     if shutil.which("systemd-analyze") is None:
-        pytest.skip("the units are NOT read here, for want of systemd-analyze")
+        lacking("systemd", "the units are NOT read here, for want of systemd-analyze")
     done = subprocess.run([UNITS / "check.sh"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
