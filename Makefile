@@ -49,7 +49,7 @@ format: $(STAMP) ## format the code and apply the linter's safe fixes
 
 bench: $(STAMP) ## measure everything beside its peers (about an hour), figures in bench/out and docs/figures.md
 	@mkdir -p bench/out
-	for name in text naive-bayes linear checkpoints forest client install forget ingest; do \
+	for name in text naive-bayes linear checkpoints forest client install forget ingest releases; do \
 	  $(BIN)/python -m bench $$name --json bench/out/$$name.json || exit 1; \
 	done
 	$(BIN)/python -m bench.figures_page

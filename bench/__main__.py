@@ -52,6 +52,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         "`unlearn forget` of 100,000 ids from a CSV until all are hidden, beside `unlearn send` of as many deletions",
         forgetting.run,
         forgetting.phases,
+        options=("events",),
     ),
     "scale": Measurement(
         "millions of events through some workers, both verifications, and a worker killed in a backlog",
@@ -129,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--strict", action="store_true", help="end with 1 where a goal is missed")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it runs, measures nothing")
     parser.add_argument("--data", type=Path, metavar="FILE", help="of forest: Adult as CSV, may end in .gz")
-    parser.add_argument("--events", type=int, metavar="N", help="of scale: how many; 1,000,000 unless given")
+    parser.add_argument(
+        "--events", type=int, metavar="N", help="of scale: how many; 1,000,000 unless given. Of forget: ids of a list"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="of scale: how many, on as many cores; 2 unless given")
     parser.add_argument("--backlog", type=int, metavar="N", help="of scale: events before a killed worker; 1,000,000")
     parser.add_argument("--commit", help=f"of releases: the earlier one; {releases.BEFORE} unless given")

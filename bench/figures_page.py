@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["main", "table", "with_table"]
+__all__ = ["ORDER", "main", "table", "with_table"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _OUT = _ROOT / "bench" / "out"
 _PAGE = _ROOT / "docs" / "figures.md"
-_ORDER = ("linear", "naive-bayes", "forest", "text", "checkpoints", "client", "install", "forget", "ingest", "scale")
+ORDER = (
+    *("linear", "naive-bayes", "forest", "text", "checkpoints"),
+    *("client", "install", "forget", "ingest", "releases", "scale"),
+)
 
 
 def table(reports: Iterable[Mapping[str, Any]]) -> str:
@@ -33,7 +36,7 @@ def with_table(text: str, said: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 1 without figures."""
-    paths = [Path(name) for name in arguments] if arguments else [_OUT / f"{name}.json" for name in _ORDER]
+    paths = [Path(name) for name in arguments] if arguments else [_OUT / f"{name}.json" for name in ORDER]
     found = [path for path in paths if path.exists()]
     if not found:
         print("no figures: run `make bench` first", file=sys.stderr)

@@ -16,6 +16,7 @@ import pytest
 
 from tests.containers import kafka_container, redis_container
 from tests.file_order import in_order
+from tests.harness.needed import lacking
 from tests.harness.settings import settings_of
 from tests.object_server import NotBuilt, ObjectServer, built_server, stop_left_behind
 from unlearn.errors import UnlearnError
@@ -76,7 +77,7 @@ def s3(services_dir: Path) -> Iterator[ObjectServer]:
     try:
         program = built_server()
     except NotBuilt as error:
-        pytest.skip(f"stores in buckets are NOT tested here, for want of an S3 server: {error}")
+        lacking("s3", f"stores in buckets are NOT tested here, for want of an S3 server: {error}")
     server = ObjectServer(program, services_dir / "s3", free_port())
     server.start()
     with pytest.MonkeyPatch.context() as patch:

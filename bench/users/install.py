@@ -6,15 +6,14 @@ from a folder and scores one text. The first process finds no compiled kernels, 
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 from bench.figures import Figure, Report
+from bench.peer_pythons import last_line
+from bench.processes.commands import run_command, variables
 from bench.processes.environment import Environment, opened
 from bench.users.installing import Installed, installed, wheel
 from unlearn.extras import EXTRAS
@@ -38,7 +37,8 @@ def phases(quick: bool) -> int:
 
 
 def run(config: Path | None, quick: bool, tick: Callable[[str], None]) -> Report:
-    """Raises UnlearnError where services don't start, or nothing can be installed."""
+    """Raises UnlearnError where services don't start, or nothing can be installed; TimeoutError where a model isn't
+    published."""
     report = Report("install", notes=["wall seconds of a whole process; MB of the blocks that an installation adds"])
     with opened(config) as environment:
         folder = environment.folder / "install"
@@ -59,7 +59,7 @@ def run(config: Path | None, quick: bool, tick: Callable[[str], None]) -> Report
 
 
 def _answers(learner: str, settings: Settings, base: Installed, full: Installed, folder: Path) -> list[Figure]:
-    given = _variables(settings)
+    given = variables(settings)
     runs = {
         side: [each.seconds(_FIRST_ANSWER, given, folder) for _ in range(_RUNS)]
         for side, each in {"ours": base, "peer": full}.items()
@@ -81,30 +81,7 @@ def _published(environment: Environment, learner: str, events: int) -> Settings:
     features = 512 if learner == "forest" else 2**18
     settings = environment.model(f"installed-{learner}", learner=learner, features=features)
     environment.produce(settings, islice(tweets(events, seed=1), events))
-    subprocess.run(
-        [Path(sys.executable).with_name("unlearn"), "work", "--drain", "--log-level", "WARNING"],
-        env={**_environ(), **_variables(settings)},
-        check=True,
-        capture_output=True,
-        timeout=600,
-    )
+    done = run_command(settings, environment.folder, "work", "--drain", "--log-level", "WARNING")
+    if done.code:
+        raise TimeoutError(f"unlearn work ended with {done.code}: {last_line(done.stderr)}")
     return settings
-
-
-def _environ() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("UNLEARN_")}
-
-
-def _variables(settings: Settings) -> dict[str, str]:
-    """The settings as variables, those alone that `Environment.model` sets and the learner's."""
-    return {
-        "UNLEARN_MODEL": settings.model,
-        "UNLEARN_PARTITIONS": str(settings.partitions),
-        "UNLEARN_STORE__URL": settings.store.url,
-        "UNLEARN_SERVICES_DIR": str(settings.services_dir),
-        "UNLEARN_SECRET": settings.secret.get_secret_value(),
-        "UNLEARN_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
-        "UNLEARN_REDIS__URL": settings.redis.url.get_secret_value(),
-        "UNLEARN_LEARNER": settings.learner,
-        "UNLEARN_FEATURES": str(settings.features),
-    }

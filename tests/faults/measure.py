@@ -1,5 +1,7 @@
 """Floods at full size, and how long scripts take Redis: `python -m tests.faults.measure [--scale 0.1] [NAME...]`.
 
+At scale 1 there are 100,000 deletions, and a million of `unreadable`: possible ones that stay open.
+
 Times of scripts are Redis' own (SLOWLOG), without the way there. Fails if their p99 is above what is promised.
 """
 
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tests.faults.calls import SCRIPTS
+from tests.faults.open_flood import say, unreadable
 from tests.harness.breakable_services import OwnRedis
 from tests.harness.events import delete, insert
 from tests.harness.worker_harness import WorkerHarness
@@ -105,11 +108,8 @@ FLOODS: Mapping[str, Flood] = {
     "one_subject": one_subject,
     "seals": seals,
     "strangers": strangers,
+    "unreadable": unreadable,
 }
-
-
-def say(what: str, began: float) -> None:
-    print(f"    {time.monotonic() - began:8.1f} s  {what}", flush=True)
 
 
 def scripts(own: OwnRedis) -> list[tuple[str, list[float]]]:

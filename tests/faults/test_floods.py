@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults import measure
+from tests.faults.open_flood import unreadable
 from tests.harness.events import delete
 from tests.harness.worker_harness import WorkerHarness
 
@@ -124,3 +125,11 @@ def test_ten_thousand_deletions_of_nobody(harness: WorkerHarness) -> None:
         assert old is not None
         assert held.manifest is not None
         assert [e.digest for e in held.manifest.shards] == [e.digest for e in old.shards]
+
+
+def test_possible_deletions_without_number_stop_nothing_and_are_closed_by_reason_and_by_list(
+    harness: WorkerHarness,
+) -> None:
+    unreadable(harness, 250)
+
+    assert harness.verdict() == "equal"

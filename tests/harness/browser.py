@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.harness.needed import lacking
 
 __all__ = ["chromium", "prefer", "screenshot", "wide"]
 
@@ -20,7 +20,9 @@ def chromium(profile: Path) -> Iterator[Any]:
     """A browser with a profile of its own. Skips where Chromium isn't installed."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
-        pytest.skip("the console is NOT tested in a browser here: chromium and chromium-driver are not installed")
+        lacking(
+            "browser", "the console is NOT tested in a browser here: chromium and chromium-driver are not installed"
+        )
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from unlearn.events.event import Delete, Event, Insert, Seal, encode
+from unlearn.events.event import Delete, Event, Insert, Lift, Seal, encode
 from unlearn.events.partitioner import event_key, home
 from unlearn.log.protocol import Producer
 from unlearn.settings import Settings
 
-__all__ = ["SEAL", "SEAL_BYTES", "Placed", "at", "delete", "insert", "placed", "send"]
+__all__ = ["SEAL", "SEAL_BYTES", "Placed", "at", "delete", "insert", "lift", "placed", "send"]
 
 SEAL = Seal()
 SEAL_BYTES = encode(SEAL)
@@ -26,6 +26,11 @@ def insert(record: str, subject: str | None = None, revision: int = 0, **more: A
 def delete(record: str | None = None, subject: str | None = None, revision: int | None = None, **more: Any) -> Delete:
     given: dict[str, Any] = {"event_id": f"d-{record}-{subject}", "requested_at": "2023-01-01"}
     return Delete(record_id=record, subject_id=subject, revision=revision, **{**given, **more})
+
+
+def lift(record: str | None = None, subject: str | None = None, **more: Any) -> Lift:
+    given: dict[str, Any] = {"event_id": f"l-{record}-{subject}", "requested_at": "2023-01-01"}
+    return Lift(record_id=record, subject_id=subject, **{**given, **more})
 
 
 class Placed(NamedTuple):

@@ -98,7 +98,7 @@ class ModelLog:
             beyond = partition >= self.settings.partitions
             killed = Counter[int]() if beyond else replay_log(self.log, subject, partition, end).killed()
             for record in records(self.log, self.settings.events_topic, partition):
-                event = subject.model.parser().parse(record.value)
+                event = subject.model.parser().read(record)
                 if isinstance(event, Delete):
                     found[event.event_id] += killed[record.offset]
         return dict(found)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +17,13 @@ from tests.harness.events import at
 from tests.harness.model_data import remember, roll_back, views
 from tests.harness.worker_harness import WorkerHarness
 from unlearn.admin.workers import claims_of, requests_to
+from unlearn.cli.commands.operators.pending import command as pending
 from unlearn.cli.commands.operators.quiet import command as quiet
 from unlearn.cli.commands.operators.resolve import command as resolve
 from unlearn.cli.commands.operators.resume import command as resume
 from unlearn.cli.commands.operators.retry import command as retry
 from unlearn.errors import InputInvalid
+from unlearn.operator_requests.requests import resolve as wish
 from unlearn.partition.jobs import Job
 from unlearn.partition.tables import Tables
 from unlearn.state.keys import SIZES, Keys
@@ -45,6 +48,7 @@ def run(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> Run:
         harness.worker.turn(0)
 
     monkeypatch.setattr("unlearn.cli.commands.operators.resolve.open_log", open_log)
+    monkeypatch.setattr("unlearn.cli.commands.operators.pending.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.connect.open_log", open_log)
     monkeypatch.setattr("unlearn.cli.context.settings", lambda *_, **__: harness.settings)
     monkeypatch.setattr("unlearn.cli.requests.time.sleep", work)
@@ -397,6 +401,80 @@ def test_a_range_that_is_none_or_holds_nothing_is_refused(harness: WorkerHarness
     with pytest.raises(InputInvalid):
         run(resolve, given, "--none")
     assert harness.status().unresolved == 3
+
+
+def test_a_list_is_closed_and_nothing_else(harness: WorkerHarness, run: Run, tmp_path: Path) -> None:
+    zero, one = flood(harness, 0, 8, JUNK, UNDATED), flood(harness, 1, 3, JUNK)
+    listed = tmp_path / "places"
+    listed.write_text(f"0/{zero[0]}..{zero[1]}\n\n1/{one[2]}\n")
+
+    found = run(resolve, "--places", str(listed), f"0/{zero[7]}", "--none")
+
+    assert (found.return_value, found.stderr) == (0, "")
+    assert (still_open(harness, 0), still_open(harness, 1)) == (zero[2:7], one[:2])
+
+
+@pytest.mark.parametrize("printed", ["resolve", "pending", "dead letters"])
+def test_rows_as_they_are_printed_close_those_of_their_reason(
+    harness: WorkerHarness, run: Run, tmp_path: Path, printed: str
+) -> None:
+    offsets = flood(harness, 0, 6, JUNK, UNDATED)
+    rows = {
+        "resolve": lambda: [json.loads(line) for line in run(resolve, "--json").stdout.splitlines()],
+        "pending": lambda: [json.loads(line) for line in run(pending, "--json").stdout.splitlines()],
+        "dead letters": harness.dead_letters,
+    }[printed]()
+    chosen = [row for row in rows if row.get("reason", row.get("why")) == NOT_JSON]
+    listed = tmp_path / "rows"
+    listed.write_text("\n".join(map(json.dumps, chosen)))
+    assert len(chosen) == 3
+
+    assert run(resolve, "--places", str(listed), "--sent").return_value == 0
+
+    assert still_open(harness, 0) == offsets[1::2]
+    # Nothing is closed where one of the rows is of none that is open.
+    listed.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputInvalid, match=rf"0/{offsets[0]} \(line 1\) because of 'not JSON"):
+        run(resolve, "--places", str(listed), "--sent")
+    assert still_open(harness, 0) == offsets[1::2]
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "says"),
+    [
+        ("0/0\n0/x\n", [], "line 2: '0/x' is no place"),
+        ("0/0\n0/7777\n9/0", [], r"at 0/7777 \(line 2\), 9/0 \(line 3\); none is closed"),
+        ("\n".join(f"0/{n}" for n in range(5000, 5099)), [], "and at 89 more"),
+        ("\n\n", [], "no place in the input"),
+        ('{"place":"0/0","reason":"else"}', ["--reason", NOT_JSON], "is open because of 'else', not of 'not JSON"),
+    ],
+)
+def test_a_list_with_a_line_that_is_none_closes_nothing(
+    harness: WorkerHarness, run: Run, tmp_path: Path, text: str, given: list[str], says: str
+) -> None:
+    flood(harness, 0, 3, JUNK)
+    listed = tmp_path / "places"
+    listed.write_text(text)
+
+    with pytest.raises(InputInvalid, match=says):
+        run(resolve, "--places", str(listed), "--none", *given)
+    assert harness.status().unresolved == 3
+
+
+def test_many_requests_are_carried_out_one_turn_after_the_other(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner looks for new ones seldom, but goes on with those that it has seen."""
+    offsets = flood(harness, 0, 9, JUNK)
+    monkeypatch.setattr("unlearn.operator_requests.runner.AT_ONCE", 2)
+    monkeypatch.setattr("unlearn.operator_requests.runner._LOOK_EVERY", 1e9)
+    harness.worker._requests._look_at.clear()
+    leave_requests(harness.client, Keys(harness.settings.model, 0), dict(wish(at, "none") for at in offsets))
+
+    for _ in range(20):
+        harness.worker.turn(0)
+
+    assert still_open(harness, 0) == []
 
 
 def test_a_range_is_one_request_and_goes_on_under_the_next_owner(

@@ -1,7 +1,7 @@
 """The producers in examples/producers, of other clients and languages, send inserts and deletions and are answered.
 
 Each needs what it is written for: a Java with Kafka's jars, Node.js with npm, confluent-kafka. Where that is missing
-the test is skipped, and says so.
+the test is skipped, and says so, unless `TESTS_NEED` names it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.harness import npm
+from tests.harness.needed import lacking
 from tests.harness.processes import Process, run
 from tests.harness.settings import settings_of
 from unlearn import Settings
@@ -32,13 +33,13 @@ def java() -> Sequence[str]:
     try:
         return find_java(), "-cp", f"{kafka_jars(lambda _: None)}/*", str(PRODUCERS / "SendAndForget.java")
     except ServiceUnavailable as error:
-        pytest.skip(str(error))
+        lacking("java", str(error))
 
 
 @pytest.fixture(scope="module")
 def confluent() -> Sequence[str]:
     if importlib.util.find_spec("confluent_kafka") is None:
-        pytest.skip("confluent-kafka is not installed")
+        lacking("confluent", "confluent-kafka is not installed")
     return sys.executable, str(PRODUCERS / "send_and_forget_confluent.py")
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import MakeSettings
 from tests.harness.gateway import gateway_files, request_of, served
+from tests.harness.needed import lacking
 from tests.harness.processes import Process
 from tests.harness.waiting import until
 from unlearn import Client
@@ -36,7 +37,7 @@ def prometheus(folder: Path, *targets: str) -> Iterator[httpx.Client]:
     """A Prometheus that scrapes them each second, with our rules."""
     program = shutil.which("prometheus")
     if program is None:
-        pytest.skip("the board's queries are NOT run here, for want of Prometheus")
+        lacking("prometheus", "the board's queries are NOT run here, for want of Prometheus")
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(DEPLOY / "prometheus" / "rules.yml")],

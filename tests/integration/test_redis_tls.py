@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import MakeSettings
 from tests.harness.certificates import Authority
+from tests.harness.needed import lacking
 from tests.harness.processes import run
 from tests.servers import redis_server, redis_with_tls
 from unlearn.admin.topics import create
@@ -27,9 +28,10 @@ pytestmark = pytest.mark.slow
 def test_a_model_is_worked_on_by_tls(make_settings: MakeSettings, tmp_path: Path) -> None:
     binary = redis_with_tls()
     if binary is None:
-        pytest.skip(
+        lacking(
+            "redis-tls",
             "Redis' own TLS is NOT tested here, for want of a Redis that has it (Debian: apt-get install redis-tools); "
-            "TLS in front of a Redis is tested everywhere"
+            "TLS in front of a Redis is tested everywhere",
         )
     authority = Authority(tmp_path / "authority", "authority")
     server, ours = authority.issue("redis", ("localhost", "127.0.0.1")), authority.issue("worker")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
-from bench.figures_page import table, with_table
+from bench.__main__ import MEASUREMENTS
+from bench.figures_page import ORDER, table, with_table
+
+ROOT = Path(__file__).parents[2]
 
 
 def figure(**changed: Any) -> dict[str, Any]:
@@ -32,3 +37,9 @@ def test_only_what_stands_between_the_markers_changes() -> None:
     text = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter"
 
     assert with_table(text, "new") == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter"
+
+
+def test_what_make_bench_measures_has_its_place_in_the_table() -> None:
+    (measured,) = re.findall(r"for name in ([\w\- ]+); do", (ROOT / "Makefile").read_text("utf-8"))
+
+    assert {"forget", "releases"} <= set(measured.split()) <= set(ORDER) <= MEASUREMENTS.keys()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.harness.needed import lacking
 from unlearn.admin.rights import Role
 from unlearn.cli.main import COMMANDS
 from unlearn.environment.variables import NO_SETTINGS
@@ -98,7 +99,7 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "unlearn" / "chart-tools" / "bin"
     program = shutil.which("helm", path=f"{os.environ.get('PATH', '')}:{cache}")
     if program is None:
-        pytest.skip("the chart is NOT rendered here, for want of helm: deploy/helm/check.sh builds it, once")
+        lacking("helm", "the chart is NOT rendered here, for want of helm: deploy/helm/check.sh builds it, once")
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.harness.needed import lacking
 from unlearn.cli.main import COMMANDS
 from unlearn.cli.needs import NEEDS
 from unlearn.environment.variables import NO_SETTINGS
@@ -115,6 +116,6 @@ def test_a_units_own_settings_are_read_after_those_of_all() -> None:
 
 def test_systemd_reads_the_units_and_finds_them_hardly_exposed() -> None:
     if shutil.which("systemd-analyze") is None:
-        pytest.skip("the units are NOT read here, for want of systemd-analyze")
+        lacking("systemd", "the units are NOT read here, for want of systemd-analyze")
     done = subprocess.run([UNITS / "check.sh"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -56,7 +56,7 @@ def test_gathered_deletions_stay_open_at_their_own_offsets(step: int, reasons: t
     assert {held.reason for held in view.still_open()} == set(reasons)
 
 
-def test_a_million_side_by_side_cost_no_more_than_a_few_hundred() -> None:
+def test_those_side_by_side_cost_no_more_than_a_few() -> None:
     many = flooded(range(2000))
 
     assert apart(many) <= 20

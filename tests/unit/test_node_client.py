@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.harness.needed import lacking
 
 CLIENT = Path(__file__).parents[2] / "clients" / "js"
 
@@ -17,7 +17,7 @@ CLIENT = Path(__file__).parents[2] / "clients" / "js"
 def test_the_node_client_passes_its_tests() -> None:
     node = shutil.which("node")
     if node is None:
-        pytest.skip("Node.js is not installed")
+        lacking("node", "Node.js is not installed")
 
     done = subprocess.run(
         [node, "--test", *map(str, sorted(CLIENT.glob("test/*.test.js")))],

@@ -24,7 +24,7 @@ from unlearn.admin.send import LogSink, NoSink, Pace, send_lines
 from unlearn.cli.commands.senders import send as cli
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import InputInvalid, LogRefused, LogUnavailable, SettingsError
-from unlearn.events.event import Delete, Insert
+from unlearn.events.event import Delete, Insert, Lift
 from unlearn.events.parsing import parse, parser_of
 from unlearn.events.partitioner import home
 from unlearn.events.usual_inserts import scanner_of
@@ -348,23 +348,30 @@ def test_lines_of_a_mapping_are_sent_home_as_they_are(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "key", "names"),
+    ("arguments", "key", "said"),
     [
-        (("--delete-record", "r", "--subject", "s"), b"s", ("s", "r")),
-        (("--delete-record", "r"), b"r", (None, "r")),
-        (("--delete-subject", "s"), b"s", ("s", None)),
+        (("--delete-record", "r", "--subject", "s"), b"s", {"subject_id": "s", "record_id": "r"}),
+        (("--delete-record", "r"), b"r", {"record_id": "r"}),
+        (("--delete-subject", "s"), b"s", {"subject_id": "s"}),
+        (("--delete-subject", "s", "--so-far"), b"s", {"subject_id": "s", "scope": "so_far"}),
+        (("--delete-alias", "a"), b"a", {"alias": "a"}),
+        (("--lift-record", "r", "--subject", "s"), b"s", {"subject_id": "s", "record_id": "r"}),
+        (("--lift-record", "r"), b"r", {"record_id": "r"}),
+        (("--lift-subject", "s"), b"s", {"subject_id": "s"}),
+        (("--lift-alias", "a"), b"a", {"alias": "a"}),
     ],
 )
-def test_one_deletion_by_hand(
-    run: Callable[..., Result], log: MemoryLog, arguments: Any, key: bytes, names: Any
+def test_one_deletion_or_lift_by_hand(
+    run: Callable[..., Result], log: MemoryLog, arguments: Any, key: bytes, said: dict[str, str]
 ) -> None:
     result = run(*arguments)
 
     [record] = records(log, home(key, PARTITIONS))
     event = parse(record.value)
-    assert isinstance(event, Delete)
-    assert (event.subject_id, event.record_id) == names
+    assert isinstance(event, Lift if arguments[0].startswith("--lift") else Delete)
+    assert event.model_dump(exclude_none=True, exclude={"event_id", "requested_at", "type"}) == said
     assert result.stdout.strip() == event.event_id
+    assert record.key == key
 
 
 @pytest.mark.parametrize(
@@ -376,6 +383,14 @@ def test_one_deletion_by_hand(
         ("--delete-subject", "s", "--delete-record", "r"),
         ("--delete-record", ""),
         ("--delete-record", "r", "-"),
+        ("--lift-subject", "s", "-"),
+        ("--lift-subject", "s", "--so-far"),
+        ("--so-far",),
+        ("--delete-record", "r", "--so-far"),
+        ("--delete-subject", "s", "--lift-subject", "s"),
+        ("--delete-alias", "a", "--subject", "s"),
+        ("--lift-alias", "a", "--delete-alias", "a"),
+        ("--lift-alias", ""),
         ("--rate", "0", "-"),
     ],
 )

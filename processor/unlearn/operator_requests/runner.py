@@ -55,7 +55,7 @@ class RequestRunner:
         if owned.blocked is not None and self._step_over(owned, owned.blocked, requests):
             return
         if not owned.catching_up:
-            self._carry_out(owned, requests)
+            self._carry_out(owned, requests, more=len(reply) > 2 * AT_ONCE)
 
     def _step_over(self, owned: ClaimedPartition, run: Unreadable, requests: Mapping[str, str]) -> bool:
         run = run._replace(since=dated(run.since, self._clock.wall_ms()))
@@ -74,10 +74,11 @@ class RequestRunner:
         )
         return True
 
-    def _carry_out(self, owned: ClaimedPartition, requests: Mapping[str, str]) -> None:
+    def _carry_out(self, owned: ClaimedPartition, requests: Mapping[str, str], *, more: bool) -> None:
+        """Carry these out. `more`: there are others, which the next turn looks at if this one gets done with some."""
         key = owned.state.keys.of("asked")
         done = plan_requests(owned.view, requests)
-        if done.more:
+        if done.more or (more and done.fields):
             self._look_at[owned.partition] = self._clock.monotonic()
         if done.fields:
             done.change.ops.append(("HDEL", key, *(field.encode("latin-1") for field in done.fields)))

@@ -6,6 +6,7 @@ Whoever leaves one needs no token, since nothing of the partition's tables is wr
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 import redis
 
@@ -15,11 +16,16 @@ from unlearn.state.snapshot import read_snapshot
 
 __all__ = ["leave_requests", "open_requests"]
 
+_AT_ONCE = 10_000
+"""Requests that one command brings; Redis takes about half a million."""
+
 
 def leave_requests(client: redis.Redis, keys: Keys, requests: Mapping[str, str]) -> None:
     """Leave requests, as field -> value, for the partition's owner. May be repeated. Raises StateUnavailable."""
+    left = iter(requests.items())
     with told(client):
-        client.hset(keys.of("asked"), items=[part for request in requests.items() for part in request])
+        while some := list(islice(left, _AT_ONCE)):
+            client.hset(keys.of("asked"), items=[part for request in some for part in request])
 
 
 def open_requests(client: redis.Redis, keys: Keys) -> set[str]:

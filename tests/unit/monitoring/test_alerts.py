@@ -7,9 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.harness.metric_names import metric_names
+from tests.harness.needed import lacking
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
@@ -41,7 +40,7 @@ def test_every_alert_is_seen_firing_and_seen_silent() -> None:
 def test_the_rules_do_what_their_tests_say() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not here: it comes with Prometheus")
+        lacking("prometheus", "promtool is not here: it comes with Prometheus")
     for arguments in (["check", "rules", str(RULES)], ["test", "rules", str(CASES)]):
         done = subprocess.run([promtool, *arguments], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,1 +1,1 @@
-"""What senders hand over as files or pipes: lines, lists of ids, CSV, plain or compressed; what is an event."""
+"""What senders and operators hand over as files or pipes: lines, lists, CSV, plain or compressed; what is an event."""

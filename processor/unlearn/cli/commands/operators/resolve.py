@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
@@ -19,21 +19,19 @@ if TYPE_CHECKING:
     import redis
 
     from unlearn.log.protocol import Log
+    from unlearn.operator_requests.places import OpenPlaces, Places
     from unlearn.partition.tables import Tables
     from unlearn.settings import Settings
 
-_FORM = "write PARTITION/OFFSET, such as 0/1234, or PARTITION/FROM..TO"
-_LONGEST = 18
-"""Digits that an offset may have; Python refuses to read very long numbers."""
+_LACKING = 10
+"""How many places at which nothing is open are named."""
 
 
-class Places(NamedTuple):
-    """Offsets of one partition, `first` and `last` included, and the text by which they were given."""
+class Named(NamedTuple):
+    """Places, and how they were given."""
 
-    partition: int
-    first: int
-    last: int
-    given: str
+    label: str
+    places: Places
 
 
 @click.command(cls=Command)
@@ -41,6 +39,13 @@ class Places(NamedTuple):
 @click.option("--sent", is_flag=True, help="A readable deletion was sent instead of each.")
 @click.option("--none", is_flag=True, help="They were no deletions.")
 @click.option("--reason", metavar="TEXT", help="Close those of this reason: its text, or a part that no other has.")
+@click.option(
+    "--places",
+    "file",
+    type=click.File("rb"),
+    metavar="FILE|-",
+    help="Close those in FILE: a place or a range a line, or rows of --json, which mean those of their reason.",
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line; for the list.")
 @wait_option
 @click.pass_context
@@ -50,6 +55,7 @@ def command(
     sent: bool,
     none: bool,
     reason: str | None,
+    file: BinaryIO | None,
     as_json: bool,
     wait: float,
 ) -> int:
@@ -57,10 +63,13 @@ def command(
 
     Or that could not be sent on. Close one at PARTITION/OFFSET after you have sent its sender's wish as a readable
     deletion (--sent), or found that it was none (--none). A range means all that are open from one offset to the
-    other, both within; a reason without places all that are open now for that reason. That is told to the
-    dead-letter topic, where its reason was. It stays closed unless Redis is rolled back or built anew: then it is
-    open again. Where a partition is stopped at records that can't be decoded, its place steps over them; what lay
-    there then stays open as one possible deletion.
+    other, both within; a reason without places all that are open now for that reason. FILE may also have rows of
+    `unlearn pending --json`, and dead letters. Where nothing is open at one of the places, it is named, and none is
+    closed.
+
+    What is closed is told to the dead-letter topic, where its reason was. It stays closed unless Redis is rolled back
+    or built anew: then it is open again. Where a partition is stopped at records that can't be decoded, its place
+    steps over them; what lay there then stays open as one possible deletion.
 
     Where a partition is stopped because the log has lost its end, the deletions are listed too that are known by
     their receipts and not in the log any more. They leave the list once they are sent again.
@@ -71,13 +80,17 @@ def command(
       unlearn resolve 0/1234 2/77 --sent
       unlearn resolve 0/100..5000 --none
       unlearn resolve --reason "not JSON in UTF-8" --none
+      unlearn resolve --places seen.txt --none
+      unlearn resolve --json | grep Debezium | unlearn resolve --places - --sent
     """
-    if (sent and none) or bool(places or reason is not None) != (sent or none):
+    closes = bool(places) or reason is not None or file is not None
+    if (sent and none) or closes != (sent or none):
         raise click.UsageError("give places or a reason and one of --sent and --none, or nothing to have the list")
     settings = context.settings(ctx, demo=True)
+    named = _named(places, file)
     with open_redis(settings) as client:
-        if places or reason is not None:
-            return _close(client, settings, places, reason, "sent" if sent else "none", wait)
+        if closes:
+            return _close(client, settings, named, reason, "sent" if sent else "none", wait)
         with open_log(settings) as log:
             show([*open_rows(_open(client, settings)), *_lost(client, settings, log)], as_json)
     return 0
@@ -110,23 +123,69 @@ def _lost(client: redis.Redis, settings: Settings, log: Log) -> Iterator[Row]:
 
 
 def _close(
-    client: redis.Redis, settings: Settings, places: Sequence[str], reason: str | None, verdict: str, wait: float
+    client: redis.Redis, settings: Settings, named: Sequence[Named], reason: str | None, verdict: str, wait: float
 ) -> int:
-    named = list(map(_places, places))
-    views = tables(client, settings.model, {p.partition for p in named}) if named else _open(client, settings)
-    # Only what is applied now: nobody can have seen, and meant, what comes later.
-    named = named or [Places(p, 0, max(0, view.applied - 1), f"partition {p}") for p, view in views.items()]
+    from unlearn.operator_requests.places import OpenPlaces, requests_to_close
+    from unlearn.operator_requests.requests import resolve
+
+    asked = {one.places.partition for one in named}
+    views = tables(client, settings.model, asked) if named else _open(client, settings)
     meant = None if reason is None else _meant(views, reason)
+    open_places = {partition: OpenPlaces(view) for partition, view in views.items()}
+    named = list(_with_reason(named, meant) if named else _whole(views, open_places, meant))
     stands_at = _stands_at(client, settings, views)
-    requests: dict[int, dict[str, str]] = {}
-    for one in named:
-        stands = reason is None and one.first == one.last == stands_at[one.partition]
-        if stands or _holds(views[one.partition], one, meant):
-            requests.setdefault(one.partition, {}).update([_request(one, meant, verdict)])
-        elif places:
-            what = "unresolved" if meant is None else f"unresolved because of {meant!r}"
-            raise InputInvalid(f"nothing is {what} at {one.given}; `unlearn resolve` lists what is")
+    over = {one.places for one in named if _single(one.places) == stands_at[one.places.partition] is not None}
+    lacking = [
+        one for one in named if one.places not in over and not open_places[one.places.partition].hold(one.places)
+    ]
+    if lacking:
+        raise InputInvalid(_nothing_at(lacking))
+    requests = requests_to_close((one.places for one in named), open_places, verdict)
+    for places in over:
+        requests.setdefault(places.partition, {}).update([resolve(places.first, verdict)])
     return request_and_wait(client, settings.model, requests, wait)
+
+
+def _named(places: Iterable[str], file: BinaryIO | None) -> list[Named]:
+    """The places that were given, by argument and by file. Raises InputInvalid, also where the file has none."""
+    from unlearn.admin.input.place_lists import read_place, read_places
+
+    of_file = [] if file is None else [Named(f"{one} (line {at})", one) for at, one in read_places(file)]
+    if file is not None and not of_file:
+        raise InputInvalid("there is no place in the input")
+    return [Named(given, read_place(given)) for given in places] + of_file
+
+
+def _with_reason(named: Iterable[Named], reason: str | None) -> Iterator[Named]:
+    """The places, of this reason where one is given. Raises InputInvalid where a row is of another."""
+    for one in named:
+        if None not in (reason, one.places.reason) and one.places.reason != reason:
+            raise InputInvalid(f"{one.label} is open because of {one.places.reason!r}, not of {reason!r}")
+        yield one if reason is None else one._replace(places=one.places._replace(reason=reason))
+
+
+def _whole(views: Mapping[int, Tables], held: Mapping[int, OpenPlaces], reason: str | None) -> Iterator[Named]:
+    """All that is applied now: nobody can have seen, and meant, what comes later."""
+    from unlearn.operator_requests.places import Places
+
+    for partition, view in views.items():
+        places = Places(partition, 0, max(0, view.applied - 1), reason)
+        if held[partition].hold(places):
+            yield Named(f"partition {partition}", places)
+
+
+def _single(places: Places) -> int | None:
+    """The only offset of the places, if they are of one and of any reason."""
+    return places.first if places.first == places.last and places.reason is None else None
+
+
+def _nothing_at(lacking: Sequence[Named]) -> str:
+    told = [
+        label if places.reason is None else f"{label} because of {places.reason!r}"
+        for label, places in lacking[:_LACKING]
+    ]
+    more = f", and at {len(lacking) - _LACKING} more" if len(lacking) > _LACKING else ""
+    return f"nothing is unresolved at {', '.join(told)}{more}; none is closed, `unlearn resolve` lists what is open"
 
 
 def _stands_at(client: redis.Redis, settings: Settings, partitions: Iterable[int]) -> dict[int, int | None]:
@@ -135,14 +194,6 @@ def _stands_at(client: redis.Redis, settings: Settings, partitions: Iterable[int
 
     state_of = states(client, settings.model)
     return {partition: state_of(partition).unreadable() for partition in partitions}
-
-
-def _request(places: Places, reason: str | None, verdict: str) -> tuple[str, str]:
-    from unlearn.operator_requests.requests import resolve, resolve_range
-
-    if places.first == places.last and reason is None:
-        return resolve(places.first, verdict)
-    return resolve_range(places.first, places.last, reason, verdict)
 
 
 def _meant(views: Mapping[int, Tables], text: str) -> str:
@@ -156,35 +207,3 @@ def _meant(views: Mapping[int, Tables], text: str) -> str:
         return found[0]
     said = "; ".join(sorted(found or reasons)) or "nothing is unresolved"
     raise InputInvalid(f"{text!r} is the reason of {'several' if found else 'none'}: {said}")
-
-
-def _holds(view: Tables, places: Places, reason: str | None) -> bool:
-    """Whether anything is open there, for the reason if one is given."""
-    from unlearn.partition.offset_runs import parted, read_runs
-
-    apart = (held.reason for offset, held in view.unresolved.items() if places.first <= offset <= places.last)
-    if any(reason in (None, each) for each in apart):
-        return True
-    return any(
-        reason in (None, held.reason) and bool(parted(read_runs(held.runs), places.first, places.last)[0])
-        for first, held in view.open_ranges.items()
-        if first <= places.last and held.last >= places.first
-    )
-
-
-def _places(given: str) -> Places:
-    first, dots, last = given.partition("..")
-    partition, offset = _place(first, given)
-    if not dots:
-        return Places(partition, offset, offset, given)
-    other, end = _place(last if "/" in last else f"{partition}/{last}", given)
-    if other != partition or end < offset:
-        raise InputInvalid(f"{given!r} is no range within a partition: {_FORM}")
-    return Places(partition, offset, end, given)
-
-
-def _place(text: str, given: str) -> tuple[int, int]:
-    partition, _, offset = text.partition("/")
-    if not all(part.isascii() and part.isdecimal() and len(part) <= _LONGEST for part in (partition, offset)):
-        raise InputInvalid(f"{given!r} is no place: {_FORM}")
-    return int(partition), int(offset)

@@ -1,10 +1,10 @@
-"""`unlearn send`: JSON Lines or CSV of events, or one deletion by hand, to the events topic."""
+"""`unlearn send`: JSON Lines or CSV of events, or one deletion or lift by hand, to the events topic."""
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from unlearn.admin.input.line_checks import LineChecker
     from unlearn.admin.input.numbered_lines import NumberedLines
     from unlearn.admin.send import Report, Sink
-    from unlearn.events.event import Delete
+    from unlearn.events.event import Delete, Lift
     from unlearn.settings import Settings
 
 _NAMED = 20
+_FIELDS = {"record": "record_id", "subject": "subject_id", "alias": "alias"}
 _LEAST_READ = 8192
 _READ_AHEAD = 5.0
 """Bytes to read at once for each event a second: some 20 ms of usual events."""
@@ -45,24 +46,33 @@ _READ_AHEAD = 5.0
 )
 @click.option("--keep-going/--stop", default=True, help="Go on after a bad line (default), or stop at the first.")
 @click.option("--delete-record", metavar="ID", help="Send one deletion: of this record.")
-@click.option("--subject", metavar="ID", help="The subject of --delete-record; without it: under every subject.")
 @click.option("--delete-subject", metavar="ID", help="Send one deletion: of all of this subject's records.")
+@click.option("--delete-alias", metavar="ID", help="Send one deletion: of whom this alias names.")
+@click.option("--so-far", is_flag=True, help="With --delete-subject: of the records until now; later ones are taken.")
+@click.option("--lift-record", metavar="ID", help="Send one lift: this record is taken again.")
+@click.option("--lift-subject", metavar="ID", help="Send one lift: this subject's records are taken again.")
+@click.option("--lift-alias", metavar="ID", help="Send one lift: of a deletion by this alias.")
+@click.option("--subject", metavar="ID", help="The subject of a record that is named; without it: under every subject.")
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     source: BinaryIO | None,
     rate: float | None,
     check: bool,
     mapping: str | None,
     keep_going: bool,
-    delete_record: str | None,
+    so_far: bool,
     subject: str | None,
-    delete_subject: str | None,
+    **by_hand: str | None,
 ) -> None:
     """Send events to the events topic, each to its home partition.
 
     The input is JSON Lines, or CSV with a header line of field names; plain, gzip or zstd. A line that is no event is
-    named and not sent; the others are. A seal goes to every partition. One deletion by hand prints its event id.
+    named and not sent; the others are. A seal goes to every partition.
+
+    One deletion or lift by hand prints its event id. A lift names what the deletion named, and what comes behind it is
+    taken again; what was forgotten stays forgotten.
 
     With --mapping a line is the value of a message without key and headers, or all of a message, where keys and headers
     count: {"key": ..., "headers": {"name": "text"}, "value": ...}. A key is text or JSON, and null for none, as a null
@@ -76,18 +86,21 @@ def command(
       unlearn send --check changes.jsonl --mapping debezium
       unlearn send --delete-record 42 --subject alice
       unlearn send --delete-subject alice
+      unlearn send --delete-subject alice --so-far
+      unlearn send --delete-alias sha256:0a1b
+      unlearn send --lift-subject alice
     """
-    deletion = _deletion(delete_record, subject, delete_subject)
-    if (source is None) == (deletion is None):
-        raise click.UsageError("give either a FILE (- for the standard input) or one deletion")
+    request = _request(by_hand, subject, so_far)
+    if (source is None) == (request is None):
+        raise click.UsageError("give either a FILE (- for the standard input) or one deletion or lift")
     settings = _read_by(context.settings(ctx, demo=True), mapping, check=check)
     if mapping is not None:
         if source is None:
             raise click.UsageError("give a FILE with --mapping")
         ctx.exit(_show(source, settings))
     with _sink(settings, check) as sink:
-        if deletion is not None:
-            _send_one(deletion, sink)
+        if request is not None:
+            _send_one(request, sink)
             return
         assert source is not None
         report, seconds = _send_all(source, _checker(settings), sink, rate, keep_going)
@@ -95,21 +108,36 @@ def command(
     ctx.exit(1 if report.refused else 0)
 
 
-def _deletion(record: str | None, subject: str | None, whole_subject: str | None) -> Delete | None:
-    if record is None and whole_subject is None and subject is None:
+def _request(by_hand: Mapping[str, str | None], subject: str | None, so_far: bool) -> Delete | Lift | None:
+    """The deletion or lift that the options name; None if none does. `by_hand`: such as `delete_record` -> an id."""
+    given = [(name, value) for name, value in by_hand.items() if value is not None]
+    if not given and subject is None and not so_far:
         return None
-    if (record is None) == (whole_subject is None) or (subject is not None and record is None):
-        raise click.UsageError("give --delete-record, with or without --subject, or --delete-subject")
+    if len(given) != 1:
+        raise click.UsageError(f"give one of {', '.join(map(_option, sorted(by_hand)))}")
+    ((name, value),) = given
+    kind, _, what = name.partition("_")
+    if subject is not None and what != "record":
+        raise click.UsageError(f"--subject is for a record; {_option(name)} stands alone")
+    if so_far and name != "delete_subject":
+        raise click.UsageError("--so-far is for --delete-subject")
+    return _event(kind, {"subject_id": subject, _FIELDS[what]: value, "scope": "so_far" if so_far else None})
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _event(kind: str, fields: Mapping[str, str | None]) -> Delete | Lift:
     from pydantic import ValidationError
 
-    from unlearn.events.event import MAX_ID, Delete
+    from unlearn.events.event import MAX_ID, Delete, Lift
 
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    given = {name: value for name, value in fields.items() if value is not None}
     try:
-        return Delete(
-            event_id=str(uuid4()),
-            record_id=record,
-            subject_id=whole_subject or subject,
-            requested_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        return (Delete if kind == "delete" else Lift).model_validate(
+            {"event_id": str(uuid4()), "requested_at": now, **given}
         )
     except ValidationError:
         raise click.UsageError(f"an id has 1 to {MAX_ID} characters of UTF-8") from None
@@ -169,13 +197,13 @@ def _show(source: BinaryIO, settings: Settings) -> int:
     return 1 if lines.kinds.keys() & BAD else 0
 
 
-def _send_one(deletion: Delete, sink: Sink) -> None:
+def _send_one(request: Delete | Lift, sink: Sink) -> None:
     from unlearn.events.event import encode
     from unlearn.events.partitioner import event_key
 
-    sink.take([(event_key(deletion), encode(deletion))])
+    sink.take([(event_key(request), encode(request))])
     sink.finish()
-    click.echo(deletion.event_id)
+    click.echo(request.event_id)
 
 
 def _send_all(
