@@ -21,10 +21,8 @@ def receipt(
     records: int | None = None,
     **more: Any,
 ) -> Receipt:
-    times = {"accepted_at": "2026-03-01T09:30:00.000Z", "at": "2026-03-01T09:30:02.000Z"}
-    return Receipt(
-        event_id="r1", state=state, partition=place[0], offset=place[1], records=records, **{**times, **more}
-    )
+    given = {"event_id": "r1", "accepted_at": "2026-03-01T09:30:00.000Z", "at": "2026-03-01T09:30:02.000Z"}
+    return Receipt(state=state, partition=place[0], offset=place[1], records=records, **{**given, **more})
 
 
 def note(place: tuple[int, int], status: str = "completed", **more: Any) -> Note:
@@ -54,6 +52,20 @@ def test_a_request_goes_from_pending_to_completed_with_its_count() -> None:
 
     assert seen == [("pending", None), ("in_progress", None), ("completed", None), ("completed", 3)]
     assert standing(known) == ("completed", 3)
+
+
+def test_what_was_said_of_another_event_at_the_same_place_is_no_answer() -> None:
+    # given an events topic that was made again, and receipts of the one before
+    known = Known()
+    known.take_event(ONE, (0, 5))
+    known.take_event(replace(ONE, lifts=True), (0, 6))
+    told = [receipt("hidden", (0, 5), 3, event_id="another"), receipt("refused", (0, 6), event_id="another/lift")]
+    for one in told:
+        known.take_receipt(one)
+    known.take_note(note((0, 5), event_id="another"))
+
+    assert standing(known) == ("cancelled", None)
+    assert not found(known).told
 
 
 def test_the_least_advanced_subject_counts_and_the_records_are_summed() -> None:
@@ -193,7 +205,7 @@ def test_counts_by_status_follow_and_what_is_old_is_forgotten_whole() -> None:
     known, new = Known(), replace(ONE, request_id="r2", received=ONE.received + 1, key="k2")
     known.take_event(replace(ONE, key="k1"), (0, 5))
     known.take_event(new, (0, 7))
-    known.take_receipt(receipt("hidden", (0, 7), 3))
+    known.take_receipt(receipt("hidden", (0, 7), 3, event_id="r2"))
     assert known.counts() == {"pending": 1, "completed": 1}
     assert [request.ticket.request_id for request in known.changed()] == ["r1", "r2"]
     assert [*known.changed()] == []

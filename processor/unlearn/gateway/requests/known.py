@@ -59,11 +59,11 @@ class Known:
             self._answered.append(receipt)
             self._took = None
         place = receipt.partition, receipt.offset
-        if place in self._by_place:
+        if _is_of(receipt, self._by_place.get(place)):
             request, subject = self._by_place[place]
             request.deletions[subject][place].take(receipt)
             self._note_change(request)
-        if place in self._lifts and receipt.state == "refused":
+        if receipt.state == "refused" and _is_of(receipt, self._lifts.get(place)):
             request, subject = self._lifts.pop(place)
             request.drop_lift(subject, place)
             self._note_change(request)
@@ -71,7 +71,7 @@ class Known:
     def take_note(self, note: Note) -> None:
         """A note of any gateway's; the last one on a callback counts."""
         place = note.partition, note.offset
-        if place in self._by_place:
+        if _is_of(note, self._by_place.get(place)):
             request, _ = self._by_place[place]
             request.told[note.callback] = note
             self._note_change(request)
@@ -132,3 +132,8 @@ class Known:
         key = request.ticket.key
         if key is not None:
             self._by_key.pop((request.ticket.controller, key), None)
+
+
+def _is_of(said: Receipt | Note, at: tuple[Request, str] | None) -> bool:
+    """Whether it is about the request whose event stands at its place: receipts outlive a topic that is made again."""
+    return at is not None and said.event_id.partition("/")[0] == at[0].ticket.request_id
