@@ -384,9 +384,10 @@ def test_what_it_supports_how_it_is_and_what_it_counts_is_open_to_all(site: Site
         "api_version": "2.0",
         "supported_identities": [{"identity_type": "controller_customer_id", "identity_format": "raw"}],
         "supported_subject_request_types": ["erasure"],
-        "processor_certificate": "https://127.0.0.1/certificate.pem",
+        "processor_certificate": f"{site.shop.url}/certificate.pem",
     }
-    assert proves(site.get("/certificate.pem").content, found.headers, found.content)
+    certificate = httpx.get(found.json()["processor_certificate"]).content
+    assert proves(certificate, found.headers, found.content)
     site.status("r1")
     counted = site.get("/metrics").text
     assert 'unlearn_gateway_requests{status="pending"} 1.0' in counted
