@@ -80,6 +80,9 @@ class Drop:
         self._told: dict[str, dict[str, _Told]] = {}
         """Row -> event id -> what is told of it, of every run."""
         self._sent: set[str] = set()
+        self._seen: set[str] = set()
+        self._ended: set[str] = set()
+        """Rows whose deletion of this run has a receipt; and those for which none is awaited any more."""
         self._kept: set[str] = set()
         """Rows that an earlier run's deletion answers, as it holds."""
 
@@ -90,7 +93,7 @@ class Drop:
     @property
     def ended(self) -> int:
         """How many of these have a deletion of this run that is counted or refused, or need none."""
-        return sum(self._is_ended(name) for name in self._asked)
+        return len(self._ended) + len(self._kept)
 
     @property
     def unsent(self) -> int:
@@ -100,7 +103,7 @@ class Drop:
     @property
     def seen(self) -> int:
         """How many of these have a receipt of this run, or need none."""
-        return sum(name in self._kept or self._own(name) is not None for name in self._asked)
+        return len(self._seen) + len(self._kept)
 
     def aliases(self) -> list[str]:
         """The aliases of the rows whose deletions would be sent."""
@@ -135,7 +138,15 @@ class Drop:
             name = event_id.removeprefix(_PREFIX).partition("-")[0]
             receipt = read_receipt(record.value) if event_id.startswith(_PREFIX) and name in self._asked else None
             if receipt is not None and receipt.state in _OF_DELETIONS:
-                self._told.setdefault(name, {}).setdefault(event_id, _Told()).take(receipt)
+                self._take(name, event_id, receipt)
+
+    def _take(self, name: str, event_id: str, receipt: Receipt) -> None:
+        told = self._told.setdefault(name, {}).setdefault(event_id, _Told())
+        told.take(receipt)
+        if event_id == self._event_id(name):
+            self._seen.add(name)
+            if told.is_settled:
+                self._ended.add(name)
 
     def answers(self) -> Iterator[tuple[str, Code]]:
         """The ID of each row that is answered, and the code, in the order of the list."""
@@ -175,10 +186,6 @@ class Drop:
     def _is_counted(self, name: str) -> bool:
         own = self._own(name)
         return name in self._kept or (own is not None and bool(own.killed))
-
-    def _is_ended(self, name: str) -> bool:
-        own = self._own(name)
-        return self._is_counted(name) or (own is not None and own.refused is not None)
 
     def _uncounted(self, name: str) -> str:
         """Why a row is open though its deletion is counted, if it is."""
