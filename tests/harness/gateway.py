@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from base64 import b64decode
 from collections import deque
@@ -106,11 +107,13 @@ def request_of(request_id: str, *subjects: str, **more: Any) -> dict[str, Any]:
 
 
 class Caller:
-    """Asks a gateway, with a token."""
+    """Asks a gateway, with a token; by TLS it trusts the authority whose certificate is in `trusts`."""
 
-    def __init__(self, url: str, token: str = TOKEN) -> None:
+    def __init__(self, url: str, token: str = TOKEN, trusts: Path | None = None) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        verify: ssl.SSLContext | bool = True if trusts is None else ssl.create_default_context(cafile=trusts)
+        headers = {"Authorization": f"Bearer {token}"}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=60, verify=verify)
 
     def post(self, body: Any, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -152,11 +155,13 @@ def in_process(settings: Settings, log: Log) -> Iterator[tuple[Caller, Caller]]:
 
 
 @contextmanager
-def served(settings: Settings, folder: Path, **changed: str) -> Iterator[tuple[Process, Caller]]:
-    """A gateway process once it is ready, and who asks it."""
+def served(
+    settings: Settings, folder: Path, trusts: Path | None = None, **changed: str
+) -> Iterator[tuple[Process, Caller]]:
+    """A gateway process once it is ready, and who asks it; by TLS, where that is whom the caller trusts."""
     port = free_port()
     with Process(settings, folder, "gateway", "--listen", f"127.0.0.1:{port}", **changed) as process:
-        caller = Caller(f"http://127.0.0.1:{port}")
+        caller = Caller(f"{'http' if trusts is None else 'https'}://127.0.0.1:{port}", trusts=trusts)
         try:
             until(lambda: process.popen.poll() is not None or is_ready(caller), 60, process.errors)
             assert process.popen.poll() is None, process.errors()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ from unlearn.verification.from_log import verify_log
 from unlearn.verification.subject import subject_of
 
 pytestmark = pytest.mark.slow
+PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
 EVER = 120.0
 """Seconds: no test waits for its end."""
 
@@ -61,6 +64,39 @@ def states(settings: Settings, *arguments: str) -> dict[str, str]:
     done = run(settings, "record", "--json", *arguments)
     assert done.returncode == 0, done.stderr
     return {found["record_id"]: found["state"] for found in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("forget", r"\S+ hidden \d+\n"),
+        ("lift", r"forgotten: 1\n(\S+ (accepted|hidden|lifted) \S+\n){4,}"),
+        ("asyncio", r"\['hidden', 'hidden'\]\n"),
+    ],
+)
+def test_the_programs_of_the_page_run_as_they_stand(
+    settings: Settings, worker: Process, tmp_path: Path, name: str, said: str
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(program_of(name))
+
+    done = subprocess.run(
+        [sys.executable, program], env=environment(settings), capture_output=True, text=True, timeout=EVER, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, ""), worker.errors()
+    assert re.fullmatch(said, done.stdout), done.stdout
+
+
+def program_of(name: str) -> str:
+    """The page's program with this name."""
+    rest = PAGE.partition(f"<!-- {name} -->\n\n")[2].splitlines()
+    lines = takewhile(lambda line: not line or line.startswith("    "), rest)
+    return "\n".join(line[4:] for line in lines)
+
+
+def test_each_program_of_the_page_is_run() -> None:
+    assert PAGE.count("from unlearn import Client") == PAGE.count("<!-- ") == 3
 
 
 def test_subjects_records_and_pairs_are_forgotten_and_nothing_else(

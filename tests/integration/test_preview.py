@@ -11,7 +11,8 @@ import pytest
 
 from tests.harness.events import at
 from tests.harness.kafka_harness import WorkerOnKafka
-from tests.harness.processes import run
+from tests.harness.processes import Process, run
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.slow
 ZERO, ONE = at(0), at(1)
@@ -19,7 +20,7 @@ ZERO, ONE = at(0), at(1)
 
 @pytest.fixture
 def harness(redis_url: str, tmp_path: Path, kafka: str) -> Iterator[WorkerOnKafka]:
-    made = WorkerOnKafka(redis_url, tmp_path, kafka)
+    made = WorkerOnKafka(redis_url, tmp_path, kafka, lease=3)
     yield made
     made.close()
 
@@ -50,6 +51,29 @@ def test_what_is_previewed_is_what_is_killed(harness: WorkerOnKafka) -> None:
     assert foreseen == harness.counts_told()
     assert foreseen == {"pair": 1, "everywhere": 2, "subject": 1, "again": 0}
     assert previewed(harness, "--record", "r3")["took"]["deletions"] == 4
+
+
+def test_when_it_would_be_hidden_is_said_with_what_stands_before_it_and_not_without_a_worker(
+    harness: WorkerOnKafka, tmp_path: Path
+) -> None:
+    harness.insert("r1", ZERO)
+    harness.delete(record="nothing", event_id="d1")
+    harness.rest()
+    harness.worker.close()
+    alone = until(lambda: foretold(harness, known=False), 60, "no worker is heard")
+    with Process(harness.settings, tmp_path / "worker", "work"):
+        worked = until(lambda: foretold(harness, known=True), 60, "the worker is heard")
+
+    assert alone["unforeseen"].endswith(": no worker was heard lately")
+    assert alone["took"]["deletions"] == worked["took"]["deletions"] == 1
+    assert worked["expected_seconds"] >= worked["took"]["median"]
+    assert worked["unforeseen"] is None
+
+
+def foretold(harness: WorkerOnKafka, *, known: bool) -> dict[str, Any]:
+    """What is said once it says when, or once it doesn't."""
+    found = previewed(harness, "--subject", ZERO)
+    return found if (found["expected_seconds"] is not None) == known else {}
 
 
 def test_nothing_named_is_wrong_usage(harness: WorkerOnKafka) -> None:

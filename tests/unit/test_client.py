@@ -513,6 +513,39 @@ def test_coroutines_wait_beside_each_other_and_can_be_cancelled(model: Model) ->
         assert asyncio.run(ask(client)) == ["hidden"] * 40
 
 
+def test_coroutines_send_without_holding_up_the_event_loop(model: Model, holding: Holding) -> None:
+    async def ask(client: Client) -> Pending:
+        sending = asyncio.create_task(client.forget_async(subject="ann", event_id="d1"))
+        # given that Kafka doesn't answer yet, the loop goes on
+        while not holding.held:
+            await asyncio.sleep(0.001)
+        assert not sending.done()
+        holding.settle(None)
+        return await sending
+
+    with model.client() as client:
+        pending = asyncio.run(ask(client))
+        with pytest.raises(InputInvalid):
+            asyncio.run(client.insert_async(record_id=""))
+
+    assert pending.event_id == "d1"
+
+
+def test_each_call_that_waits_for_kafka_has_its_coroutine(model: Model) -> None:
+    async def live(client: Client) -> None:
+        await client.insert_async(record_id="r1", subject_id="ann", features=[1.0], event_id="e1")
+        await client.flush_async()
+        await client.forget_async(subject="ann", event_id="e2")
+        await client.lift_async(subject="ann", event_id="e3")
+        await client.close_async()
+        with pytest.raises(ClientStopped):
+            await client.flush_async()
+
+    asyncio.run(live(model.client()))
+
+    assert sorted(event.event_id for event in model.sent()) == ["e1", "e2", "e3"]
+
+
 def test_an_outage_is_raised_and_the_wait_can_be_taken_up(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*_: object) -> Any:
         raise LogUnavailable("down")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop, Listed, read_hashes, read_list
+from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop
+from unlearn.admin.input.drop_lists import Listed, read_hashes, read_list
 from unlearn.cli.commands.senders.drop import _written
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import InputInvalid, LogUnavailable
@@ -22,8 +23,8 @@ from unlearn.settings import Settings
 ROWS = [Listed("1", "aa"), Listed("2", "bb"), Listed("3", "cc")]
 
 
-def drop(**answers: Any) -> Drop:
-    return Drop(ROWS, "sha256:", answers, "2024-01-01")
+def drop(run: str = "run1", **answers: Any) -> Drop:
+    return Drop(ROWS, "sha256:", answers, run, "2024-01-01")
 
 
 def deletions(asked: Drop) -> dict[str, str]:
@@ -68,21 +69,43 @@ def test_a_row_is_deleted_or_not_found_by_its_count_and_open_until_then() -> Non
     assert (asked.ended, asked.seen, asked.unsent, len(asked)) == (3, 3, 0, 3)
 
 
-def test_a_later_run_sends_nothing_that_has_a_receipt_and_gives_the_same_answers() -> None:
-    first, later = drop(), drop()
-    names = deletions(first)
-    told = [receipt(names["sha256:aa"], "hidden", 2), receipt(names["sha256:aa"], "hidden", 0, offset=9)]
+def test_a_later_run_sends_all_again_and_gives_the_same_answers_by_its_own_receipts() -> None:
+    first, later = drop(), drop("run2")
+    before, names = deletions(first), deletions(later)
 
-    later.take([*told, receipt(names["sha256:bb"], "accepted")])
-    later.opt_out({"sha256:aa", "sha256:cc"})
+    later.take([receipt(before["sha256:aa"], "hidden", 2), receipt(before["sha256:bb"], "hidden", 0)])
+    assert (names.keys(), {*names.values()} & {*before.values()}) == (before.keys(), set())
+    assert (dict(later.answers()), later.ended, later.seen) == ({}, 0, 0)
+    later.take([receipt(name, "hidden", 0, offset=9) for name in names.values()])
 
-    assert deletions(later) == {}
-    assert dict(later.answers()) == {"1": DELETED, "3": OPTED_OUT}
+    assert dict(later.answers()) == {"1": DELETED, "2": NOT_FOUND, "3": NOT_FOUND}
+
+
+def test_nobody_is_not_found_whom_an_earlier_run_may_have_deleted() -> None:
+    first, later = drop(), drop("run2")
+    before, own = deletions(first)["sha256:aa"], deletions(later)["sha256:aa"]
+
+    later.take([receipt(before, "hidden"), receipt(own, "hidden", 0, offset=9)])
+    ((_, _, state, reason), *_) = later.open()
+    assert (state, reason) == ("accepted", f"the deletion {before} of an earlier run is not counted")
+    later.take([receipt(before, "hidden", 1)])
+
+    assert dict(later.answers()) == {"1": DELETED}
+
+
+def test_several_with_one_alias_are_opted_out_unless_all_were_forgotten_by_an_earlier_run() -> None:
+    asked, before = drop("run2"), deletions(drop())
+    asked.take([receipt(before["sha256:aa"], "hidden", 2), receipt(before["sha256:bb"], "hidden", 1)])
+
+    asked.opt_out({"sha256:aa": True, "sha256:bb": False, "sha256:cc": True})
+
+    assert dict(asked.answers()) == {"1": DELETED, "2": OPTED_OUT, "3": OPTED_OUT}
+    assert (deletions(asked), asked.unsent, asked.ended, len(asked)) == ({}, 0, 1, 1)
 
 
 def test_rows_with_one_hash_have_one_answer() -> None:
     # given that the second deletion finds nothing left
-    asked = Drop([Listed("1", "aa"), Listed("2", "aa")], "sha256:", {}, "2024-01-01")
+    asked = Drop([Listed("1", "aa"), Listed("2", "aa")], "sha256:", {}, "run1", "2024-01-01")
     first, second = (parse(value).event_id for _, value in asked.events(0, 10))  # type: ignore[union-attr]
 
     asked.take([receipt(first, "hidden"), receipt(second, "hidden", 0)])

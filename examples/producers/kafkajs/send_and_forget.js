@@ -36,12 +36,18 @@ const deletions = [
 ];
 
 const open = new Set(deletions.map((event) => event.event_id));
+// From where the receipts end now: an older one of the same id would be no answer to this run.
+const admin = kafka.admin();
+await admin.connect();
+const [{ high }] = await admin.fetchTopicOffsets(`${model}.receipts`);
+await admin.disconnect();
 const consumer = kafka.consumer({ groupId: `${run}-receipts` });
 await consumer.connect();
 await consumer.subscribe({ topic: `${model}.receipts`, fromBeginning: true });
 const answered = new Promise((resolve) => {
   consumer.run({
     eachMessage: async ({ message }) => {
+      if (BigInt(message.offset) < BigInt(high)) return;
       const { event_id, state, records } = JSON.parse(message.value);
       // A person's records may still be counted when they are hidden; the receipt then comes once more.
       if (state === "hidden" && records !== null && open.delete(event_id)) {

@@ -20,6 +20,8 @@ Kind = Literal["subject_id", "record_id", "alias"]
 State = Literal["unsent", "sent", "accepted", "hidden", "refused"]
 _RANKS: Final[dict[State, int]] = {"unsent": 0, "sent": 1, "accepted": 2, "refused": 3, "hidden": 4}
 """Receipts may come again and out of order: the furthest state counts."""
+_STATES: Final[dict[str, State]] = {"accepted": "accepted", "hidden": "hidden", "refused": "refused"}
+"""State of a receipt -> that of the deletion; others are passed over."""
 _AT_ONCE = 1000
 
 
@@ -110,9 +112,10 @@ class Requests:
             receipt = read_receipt(record.value)
             if receipt is None or not number.isdigit() or int(number) >= len(self):
                 continue
-            match receipt.state:
-                case "accepted" | "hidden" | "refused":
-                    self._move(int(number), receipt.state)
+            state = _STATES.get(receipt.state)
+            if state is None:
+                continue
+            self._move(int(number), state)
             if receipt.reason:
                 self._reasons[int(number)] = receipt.reason
 

@@ -18,10 +18,11 @@ from unlearn.identity import check_identity
 from unlearn.partition.tables import Tables
 from unlearn.settings import Settings
 from unlearn.state.alias_lookups import read_aliases
-from unlearn.state.aliases import NO_ALIAS
-from unlearn.state.entries import FOREVER, NO_ROW, NO_TOMB, Entry, Subject
+from unlearn.state.aliases import NO_ALIAS, addressed
+from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Entry, Pair, Subject
 from unlearn.state.keys import Keys
-from unlearn.state.lookups import lookup_reads, pair_reads, parse_lookups, parse_pairs
+from unlearn.state.lookups import asked_of, lookup_reads, pair_reads, parse_lookups, parse_pairs, read_members
+from unlearn.state.members import Read
 from unlearn.state.scripts import Op, read_without_token
 
 __all__ = ["Found", "Lookup"]
@@ -117,11 +118,12 @@ class Lookup:
             found[partition] = read_aliases(read, [digest], [digest]).get(digest, NO_ALIAS).targets
         return found
 
-    def shared(self, aliases: Sequence[str]) -> set[str]:
-        """Those of the aliases that name several subjects, or records without one. Raises as `records` does."""
+    def shared(self, aliases: Sequence[str]) -> dict[str, bool]:
+        """Those of the aliases that name several subjects, or records without one -> whether a deletion by it stands
+        and nobody whom it names has a row. Raises as `records` does."""
         digests = {self._digests.alias(alias): alias for alias in aliases}
         named: dict[bytes, frozenset[bytes]] = {}
-        many: set[bytes] = set()
+        many, deleted, living = set[bytes](), set[bytes](), set[bytes]()
         for partition in range(self._settings.partitions):
             self._read(partition, [], [])
             read = partial(read_without_token, self._client, Keys(self._settings.model, partition))
@@ -129,7 +131,9 @@ class Lookup:
                 for digest, alias in read_aliases(read, part, ()).items():
                     named[digest] = named.get(digest, frozenset()) | alias.targets
                     many |= {digest} if alias.apart or len(named[digest]) > 1 else set()
-        return {digests[digest] for digest in many}
+                    deleted |= {digest} if alias.dead and self._home(digests[digest]) == partition else set()
+                    living |= {digest} if alias.dead and (alias.apart or _have_rows(read, alias.targets)) else set()
+        return {digests[digest]: digest in deleted - living for digest in many}
 
     def _home(self, key: str) -> int:
         return home(key.encode(), self._settings.partitions)
@@ -217,3 +221,13 @@ def _grouped(homes: Iterable[int]) -> Iterable[tuple[int, list[int]]]:
     for i, partition in enumerate(homes):
         groups.setdefault(partition, []).append(i)
     return groups.items()
+
+
+def _have_rows(read: Read, targets: Iterable[bytes]) -> bool:
+    """Whether one of an alias's targets has a row."""
+    named = [addressed(target) for target in targets]
+    asked = asked_of((record, subject) for record, subject in named if record)
+    entries, known = read_members(read, asked, [subject for _, subject in named if subject])
+    return any(not (subject.dead or subject.empty) for subject in known.values()) or any(
+        entry.pairs.get(ALONE, Pair()).slot != NO_ROW for entry in entries.values()
+    )

@@ -11,7 +11,7 @@ import redis
 
 from unlearn.admin.lookup import Found, Lookup
 from unlearn.client.took import Took, took
-from unlearn.events.partitioner import Digests, shard_of, tag_of
+from unlearn.events.partitioner import Digests, home, shard_of, tag_of
 from unlearn.ingest.classify import Addressed
 from unlearn.log.protocol import Log
 from unlearn.results.manifest import read_receipt
@@ -23,7 +23,7 @@ from unlearn.state.lookups import asked_of, read_members, read_pairs
 from unlearn.state.members import Read, walk
 from unlearn.state.scripts import read_without_token
 
-__all__ = ["Preview", "Shard", "last_took", "of_alias", "of_record", "of_subject"]
+__all__ = ["Preview", "Shard", "last_took", "of_alias", "of_record", "of_subject", "would_apply"]
 
 _RECEIPTS = 1000
 _MEMBERS_AT_ONCE = 4000
@@ -100,6 +100,12 @@ def _slots(read: Read, tags: Collection[bytes], progress: Callable[[int], None])
         seen += len(part)
         progress(seen)
     return {place: slot for place, slot in slots.items() if slot != NO_ROW}
+
+
+def would_apply(settings: Settings, record: str | None, subject: str | None) -> Collection[int]:
+    """The partitions that apply a deletion of these, or one by alias: all where nothing says whose records they are."""
+    named = subject if subject is not None or settings.subjects else record
+    return range(settings.partitions) if named is None else (home(named.encode(), settings.partitions),)
 
 
 def last_took(log: Log, settings: Settings) -> Took:

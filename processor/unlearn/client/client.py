@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from unlearn.client.arguments import message_of
 from unlearn.client.following import Asked, Following
+from unlearn.client.in_threads import in_thread
 from unlearn.client.pending import Pending
 from unlearn.client.sends import Sends, patience_of, require_partitions
 from unlearn.errors import ClientStopped, InputInvalid, UnlearnError
@@ -188,6 +189,12 @@ class Client:
     def flush(self) -> None:
         """Wait until all inserts are acknowledged. Raises NotSent, which names each that isn't; ClientStopped."""
         self._of_this_process().sends.finish()
+
+    insert_async = in_thread(insert)
+    forget_async = in_thread(forget)
+    lift_async = in_thread(lift)
+    flush_async = in_thread(flush)
+    close_async = in_thread(close)
 
     def receipts(self, since: int | datetime | None = None) -> Iterator[tuple[int, Receipt]]:
         """The receipts of all senders that the topic holds now, each with its offset there, in order.

@@ -37,6 +37,7 @@ _AGAIN = 5.0
 """Seconds after which to try again what Kafka gave no answer to."""
 _UNKNOWN = "unknown tokens"
 _MOST_KEY = 256
+_CERTIFICATE = "/certificate.pem"
 _Handler = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -117,13 +118,13 @@ def make_app(
     metrics: Metrics,
     hosts: Hosts,
     health: Health,
+    url: str,
     running: Callable[[], Awaitable[None]],
 ) -> Starlette:
-    """The application; `running` goes on beside it until it is cancelled."""
+    """The application, which all reach below `url`; `running` goes on beside it until it is cancelled."""
     routes = _Routes(service, settings, tokens, signer, metrics)
-    certificate_url = f"https://{signer.domain}/certificate.pem"
-    discovery = json.dumps(answers.discovery(settings.identities, settings.aliases, certificate_url)).encode()
-
+    said = answers.discovery(settings.identities, settings.aliases, f"{url}{_CERTIFICATE}")
+    discovery = json.dumps(said).encode()
     signed = signer.headers(discovery)
 
     async def discover(_: Request) -> Response:
@@ -157,7 +158,7 @@ def make_app(
             Route(of_one, routes.guarded(routes.cancel), methods=["DELETE"]),
             # Both are for everybody.
             Route("/discovery", discover),
-            Route("/certificate.pem", certificate),
+            Route(_CERTIFICATE, certificate),
             *(
                 Route(path, answering_to(hosts, answer, _failed))
                 for path, answer in {"/livez": livez, "/readyz": readyz, "/metrics": shown}.items()

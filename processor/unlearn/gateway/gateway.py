@@ -19,6 +19,7 @@ from unlearn.gateway.callbacks.notifier import Notifier
 from unlearn.gateway.callbacks.posting import HttpPoster
 from unlearn.gateway.metrics import Metrics
 from unlearn.gateway.opendsr.identities import Name
+from unlearn.gateway.public_url import public_url
 from unlearn.gateway.requests.following import Following
 from unlearn.gateway.requests.known import Known
 from unlearn.gateway.requests.notes import Note, Place
@@ -123,11 +124,13 @@ class Gateway:
                 self._known.forget_before(_since(self._settings))
             await asyncio.sleep(_LOOK_EVERY)
 
-    def app(self, host: str) -> Starlette:
-        """The ASGI application, which listens on that host."""
+    def app(self, host: str, port: int) -> Starlette:
+        """The ASGI application, which listens there."""
         own = self._settings.gateway
+        url = public_url(own, self._signer.domain, port)
+        _log.info("/discovery says that all reach the gateway at %s; UNLEARN_GATEWAY__URL tells another place", url)
         hosts = Hosts(host, (self._signer.domain, *own.hosts), "UNLEARN_GATEWAY__HOSTS")
-        return make_app(self._service, own, self._tokens, self._signer, self._metrics, hosts, self, self.run)
+        return make_app(self._service, own, self._tokens, self._signer, self._metrics, hosts, self, url, self.run)
 
     def close(self) -> None:
         """Close what was opened."""

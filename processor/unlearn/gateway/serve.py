@@ -20,6 +20,7 @@ def serve(gateway: Gateway, settings: Settings, listener: socket.socket, host: s
     own = settings.gateway
     tls = Tls(own.tls_certificate, own.tls_key, "UNLEARN_GATEWAY__TLS_CERTIFICATE, UNLEARN_GATEWAY__TLS_KEY")
     limits = Limits(own.connections, own.answer_within, settings.drain_within)
-    run(gateway.app(host), tls, limits, listener, lambda: stop() or gateway.stopping, gateway.stop)
+    app = gateway.app(host, listener.getsockname()[1])
+    run(app, tls, limits, listener, lambda: stop() or gateway.stopping, gateway.stop)
     if gateway.failed is not None:
         raise gateway.failed

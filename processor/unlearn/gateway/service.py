@@ -73,14 +73,15 @@ class Service:
 
     async def create(self, posted: Posted) -> Ticket:
         """Put the request's deletions into the log, unless they are there; the ticket under which they are known."""
+        received = self._clock()
         erasure = read_erasure(posted.body, self._settings.gateway.identities, self._settings.gateway.aliases)
         callbacks = callbacks_of(erasure.urls, posted.reply_to, posted.reply_to_token, self._settings.gateway)
         content = self._seal.digest("content", canonical(posted.body))
         key = self._seal.digest("key", posted.key.encode()) if posted.key is not None else None
-        ticket = self._ticket(posted.controller, erasure, callbacks, content, key)
         of_key = nullcontext() if key is None else self._lock(posted.controller, "key", key)
         async with self._lock(posted.controller, "id", erasure.request_id), of_key:
             await self._catch_up()
+            ticket = self._ticket(posted.controller, erasure, callbacks, content, key, received)
             known = self._before(ticket)
             ticket = known.ticket if known is not None else ticket
             for part, name in enumerate(erasure.named.names, 1):
@@ -121,9 +122,14 @@ class Service:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _ticket(
-        self, controller: str, erasure: Erasure, callbacks: tuple[Callback, ...], content: str, key: str | None
+        self,
+        controller: str,
+        erasure: Erasure,
+        callbacks: tuple[Callback, ...],
+        content: str,
+        key: str | None,
+        received: int,
     ) -> Ticket:
-        received = self._clock()
         return Ticket(
             lifts=False,
             controller=controller,
@@ -133,7 +139,7 @@ class Service:
             subject="",
             prefix=erasure.prefix,
             received=received,
-            expected=received + round(1000 * self._takes()),
+            expected=received + round(1000 * self._takes(received)),
             content=content,
             key=key,
             callbacks=callbacks,
@@ -141,10 +147,10 @@ class Service:
             owner=self._owner,
         )
 
-    def _takes(self) -> float:
-        """Seconds that a deletion is expected to take: as the slowest of the last ones, or all that it may take."""
-        most = self._known.took().most
-        return self._settings.forget_within if most is None else most
+    def _takes(self, now: int) -> float:
+        """Seconds that a deletion is expected to take, and all that it may take where nobody can say it."""
+        seconds, within = self._known.expected(now), self._settings.forget_within
+        return within if seconds is None else min(seconds, within)
 
     def _before(self, ticket: Ticket) -> Request | None:
         """The request that this one repeats. Raises HttpRefused where it is another one under the same name."""

@@ -6,7 +6,7 @@ counter, then by its sequence; a heartbeat names the manifest in force.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,7 @@ __all__ = [
     "Heartbeat",
     "Manifest",
     "Moment",
+    "NoteState",
     "Order",
     "Position",
     "Receipt",
@@ -163,16 +164,25 @@ Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None
 """RFC 3339 in UTC, to the millisecond; None where it isn't known."""
 
 
+NoteState = Literal["notified", "unnotified"]
+"""The states of a gateway's notes, which stand among the receipts and are none."""
+
+
+_STATES = ("accepted", "refused", "hidden", "lifted", "adopted", "erased", "expired")
+
+
 class Receipt(_Message):
     """What became of one deletion or lift. A field is null where it doesn't apply, or isn't known.
 
     accepted: it is applied. hidden: no version in force holds its rows. lifted: a lift is in force, on all partitions.
     refused: it can't be applied, for `reason`; a deletion stays open until an operator closes it. adopted, erased,
-    expired: reserved.
+    expired: reserved. Others may come: pass over those that you don't know, as they take back nothing that is told.
     """
 
     event_id: str
-    state: Literal["accepted", "refused", "hidden", "lifted", "adopted", "erased", "expired"]
+    state: str = Field(
+        description="how far it came: one of these as yet; pass over others", json_schema_extra={"examples": [*_STATES]}
+    )
     model: str | None = None
     identity: str | None = Field(None, description="sha256 of the model's identity, as its manifests bear it")
     partition: int = Field(description="where the sender put the event")
@@ -219,8 +229,9 @@ def read_heartbeat(value: bytes) -> Heartbeat | None:
 
 
 def read_receipt(value: bytes | None) -> Receipt | None:
-    """The receipt in these bytes; None if they aren't one."""
+    """The receipt in these bytes, of whatever state; None if they aren't one, but a note for instance."""
     try:
-        return Receipt.model_validate_json(value or b"")
+        found = Receipt.model_validate_json(value or b"")
     except ValidationError:
         return None
+    return None if found.state in get_args(NoteState) else found

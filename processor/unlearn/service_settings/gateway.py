@@ -27,6 +27,12 @@ class GatewaySettings(Frozen):
         description="host name for which the certificate is issued, as answers and callbacks name it; unset: the "
         "gateway doesn't start",
     )
+    url: str | None = Field(
+        None,
+        description="URL below which all reach the gateway, as https://erase.example/dsr behind a proxy; /discovery "
+        "names the certificate below it; unset: https on its domain, with TLS on the port where it listens; on this "
+        "machine, without TLS, http on that port",
+    )
     hosts: HostNames = Field(
         (),
         description="further host names of the gateway, a JSON list: metrics and probes are answered to these, to its "
@@ -93,11 +99,13 @@ class GatewaySettings(Frozen):
             read_url_prefix(url)
         return urls
 
-    @field_validator("fides_url")
+    @field_validator("fides_url", "url")
     @classmethod
-    def _fides_is_a_url(cls, url: str | None) -> str | None:
+    def _others_are_urls(cls, url: str | None) -> str | None:
         if url is not None:
             read_url_prefix(url)
+            if "?" in url:
+                raise ValueError("a URL with a query is not taken: other paths go below it")
         return url
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from copy import copy
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 from typing import Any
@@ -83,7 +83,9 @@ class Site:
             for record in self.log.read(self.settings.events_topic, partition, 0, 1 << 60)
         ]
 
-    def answer(self, event: dict[str, Any], state: Any, records: int | None = None) -> None:
+    def answer(
+        self, event: dict[str, Any], state: Any, records: int | None = None, at: str = "2026-03-01T09:30:02.000Z"
+    ) -> None:
         """Put a receipt of the event on its topic."""
         partition, offset = event["place"]
         receipt = Receipt(
@@ -93,7 +95,7 @@ class Site:
             offset=offset,
             records=records,
             accepted_at="2026-03-01T09:30:00.000Z",
-            at="2026-03-01T09:30:02.000Z",
+            at=at,
             deadline="2026-03-31T09:30:00.000Z",
         )
         key, value = receipt.event_id.encode(), receipt.model_dump_json().encode()
@@ -155,9 +157,23 @@ def test_a_request_becomes_a_deletion_and_its_receipts_an_answer(site: Site) -> 
     assert [one.get("results_count") for one in told] == [None, None, None, 3]
     assert told[0]["expected_completion_time"] == created.json()["expected_completion_time"]
     assert told[3]["expected_completion_time"] == "2026-03-01T09:30:02.000Z"
-    # The next one is expected to take as long as this one did.
+    # Long ago, so that nobody knows when the next one will be done.
     later = site.post(request_of("r2", "ann")).json()
-    assert seconds(later["expected_completion_time"]) - seconds(later["received_time"]) == 2
+    assert wait_of(later) == site.settings.forget_within
+
+
+def test_a_request_is_expected_to_take_as_long_as_the_last_ones_that_were_hidden(site: Site) -> None:
+    first = site.post(request_of("r1", "ann")).json()
+    (event,) = site.events()
+    site.answer(event, "hidden", 3, str(datetime.fromisoformat(first["received_time"]) + timedelta(seconds=100)))
+
+    later = site.post(request_of("r2", "bob")).json()
+    assert [wait_of(first), wait_of(later)] == pytest.approx([site.settings.forget_within, 100])
+
+
+def wait_of(said: dict[str, Any]) -> float:
+    """Seconds from a request's coming to when it is expected to be done."""
+    return seconds(said["expected_completion_time"]) - seconds(said["received_time"])
 
 
 def seconds(time: str) -> float:
@@ -384,9 +400,10 @@ def test_what_it_supports_how_it_is_and_what_it_counts_is_open_to_all(site: Site
         "api_version": "2.0",
         "supported_identities": [{"identity_type": "controller_customer_id", "identity_format": "raw"}],
         "supported_subject_request_types": ["erasure"],
-        "processor_certificate": "https://127.0.0.1/certificate.pem",
+        "processor_certificate": f"{site.shop.url}/certificate.pem",
     }
-    assert proves(site.get("/certificate.pem").content, found.headers, found.content)
+    certificate = httpx.get(found.json()["processor_certificate"]).content
+    assert proves(certificate, found.headers, found.content)
     site.status("r1")
     counted = site.get("/metrics").text
     assert 'unlearn_gateway_requests{status="pending"} 1.0' in counted

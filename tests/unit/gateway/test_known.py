@@ -11,6 +11,7 @@ from unlearn.gateway.requests.notes import Note, Told, read_note
 from unlearn.gateway.requests.request import Request, Standing, standing_of
 from unlearn.gateway.requests.ticket import Ticket
 from unlearn.results.manifest import Receipt, read_receipt
+from unlearn.timestamps import parse_timestamp
 
 ONE = replace(TICKET, parts=1, subject="ann")
 
@@ -21,10 +22,8 @@ def receipt(
     records: int | None = None,
     **more: Any,
 ) -> Receipt:
-    times = {"accepted_at": "2026-03-01T09:30:00.000Z", "at": "2026-03-01T09:30:02.000Z"}
-    return Receipt(
-        event_id="r1", state=state, partition=place[0], offset=place[1], records=records, **{**times, **more}
-    )
+    given = {"event_id": "r1", "accepted_at": "2026-03-01T09:30:00.000Z", "at": "2026-03-01T09:30:02.000Z"}
+    return Receipt(state=state, partition=place[0], offset=place[1], records=records, **{**given, **more})
 
 
 def note(place: tuple[int, int], status: str = "completed", **more: Any) -> Note:
@@ -54,6 +53,20 @@ def test_a_request_goes_from_pending_to_completed_with_its_count() -> None:
 
     assert seen == [("pending", None), ("in_progress", None), ("completed", None), ("completed", 3)]
     assert standing(known) == ("completed", 3)
+
+
+def test_what_was_said_of_another_event_at_the_same_place_is_no_answer() -> None:
+    # given an events topic that was made again, and receipts of the one before
+    known = Known()
+    known.take_event(ONE, (0, 5))
+    known.take_event(replace(ONE, lifts=True), (0, 6))
+    told = [receipt("hidden", (0, 5), 3, event_id="another"), receipt("refused", (0, 6), event_id="another/lift")]
+    for one in told:
+        known.take_receipt(one)
+    known.take_note(note((0, 5), event_id="another"))
+
+    assert standing(known) == ("cancelled", None)
+    assert not found(known).told
 
 
 def test_the_least_advanced_subject_counts_and_the_records_are_summed() -> None:
@@ -89,7 +102,37 @@ def test_receipts_of_others_events_change_nothing() -> None:
     known.take_receipt(receipt("hidden", (1, 5), 3))
 
     assert standing(known) == ("pending", None)
-    assert known.took() == (2, 2.0, 2.0)
+
+
+HIDDEN_AT = parse_timestamp("2026-03-01T09:30:02.000Z") or 0
+HOUR = 3_600_000
+
+
+def test_the_next_one_is_expected_to_take_as_long_as_the_slowest_of_the_last_hour() -> None:
+    known, mine = Known(), replace(ONE, received=HIDDEN_AT - 30_000)
+    assert known.expected(HIDDEN_AT) is None
+    known.take_receipt(receipt("hidden", (1, 9), event_id="others"))
+    assert known.expected(HIDDEN_AT) == 2.0
+
+    # Of its own requests the wait in the log is known, too.
+    known.take_event(mine, (0, 5))
+    known.take_receipt(receipt("accepted", (0, 5)))
+    known.take_receipt(receipt("hidden", (0, 5)))
+    assert known.expected(HIDDEN_AT) == known.expected(HIDDEN_AT + HOUR) == 30.0
+    assert known.expected(HIDDEN_AT + HOUR + 1) is None
+
+
+def test_nor_less_than_the_oldest_request_waits_that_is_not_applied() -> None:
+    known = Known()
+    known.take_receipt(receipt("hidden", (1, 9), event_id="others"))
+    for number, ago in enumerate((90_000, 60_000)):
+        known.take_event(replace(ONE, request_id=f"s{number}", received=HIDDEN_AT - ago), (0, number))
+
+    assert known.expected(HIDDEN_AT) == 90.0
+    known.take_receipt(receipt("accepted", (0, 0), event_id="s0"))
+    assert known.expected(HIDDEN_AT) == 60.0
+    known.take_event(replace(ONE, request_id="s1", lifts=True), (0, 2))
+    assert known.expected(HIDDEN_AT) == 2.0
 
 
 def test_a_refused_one_is_in_progress_with_its_reason() -> None:
@@ -193,7 +236,7 @@ def test_counts_by_status_follow_and_what_is_old_is_forgotten_whole() -> None:
     known, new = Known(), replace(ONE, request_id="r2", received=ONE.received + 1, key="k2")
     known.take_event(replace(ONE, key="k1"), (0, 5))
     known.take_event(new, (0, 7))
-    known.take_receipt(receipt("hidden", (0, 7), 3))
+    known.take_receipt(receipt("hidden", (0, 7), 3, event_id="r2"))
     assert known.counts() == {"pending": 1, "completed": 1}
     assert [request.ticket.request_id for request in known.changed()] == ["r1", "r2"]
     assert [*known.changed()] == []

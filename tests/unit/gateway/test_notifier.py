@@ -211,7 +211,7 @@ def test_another_gateways_callback_is_made_after_a_while_unless_it_is_noted(sign
     async def play(harness: Harness) -> None:
         for offset, request_id in enumerate(("r1", "r2")):
             harness.known.take_event(theirs(request_id), (0, offset))
-            harness.known.take_receipt(receipt("hidden", (0, offset), 1))
+            harness.known.take_receipt(receipt("hidden", (0, offset), 1, event_id=request_id))
         await harness.at(1014)
         assert harness.times == 0
         harness.known.take_note(note((0, 0), "completed", records=1))
@@ -230,7 +230,7 @@ def test_one_that_never_answers_holds_up_nobody_elses(signer: Signer) -> None:
         harness.posts.hangs.add(slow.url)
         for number in range(20):
             harness.known.take_event(replace(ONE, request_id=f"s{number}", callbacks=(slow,)), (0, number))
-            harness.known.take_receipt(receipt("hidden", (0, number), 1))
+            harness.known.take_receipt(receipt("hidden", (0, number), 1, event_id=f"s{number}"))
         harness.known.take_event(ONE, (1, 0))
         harness.known.take_receipt(receipt("hidden", (1, 0), 1))
         await harness.at(1000)

@@ -152,9 +152,17 @@ def cause_of(found: Found) -> Cause:
 def _receipts_alone(place: Place, receipts: Sequence[Receipt]) -> EventTold:
     """What receipts tell of an event that can't be read, or that the log has no more."""
     told, first = receipts_told(receipts), receipts[0]
-    reason = next((receipt.reason for receipt in told if receipt.state == "refused"), None)
-    outcomes: dict[str, Outcome] = {"refused": "refused", "lifted": "lifted"}
-    outcome: Outcome = next((outcomes[one.state] for one in told if one.state in outcomes), "deleted")
+    states = {receipt.state: receipt for receipt in told}
+    outcomes: dict[str, Outcome] = {
+        "refused": "refused",
+        "lifted": "lifted",
+        "hidden": "deleted",
+        "accepted": "deleted",
+    }
+    outcome: Outcome = next((outcomes[state] for state in outcomes if state in states), "waiting")
+    reason = states["refused"].reason if outcome == "refused" else None
+    if outcome == "waiting":
+        reason = "its receipts have only states that this release doesn't know"
     return EventTold(
         type=None,
         event_id=first.event_id,

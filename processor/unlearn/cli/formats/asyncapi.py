@@ -41,8 +41,9 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
             "Publish the states of a partition's shards, and vouch for them; scorers follow.",
         ),
         "receipts": Topic(
-            "One partition: what became of each deletion and lift. They may repeat, and then say the same.",
-            {"receipt": "event_id"},
+            "One partition: what became of each deletion and lift, and notes of what gateways told by callbacks. "
+            "Receipts may repeat, and then say the same.",
+            {"receipt": "event_id", "note": "event_id"},
             "send",
             "Tell what became of a request; its sender waits for the state `hidden`.",
         ),

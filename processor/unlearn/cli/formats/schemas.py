@@ -12,6 +12,7 @@ from unlearn.admin.answering.report import Answer
 from unlearn.admin.versions.report import Difference, VersionTold
 from unlearn.events.event import Delete, Insert, Lift, Seal
 from unlearn.forwarding.dead_letter import DeadLetter
+from unlearn.gateway.requests.notes import Note
 from unlearn.results.history import PublishedVersion
 from unlearn.results.manifest import Heartbeat, Manifest, Receipt
 
@@ -28,6 +29,7 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "manifest": Manifest,
         "heartbeat": Heartbeat,
         "receipt": Receipt,
+        "note": Note,
         "dead-letter": DeadLetter,
         "version": PublishedVersion,
         "answer": Answer,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from unlearn.events.event import Insert
 from unlearn.events.partitioner import Digests, shard_of
 from unlearn.log.protocol import Record
-from unlearn.results.manifest import Manifest, Receipt, ShardEntry, read_manifest
+from unlearn.results.manifest import Manifest, ShardEntry, read_manifest, read_receipt
 from unlearn.settings import Settings
 
 __all__ = ["NEVER", "Place", "Seen", "Standing", "Timeline", "hiding_times", "shard_in", "timeline"]
@@ -55,9 +55,9 @@ class Seen:
     def add_receipts(self, records: Iterable[Record]) -> None:
         """Take in new records of the receipts topic. Of a receipt that was sent twice the first counts."""
         for record in records:
-            receipt = Receipt.model_validate_json(record.value or b"")
-            told = {"accepted": self.accepted, "hidden": self.hidden}.get(receipt.state)
-            if told is not None:
+            receipt = read_receipt(record.value)
+            told = None if receipt is None else {"accepted": self.accepted, "hidden": self.hidden}.get(receipt.state)
+            if receipt is not None and told is not None:
                 told.setdefault((receipt.partition, receipt.offset), Told(record.timestamp, receipt.version))
 
 

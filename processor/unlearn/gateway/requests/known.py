@@ -6,16 +6,18 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import chain
 
-from unlearn.client.took import Took, took
 from unlearn.gateway.requests.notes import Note, Place
 from unlearn.gateway.requests.request import Deletion, Request, standing_of
 from unlearn.gateway.requests.ticket import Ticket
 from unlearn.results.manifest import Receipt
+from unlearn.timestamps import parse_timestamp
 
 __all__ = ["Known"]
 
 _ANSWERED = 1000
-"""Receipts of deletions by which it is foretold how long the next one takes."""
+"""Deletions by which it is foretold how long the next one takes."""
+_LATELY = 3_600_000
+"""Milliseconds for which they tell it: longer ago, nobody knows whether a worker still runs."""
 _Name = tuple[str, str]
 
 
@@ -28,8 +30,10 @@ class Known:
         self._lifts: dict[Place, tuple[Request, str]] = {}
         self._by_key: dict[_Name, Request] = {}
         self._by_subject: dict[str, tuple[Request, ...]] = {}
-        self._answered: deque[Receipt] = deque(maxlen=_ANSWERED)
-        self._took: Took | None = None
+        self._answered = deque[tuple[int, int]](maxlen=_ANSWERED)
+        """When deletions were hidden, in ms since 1970 UTC, and how many ms they took."""
+        self._unapplied: dict[Request, None] = {}
+        """Those that are pending, in the order of the log."""
         self._changed: dict[Request, None] = {}
         self._statuses: dict[Request, str] = {}
         self._counts: Counter[str] = Counter()
@@ -55,15 +59,14 @@ class Known:
 
     def take_receipt(self, receipt: Receipt) -> None:
         """A receipt, of whichever sender's event."""
-        if receipt.state == "hidden":
-            self._answered.append(receipt)
-            self._took = None
         place = receipt.partition, receipt.offset
-        if place in self._by_place:
+        of_mine = _is_of(receipt, self._by_place.get(place))
+        self._note_time(receipt, self._by_place[place][0] if of_mine else None)
+        if of_mine:
             request, subject = self._by_place[place]
             request.deletions[subject][place].take(receipt)
             self._note_change(request)
-        if place in self._lifts and receipt.state == "refused":
+        if receipt.state == "refused" and _is_of(receipt, self._lifts.get(place)):
             request, subject = self._lifts.pop(place)
             request.drop_lift(subject, place)
             self._note_change(request)
@@ -71,7 +74,7 @@ class Known:
     def take_note(self, note: Note) -> None:
         """A note of any gateway's; the last one on a callback counts."""
         place = note.partition, note.offset
-        if place in self._by_place:
+        if _is_of(note, self._by_place.get(place)):
             request, _ = self._by_place[place]
             request.told[note.callback] = note
             self._note_change(request)
@@ -90,11 +93,26 @@ class Known:
         others = {other for subject in request.deletions for other in self._by_subject[subject]} - {request}
         return any(self._statuses[other] != "cancelled" for other in others)
 
-    def took(self) -> Took:
-        """How long the last deletions took until they were hidden, of all senders."""
-        if self._took is None:
-            self._took = took(self._answered)
-        return self._took
+    def expected(self, now: int) -> float | None:
+        """Seconds that a deletion is expected to take which comes at `now`, in ms since 1970 UTC; None where nobody can
+        say it, as none was hidden in the last hour.
+
+        As long as the slowest of the last ones: a request's from when it was received, another sender's from when it
+        was applied. And not less than the oldest request has waited that isn't applied yet.
+        """
+        lately = [seconds for ended, seconds in self._answered if ended >= now - _LATELY]
+        if not lately:
+            return None
+        oldest = next(iter(self._unapplied), None)
+        return max(*lately, 0 if oldest is None else now - oldest.ticket.received) / 1000
+
+    def _note_time(self, receipt: Receipt, request: Request | None) -> None:
+        if receipt.state != "hidden" or receipt.at is None:
+            return
+        began = parse_timestamp(receipt.accepted_at or "") if request is None else request.ticket.received
+        ended = parse_timestamp(receipt.at)
+        if began is not None and ended is not None:
+            self._answered.append((ended, max(0, ended - began)))
 
     def changed(self) -> Iterator[Request]:
         """The requests that changed since this was asked before."""
@@ -117,10 +135,15 @@ class Known:
             self._counts[self._statuses[request]] -= 1
         self._counts[status] += 1
         self._statuses[request] = status
+        if status == "pending":
+            self._unapplied[request] = None
+        else:
+            self._unapplied.pop(request, None)
 
     def _drop(self, request: Request) -> None:
         self._counts[self._statuses.pop(request)] -= 1
         self._changed.pop(request, None)
+        self._unapplied.pop(request, None)
         for place in request.places:
             del self._by_place[place]
         for place in chain.from_iterable(request.lifts.values()):
@@ -132,3 +155,8 @@ class Known:
         key = request.ticket.key
         if key is not None:
             self._by_key.pop((request.ticket.controller, key), None)
+
+
+def _is_of(said: Receipt | Note, at: tuple[Request, str] | None) -> bool:
+    """Whether it is about the request whose event stands at its place: receipts outlive a topic that is made again."""
+    return at is not None and said.event_id.partition("/")[0] == at[0].ticket.request_id

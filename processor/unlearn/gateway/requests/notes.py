@@ -1,14 +1,16 @@
 """Notes on callbacks, on the receipts topic: what was told to whom, so that no other gateway tells it again.
 
-They are states of their own among the receipts, which those who don't know them pass over.
+They stand among the receipts, with states of their own, which those who don't know them pass over.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unlearn.results.manifest import NoteState
 
 __all__ = ["Note", "Place", "Told", "read_note"]
 
@@ -25,7 +27,7 @@ class Told(NamedTuple):
 
 
 class Note(BaseModel):
-    """Of one callback of the request whose event stands at this place.
+    """What a gateway told by a callback of the request whose event stands at this place. It is no receipt.
 
     notified: its URL has it. unnotified: it was given up after `tries`.
     """
@@ -33,14 +35,16 @@ class Note(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     event_id: str
-    state: Literal["notified", "unnotified"]
-    partition: int
+    state: NoteState
+    partition: int = Field(description="where the sender put the event")
     offset: int
-    callback: int
-    status: str
-    records: int | None
+    callback: int = Field(description="which of the request's callbacks, from 0")
+    status: str = Field(description="the request's, as it was told")
+    records: int | None = Field(
+        description="how many records were erased, as it was told; null where that doesn't count"
+    )
     tries: int
-    at: str | None
+    at: str | None = Field(description="when, in RFC 3339")
 
     @property
     def told(self) -> Told:

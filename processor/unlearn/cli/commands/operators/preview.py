@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from unlearn.cli.connect import made_as, open_log, open_redis
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from unlearn.admin.forecast import Forecast
     from unlearn.admin.preview import Preview
     from unlearn.client.took import Took
     from unlearn.settings import Settings
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, record: str | None, subject: str | None, alias: str | None, as_json: bool) -> None:
     """Say what a deletion would kill, before it is sent.
 
-    It says, too, how long the last ones took until they were hidden. How many records a subject has is counted by
-    reading all that its partition knows; of an alias, by reading each partition that knows a subject by it.
+    It says, too, in how many seconds it is expected to be hidden, if it is sent now: `expected_seconds`, or in
+    `unforeseen` why nobody can say it; and how long the last ones took once they were applied. Where something is to be
+    applied before, it watches for some seconds how fast that goes. How many records a subject has is counted by reading
+    all that its partition knows; of an alias, by reading each partition that knows a subject by it.
 
     \b
     Examples:
@@ -45,16 +49,29 @@ def command(ctx: click.Context, record: str | None, subject: str | None, alias: 
             check_id(given, what)
     settings = context.settings(ctx)
     preview = _preview(settings, record, subject, alias)
-    from unlearn.admin.preview import last_took
-
-    with open_log(settings) as log:
-        seconds = last_took(log, settings)
+    seconds, expected = _expected(settings, record, subject)
     if as_json:
         shards = [shard._asdict() for shard in preview.shards]
         named = {"record_id": record, "subject_id": subject, "alias": alias}
-        click.echo(context.to_json({**named, "records": preview.records, "shards": shards, "took": seconds._asdict()}))
+        told = {"records": preview.records, "shards": shards, "took": seconds._asdict(), **expected._asdict()}
+        click.echo(context.to_json({**named, **told}))
     else:
-        _show(preview, seconds)
+        _show(preview, seconds, expected)
+
+
+def _expected(settings: Settings, record: str | None, subject: str | None) -> tuple[Took, Forecast]:
+    """How long the last deletions took from their application, and how long one that is sent now is expected to."""
+    from unlearn.admin.forecast import forecast, watched
+    from unlearn.admin.preview import last_took, would_apply
+    from unlearn.admin.status.reader import StatusReader
+    from unlearn.learners import learner_of
+
+    with open_log(settings) as log, open_redis(settings) as client:
+        made = made_as(settings, client)
+        took, partitions = last_took(log, made), would_apply(made, record, subject)
+        with closing(StatusReader(made, log, client, learner_of(made).forgets)) as reader:
+            looks = watched(lambda: reader.read().partitions, partitions, made.lease)
+    return took, forecast(looks, partitions, took, made.lease)
 
 
 def _preview(settings: Settings, record: str | None, subject: str | None, alias: str | None) -> Preview:
@@ -84,11 +101,13 @@ def _progress() -> Progress:
     return context.progress(TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
 
 
-def _show(preview: Preview, took: Took) -> None:
+def _show(preview: Preview, took: Took, expected: Forecast) -> None:
     where = ", ".join(f"{s.records} in shard {s.shard} of partition {s.partition}" for s in preview.shards)
     click.echo(f"{preview.records} records would be forgotten" + (f": {where}" if where else ""))
-    if took.median is None or took.most is None:
-        click.echo("no deletion was hidden lately, so nobody can say how long it takes")
-        return
-    seconds = f"{took.median:.3g} s until they were hidden, {took.most:.3g} s at most"
-    click.echo(f"the last {took.deletions} deletions took {seconds}")
+    if expected.expected_seconds is None:
+        click.echo(f"nobody can say when it would be hidden: {expected.unforeseen}")
+    else:
+        click.echo(f"sent now it is expected to be hidden in {expected.expected_seconds:.3g} s")
+    if took.median is not None and took.most is not None:
+        seconds = f"{took.median:.3g} s until they were hidden, {took.most:.3g} s at most"
+        click.echo(f"the last {took.deletions} deletions took, from when they were applied, {seconds}")

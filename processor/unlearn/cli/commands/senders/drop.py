@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
 
 import click
 
@@ -44,14 +45,16 @@ def command(
 
     IN.csv has the columns ID and Hash. OUT.csv gets ID and Code: 3 deleted, 5 not found, 2 exempted, 4 opted out. An
     alias that names several people is answered with 4, and nobody is deleted. What has no answer yet is listed in
-    OUT.csv.open.csv; run it again: what was answered gets the same code, and nothing is sent twice that was.
+    OUT.csv.open.csv; run it again: all deletions are sent again, and what was answered gets the same code. That holds
+    of a later list, too: whoever was let in again is deleted anew; --exempt spares them.
 
     \b
     Examples:
       unlearn drop list.csv answers.csv
       unlearn drop list.csv answers.csv --exempt exempt.txt --wait 3600
     """
-    from unlearn.admin.drop import EXEMPTED, OPTED_OUT, Drop, read_list
+    from unlearn.admin.drop import EXEMPTED, OPTED_OUT, Drop
+    from unlearn.admin.input.drop_lists import read_list
 
     if out.exists() and Path(source.name).exists() and out.samefile(source.name):
         raise click.UsageError("OUT.csv is IN.csv, which would be lost")
@@ -62,7 +65,7 @@ def command(
     hashes = {row.hash for row in rows}
     given: dict[str, Code] = dict.fromkeys(_hashes(opted_out, "opted out", hashes), OPTED_OUT)
     given |= dict.fromkeys(_hashes(exempt, "exempt", hashes), EXEMPTED)
-    drop = Drop(rows, prefix, given, datetime.now(UTC).isoformat(timespec="milliseconds"))
+    drop = Drop(rows, prefix, given, uuid4().hex, datetime.now(UTC).isoformat(timespec="milliseconds"))
     _follow(settings, drop, out, inf if wait is None else wait)
     counts = drop.counts()
     codes = ", ".join(f"{count} with {code}" for code, count in sorted(counts.items()))
@@ -72,7 +75,7 @@ def command(
 
 def _hashes(source: BinaryIO | None, what: str, listed: Collection[str]) -> list[str]:
     """The hashes of a file, of whom nobody is to be deleted; it is said how many of them are in the list."""
-    from unlearn.admin.drop import read_hashes
+    from unlearn.admin.input.drop_lists import read_hashes
 
     if source is None:
         return []
@@ -93,7 +96,7 @@ def _follow(settings: Settings, drop: Drop, out: Path, wait: float) -> None:
         with open_redis(settings) as client:
             made = made_as(settings, client)
             drop.opt_out(Lookup(made, client, identity_of(made, learner_of(made))).shared(drop.aliases()))
-        # Not before: without the receipts of earlier runs the answers would be fewer than those that are there.
+        # Not before: without the receipts of earlier runs some who were deleted would be told as not found.
         with _written(drop, out):
             follow(log, settings, drop, wait, receipts)
 
