@@ -58,11 +58,12 @@ class _Server(uvicorn.Server):
 
 class _Connection(H11Protocol):
     """One that is closed where it sends no whole head of a request in time, or takes nothing of an answer: idle ones
-    would fill up all that there may be, and health would not be answered. So the oldest idle one is closed where there
-    are as many as may be."""
+    would fill up all that there may be, and health would not be answered. So where there are as many as may be, the one
+    is closed that has asked for nothing for the longest time."""
 
     quiet_for: float
     since = 0.0
+    """When it began, or the last answer was whole."""
     _timer: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
@@ -91,6 +92,10 @@ class _Connection(H11Protocol):
         self._stop_waiting()
         self._stop_looking()
         super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self.since = self.loop.time()
+        super().on_response_complete()
 
     def _make_room(self) -> None:
         if self.limit_concurrency is None or len(self.connections) < self.limit_concurrency:
