@@ -101,14 +101,20 @@ class _Connection(H11Protocol):
         if self.limit_concurrency is None or len(self.connections) < self.limit_concurrency:
             return
         others = [one for one in self.connections if isinstance(one, _Connection) and one is not self]
-        idle = [one for one in others if one.reads_a_head() and not one.transport.is_closing()]
-        if idle:
-            min(idle, key=lambda one: one.since).transport.close()
+        if idle := [one for one in others if one.is_idle()]:
+            gives_way = min(idle, key=lambda one: (not one.transport.is_closing(), one.since))
+            # Under TLS a client may take long to agree to its end: from here on it isn't counted.
+            self.connections.discard(gives_way)
+            gives_way.transport.abort()
 
     def _should_upgrade(self) -> bool:
         """Never: the request is answered as it stands. uvicorn would advise in the log to install a library, each
         time that somebody asks for it."""
         return False
+
+    def is_idle(self) -> bool:
+        """Whether it has neither a whole head of a request, nor any of an answer that is to be taken."""
+        return self.reads_a_head() and not self.transport.get_write_buffer_size()
 
     def reads_a_head(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request
