@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearn.operator_requests.places import OpenPlaces, Places, requests_to_close
 from unlearn.partition.offset_runs import runs_of
 from unlearn.partition.open_ranges import put_range
+from unlearn.partition.receipts.pending import Pending
 from unlearn.partition.tables import Change, OpenRange, Tables, Unresolved
 
 REASONS = ("not JSON", "no date")
@@ -68,3 +70,20 @@ def test_a_list_of_all_that_are_open_of_a_reason_is_one_request() -> None:
     assert requests == {0: {'resolve:0-998:"not JSON"': "sent"}}
     del places[250]
     assert len(requests_to_close(places, {0: OpenPlaces(view_of(held, 800))}, "sent")[0]) == 2
+
+
+@pytest.mark.parametrize("reason", [None, REASONS[0]])
+def test_what_opens_after_the_request_was_made_is_not_closed_by_it(reason: str | None) -> None:
+    held = dict.fromkeys((2, 5, 9, 12), REASONS[0])
+    view, change = view_of(held, 6), Change()
+    change.put("outbox", 3, ["copies"])
+    change.put("pending", 7, Pending(1, 1))
+    change.put("outbox", 10, ["dead", "a bad insert"])
+    view.apply(change, 1000)
+    places = [Places(0, 0, 20, reason)]
+
+    requests = requests_to_close(places, {0: OpenPlaces(view)}, "none")[0]
+
+    later = held | {3: REASONS[0], 7: REASONS[0]}
+    assert set().union(*(closed_by(field, later) for field in requests)) == set(held)
+    assert len(requests) == 3

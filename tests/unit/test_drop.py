@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from unlearn.admin.drop import DELETED, EXEMPTED, NOT_FOUND, OPTED_OUT, Drop
+from unlearn.admin.forget import send_requests
 from unlearn.admin.input.drop_lists import Listed, read_hashes, read_list
+from unlearn.admin.send import NoSink
 from unlearn.cli.commands.senders.drop import _written
 from unlearn.cli.main import cli as unlearn
 from unlearn.errors import InputInvalid, LogUnavailable
@@ -101,6 +104,21 @@ def test_several_with_one_alias_are_opted_out_unless_all_were_forgotten_by_an_ea
 
     assert dict(asked.answers()) == {"1": DELETED, "2": OPTED_OUT, "3": OPTED_OUT}
     assert (deletions(asked), asked.unsent, asked.ended, len(asked)) == ({}, 0, 1, 1)
+
+
+def test_all_are_sent_that_are_not_opted_out_however_many_those_are() -> None:
+    rows = [Listed(str(number), f"h{number}") for number in range(2500)]
+    asked, aliases = Drop(rows, "sha256:", {}, "run1", "2024-01-01"), list[str | None]()
+
+    class Taken(NoSink):
+        def take(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None:
+            aliases.extend(parse(value).alias for _, value in messages)  # type: ignore[union-attr]
+
+    asked.opt_out({f"sha256:h{number}": False for number in range(1600)})
+    send_requests(asked, Taken())
+
+    assert aliases == [f"sha256:h{number}" for number in range(1600, 2500)]
+    assert (len(asked), asked.unsent) == (900, 0)
 
 
 def test_rows_with_one_hash_have_one_answer() -> None:

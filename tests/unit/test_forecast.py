@@ -57,6 +57,16 @@ def test_it_waits_for_what_stands_before_it_in_the_slowest_of_its_partitions() -
     assert forecast(seen, {0, 1}, QUICK, LEASE) == (490 / 5 + 0.5, None)
 
 
+def test_where_it_was_claimed_in_between_is_no_pace() -> None:
+    seen = looks(
+        [partition(0, 100, 1000), partition(1, None, 500)], [partition(0, 200, 900), partition(1, 9_000_000, 500)]
+    )
+
+    seconds, unforeseen = forecast(seen, {0, 1}, QUICK, LEASE)
+
+    assert (seconds, unforeseen) == (None, "partition 1: 500 events are to be applied, and none was in 2 s")
+
+
 @pytest.mark.parametrize(
     ("stood", "took", "why"),
     [

@@ -168,6 +168,18 @@ def test_one_place_within_a_range_is_closed() -> None:
     assert view.number("resolved") == 3
 
 
+def test_many_places_within_ranges_are_closed_by_few_scripts() -> None:
+    view = flooded(range(100), ("junk", "other"))
+    wishes = [resolve_range(at, at + 1, None, "none") for at in range(0, 60, 4)]
+
+    scripts = close(view, *wishes, resolve(50, "sent"), resolve_range(1, 40, "other", "sent"))
+
+    closed = {50, *range(1, 41, 2), *(at + more for at in range(0, 60, 4) for more in (0, 1))}
+    assert open_in(view, 100) == [offset for offset in range(100) if offset not in closed]
+    assert view.number("resolved") == len(closed)
+    assert scripts <= 2
+
+
 def test_wishes_that_overlap_close_each_place_once() -> None:
     view = flooded(range(100))
 

@@ -95,6 +95,18 @@ def test_it_goes_on_as_it_was_unless_the_settings_say_how_messages_are_read() ->
     assert as_made(ignoring, kept).reading == EARLIER_READING
 
 
+@pytest.mark.parametrize("tombstones", ["refuse", "ignore"])
+@pytest.mark.parametrize("text", ['preset = "earlier"\n', "frames = false\n"])
+def test_a_file_makes_no_model_with_the_identity_of_one_that_takes_no_lifts(
+    text: str, tombstones: str, tmp_path: Path
+) -> None:
+    (path := tmp_path / "own.toml").write_text(text)
+    of_file = Settings.model_validate({"model": "m", "secret": SECRET, "mapping": str(path), "tombstones": tombstones})
+
+    assert of_file.reading.lifts
+    assert identity_of(of_file, learner_of(of_file)) != _made(mapping="earlier", tombstones=tombstones)
+
+
 FILES = {
     "own.toml": 'type = "value/kind"\n[words]\ndelete = "gone"\n[delete]\nsubject_id = "value/who"\n',
     "from_debezium.toml": 'preset = "debezium"\n[insert]\nsubject_id = "row/author"\n',

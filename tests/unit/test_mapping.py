@@ -350,6 +350,18 @@ def test_a_lift_that_bears_a_deletions_revision_is_refused_where_the_mapping_nam
     assert isinstance(read(made, {"kind": "back", "id": "l1", "who": "ana"}), Lift)
 
 
+@pytest.mark.parametrize("field", [{"rev": 3}, {"Scope": "so_far"}])
+def test_a_lift_with_what_looks_like_a_field_of_deletions_is_refused_as_the_deletion_is(
+    field: dict[str, Any], tmp_path: Path
+) -> None:
+    text = FILE.replace("[delete]", '[delete]\nrevision = "value/revision"\nscope = "value/scope"')
+    (before,) = (made := written(tmp_path, text)).before
+    back = {"kind": "back", "id": "l1", "who": "ana", **field}
+    assert isinstance(read(made, back), BadInsert)
+    assert isinstance(read(made, {**back, "kind": GONE["kind"]}), Unreadable)
+    assert isinstance(read(before, back), Lift)
+
+
 def test_who_can_be_answered_is_told_of_what_is_refused(mapping: Mapping) -> None:
     parser = Parser(reading=Reading(mapping, "refuse"))
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from pydantic import SecretStr
+
+from tests.harness.events import insert
 from unlearn.admin.pending import HIDING, LEAVING, Partition, open_deletions
+from unlearn.admin.pending_events import PendingEvents, Said
+from unlearn.events.event import encode
 from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME
+from unlearn.log.memory.log import MemoryLog
 from unlearn.partition.tables import Change, Cleanup, OpenRange, Pending, Tables, Unresolved
+from unlearn.settings import Settings
 
 OWNED: dict[str, Any] = {"token": "1:n", "published_applied": 0}
 
@@ -103,3 +111,17 @@ def test_the_last_thing_is_the_receipt_or_a_clean_up() -> None:
     assert waits({0: cleaning})[0, 7] == ("the clean-up of its subject's rows",)
     other = partition(meta=shown(8), pending=held, cleanups={"ab" * 16: Cleanup(6, 0, 3)})
     assert waits({0: other})[0, 7] == ("its `hidden` receipt to be acknowledged",)
+
+
+def test_a_possible_deletion_that_reads_as_an_insert_is_listed() -> None:
+    settings, log = Settings(secret=SecretStr("s" * 16), partitions=1), MemoryLog()
+    log.create_topic(settings.events_topic, 1)
+    plain = insert("r", text="a b")
+    doubtful = {**json.loads(encode(plain)), "status": "deleted"}
+    for value in (encode(plain), json.dumps(doubtful).encode()):
+        log.append(settings.events_topic, 0, None, value, ())
+    rows = open_deletions({0: partition(outbox={0: [HOME]}, unresolved={1: Unresolved("says deletion", 9, 2)})}, 1)
+
+    told = list(PendingEvents(log, settings).of(rows))
+
+    assert [(row.offset, said) for row, said in told] == [(1, Said())]

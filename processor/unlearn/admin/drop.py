@@ -122,6 +122,7 @@ class Drop:
             elif forgotten is not None:
                 self._given[row.id] = OPTED_OUT
                 del self._asked[name]
+        self._order = list(self._asked)
 
     def events(self, start: int, stop: int) -> list[tuple[bytes | None, bytes]]:
         """Key and JSON of the deletions of some rows, of those that are to be sent."""
@@ -198,7 +199,7 @@ class Drop:
         return self._told.get(name, {}).get(self._event_id(name))
 
     def _part(self, start: int, stop: int) -> list[str]:
-        return [name for name in self._order[start:stop] if name in self._asked and name not in self._kept]
+        return [name for name in self._order[start:stop] if name not in self._kept]
 
     def _alias(self, row: Listed) -> str:
         return self._prefix + row.hash

@@ -96,7 +96,10 @@ def _hindrance(partition: PartitionStatus, lease: float) -> str:
 def _pace(looks: Sequence[Look], partition: int) -> float | None:
     """Events applied in a second, from the first look to the last; None if none were."""
     first, last = _at(looks[0], partition), _at(looks[-1], partition)
-    moved = (last.applied or 0) - (first.applied or 0) if first and last else 0
+    if first is None or last is None or first.applied is None or last.applied is None:
+        # What it was claimed at in between was not applied.
+        return None
+    moved = last.applied - first.applied
     seconds = looks[-1].at - looks[0].at
     return moved / seconds if moved > 0 and seconds > 0 else None
 

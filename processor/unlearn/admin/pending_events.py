@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from unlearn.admin.pending import OpenDeletion
+from unlearn.admin.pending import LEAVING, OpenDeletion
 from unlearn.events.event import Insert, Request
 from unlearn.events.parsing import parser_of
 from unlearn.forwarding.reread import records_at
@@ -35,10 +35,11 @@ class PendingEvents:
         self._topic = settings.events_topic
         self._parser = parser_of(learner_of(settings), settings.reading)
         self._known: dict[_Place, Said | None] = {}
-        """None for what turned out to be no deletion."""
+        """None for what reads as an insert."""
 
     def of(self, rows: Iterable[OpenDeletion]) -> Iterator[tuple[OpenDeletion, Said]]:
-        """Each with what its record says, as far as it can be read again; what turns out to be no deletion is left out.
+        """Each with what its record says, as far as it can be read again; what isn't sent home yet and turns out to be
+        an insert is left out.
 
         Of a row that stands for several nothing is read. Raises LogUnavailable, TopicMissing.
         """
@@ -46,8 +47,9 @@ class PendingEvents:
         self._read([(row.partition, row.offset) for row in rows if row.count == 1])
         for row in rows:
             said = self._known.get((row.partition, row.offset)) if row.count == 1 else Said()
-            if said is not None:
-                yield row, said
+            # What is open as a possible deletion may read as an insert, but for a word in another field.
+            if said is not None or row.why != LEAVING:
+                yield row, said or Said()
 
     def _read(self, places: list[_Place]) -> None:
         if len(self._known) > _KEPT:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unlearn.admin.workers import claims_of, requests_to
 from unlearn.errors import InputInvalid
-from unlearn.operator_requests.requests import resolve, resolve_range, retry
+from unlearn.operator_requests.places import OpenPlaces, Places, requests_to_close
+from unlearn.operator_requests.requests import resolve, retry
 from unlearn.partition.tables import Tables
 from unlearn.state.keys import Keys
 from unlearn.state.requests import leave_requests
@@ -111,7 +112,7 @@ def requests_of(action: Action, views: Mapping[int, Tables], stands_at: int | No
             raise InputInvalid(f"shard {action.shard} of partition {action.partition} is in no quarantine")
         return {action.partition: dict([retry(action.shard)])}
     if isinstance(action, Resolve):
-        return {action.partition: dict([_closing(action, views[action.partition])])}
+        return {action.partition: _closing(action, views[action.partition])}
     if isinstance(action, StepOver):
         if action.offset != stands_at:
             raise InputInvalid(f"partition {action.partition} doesn't stand at {action.offset} any more")
@@ -122,10 +123,11 @@ def requests_of(action: Action, views: Mapping[int, Tables], stands_at: int | No
     return requests_to(claims, [action.worker], be_quiet=isinstance(action, Quiet))
 
 
-def _closing(action: Resolve, view: Tables) -> tuple[str, str]:
+def _closing(action: Resolve, view: Tables) -> dict[str, str]:
     shown = (action.first, action.last, action.reason)
     if not any((held.first, held.last, held.reason) == shown for held in view.still_open()):
         raise InputInvalid(f"nothing of the kind is open at {action.partition}/{action.first} any more")
     if action.first == action.last:
-        return resolve(action.first, action.verdict)
-    return resolve_range(action.first, action.last, action.reason, action.verdict)
+        return dict([resolve(action.first, action.verdict)])
+    places = Places(action.partition, action.first, action.last, action.reason)
+    return requests_to_close([places], {action.partition: OpenPlaces(view)}, action.verdict)[action.partition]

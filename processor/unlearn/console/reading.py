@@ -14,10 +14,12 @@ from unlearn.admin.status.partition_status import DIRTY
 from unlearn.admin.status.reader import Look, StatusReader
 from unlearn.console.scorers import ask_scorers
 from unlearn.console.shown.seen import MOST_DELETIONS, ScorerSaid, Seen
+from unlearn.identity import as_made
 from unlearn.learners import learner_of
 from unlearn.log.next_records import NextRecords
 from unlearn.log.protocol import Log
 from unlearn.settings import Settings
+from unlearn.state.scripts import kept_identities, states
 
 __all__ = ["Connect", "Reading", "reading"]
 
@@ -62,7 +64,8 @@ def reading(settings: Settings, connect: Connect) -> Iterator[Reading]:
     """A reading with connections of its own. Raises TopicMissing, Refused, LogUnavailable, StateUnavailable."""
     forgets = learner_of(settings).forgets
     with connect() as (log, client), closing(StatusReader(settings, log, client, forgets)) as status:
-        yield Reading(settings, log, status)
+        kept = kept_identities(states(client, settings.model), settings.partitions)
+        yield Reading(as_made(settings, kept), log, status)
 
 
 def _held(look: Look) -> dict[int, Partition]:

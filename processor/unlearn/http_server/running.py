@@ -58,11 +58,12 @@ class _Server(uvicorn.Server):
 
 class _Connection(H11Protocol):
     """One that is closed where it sends no whole head of a request in time, or takes nothing of an answer: idle ones
-    would fill up all that there may be, and health would not be answered. So the oldest idle one is closed where there
-    are as many as may be."""
+    would fill up all that there may be, and health would not be answered. So where there are as many as may be, the one
+    is closed that has asked for nothing for the longest time."""
 
     quiet_for: float
     since = 0.0
+    """When it began, or the last answer was whole."""
     _timer: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
@@ -92,18 +93,28 @@ class _Connection(H11Protocol):
         self._stop_looking()
         super().connection_lost(exc)
 
+    def on_response_complete(self) -> None:
+        self.since = self.loop.time()
+        super().on_response_complete()
+
     def _make_room(self) -> None:
         if self.limit_concurrency is None or len(self.connections) < self.limit_concurrency:
             return
         others = [one for one in self.connections if isinstance(one, _Connection) and one is not self]
-        idle = [one for one in others if one.reads_a_head() and not one.transport.is_closing()]
-        if idle:
-            min(idle, key=lambda one: one.since).transport.close()
+        if idle := [one for one in others if one.is_idle()]:
+            gives_way = min(idle, key=lambda one: (not one.transport.is_closing(), one.since))
+            # Under TLS a client may take long to agree to its end: from here on it isn't counted.
+            self.connections.discard(gives_way)
+            gives_way.transport.abort()
 
     def _should_upgrade(self) -> bool:
         """Never: the request is answered as it stands. uvicorn would advise in the log to install a library, each
         time that somebody asks for it."""
         return False
+
+    def is_idle(self) -> bool:
+        """Whether it has neither a whole head of a request, nor any of an answer that is to be taken."""
+        return self.reads_a_head() and not self.transport.get_write_buffer_size()
 
     def reads_a_head(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request

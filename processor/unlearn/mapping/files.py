@@ -9,13 +9,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from unlearn.environment.named_files import Unreadable, read_named_text
-from unlearn.mapping.mapping import Mapping
+from unlearn.mapping.mapping import EARLIER, Mapping
 from unlearn.mapping.presets import PRESETS
 
 __all__ = ["mapping_named"]
 
 _OF_FORMS = ("when", "unless", "type", "words", "row", "gone", "insert", "delete", "needs", "passed")
 _MERGED = ("words", "insert", "delete")
+_STARTS = {**PRESETS, str(EARLIER): EARLIER.model_copy(update={"lifts_checked": True}).formerly(EARLIER)}
+"""What files start from. All of them take lifts, which the preset `earlier` doesn't: a file mustn't say the same."""
 
 
 def mapping_named(name: str) -> Mapping:
@@ -35,8 +37,8 @@ def _mapping(said: dict[str, Any], name: str) -> Mapping:
     preset = said.pop("preset", "plain")
     if preset not in PRESETS:
         raise ValueError(f"{name}: preset is none of {', '.join(PRESETS)}")
-    before = (_started_from(one, said, name) for one in PRESETS[preset].before)
-    return _started_from(PRESETS[preset], said, name).formerly(*before)
+    before = (_started_from(one, said, name) for one in _STARTS[preset].before)
+    return _started_from(_STARTS[preset], said, name).formerly(*before)
 
 
 def _started_from(preset: Mapping, said: dict[str, Any], name: str) -> Mapping:

@@ -12,7 +12,7 @@ from itertools import islice
 from unlearn.partition.offset_runs import Runs, count, joined, read_runs, runs_of, write_runs
 from unlearn.partition.tables import AT_ONCE, Change, OpenRange, Tables, Unresolved
 
-__all__ = ["gathered", "put_range"]
+__all__ = ["gathered", "put_range", "put_ranges"]
 
 _APART = 1000
 """How many of the newest are kept as entries of their own."""
@@ -40,6 +40,12 @@ def put_range(change: Change, like: OpenRange, runs: Runs) -> None:
     change.put("open_ranges", runs[0][0], value)
 
 
+def put_ranges(change: Change, like: OpenRange, runs: Runs) -> None:
+    """As `put_range`, in as many ranges as hold so many runs."""
+    for at in range(0, len(runs), _MOST_RUNS):
+        put_range(change, like, runs[at : at + _MOST_RUNS])
+
+
 def _settled(view: Tables) -> Iterator[int]:
     """Offsets of the open entries that no other table names: nothing is left to be sent for them."""
     return (
@@ -61,8 +67,7 @@ def _gather(view: Tables, change: Change, reason: str, members: dict[int, Unreso
         runs = joined(runs, read_runs(view.open_ranges[grown].runs))
     since = min((held.since for held in clocks if held.since), default=0)
     earliest = OpenRange(reason, min(held.deadline for held in clocks), since, 0, 0, "")
-    for at in range(0, len(runs), _MOST_RUNS):
-        put_range(change, earliest, runs[at : at + _MOST_RUNS])
+    put_ranges(change, earliest, runs)
 
 
 def _room(view: Tables, reason: str) -> int | None:

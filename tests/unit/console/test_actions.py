@@ -10,6 +10,7 @@ import pytest
 from tests.harness.console import tables
 from unlearn.console.actions import ACTIONS, read_action, requests_of
 from unlearn.errors import InputInvalid
+from unlearn.partition.receipts.pending import Pending
 from unlearn.partition.tables import Crash, OpenRange, Tables, Unresolved
 
 
@@ -37,6 +38,19 @@ def test_each_is_written_as_the_command_line_writes_it() -> None:
     assert asked("step-over", partition=0, offset=50, verdict="none") == {0: {"resolve:50": "none"}}
     assert asked("quiet", worker="host:17") == {0: {"quiet": "3"}, 1: {"quiet": "3"}}
     assert asked("resume", worker="host:17") == {0: {"resume": "3"}, 1: {"resume": "3"}}
+
+
+def test_what_opens_later_within_a_row_is_not_closed_with_it() -> None:
+    shown = {"partition": 1, "first": 20, "last": 40, "reason": "no label", "verdict": "sent"}
+    held = tables(
+        meta={"applied": 50},
+        open_ranges={20: OpenRange("no label", 99, 9, 40, 10, "20 9 11 1")},
+        pending={30: Pending(9, 99)},
+    )
+
+    requests = requests_of(read_action("resolve", json.dumps(shown).encode()), {1: held})
+
+    assert requests == {1: dict.fromkeys(('resolve:20-28:"no label"', 'resolve:40-40:"no label"'), "sent")}
 
 
 @pytest.mark.parametrize(

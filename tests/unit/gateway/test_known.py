@@ -135,6 +135,17 @@ def test_nor_less_than_the_oldest_request_waits_that_is_not_applied() -> None:
     assert known.expected(HIDDEN_AT) == 2.0
 
 
+def test_a_request_that_its_sender_never_finished_holds_nobody_up() -> None:
+    known, began = Known(), HIDDEN_AT - 20 * 24 * HOUR
+    known.take_receipt(receipt("hidden", (1, 9), event_id="others"))
+    known.take_event(replace(ONE, request_id="s0", parts=2, received=began), (0, 0))
+    known.take_event(replace(ONE, request_id="s1", lifts=True, received=began), (0, 1))
+
+    assert known.expected(HIDDEN_AT) == 2.0
+    known.take_event(replace(ONE, request_id="s0", parts=2, part=2, subject="bob", received=began), (1, 2))
+    assert known.expected(HIDDEN_AT) == 20 * 24 * 3600.0
+
+
 def test_a_refused_one_is_in_progress_with_its_reason() -> None:
     known = Known()
     known.take_event(ONE, (0, 5))

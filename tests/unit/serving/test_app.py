@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -419,6 +421,43 @@ def test_idle_connections_give_way_to_new_ones(harness: ResultsHarness) -> None:
             assert [one.recv(1) for one in idle[:4]] == [b""] * 4
             idle[5].sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert idle[5].recv(12) == b"HTTP/1.1 200"
+
+
+def test_whoever_asks_again_and_again_gives_way_last(harness: ResultsHarness) -> None:
+    """A proxy's connections are the oldest, and between two requests as idle as those that never ask."""
+    with running(harness, connections=4, answer_within=EVER) as asks, ExitStack() as stack:
+        address = (asks.base_url.host, asks.base_url.port or 0)
+        proxy, *others = (stack.enter_context(closing(HTTPConnection(*address, timeout=EVER))) for _ in range(3))
+
+        def code(connection: HTTPConnection) -> int:
+            connection.request("GET", "/livez")
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+        assert [code(one) for one in (proxy, *others, proxy)] == [200] * 4
+        own = proxy.sock.getsockname()
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(address, timeout=EVER))
+        assert [one.sock.recv(1) for one in others] == [b"", b""]
+        assert (code(proxy), proxy.sock.getsockname()) == (200, own)
+
+
+def test_idle_connections_give_way_at_once_under_tls_too(harness: ResultsHarness, tmp_path: Path) -> None:
+    """They may leave it open that theirs are closed, and so were counted for seconds."""
+    files = gateway_files(tmp_path, curve=True)
+    tls = {"tls_certificate": files["signing_certificate"], "tls_key": files["signing_key"]}
+    unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+    with running(harness, connections=3, answer_within=EVER, **tls) as asks, ExitStack() as stack:
+        address = (asks.base_url.host, asks.base_url.port or 0)
+
+        def connected() -> ssl.SSLSocket:
+            return stack.enter_context(unchecked.wrap_socket(socket.create_connection(address, timeout=EVER)))
+
+        *_, one = [connected() for _ in range(6)]
+        one.sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert one.recv(12) == b"HTTP/1.1 200"
 
 
 def test_connections_that_begin_no_tls_are_closed(harness: ResultsHarness, tmp_path: Path) -> None:

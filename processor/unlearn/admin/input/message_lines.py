@@ -33,29 +33,62 @@ def message_of(line: bytes, number: int, at: int) -> Entry:
         NOWHERE,
         number,
         at,
-        None if key is None else (key if isinstance(key, str) else json.dumps(key)).encode(),
-        None if value is None else _before(said.get("before", "")) + json.dumps(value).encode(),
+        None if key is None else (key if type(key) is str else _text(key)).encode(),
+        None if value is None else _before(said.get("before", "")) + _text(value).encode(),
         _headers(said["headers"]),
     )
 
 
+class _Members(list[tuple[str, Any]]):
+    """An object as it is written, with names that are there twice: who reads a message judges by them, too."""
+
+
+class _Number(str):
+    """A number, as its digits are written."""
+
+    __slots__ = ()
+
+
 def _said(line: bytes) -> dict[str, Any] | None:
     try:
-        said = json.loads(line)
+        said = json.loads(
+            line.decode(), object_pairs_hook=_Members, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+        )
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) and all(name in said for name in _MEMBERS) else None
+    names = [name for name, _ in said] if isinstance(said, _Members) else []
+    if not all(name in names for name in _MEMBERS):
+        return None
+    if len(set(names)) < len(names):
+        raise InputInvalid(f"a name stands there twice, beside {FORM}")
+    return dict(said)
+
+
+def _text(said: object) -> str:
+    """The JSON of what was read. Raises InputInvalid where it is nested too deeply."""
+    try:
+        return _written(said)
+    except RecursionError:
+        raise InputInvalid("nested too deeply") from None
+
+
+def _written(said: object) -> str:
+    if isinstance(said, _Members):
+        return f"{{{', '.join(f'{json.dumps(name)}: {_written(one)}' for name, one in said)}}}"
+    if isinstance(said, list):
+        return f"[{', '.join(map(_written, said))}]"
+    return str(said) if isinstance(said, _Number) else json.dumps(said)
 
 
 def _headers(said: object) -> list[Header]:
-    found = {} if said is None else said
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+    found = _Members() if said is None else said
+    if not isinstance(found, _Members) or not all(type(text) is str for _, text in found):
         raise InputInvalid("headers: must be an object of texts by their names")
-    return [(name, text.encode()) for name, text in found.items()]
+    return [(name, text.encode()) for name, text in found]
 
 
 def _before(said: object) -> bytes:
     try:
-        return bytes.fromhex(said if isinstance(said, str) else "-")
+        return bytes.fromhex(said if type(said) is str else "-")
     except ValueError:
         raise InputInvalid("before: must be bytes in hex") from None

@@ -112,14 +112,22 @@ class Translator:
         if kind == "insert":
             lacking = next((name for name in form.form.needs if name not in ours), "")
             reason = reason or (f"{lacking}: is missing, and the mapping needs it" if lacking else "")
-        known = [field.name for field in form.paths[kind]]
-        if not reason and (field := missed_field(message, ours, known, form.passed)):
+        if not reason and (field := self._missed(form, message, ours)):
             reason = f"unknown field that looks like {field}"
         if kind in IN_A_FIELD and tells_deletion(message, form.passed):
             return Translated(kind, _encoded(ours), IN_A_FIELD[kind], may_delete=True)
         if kind == "insert" and not form.has_row(message):
             return Translated(kind, _encoded(ours), NO_ROW, may_delete=True)
         return Translated(kind, _encoded(ours), reason)
+
+    def _missed(self, form: _Form, message: Message, ours: dict[str, Any]) -> str:
+        """The field that an unknown one looks like, of those that the form knows; empty where there is none."""
+        known = [field.name for field in form.paths[ours["type"]]]
+        missed = missed_field(message, ours, known, form.passed)
+        if missed or ours["type"] != "lift" or not self.mapping.lifts_checked:
+            return missed
+        not_of_lifts = [name for name in NOT_OF_LIFTS if name in known]
+        return missed_field(message, ours | {"type": "delete"}, not_of_lifts, form.passed)
 
     def _ours(self, kind: str, fields: list[FieldPaths], message: Message) -> tuple[dict[str, Any], str]:
         """(the event of this kind as far as it can be told, the first reason why a field can't be)."""

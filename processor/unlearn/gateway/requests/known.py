@@ -33,7 +33,7 @@ class Known:
         self._answered = deque[tuple[int, int]](maxlen=_ANSWERED)
         """When deletions were hidden, in ms since 1970 UTC, and how many ms they took."""
         self._unapplied: dict[Request, None] = {}
-        """Those that are pending, in the order of the log."""
+        """Those that are whole and pending, in the order of the log: the others wait for their senders."""
         self._changed: dict[Request, None] = {}
         self._statuses: dict[Request, str] = {}
         self._counts: Counter[str] = Counter()
@@ -135,7 +135,7 @@ class Known:
             self._counts[self._statuses[request]] -= 1
         self._counts[status] += 1
         self._statuses[request] = status
-        if status == "pending":
+        if status == "pending" and request.whole:
             self._unapplied[request] = None
         else:
             self._unapplied.pop(request, None)

@@ -11,7 +11,7 @@ import click
 
 from unlearn.cli import context
 from unlearn.cli.command import Command
-from unlearn.cli.connect import open_log, open_redis
+from unlearn.cli.connect import made_as, open_log, open_redis
 from unlearn.cli.fitting import Fitting
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
         found = _partitions(log, client, settings)
         rows = open_deletions(found, settings.partitions)
-        shown = [_shown(row, read) for row, read in PendingEvents(log, settings).of(rows)]
+        shown = [_shown(row, read) for row, read in PendingEvents(log, made_as(settings, client)).of(rows)]
         lag = _lag(log, settings, found)
     if as_json:
         for one in shown:
