@@ -8,7 +8,6 @@ of the partition and claims it again.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -280,7 +279,6 @@ def read_without_token(client: redis.Redis, keys: Keys, ops: Sequence[Op]) -> li
         return list(client.register_script(text_of("look"))(keys=[keys.meta], args=[_pack(ops)]))
 
 
-@functools.cache
 def text_of(name: str) -> str:
     """The whole text of a script, with what stands before it."""
     return "\n".join(files(__package__).joinpath(f"{part}.lua").read_text() for part in (*_BEHIND[name], name))
