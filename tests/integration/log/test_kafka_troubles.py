@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import KafkaConnectionError
 
 from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import drain, fill, joined, new_topic, numbered, poll_until, reading, values
@@ -118,3 +119,22 @@ def wait_for_owners(members: list[Reader], numbers: dict[tuple[Reader, int], int
         assert time.monotonic() < deadline, "the group never settled"
         owned = [partition for member in members for partition in read_one(member, numbers)]
         calm = calm + 1 if sorted(owned) == list(range(count)) else 0
+
+
+def test_a_question_whose_connection_broke_is_asked_once_more(rig: KafkaRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    topic, breaks = new_topic(rig, 2), [1]
+    answered = KafkaAdminClient.describe_topics
+
+    def breaking(admin: KafkaAdminClient, topics: list[str]) -> Any:
+        if breaks.pop():
+            breaks.extend(later)
+            raise KafkaConnectionError("socket disconnected")
+        return answered(admin, topics)
+
+    monkeypatch.setattr(KafkaAdminClient, "describe_topics", breaking)
+    later = [0]
+    assert rig.log.topic_id(topic)
+
+    breaks, later = [1], [1]
+    with pytest.raises(LogUnavailable, match="socket disconnected"):
+        rig.log.topic_id(topic)

@@ -38,11 +38,11 @@ class KafkaLog:
 
     def cluster_id(self) -> str:
         with self._lock, translated("asking for the cluster's id"):
-            return str(self._ask().describe_cluster()["cluster_id"])
+            return str(self._told(lambda admin: admin.describe_cluster())["cluster_id"])
 
     def brokers(self) -> int:
         with self._lock, translated("asking for the cluster's brokers"):
-            return len(self._ask().describe_cluster()["brokers"])
+            return len(self._told(lambda admin: admin.describe_cluster())["brokers"])
 
     def topic_id(self, topic: str) -> str:
         return str(self._described(topic)["topic_id"])
@@ -93,7 +93,7 @@ class KafkaLog:
             return None
         resource = ConfigResource(ConfigResourceType.TOPIC, name)
         with self._lock, translated(f"asking for the settings of {name}"):
-            answer = self._ask().describe_configs([resource], config_filter="all")
+            answer = self._told(lambda admin: admin.describe_configs([resource], config_filter="all"))
         config = {key: str(entry["value"]) for key, entry in answer["topic"][name].items()}
         replicas = min((len(partition["replica_nodes"]) for partition in found["partitions"]), default=0)
         return TopicSpec(name, len(found["partitions"]), config, replicas)
@@ -136,9 +136,22 @@ class KafkaLog:
         self._admin._manager._auth_failures.clear()  # noqa: SLF001
         return self._admin
 
+    def _told(self, ask: Callable[[KafkaAdminClient], Any]) -> Any:
+        """What the cluster answers to a question, which changes nothing.
+
+        A connection may break while the answer is under way, as by a broker that has just been restarted: then it is
+        asked once more, as no command has another try.
+        """
+        try:
+            return ask(self._ask())
+        except kafka_errors.KafkaConnectionError as error:
+            if type(error) is not kafka_errors.KafkaConnectionError:
+                raise
+            return ask(self._ask())
+
     def _described(self, topic: str) -> Mapping[str, Any]:
         with self._lock, translated(f"asking about {topic}"):
-            found: Mapping[str, Any] = self._ask().describe_topics([topic])[0]
+            found: Mapping[str, Any] = self._told(lambda admin: admin.describe_topics([topic]))[0]
         error = kafka_errors.for_code(found["error_code"])
         if issubclass(error, MISSING):
             raise TopicMissing(f"there is no topic {topic}; `unlearn topics create` makes it")
