@@ -52,7 +52,7 @@ def taken(learner: Learner, drawn: Rows) -> Rows:
 
 
 @pytest.mark.parametrize(("learner", "values"), LEARNERS, ids=lambda each: getattr(each, "id", ""))
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_states_are_decoded_and_scored_alike(learner: Learner, values: Any, data: st.DataObject) -> None:
     # Given shards that were learned by compiled code, and rows to score
