@@ -1,6 +1,6 @@
 """Log lines: text on a terminal, otherwise one JSON object a line. No id of a record or subject is ever in them.
 
-With `extra={"counters": ...}` the JSON line also holds these numbers by name.
+With `extra={"counters": ...}` a line also holds these numbers by name; one of text leaves zeros out.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,12 +40,21 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
+class _TextLines(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  as the base class calls it
+        counters: Mapping[str, int] = getattr(record, "counters", {})
+        told = ", ".join(f"{name} {count}" for name, count in sorted(counters.items()) if count)
+        return super().formatMessage(record) + (f"; {told}" if told else "")
+
+
 def configure(level: str = "INFO", stream: TextIO = sys.stderr, log_format: LogFormat = "auto") -> None:
     """Send the processor's log to a stream; of the clients' libraries only warnings or errors are logged."""
     handler = logging.StreamHandler(stream)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     as_text = stream.isatty() if log_format == "auto" else log_format == "text"
-    handler.setFormatter(text if as_text else _JsonLines())
+    handler.setFormatter(_TextLines() if as_text else _JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("unlearn").setLevel(level)
     logging.getLogger("kafka").setLevel(logging.ERROR)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from unlearn.logging_setup import configure
+from unlearn.logging_setup import LogFormat, configure
 
 
 @pytest.fixture
@@ -43,3 +43,32 @@ def test_counters_are_numbers_by_name(lines: io.StringIO) -> None:
     logging.getLogger("unlearn.test").info("so far", extra={"counters": {"b": 2, "a": 1}})
 
     assert json.loads(lines.getvalue())["counters"] == {"a": 1, "b": 2}
+
+
+def test_a_line_of_text_has_the_counters_too(lines: io.StringIO) -> None:
+    configure("INFO", lines, "text")
+
+    logging.getLogger("unlearn.test").info("so far", extra={"counters": {"b": 2, "a": 1, "none": 0}})
+
+    assert lines.getvalue().endswith(" INFO    so far; a 1, b 2\n")
+
+
+@pytest.mark.parametrize(("level", "told"), [("DEBUG", 3), ("INFO", 2), ("WARNING", 1)])
+def test_a_level_is_the_least_that_is_told(lines: io.StringIO, level: str, told: int) -> None:
+    configure(level, lines, "text")
+
+    for name in ("debug", "info", "warning"):
+        getattr(logging.getLogger("unlearn.test"), name)("%s", name)
+
+    assert len(lines.getvalue().splitlines()) == told
+
+
+@pytest.mark.parametrize(("log_format", "is_json"), [("json", True), ("auto", True), ("text", False)])
+def test_what_is_no_terminal_gets_json_unless_text_is_asked_for(
+    lines: io.StringIO, log_format: LogFormat, is_json: bool
+) -> None:
+    configure("INFO", lines, log_format)
+
+    logging.getLogger("unlearn.test").info("said")
+
+    assert lines.getvalue().startswith("{") == is_json
