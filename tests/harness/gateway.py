@@ -20,12 +20,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.harness.events import insert, send
 from tests.harness.processes import Process
+from tests.harness.settings import settings_of
 from tests.harness.waiting import until
+from unlearn.admin.topics import create
 from unlearn.client.client import Client
 from unlearn.gateway.gateway import Gateway
 from unlearn.gateway.serve import serve
 from unlearn.http_server.listening import listening
+from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Log
 from unlearn.services.address import free_port
 from unlearn.settings import Settings
@@ -43,6 +47,7 @@ __all__ = [
     "receiving",
     "request_of",
     "served",
+    "two_people",
 ]
 
 DOMAIN = "127.0.0.1"
@@ -76,6 +81,25 @@ def gateway_files(folder: Path, *, curve: bool = False, domain: str = DOMAIN, da
         "signing_key": folder / "key.pem",
         "tokens": folder / "tokens",
     }
+
+
+def two_people(kafka: str, redis_url: str, folder: Path, **values: Any) -> Settings:
+    """A new model with three records of ann and three of bob on its topic; `values` are settings beside its places."""
+    settings = settings_of(
+        kafka={"bootstrap_servers": kafka},
+        redis={"url": redis_url},
+        store={"url": (folder / "store").as_uri()},
+        services_dir=folder,
+        partitions=2,
+        trainers=0,
+        **values,
+    )
+    with closing(KafkaLog(settings.kafka)) as log:
+        create(log, settings)
+        with closing(log.producer()) as producer:
+            rows = [insert(f"{who}{n}", who, text=f"win {n}") for who in ("ann", "bob") for n in range(3)]
+            send(producer, settings, rows)
+    return settings
 
 
 def proves(certificate: bytes, headers: Mapping[str, str], body: bytes) -> bool:

@@ -15,11 +15,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.harness.events import insert, send
-from tests.harness.gateway import OTHERS, TOKEN, Caller, Receiver, proves, receiving, request_of, served
+from tests.harness.gateway import OTHERS, TOKEN, Caller, Receiver, proves, receiving, request_of, served, two_people
 from tests.harness.processes import Process, run
-from tests.harness.settings import settings_of
 from tests.harness.waiting import until
-from unlearn.admin.topics import create
 from unlearn.log.kafka.log import KafkaLog
 from unlearn.log.protocol import Log
 from unlearn.settings import Settings
@@ -49,13 +47,10 @@ def site(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -
     with (files / "tokens").open("a") as tokens:
         tokens.write(f"shop {TOKEN}\nbank {OTHERS}\n")
     with receiving() as receiver, ExitStack() as stack:
-        settings = settings_of(
-            kafka={"bootstrap_servers": kafka},
-            redis={"url": redis_url},
-            store={"url": (folder / "store").as_uri()},
-            services_dir=folder,
-            partitions=2,
-            trainers=0,
+        settings = two_people(
+            kafka,
+            redis_url,
+            folder,
             withdraw="never",
             window=3600,
             gateway={
@@ -70,10 +65,6 @@ def site(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -
             },
         )
         log = stack.enter_context(closing(KafkaLog(settings.kafka)))
-        create(log, settings)
-        with closing(log.producer()) as producer:
-            rows = [insert(f"{who}{n}", who, text=f"win {n}") for who in ("ann", "bob") for n in range(3)]
-            send(producer, settings, rows)
         drained = run(settings, "work", "--drain", seconds=EVER)
         assert drained.returncode == 0, drained.stderr
         _, gateway = stack.enter_context(served(settings, folder / "gateway"))

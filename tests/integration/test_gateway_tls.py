@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -12,13 +12,9 @@ import httpx
 import pytest
 
 from tests.harness.certificates import Authority
-from tests.harness.events import insert, send
-from tests.harness.gateway import DOMAIN, TOKEN, Caller, Receiver, proves, receiving, request_of, served
+from tests.harness.gateway import DOMAIN, TOKEN, Caller, Receiver, proves, receiving, request_of, served, two_people
 from tests.harness.processes import Process
-from tests.harness.settings import settings_of
 from tests.harness.waiting import until
-from unlearn.admin.topics import create
-from unlearn.log.kafka.log import KafkaLog
 from unlearn.settings import Settings
 
 pytestmark = [pytest.mark.slow]
@@ -41,13 +37,10 @@ def site(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -
     certificate = authority.issue("gateway", (DOMAIN,))
     (folder / "tokens").write_text(f"shop {TOKEN}\n")
     with receiving() as receiver, ExitStack() as stack:
-        settings = settings_of(
-            kafka={"bootstrap_servers": kafka},
-            redis={"url": redis_url},
-            store={"url": (folder / "store").as_uri()},
-            services_dir=folder,
-            partitions=2,
-            trainers=0,
+        settings = two_people(
+            kafka,
+            redis_url,
+            folder,
             gateway={
                 "domain": DOMAIN,
                 "tokens": folder / "tokens",
@@ -58,11 +51,6 @@ def site(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -
                 "callback_patience": 60,
             },
         )
-        with closing(KafkaLog(settings.kafka)) as log:
-            create(log, settings)
-            with closing(log.producer()) as producer:
-                rows = [insert(f"{who}{n}", who, text=f"win {n}") for who in ("ann", "bob") for n in range(3)]
-                send(producer, settings, rows)
         _, gateway = stack.enter_context(served(settings, folder / "gateway", authority.file))
         yield Site(settings, receiver, folder, gateway)
 

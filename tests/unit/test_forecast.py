@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.harness.console import partition as well
 from unlearn.admin.forecast import LOOKS, Look, forecast, watched
 from unlearn.admin.preview import would_apply
-from unlearn.admin.status.partition_status import Deletions, PartitionStatus
+from unlearn.admin.status.partition_status import PartitionStatus
 from unlearn.client.took import Took
 from unlearn.settings import Settings
 
@@ -18,24 +19,7 @@ QUICK, NONE = Took(3, 0.5, 2.0), Took(0, None, None)
 
 
 def partition(number: int = 0, applied: int | None = 100, lag: int = 0, **more: Any) -> PartitionStatus:
-    plain: dict[str, Any] = {
-        "end": (applied or 0) + lag,
-        "owner": "host:1",
-        "counter": 1,
-        "nonce": "a",
-        "records": 0,
-        "tombstones": 0,
-        "holes": 0,
-        "cleaning_up": 0,
-        "dirty_shards": 0,
-        "deletions": Deletions(),
-        "heartbeat_age": 1.0,
-        "stopped": None,
-        "trouble": None,
-        "forwards_only": False,
-        "shards": (),
-    }
-    return PartitionStatus(partition=number, applied=applied, lag=lag, **(plain | more))
+    return well(number, applied=applied, lag=lag, end=(applied or 0) + lag, **more)
 
 
 def looks(*partitions: Sequence[PartitionStatus]) -> list[Look]:

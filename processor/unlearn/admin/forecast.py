@@ -38,13 +38,12 @@ def forecast(looks: Sequence[Look], would_apply: Collection[int], took: Took, le
     """
     waits = [_wait(looks, partition, lease) for partition in sorted(would_apply)]
     unforeseen = next((wait for wait in waits if isinstance(wait, str)), None)
-    if unforeseen is None and took.median is None:
-        unforeseen = "no deletion was hidden lately"
-    if unforeseen is not None or took.median is None:
+    if unforeseen is not None:
         return Forecast(None, unforeseen)
-    return Forecast(
-        round(max((wait for wait in waits if not isinstance(wait, str)), default=0.0) + took.median, 3), None
-    )
+    if took.median is None:
+        return Forecast(None, "no deletion was hidden lately")
+    slowest = max((wait for wait in waits if not isinstance(wait, str)), default=0.0)
+    return Forecast(round(slowest + took.median, 3), None)
 
 
 def watched(
