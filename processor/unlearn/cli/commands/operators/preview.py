@@ -12,6 +12,7 @@ from unlearn.cli.command import Command
 from unlearn.cli.connect import made_as, open_log, open_redis
 
 if TYPE_CHECKING:
+    import redis
     from rich.progress import Progress
 
     from unlearn.admin.forecast import Forecast
@@ -48,8 +49,10 @@ def command(ctx: click.Context, record: str | None, subject: str | None, alias: 
         if given is not None:
             check_id(given, what)
     settings = context.settings(ctx)
-    preview = _preview(settings, record, subject, alias)
-    seconds, expected = _expected(settings, record, subject)
+    with open_redis(settings) as client:
+        made = made_as(settings, client)
+        preview = _preview(made, client, record, subject, alias)
+        seconds, expected = _expected(made, client, record, subject)
     if as_json:
         shards = [shard._asdict() for shard in preview.shards]
         named = {"record_id": record, "subject_id": subject, "alias": alias}
@@ -59,40 +62,39 @@ def command(ctx: click.Context, record: str | None, subject: str | None, alias: 
         _show(preview, seconds, expected)
 
 
-def _expected(settings: Settings, record: str | None, subject: str | None) -> tuple[Took, Forecast]:
+def _expected(made: Settings, client: redis.Redis, record: str | None, subject: str | None) -> tuple[Took, Forecast]:
     """How long the last deletions took from their application, and how long one that is sent now is expected to."""
     from unlearn.admin.forecast import forecast, watched
     from unlearn.admin.preview import last_took, would_apply
     from unlearn.admin.status.reader import StatusReader
     from unlearn.learners import learner_of
 
-    with open_log(settings) as log, open_redis(settings) as client:
-        made = made_as(settings, client)
+    with open_log(made) as log:
         took, partitions = last_took(log, made), would_apply(made, record, subject)
         with closing(StatusReader(made, log, client, learner_of(made).forgets)) as reader:
             looks = watched(lambda: reader.read().partitions, partitions, made.lease)
     return took, forecast(looks, partitions, took, made.lease)
 
 
-def _preview(settings: Settings, record: str | None, subject: str | None, alias: str | None) -> Preview:
+def _preview(
+    made: Settings, client: redis.Redis, record: str | None, subject: str | None, alias: str | None
+) -> Preview:
     from unlearn.admin.lookup import Lookup
     from unlearn.admin.preview import of_alias, of_record, of_subject
     from unlearn.identity import identity_of
     from unlearn.learners import learner_of
 
-    with open_redis(settings) as client:
-        made = made_as(settings, client)
-        lookup = Lookup(made, client, identity_of(made, learner_of(made)))
-        if record is not None:
-            places = lookup.records([record])[0] if subject is None else lookup.records_of([record], subject)
-            return of_record(places)
-        with _progress() as bar:
-            task = bar.add_task("reading the partition's records", total=None)
-            place, read = (made, client, lookup), lambda count: bar.update(task, completed=count)
-            if alias is not None:
-                return of_alias(*place, alias, read)
-            assert subject is not None
-            return of_subject(*place, subject, read)
+    lookup = Lookup(made, client, identity_of(made, learner_of(made)))
+    if record is not None:
+        places = lookup.records([record])[0] if subject is None else lookup.records_of([record], subject)
+        return of_record(places)
+    with _progress() as bar:
+        task = bar.add_task("reading the partition's records", total=None)
+        place, read = (made, client, lookup), lambda count: bar.update(task, completed=count)
+        if alias is not None:
+            return of_alias(*place, alias, read)
+        assert subject is not None
+        return of_subject(*place, subject, read)
 
 
 def _progress() -> Progress:
