@@ -75,7 +75,7 @@ class _Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.reads_a_head():
+        if self._reads_a_head():
             self._wait()
         else:
             self._stop_waiting()
@@ -114,9 +114,9 @@ class _Connection(H11Protocol):
 
     def is_idle(self) -> bool:
         """Whether it has neither a whole head of a request, nor any of an answer that is to be taken."""
-        return self.reads_a_head() and not self.transport.get_write_buffer_size()
+        return self._reads_a_head() and not self.transport.get_write_buffer_size()
 
-    def reads_a_head(self) -> bool:
+    def _reads_a_head(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request
         return cycle is None or cycle.response_complete
 
@@ -131,7 +131,7 @@ class _Connection(H11Protocol):
 
     def _give_up(self) -> None:
         self._timer = None
-        if self.reads_a_head():
+        if self._reads_a_head():
             self.transport.close()
 
     def _look_again(self, waits: int) -> None:
