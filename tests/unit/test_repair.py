@@ -97,6 +97,20 @@ def test_a_covered_row_that_it_lacks_is_buried(tmp_path: Path) -> None:
     assert (owned.view.number("live"), owned.view.number("holes")) == (1, 0)
 
 
+def test_each_subject_is_counted_its_own_rows_where_one_alias_deleted_two(tmp_path: Path) -> None:
+    change, texts = Change(), {4: ANN, 5: BOB, 6: BOB}
+    change.put("slices", (0, 10), Slice(sum_slots([2, *texts]), 4, 20, "0/0/slice/gone", 3))
+    change.put("cleanups", ANN.hex(), Cleanup(30, 0, 0, 1))
+    change.put("cleanups", BOB.hex(), Cleanup(30, 0, 0, 5))
+    entries = {at.to_bytes(12, "big"): Entry(NO_TOMB, {tag_of(of): Pair(at, 0, b"text")}) for at, of in texts.items()}
+    holes = {b"%d" % at: b"30" for at in texts}
+    owned = owner(change, 40, {"{m:0}:holes:0:0": holes}, {name: encode_entry(one) for name, one in entries.items()})
+
+    repaired(owned, tmp_path, (2, b""))
+
+    assert {subject: held.killed for subject, held in owned.view.cleanups.items()} == {ANN.hex(): 2, BOB.hex(): 7}
+
+
 def test_a_file_from_beyond_what_is_applied_is_not_taken(tmp_path: Path) -> None:
     owned = an_owner(2)
 

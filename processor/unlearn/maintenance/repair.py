@@ -8,7 +8,7 @@ could not find them any more.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -141,18 +141,21 @@ class Repairer:
     ) -> None:
         view = owned.view
         change, ledger = Change(), Ledger(view, view.applied, self._settings.slice_span)
+        # By tag: subjects that were deleted by one alias share their death.
+        buried: dict[bytes, Counter[int]] = defaultdict(Counter)
         for name, entry in entries.items():
             pairs = dict(entry.pairs)
             for tag, kill in stray(entry, view, files, covers):
                 ledger.bury(kill)
+                buried[tag][kill.death] += 1
                 pairs[tag] = Pair(tomb=pairs[tag].tomb)
             if pairs != entry.pairs:
                 change.ops += write_entry(name, entry._replace(pairs=pairs), entry)
         if ledger.kills:
             put_burials(owned, change, ledger)
-            buried = Counter(kill.death for kill in ledger.kills)
             for subject, cleanup in view.cleanups.items():
-                if not buried.keys().isdisjoint(cleanup.deaths):
-                    change.put("cleanups", subject, cleanup.counting(buried))
+                counted = buried.get(tag_of(bytes.fromhex(subject)))
+                if counted is not None:
+                    change.put("cleanups", subject, cleanup.counting(counted))
             owned.commit(change)
             owned.note_burials(ledger.kills)
