@@ -20,7 +20,8 @@ from tests.faults.history import play
 from tests.harness.memory_harness import MemoryHarness
 from unlearn import learners
 from unlearn.events.partitioner import Digests
-from unlearn.ingest.plan import _Planner
+from unlearn.ingest.planning.deletions import Deletions
+from unlearn.ingest.planning.inserts import Inserts
 from unlearn.maintenance import rewrite
 from unlearn.partition.ledger import Ledger
 from unlearn.publishing import compose
@@ -46,7 +47,7 @@ class Mutation(NamedTuple):
 
 
 def lost_deletion(patch: Patch) -> None:
-    patch.setattr(_Planner, "_strike", lambda _, offset, record, tag, pair, tomb: pair)
+    patch.setattr(Deletions, "_strike", lambda _, offset, record, tag, pair, tomb: pair)
 
 
 def extra_row(patch: Patch) -> None:
@@ -81,36 +82,36 @@ def learned_twice(patch: Patch) -> None:
         else:
             original(self, item)
 
-    original = _Planner._insert
-    patch.setattr(_Planner, "_insert", insert)
+    original = Inserts.insert
+    patch.setattr(Inserts, "insert", insert)
 
 
 def superseded_kept(patch: Patch) -> None:
-    accept = _Planner._accept
-    patch.setattr(_Planner, "_accept", lambda self, item, tag, pair: accept(self, item, tag, Pair()))
+    accept = Inserts._accept
+    patch.setattr(Inserts, "_accept", lambda self, item, tag, pair: accept(self, item, tag, Pair()))
 
 
 def tombstone_ignored(patch: Patch) -> None:
     def insert(self: Any, item: Any) -> None:
-        entry, pair = self.records.get(item.who.record), _pair(self, item)
+        entry, pair = self._batch._records.get(item.who.record), _pair(self, item)
         if entry and pair is not None:
             pairs = {**entry.pairs, item.who.subject[8:14]: pair._replace(tomb=NO_TOMB)}
-            self.records[item.who.record] = Entry(NO_TOMB, pairs)
+            self._batch._records[item.who.record] = Entry(NO_TOMB, pairs)
         original(self, item)
 
-    original = _Planner._insert
-    patch.setattr(_Planner, "_insert", insert)
+    original = Inserts.insert
+    patch.setattr(Inserts, "insert", insert)
 
 
 def subject_tombstone_ignored(patch: Patch) -> None:
     def insert(self: Any, item: Any) -> None:
-        known = self.subjects.get(item.who.subject)
+        known = self._batch._subjects.get(item.who.subject)
         if known is not None:
-            self.subjects[item.who.subject] = known._replace(dead=False)
+            self._batch._subjects[item.who.subject] = known._replace(dead=False)
         original(self, item)
 
-    original = _Planner._insert
-    patch.setattr(_Planner, "_insert", insert)
+    original = Inserts.insert
+    patch.setattr(Inserts, "insert", insert)
 
 
 def hole_dropped(patch: Patch) -> None:
@@ -163,8 +164,8 @@ MUTATIONS = MappingProxyType(
 CASES = [(name, learner) for name, mutation in MUTATIONS.items() for learner in mutation.learners]
 
 
-def _pair(planner: Any, item: Any) -> Pair | None:
-    entry = planner.records.get(item.who.record)
+def _pair(inserts: Any, item: Any) -> Pair | None:
+    entry = inserts._batch._records.get(item.who.record)
     return entry.pairs.get(item.who.subject[8:14] if item.who.subject else b"") if entry else None
 
 

@@ -16,7 +16,8 @@ from unlearn.events.parsing import Parser
 from unlearn.events.partitioner import Digests
 from unlearn.ingest.apply import members_of
 from unlearn.ingest.classify import Classifier, Item
-from unlearn.ingest.plan import Frame, Lookups, Plan, Row, plan
+from unlearn.ingest.planning.plan import plan
+from unlearn.ingest.planning.planned import Frame, Lookups, Plan, Row
 from unlearn.log.protocol import Entry as Logged
 from unlearn.maintenance.cleanup import bury
 from unlearn.partition.ledger import Ledger

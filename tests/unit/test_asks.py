@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unlearn.ingest.plan import DEAD
+from unlearn.forwarding.dues import DEAD
 from unlearn.operator_requests.plan import plan_requests
 from unlearn.operator_requests.requests import VERDICTS, resolve, retry
 from unlearn.partition.tables import Change, Crash, Tables, Unresolved

@@ -8,8 +8,10 @@ import pytest
 
 from unlearn.events.event import Insert
 from unlearn.events.partitioner import Digests, shard_of, tag_of
+from unlearn.forwarding.dues import ACCEPTED, COPIES, DEAD, HOME
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sealing, Sending
-from unlearn.ingest.plan import ACCEPTED, COPIES, DEAD, HOME, Frame, Lookups, Plan, plan
+from unlearn.ingest.planning.plan import plan
+from unlearn.ingest.planning.planned import Frame, Lookups, Plan
 from unlearn.partition.ledger import Kill
 from unlearn.partition.tables import Cleanup, Pending, Tables, Unresolved
 from unlearn.state.aliases import Alias

@@ -20,8 +20,8 @@ from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sendin
 from unlearn.ingest.fingerprints import note_fingerprint
 from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NO_ROWS, NewRows
-from unlearn.ingest.plan import plan
-from unlearn.ingest.planned import Frame, Lookups, Plan, Row
+from unlearn.ingest.planning.plan import plan
+from unlearn.ingest.planning.planned import Frame, Lookups, Plan, Row
 from unlearn.ingest.read_columns import ColumnReader, Reading
 from unlearn.ingest.read_items import ItemReader
 from unlearn.log.columns import RecordColumns, columns_of

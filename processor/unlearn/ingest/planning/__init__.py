@@ -1,0 +1,1 @@
+"""What a batch of events changes, decided by pure functions."""
