@@ -26,8 +26,8 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
 @pytest.fixture
 def harness(own_redis: OwnRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerHarness]:
     """A worker at rest, that gives up on an answer after half a second, and looks at Redis ten times a second."""
-    monkeypatch.setattr("unlearn.worker.loop._FITNESS_EVERY", 0.1)
-    monkeypatch.setattr("unlearn.worker.loop._UNFIT_EVERY", 0.2)
+    monkeypatch.setattr("unlearn.worker.redis_check._FITNESS_EVERY", 0.1)
+    monkeypatch.setattr("unlearn.worker.redis_check._UNFIT_EVERY", 0.2)
     monkeypatch.setattr("unlearn.worker.assignment._CLAIM_RETRY", 0.2)
     made = WorkerHarness(own_redis.url + "?socket_timeout=0.5", tmp_path, heartbeat_every=0.2)
     made.tweets(300)
@@ -72,7 +72,7 @@ def test_a_redis_that_refuses_or_would_forget(
     mend = break_it(own_redis)
     try:
         # When a deletion comes
-        harness.turn_until(lambda: counter != "redis_trouble" or harness.worker.unfit)
+        harness.turn_until(lambda: counter != "redis_trouble" or harness.worker.redis.unfit)
         harness.forget()
         harness.turn_until(lambda: harness.counts[counter])
         for _ in range(50):

@@ -277,14 +277,13 @@ def test_a_worker_works_on_a_redis_that_hides_info_and_config(guarded: int, tmp_
     blind = RedisSettings(url=SecretStr(login("blind", "see-no-evil!", guarded)), unchecked=True)
     harness = WorkerHarness(blind.url.get_secret_value(), tmp_path, redis=blind)
     try:
-        harness.worker._fit_at = 0.0
+        harness.worker.redis._due_at = 0.0
         harness.worker.turn(0)
-        assert harness.worker.unfit == ""
+        assert harness.worker.redis.unfit == ""
         assert harness.status().redis == ()
-        strict = harness.settings.model_copy(update={"redis": blind.model_copy(update={"unchecked": False})})
-        harness.worker._settings, harness.worker._fit_at = strict, 0.0
+        harness.worker.redis._unchecked, harness.worker.redis._due_at = False, 0.0
         harness.worker.turn(0)
-        assert "UNLEARN_REDIS__UNCHECKED" in harness.worker.unfit
+        assert "UNLEARN_REDIS__UNCHECKED" in harness.worker.redis.unfit
     finally:
         harness.close()
 

@@ -73,14 +73,14 @@ def take_snapshot(worker: Worker, clock: Clock) -> Snapshot:
         dict(worker.stopped),
         len(worker.assigned),
         worker.joined,
-        worker.unfit,
-        worker.unheard,
+        worker.redis.unfit,
+        worker.redis.unheard,
         tuple(partition for partition, owned in worker.owned.items() if worker.waits_for_store(owned)),
         worker.leaving,
         sum((owned.counters for owned in worker.owned.values()), Counter(worker.counters)),
         tuple(seconds for owned in worker.owned.values() for seconds in _taken(owned)),
         (worker.batches.buckets(), worker.batches.sum),
-        worker.redis_bytes,
+        worker.redis.used_memory,
     )
 
 

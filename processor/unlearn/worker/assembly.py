@@ -41,6 +41,7 @@ from unlearn.training.protocol import Trainers
 from unlearn.worker.assignment import Assignment
 from unlearn.worker.claim import Claimer
 from unlearn.worker.machine import MACHINE, Machine
+from unlearn.worker.redis_check import RedisCheck
 from unlearn.worker.waiting import Troubles
 from unlearn_models import digest
 from unlearn_models.base.kernel import compile_lacking
@@ -69,7 +70,7 @@ class Parts(NamedTuple):
     log: Log
     tail: Tail
     producer: Producer
-    client: redis.Redis
+    redis: RedisCheck
     io: Executor
     trainers: Trainers
     counters: Counter[str]
@@ -150,7 +151,7 @@ def assemble(
         log=log,
         tail=tail,
         producer=producer,
-        client=client,
+        redis=RedisCheck(settings, client, counters, clock),
         io=io,
         trainers=trainers,
         counters=counters,

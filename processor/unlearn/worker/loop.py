@@ -31,7 +31,6 @@ from unlearn.forwarding.dues import letters_by_reason
 from unlearn.histogram import Histogram
 from unlearn.log.protocol import Batch, Reader
 from unlearn.partition.claimed_partition import ClaimedPartition
-from unlearn.state.health import look, redis_problems
 from unlearn.worker.assembly import Parts
 
 __all__ = ["BATCHES", "Worker"]
@@ -42,8 +41,6 @@ _COLLECT_EVERY = _INSPECT_EVERY = 60.0
 _COMMIT_EVERY = 1.0
 _TELL_EVERY = 60.0
 _STORE_RETRY = 1.0
-_FITNESS_EVERY = 5.0
-_UNFIT_EVERY = 1.0
 _QUIET_AFTER = 0.3
 _QUIET_EVERY = 5.0
 _LAST_VERSIONS_WITHIN = 1.0
@@ -70,8 +67,8 @@ class Worker:
         self._quiet_after = quiet_after
         self._settings, self._clock = parts.settings, parts.clock
         self._log, self._tail, self._producer = parts.log, parts.tail, parts.producer
-        self._client, self._io, self._trainers = parts.client, parts.io, parts.trainers
-        self.results, self.counters = parts.results, parts.counters
+        self._io, self._trainers = parts.io, parts.trainers
+        self.results, self.redis, self.counters = parts.results, parts.redis, parts.counters
         self._assignment, self._troubles = parts.assignment, parts.troubles
         self._intake, self._outbox = parts.intake, parts.outbox
         self._requests, self._repairer, self._sealer = parts.requests, parts.repairer, parts.sealer
@@ -82,13 +79,7 @@ class Worker:
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
         now = self._clock.monotonic()
         self._collect_at = self._commit_at = self._quiet_at = now
-        self._fit_at, self._inspect_at, self._tell_at = now + _FITNESS_EVERY, now + _INSPECT_EVERY, now + _TELL_EVERY
-        self.unfit = ""
-        """Why Redis can't be used though it answers, such as for its policy; empty if it can. Looked at repeatedly."""
-        self.unheard = ""
-        """Why Redis gives no answer; empty if it does. Without partitions nothing else asks it."""
-        self.redis_bytes: int | None = None
-        """What Redis takes of memory, all models together, where it tells."""
+        self._inspect_at, self._tell_at = now + _INSPECT_EVERY, now + _TELL_EVERY
         self.batches = Histogram(BATCHES)
         """How many events were applied together."""
 
@@ -102,7 +93,7 @@ class Worker:
         self._troubles.show(ways, self._assignment.partitions, self.counters)
         self._show_quiet()
         self._follow_results()
-        sought = self._assignment.take(polled, claims=not self.unfit)
+        sought = self._assignment.take(polled, claims=not self.redis.unfit)
         # A batch that was fetched before its reader was moved doesn't follow what is applied.
         batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
         applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
@@ -317,33 +308,9 @@ class Worker:
 
     def _look_at_redis(self) -> None:
         """Drop all partitions while Redis can't be used: one that evicts keys or is a replica forgets deletions."""
-        now = self._clock.monotonic()
-        if now < self._fit_at:
-            return
-        try:
-            facts = look(self._client)
-        except StateUnavailable as error:
-            self._fit_at = now + _UNFIT_EVERY
-            self._note_silence(str(error))
-            return
-        self._note_silence("")
-        self.redis_bytes = facts.get("used_memory")
-        problems, _ = redis_problems(facts, unchecked=self._settings.redis.unchecked)
-        unfit = "; ".join(problems)
-        if unfit and unfit != self.unfit:
-            self.counters["redis_trouble"] += 1
-            _log.error("nothing is done while Redis can't be used: %s", unfit)
+        if self.redis.turn():
             for partition in list(self.owned):
                 self._assignment.drop(partition, "Redis can't be used")
-        self.unfit = unfit
-        self._fit_at = now + (_UNFIT_EVERY if unfit else _FITNESS_EVERY)
-
-    def _note_silence(self, unheard: str) -> None:
-        """Count each time that Redis gives no answer, and log why, once."""
-        self.counters["redis_trouble"] += bool(unheard)
-        if unheard and unheard != self.unheard:
-            _log.warning("%s", unheard)
-        self.unheard = unheard
 
     @property
     def _reader(self) -> Reader:

@@ -354,7 +354,7 @@ def test_a_redis_that_gives_no_answer_is_an_outage_each_time_that_it_is_asked(
 
     monitor = monitor_of(harness)
     look(harness, monitor)
-    monkeypatch.setattr("unlearn.worker.loop.look", silent)
+    monkeypatch.setattr("unlearn.worker.redis_check.look", silent)
     harness.now += 10.0
     for _ in range(4):
         found = look(harness, monitor)
