@@ -5,7 +5,6 @@ Each insert has a feature of its own: whoever was learned can be seen in a state
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -28,11 +27,6 @@ from unlearn.simulate.replay import Replay, replay_log
 from unlearn.simulate.script import CLASSES, Message, Script
 from unlearn.verification.subject import subject_of
 from unlearn.worker.loop import Worker
-
-
-def repeatable(counts: Counter[str]) -> dict[str, int]:
-    """The counts that are the same in each run of a history: Redis alone knows when it can rewrite its file."""
-    return {name: count for name, count in counts.items() if name != "aof_rewrites"}
 
 
 class SimulationHarness(World, ModelLog):

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from unlearn.errors import LogUnavailable
+
 __all__ = ["until"]
 
 T = TypeVar("T")
@@ -20,10 +22,17 @@ def until(
 ) -> T:
     """What `look` gives as soon as that is true. Fails the test after `seconds`, and says what never came.
 
-    `between` is done after each look in vain: by default time passes, a worker may turn.
+    A look at a Kafka that gives no answer, as one may on a busy machine, is a look in vain. `between` is done after
+    each: by default time passes, a worker may turn.
     """
     deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what if isinstance(what, str) else what()}"
+    while True:
+        silence: LogUnavailable | None = None
+        try:
+            if found := look():
+                return found
+        except LogUnavailable as error:
+            silence = error
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what if isinstance(what, str) else what()}") from silence
         between()
-    return found

@@ -24,7 +24,7 @@ from tests.harness.results_harness import (
     ResultsHarness,
 )
 from tests.harness.waiting import until
-from unlearn.errors import LogUnavailable, NotEnough, Refused, StoreUnavailable, TopicMissing
+from unlearn.errors import LogDenied, LogUnavailable, NotEnough, Refused, StoreUnavailable, TopicMissing
 from unlearn.log.memory.tails import MemoryTail
 from unlearn.scoring.published_model import of_settings
 from unlearn.scoring.scorer import Scorer
@@ -655,6 +655,28 @@ def test_one_shot_waits_for_the_manifest_that_covers_the_log(bayes: ResultsHarne
     late.join()
     assert served.left_out == ()
     assert served.scores(PROBE).scores.tobytes() == bayes.expected(HAM, SPAM[:1]).tobytes()
+
+
+def test_one_shot_waits_for_a_shard_that_is_trained(bayes: ResultsHarness) -> None:
+    untrained = bayes.entry(0, 0, [], status="behind")
+    bayes.send(bayes.manifest(0, 1, [untrained, *bayes.without_rows(0, 1)]))
+    bayes.publish(1, 1, [])
+    late = threading.Timer(0.1, lambda: bayes.publish(1, 2, SPAM))
+    late.start()
+
+    served = bayes.scorer().once(60)
+
+    late.join()
+    assert served.scores(PROBE).scores.tobytes() == bayes.expected(SPAM).tobytes()
+
+
+def test_one_shot_is_told_at_once_that_it_may_not_read(bayes: ResultsHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    bayes.publish(0, 1, HAM)
+    monkeypatch.setattr(MemoryTail, "trouble", LogDenied("no right to read"))
+    monkeypatch.setattr(MemoryTail, "poll", lambda *_: [])
+
+    with pytest.raises(LogDenied, match="no right to read"):
+        bayes.scorer().once(600)
 
 
 def test_one_shot_respects_the_quorum_and_the_partition_count(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unlearn.errors import UnlearnError
 from unlearn.log.protocol import Log, Record
 
 __all__ = ["StampedTail"]
@@ -18,6 +19,10 @@ class StampedTail:
         records = self._tail.poll(timeout)
         self._stamps = {record.offset: record.timestamp / 1000 for record in records}
         return records
+
+    @property
+    def trouble(self) -> UnlearnError | None:
+        return self._tail.trouble
 
     @property
     def position(self) -> int:

@@ -43,5 +43,5 @@ def wait_option(command: _Command) -> _Command:
         type=click.FloatRange(min=0),
         default=10.0,
         show_default=True,
-        help="Seconds to wait until every partition covers the log's end.",
+        help="Seconds to wait until every partition covers the log's end, and a shard is trained.",
     )(command)

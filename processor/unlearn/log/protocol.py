@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from unlearn.errors import UnlearnError
+
 if TYPE_CHECKING:
     from unlearn.log.columns import RecordColumns
 
@@ -173,8 +175,14 @@ class Tail(Protocol):
 
         Raises LogDiverged when the position is outside of the log (truncated, or made again), or can't be read
         though it may be ours. What others put there and can't be decoded is passed over.
-        An outage is an empty answer, and so are rights that were taken away.
+        An outage is an empty answer, and so are rights that were taken away: see `trouble`.
         """
+        ...
+
+    @property
+    def trouble(self) -> UnlearnError | None:
+        """Why the last poll could read nothing: LogDenied for want of rights, LogUnavailable; None if it could, and
+        while waiting may help."""
         ...
 
     @property

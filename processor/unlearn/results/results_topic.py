@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from unlearn.errors import LogDenied
 from unlearn.log.protocol import Log, Record, Tail
 from unlearn.results.belief import Refusal, foreign, most_counter, same_counter
 from unlearn.results.history import shards_of
@@ -124,11 +125,13 @@ class Results:
     def follow(self, tail: Tail, timeout: float = 5.0) -> bool:
         """Read to the topic's end as it is now. False if that took longer than `timeout` seconds.
 
-        Raises as `Tail.poll` does.
+        Raises as `Tail.poll` does, and LogDenied where the right to read is missing.
         """
         end, deadline = tail.end(), self.waiting() + timeout
         while tail.position < end:
             self.merge(tail.poll(min(0.5, timeout)))
+            if isinstance(tail.trouble, LogDenied):
+                raise LogDenied(str(tail.trouble))
             if self.waiting() > deadline and tail.position < end:
                 return False
         return True

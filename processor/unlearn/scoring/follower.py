@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from unlearn.errors import LogDiverged
+from unlearn.errors import LogDiverged, UnlearnError
 from unlearn.log.protocol import Log, Tail
 from unlearn.results.log_ends import ends_of
 from unlearn.results.results_topic import Results
@@ -50,6 +50,11 @@ class Follower:
             return False
         self._ends.forget_below(self._tail.position)
         return self._tail.position >= end
+
+    @property
+    def trouble(self) -> UnlearnError | None:
+        """Why the last look could read nothing, as of `Tail`."""
+        return self._tail.trouble
 
     def close(self) -> None:
         """Stop following the topic."""

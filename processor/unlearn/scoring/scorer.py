@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
-from unlearn.errors import LogUnavailable, NotEnough, Refused, ScorerStopped, SettingsError, UnlearnError
+from unlearn.errors import LogDenied, LogUnavailable, NotEnough, Refused, ScorerStopped, SettingsError, UnlearnError
 from unlearn.log.protocol import Log
 from unlearn.scoring.changes import Change, Changes
 from unlearn.scoring.connecting import given_settings, published_model
@@ -26,7 +26,16 @@ from unlearn.scoring.loader import Digested
 from unlearn.scoring.merger import Merger, dated
 from unlearn.scoring.polling import Polling
 from unlearn.scoring.published_model import PublishedModel, of_settings
-from unlearn.scoring.serving import Answer, Ensembles, Merged, Served, check_answerable, check_quorum, version_of
+from unlearn.scoring.serving import (
+    Answer,
+    Ensembles,
+    Merged,
+    Served,
+    check_answerable,
+    check_quorum,
+    is_answerable,
+    version_of,
+)
 from unlearn.scoring.trust import Verify, unsigned
 from unlearn.settings import Settings
 from unlearn.storage.artefacts import Store, open_store
@@ -265,8 +274,9 @@ class Scorer:
     def once(self, wait: float) -> Served:
         """What may be served without heartbeats, for commands that run once: partitions whose manifest covers the log.
 
-        Polls up to `wait` seconds for all partitions to do so, then serves those that do. Raises NotEnough,
-        LogUnavailable, TopicMissing, and Refused if the events topic has fewer partitions than the model.
+        Polls up to `wait` seconds for all partitions to do so, and for a shard that is trained; then serves those that
+        do. Raises NotEnough, LogDenied, LogUnavailable, TopicMissing, and Refused if the events topic has fewer
+        partitions than the model.
         """
         start = self._clock()
         patience = max(wait, self._settings.kafka.request_timeout)
@@ -274,10 +284,16 @@ class Scorer:
             waited = self._clock() - start
             if self.poll(min(_TURN, max(0.01, wait - waited))):
                 covering = self._covering()
-                if len(covering) == len(self._partitions) or waited >= wait:
+                if waited >= wait or self._is_whole(covering):
                     return self._served(self._merged, covering, Merged.why_not_covering)
-            elif waited > patience:
+            if isinstance(self._follower.trouble, LogDenied):
+                raise LogDenied(str(self._follower.trouble))
+            if waited > patience:
                 raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
+
+    def _is_whole(self, covering: Collection[int]) -> bool:
+        """Whether all partitions cover the log, and something of them can answer."""
+        return len(covering) == len(self._partitions) and is_answerable((self._merged[p] for p in covering), ())
 
     def _turn(self) -> None:
         self.poll(min(_TURN, self._settings.lease / 10))

@@ -20,7 +20,7 @@ from unlearn_models.base.learner import Ensemble, Learner, State
 from unlearn_models.base.rows import Rows
 from unlearn_models.text.hashing import hash_texts
 
-__all__ = ["Answer", "Ensembles", "Merged", "Served", "check_answerable", "check_quorum", "version_of"]
+__all__ = ["Answer", "Ensembles", "Merged", "Served", "check_answerable", "check_quorum", "is_answerable", "version_of"]
 
 _APART = 1e-6
 """How far from 1 the sum of a row's probabilities may be."""
@@ -141,15 +141,21 @@ def check_quorum(partitions: int, left_out: Mapping[int, str], share: float) -> 
         )
 
 
-def check_answerable(served: Iterable[Merged], left_out: tuple[int, ...]) -> None:
-    """Raises NotEnough where no shard that is served has a state, though the model may have rows.
+def is_answerable(served: Iterable[Merged], left_out: tuple[int, ...]) -> bool:
+    """Whether a shard that is served has a state, or all of the model is known to have no rows.
 
-    If all of the model is known to have no rows, its answer is the uniform one, and right.
+    Without rows its answer is the uniform one, and right.
     """
     served = list(served)
     if any(one.states for one in served):
-        return
-    if left_out or any(entry.status not in ("empty", "current") for one in served for entry in one.manifest.shards):
+        return True
+    entries = (entry for one in served for entry in one.manifest.shards)
+    return not left_out and all(entry.status in ("empty", "current") for entry in entries)
+
+
+def check_answerable(served: Iterable[Merged], left_out: tuple[int, ...]) -> None:
+    """Raises NotEnough unless it `is_answerable`."""
+    if not is_answerable(served, left_out):
         raise NotEnough("no shard that can be served has a state: all are left out, or not trained yet", left_out)
 
 

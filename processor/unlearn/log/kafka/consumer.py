@@ -8,6 +8,7 @@ from typing import Any
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
+from unlearn.errors import LogUnavailable, UnlearnError
 from unlearn.log.kafka.connect import connected
 from unlearn.log.kafka.errors import DENIED, translate
 from unlearn.log.kafka.records import CantRead, Records, read_all_or_say_where
@@ -59,12 +60,12 @@ def why_stopped(error: Exception, reader: KafkaConsumer) -> dict[TopicPartition,
     return {error.tp: error.found.reason} if isinstance(error, CantRead) else {}
 
 
-def try_again(error: Exception, reader: KafkaConsumer) -> str:
-    """The words for an error that is to be waited out.
+def try_again(error: Exception, reader: KafkaConsumer) -> UnlearnError:
+    """Ours for an error that is to be waited out: LogDenied or LogUnavailable.
 
     The client would keep a refused login for good; it is taken from the client, which then logs in again.
     """
     if isinstance(error, DENIED):
         reader._client._manager._auth_failures.clear()  # noqa: SLF001
-        return str(translate(error, "reading"))
-    return f"{type(error).__name__}: {error}"
+        return translate(error, "reading")
+    return LogUnavailable(f"{type(error).__name__}: {error}")

@@ -10,7 +10,7 @@ from contextlib import suppress
 import kafka.errors as kafka_errors
 from kafka import TopicPartition
 
-from unlearn.errors import LogDiverged, LogUnavailable
+from unlearn.errors import LogDiverged, LogUnavailable, UnlearnError
 from unlearn.log.columns import RecordColumns
 from unlearn.log.kafka.consumer import consumer
 from unlearn.log.kafka.interval import LOOK_EVERY, bounds_of, poll_assigned, position_of
@@ -30,7 +30,7 @@ class KafkaFollower:
     def __init__(self, settings: KafkaSettings, topic: str, starts: Mapping[int, int]) -> None:
         self._tps = {partition: TopicPartition(topic, partition) for partition in starts}
         self._timeout_ms = round(settings.request_timeout * 1000)
-        self._trouble = ""
+        self._trouble: UnlearnError | None = None
         self._positions = dict(starts)
         self._outage = Outage(settings)
         self._consumer = consumer(settings, columns=True)
@@ -71,8 +71,8 @@ class KafkaFollower:
     def _bounds(self) -> dict[int, tuple[int, int]]:
         return bounds_of(self._consumer, list(self._tps.values()), self._timeout_ms)
 
-    def _note(self, trouble: str) -> None:
-        if trouble and trouble != self._trouble:
+    def _note(self, trouble: UnlearnError | None) -> None:
+        if trouble and str(trouble) != str(self._trouble):
             _log.warning("the topic can't be read for now: %s", trouble)
         self._trouble = trouble
 

@@ -11,7 +11,7 @@ from typing import Any
 import kafka.errors as kafka_errors
 from kafka import KafkaConsumer, TopicPartition
 
-from unlearn.errors import ExtraMissing, LogDiverged, LogUnavailable, LogUnreadable
+from unlearn.errors import ExtraMissing, LogDiverged, LogUnavailable, LogUnreadable, UnlearnError
 from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
 from unlearn.log.kafka.errors import DENIED, translated
 from unlearn.log.kafka.outage import Outage
@@ -22,8 +22,8 @@ from unlearn.settings import KafkaSettings
 _log = logging.getLogger(__name__)
 Lost = Callable[[TopicPartition, str, Unreadable | None], None]
 """Called when a position is outside of the log or can't be read: with the reason, and the run that can't be read."""
-Note = Callable[[str], None]
-"""Called with why nothing can be read for now, or "" if that isn't so."""
+Note = Callable[[UnlearnError | None], None]
+"""Called with why nothing can be read for now, or None if that isn't so."""
 READ_RECORDS = 2000
 OUTAGE_PAUSE = 0.05  # s: an error at every poll must not become a busy loop
 LOOK_EVERY = 100  # ms: a position moved by markers alone wakes no poll of the client's
@@ -132,10 +132,11 @@ def poll_assigned(
         if not stopped:
             told = try_again(error, reader)
             _log.info("polling Kafka failed, trying again: %s", told)
-            note(told if isinstance(error, (*DENIED, CantFetch)) else "")
+            note(told if isinstance(error, (*DENIED, CantFetch)) else None)
             time.sleep(min(timeout_ms / 1000, OUTAGE_PAUSE))
         return {}
-    note("" if found or outage is None else outage.words(reader))
+    why = "" if found or outage is None else outage.words(reader)
+    note(LogUnavailable(why) if why else None)
     return found
 
 
@@ -162,8 +163,7 @@ class KafkaTail:
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._tp = TopicPartition(topic, 0)
         self._timeout_ms = round(settings.request_timeout * 1000)
-        self.trouble = ""
-        """Why the last poll could read nothing, such as a right that was taken away."""
+        self.trouble: UnlearnError | None = None
         self._outage = Outage(settings)
         self._consumer = consumer(settings)
         self._consumer.assign([self._tp])
@@ -197,8 +197,8 @@ class KafkaTail:
     def _bounds(self) -> tuple[int, int]:
         return bounds_of(self._consumer, [self._tp], self._timeout_ms)[0]
 
-    def _note(self, trouble: str) -> None:
-        if trouble and trouble != self.trouble:
+    def _note(self, trouble: UnlearnError | None) -> None:
+        if trouble and str(trouble) != str(self.trouble):
             _log.warning("topic %s can't be read for now: %s", self._tp.topic, trouble)
         self.trouble = trouble
 

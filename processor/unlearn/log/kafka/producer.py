@@ -172,7 +172,8 @@ class KafkaProducer:
     def _fail_all(self, client: Client, answer: Future[Any], topic: str, doing: str, error: BaseException) -> None:
         """Runs on the client's thread, for each of its failed records; the first failure ends the client.
 
-        The failure is this record's alone: those in flight beside it get LogUnavailable.
+        The failure is this record's alone: those in flight beside it get LogUnavailable, which may be sent again, or
+        LogDenied, so that whoever ends by it says that a right is missing.
         """
         failure = why_not_sent(error, doing)
         if isinstance(failure, LogDenied):
@@ -183,7 +184,8 @@ class KafkaProducer:
                 self._ended.append(client)
                 _abandon(client)
         self._fail(answer, failure)
-        self._fail_pending(client, LogUnavailable(f"it was on its way when another record failed: {failure}"))
+        beside = LogDenied if isinstance(failure, LogDenied) else LogUnavailable
+        self._fail_pending(client, beside(f"it was on its way when another record failed: {failure}"))
 
     def _fail_pending(self, client: Client, failure: UnlearnError) -> None:
         with self._lock:

@@ -208,7 +208,7 @@ class KafkaReader:
         stopped = why_stopped(error, self._consumer)
         if not stopped:
             trouble = try_again(error, self._consumer)
-            self._unread = trouble if isinstance(error, (*DENIED, CantFetch)) else ""
+            self._unread = str(trouble) if isinstance(error, (*DENIED, CantFetch)) else ""
             _log.info("polling Kafka failed, trying again: %s", trouble)
         if isinstance(error, CantRead):
             self._stand_at(error.tp, error.found)

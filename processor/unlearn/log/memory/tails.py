@@ -14,6 +14,8 @@ __all__ = ["MemoryFollower", "MemoryTail"]
 class MemoryTail:
     """A tail of a topic of a MemoryLog."""
 
+    trouble = None
+
     def __init__(self, log: Topics, topic: str) -> None:
         self._log = log
         self._topic = topic
