@@ -75,7 +75,6 @@ WORDS = ["Win", "CASH", "noon", "ΣΟΦΟΣ", "İstanbul", "naïve", "see", "lun
 TEXTS = [" ".join(WORDS[(i * 7 + j * j) % len(WORDS)] for j in range(2 + i % 9)) for i in range(60)] + ["", "Σ ı \x00"]  # noqa: RUF001
 LEARNERS: dict[str, dict[str, Any]] = {
     "naive-bayes": {"learner": "naive-bayes"},
-    "linear": {"learner": "linear"},
     "forest": {"learner": "forest", "features": 2**9, "learner_options": {"trees": 10}},
     "positive and unlabelled": {"learner": "pu-linear", "learner_options": {"held_out": 0.5}},
 }

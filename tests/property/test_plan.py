@@ -34,7 +34,7 @@ SECRET, SHARDS, SPAN = b"a secret of tests", 2, 20
 MODEL = Model(1, SHARDS, SPAN, True, SECRET, make_learner("naive-bayes", CLASSES, 64))
 DIGESTS = Digests(SECRET)
 ANY_SCRIPT = busy_scripts() | lifting_scripts() | scripts(max_size=60) | scripts(subjects=False)
-untimed = settings(deadline=None, max_examples=60, derandomize=True, database=None, phases=(Phase.generate,))
+untimed = settings(deadline=None, max_examples=40, derandomize=True, database=None, phases=(Phase.generate,))
 
 
 @dataclass

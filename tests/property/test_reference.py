@@ -20,7 +20,7 @@ from unlearn.verification.reference import Model
 from unlearn_models import make_learner
 
 LEARNERS = [make_learner(name, CLASSES, 64) for name in ("naive-bayes", "linear")]
-untimed = settings(deadline=None, max_examples=30)
+untimed = settings(deadline=None, max_examples=20)
 ANY_SCRIPT = scripts() | scripts(partitions=1) | scripts(subjects=False)
 
 Pair = tuple[str | None, str]

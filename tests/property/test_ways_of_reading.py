@@ -22,7 +22,7 @@ from unlearn.simulate.script import Script, busy_script, spread_script, unruly_s
 LEARNERS = ("naive-bayes", "linear", "forest")
 Way = Literal["fast", "plain"]
 WAYS: tuple[Way, ...] = ("fast", "plain")
-SEEDS = int(os.environ.get("UNLEARN_TESTS_SOAK", "0")) or 30
+SEEDS = int(os.environ.get("UNLEARN_TESTS_SOAK", "0")) or 18
 _OF_THE_LOG = (b"cluster_id", b"topic_id")
 """What `meta` says of the log itself, which is another one in each world."""
 
