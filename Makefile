@@ -3,8 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
-# Many tests wait for a broker, so three processes of them keep two cores busy.
-JOBS ?= 3
+# Many tests wait for a broker, so four processes of them keep two cores busy.
+JOBS ?= 4
 # The tests start hundreds of processes: without bytecode on disk each compiles all sources anew, half a second each.
 unexport PYTHONDONTWRITEBYTECODE
 

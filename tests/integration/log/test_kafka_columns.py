@@ -48,6 +48,9 @@ def produce(
     assert all(answer.get(30) for answer in sent)
     if commit is not None:
         (producer.commit_transaction if commit else producer.abort_transaction)()
+        # It has ended before its marker stands in the log.
+        marked = max(answer.get(30).offset for answer in sent) + 2
+        until(lambda: rig.log.bounds(topic)[partition][1] >= marked, 120, "the transaction is at its end")
     producer.close()
 
 
