@@ -155,6 +155,14 @@ def test_the_version_in_force_is_exported_and_scores_as_it_does(harness: WorkerO
     code = "from load import load; print(load().predict_proba(['win cash'])[0][1])"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=True)
     assert abs(float(loaded.stdout) - json.loads(scored.stdout)["scores"]["spam"]) < about["tolerance"]
+    assert "nothing is learned" not in scored.stderr
+
+    # Once all are deleted, each class has the same score, which is said
+    harness.delete(subject=ANN)
+    publish(harness)
+    bare = run(harness.settings, "score", "--json", "-", given="win cash")
+    assert (bare.returncode, json.loads(bare.stdout)["scores"]) == (0, {"ham": 0.5, "spam": 0.5})
+    assert bare.stderr.startswith("nothing is learned yet, or all of it was deleted")
 
     # Another one isn't written over it, and none is made that outlives deadlines
     assert run(harness.settings, "export", "--to", "onnx", str(out)).returncode == 65

@@ -368,9 +368,10 @@ class Scorer:
         reasons = {p: self._reason(merged, p, why_not) for p in left_out}
         check_quorum(len(self._partitions), reasons, self._settings.quorum)
         check_answerable((merged[p] for p in live), left_out)
-        ensemble = self._ensembles.of(_states(merged, live))
+        states = _states(merged, live)
+        ensemble = self._ensembles.of(states)
         version, content = version_of(merged), self._content.of([merged[p].manifest for p in sorted(live)])
-        return Served(self._model.learner, ensemble, version, left_out, content, until, self._clock)
+        return Served(self._model.learner, ensemble, version, left_out, content, until, self._clock, bool(states))
 
     def _reason(self, merged: Mapping[int, Merged], partition: int, why_not: Callable[[Merged], str]) -> str:
         """Why a partition is left out."""

@@ -62,6 +62,8 @@ class Served:
     until: float | None = None
     """Monotonic seconds at which its lease ends; None where no lease is asked for."""
     clock: Callable[[], float] = time.monotonic
+    learned: bool = True
+    """Whether it has learned anything: if not, it gives each class the same score."""
 
     @property
     def lease_ends(self) -> datetime | None:

@@ -63,7 +63,9 @@ class Pinner:
             parts[partition] = Part(version, newest[partition], manifest, *self._read(partition))
         manifests = pinned(number, parts).values()
         states = [state for manifest in manifests for _, state in self._states(number, manifest)]
-        return Served(self._learner, self._learner.ensemble(states), number, (), content_of(manifests))
+        return Served(
+            self._learner, self._learner.ensemble(states), number, (), content_of(manifests), learned=bool(states)
+        )
 
     def _read(self, partition: int) -> tuple[LogRows | str, int]:
         """The partition's rows, and where the log that gave them ends."""

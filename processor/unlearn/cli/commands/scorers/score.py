@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 2000
 _SHOWN = 60
+_NOTHING_LEARNED = "nothing is learned yet, or all of it was deleted: each class has the same score"
 
 
 @click.command(cls=Command)
@@ -53,6 +54,8 @@ def command(
         raise click.UsageError("a line is JSON or text: give one of --jsonl and --text")
     form: Form = "json" if jsonl else "any text" if as_text else "text"
     served = _newest(ctx, wait) if version is None else _pinned(context.settings(ctx), version)
+    if not served.learned:
+        click.echo(_NOTHING_LEARNED, err=True)
     if not as_json:
         click.echo(_head(served))
     for inputs, answer in _answers(source, form, served):
