@@ -68,7 +68,7 @@ def test_an_answer_is_that_of_all_shards_and_names_its_version(harness: ResultsH
     answer = scorer.scores(PROBE)
     assert answer.scores.tobytes() == harness.expected(HAM, SPAM).tobytes()
     assert (answer.version, answer.left_out, answer.classes) == (1, (), ("ham", "spam"))
-    assert (scorer.version, scorer.served().learned) == (1, True)
+    assert (scorer.version, answer.learned) == (1, True)
     assert scorer.predict(["cheap pills", "minutes of the meeting"]) == ["spam", "ham"]
 
 
@@ -92,7 +92,7 @@ def test_a_model_without_rows_answers_uniform(harness: ResultsHarness) -> None:
     scorer.poll(0)
 
     assert scorer.scores(PROBE).scores.tolist() == [[0.5, 0.5]]
-    assert (scorer.version, out(scorer), scorer.served().learned) == (1, (), False)
+    assert (scorer.version, out(scorer), scorer.scores(PROBE).learned) == (1, (), False)
     assert harness.store.fetched == []
 
 

@@ -31,7 +31,7 @@ class Answer:
     """Probabilities (n, classes), the version that gave them, and the partitions that had no part in them.
 
     `content`: the digest of the states that gave them, see `unlearn.scoring.content`. `lease_ends`: when that version
-    may be served no longer, by this machine's clock; None where no lease is asked for.
+    may be served no longer, by this machine's clock; None where no lease is asked for. `learned`: as of `Served`.
     """
 
     scores: NDArray[np.float64]
@@ -40,6 +40,7 @@ class Answer:
     left_out: tuple[int, ...]
     content: str = ""
     lease_ends: datetime | None = None
+    learned: bool = True
 
     def labels(self) -> list[str]:
         """The likeliest class of each row; of equal ones the first."""
@@ -82,7 +83,8 @@ class Served:
         # Asked last: an answer that took long must not come out after the lease.
         if self.until is not None and self.clock() >= self.until:
             raise NotEnough("the lease of this version has ended: ask the scorer for what is served now", self.left_out)
-        return Answer(scores, self.learner.classes, self.version, self.left_out, self.content, self.lease_ends)
+        told = self.learner.classes, self.version, self.left_out, self.content, self.lease_ends, self.learned
+        return Answer(scores, *told)
 
     def predict(self, inputs: Sequence[str] | Rows) -> list[str]:
         """The likeliest label of each input. Raises as `scores` does."""

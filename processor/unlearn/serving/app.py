@@ -246,6 +246,7 @@ def _headers(answer: Answer) -> dict[str, str]:
         "Unlearn-Content": answer.content,
         "Unlearn-Left-Out": ",".join(map(str, answer.left_out)),
         "Unlearn-Lease-Ends": "" if ends is None else ends.isoformat(timespec="milliseconds"),
+        "Unlearn-Learned": "true" if answer.learned else "false",
     }
 
 

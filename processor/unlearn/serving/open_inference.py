@@ -109,6 +109,7 @@ def told(answer: Answer) -> dict[str, Any]:
         "content": answer.content,
         "left_out": list(answer.left_out),
         "lease_ends": None if answer.lease_ends is None else answer.lease_ends.isoformat(timespec="milliseconds"),
+        "learned": answer.learned,
     }
 
 

@@ -101,6 +101,7 @@ def test_plain_scores_are_the_scorers(served: Running) -> None:
     assert answer.headers["unlearn-version"] == str(said["version"])
     assert answer.headers["unlearn-content"] == said["content"]
     assert answer.headers["unlearn-lease-ends"] == said["lease_ends"]
+    assert (answer.headers["unlearn-learned"], said["learned"]) == ("true", True)
     assert answer.headers["cache-control"] == "no-store"
     assert served.asks.post("/models/demo/scores", json={"texts": PROBE}).json()["scores"] == said["scores"]
 

@@ -153,7 +153,13 @@ def test_a_response_has_the_outputs_that_were_asked_for() -> None:
     ]
     assert labels["outputs"] == whole["outputs"][1:]
     assert (labels["id"], labels["model_name"], labels["model_version"]) == ("q", "spam", "7")
-    assert labels["parameters"] == {"classes": ["ham", "spam"], "content": "c0", "left_out": [2], "lease_ends": None}
+    assert labels["parameters"] == {
+        "classes": ["ham", "spam"],
+        "content": "c0",
+        "left_out": [2],
+        "lease_ends": None,
+        "learned": True,
+    }
 
 
 def test_a_model_describes_itself() -> None:
