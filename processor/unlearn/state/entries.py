@@ -23,6 +23,7 @@ from unlearn.errors import ArtefactInvalid
 __all__ = [
     "ALONE",
     "FOREVER",
+    "NO_PAIR",
     "NO_ROW",
     "NO_TOMB",
     "Entry",
@@ -67,6 +68,10 @@ class Pair(NamedTuple):
     revision: int = 0
     content: bytes = b""
     tomb: int = NO_TOMB
+
+
+NO_PAIR = Pair()
+"""Neither row nor tomb: as which a missing pair counts. One that is kept says that the record is forgotten."""
 
 
 class Entry(NamedTuple):

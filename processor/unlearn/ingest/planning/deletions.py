@@ -5,16 +5,14 @@ from __future__ import annotations
 from unlearn.events.partitioner import shard_of, tag_of
 from unlearn.ingest.classify import Deletion
 from unlearn.ingest.planning.batch import Batch
-from unlearn.ingest.planning.dues import await_answer
+from unlearn.ingest.planning.owed import await_answer
 from unlearn.partition.ledger import Kill
 from unlearn.partition.receipts.pending import LATER, OpenCopy
 from unlearn.state.aliases import addressed
 from unlearn.state.copies import Copy
-from unlearn.state.entries import ALONE, FOREVER, NO_ROW, NO_TOMB, Pair, Subject
+from unlearn.state.entries import ALONE, FOREVER, NO_PAIR, NO_ROW, NO_TOMB, Pair, Subject
 
 __all__ = ["Deletions"]
-
-_NO_PAIR = Pair()
 
 
 class Deletions:
@@ -77,7 +75,7 @@ class Deletions:
 
     def _bury_pair(self, offset: int, record: bytes, tag: bytes, tomb: int) -> None:
         entry = self._batch.changing(record)
-        pair = entry.pairs.get(tag, _NO_PAIR)
+        pair = entry.pairs.get(tag, NO_PAIR)
         self._batch.plan.counts["tombstones"] += pair.tomb == NO_TOMB
         pair = Pair(pair.slot, pair.revision, pair.content, max(pair.tomb, tomb))
         entry.pairs[tag] = self._strike(offset, record, tag, pair, pair.tomb)

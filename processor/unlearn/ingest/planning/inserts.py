@@ -10,11 +10,9 @@ from unlearn.ingest.planning.planned import Row
 from unlearn.partition.ledger import Kill
 from unlearn.partition.receipts.pending import Pending
 from unlearn.state.aliases import target_of
-from unlearn.state.entries import NO_ROW, Pair, Subject
+from unlearn.state.entries import NO_PAIR, NO_ROW, Pair, Subject
 
 __all__ = ["Inserts"]
-
-_NO_PAIR = Pair()
 
 
 class Inserts:
@@ -32,13 +30,13 @@ class Inserts:
         if item.aliases and self._link(item):
             self._forget_by_alias(item)
         known, entry, tag = batch.subject(subject), batch.entry(record), tag_of(subject)
-        pair = entry.pairs.get(tag, _NO_PAIR)
+        pair = entry.pairs.get(tag, NO_PAIR)
         buried = item.revision <= max(entry.tomb, pair.tomb)
         if buried or (known is not None and known.dead):
             counts["dead_on_arrival"] += 1
             if not buried and tag not in entry.pairs:
                 # Noted as if it had come before its subject's deletion, so that a look-up says that it is forgotten.
-                batch.changing(record).pairs[tag] = _NO_PAIR
+                batch.changing(record).pairs[tag] = NO_PAIR
         elif pair.slot == NO_ROW or item.revision > pair.revision or self._died_with_subject(item, pair):
             self._accept(item, tag, pair)
         elif item.revision == pair.revision and item.content != pair.content:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unlearn.events.partitioner import tag_of
 from unlearn.ingest.classify import Deletion
 from unlearn.ingest.planning.batch import Batch
-from unlearn.ingest.planning.dues import await_answer
+from unlearn.ingest.planning.owed import await_answer
 from unlearn.state.entries import NO_TOMB, Subject
 
 __all__ = ["lift"]

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from unlearn.ingest.classify import Deletion, Insertion, Item, Sealing
 from unlearn.ingest.planning.batch import Batch
 from unlearn.ingest.planning.deletions import Deletions
-from unlearn.ingest.planning.dues import send_on
 from unlearn.ingest.planning.inserts import Inserts
 from unlearn.ingest.planning.lifts import lift
+from unlearn.ingest.planning.owed import send_on
 from unlearn.ingest.planning.planned import Frame, Lookups, Plan
 from unlearn.partition.ledger import NO_COLUMNS, Columns
 from unlearn.partition.tables import Tables

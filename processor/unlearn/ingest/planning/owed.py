@@ -8,11 +8,9 @@ from unlearn.ingest.classify import Deletion, Refused, Sending
 from unlearn.ingest.planning.batch import Batch
 from unlearn.partition.receipts.pending import LATER, Pending
 from unlearn.partition.tables import Unresolved
-from unlearn.state.entries import NO_ROW, Pair
+from unlearn.state.entries import NO_PAIR, NO_ROW
 
 __all__ = ["await_answer", "send_on"]
-
-_NO_PAIR = Pair()
 
 
 def await_answer(batch: Batch, item: Deletion, killed: int | None, cleanups: int | None = None) -> None:
@@ -56,5 +54,5 @@ def _was_update(batch: Batch, refused: Refused) -> bool:
     if not refused.at_home:
         return refused.revision > 0
     tag = tag_of(refused.who.subject)
-    pair = batch.entry(refused.who.record).pairs.get(tag, _NO_PAIR)
+    pair = batch.entry(refused.who.record).pairs.get(tag, NO_PAIR)
     return pair.slot != NO_ROW and refused.revision > pair.revision and not batch.is_covered(tag, pair.slot)
