@@ -71,3 +71,20 @@ def test_a_count_is_told_again_wherever_redis_was_set_back(redis_url: str) -> No
         finally:
             world.close()
     assert max(told) == 2, "once before Redis was set back, and once behind"
+
+
+def test_a_claim_is_tried_again_wherever_redis_lost_all_it_held(redis_url: str) -> None:
+    for calls in range(MOST):
+        world = World(killed_by_a_copy(), SHAPE, "naive-bayes", redis_url)
+        try:
+            world.feed(2)
+            world.place.fuse.arm(calls, after=True, meanwhile=partial(world.roll_back, 0))
+            world.turn(0, 50)
+            world.place.fuse.disarm()
+            if not world.counts["roll backs"]:
+                break
+            world.drain()
+            Verdict(world).check()
+        finally:
+            world.close()
+    assert calls > 0
