@@ -69,7 +69,8 @@ def test_what_was_told_is_removed_and_nothing_else(others: dict[int, Partition])
     counts = CopyCounts(lambda partition: others[partition].state)
     others[1].apply(41, {Copy((0, 5), 40): 2, Copy((0, 6), 39): 9})
 
-    counts.forget(0, {5: COPIED._replace(records=5)})
+    for op in counts.removals(0, {5: COPIED._replace(records=5)}):
+        others[1].client.execute_command(*op)
 
     assert others[1].counts((0, 5), (0, 6)).counts == {(0, 6): {39: 9}}
 

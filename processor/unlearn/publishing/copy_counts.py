@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from unlearn.partition.receipts.pending import LATER, Pending
 from unlearn.state.copy_kills import NO_OFFSET, CopyKills, drop_copy_kills, parse_copy_kills, read_copy_kills
-from unlearn.state.scripts import PartitionState
+from unlearn.state.scripts import Op, PartitionState
 
 __all__ = ["CopyCounts", "counted"]
 
@@ -30,7 +30,7 @@ def counted(held: Pending, original: tuple[int, int], found: Mapping[int, CopyKi
 
 
 class CopyCounts:
-    """Reads the counts of other partitions, and removes them once they were told. `state_of`: a partition's client."""
+    """Reads the counts of other partitions, and tells how they are removed. `state_of`: a partition's client."""
 
     def __init__(self, state_of: Callable[[int], PartitionState]) -> None:
         self._state_of = state_of
@@ -50,12 +50,18 @@ class CopyCounts:
         settled = {offset: counted(held, (partition, offset), found) for offset, held in waiting.items()}
         return {offset: held for offset, held in settled.items() if not held.awaits_count}
 
-    def forget(self, partition: int, deletions: Mapping[int, Pending]) -> None:
-        """Remove what was noted of deletions, read in this partition, whose last receipts are out; best effort."""
+    def removals(self, partition: int, deletions: Mapping[int, Pending]) -> list[Op]:
+        """The commands that remove what was noted of deletions, read in this partition, whose last receipts are out.
+
+        They belong to the script that closes these: were they sent behind it, and Redis set back in between, the
+        deletions would be open again and their notes gone.
+        """
         told = {o: held for o, held in deletions.items() if held.copies and (held.records or 0) > (held.killed or 0)}
-        for other, offsets in _by_copy(told).items():
-            state = self._state(other)
-            state.discard(drop_copy_kills(state.keys, [(partition, offset) for offset in offsets]))
+        return [
+            op
+            for other, offsets in _by_copy(told).items()
+            for op in drop_copy_kills(self._state(other).keys, [(partition, offset) for offset in offsets])
+        ]
 
     def _state(self, partition: int) -> PartitionState:
         if partition not in self._states:

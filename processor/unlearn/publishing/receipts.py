@@ -231,8 +231,8 @@ class Receipts:
                     self._close(owned, change, offset, lacks=lacks)
         if change.tables:
             owned.counters["hidden"] += len(change.tables.get("pending", ()))
+            change.ops += self._counts.removals(owned.partition, told)
             owned.commit(change)
-            self._counts.forget(owned.partition, told)
         return bool(found)
 
     @staticmethod

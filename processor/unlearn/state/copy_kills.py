@@ -8,8 +8,9 @@ behind a lift a copy that comes again may find rows to kill, too.
 Where a copy of a deletion by alias finds subjects, their clean-ups count its rows, and until they are done its number
 is below 0.
 
-The original's owner reads that, and removes it once it is told. What nobody asks for is dropped by and by: two hashes
-are written in turn, and the older one is emptied each time. A count that may be lost in this way is unknown, never 0.
+The original's owner reads that, and removes it by the script that notes that it is told. What nobody asks for is
+dropped by and by: two hashes are written in turn, and the older one is emptied each time. A count that may be lost in
+this way is unknown, never 0.
 """
 
 from __future__ import annotations

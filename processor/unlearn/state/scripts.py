@@ -184,12 +184,6 @@ class PartitionState:
         """As `read_without_token` of this partition."""
         return read_without_token(self._redis, self.keys, ops)
 
-    def discard(self, ops: Sequence[Op]) -> None:
-        """Perform commands that remove what nobody needs, without a token. Redis' errors are ignored."""
-        with contextlib.suppress(redis.RedisError):
-            for op in ops:
-                self._redis.execute_command(*op)  # type: ignore[no-untyped-call]
-
     def read(self, token: Token, applied: int, writes: int, ops: Sequence[Op]) -> list[Any]:
         """The replies to read commands, all at one moment, if token, `applied` and `writes` are still the owner's.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from unlearn.errors import LogDiverged, Refused, StateUnavailable
+from unlearn.errors import Fenced, LogDiverged, Refused, StateUnavailable
 from unlearn.events.partitioner import Digests
 from unlearn.forwarding.reread import read_but
 from unlearn.identity import check_identity, kept_identity
@@ -71,6 +71,8 @@ class Claimer:
         state = self._state_of(partition)
         token = self._take(state, published, start, end)  # 1
         view = Tables(state.load())
+        if view.meta.get("token") != str(token):
+            raise Fenced(f"partition {partition} was claimed by another, or Redis was set back, as it was claimed")
         self._check(partition, view, published)  # 3
         owned = ClaimedPartition(partition, token, state, view)
         self._keep_identity(owned)
