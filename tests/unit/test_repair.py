@@ -21,7 +21,7 @@ from unlearn.partition.tables import Change, Cleanup, Slice, Tables
 from unlearn.settings import Settings
 from unlearn.state.entries import FOREVER, NO_TOMB, Entry, Pair, encode_entry
 from unlearn.state.scripts import Op, Token
-from unlearn.storage.artefacts import Artefact, FolderStore
+from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name
 from unlearn.storage.slice_writer import write_slice
 
 COVERED = {tag_of(ANN): Cleanup(30, 0, 0)}
@@ -116,6 +116,17 @@ def test_a_file_from_beyond_what_is_applied_is_not_taken(tmp_path: Path) -> None
 
     assert repaired(owned, tmp_path, (2, b""), applied=41).file == "0/0/slice/gone"
     assert owned.counters["slices_lost"] == 1
+
+
+def test_a_file_older_than_the_lost_one_is_not_taken(tmp_path: Path) -> None:
+    """Nobody has collected it yet: the slice has lost all its rows since, and their holes are gone."""
+    owned, change = an_owner(4, cleanup=True), Change()
+    lost = artefact_name(Artefact(0, 0, "slice", 10, 35), "1-ab-7", b"lost")
+    change.put("slices", (0, 10), Slice(sum_slots([4]), 1, 20, lost, 3))
+    owned.view.apply(change, 40)
+
+    assert repaired(owned, tmp_path, (2, b""), (4, ANN), applied=34).file == ""
+    assert owned.view.slices[0, 10].live == 0
 
 
 def test_a_slice_without_living_rows_needs_no_file(tmp_path: Path) -> None:

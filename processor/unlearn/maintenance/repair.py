@@ -22,7 +22,7 @@ from unlearn.settings import Settings
 from unlearn.state.entries import NO_ROW, Entry, Pair, decode_entry
 from unlearn.state.lookups import read_pairs, write_entry
 from unlearn.state.members import walk
-from unlearn.storage.artefacts import Artefact, Store, newest_files
+from unlearn.storage.artefacts import Artefact, Store, newest_files, read_name
 from unlearn.storage.slice_files import read_slice
 from unlearn.storage.slice_writer import register_file
 
@@ -64,6 +64,14 @@ def stray(entry: Entry, view: Tables, files: Slots, covers: Mapping[bytes, Clean
             yield tag, Kill(pair.slot, death, cover.shard)
 
 
+def _not_before(newest: tuple[Artefact, str] | None, lost: str | None) -> tuple[Artefact, str] | None:
+    """The newest file, unless it is older than the one that is lost: one that nobody collected yet holds rows whose
+    holes are gone. None stands for a slice that lost all its rows since.
+    """
+    gone = read_name(lost or "")
+    return None if newest is None or (gone is not None and newest[0].applied < gone.applied) else newest
+
+
 class Repairer:
     """Compares the tables with the store, once after each claim, when Redis has caught up."""
 
@@ -81,7 +89,7 @@ class Repairer:
         names = {name for name, *_ in self._store.names(f"{owned.partition}/")}
         newest = newest_files(names)
         lost = [key for key, held in owned.view.slices.items() if held.file and held.file not in names]
-        found = [self._found(shard, end, newest.get((shard, end))) for shard, end in lost]
+        found = [self._found(*key, _not_before(newest.get(key), owned.view.slices[key].file)) for key in lost]
         self._bury_strays(owned, {(f.shard, f.end): f.slots for f in found if f.applied <= owned.view.applied})
         for each in found:
             self._take(owned, each)
