@@ -114,6 +114,10 @@ class World:
         """Let a worker hang in a coming call: the group takes it for dead, and the others take turns meanwhile."""
         self.place.fuse.arm(calls, after, meanwhile=lambda: self._hang(turns))
 
+    def amid(self, calls: int, after: bool, name: str, *given: int) -> None:
+        """Let another action be taken while a coming call is made."""
+        self.place.fuse.arm(calls, after, meanwhile=lambda: self.act((name, *given)))
+
     def crash(self, who: int) -> None:
         """A worker dies at once: what its producer has kept back is lost, and another worker is started."""
         self._replace(self._member(who), dead=True)

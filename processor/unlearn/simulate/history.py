@@ -48,12 +48,28 @@ def shape_of(seed: int) -> Shape:
 def history_of(seed: int, *, rollbacks: bool = True) -> list[Action]:
     """Up to 150 actions drawn from this seed.
 
-    Two in five histories have no faults; of the others half roll Redis back, unless `rollbacks` is False.
+    Two in five histories have no faults; of the others half roll Redis back, unless `rollbacks` is False. Of these
+    again half do it amid a turn, too.
     """
     chance = random.Random(f"history {seed}")
     calm = chance.random() < 0.4
     rollbacks = rollbacks and chance.random() < 0.5
-    return [_action(chance, calm, rollbacks) for _ in range(chance.randint(0, 150))]
+    actions = [_action(chance, calm, rollbacks) for _ in range(chance.randint(0, 150))]
+    return [_amid_a_turn(amid, action) for action in actions] if (amid := _amid(seed)) else actions
+
+
+def _amid(seed: int) -> random.Random | None:
+    """A source of its own, so that all other actions of a history are as they were."""
+    chance = random.Random(f"amid {seed}")
+    return chance if chance.random() < 0.5 else None
+
+
+def _amid_a_turn(chance: random.Random, action: Action) -> Action:
+    """A snapshot or a roll-back perhaps taken before or after a call of the turns that follow; other actions stay."""
+    name, *given = action
+    if name not in ("snapshot", "roll_back") or chance.random() < 0.5:
+        return action
+    return ("amid", chance.randint(0, 25), chance.random() < 0.5, name, *given)
 
 
 def _action(chance: random.Random, calm: bool, rollbacks: bool) -> Action:
