@@ -67,7 +67,7 @@ def lose_everything(harness: KafkaHarness, worker: Process) -> None:
     harness.roll_back({})
     until(lambda: len(worker.said("is stopped")) == PARTITIONS, 60, "the owner stops")
     assert all("--rebuild" in words for words in worker.said("is stopped"))
-    harness.look_afresh()
+    harness.look_afresh(5.0)
     until(lambda: len(harness.left_out) == PARTITIONS, 60, "the leases run out")
 
 

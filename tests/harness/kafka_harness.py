@@ -106,11 +106,14 @@ class KafkaHarness(ModelLog):
                 assert began < one.vouched_at + self.settings.lease
         return not late
 
-    def look_afresh(self) -> int:
-        """By one that starts now, which is never late. Returns how many partitions it can serve."""
+    def look_afresh(self, wait: float = 60.0) -> int:
+        """By one that starts now, which is never late. Returns how many partitions it can serve.
+
+        It waits so many seconds for all of them.
+        """
         with Scorer.connect(self.settings) as scorer:
             with suppress(NotEnough):
-                scorer.once(5.0)
+                scorer.once(wait)
             served = scorer._covering()
             for partition in served:
                 assert not self._gone_in(scorer._merged[partition])

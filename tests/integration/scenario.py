@@ -256,7 +256,7 @@ def play(settings: Settings, folder: Path) -> Finished:
 def _gather(played: _Play, seen: list[Seen]) -> Finished:
     settings, log = played.settings, played.log
     with Scorer.connect(settings) as scorer:
-        scores = scorer.once(20.0).scores(TEXTS).scores
+        scores = scorer.once(60.0).scores(TEXTS).scores
     return Finished(
         settings,
         played.stream,

@@ -154,7 +154,7 @@ def test_a_model_with_options_answers_by_its_published_states(played: dict[str, 
     assert [list(answer["scores"].values())] == by_the_states(settings)
     assert answer["scores"]["spam"] > answer["scores"]["ham"]
     with Scorer.connect(settings) as scorer:
-        assert scorer.once(20.0).scores([TEXT]).scores.tolist() == by_the_states(settings)
+        assert scorer.once(60.0).scores([TEXT]).scores.tolist() == by_the_states(settings)
 
 
 def by_the_states(settings: Settings) -> list[list[float]]:
