@@ -79,6 +79,8 @@ class Worker:
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
         now = self._clock.monotonic()
         self._collect_at = self._commit_at = self._quiet_at = now
+        self._uncollected: set[int] = set()
+        """The owned partitions that are still to be looked at for garbage."""
         self._inspect_at, self._tell_at = now + _INSPECT_EVERY, now + _TELL_EVERY
         self.batches = Histogram(BATCHES)
         """How many events were applied together."""
@@ -289,8 +291,8 @@ class Worker:
             self._reader.commit({p: owned.view.applied for p, owned in self.owned.items() if not owned.view.outbox})
         if now >= self._collect_at:
             self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
-            for owned in [owned for owned in self.owned.values() if not owned.catching_up]:
-                self._guarded(owned, self._collector.turn)
+            self._uncollected = set(self.owned)
+        self._collect()
         if now >= self._tell_at:
             self._tell_at = now + _TELL_EVERY
             self._tell("%d partitions owned")
@@ -298,6 +300,15 @@ class Worker:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):
                 self._guarded(owned, self._scrubber.turn)
+
+    def _collect(self) -> None:
+        """Look for garbage where it is due, a partition whose tail is being written as soon as that is done: where both
+        come as often, they would else always fall together."""
+        due = [owned for owned in self.owned.values() if owned.partition in self._uncollected and not owned.tailing]
+        for owned in due:
+            self._uncollected.discard(owned.partition)
+            if not owned.catching_up:
+                self._guarded(owned, self._collector.turn)
 
     def _show_quiet(self) -> None:
         now = self._clock.monotonic()
