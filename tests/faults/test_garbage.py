@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.harness.events import SEAL, delete
 from tests.harness.memory_harness import MemoryHarness, insert
+from unlearn.simulate.fault_injection import Later
 from unlearn.state.scripts import PartitionState
 
 GRACE, LOOKS_EVERY = 20.0, 10.0
@@ -62,35 +61,19 @@ def test_a_file_stays_a_grace_after_the_last_look_that_found_it_in_use(make_site
     assert harness.verify().verdict == "equal"
 
 
-class Slowly(Executor):
-    """Begins what it is given at the turn after the next, as a thread on a busy machine may."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Callable[[], None]] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **more: Any) -> Future[Any]:
-        answer: Future[Any] = Future()
-        self._waiting.append(lambda: answer.set_result(fn(*args, **more)))
-        return answer
-
-    def go_on(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each()
-
-
 def test_files_go_though_a_tail_is_always_begun_as_they_are_looked_for(make_site: MakeSite) -> None:
     harness = make_site(tail_every=LOOKS_EVERY)
     files = replaced(harness)
-    slowly = Slowly()
-    harness.worker._tailer._io = slowly
+    later = Later()
+    later.late = True
+    harness.worker._tailer._io = later
 
     for n in range(20, 32):
         # As a tail is written only of rows that are new, one comes before each look.
         harness.send(insert(n))
         harness.now += LOOKS_EVERY
         harness.turn()
-        slowly.go_on()
+        later.work()
         harness.turn()
 
     assert files & {name for name, *_ in harness.store.names("")} == set()

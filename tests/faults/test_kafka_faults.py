@@ -265,6 +265,7 @@ def test_transactions_and_their_markers(on_kafka: WorkerOnKafka) -> None:
     # Then only the inserts were applied, and markers at the log's end are no lag
     assert on_kafka.counts["subjects_deleted"] == 0
     assert on_kafka.counts["inserts"] + on_kafka.counts["home"] >= 120
+    assert all(on_kafka.applied[p] >= applied[p] + 2 + 10 + 2 for p in applied)
     assert on_kafka.applied == on_kafka.ends()
     assert on_kafka.status().lag == 0
     assert not {"aborted", "aborted again"} & on_kafka.event_ids("accepted")

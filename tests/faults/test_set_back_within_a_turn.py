@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from unlearn.events.event import Delete, Insert, encode
+from unlearn.events.partitioner import home
 from unlearn.simulate.cluster import World
 from unlearn.simulate.history import Shape
 from unlearn.simulate.judging.oracle import Verdict
 from unlearn.simulate.script import Message, Script
-from unlearn.verification.reference import murmur2
 
 SHAPE = Shape(5, 1, 4, "auto", 0.0, 0.0, workers=1)
 MOST = 1000
@@ -20,14 +20,13 @@ def killed_by_a_copy() -> Script:
     """A row, and a deletion of its record that is read in the other partition, so that only its copy kills anything."""
     row = Insert(event_id="e", record_id="r", subject_id="s", label="spam", text="free")
     gone = Delete(event_id="d", record_id="r", requested_at="2023-01-01")
-    home = (murmur2(b"s") & 0x7FFFFFFF) % PARTITIONS
-    messages = Message(home, b"s", encode(row)), Message(1 - home, b"r", encode(gone))
+    at = home(b"s", PARTITIONS)
+    messages = Message(at, b"s", encode(row)), Message(1 - at, b"r", encode(gone))
     return Script(PARTITIONS, PARTITIONS, True, messages)
 
 
-def until_told(redis_url: str) -> World:
-    """A world whose next turn sends the deletion's `hidden` receipt, with Redis remembered as it is."""
-    turns = _turns_before(redis_url)
+def until_told(redis_url: str, turns: int) -> World:
+    """A world after so many turns, the next of which sends the deletion's `hidden` receipt; Redis is remembered."""
     world = World(killed_by_a_copy(), SHAPE, "naive-bayes", redis_url)
     world.feed(2)
     for _ in range(turns):
@@ -57,9 +56,9 @@ def _hidden(world: World) -> int:
 
 
 def test_a_count_is_told_again_wherever_redis_was_set_back(redis_url: str) -> None:
-    told = []
+    told, turns = [], _turns_before(redis_url)
     for calls in range(MOST):
-        world = until_told(redis_url)
+        world = until_told(redis_url, turns)
         try:
             world.place.fuse.arm(calls, after=True, meanwhile=partial(world.roll_back, 0))
             world.turn(0, 50)

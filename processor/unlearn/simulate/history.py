@@ -55,13 +55,9 @@ def history_of(seed: int, *, rollbacks: bool = True) -> list[Action]:
     calm = chance.random() < 0.4
     rollbacks = rollbacks and chance.random() < 0.5
     actions = [_action(chance, calm, rollbacks) for _ in range(chance.randint(0, 150))]
-    return [_amid_a_turn(amid, action) for action in actions] if (amid := _amid(seed)) else actions
-
-
-def _amid(seed: int) -> random.Random | None:
-    """A source of its own, so that all other actions of a history are as they were."""
-    chance = random.Random(f"amid {seed}")
-    return chance if chance.random() < 0.5 else None
+    # From a source of its own, so that all other actions of a history are as they were.
+    amid = random.Random(f"amid {seed}")
+    return [_amid_a_turn(amid, action) for action in actions] if amid.random() < 0.5 else actions
 
 
 def _amid_a_turn(chance: random.Random, action: Action) -> Action:
