@@ -123,7 +123,7 @@ def dead_twice(harness: MemoryHarness, deletion: Delete) -> int:
     at = harness.send(deletion)
     harness.send(*[delete(f"r{n}") for n in range(5)])
     cleaner: Any = harness.worker._cleaner
-    cleaner.turn = lambda owned: None
+    cleaner.turn = lambda owned, *, gathers: None
     harness.wait(1.5)
     del cleaner.turn
     return at

@@ -90,7 +90,7 @@ def test_a_subject_with_five_thousand_records(harness: WorkerHarness, monkeypatc
     measure.send(harness, [delete(subject="s", event_id="d0")])
     # It is hidden before any of its rows is buried, in chunks
     with monkeypatch.context() as held_up:
-        held_up.setattr(harness.worker._cleaner, "turn", lambda _: None)
+        held_up.setattr(harness.worker._cleaner, "turn", lambda _, *, gathers: None)
         harness.turn_until(lambda: "d0" in harness.event_ids("hidden"))
     harness.rest()
     assert harness.counts["sweeps"] >= 5000 // 500

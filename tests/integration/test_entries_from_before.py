@@ -25,7 +25,7 @@ def harness(redis_url: str, tmp_path: Path) -> Iterator[MemoryHarness]:
     made.send(*(insert(number, (ANN, BOB)[number % 2]) for number in range(8)))
     made.settle()
     for step in ("_outbox", "_receipts", "_cleaner"):
-        getattr(made.worker, step).turn = lambda *_: None
+        getattr(made.worker, step).turn = lambda *_, **__: None
     made.send(
         delete("r1", BOB, event_id="pair"),
         delete(None, ANN, event_id="subject"),

@@ -26,7 +26,7 @@ def harness(redis_url: str, tmp_path: Path) -> Iterator[MemoryHarness]:
 
 
 def without_cleaning(harness: MemoryHarness) -> None:
-    harness.worker._cleaner.turn = lambda *_: None  # type: ignore[method-assign]
+    harness.worker._cleaner.turn = lambda *_, gathers: None  # type: ignore[method-assign]
 
 
 def hidden(harness: MemoryHarness, event_id: str) -> list[Receipt]:

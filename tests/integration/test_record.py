@@ -83,7 +83,7 @@ def test_an_id_deleted_under_every_subject_is_forgotten_under_each(harness: Work
 def test_a_deleted_subjects_record_is_forgotten_before_its_clean_up(
     harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness.worker._cleaner, "turn", lambda _: None)
+    monkeypatch.setattr(harness.worker._cleaner, "turn", lambda _, *, gathers: None)
     harness.insert("r", ZERO)
     _, bystander = harness.insert("r", at(0, prefix="other"))
     _, death = harness.delete(subject=ZERO)

@@ -190,7 +190,7 @@ def test_tombstones_are_counted_exactly_once_each(harness: WorkerHarness) -> Non
 
 
 def test_a_subject_under_clean_up_is_named(harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness.worker._cleaner, "turn", lambda _: None)
+    monkeypatch.setattr(harness.worker._cleaner, "turn", lambda _, *, gathers: None)
     harness.insert("r", ZERO)
     harness.delete(subject=ZERO)
     for _ in range(20):

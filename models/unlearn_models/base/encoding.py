@@ -32,8 +32,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _MAX_DIMENSIONS = 4
 _STATE = "state/1"
-_U8, _U32, _U64, _I64 = (struct.Struct(layout) for layout in ("<B", "<I", "<Q", "<q"))
-_SHAPES = [struct.Struct(f"<{dimensions}Q") for dimensions in range(_MAX_DIMENSIONS + 1)]
+_U8, _U32, _I64 = (struct.Struct(layout) for layout in ("<B", "<I", "<q"))
+_SHAPES_AND_SIZE = [struct.Struct(f"<{dimensions + 1}Q") for dimensions in range(_MAX_DIMENSIONS + 1)]
 
 Header = Mapping[str, str | int]
 
@@ -138,8 +138,8 @@ def _entry(value: str | int) -> bytes:
 def _array(name: str, array: NDArray[Any]) -> list[bytes]:
     if array.dtype.str not in _DTYPES or array.ndim > _MAX_DIMENSIONS:
         raise BadState(f"{name} has a dtype or shape that has no place in a container")
-    shape = _U8.pack(array.ndim) + _SHAPES[array.ndim].pack(*array.shape)
-    return [_text(array.dtype.str), shape, _U64.pack(array.nbytes), array.tobytes()]
+    shape_and_size = _SHAPES_AND_SIZE[array.ndim].pack(*array.shape, array.nbytes)
+    return [_text(array.dtype.str), _U8.pack(array.ndim), shape_and_size, array.tobytes()]
 
 
 class _Source:
@@ -150,11 +150,14 @@ class _Source:
         self.at = 0
 
     def take(self, size: int) -> bytes:
-        return self.data[self._pass(size) : self.at]
+        start = self.at
+        if size > len(self.data) - start:
+            raise _cut_short()
+        self.at = start + size
+        return self.data[start : self.at]
 
     def number(self, layout: struct.Struct = _U32) -> int:
-        found: int = layout.unpack_from(self.data, self._pass(layout.size))[0]
-        return found
+        return self._numbers(layout)[0]
 
     def text(self) -> str:
         try:
@@ -186,23 +189,30 @@ class _Source:
         dimensions = self.number(_U8)
         if dtype is None or dimensions > _MAX_DIMENSIONS:
             raise BadState("an array has a dtype or shape that has no place in a container")
-        shape = _SHAPES[dimensions].unpack_from(self.data, self._pass(_SHAPES[dimensions].size))
+        *shape, size = self._numbers(_SHAPES_AND_SIZE[dimensions])
         count = prod(shape)
-        if self.number(_U64) != count * dtype.itemsize:
+        if size != count * dtype.itemsize:
             raise BadState("an array's size does not follow from its shape")
-        at = self._pass(count * dtype.itemsize)
+        start = self.at
+        if size > len(self.data) - start:
+            raise _cut_short()
+        self.at = start + size
         # A copy: the bytes inside the container are not aligned.
         try:
-            array: NDArray[Any] = np.frombuffer(self.data, dtype, count, at).reshape(shape).copy()
+            array: NDArray[Any] = np.frombuffer(self.data, dtype, count, start).reshape(shape).copy()
         except (ValueError, OverflowError):
             raise BadState("an array has a shape that no memory holds") from None
         array.flags.writeable = False
         return array
 
-    def _pass(self, size: int) -> int:
-        """Step over `size` bytes. Returns where they start."""
-        start = self.at
-        if size > len(self.data) - start:
-            raise BadState("the array container is cut short")
-        self.at = start + size
-        return start
+    def _numbers(self, layout: struct.Struct) -> tuple[int, ...]:
+        try:
+            found = layout.unpack_from(self.data, self.at)
+        except struct.error:
+            raise _cut_short() from None
+        self.at += layout.size
+        return found
+
+
+def _cut_short() -> BadState:
+    return BadState("the array container is cut short")

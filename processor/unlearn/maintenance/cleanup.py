@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials, put_counts
+from unlearn.maintenance.cleanup_pacing import MOST_SUBJECTS, WalkPaces
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.cleanups.covers import NEVER
 from unlearn.partition.cleanups.digest_table import DigestTable
@@ -33,8 +34,6 @@ __all__ = ["CHUNK", "Cleaner", "bury", "group_of"]
 
 CHUNK = 500
 """Rows that one turn buries."""
-_SUBJECTS = 1000
-"""Clean-ups that one turn works on at most."""
 _WALK_FOR = 0.02
 """Seconds after which a turn opens no further file to look for rows."""
 _SLICES = 10_000
@@ -107,16 +106,17 @@ class Found(NamedTuple):
     cursor: int | None
 
 
-def group_of(cleanups: OpenCleanups) -> Group | None:
-    """The oldest clean-up, with those of its shard that have come as far or further, so that no other holds it up.
+def group_of(cleanups: OpenCleanups, due: Callable[[int], bool] = lambda _: True) -> Group | None:
+    """The oldest clean-up of the shards that are `due`, with those of its shard that have come as far or further, so
+    that no other holds it up.
 
     At most 1,000 of them, the oldest; None if there is none.
     """
-    first = cleanups.oldest()
+    first = cleanups.oldest(due)
     if first is None:
         return None
     mine = ((d, c) for d, c in cleanups.of_shard(first.shard).items() if c.cursor >= first.cursor)
-    return Group(first.shard, first.cursor, dict(islice(mine, _SUBJECTS)))
+    return Group(first.shard, first.cursor, dict(islice(mine, MOST_SUBJECTS)))
 
 
 class Cleaner:
@@ -136,14 +136,17 @@ class Cleaner:
         self._chunk = chunk
         self._most_pairs = most_pairs
 
-    def turn(self, owned: ClaimedPartition) -> None:
+    def turn(self, owned: ClaimedPartition, *, gathers: bool) -> None:
         """Bury the next rows of the oldest open clean-ups.
+
+        `gathers`: a shard that was walked through a moment ago waits, so that more of its clean-ups come together.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
         """
-        group = group_of(owned.view.open_cleanups)
+        group = self._group(owned, gathers)
         if group is None or owned.catching_up:
             return
+        began = self._clock.monotonic()
         found = self._walk(owned, group)
         change = Change()
         kills = self._bury(owned, group, found.rows, change)
@@ -161,6 +164,18 @@ class Cleaner:
         owned.open_rows.kill([kill.slot for kill in kills])
         owned.note_burials(kills)
         owned.counters["sweeps"] += 1
+        self._note(owned, group.shard, began, ended=found.cursor is None)
+
+    def _group(self, owned: ClaimedPartition, gathers: bool) -> Group | None:
+        cleanups, paces, now = owned.view.open_cleanups, owned.kept(WalkPaces), self._clock.monotonic()
+        return group_of(cleanups, lambda shard: not gathers or paces.due(shard, len(cleanups.of_shard(shard)), now))
+
+    def _note(self, owned: ClaimedPartition, shard: int, began: float, *, ended: bool) -> None:
+        now, paces = self._clock.monotonic(), owned.kept(WalkPaces)
+        if ended:
+            paces.ended(shard, now - began, now, self._settings.shards_per_partition)
+        else:
+            paces.took(shard, now - began)
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""

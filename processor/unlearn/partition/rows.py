@@ -79,12 +79,9 @@ def deaths(members: Members, holes: Mapping[int, int], covers: Covers) -> tuple[
     """
     found = covers.find(members.subjects, members.slots)
     covered = found != NEVER
-    if holes:
-        slots = np.fromiter(holes, np.int64, len(holes))
-        order = np.argsort(slots)
-        slots, when = slots[order], np.fromiter(holes.values(), np.int64, len(holes))[order]
-        at = np.minimum(np.searchsorted(slots, members.slots), len(slots) - 1)
-        holed = slots[at] == members.slots
-        found[holed] = when[at[holed]]
-        covered &= ~holed
+    if holes and len(members):
+        slots, when = (np.fromiter(given, np.int64, len(holes)) for given in (holes, holes.values()))
+        at = np.minimum(np.searchsorted(members.slots, slots), len(members) - 1)
+        here = members.slots[at] == slots
+        found[at[here]], covered[at[here]] = when[here], False
     return found, covered

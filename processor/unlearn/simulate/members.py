@@ -57,9 +57,9 @@ class _Cleaner(Cleaner):
         super().__init__(place.settings, store, clock, *LIMITS)
         self._place = place
 
-    def turn(self, owned: ClaimedPartition) -> None:
+    def turn(self, owned: ClaimedPartition, *, gathers: bool) -> None:
         if self._place.sweeping:
-            super().turn(owned)
+            super().turn(owned, gathers=gathers)
 
 
 class Member:

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from unlearn.errors import (
     ArtefactInvalid,
@@ -79,6 +80,8 @@ class Worker:
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
         now = self._clock.monotonic()
         self._collect_at = self._commit_at = self._quiet_at = now
+        self._batch_at = float("-inf")
+        """When the last batch of any partition came (monotonic)."""
         self._uncollected: set[int] = set()
         """The owned partitions that are still to be looked at for garbage."""
         self._inspect_at, self._tell_at = now + _INSPECT_EVERY, now + _TELL_EVERY
@@ -100,7 +103,7 @@ class Worker:
         batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
         applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
         for owned in list(self.owned.values()):
-            self._steps(owned, idle=self._assignment.leaving or self._quiet(owned))
+            self._steps(owned, idle=self._assignment.leaving or self._quiet(owned.batch_at))
             self._bound_memory(owned)
         self._keep_house()  # 12
         self._look_at_redis()
@@ -197,14 +200,14 @@ class Worker:
         owned = self.owned.get(partition)
         if owned is None or batch.stop <= owned.view.applied:
             return 0
-        owned.batch_at = self._clock.monotonic()
+        owned.batch_at = self._batch_at = self._clock.monotonic()
         self.batches.add(len(batch.records))
         self._guarded(owned, self._apply, batch)
         return len(batch.records)
 
-    def _quiet(self, owned: ClaimedPartition) -> bool:
+    def _quiet(self, batch_at: float) -> bool:
         """Whether no batch came for a while. A turn without one alone says little: they come by turns of partitions."""
-        return self._clock.monotonic() - owned.batch_at >= self._quiet_after
+        return self._clock.monotonic() - batch_at >= self._quiet_after
 
     def _apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         if batch.start > owned.view.applied:
@@ -227,7 +230,9 @@ class Worker:
         self._guarded(owned, self._receipts.turn, self.results)
         self._guarded(owned, self._requests.turn)
         self._assignment.unblock(owned)
-        self._with_store(owned, self._cleaner.turn)
+        # Under a backlog no partition is idle, though each waits for its turn.
+        gathers = not self._assignment.leaving and not self._quiet(self._batch_at)
+        self._with_store(owned, partial(self._cleaner.turn, gathers=gathers))
         self._guarded(owned, self._heartbeats.turn)
 
     def _end_slices(self, owned: ClaimedPartition) -> None:

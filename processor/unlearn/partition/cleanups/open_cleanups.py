@@ -6,7 +6,7 @@ Everything here follows from the table `cleanups` alone. Clean-ups open in the o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from unlearn.events.partitioner import tag_of
@@ -95,9 +95,9 @@ class OpenCleanups:
         """Whether the row at the slot, of a subject with this tag, is one that an open clean-up is to bury."""
         return any(slot < end for end in self._ends.get(tag, {}).values())
 
-    def oldest(self) -> Cleanup | None:
-        """The one whose subject was deleted first."""
-        firsts = (next(iter(found.values())) for found in self._of_shard.values())
+    def oldest(self, among: Callable[[int], bool] = lambda _: True) -> Cleanup | None:
+        """The one whose subject was deleted first, of the shards of which `among` is true."""
+        firsts = (next(iter(found.values())) for shard, found in self._of_shard.items() if among(shard))
         return min(firsts, key=lambda cleanup: cleanup.death, default=None)
 
     def _drop(self, digest: bytes) -> None:

@@ -1,0 +1,51 @@
+"""A shard that was walked through a moment ago waits, so that one walk serves more clean-ups."""
+
+from __future__ import annotations
+
+from unlearn.maintenance.cleanup import group_of
+from unlearn.maintenance.cleanup_pacing import MOST_SUBJECTS, WalkPaces
+from unlearn.partition.cleanups.open_cleanups import Cleanup, OpenCleanups
+
+ANN, BOB = bytes(15) + b"a", bytes(15) + b"b"
+
+
+def test_the_first_walk_doesnt_wait() -> None:
+    assert WalkPaces().due(0, 1, 0.0)
+
+
+def test_the_wait_grows_with_the_cost_of_the_whole_walk_and_ends_at_its_limit() -> None:
+    paces = WalkPaces()
+    paces.took(0, 0.01)
+    paces.ended(0, 0.015, 100.0, 3)
+    assert not paces.due(0, 1, 100.0 + 40 * 0.025 * 3 - 0.01)
+    assert paces.due(0, 1, 100.0 + 40 * 0.025 * 3 + 0.01)
+
+    paces.ended(0, 7.0, 200.0, 3)
+    assert not paces.due(0, 1, 204.9)
+    assert paces.due(0, 1, 205.0)
+
+
+def test_a_walk_under_way_goes_on() -> None:
+    paces = WalkPaces()
+    paces.ended(0, 1.0, 100.0, 3)
+    paces.took(0, 1.0)
+
+    assert paces.due(0, 1, 100.0)
+
+
+def test_where_so_many_wait_that_more_save_nothing_none_waits() -> None:
+    paces = WalkPaces()
+    paces.ended(0, 1.0, 100.0, 3)
+
+    assert not paces.due(0, MOST_SUBJECTS - 1, 100.0)
+    assert paces.due(0, MOST_SUBJECTS, 100.0)
+
+
+def test_a_shard_that_waits_holds_up_no_other() -> None:
+    cleanups = OpenCleanups([(ANN.hex(), Cleanup(30, 0, 2)), (BOB.hex(), Cleanup(31, 1, 5))])
+
+    group = group_of(cleanups, lambda shard: shard == 1)
+
+    assert group is not None
+    assert (group.shard, set(group.cleanups)) == (1, {BOB})
+    assert group_of(cleanups, lambda _: False) is None
