@@ -327,8 +327,8 @@ def test_a_folder_that_vanishes_has_lost_nothing(
 
     # Given rows whose slices end, somebody to be forgotten, looks at the files, and a claim
     monkeypatch.setattr("unlearn.worker.loop._INSPECT_EVERY", 0.0)
-    monkeypatch.setattr("unlearn.worker.loop._COLLECT_EVERY", 0.0)
-    harness.worker._inspect_at = harness.worker._collect_at = 0.0
+    monkeypatch.setattr(harness.worker._collector, "_look_every", 0.0)
+    harness.worker._inspect_at = 0.0
     partition, offset = harness.delete(subject=at(0))
     harness.insert("new", at(1))
     for owned in list(harness.worker.owned.values()):

@@ -18,47 +18,60 @@ from unlearn.storage.artefacts import Store, newest_files, read_name
 
 __all__ = ["Collector", "erased_through"]
 
+_LOOK_EVERY = 60.0
+"""Seconds between two looks at a partition's files at most."""
 _SCRIPTS = 10
 """How many scripts one turn runs at most to remove entries of slices."""
 
 
 @dataclass(slots=True)
-class _Used:
-    at: dict[str, float] = field(default_factory=dict)
+class _Looks:
+    last_at: float = float("-inf")
+    """When the files were last looked at (monotonic seconds)."""
+    used_at: dict[str, float] = field(default_factory=dict)
     """When each file was last found in use (monotonic seconds). Before the claim an earlier owner may have used any."""
 
 
 class Collector:
-    """Deletes the files of owned partitions that nothing needs any more. One turn looks at all files of a partition."""
+    """Deletes the files of owned partitions that nothing needs any more, in a look at all files of a partition."""
 
     def __init__(self, settings: Settings, store: Store, forgets: bool, clock: Clock = MACHINE_CLOCK) -> None:
         self._settings = settings
         self._forgets = forgets
         self._store = store
         self._clock = clock
+        self._look_every = min(_LOOK_EVERY, max(1.0, settings.garbage_grace / 2))
         self._aof_due = False
         self._aof_at = float("-inf")
 
     def turn(self, owned: ClaimedPartition) -> None:
+        """Look at the partition's files if it is time, or as soon as none of its tails is being written.
+
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
+        """
+        looks, now = owned.kept(_Looks), self._clock.monotonic()
+        # An earlier owner's manifest may need the files, or a tail being written holds rows whose holes are gone.
+        if owned.manifest is None or owned.tailing or now - max(looks.last_at, owned.claimed_at) < self._look_every:
+            return
+        looks.last_at = now
+        self._look(owned, looks, now)
+
+    def _look(self, owned: ClaimedPartition, looks: _Looks, now: float) -> None:
         """Delete files that nothing has referred to for `garbage_grace` seconds, and move `erased_through` on.
 
-        The newest file of each slice stays, in case Redis is rolled back. Raises Fenced, RolledBack, StateUnavailable,
-        StoreUnavailable.
+        The newest file of each slice stays, in case Redis is rolled back.
         """
-        if owned.manifest is None or owned.tailing:
-            # An earlier owner's manifest may need the files, or a tail being written holds rows whose holes are gone.
-            return
-        needed, now = set(_needed(owned)), self._clock.monotonic()
+        needed = set(_needed(owned))
         stored = list(self._store.names(f"{owned.partition}/"))
         owned.stored_bytes = sum(one.size for one in stored)
         found = {one.name: one.age for one in stored}
-        used = owned.kept(_Used)
-        used.at = {name: now if name in needed else used.at.get(name, owned.claimed_at) for name in found}
+        used_at = {name: now if name in needed else looks.used_at.get(name, owned.claimed_at) for name in found}
+        looks.used_at = used_at
         ordered = sorted(found, key=lambda name: name not in needed)
         newest = {name for key, (_, name) in newest_files(ordered).items() if _falls_back(owned.view, key)}
         writers = tuple(f"/{writer}." for writer in _writing(owned))
         garbage = {n for n in found if n not in needed and not any(writer in n for writer in writers)}
-        old = {name for name in garbage if min(found[name], now - used.at[name]) > self._settings.garbage_grace}
+        old = {name for name in garbage if min(found[name], now - used_at[name]) > self._settings.garbage_grace}
         gone = sorted(old - newest)
         if gone:
             # The token is checked after the list was made: a successor's files look like garbage to the owner before.

@@ -38,7 +38,7 @@ __all__ = ["BATCHES", "Worker"]
 
 _log = logging.getLogger(__name__)
 _BUSY, _IDLE = 0.01, 0.1
-_COLLECT_EVERY = _INSPECT_EVERY = 60.0
+_INSPECT_EVERY = 60.0
 _COMMIT_EVERY = 1.0
 _TELL_EVERY = 60.0
 _STORE_RETRY = 1.0
@@ -79,11 +79,9 @@ class Worker:
         self._cleaner, self._collector, self._scrubber = parts.cleaner, parts.collector, parts.scrubber
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
         now = self._clock.monotonic()
-        self._collect_at = self._commit_at = self._quiet_at = now
+        self._commit_at = self._quiet_at = now
         self._batch_at = float("-inf")
         """When the last batch of any partition came (monotonic)."""
-        self._uncollected: set[int] = set()
-        """The owned partitions that are still to be looked at for garbage."""
         self._inspect_at, self._tell_at = now + _INSPECT_EVERY, now + _TELL_EVERY
         self.batches = Histogram(BATCHES)
         """How many events were applied together."""
@@ -233,6 +231,8 @@ class Worker:
         # Under a backlog no partition is idle, though each waits for its turn.
         gathers = not self._assignment.leaving and not self._quiet(self._batch_at)
         self._with_store(owned, partial(self._cleaner.turn, gathers=gathers))
+        if not owned.catching_up:
+            self._with_store(owned, self._collector.turn)
         self._guarded(owned, self._heartbeats.turn)
 
     def _end_slices(self, owned: ClaimedPartition) -> None:
@@ -294,10 +294,6 @@ class Worker:
         if now >= self._commit_at:
             self._commit_at = now + _COMMIT_EVERY
             self._reader.commit({p: owned.view.applied for p, owned in self.owned.items() if not owned.view.outbox})
-        if now >= self._collect_at:
-            self._collect_at = now + min(_COLLECT_EVERY, max(1.0, self._settings.garbage_grace / 2))
-            self._uncollected = set(self.owned)
-        self._collect()
         if now >= self._tell_at:
             self._tell_at = now + _TELL_EVERY
             self._tell("%d partitions owned")
@@ -305,15 +301,6 @@ class Worker:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):
                 self._guarded(owned, self._scrubber.turn)
-
-    def _collect(self) -> None:
-        """Look for garbage where it is due, a partition whose tail is being written as soon as that is done: where both
-        come as often, they would else always fall together."""
-        due = [owned for owned in self.owned.values() if owned.partition in self._uncollected and not owned.tailing]
-        for owned in due:
-            self._uncollected.discard(owned.partition)
-            if not owned.catching_up:
-                self._guarded(owned, self._collector.turn)
 
     def _show_quiet(self) -> None:
         now = self._clock.monotonic()
