@@ -17,7 +17,7 @@ from bench.forest import forest
 from bench.ingest import ingest
 from bench.learners import checkpoints, linear, naive_bayes, text
 from bench.progress import Ticker
-from bench.scale import scale, steady
+from bench.scale import scale, slices, steady
 from bench.show import show
 from bench.users import client, forgetting, install, releases, serving
 from unlearn.errors import UnlearnError
@@ -59,6 +59,11 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         scale.run,
         scale.phases,
         options=("events", "workers", "backlog"),
+    ),
+    "slices": Measurement(
+        "what a million slices of a partition cost its owner in a turn, a manifest and a claim",
+        slices.run,
+        slices.phases,
     ),
     "releases": Measurement(
         "events a second beside an earlier release of ours, plain, with deletions and with aliases",

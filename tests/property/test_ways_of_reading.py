@@ -94,6 +94,7 @@ def test_both_ways_leave_the_same_behind(redis_url: str, monkeypatch: pytest.Mon
     def counted(self: ColumnReader, owned: ClaimedPartition, records: RecordColumns) -> Reading:
         found = of_before(self, owned, records)
         read.update(columns=len(found.rows), items=len(found.items), mixed=bool(len(found.rows) and found.items))
+        read.update(dead=len(found.dead.records))
         return found
 
     monkeypatch.setattr(ColumnReader, "read", counted)
@@ -102,3 +103,4 @@ def test_both_ways_leave_the_same_behind(redis_url: str, monkeypatch: pytest.Mon
         for kind, held in one_by_one.items():
             assert by_columns[kind] == held, (seed, kind)
     assert min(read["columns"], read["items"], read["mixed"]) > 5 * SEEDS
+    assert read["dead"] > SEEDS

@@ -1,7 +1,8 @@
 """Steps 2 to 4 of the loop, by columns: usual inserts of new records apart from all that must go the general way.
 
 Both ways give the same. The general way, `read_items` and `plan`, says what an event does. An insert may go the other
-only if nothing in the membership and nothing else in the batch bears on it: then all it does is to become a row.
+only if nothing else in the batch bears on it, and nothing in the membership but that its subject is dead: then all it
+does is to become a row, or else to be forgotten.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from unlearn.events.silent_headers import SilentHeaders
 from unlearn.events.usual_inserts import NOT_TAKEN, scanner_of
 from unlearn.ingest.aliases import aliases_of, deleted_by
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
+from unlearn.ingest.dead_arrivals import NO_ARRIVALS, DeadArrivals
 from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NewRows, first_of_each
 from unlearn.ingest.read_items import ItemReader
@@ -28,7 +30,7 @@ from unlearn.log.protocol import Record
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.settings import Settings
 from unlearn.state.aliases import Alias
-from unlearn.state.entries import has_rows
+from unlearn.state.entries import is_dead, is_empty
 from unlearn.state.members import names_of
 from unlearn_models.base.learner import Learner
 
@@ -45,6 +47,7 @@ class Reading(NamedTuple):
     """What the paths of a mapping found."""
     aliases: Mapping[bytes, Alias] = MappingProxyType({})
     """What Redis holds of the aliases that the items bear or name, with all whom those name that are deleted."""
+    dead: DeadArrivals = NO_ARRIVALS
 
 
 class ColumnReader:
@@ -64,13 +67,15 @@ class ColumnReader:
         odd = records.records(~usual)
         items = self._general.items(owned, odd)
         aliases = aliases_of(owned, items)
-        apart = bears_on(rows, items, _known(owned, rows), deleted_by(aliases, items))
-        if not apart.any():
-            return Reading(items, odd, rows, aliases=aliases)
-        moved = records.records(np.isin(records.offsets, rows.slots[apart]))
-        items = sorted([*items, *self._general.sort(owned.partition, moved)], key=lambda item: item.offset)
-        odd = sorted([*odd, *moved], key=lambda record: record.offset)
-        return Reading(items, odd, rows.take(~apart), aliases=aliases)
+        known, dead = _known(owned, rows)
+        apart = bears_on(rows, items, known, deleted_by(aliases, items))
+        if apart.any():
+            moved = records.records(np.isin(records.offsets, rows.slots[apart]))
+            items = sorted([*items, *self._general.sort(owned.partition, moved)], key=lambda item: item.offset)
+            odd = sorted([*odd, *moved], key=lambda record: record.offset)
+        dead &= ~apart
+        late = DeadArrivals(rows.addresses.records[dead], rows.addresses.subjects[dead])
+        return Reading(items, odd, rows.take(~apart & ~dead), late.tally, aliases, late)
 
     def _usual(self, partition: int, records: RecordColumns) -> tuple[NewRows, NDArray[np.bool_]]:
         """The usual inserts that are at home, and which of the records they are (n,) bool."""
@@ -90,7 +95,7 @@ def bears_on(
 ) -> NDArray[np.bool_]:
     """Which rows (n,) must go the general way: of their record or subject something else is to be done in the batch.
 
-    `known`: the rows whose record the partition knows, or whose subject is dead or empty; they go the general way too.
+    `known`: the rows whose record the partition knows, or whose subject is empty; they go the general way too.
     `deleted`: whom the items delete by alias.
     """
     apart = known | _repeated(rows.addresses.records)
@@ -102,8 +107,8 @@ def bears_on(
     return apart | (rows.owned & _among(rows.addresses.subjects, subjects))
 
 
-def _known(owned: ClaimedPartition, rows: NewRows) -> NDArray[np.bool_]:
-    """The rows (n,) whose record the partition knows, or whose subject is dead or empty.
+def _known(owned: ClaimedPartition, rows: NewRows) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(the rows (n,) whose record the partition knows, or whose subject is empty; those whose subject is dead).
 
     Redis is asked only where it may be so.
     """
@@ -111,13 +116,15 @@ def _known(owned: ClaimedPartition, rows: NewRows) -> NDArray[np.bool_]:
     records = ids.may_know(at.records)
     subjects = rows.owned & ids.may_be_dead(at.subjects)
     if not records.any() and not subjects.any():
-        return records
-    asked = np.flatnonzero(subjects & rows.first)
+        return records, subjects
+    first = first_of_each(at.subjects)
+    asked = np.flatnonzero(subjects & (first == np.arange(len(rows))))
     entries, values = owned.look_up(names_of(at.records[records]), names_of(at.subjects[asked]))
-    known = np.zeros(len(rows), np.bool_)
+    known, empty, dead = np.zeros((3, len(rows)), np.bool_)
     known[records] = [entry is not None for entry in entries]
-    dead = [at.subjects[i].tobytes() for i, value in zip(asked, values, strict=True) if value and not has_rows(value)]
-    return known | (rows.owned & _among(at.subjects, dead))
+    dead[asked] = [is_dead(value) for value in values]
+    empty[asked] = [is_empty(value) for value in values]
+    return known | (rows.owned & empty[first]), rows.owned & dead[first]
 
 
 def _named(item: Item) -> Addressed | None:

@@ -36,8 +36,9 @@ __all__ = [
     "encode_pair",
     "encode_subject",
     "forgotten",
-    "has_rows",
     "holds_one_row",
+    "is_dead",
+    "is_empty",
 ]
 
 FOREVER = 1 << 62
@@ -154,12 +155,17 @@ def decode_subject(data: bytes | None) -> Subject | None:
     """The subject of these bytes; None for None and empty bytes."""
     if not data:
         return None
-    return Subject(data[:1] == b"T", _get(data, 1)[0], data[:1] == b"E")
+    return Subject(is_dead(data), _get(data, 1)[0], is_empty(data))
 
 
-def has_rows(data: bytes) -> bool:
-    """Whether these bytes are of a subject that is neither dead nor empty."""
-    return data[:1] == b"L"
+def is_dead(data: bytes | None) -> bool:
+    """Whether these bytes are of a dead subject; None for one that is unknown."""
+    return data is not None and data[:1] == b"T"
+
+
+def is_empty(data: bytes | None) -> bool:
+    """Whether these bytes are of a subject that is alive, and of which no row was taken since it was let in again."""
+    return data is not None and data[:1] == b"E"
 
 
 def _encode_pair(tag: bytes, pair: Pair) -> bytes:

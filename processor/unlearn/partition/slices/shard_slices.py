@@ -129,10 +129,18 @@ class ShardSlices:
         self._sums.append(held.sum)
         self._live.append(held.live)
         self._rows.append(held.rows)
+        if held.file != "":
+            self._with_rows.append(end)
         self._enter(end, held)
 
     def _replace(self, end: int, before: Slice, held: Slice) -> None:
         at = bisect_left(self._ends, end)
+        if (before.file != "") != (held.file != ""):
+            # Only then: to move a list's entries costs as much as there are behind them.
+            if held.file != "":
+                insort(self._with_rows, end)
+            else:
+                del self._with_rows[bisect_left(self._with_rows, end)]
         self._leave(end, before)
         self._slices[end] = held
         self._sums.add(at, held.sum - before.sum)
@@ -143,16 +151,12 @@ class ShardSlices:
         self._enter(end, held)
 
     def _enter(self, end: int, held: Slice) -> None:
-        if held.file != "":
-            insort(self._with_rows, end)
         if held.last_death >= 0:
             insort(self._deaths, (held.last_death, end))
         if held.first_death >= 0:
             self._holed[end] = None
 
     def _leave(self, end: int, held: Slice) -> None:
-        if held.file != "":
-            del self._with_rows[bisect_left(self._with_rows, end)]
         if held.last_death >= 0:
             del self._deaths[bisect_left(self._deaths, (held.last_death, end))]
         self._holed.pop(end, None)
