@@ -58,7 +58,7 @@ def test_old_rows_die_by_the_first_deletion_and_new_ones_live_until_the_next(
     harness = harness_of(learner)
     _grown(harness)
     with monkeypatch.context() as held:
-        held.setattr(Cleaner, "turn", lambda *_: None)
+        held.setattr(Cleaner, "turn", lambda *_, gathers: None)
         first = harness.send(delete(None, "ann"))
         harness.turn(3)
         # Record 1 comes again, 20 is new; 2 comes again and is deleted by itself, before any hole of it is there.
