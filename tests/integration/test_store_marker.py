@@ -327,7 +327,7 @@ def test_a_folder_that_vanishes_has_lost_nothing(
 
     # Given rows whose slices end, somebody to be forgotten, looks at the files, and a claim
     monkeypatch.setattr("unlearn.worker.loop._INSPECT_EVERY", 0.0)
-    monkeypatch.setattr(harness.worker._collector, "_look_every", 0.0)
+    monkeypatch.setattr(harness.worker._collector, "_look_every", 1e-6)
     harness.worker._inspect_at = 0.0
     partition, offset = harness.delete(subject=at(0))
     harness.insert("new", at(1))

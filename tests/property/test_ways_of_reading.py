@@ -94,7 +94,7 @@ def test_both_ways_leave_the_same_behind(redis_url: str, monkeypatch: pytest.Mon
     def counted(self: ColumnReader, owned: ClaimedPartition, records: RecordColumns) -> Reading:
         found = of_before(self, owned, records)
         read.update(columns=len(found.rows), items=len(found.items), mixed=bool(len(found.rows) and found.items))
-        read.update(dead=len(found.dead.records))
+        read.update(dead=len(found.dead_on_arrival.records))
         return found
 
     monkeypatch.setattr(ColumnReader, "read", counted)

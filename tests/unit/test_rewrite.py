@@ -38,10 +38,12 @@ def test_rows_go_once_their_deaths_are_safe(held: Slice, safe: int, may: bool) -
     assert rewritable(view_of(held), 0, 10, safe) is may
 
 
-@pytest.mark.parametrize(("shard", "may"), [(0, False), (1, True)])
-def test_a_shard_with_an_open_clean_up_waits(shard: int, may: bool) -> None:
+@pytest.mark.parametrize(("shard", "death", "may"), [(0, 15, False), (0, 25, False), (0, 26, True), (1, 15, True)])
+def test_a_file_waits_for_an_open_clean_up_of_a_deletion_from_before_its_last_death(
+    shard: int, death: int, may: bool
+) -> None:
     """Its rows have no holes yet: the new file's name would promise that they aren't in it."""
-    assert rewritable(view_of(cleanup=Cleanup(15, shard, 0)), 0, 10, 26) is may
+    assert rewritable(view_of(cleanup=Cleanup(death, shard, 0)), 0, 10, 30) is may
 
 
 def test_what_a_state_must_still_forget_is_not_safe() -> None:

@@ -78,8 +78,8 @@ class Intake:
         lookups = self._look_up(owned, read.items, read.aliases)
         planned = plan(read.items, lookups, owned.view, self._frame(owned, stop), read.rows.columns, read.tally)
         planned.change.ops += write_arrivals(once.arrivals)
-        members = read.dead.in_front_of(read.rows.packed())
-        self._write(owned, planned, lookups, records[-1] if records else None, members)
+        planned.change.ops += read.dead_on_arrival.entries()
+        self._write(owned, planned, lookups, records[-1] if records else None, read.rows)
         self._remember(owned, planned, read)
         if self._watch is not None:
             self._watch.read(owned.partition, len(records), read.tally, planned.counts)
@@ -102,7 +102,7 @@ class Intake:
             for key, value in rows.items():
                 planned.change.put(table, key, value)
         planned.change.ops += more.ops
-        self._write(owned, planned, nobody, None)
+        self._write(owned, planned, nobody, None, NO_ROWS)
         self._remember(owned, planned, Reading([], (), NO_ROWS))
 
     def restore(self, owned: ClaimedPartition, tail: Members, records: Iterable[Record]) -> None:
@@ -159,7 +159,7 @@ class Intake:
             owned.kept(KnownIds).turn(owned, self._settings.id_memory)
 
     def _write(
-        self, owned: ClaimedPartition, planned: Plan, lookups: Lookups, last: Record | None, members: bytes = b""
+        self, owned: ClaimedPartition, planned: Plan, lookups: Lookups, last: Record | None, rows: NewRows
     ) -> None:
         keys, view, change = owned.state.keys, owned.view, planned.change
         if last is not None:
@@ -170,7 +170,7 @@ class Intake:
         change.ops += write_members(planned.records, planned.subjects, lookups.records, self._most_pairs)
         change.ops += write_aliases(planned.aliases, lookups.aliases)
         note_copy_kills(change, view, keys, planned.copied)
-        owned.commit(change, planned.stop, members=members)
+        owned.commit(change, planned.stop, members=rows.packed())
 
     def _remember(self, owned: ClaimedPartition, planned: Plan, read: Reading) -> None:
         now = self._clock.monotonic()
@@ -181,7 +181,9 @@ class Intake:
                 owned.addressees[item.offset] = item.sender
         dead = [subject for subject, value in planned.subjects.items() if value.dead or value.empty]
         if self._columns is not None:
-            written = np.concatenate([read.rows.addresses.records, read.dead.records, digests_of(planned.records)])
+            written = np.concatenate(
+                [read.rows.addresses.records, read.dead_on_arrival.records, digests_of(planned.records)]
+            )
             owned.kept(KnownIds).add(written, digests_of(dead))
         self._open(owned, planned.rows, read.rows)
         owned.open_rows.kill([kill.slot for kill in planned.kills])

@@ -21,7 +21,7 @@ from unlearn.events.silent_headers import SilentHeaders
 from unlearn.events.usual_inserts import NOT_TAKEN, scanner_of
 from unlearn.ingest.aliases import aliases_of, deleted_by
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
-from unlearn.ingest.dead_arrivals import NO_ARRIVALS, DeadArrivals
+from unlearn.ingest.dead_on_arrival import NONE_DEAD, DeadOnArrival
 from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NewRows, first_of_each
 from unlearn.ingest.read_items import ItemReader
@@ -44,10 +44,10 @@ class Reading(NamedTuple):
     records: Sequence[Record]
     rows: NewRows
     tally: Mapping[str, int] = MappingProxyType({})
-    """What the paths of a mapping found."""
+    """What is counted beside the items: what a mapping's paths found, or inserts that are dead on arrival."""
     aliases: Mapping[bytes, Alias] = MappingProxyType({})
     """What Redis holds of the aliases that the items bear or name, with all whom those name that are deleted."""
-    dead: DeadArrivals = NO_ARRIVALS
+    dead_on_arrival: DeadOnArrival = NONE_DEAD
 
 
 class ColumnReader:
@@ -74,8 +74,8 @@ class ColumnReader:
             items = sorted([*items, *self._general.sort(owned.partition, moved)], key=lambda item: item.offset)
             odd = sorted([*odd, *moved], key=lambda record: record.offset)
         dead &= ~apart
-        late = DeadArrivals(rows.addresses.records[dead], rows.addresses.subjects[dead])
-        return Reading(items, odd, rows.take(~apart & ~dead), late.tally, aliases, late)
+        dead_ones = DeadOnArrival(rows.addresses.records[dead], rows.addresses.subjects[dead])
+        return Reading(items, odd, rows.take(~apart & ~dead), dead_ones.tally, aliases, dead_ones)
 
     def _usual(self, partition: int, records: RecordColumns) -> tuple[NewRows, NDArray[np.bool_]]:
         """The usual inserts that are at home, and which of the records they are (n,) bool."""

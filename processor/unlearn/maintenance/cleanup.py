@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
+from unlearn.errors import ArtefactInvalid, StoreUnavailable
 from unlearn.events.partitioner import tag_of
 from unlearn.maintenance.burials import put_burials, put_counts
 from unlearn.maintenance.cleanup_pacing import MOST_SUBJECTS, WalkPaces
@@ -126,12 +127,14 @@ class Cleaner:
         self,
         settings: Settings,
         store: Store,
+        forgets: bool,
         clock: Clock = MACHINE_CLOCK,
         chunk: int = CHUNK,
         most_pairs: int = MOST_PAIRS,
     ) -> None:
         self._settings = settings
         self._store = store
+        self._forgets = forgets
         self._clock = clock
         self._chunk = chunk
         self._most_pairs = most_pairs
@@ -139,14 +142,30 @@ class Cleaner:
     def turn(self, owned: ClaimedPartition, *, gathers: bool) -> None:
         """Bury the next rows of the oldest open clean-ups.
 
-        `gathers`: a shard that was walked through a moment ago waits, so that more of its clean-ups come together.
+        `gathers`: if the learner forgets, a shard that was walked through a moment ago waits, so that more of its
+        clean-ups come together. For others a deletion costs far more than the walk, and their jobs' base is compared
+        with the membership only where no clean-up is open.
 
-        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
+        Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable, ArtefactInvalid.
         """
-        group = self._group(owned, gathers)
+        cleanups, paces, began = owned.view.open_cleanups, owned.kept(WalkPaces), self._clock.monotonic()
+        gathers &= self._forgets
+        group = group_of(cleanups, lambda s: paces.due(s, len(cleanups.of_shard(s)), began, gathers=gathers))
         if group is None or owned.catching_up:
             return
-        began = self._clock.monotonic()
+        try:
+            ended = self._go_on(owned, group)
+        except (ArtefactInvalid, StoreUnavailable):
+            paces.failed(group.shard, began)
+            raise
+        now = self._clock.monotonic()
+        if ended:
+            paces.ended(group.shard, now - began, now, self._settings.shards_per_partition)
+        else:
+            paces.took(group.shard, now - began)
+
+    def _go_on(self, owned: ClaimedPartition, group: Group) -> bool:
+        """Bury some rows of the group. Returns whether its walk is at its end."""
         found = self._walk(owned, group)
         change = Change()
         kills = self._bury(owned, group, found.rows, change)
@@ -164,18 +183,7 @@ class Cleaner:
         owned.open_rows.kill([kill.slot for kill in kills])
         owned.note_burials(kills)
         owned.counters["sweeps"] += 1
-        self._note(owned, group.shard, began, ended=found.cursor is None)
-
-    def _group(self, owned: ClaimedPartition, gathers: bool) -> Group | None:
-        cleanups, paces, now = owned.view.open_cleanups, owned.kept(WalkPaces), self._clock.monotonic()
-        return group_of(cleanups, lambda shard: not gathers or paces.due(shard, len(cleanups.of_shard(shard)), now))
-
-    def _note(self, owned: ClaimedPartition, shard: int, began: float, *, ended: bool) -> None:
-        now, paces = self._clock.monotonic(), owned.kept(WalkPaces)
-        if ended:
-            paces.ended(shard, now - began, now, self._settings.shards_per_partition)
-        else:
-            paces.took(shard, now - began)
+        return found.cursor is None
 
     def _walk(self, owned: ClaimedPartition, group: Group) -> Found:
         """The group's rows from its cursor on: a chunk, or what was found in the time allowed, of one file at least."""

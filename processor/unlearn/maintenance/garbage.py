@@ -19,7 +19,7 @@ from unlearn.storage.artefacts import Store, newest_files, read_name
 __all__ = ["Collector", "erased_through"]
 
 _LOOK_EVERY = 60.0
-"""Seconds between two looks at a partition's files at most."""
+"""Seconds from one look at all partitions' files to the next; fewer where the grace is short."""
 _SCRIPTS = 10
 """How many scripts one turn runs at most to remove entries of slices."""
 
@@ -45,13 +45,15 @@ class Collector:
         self._aof_at = float("-inf")
 
     def turn(self, owned: ClaimedPartition) -> None:
-        """Look at the partition's files if it is time, or as soon as none of its tails is being written.
+        """Look at the partition's files if a look is due, once there is a manifest and no tail is being written.
 
         Raises Fenced, RolledBack, StateUnavailable, StoreUnavailable.
         """
         looks, now = owned.kept(_Looks), self._clock.monotonic()
+        # All looks fall together, so that a partition that was claimed just now doesn't wait for longer than others.
+        due = now // self._look_every > max(looks.last_at, owned.claimed_at) // self._look_every
         # An earlier owner's manifest may need the files, or a tail being written holds rows whose holes are gone.
-        if owned.manifest is None or owned.tailing or now - max(looks.last_at, owned.claimed_at) < self._look_every:
+        if not due or owned.manifest is None or owned.tailing:
             return
         looks.last_at = now
         self._look(owned, looks, now)

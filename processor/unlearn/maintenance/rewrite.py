@@ -40,12 +40,13 @@ def safe_before(view: Tables, shard: int, published: int, forgets: bool) -> int:
 def rewritable(view: Tables, shard: int, end: int, safe: int) -> bool:
     """Whether all dead rows of a slice's file may go; `safe` is what `safe_before` gives.
 
-    Not while a clean-up of the shard is open: its rows have no holes yet, so the new file would hold rows that died
-    before the `applied` in its name.
+    Not if an open clean-up of the shard is about a deletion from before the last death: its rows have no holes yet, so
+    the new file would hold rows that died before the `applied` in its name.
     """
     held = view.slices[shard, end]
-    walked = not view.open_cleanups.of_shard(shard)
-    return bool(held.file) and held.first_death >= 0 and held.last_death < safe and walked
+    oldest = next(iter(view.open_cleanups.of_shard(shard).values()), None)
+    known = safe if oldest is None else min(safe, oldest.death)
+    return bool(held.file) and held.first_death >= 0 and held.last_death < known
 
 
 def worth_it(held: Slice, age: float, erase_after: float) -> bool:

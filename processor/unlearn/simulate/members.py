@@ -54,7 +54,7 @@ class _Cleaner(Cleaner):
     """A cleaner that stands still while the world says so."""
 
     def __init__(self, place: Place, store: Guarded, clock: Clock) -> None:
-        super().__init__(place.settings, store, clock, *LIMITS)
+        super().__init__(place.settings, store, place.learner.forgets, clock, *LIMITS)
         self._place = place
 
     def turn(self, owned: ClaimedPartition, *, gathers: bool) -> None:

@@ -38,18 +38,7 @@ from numpy.typing import NDArray
 
 from unlearn.state.scripts import Op
 
-__all__ = [
-    "FIELD_SIZE",
-    "Read",
-    "Table",
-    "field_of",
-    "name_of",
-    "names_of",
-    "pack_entries",
-    "pack_members",
-    "pack_sets",
-    "walk",
-]
+__all__ = ["FIELD_SIZE", "Read", "Table", "field_of", "name_of", "names_of", "pack_members", "pack_sets", "walk"]
 
 Read = Callable[[Sequence[Op]], list[Any]]
 """Runs read commands and returns their replies, in the form in which Redis' scripts return them."""
@@ -103,22 +92,11 @@ def pack_sets(ops: Sequence[Op], members: bytes) -> tuple[list[Op], bytes]:
     sets = [op for op in ops if op[0] == "RECORD.SET" and len(op[2]) <= _MOST_BYTES]
     if not sets:
         return list(ops), members
-    parts: list[bytes] = []
+    parts = [(len(sets) + int.from_bytes(members[:4], "little")).to_bytes(4, "little")]
     for _, name, data in sets:
         parts += [name, _LENGTHS[len(data)], data]  # type: ignore[list-item]
     rest = [op for op in ops if op[0] != "RECORD.SET" or len(op[2]) > _MOST_BYTES]
-    return rest, _in_front(len(sets), b"".join(parts), members)
-
-
-def pack_entries(records: NDArray[np.uint8], entries: NDArray[np.uint8], members: bytes) -> bytes:
-    """`members`, packed, with further entries in front, which are of one size: records (n, 16), entries (n, size)."""
-    sizes = np.full((len(records), 1), entries.shape[1], np.uint8)
-    packed = np.concatenate([records[:, :_NAME_SIZE], sizes, entries], axis=1)
-    return _in_front(len(records), packed.tobytes(), members)
-
-
-def _in_front(count: int, entries: bytes, members: bytes) -> bytes:
-    return (count + int.from_bytes(members[:4], "little")).to_bytes(4, "little") + entries + members[4:]
+    return rest, b"".join([*parts, members[4:]])
 
 
 def walk(read: Read, members: Table, most: int = 10_000) -> Iterator[list[tuple[bytes, bytes]]]:

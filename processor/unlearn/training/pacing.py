@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Paces", "wait_after"]
+__all__ = ["LONGEST", "Paces", "wait_after"]
 
 _SHARE = 50
-"""The jobs of all shards together take at most so small a part of the time: a fiftieth."""
-_LONGEST = 5.0
-"""Seconds that new rows wait for a job at most."""
+"""What is gathered for takes at most so small a part of the time, a fiftieth, unless `LONGEST` is over before."""
+LONGEST = 5.0
+"""Seconds that anything waits at most."""
 
 Who = tuple[int, int]
 """(partition, shard)."""
 
 
 def wait_after(cost: float, shards: int) -> float:
-    """Seconds from the end of a job that took `cost` seconds to the shard's next, with so many shards to train."""
-    return min(_LONGEST, _SHARE * cost * shards)
+    """Seconds from the end of what took `cost` seconds of one shard to its next turn, with so many shards."""
+    return min(LONGEST, _SHARE * cost * shards)
 
 
 class _Last(NamedTuple):

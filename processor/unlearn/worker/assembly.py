@@ -170,7 +170,7 @@ def assemble(
         heartbeats=heartbeats,
         rewriter=Rewriter(settings, store, io, forgets, clock),
         tailer=Tailer(settings, store, io, clock),
-        cleaner=Cleaner(settings, store, clock, limits.chunk, limits.most_pairs),
+        cleaner=Cleaner(settings, store, forgets, clock, limits.chunk, limits.most_pairs),
         collector=Collector(settings, store, forgets, clock),
         scrubber=Scrubber(store),
     )

@@ -232,7 +232,8 @@ class Worker:
         gathers = not self._assignment.leaving and not self._quiet(self._batch_at)
         self._with_store(owned, partial(self._cleaner.turn, gathers=gathers))
         if not owned.catching_up:
-            self._with_store(owned, self._collector.turn)
+            # Whatever else waits for the store: a file that one step can't read would else hold up all that is garbage.
+            self._guarded(owned, self._collector.turn)
         self._guarded(owned, self._heartbeats.turn)
 
     def _end_slices(self, owned: ClaimedPartition) -> None:

@@ -86,7 +86,7 @@ def test_they_are_read_by_columns(make: Make, monkeypatch: pytest.MonkeyPatch) -
 
     def noted(*given: Any) -> Any:
         found = of_before(*given)
-        taken.extend(digest.tobytes() for digest in found.dead.records)
+        taken.extend(digest.tobytes() for digest in found.dead_on_arrival.records)
         return found
 
     monkeypatch.setattr(ColumnReader, "read", noted)
