@@ -145,6 +145,17 @@ def test_deleting_is_repeatable_and_final(rig: Rig) -> None:
     assert not (rig.folder / NAME).exists()
 
 
+def test_many_are_deleted_at_once(rig: Rig) -> None:
+    more = [f"{NAME}{number}" for number in range(3)]
+    for name in (NAME, *more):
+        rig.store.put(name, b"x")
+
+    rig.store.delete(NAME, "9/9/never/there", *more[:2])
+    rig.store.delete()
+
+    assert [one.name for one in rig.again().names("")] == more[2:]
+
+
 def test_what_another_deleted_is_gone(rig: Rig) -> None:
     reader = rig.again()
     rig.store.put(NAME, b"x")

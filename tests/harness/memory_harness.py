@@ -82,8 +82,8 @@ class DatedStore:
         self._store.put(name, data)
         self._written[name] = self._clock()
 
-    def delete(self, name: str) -> None:
-        self._store.delete(name)
+    def delete(self, *names: str) -> None:
+        self._store.delete(*names)
 
     def names(self, prefix: str) -> Iterator[Stored]:
         for one in self._store.names(prefix):

@@ -103,8 +103,8 @@ class Untouchable(FolderStore):
     def put(self, name: str, data: bytes) -> NoReturn:
         pytest.fail(f"{name} was written")
 
-    def delete(self, name: str) -> NoReturn:
-        pytest.fail(f"{name} was deleted")
+    def delete(self, *names: str) -> NoReturn:
+        pytest.fail(f"{names} were deleted")
 
     def mark(self, data: bytes) -> NoReturn:
         pytest.fail("the store was marked")

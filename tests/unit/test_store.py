@@ -10,6 +10,7 @@ import pytest
 
 from unlearn.errors import ArtefactInvalid, SettingsError, StoreUnavailable
 from unlearn.service_settings.store import StoreSettings
+from unlearn.storage import artefacts
 from unlearn.storage.artefacts import Artefact, FolderStore, artefact_name, newest_files, open_store, read_name
 
 NAME = "3/1/state/5-7-abc"
@@ -48,6 +49,28 @@ def test_deleting_is_repeatable_and_final(tmp_path: Path) -> None:
 
     with pytest.raises(StoreUnavailable):
         store.get(NAME)
+
+
+def test_what_was_deleted_is_gone_after_a_crash_though_the_rest_cant_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, synced, unlink = FolderStore(tmp_path), list[str](), Path.unlink
+    names = [f"3/1/state/{number}" for number in range(4)] + ["4/1/state/0"]
+    for name in names:
+        store.put(name, b"x")
+
+    def refused(path: Path) -> None:
+        if path.name == "3":
+            raise OSError(5, "Input/output error", str(path))
+        unlink(path)
+
+    monkeypatch.setattr(artefacts, "_sync_folder", lambda folder: synced.append(folder.parts[-3]))
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        store.delete(*names)
+
+    assert [one.name for one in store.names("")] == names[3:]
+    assert synced == ["3"], "once for all in a folder"
 
 
 @pytest.mark.parametrize("step", ["fsync", "rename"])

@@ -78,8 +78,7 @@ class Collector:
         if gone:
             # The token is checked after the list was made: a successor's files look like garbage to the owner before.
             owned.read([("EXISTS", owned.state.keys.meta)])
-        for name in gone:
-            self._store.delete(name)
+            self._store.delete(*gone)
         owned.counters["collected"] += len(gone)
         self._forget_slices(owned, newest_files(found.keys() - set(gone)).keys())
         before, owned.erased_through = (

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 import redis
@@ -180,8 +181,9 @@ class MemoryStore:
             if name.startswith(prefix):
                 yield Stored(name, self._clock() - at, len(data))
 
-    def delete(self, name: str) -> None:
-        self._fuse.call(lambda: self.files.pop(name, None), StoreUnavailable("injected"))
+    def delete(self, *names: str) -> None:
+        for name in names:
+            self._fuse.call(partial(self.files.pop, name, None), StoreUnavailable("injected"))
 
     def _put(self, name: str, data: bytes) -> None:
         self.files[name] = data, self._clock()

@@ -82,8 +82,10 @@ class Store(Protocol):
         """Every file below a folder, except the marker."""
         ...
 
-    def delete(self, name: str) -> None:
-        """Delete an artefact, for good even after a crash. One that isn't there is no error."""
+    def delete(self, *names: str) -> None:
+        """Delete artefacts, for good even after a crash; many at once cost far less each. Those that aren't there are
+        no error. Where it fails, some of them may be gone.
+        """
         ...
 
 
@@ -244,15 +246,20 @@ class FolderStore:
             except FileNotFoundError:
                 continue
 
-    def delete(self, name: str) -> None:
-        path = self._path(name)
+    def delete(self, *names: str) -> None:
+        changed = set[Path]()
         try:
-            path.unlink()
-            _sync_folder(path.parent)  # what was erased must not come back after a crash
-        except FileNotFoundError:
-            return
+            try:
+                for path in map(self._path, names):
+                    with contextlib.suppress(FileNotFoundError):
+                        path.unlink()
+                        changed.add(path.parent)
+            finally:
+                # What was erased must not come back after a crash.
+                for folder in changed:
+                    _sync_folder(folder)
         except OSError as error:
-            raise StoreUnavailable(f"the store can't delete {name}: {error.strerror}") from error
+            raise StoreUnavailable(f"the store can't delete {error.filename or 'a file'}: {error.strerror}") from error
 
     def _tighten(self) -> None:
         """Close a store that an older version left open to other users; once, before the first file is written."""

@@ -109,9 +109,9 @@ class Guarded:
         self._check()
         return iter(found)
 
-    def delete(self, name: str) -> None:
+    def delete(self, *names: str) -> None:
         self._check()
-        self.store.delete(name)
+        self.store.delete(*names)
 
     def _check(self) -> None:
         if self.bound is None or read_marker(self.store) != self.bound:

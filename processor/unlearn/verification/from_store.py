@@ -174,5 +174,5 @@ class _ReadOnly:
     def names(self, prefix: str) -> Iterator[Stored]:
         return self._store.names(prefix)
 
-    def delete(self, name: str) -> None:
+    def delete(self, *names: str) -> None:
         pass

@@ -73,7 +73,8 @@ class BucketStore:
         self._cache.forget_all_but(found.keys(), prefix)
         return (Stored(name, max(0.0, now - at), size) for name, (at, size) in sorted(found.items()))
 
-    def delete(self, name: str) -> None:
-        check_name(name)
-        self._cache.forget(name)
-        self._calls.delete(name)
+    def delete(self, *names: str) -> None:
+        for name in names:
+            check_name(name)
+            self._cache.forget(name)
+            self._calls.delete(name)
