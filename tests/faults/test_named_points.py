@@ -22,9 +22,8 @@ STEPS = {
     "log poll in Worker.turn",  # 1
     "script read in Intake._entries",  # 4
     APPLY,  # 6
-    "send events in Outbox._forward",  # 7
-    "send receipts in Outbox._receipt",
-    "send dead-letters in Outbox._dead_letter",
+    "send events in Outbox._batch",  # 7
+    "send receipts in Outbox._batch",
     "script commit in Outbox._settle",
     "rename in write_slice",  # 8
     "script commit in Sealer._register",
@@ -33,13 +32,13 @@ STEPS = {
     "script commit in Manifests._publish",  # 10
     "send results in Manifests._send",  # 11
     "script commit in Manifests._acknowledge",
-    "send receipts in Receipts._receipt",
+    "send receipts in Receipts._start",
     "script commit in Receipts._settle",
     "log commit in Worker._keep_house",  # 12
     "send results in Heartbeats.beat",
-    "script commit in Cleaner.turn",
+    "script commit in Cleaner._go_on",
     "script commit in Rewriter._register",
-    "store delete in Collector.turn",
+    "store delete in Collector._look",
     "script commit in Tailer._register",
 }
 CLAIM = {

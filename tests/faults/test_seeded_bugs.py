@@ -316,10 +316,9 @@ def test_on_partitions_lost_saves(site_of: Open, monkeypatch: Patch, bug: bool) 
 def test_garbage_collection_keeps_a_checkpoint(site_of: Open, monkeypatch: Patch, bug: bool, learner: str) -> None:
     delete_, harness = DatedStore.delete, site_of(learner)
 
-    def sparing(self: DatedStore, name: str) -> None:
-        artefact = read_name(name)
-        if artefact is None or artefact.kind != "state":
-            delete_(self, name)
+    def sparing(self: DatedStore, *names: str) -> None:
+        read = ((name, read_name(name)) for name in names)
+        delete_(self, *(name for name, artefact in read if artefact is None or artefact.kind != "state"))
 
     if bug:
         monkeypatch.setattr(DatedStore, "delete", sparing)
