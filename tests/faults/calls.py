@@ -27,7 +27,14 @@ from unlearn.state.scripts import text_of
 from unlearn.storage.artefacts import FolderStore
 
 ROOT = Path(unlearn.__file__).parent
-PORTS = ("log/", "state/", "storage/artefacts.py", "storage/marker.py", "partition/claimed_partition.py", "simulate/fault_injection.py")
+PORTS = (
+    "log/",
+    "state/",
+    "storage/artefacts.py",
+    "storage/marker.py",
+    "partition/claimed_partition.py",
+    "simulate/fault_injection.py",
+)
 """Not these are asked who calls, but those that call them."""
 SCRIPTS = {hashlib.sha1(text_of(name).encode()).hexdigest(): name for name in ("commit", "read", "claim")}
 
