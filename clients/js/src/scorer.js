@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 
 import { Kafka, logLevel } from "kafkajs";
 
-import { endsOf } from "./offsets.js";
+import { persist } from "./persist.js";
 import { NotEnough, Serving } from "./serving.js";
 import { FolderStore } from "./store.js";
 
@@ -59,7 +59,8 @@ export class Scorer {
 
   async #start() {
     await this.admin.connect();
-    await this.#look();
+    // Later looks are repeated anyway, and must not hold up what comes meanwhile.
+    await persist(() => this.#look());
     await this.consumer.connect();
     await this.consumer.subscribe({ topic: this.topics.results, fromBeginning: true });
     this.consumer.on("consumer.crash", ({ payload }) => (this.trouble = payload.error));
@@ -144,7 +145,7 @@ export class Scorer {
 
   async #look() {
     const at = now();
-    const [{ high }] = await endsOf(this.admin, this.topics.results);
+    const [{ high }] = await this.admin.fetchTopicOffsets(this.topics.results);
     const cut = Number(high) < this.serving.position;
     this.serving.look(Number(high), at);
     if (cut) this.consumer.seek({ topic: this.topics.results, partition: 0, offset: "0" });
@@ -160,7 +161,7 @@ export class Scorer {
   /** Where the events topic's partitions end; without the right to ask, all that manifests say is believed. */
   async #logEnds() {
     try {
-      const ends = await endsOf(this.admin, this.topics.events);
+      const ends = await this.admin.fetchTopicOffsets(this.topics.events);
       return new Map(ends.map(({ partition, high }) => [partition, Number(high)]));
     } catch (error) {
       const denied = ["TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PARTITION"].includes(error.type);

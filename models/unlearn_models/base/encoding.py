@@ -150,11 +150,7 @@ class _Source:
         self.at = 0
 
     def take(self, size: int) -> bytes:
-        start = self.at
-        if size > len(self.data) - start:
-            raise _cut_short()
-        self.at = start + size
-        return self.data[start : self.at]
+        return self.data[self._pass(size) : self.at]
 
     def number(self, layout: struct.Struct = _U32) -> int:
         return self._numbers(layout)[0]
@@ -193,10 +189,7 @@ class _Source:
         count = prod(shape)
         if size != count * dtype.itemsize:
             raise BadState("an array's size does not follow from its shape")
-        start = self.at
-        if size > len(self.data) - start:
-            raise _cut_short()
-        self.at = start + size
+        start = self._pass(size)
         # A copy: the bytes inside the container are not aligned.
         try:
             array: NDArray[Any] = np.frombuffer(self.data, dtype, count, start).reshape(shape).copy()
@@ -212,6 +205,14 @@ class _Source:
             raise _cut_short() from None
         self.at += layout.size
         return found
+
+    def _pass(self, size: int) -> int:
+        """Step over `size` bytes. Returns where they start."""
+        start = self.at
+        if size > len(self.data) - start:
+            raise _cut_short()
+        self.at = start + size
+        return start
 
 
 def _cut_short() -> BadState:

@@ -67,13 +67,13 @@ class Collector:
         stored = list(self._store.names(f"{owned.partition}/"))
         owned.stored_bytes = sum(one.size for one in stored)
         found = {one.name: one.age for one in stored}
-        used_at = {name: now if name in needed else looks.used_at.get(name, owned.claimed_at) for name in found}
-        looks.used_at = used_at
+        used_before = looks.used_at
+        looks.used_at = {name: now if name in needed else used_before.get(name, owned.claimed_at) for name in found}
         ordered = sorted(found, key=lambda name: name not in needed)
         newest = {name for key, (_, name) in newest_files(ordered).items() if _falls_back(owned.view, key)}
         writers = tuple(f"/{writer}." for writer in _writing(owned))
         garbage = {n for n in found if n not in needed and not any(writer in n for writer in writers)}
-        old = {name for name in garbage if min(found[name], now - used_at[name]) > self._settings.garbage_grace}
+        old = {name for name in garbage if min(found[name], now - looks.used_at[name]) > self._settings.garbage_grace}
         gone = sorted(old - newest)
         if gone:
             # The token is checked after the list was made: a successor's files look like garbage to the owner before.

@@ -20,6 +20,7 @@ from unlearn.partition.offset_runs import read_runs
 from unlearn.partition.receipts.pending import OpenCopy, Pending, Uncounted
 from unlearn.partition.slices.lineage import EMPTY
 from unlearn.partition.slices.shard_slices import ShardSlices, Slice
+from unlearn.partition.slices.sorted_numbers import keep_sorted
 
 __all__ = [
     "AT_ONCE",
@@ -353,7 +354,7 @@ class Tables:
             self.open_cleanups.put(subject, cleanup)
         self.late_counts.put(change.tables.get("uncounted", {}).items())
         for shard, through in change.tables.get("states", {}):
-            _keep_sorted(self._throughs.setdefault(shard, []), through, there=(shard, through) in self.states)
+            keep_sorted(self._throughs.setdefault(shard, []), through, there=(shard, through) in self.states)
         self.meta["applied"], self.meta["writes"] = str(applied), str(self.writes + 1)
 
     def _note_slices(self, changed: Mapping[tuple[int, int], Slice | None]) -> None:
@@ -363,7 +364,7 @@ class Tables:
                 gone.setdefault(shard, set()).add(end)
             else:
                 self.of_shard(shard).put(end, held)
-                _keep_sorted(self.ends, end, there=True)
+                keep_sorted(self.ends, end, there=True)
         for shard, ends in gone.items():
             self.of_shard(shard).drop(ends)
         if gone:
@@ -376,13 +377,3 @@ def _slices_by_shard(slices: Mapping[tuple[int, int], Slice]) -> dict[int, Shard
     for (shard, end), held in slices.items():
         apart.setdefault(shard, {})[end] = held
     return {shard: ShardSlices(apart[shard].items()) for shard in sorted(apart)}
-
-
-def _keep_sorted(numbers: list[int], number: int, *, there: bool) -> None:
-    """Have the number in the sorted list, or not, as `there` says."""
-    at = bisect_left(numbers, number)
-    found = at < len(numbers) and numbers[at] == number
-    if there and not found:
-        numbers.insert(at, number)
-    elif found and not there:
-        del numbers[at]

@@ -247,19 +247,11 @@ class FolderStore:
                 continue
 
     def delete(self, *names: str) -> None:
-        changed = set[Path]()
         try:
-            try:
-                for path in map(self._path, names):
-                    with contextlib.suppress(FileNotFoundError):
-                        path.unlink()
-                        changed.add(path.parent)
-            finally:
-                # What was erased must not come back after a crash.
-                for folder in changed:
-                    _sync_folder(folder)
+            _unlink([self._path(name) for name in names])
         except OSError as error:
-            raise StoreUnavailable(f"the store can't delete {error.filename or 'a file'}: {error.strerror}") from error
+            where = Path(error.filename).relative_to(self._root) if error.filename else "a file"
+            raise StoreUnavailable(f"the store can't delete {where}: {error.strerror}") from error
 
     def _tighten(self) -> None:
         """Close a store that an older version left open to other users; once, before the first file is written."""
@@ -277,6 +269,20 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    """Delete those of the files that are there, and sync their folders, once each, even where one can't be deleted."""
+    changed = set[Path]()
+    try:
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                changed.add(path.parent)
+    finally:
+        # What was erased must not come back after a crash.
+        for folder in changed:
+            _sync_folder(folder)
 
 
 def _make_folder(folder: Path) -> None:

@@ -80,8 +80,6 @@ class Worker:
         self.owned, self.stopped = self._assignment.owned, self._assignment.stopped
         now = self._clock.monotonic()
         self._commit_at = self._quiet_at = now
-        self._batch_at = float("-inf")
-        """When the last batch of any partition came (monotonic)."""
         self._inspect_at, self._tell_at = now + _INSPECT_EVERY, now + _TELL_EVERY
         self.batches = Histogram(BATCHES)
         """How many events were applied together."""
@@ -100,8 +98,10 @@ class Worker:
         # A batch that was fetched before its reader was moved doesn't follow what is applied.
         batches = {partition: batch for partition, batch in polled.batches.items() if partition not in sought}
         applied = sum(self._applied(partition, batch) for partition, batch in batches.items())
+        # Under a backlog each partition waits for its turn, so one that is idle may be among many that aren't.
+        gathers = any(not self._idle(owned) for owned in self.owned.values())
         for owned in list(self.owned.values()):
-            self._steps(owned, idle=self._assignment.leaving or self._quiet(owned.batch_at))
+            self._steps(owned, idle=self._idle(owned), gathers=gathers)
             self._bound_memory(owned)
         self._keep_house()  # 12
         self._look_at_redis()
@@ -198,21 +198,23 @@ class Worker:
         owned = self.owned.get(partition)
         if owned is None or batch.stop <= owned.view.applied:
             return 0
-        owned.batch_at = self._batch_at = self._clock.monotonic()
+        owned.batch_at = self._clock.monotonic()
         self.batches.add(len(batch.records))
         self._guarded(owned, self._apply, batch)
         return len(batch.records)
 
-    def _quiet(self, batch_at: float) -> bool:
-        """Whether no batch came for a while. A turn without one alone says little: they come by turns of partitions."""
-        return self._clock.monotonic() - batch_at >= self._quiet_after
+    def _idle(self, owned: ClaimedPartition) -> bool:
+        """Whether no batch came for a while, or none is taken any more. A turn without one alone says little: they come
+        by turns of partitions.
+        """
+        return self._assignment.leaving or self._clock.monotonic() - owned.batch_at >= self._quiet_after
 
     def _apply(self, owned: ClaimedPartition, batch: Batch) -> None:
         if batch.start > owned.view.applied:
             raise Fenced(f"a batch starts at {batch.start}, beyond what was applied")
         self._intake.apply(owned, batch)  # 2-6
 
-    def _steps(self, owned: ClaimedPartition, *, idle: bool) -> None:
+    def _steps(self, owned: ClaimedPartition, *, idle: bool, gathers: bool) -> None:
         """The steps after applying, for one partition. A store that is away holds up only those that need it.
 
         So deletions go on being hidden meanwhile.
@@ -228,8 +230,6 @@ class Worker:
         self._guarded(owned, self._receipts.turn, self.results)
         self._guarded(owned, self._requests.turn)
         self._assignment.unblock(owned)
-        # Under a backlog no partition is idle, though each waits for its turn.
-        gathers = not self._assignment.leaving and not self._quiet(self._batch_at)
         self._with_store(owned, partial(self._cleaner.turn, gathers=gathers))
         if not owned.catching_up:
             # Whatever else waits for the store: a file that one step can't read would else hold up all that is garbage.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from unlearn.partition.slices.lineage import EMPTY, chain
 from unlearn.partition.slices.prefix_sums import PrefixSums
+from unlearn.partition.slices.sorted_numbers import keep_sorted
 
 __all__ = ["Counted", "ShardSlices", "Slice"]
 
@@ -129,18 +130,10 @@ class ShardSlices:
         self._sums.append(held.sum)
         self._live.append(held.live)
         self._rows.append(held.rows)
-        if held.file != "":
-            self._with_rows.append(end)
         self._enter(end, held)
 
     def _replace(self, end: int, before: Slice, held: Slice) -> None:
         at = bisect_left(self._ends, end)
-        if (before.file != "") != (held.file != ""):
-            # Only then: to move a list's entries costs as much as there are behind them.
-            if held.file != "":
-                insort(self._with_rows, end)
-            else:
-                del self._with_rows[bisect_left(self._with_rows, end)]
         self._leave(end, before)
         self._slices[end] = held
         self._sums.add(at, held.sum - before.sum)
@@ -151,6 +144,7 @@ class ShardSlices:
         self._enter(end, held)
 
     def _enter(self, end: int, held: Slice) -> None:
+        keep_sorted(self._with_rows, end, there=held.file != "")
         if held.last_death >= 0:
             insort(self._deaths, (held.last_death, end))
         if held.first_death >= 0:
