@@ -91,8 +91,11 @@ def test_a_world_leaves_memory_with_its_seed(redis_url: str, monkeypatch: pytest
 
     monkeypatch.setattr("unlearn.simulate.run.World", noted)
     # Captured lines of the log keep the errors that they tell of.
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
-    ran = [run_seed(seed, redis_url) for seed in range(45, 50)]
+    logging.disable(logging.CRITICAL)
+    try:
+        ran = [run_seed(seed, redis_url) for seed in range(45, 50)]
+    finally:
+        logging.disable(logging.NOTSET)
 
     gc.collect()
     assert any(outcome.counts["roll backs"] for outcome in ran)

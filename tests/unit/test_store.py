@@ -39,6 +39,43 @@ def test_names_lie_below_a_prefix_with_their_age(tmp_path: Path) -> None:
     assert list(store.names("9")) == []
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_a_folder_that_can_not_be_listed_is_not_taken_for_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """Else what it holds would count as erased."""
+    store, scandir = FolderStore(tmp_path), os.scandir
+    store.put(NAME, b"x")
+
+    def refused(folder: str) -> object:
+        if folder.endswith("/1"):
+            raise error
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refused)
+
+    with pytest.raises(StoreUnavailable, match=error.strerror):
+        list(store.names(""))
+
+
+def test_a_file_that_goes_away_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, scandir = FolderStore(tmp_path), os.scandir
+    store.put(NAME, b"x")
+    store.put("4/1/state/5-7-abc", b"x")
+
+    def racing(folder: str) -> object:
+        found = scandir(folder)
+        if folder.endswith("3/1/state"):
+            (tmp_path / NAME).unlink()
+        if folder.endswith("/4"):
+            (tmp_path / "4/1").rename(tmp_path.parent / "gone")
+        return found
+
+    monkeypatch.setattr(os, "scandir", racing)
+
+    assert list(store.names("")) == []
+
+
 def test_deleting_is_repeatable_and_final(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.put(NAME, b"x")

@@ -238,13 +238,13 @@ class FolderStore:
             raise StoreUnavailable(f"the store can't read {name}: there is not enough memory for it") from error
 
     def names(self, prefix: str) -> Iterator[Stored]:
-        for path in sorted((self._root / prefix).rglob("*")):
-            try:
-                if path.is_file() and path.name != MARKER:
-                    held = path.stat()
-                    yield Stored(str(path.relative_to(self._root)), time.time() - held.st_mtime, held.st_size)
-            except FileNotFoundError:
-                continue
+        now, below = time.time(), len(str(self._root)) + 1
+        try:
+            found = sorted(_files(str(self._root / prefix)))
+        except OSError as error:
+            # What a folder holds would else count as erased.
+            raise StoreUnavailable(f"the store can't list its files: {error.strerror}") from error
+        return (Stored(path[below:], now - held.st_mtime, held.st_size) for path, held in found)
 
     def delete(self, *names: str) -> None:
         try:
@@ -262,6 +262,17 @@ class FolderStore:
     def _path(self, name: str) -> Path:
         check_name(name)
         return self._root.joinpath(*name.split("/"))
+
+
+def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and state of each file below a folder, but of markers; those that go away meanwhile are left out."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            elif entry.is_file() and entry.name != MARKER:
+                with contextlib.suppress(FileNotFoundError):
+                    yield entry.path, entry.stat()
 
 
 def _write_synced(path: Path, data: bytes) -> None:
