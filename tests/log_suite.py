@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -435,6 +436,33 @@ def test_a_paused_partition_keeps_its_position(rig: Rig) -> None:
         got = drain(reader, {0: 50}, most=20)
         assert_contiguous(got[0], 10)
         assert values(got[0]) == numbered(50)[10:]
+
+
+def test_partitions_take_turns(rig: Rig) -> None:
+    """A deletion beside a backlog of another partition, and a partition that was claimed beside one, would wait."""
+    topic, each = new_topic(rig, 3), 1000
+    for partition in range(3):
+        fill(rig, topic, partition, numbered(each))
+    read = Counter[int]()
+
+    def take(polled: Polled) -> bool:
+        read.update({partition: len(batch.records) for partition, batch in polled.batches.items()})
+        return max(read.values(), default=0) >= each
+
+    def take_slowly(polled: Polled) -> bool:
+        time.sleep(0.01)  # the client fetches what is asked for while it has other records in hand
+        return take(polled) or 2 in read
+
+    with reading(rig, topic) as reader:
+        joined(reader, 3)
+        reader.seek(0, 0)
+        reader.seek(1, 0)
+        poll_until(reader, lambda polled: take(polled) or len(read) == 2, most=1)
+        reader.seek(2, 0)
+        poll_until(reader, take_slowly, most=1)
+        assert max(read.values()) < each
+        poll_until(reader, take, most=7)
+    assert min(read.values()) > each // 2
 
 
 def test_resume_never_starts_what_was_not_sought(rig: Rig) -> None:

@@ -15,7 +15,7 @@ from unlearn.errors import ExtraMissing, LogDiverged, LogUnavailable, LogUnreada
 from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
 from unlearn.log.kafka.errors import DENIED, translated
 from unlearn.log.kafka.outage import Outage
-from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
+from unlearn.log.kafka.records import CantFetch, CantRead, take_turns
 from unlearn.log.protocol import Record, Unreadable
 from unlearn.settings import KafkaSettings
 
@@ -120,8 +120,8 @@ def poll_assigned(
     outage: Outage | None = None,
 ) -> dict[TopicPartition, list[Any]]:
     """The next records of all partitions that the consumer has, at most so many; {} in an outage."""
-    take_back_what_was_parked(reader)
     try:
+        take_turns(reader)
         found: dict[TopicPartition, list[Any]] = reader.poll(timeout_ms, most)
     except ExtraMissing:
         raise

@@ -18,7 +18,7 @@ from unlearn.log.kafka.consumer import consumer, try_again, why_stopped
 from unlearn.log.kafka.errors import DENIED, translate
 from unlearn.log.kafka.join import joined
 from unlearn.log.kafka.outage import Outage
-from unlearn.log.kafka.records import CantFetch, CantRead, take_back_what_was_parked
+from unlearn.log.kafka.records import CantFetch, CantRead, take_turns
 from unlearn.log.protocol import Batch, Polled, Record, Unreadable
 from unlearn.settings import KafkaSettings
 
@@ -186,8 +186,8 @@ class KafkaReader:
             _log.warning("leaving the group failed: %s", error)
 
     def _fetch(self, timeout: float, most: int) -> dict[TopicPartition, list[Any]]:
-        take_back_what_was_parked(self._consumer)
         try:
+            take_turns(self._consumer)
             if not joined(self._consumer, timeout):
                 self._unread = self._outage.words(self._consumer) or self._unread
                 return {}

@@ -24,7 +24,7 @@ __all__ = [
     "CantRead",
     "Records",
     "read_all_or_say_where",
-    "take_back_what_was_parked",
+    "take_turns",
 ]
 
 _BASE_OFFSET = struct.Struct(">q")
@@ -58,15 +58,34 @@ def read_all_or_say_where(reader: KafkaConsumer, largest_batch: int, records: ty
     fetcher._parse_fetched_data = partial(_parse, fetcher._parse_fetched_data)  # noqa: SLF001
 
 
-def take_back_what_was_parked(reader: KafkaConsumer) -> None:
-    """Have the client take up records again that it set aside; to be called before every poll.
+def take_turns(reader: KafkaConsumer) -> None:
+    """Have the client go on with other partitions than the one whose records it gave last; to be called before every
+    poll, with the same care for errors.
 
-    It sets aside what it fetched for a partition that was paused meanwhile, and takes that up only when it has no
-    other records in hand. It counts records that were read to the end as in hand; here they are let go.
+    By itself it gives all that it fetched of one, and asks the broker for no other's meanwhile: beside a backlog, a
+    deletion in another partition would wait for some 20,000 events. And it takes records up again that it set aside as
+    their partition was paused only when it has no others in hand; it counts records that were read to the end as such.
     """
     fetcher = reader._fetcher  # noqa: SLF001
-    if fetcher._next_partition_records is not None and not fetcher._next_partition_records:  # noqa: SLF001
+    last, others = fetcher._next_partition_records, fetcher._paused_partition_records  # noqa: SLF001
+    if last and (others or fetcher._completed_fetches):  # noqa: SLF001
+        others.pop(last.topic_partition, None)
+        others[last.topic_partition] = last
+        fetcher._next_partition_records = _next_fetched(fetcher)  # noqa: SLF001
+    elif not last:
         fetcher._next_partition_records = None  # noqa: SLF001
+
+
+def _next_fetched(fetcher: Fetcher) -> Any:
+    """What was fetched longest ago and isn't read yet, of a partition that isn't paused. Where it is None, the client
+    goes on with what was set aside longest ago."""
+    waiting = fetcher._completed_fetches  # noqa: SLF001
+    while waiting:
+        fetch = waiting.popleft()
+        if not fetcher._subscriptions.is_paused(fetch.topic_partition):  # noqa: SLF001
+            return fetcher._parse_fetched_data(fetch)  # noqa: SLF001
+        fetcher._paused_completed_fetches[fetch.topic_partition] = fetch  # noqa: SLF001
+    return None
 
 
 def _parse(parse: Any, fetch: Any) -> Any:
