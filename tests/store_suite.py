@@ -196,3 +196,28 @@ def test_without_its_marker_nothing_counts_as_missing(rig: Rig) -> None:
         kinds.add(error.type)
     assert kinds == {StoreUnavailable}
     assert (rig.folder / NAME).read_bytes() == b"bytes"
+
+
+class Leaving:
+    """A store whose folder goes away as it is told to delete, so that no name is found in it."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self.marker, self.mark, self.put, self.names = store.marker, store.mark, store.put, store.names
+        self.get, self.check = store.get, store.check
+
+    def delete(self, *names: str) -> None:
+        away = self._folder.with_name(self._folder.name + "-away")
+        self._folder.rename(away)
+        self._store.delete(*names)
+
+
+def test_what_went_away_as_it_was_deleted_does_not_count_as_deleted(rig: Rig) -> None:
+    """Else it would count as erased, and be back with its folder."""
+    store = Guarded(Leaving(rig.store, rig.folder))
+    store.bind(write_marker(store, MARKER))
+    store.put(NAME, b"bytes")
+
+    with pytest.raises(StoreUnavailable):
+        store.delete(NAME)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
+from unlearn.maintenance.later_files import LaterFiles, made_later
 from unlearn.maintenance.spent_slices import spent
 from unlearn.partition.claimed_partition import ClaimedPartition
 from unlearn.partition.slices.subject_filters import SubjectFilters
@@ -69,8 +70,10 @@ class Collector:
         found = {one.name: one.age for one in stored}
         used_before = looks.used_at
         looks.used_at = {name: now if name in needed else used_before.get(name, owned.claimed_at) for name in found}
-        ordered = sorted(found, key=lambda name: name not in needed)
-        newest = {name for key, (_, name) in newest_files(ordered).items() if _falls_back(owned.view, key)}
+        stored_slices = newest_files(sorted(found, key=lambda name: name not in needed))
+        newest = {name for key, (_, name) in stored_slices.items() if _falls_back(owned.view, key)}
+        later = made_later(owned.view, {key: artefact for key, (artefact, _) in stored_slices.items()})
+        owned.kept(LaterFiles).applied = later
         writers = tuple(f"/{writer}." for writer in _writing(owned))
         garbage = {n for n in found if n not in needed and not any(writer in n for writer in writers)}
         old = {name for name in garbage if min(found[name], now - looks.used_at[name]) > self._settings.garbage_grace}

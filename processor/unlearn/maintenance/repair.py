@@ -87,7 +87,7 @@ class Repairer:
         if owned.files_seen or owned.catching_up:
             return
         names = {name for name, *_ in self._store.names(f"{owned.partition}/")}
-        newest = newest_files(names)
+        newest = newest_files(sorted(names))
         lost = [key for key, held in owned.view.slices.items() if held.file and held.file not in names]
         found = [self._found(*key, _not_before(newest.get(key), owned.view.slices[key].file)) for key in lost]
         self._bury_strays(owned, {(f.shard, f.end): f.slots for f in found if f.applied <= owned.view.applied})

@@ -3,17 +3,20 @@
 A row may go once nothing needs it any more: no job that runs, no state that must still forget it, and no manifest from
 before its death. One script then puts the new file's name in the table and drops the holes of the rows that it lacks.
 The old file is garbage.
+
+A file is also written again where the store has a later one of its slice: see `later_files`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
+from unlearn.maintenance.later_files import LaterFiles, may_be_renamed
 from unlearn.partition.claimed_partition import ClaimedPartition, Filed, Sealing
 from unlearn.partition.tables import Change, Slice, Tables
 from unlearn.settings import Settings
@@ -97,36 +100,54 @@ class Rewriter:
             if due is not None:
                 self._begin(owned, *due)
 
-    def _next(self, owned: ClaimedPartition) -> tuple[int, int] | None:
-        """(shard, end) of a file to write again. All files are looked at once a second at most."""
+    def _next(self, owned: ClaimedPartition) -> tuple[int, int, int] | None:
+        """(shard, end) of a file to write again, and the `applied` to name it by. All are looked at once a second at
+        most."""
         files, now = owned.kept(_Files), self._clock.monotonic()
         if owned.manifest is None or (not files.due and now < files.look_at):
             return None
         shards, published = range(self._settings.shards_per_partition), owned.manifest.applied
         safe = {shard: safe_before(owned.view, shard, published, self._forgets) for shard in shards}
         if not files.due:
-            files.due = [(s, end) for s, end, _ in owned.view.holed() if self._is_due(owned, s, end, safe[s], now)]
-            files.look_at = now + _LOOK_EVERY
+            due = (key for key in self._candidates(owned) if self._name_for(owned, *key, published, safe[key[0]], now))
+            files.due, files.look_at = list(due), now + _LOOK_EVERY
         while files.due:
-            shard, end = files.due.pop()
-            if self._is_due(owned, shard, end, safe[shard], now):
-                return shard, end
+            key = files.due.pop()
+            applied = self._name_for(owned, *key, published, safe[key[0]], now)
+            if applied is not None:
+                return *key, applied
         return None
 
-    def _is_due(self, owned: ClaimedPartition, shard: int, end: int, safe: int, now: float) -> bool:
-        if shard in owned.running or not rewritable(owned.view, shard, end, safe):
-            return False
-        age = now - owned.kept(_Files).dead_since.setdefault((shard, end), now)
-        return worth_it(owned.view.slices[shard, end], age, self._settings.erase_after)
+    @staticmethod
+    def _candidates(owned: ClaimedPartition) -> Iterator[tuple[int, int]]:
+        yield from owned.kept(LaterFiles).applied
+        yield from ((shard, end) for shard, end, _ in owned.view.holed())
 
-    def _begin(self, owned: ClaimedPartition, shard: int, end: int) -> None:
-        view = owned.view
+    def _name_for(
+        self, owned: ClaimedPartition, shard: int, end: int, published: int, safe: int, now: float
+    ) -> int | None:
+        """The `applied` of the name by which a file is to be written again now; None where it is not.
+
+        The rows that the new file lacks died before that offset, which the newest manifest has reached.
+        """
+        view, held = owned.view, owned.view.slices.get((shard, end))
+        if held is None or shard in owned.running:
+            return None
+        later = owned.kept(LaterFiles).applied.get((shard, end))
+        names = [later] if later is not None and may_be_renamed(view, shard, end, published, later) else []
+        if held.first_death >= 0:
+            if not rewritable(view, shard, end, safe):
+                return None
+            age = now - owned.kept(_Files).dead_since.setdefault((shard, end), now)
+            if names or worth_it(held, age, self._settings.erase_after):
+                names.append(held.last_death + 1)
+        return max(names, default=None)
+
+    def _begin(self, owned: ClaimedPartition, shard: int, end: int, applied: int) -> None:
         holes = owned.holes(shard, [end])[end]
-        held = view.slices[shard, end]
-        # The rows that the new file lacks died before this offset, which the newest manifest has reached.
-        artefact = Artefact(owned.partition, shard, "slice", end, held.last_death + 1)
+        artefact = Artefact(owned.partition, shard, "slice", end, applied)
         writer = owned.writer()
-        future = self._io.submit(self._write, artefact, held.file or "", holes, writer)
+        future = self._io.submit(self._write, artefact, owned.view.slices[shard, end].file or "", holes, writer)
         owned.rewriting = Sealing((end,), future, writer)
 
     def _write(self, artefact: Artefact, old: str, holes: Mapping[int, int], writer: str) -> list[Filed]:

@@ -43,10 +43,11 @@ class Tailer:
 
     def _begin(self, owned: ClaimedPartition) -> None:
         owned.tailed_at = self._clock.monotonic()
-        if owned.view.number("tail_to") == owned.view.applied:
-            return
+        # The rows of a tail may have become files, and died, without any event since.
         if not len(owned.open_rows):
             self._register(owned, 0, "")
+            return
+        if owned.view.number("tail_to") == owned.view.applied:
             return
         artefact = Artefact(owned.partition, 0, "tail", owned.view.applied, owned.view.holed_before)
         future = self._io.submit(self._write, artefact, owned.open_rows.all(), owned.writer())

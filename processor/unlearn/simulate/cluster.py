@@ -28,6 +28,8 @@ __all__ = ["World"]
 
 _SECRET = "a secret of simulations, 32 bytes"  # noqa: S105  it protects nothing
 _MOST = 50
+_LOOKS_EVERY = 60.0
+"""Seconds: no worker looks for garbage less often."""
 
 
 class World:
@@ -187,6 +189,32 @@ class World:
                 return
             self.place.now += 0.6
         raise Wrong(f"not settled: {self.unsettled()}")
+
+    def erase(self) -> None:
+        """Let so much time pass, without any event, that all that was deleted is erased.
+
+        Raises Wrong if that isn't so after 60 looks for garbage.
+        """
+        longest = max(self.settings.garbage_grace, self.settings.erase_after, _LOOKS_EVERY)
+        for _ in range(60):
+            self.place.now += longest
+            for member in self.members:
+                member.work()
+                member.turn(_MOST)
+            if not self._unerased():
+                return
+        raise Wrong(f"not erased: {self._unerased()}")
+
+    def _unerased(self) -> list[str]:
+        """The partitions whose newest manifest doesn't say that all is erased that died before its end."""
+        owners = (owned for member in self.members for owned in member.worker.owned.values())
+        told = {one.partition: (one.manifest, one.view.applied) for one in owners}
+        publishing = {p: told[p] for p in range(self.settings.partitions)}
+        return [
+            f"{p}: {manifest.erased_through if manifest else None} of {applied}"
+            for p, (manifest, applied) in publishing.items()
+            if manifest is None or manifest.erased_through < applied
+        ]
 
     def _restart_if_told(self, member: Member) -> None:
         """Restart a worker with `--rebuild` where a partition's reason to stop asks for it, as an operator would."""

@@ -60,7 +60,10 @@ def _live(world: World, seed: int) -> None:
         world.act(action)
     _log.info("no more faults")
     world.drain()
-    Verdict(world).check()
+    verdict = Verdict(world)
+    verdict.check()
+    world.erase()
+    verdict.check_erased()
 
 
 def run_seeds(seeds: Iterable[int], redis_url: str, processes: int, set_up: Callable[[], None]) -> Iterator[Outcome]:

@@ -20,6 +20,7 @@ __all__ = [
     "WORDS",
     "Message",
     "Script",
+    "at_home",
     "busy_script",
     "script_of",
     "spread_script",
@@ -123,7 +124,7 @@ def busy_script(seed: int) -> Script:
     partitions = chance.randint(1, 2)
     events = [_event(chance, at) for at in range(chance.randint(20, 100))]
     gaps = [chance.choice(_GAPS) for _ in events]
-    messages = [_at_home(event, partitions, gap) for event, gap in zip(events, gaps, strict=True)]
+    messages = [at_home(event, partitions, gap) for event, gap in zip(events, gaps, strict=True)]
     messages = _with_forged(seed, _with_aliases(seed, _with_lifts(seed, messages, partitions), partitions), partitions)
     return Script(partitions, partitions, True, tuple(messages))
 
@@ -270,7 +271,7 @@ def _unruly(
     event = _event(chance, at, subjects or _FEW_SUBJECTS * (chance.random() < 0.1), records)
     if isinstance(event, Seal) or kind == 4:
         return Message(anywhere, _key(event), encode(event), gap)
-    return _at_home(event, partitions, gap)
+    return at_home(event, partitions, gap)
 
 
 def _event(chance: random.Random, at: int, subjects: int = _FEW_SUBJECTS, records: int = _FEW) -> Event:
@@ -295,7 +296,7 @@ def _event(chance: random.Random, at: int, subjects: int = _FEW_SUBJECTS, record
     )
 
 
-def _at_home(event: Event, partitions: int, gap: int) -> Message:
+def at_home(event: Event, partitions: int, gap: int) -> Message:
     key = _key(event)
     place = gap % partitions if key is None else (murmur2(key) & 0x7FFFFFFF) % partitions
     return Message(place, key, encode(event), gap)

@@ -84,7 +84,7 @@ class Store(Protocol):
 
     def delete(self, *names: str) -> None:
         """Delete artefacts, for good even after a crash; many at once cost far less each. Those that aren't there are
-        no error. Where it fails, some of them may be gone.
+        no error. Where one can't be deleted, the others are before the error is raised.
         """
         ...
 
@@ -283,17 +283,22 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def _unlink(paths: Iterable[Path]) -> None:
-    """Delete those of the files that are there, and sync their folders, once each, even where one can't be deleted."""
-    changed = set[Path]()
-    try:
-        for path in paths:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-                changed.add(path.parent)
-    finally:
-        # What was erased must not come back after a crash.
-        for folder in changed:
-            _sync_folder(folder)
+    """Delete those of the files that are there, and sync their folders, once each. Where one can't be deleted, all
+    others are before the first error is raised."""
+    changed, first = set[Path](), None
+    for path in paths:
+        try:
+            path.unlink()
+            changed.add(path.parent)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            first = first or error
+    # What was erased must not come back after a crash.
+    for folder in changed:
+        _sync_folder(folder)
+    if first is not None:
+        raise first
 
 
 def _make_folder(folder: Path) -> None:

@@ -112,6 +112,8 @@ class Guarded:
     def delete(self, *names: str) -> None:
         self._check()
         self.store.delete(*names)
+        # Of a folder that went away meanwhile, all names would count as deleted.
+        self._check()
 
     def _check(self) -> None:
         if self.bound is None or read_marker(self.store) != self.bound:

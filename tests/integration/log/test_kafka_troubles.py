@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.errors import KafkaConnectionError
+from kafka.errors import InvalidReplicationFactorError, KafkaConnectionError
 
 from tests.integration.log.conftest import KafkaRig
 from tests.log_suite import drain, fill, joined, new_topic, numbered, poll_until, reading, values
-from unlearn.errors import LogDiverged, LogUnavailable
+from unlearn.errors import LogDiverged, LogRefused, LogUnavailable
+from unlearn.log.kafka import log
 from unlearn.log.kafka.log import KafkaLog
-from unlearn.log.protocol import Reader
+from unlearn.log.protocol import Reader, TopicSpec
 from unlearn.settings import KafkaSettings
 
 
@@ -138,3 +140,32 @@ def test_a_question_whose_connection_broke_is_asked_once_more(rig: KafkaRig, mon
     breaks, later = [1], [1]
     with pytest.raises(LogUnavailable, match="socket disconnected"):
         rig.log.topic_id(topic)
+
+
+@pytest.mark.parametrize("silent", [0, 2, None], ids=["seen", "not seen for a moment", "never seen"])
+def test_too_few_brokers_are_asked_again_before_a_topic_is_refused(
+    rig: KafkaRig, monkeypatch: pytest.MonkeyPatch, silent: int | None
+) -> None:
+    """A broker that starts, or was silent for a moment on a busy machine, counts for none in the cluster's eyes."""
+    monkeypatch.setattr(log, "BROKERS_WITHIN", 1.0)
+    name, asked, create = f"few{time.time_ns()}", itertools.count(), KafkaAdminClient.create_topics
+
+    def answered(self: KafkaAdminClient, *given: Any, **more: Any) -> Any:
+        if silent is None or next(asked) < silent:
+            raise InvalidReplicationFactorError("only 0 broker(s) are registered")
+        return create(self, *given, **more)
+
+    monkeypatch.setattr(KafkaAdminClient, "create_topics", answered)
+    if silent is None:
+        with pytest.raises(LogRefused, match="0 broker"):
+            rig.log.create(TopicSpec(name, 1, {}))
+    else:
+        assert rig.log.create(TopicSpec(name, 1, {}))
+        assert rig.log.partitions(name) == 1
+
+
+def test_more_replicas_than_there_are_brokers_are_refused(rig: KafkaRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "BROKERS_WITHIN", 1.0)
+
+    with pytest.raises(LogRefused, match="replication factor"):
+        rig.log.create(TopicSpec(f"many{time.time_ns()}", 1, {}, replicas=3))

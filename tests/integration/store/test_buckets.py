@@ -49,17 +49,15 @@ def user(s3: ObjectServer, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> L
     return login
 
 
-def allow(s3: ObjectServer, bucket: Bucket, user: Login, *actions: str) -> None:
+def allow(s3: ObjectServer, bucket: Bucket, user: Login, *actions: str, but: tuple[str, str] | None = None) -> None:
+    """Let the user take these actions; `but`: one that is forbidden of one name."""
     where = [f"arn:aws:s3:::{bucket.name}", f"arn:aws:s3:::{bucket.name}/*"]
-    mine = [f"s3:{action}" for action in actions]
+    rights = [("Allow", action, where[action != "ListBucket"]) for action in actions]
+    if but is not None:
+        rights.append(("Deny", but[0], f"{where[0]}/{but[1]}"))
     statements = [
-        {
-            "Effect": "Allow",
-            "Principal": {"AWS": user.access_key},
-            "Action": action,
-            "Resource": where[action != "s3:ListBucket"],
-        }
-        for action in mine
+        {"Effect": effect, "Principal": {"AWS": user.access_key}, "Action": f"s3:{action}", "Resource": resource}
+        for effect, action, resource in rights
     ]
     s3.set_policy(bucket.name, json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
@@ -252,6 +250,19 @@ def test_these_rights_are_enough(s3: ObjectServer, bucket: Bucket, user: Login) 
 
     store.check()
     store.put(NAME, b"x")
+
+
+def test_a_file_that_may_not_be_deleted_holds_up_no_other(s3: ObjectServer, bucket: Bucket, user: Login) -> None:
+    names, rights = [f"{NAME}{number}" for number in range(3)], ("PutObject", "GetObject", "DeleteObject", "ListBucket")
+    allow(s3, bucket, user, *rights, but=("DeleteObject", f"model/{names[0]}"))
+    store = open_store(s3.settings(bucket.name), "model")
+    for name in names:
+        store.put(name, b"x")
+
+    with pytest.raises(StoreDenied, match="doesn't let this login delete"):
+        store.delete(*names)
+
+    assert [name for name, *_ in store.names("")] == names[:1]
 
 
 def test_a_reader_needs_no_more_than_to_read_and_list(s3: ObjectServer, bucket: Bucket, user: Login) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from unlearn.log.columns import RecordColumns
 
 T = TypeVar("T")
+BROKERS_WITHIN = 10.0
+"""Seconds in which a broker that the cluster doesn't see may come back before there are said to be too few."""
+_PAUSE = 0.5
 
 
 class KafkaLog:
@@ -103,10 +107,24 @@ class KafkaLog:
         wanted = {spec.name: {"num_partitions": spec.partitions, "configs": dict(spec.config), **replicas}}
         with self._lock, translated(f"creating {spec.name}"):
             try:
-                self._ask().create_topics(wanted, wait_for_metadata=True)
+                self._create(wanted)
             except kafka_errors.TopicAlreadyExistsError:
                 return False
         return True
+
+    def _create(self, wanted: Mapping[str, Any]) -> None:
+        """Create topics; where brokers are too few, again and again for some seconds: one that has just started, or was
+        silent for a moment, counts for none."""
+        deadline = time.monotonic() + BROKERS_WITHIN
+        while True:
+            try:
+                self._ask().create_topics(wanted, wait_for_metadata=True)
+            except kafka_errors.InvalidReplicationFactorError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
     def close(self) -> None:
         with self._lock:

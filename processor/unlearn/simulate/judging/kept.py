@@ -21,6 +21,7 @@ from unlearn.state.keys import Keys
 from unlearn.state.lookups import pair_reads, parse_pairs
 from unlearn.state.members import Table, field_of, walk
 from unlearn.state.scripts import Op, PartitionState, read_without_token
+from unlearn.storage.artefacts import read_name
 from unlearn.storage.slice_files import decode_slice
 
 __all__ = ["Kept"]
@@ -153,6 +154,15 @@ class Kept(Judged):
                 equal(f"live rows of slice {end} of {partition}/{shard}", held.live, len(live))
                 kept.update(live)
             equal(f"rows kept of {partition}", kept, {row.slot for row in found.rows.values() if row.death is None})
+
+    def check_erased(self) -> None:
+        """Check that no file in the store holds a row that is dead. Raises Wrong."""
+        for partition, found in self.found.items():
+            for name, *_ in self.world.store.names(f"{partition}/"):
+                artefact = read_name(name)
+                if artefact is not None and artefact.kind != "state":
+                    slots = decode_slice(self.world.store.get(name)).slots.tolist()
+                    equal(f"dead rows in {name}", [slot for slot in slots if found.rows[slot].death is not None], [])
 
     def _check_holes(self, partition: int, view: Tables) -> None:
         """Check that all holes are where somebody looks for them. Raises Wrong."""

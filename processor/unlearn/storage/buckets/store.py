@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unlearn.environment.clock import MACHINE_CLOCK, Clock
-from unlearn.errors import ArtefactInvalid, ArtefactMissing, StoreUnavailable
+from unlearn.errors import ArtefactInvalid, ArtefactMissing, StoreDenied, StoreUnavailable
 from unlearn.service_settings.store import StoreSettings
 from unlearn.storage.artefacts import MARKER, Stored, check_name, is_whole
 from unlearn.storage.buckets.calls import BucketCalls
@@ -74,7 +74,13 @@ class BucketStore:
         return (Stored(name, max(0.0, now - at), size) for name, (at, size) in sorted(found.items()))
 
     def delete(self, *names: str) -> None:
+        denied: StoreDenied | None = None
         for name in names:
             check_name(name)
             self._cache.forget(name)
-            self._calls.delete(name)
+            try:
+                self._calls.delete(name)
+            except StoreDenied as error:
+                denied = denied or error
+        if denied is not None:
+            raise denied
