@@ -116,9 +116,8 @@ class Reader(Protocol):
         """Waits up to `timeout` seconds for anything to report; 0 looks at what is there.
 
         At most `max_records` records over all partitions, which take turns: none waits until all that was fetched of
-        another is read. An outage is an empty answer, not an error: the
-        client reconnects by itself. So is a topic that was deleted meanwhile, and so are rights that were taken
-        away: see `trouble`.
+        another is read. An outage is an empty answer, not an error: the client reconnects by itself. So is a topic that
+        was deleted meanwhile, and so are rights that were taken away: see `trouble`.
         """
         ...
 

@@ -297,6 +297,7 @@ def _event(chance: random.Random, at: int, subjects: int = _FEW_SUBJECTS, record
 
 
 def at_home(event: Event, partitions: int, gap: int) -> Message:
+    """The message that says the event, sent to its home partition; `gap` places one that has no home."""
     key = _key(event)
     place = gap % partitions if key is None else (murmur2(key) & 0x7FFFFFFF) % partitions
     return Message(place, key, encode(event), gap)
