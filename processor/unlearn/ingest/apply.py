@@ -17,6 +17,7 @@ from unlearn.events.partitioner import Digests, digests_of, shard_of, tag_of
 from unlearn.ingest.aliases import aliases_of, deleted_by
 from unlearn.ingest.arrivals import arrivals_of, fresh
 from unlearn.ingest.classify import Addressed, Deletion, Insertion, Item, Sending
+from unlearn.ingest.entered_subjects import EnteredSubjects
 from unlearn.ingest.fingerprints import note_fingerprint
 from unlearn.ingest.known_ids import KnownIds
 from unlearn.ingest.new_rows import NO_ROWS, NewRows
@@ -170,7 +171,9 @@ class Intake:
         change.ops += write_members(planned.records, planned.subjects, lookups.records, self._most_pairs)
         change.ops += write_aliases(planned.aliases, lookups.aliases)
         note_copy_kills(change, view, keys, planned.copied)
-        owned.commit(change, planned.stop, members=rows.packed())
+        entered, subjects = owned.kept(EnteredSubjects), rows.addresses.subjects
+        owned.commit(change, planned.stop, members=rows.packed(entered.has(subjects)))
+        entered.add(subjects[rows.owned])
 
     def _remember(self, owned: ClaimedPartition, planned: Plan, read: Reading) -> None:
         now = self._clock.monotonic()

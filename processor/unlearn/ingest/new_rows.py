@@ -57,11 +57,14 @@ class NewRows:
         first: NDArray[np.bool_] = first_of_each(self.addresses.subjects) == np.arange(len(self))
         return self.owned & first
 
-    def packed(self) -> bytes:
-        """The entries of the records, and the subjects that may be new, as `state.members.pack_members` packs them."""
+    def packed(self, entered: NDArray[np.bool_]) -> bytes:
+        """The entries of the records, and the subjects that may be new, as `state.members.pack_members` packs them.
+
+        `entered` (n,): whether each row's subject surely has an entry.
+        """
         if not len(self):
             return b""
-        return len(self).to_bytes(4, "little") + self._records() + self._subjects(self.first)
+        return len(self).to_bytes(4, "little") + self._records() + self._subjects(self.first & ~entered)
 
     def _records(self) -> bytes:
         out = np.empty(MOST_BYTES * len(self), np.uint8)
