@@ -1,5 +1,6 @@
 """An S3 server of the tests: versitygw, built by Go once and kept in the user's cache.
 
+`python -m tests.object_server` builds it before the tests, which would else wait for Go beside them.
 It keeps buckets as folders and files as files, so that a test can look at them, spoil them and make them older.
 """
 
@@ -10,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -159,3 +161,10 @@ class ObjectServer:
         """Of a store in the bucket. No cache: tests change files behind the server's back."""
         values = {"url": f"s3://{bucket}/{prefix}", "endpoint": self.endpoint, "cache_bytes": 0, "retry_for": 0}
         return StoreSettings.model_validate(values | changed)
+
+
+if __name__ == "__main__":
+    try:
+        print(built_server())
+    except NotBuilt as error:
+        sys.exit(str(error))

@@ -80,6 +80,10 @@ test_tools() {
   { command -v prometheus && command -v promtool; } >/dev/null ||
     without_services "Prometheus, for the tests of alerts and of the board" --no-install-recommends prometheus || true
   has_redis_with_tls || packages "a Redis that has TLS, for the test of that" redis-tools || true
+  if command -v go >/dev/null; then
+    say "an S3 server for the tests, which Go builds once: a minute or two"
+    .venv/bin/python -m tests.object_server >&2 || true
+  fi
 }
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
