@@ -171,9 +171,8 @@ class Intake:
         change.ops += write_members(planned.records, planned.subjects, lookups.records, self._most_pairs)
         change.ops += write_aliases(planned.aliases, lookups.aliases)
         note_copy_kills(change, view, keys, planned.copied)
-        entered, subjects = owned.kept(EnteredSubjects), rows.addresses.subjects
-        owned.commit(change, planned.stop, members=rows.packed(entered.has(subjects)))
-        entered.add(subjects[rows.owned])
+        entered = owned.kept(EnteredSubjects).has(rows.addresses.subjects)
+        owned.commit(change, planned.stop, members=rows.packed(entered))
 
     def _remember(self, owned: ClaimedPartition, planned: Plan, read: Reading) -> None:
         now = self._clock.monotonic()
@@ -188,6 +187,7 @@ class Intake:
                 [read.rows.addresses.records, read.dead_on_arrival.records, digests_of(planned.records)]
             )
             owned.kept(KnownIds).add(written, digests_of(dead))
+            owned.kept(EnteredSubjects).add(read.rows.addresses.subjects[read.rows.owned])
         self._open(owned, planned.rows, read.rows)
         owned.open_rows.kill([kill.slot for kill in planned.kills])
         owned.note_kills([*planned.kills, *planned.covered], now)
