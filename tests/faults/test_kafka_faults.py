@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+from rich.console import Console
 
 from tests.harness.breakable_services import OwnKafka, during
 from tests.harness.events import delete
 from tests.harness.kafka_harness import WorkerOnKafka, crc32
 from tests.harness.waiting import until
+from unlearn.cli.commands.operators.status import rendered
 from unlearn.events.event import encode
 from unlearn.events.marks import Origin
 from unlearn.events.partitioner import home, origin_header
@@ -270,6 +274,50 @@ def test_transactions_and_their_markers(on_kafka: WorkerOnKafka) -> None:
     assert on_kafka.status().lag == 0
     assert not {"aborted", "aborted again"} & on_kafka.event_ids("accepted")
     assert on_kafka.verdict() == "equal"
+
+
+def test_what_an_open_transaction_holds_back_is_told(on_kafka: WorkerOnKafka) -> None:
+    topic, settings = on_kafka.settings.events_topic, on_kafka.settings
+    before = on_kafka.ends()
+    with (
+        on_kafka.stranger(transactional_id=f"{settings.model}-open") as client,
+        on_kafka.stranger() as other,
+    ):
+        client.init_transactions()
+        client.begin_transaction()
+        record = {"type": "insert", "record_id": "in-a-transaction", "text": "a", "label": "ham"}
+        client.send(topic, encoded(record), partition=0).get(30)
+        other.send(topic, encode(delete(subject=on_kafka.somebody, event_id="behind")), partition=0).get(30)
+        # Then nobody reads the deletion yet, and status says so, though nothing lags
+        assert on_kafka.ends() == before
+        assert on_kafka.log.written(topic) == {0: before[0] + 2, 1: before[1]}
+        shown = on_kafka.status()
+        assert ([held.held_back for held in shown.partitions], shown.lag) == ([2, 0], 0)
+        assert [held["held_back"] for held in shown.to_json()["partitions"]] == [2, 0]
+        told = io.StringIO()
+        Console(file=told, width=200).print(rendered(shown, settings.lease))
+        assert "partition 0: 2 offsets, deletions perhaps, can't be read before a producer" in told.getvalue()
+        client.commit_transaction()
+    on_kafka.turn_until(lambda: "behind" in on_kafka.event_ids("hidden"))
+    assert not any(held.held_back for held in on_kafka.status().partitions)
+
+
+def test_a_topic_that_is_compacted_under_a_worker_stops_it(
+    on_kafka: WorkerOnKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unlearn.worker.preflight._KEPT_EVERY", 0.2)
+    on_kafka.restart()
+    on_kafka.turn_until(on_kafka.caught_up)
+    resource = ConfigResource(ConfigResourceType.TOPIC, on_kafka.settings.events_topic, {"cleanup.policy": "compact"})
+    admin = KafkaAdminClient(bootstrap_servers=on_kafka.settings.kafka.bootstrap_servers)
+    admin.alter_configs([resource])
+    admin.close()
+
+    on_kafka.turn_until(lambda: set(on_kafka.worker.stopped) == {0, 1})
+
+    assert on_kafka.worker.owned == {}
+    for held in on_kafka.worker.stopped.values():
+        assert f"the topic {on_kafka.settings.events_topic} has cleanup.policy=compact" in held
 
 
 def test_a_producer_with_another_partitioner(on_kafka: WorkerOnKafka) -> None:

@@ -121,7 +121,9 @@ def go_back_far(harness: KafkaHarness, own_redis: RewindableRedis, folder: Path,
         harness.insert(range(400))
         until(harness.covered, 60, "all is published")
         until(lambda: not harness.left_out, 60, "the scorer serves all partitions")
-        old, files, before = own_redis.data, files_of(harness.views()), harness.views()
+        until(lambda: files_of(harness.views()), 60, "slices have ended")
+        old, files = data_with_files(harness, own_redis)
+        before = harness.views()
         for number in range(rounds):
             harness.delete(range(number, 400, 20))
             harness.insert(range(400 + number * 20, 420 + number * 20))
@@ -158,6 +160,14 @@ def go_back_far(harness: KafkaHarness, own_redis: RewindableRedis, folder: Path,
     assert counted["slices_repaired"] >= 1
     assert not counted["slices_lost"]
     assert harness.looks > 2 * rounds
+
+
+def data_with_files(harness: KafkaHarness, own_redis: RewindableRedis) -> tuple[Any, set[str]]:
+    """What Redis has on disk, and the slice files that it names: none was entered or replaced meanwhile."""
+    while True:
+        files, data = files_of(harness.views()), own_redis.data
+        if files_of(harness.views()) == files:
+            return data, files
 
 
 def files_of(views: list[Tables]) -> set[str]:

@@ -30,7 +30,7 @@ INSERTS, DELETIONS = 3000, 300
 INSERTS, REQUESTS = 3000, 300
 HOMELESS = {"record", "alias of one", "alias of several", NULL}
 """Deletions that count in all partitions."""
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -29,7 +29,14 @@ BYTES = st.none() | st.binary(max_size=20) | st.integers(60, 300).map(bytes)
 NAMES = st.sampled_from(("", "h", "name", "\u00e9", "x" * 70)) | st.text(max_size=4).filter(lambda name: name.isascii())
 HEADERS: st.SearchStrategy[list[Header]] = st.lists(st.tuples(NAMES, BYTES), max_size=3)
 NUMBERS = st.sampled_from((0, 1, -1, 2, 63, 64, 127, 128, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63))) | INT64
-PLACES = {"base": (">q", 0), "delta": (">i", 23), "first": (">q", 27), "last": (">q", 35), "count": (">i", 57)}
+PLACES = {
+    "base": (">q", 0),
+    "length": (">i", 8),
+    "delta": (">i", 23),
+    "first": (">q", 27),
+    "last": (">q", 35),
+    "count": (">i", 57),
+}
 
 
 @st.composite

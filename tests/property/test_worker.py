@@ -24,7 +24,7 @@ SOAK = int(os.environ.get("UNLEARN_TESTS_SOAK", "0"))
 LEARNERS = ("naive-bayes", "linear")
 EXAMPLES = {"naive-bayes": 50, "linear": 120}
 """The rarer faults are the same for both, so that one of them meets them all."""
-patient = pytest.mark.timeout(0 if SOAK else 300)
+patient = pytest.mark.timeout(0 if SOAK else 1800)
 
 
 def bounded(examples: int) -> settings:

@@ -125,7 +125,9 @@ def test_the_study_draws_and_complains_of_no_place(whole: Installation, user: in
     words = "study --data generated --rows 100 --methods naive,sisa --shards 1 --slices 1 --quick --out"
     done = whole.unlearn(*words.split(), str(out), user=user, variables={"TMPDIR": str(whole.folder / temporary)})
 
-    assert (done.returncode, done.stderr) == (0, "")
+    # Where that takes over 5 s, Matplotlib says that it looks for fonts.
+    complaints = [line for line in done.stderr.splitlines() if "building the font cache" not in line]
+    assert (done.returncode, complaints) == (0, [])
     assert {"report.md", "cost.png", "cost.svg"} <= {path.name for path in out.iterdir()}
 
 

@@ -74,7 +74,7 @@ def find_run(data: NDArray[np.uint8], at: int, most: int, ends: NDArray[np.int64
     has more. ends (m,): where each of them ends; no more than m are wanted.
     """
     found, rows, last, epoch, named = 0, 0, -1, 0, False
-    while found < len(ends) and len(data) - at >= _HEADER:
+    while found < len(ends) and 0 <= at <= len(data) - _HEADER:
         base, end, count = _number(data, at, 8), at + 12 + _number(data, at + 8, 4), _number(data, at + 57, 4)
         delta = _number(data, at + 23, 4)
         usual = data[at + 16] == 2 and _number(data, at + 21, 2) & ~_APPEND_TIME == 0

@@ -304,6 +304,10 @@ class Log(Protocol):
         """Partition -> (log start, end). The end is the last stable offset, which readers reach."""
         ...
 
+    def written(self, topic: str) -> dict[int, int]:
+        """Partition -> the offset behind its last record, which readers reach once no transaction is open before it."""
+        ...
+
     def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
         """The offset of the first record whose timestamp is at or after this one, in ms since 1970 UTC; the end where
         there is none."""

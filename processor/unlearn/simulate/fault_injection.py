@@ -289,6 +289,9 @@ class Wire:
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         return self._log.bounds(topic)
 
+    def written(self, topic: str) -> dict[int, int]:
+        return self._log.written(topic)
+
     def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
         return self._log.offset_at(topic, partition, timestamp)
 

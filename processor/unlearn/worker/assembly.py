@@ -41,6 +41,7 @@ from unlearn.training.protocol import Trainers
 from unlearn.worker.assignment import Assignment
 from unlearn.worker.claim import Claimer
 from unlearn.worker.machine import MACHINE, Machine
+from unlearn.worker.preflight import KeptEvents
 from unlearn.worker.redis_check import RedisCheck
 from unlearn.worker.waiting import Troubles
 from unlearn_models import digest
@@ -71,6 +72,7 @@ class Parts(NamedTuple):
     tail: Tail
     producer: Producer
     redis: RedisCheck
+    kept: KeptEvents
     io: Executor
     trainers: Trainers
     counters: Counter[str]
@@ -152,6 +154,7 @@ def assemble(
         tail=tail,
         producer=producer,
         redis=RedisCheck(settings, client, counters, clock),
+        kept=KeptEvents(settings.events_topic, log, io, clock),
         io=io,
         trainers=trainers,
         counters=counters,

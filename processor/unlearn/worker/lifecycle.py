@@ -72,9 +72,12 @@ def run(
         _watch(worker, still)
     worker.stop_taking()
     deadline = time.monotonic() + settings.drain_within
-    while worker.busy and time.monotonic() < deadline:
+    # One turn at least: what is done as a worker leaves isn't under way yet.
+    while True:
         worker.turn()
         turned(worker)
+        if not worker.busy or time.monotonic() >= deadline:
+            break
     _log.info("stopped%s", "" if not worker.busy else ", with work under way: the next owner does it again")
 
 

@@ -70,6 +70,7 @@ class Worker:
         self._log, self._tail, self._producer = parts.log, parts.tail, parts.producer
         self._io, self._trainers = parts.io, parts.trainers
         self.results, self.redis, self.counters = parts.results, parts.redis, parts.counters
+        self._kept = parts.kept
         self._assignment, self._troubles = parts.assignment, parts.troubles
         self._intake, self._outbox = parts.intake, parts.outbox
         self._requests, self._repairer, self._sealer = parts.requests, parts.repairer, parts.sealer
@@ -302,6 +303,9 @@ class Worker:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):
                 self._guarded(owned, self._scrubber.turn)
+        why = self._kept.turn()
+        for partition in list(self.owned) if why else ():
+            self._assignment.stop(partition, why)
 
     def _show_quiet(self) -> None:
         now = self._clock.monotonic()

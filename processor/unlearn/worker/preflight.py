@@ -1,12 +1,16 @@
-"""What must hold before a worker consumes anything: topics, Redis' policies, the model's identity."""
+"""What must hold before a worker consumes anything, and of the events topic while it does: topics, Redis' policies, the
+model's identity."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 
 import redis
 
+from unlearn.environment.clock import Clock
 from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
 from unlearn.identity import as_made, as_published, check_identity, readings_of
 from unlearn.log.protocol import Log
@@ -21,6 +25,7 @@ from unlearn.storage.store_binding import Binding
 from unlearn_models.base.learner import Learner
 
 __all__ = [
+    "KeptEvents",
     "bind_store",
     "check_kept",
     "check_made",
@@ -31,6 +36,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+_KEPT_EVERY = 60.0
 
 
 def check_services(settings: Settings, log: Log, client: redis.Redis) -> None:
@@ -116,18 +122,59 @@ def check_topics(settings: Settings, log: Log) -> None:
 def check_kept(topic: str, log: Log) -> None:
     """Raise Refused if the events topic is compacted: then the log loses events, and deletions among them."""
     try:
-        found = log.topic(topic)
+        why = why_not_kept(topic, log)
     except LogRefused as error:
         _log.warning("whether events stay in %s can't be seen, it must not be compacted: %s", topic, error)
         return
+    if why:
+        raise Refused(why)
+
+
+def why_not_kept(topic: str, log: Log) -> str:
+    """Why the log loses events of the topic, and what to do; empty if it keeps all.
+
+    Raises LogRefused, LogUnavailable.
+    """
+    found = log.topic(topic)
     policy = found.config.get("cleanup.policy", "") if found else ""
-    if "compact" in policy:
-        raise Refused(
-            f"the topic {topic} has cleanup.policy={policy}: compaction takes events out of it, deletions too, and a "
-            "model must be made of all. Send all events to a new topic that `unlearn topics create` makes; if nothing "
-            "was compacted yet: kafka-configs.sh --alter --entity-type topics "
-            f"--entity-name {topic} --add-config cleanup.policy=delete"
-        )
+    if "compact" not in policy:
+        return ""
+    return (
+        f"the topic {topic} has cleanup.policy={policy}: compaction takes events out of it, deletions too, and a "
+        "model must be made of all. Send all events to a new topic that `unlearn topics create` makes; if nothing "
+        "was compacted yet: kafka-configs.sh --alter --entity-type topics "
+        f"--entity-name {topic} --add-config cleanup.policy=delete"
+    )
+
+
+class KeptEvents:
+    """The repeated look, on the I/O thread, whether the log keeps the topic's events: somebody may have it compacted
+    while workers read it."""
+
+    def __init__(self, topic: str, log: Log, io: Executor, clock: Clock) -> None:
+        self._topic = topic
+        self._log = log
+        self._io = io
+        self._clock = clock
+        self._due_at = clock.monotonic() + _KEPT_EVERY
+        self._looking: Future[str] | None = None
+
+    def turn(self) -> str:
+        """Begin a look if it is time. Returns why events are lost if a look has just found that, else nothing."""
+        now, why = self._clock.monotonic(), ""
+        if self._looking is not None and self._looking.done():
+            looked, self._looking = self._looking, None
+            why = looked.result()
+        if self._looking is None and now >= self._due_at:
+            self._due_at = now + _KEPT_EVERY
+            self._looking = self._io.submit(self._look)
+        return why
+
+    def _look(self) -> str:
+        # Whether it can't be seen was said at the start; the next look asks again.
+        with suppress(LogRefused, LogUnavailable):
+            return why_not_kept(self._topic, self._log)
+        return ""
 
 
 def check_redis(client: redis.Redis, *, unchecked: bool = False) -> None:

@@ -211,6 +211,36 @@ def test_a_wrong_checksum_is_named_with_its_batch(at: int) -> None:
     same(Fetched(data, 12))
 
 
+@pytest.mark.parametrize("good", [0, 1, 3])
+@pytest.mark.parametrize(
+    "length", [-(2**31), "first bit", -200, -100, -61, -13, -12, -11, -1, 0, 1, 13, 14, 40, 48, 49, 50, 100]
+)
+def test_a_length_that_can_not_be_is_named_behind_the_batches_before(good: int, length: int | str) -> None:
+    spoilt = bytearray(batch(plain(10), Made(10 * good)))
+    (right,) = struct.unpack_from(">i", spoilt, 8)
+    struct.pack_into(">i", spoilt, 8, right - 2**31 if isinstance(length, str) else length)
+    before = [batch(plain(10), Made(10 * number)) for number in range(good)]
+    *told, error = same(Fetched(b"".join([*before, bytes(spoilt), batch(plain(10), Made(10 * good + 10))])))
+    assert sum(map(len, told)) == 10 * good
+    assert isinstance(error, Unreadable)
+    assert error.start == 10 * good
+    assert error.stop <= 10 * good + 10
+
+
+@pytest.mark.parametrize("behind", ["cut off", "spoilt", "of garbage"])
+def test_what_stands_behind_a_spoilt_batch_tells_its_end_only_if_it_is_what_was_written(behind: str) -> None:
+    """Where the counts of a spoilt batch disagree, nothing else tells how far it went."""
+    spoilt, following = bytearray(batch(plain(10))), bytearray(batch(plain(10), Made(10)))
+    struct.pack_into(">i", spoilt, 57, 99)
+    data = bytes(spoilt)
+    assert same(Fetched(data + bytes(following)))[-1][:2] == (0, 10)
+    struct.pack_into(">q", following, 0, 10**12)
+    following[-1] ^= behind == "spoilt"
+    garbage = following[:8] + struct.pack(">i", 70) + bytes(70)
+    told = {"cut off": following[:40], "spoilt": following, "of garbage": garbage}[behind]
+    assert same(Fetched(data + bytes(told)))[-1][:2] == (0, 1)
+
+
 @pytest.mark.parametrize("codec", list(CODECS)[1:])
 def test_a_batch_that_unpacks_too_far(codec: str) -> None:
     large = batch([Content(0, TIME, None, bytes(100_000)), Content(1, TIME, None, b"")], Made(10, CODECS[codec]))

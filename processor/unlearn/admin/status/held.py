@@ -49,9 +49,10 @@ def partition_status(
     held: Held,
     published: Published,
     bounds: tuple[int, int],
+    written: int,
     now: float,
 ) -> PartitionStatus:
-    """How a partition stands whose log has these bounds. `now`: seconds since 1970."""
+    """How a partition stands whose log has these bounds, and is `written` up to there. `now`: seconds since 1970."""
     start, end = bounds
     view = held.view
     claimed = "token" in view.meta
@@ -85,6 +86,7 @@ def partition_status(
         refused_updates=view.number("refused_updates"),
         paths=dict(tallied(view.meta)),
         quiet=held.quiet,
+        held_back=max(0, written - end),
     )
 
 

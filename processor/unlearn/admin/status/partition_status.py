@@ -70,6 +70,7 @@ class PartitionStatus:
     paths        how often each path of the mapping was looked for, and found something
     refused_updates  dead letters, as far as they can be read, whose records keep an older revision
     quiet        whether its owner takes no events, as `unlearn quiet` asked
+    held_back    offsets at the log's end that nobody can read yet, as a producer's transaction is open before them
     """
 
     partition: int
@@ -97,6 +98,7 @@ class PartitionStatus:
     refused_updates: int = 0
     paths: Mapping[str, int] = field(default_factory=dict)
     quiet: bool = False
+    held_back: int = 0
 
     def is_behind(self, lease: float, begun: bool) -> bool:
         """Whether something of it is late, or nobody seems to work on it who should. `begun`: as of `is_unworked`."""

@@ -82,11 +82,12 @@ class StatusReader:
             self._prover = Prover(self._settings.secret_bytes)
         # Read after Redis, so that no partition seems to be ahead of its log.
         bounds = self._log.bounds(self._settings.events_topic)
+        written = self._log.written(self._settings.events_topic)
         if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
             raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
         now = self._clock()
         partitions = (
-            partition_status(self._settings, self._forgets, p, held[p], self._results.of(p), bounds[p], now)
+            partition_status(self._settings, self._forgets, p, held[p], self._results.of(p), bounds[p], written[p], now)
             for p in range(count)
         )
         status = Status(

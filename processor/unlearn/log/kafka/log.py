@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import kafka.errors as kafka_errors
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from unlearn.errors import LogUnavailable, TopicMissing
 from unlearn.log.kafka.connect import connected
@@ -57,6 +57,12 @@ class KafkaLog:
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         tps = [TopicPartition(topic, number) for number in range(self.partitions(topic))]
         return self._asked(lambda reader: bounds_of(reader, tps, self._timeout_ms))
+
+    def written(self, topic: str) -> dict[int, int]:
+        wanted = {TopicPartition(topic, number): OffsetSpec.LATEST for number in range(self.partitions(topic))}
+        with self._lock, translated("asking for the log's ends"):
+            found = self._told(lambda admin: admin.list_partition_offsets(wanted, timeout_ms=self._timeout_ms))
+        return {tp.partition: int(at.offset) for tp, at in found.items()}
 
     def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
         self._described(topic)

@@ -6,19 +6,21 @@ was.
 
 from __future__ import annotations
 
-import struct
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError, UnsupportedCodecError
+from kafka.record.abc import ABCRecordBatch
+from kafka.record.default_records import DefaultRecordBatch
 
 from unlearn.log.kafka import codecs
 from unlearn.log.protocol import Unreadable
 
 __all__ = [
     "FORMAT",
+    "SMALLEST_BATCH",
     "Batches",
     "CantFetch",
     "CantRead",
@@ -27,9 +29,10 @@ __all__ = [
     "take_turns",
 ]
 
-_BASE_OFFSET = struct.Struct(">q")
 FORMAT = 2
 """The format of batches since Kafka 0.11; a broker may still hold older ones."""
+SMALLEST_BATCH: Final = DefaultRecordBatch.HEADER_STRUCT.size
+"""Bytes of a batch of that format before its records."""
 _TELLS_ENOUGH = (OffsetOutOfRangeError, TopicAuthorizationFailedError)
 
 
@@ -98,19 +101,25 @@ def _parse(parse: Any, fetch: Any) -> Any:
 
 
 class Batches:
-    """The batches of one fetch; remembers the one in hand, and where the next starts (None: not fetched)."""
+    """The batches of one fetch; remembers the one in hand."""
 
     def __init__(self, records: Any) -> None:
         self._records = records
         self.batch: Any = None
-        self.next_start: int | None = None
 
     def next_batch(self) -> Any:
         self.batch = None
         self.batch = self._next()
-        following = self._records._next_slice  # noqa: SLF001
-        self.next_start = _BASE_OFFSET.unpack_from(following)[0] if following is not None else None
         return self.batch
+
+    def next_start(self) -> int | None:
+        """The offset of the batch behind the one in hand; None where none is there, or it isn't what was written: after
+        a wrong length any bytes may stand for one."""
+        following = self._records._next_slice  # noqa: SLF001
+        if following is None or len(following) < SMALLEST_BATCH:
+            return None
+        behind = DefaultRecordBatch(following)
+        return int(behind.base_offset) if behind.magic == FORMAT and behind.validate_crc() else None
 
     def _next(self) -> Any:
         return self._records.next_batch()
@@ -131,8 +140,9 @@ class Records(Fetcher.PartitionRecords):  # type: ignore[misc]
             with codecs.unpacking_at_most(self._largest_batch):
                 return self._taken(n)
         except Exception as error:
-            found = _unreadable(self.next_fetch_offset, self._batches, error)
+            # First: the client would go on for ever looking into what it still holds, whatever is raised here.
             self.drain()
+            found = _unreadable(self.next_fetch_offset, self._batches, error)
             if isinstance(error, UnsupportedCodecError):
                 codecs.require_codecs()  # what isn't installed here is no fault of the records
             raise CantRead(self.topic_partition, found) from error
@@ -143,7 +153,8 @@ class Records(Fetcher.PartitionRecords):  # type: ignore[misc]
 
 def _unreadable(position: int, batches: Batches, error: Exception) -> Unreadable:
     batch = batches.batch
-    if batch is None:
+    if not isinstance(batch, ABCRecordBatch):
+        # There is none, or what is in hand stands for many that were checked.
         return Unreadable(position, position + 1, _said(position, error))
     intact = bool(batch._decompressed or batch.validate_crc())  # noqa: SLF001
     since = batch.max_timestamp if intact and batch.magic >= FORMAT else 0
@@ -156,16 +167,16 @@ def _stop(position: int, batches: Batches, intact: bool) -> int:
     What the batch says of itself counts where its checksum is right or two of its fields agree. No record behind the
     batch is ever passed over.
     """
-    batch = batches.batch
+    batch, behind = batches.batch, None if intact else batches.next_start()
     stop: int
     if batch.magic < FORMAT:
         stop = batch.base_offset + 1
     elif intact or batch.records_count == batch.last_offset_delta + 1:
         stop = batch.next_offset
     else:
-        stop = batches.next_start or 0
-    if not intact and batches.next_start is not None:
-        stop = min(stop, batches.next_start)
+        stop = behind or 0
+    if behind is not None:
+        stop = min(stop, behind)
     return max(stop, position + 1)
 
 

@@ -66,6 +66,10 @@ class Topics:
         with self.changed:
             return {number: (p.start, p.end) for number, p in enumerate(self._topic(topic).partitions)}
 
+    def written(self, topic: str) -> dict[int, int]:
+        # Nothing here is of a transaction.
+        return {partition: end for partition, (_, end) in self.bounds(topic).items()}
+
     def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
         with self.changed:
             place = self.partition(topic, partition)

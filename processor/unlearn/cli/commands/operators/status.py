@@ -198,6 +198,12 @@ def _of_partition(held: PartitionStatus) -> Iterator[Text]:
         yield Text(f"{name} waits: {held.trouble}", style="bold yellow")
     if held.quiet:
         yield Text(f"{name}: its worker takes no events, as asked: `unlearn resume`", style="bold yellow")
+    if held.held_back:
+        yield Text(
+            f"{name}: {held.held_back:,} offsets, deletions perhaps, can't be read before a producer ends its open "
+            f"transaction; if that stays, see: kafka-transactions.sh find-hanging",
+            style="yellow",
+        )
     if held.quarantined:
         shards = ", ".join(map(str, held.quarantined))
         yield Text(f"{name}: training gave up shards {shards}: `unlearn retry`", style="bold red")

@@ -18,7 +18,7 @@ from kafka.record.util import calc_crc32c
 from numpy.typing import NDArray
 
 from unlearn.kernels.record_batches import SMALLEST_RECORD, find_run, read_records, read_run
-from unlearn.log.kafka.records import FORMAT, Batches
+from unlearn.log.kafka.records import FORMAT, SMALLEST_BATCH, Batches
 
 __all__ = ["ColumnBatches", "Columns"]
 
@@ -124,8 +124,8 @@ class ColumnBatches(Batches):
         self._data = _viewed(records._buffer)  # noqa: SLF001
 
     def _next(self) -> Any:
-        following = self._records._next_slice  # noqa: SLF001
-        run = None if following is None else self._run(self._records._pos - len(following))  # noqa: SLF001
+        at = self._start()
+        run = None if at is None else self._run(at)
         if run is not None:
             return run
         batch = super()._next()
@@ -133,6 +133,13 @@ class ColumnBatches(Batches):
             # Both classes have the same slots.
             batch.__class__ = _ColumnBatch
         return batch
+
+    def _start(self) -> int | None:
+        """Where in what was fetched the next batch stands; None where there is none, or its length can't be right."""
+        following, behind = self._records._next_slice, self._records._pos  # noqa: SLF001
+        if following is None or len(following) < SMALLEST_BATCH or behind < len(following):
+            return None
+        return int(behind - len(following))
 
     def _run(self, at: int) -> _Run | None:
         """The batches from this byte on that can be read at once; None where there are none."""
