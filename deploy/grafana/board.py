@@ -81,6 +81,8 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                   _by("partition", "max w:lag_seconds")),
             Panel("Events to apply", "A backlog is no fault as long as it moves.", "short",
                   _by("partition", "sum w:lag_records")),
+            Panel("Held back", "Seconds for which a producer's open transaction lets nobody read on.", "s",
+                  _by("partition", "max w:held_back_seconds")),
             Panel("Position", "Offsets a second: a partition that stands still beside a lag is stuck.", "ops",
                   _by("partition", "sum deriv(w:applied_offset[])")),
             Panel("Inserts passed over", "They changed nothing.", "ops",

@@ -18,6 +18,7 @@ from rich.console import Console
 from tests.harness.breakable_services import OwnKafka, during
 from tests.harness.events import delete
 from tests.harness.kafka_harness import WorkerOnKafka, crc32
+from tests.harness.processes import run
 from tests.harness.waiting import until
 from unlearn.cli.commands.operators.status import rendered
 from unlearn.events.event import encode
@@ -297,6 +298,7 @@ def test_what_an_open_transaction_holds_back_is_told(on_kafka: WorkerOnKafka) ->
         told = io.StringIO()
         Console(file=told, width=200).print(rendered(shown, settings.lease))
         assert "partition 0: 2 offsets, deletions perhaps, can't be read before a producer" in told.getvalue()
+        assert "2 offsets are not applied yet, and may hold more" in run(settings, "pending").stderr
         client.commit_transaction()
     on_kafka.turn_until(lambda: "behind" in on_kafka.event_ids("hidden"))
     assert not any(held.held_back for held in on_kafka.status().partitions)

@@ -49,9 +49,10 @@ class About(NamedTuple):
 
 class Seen(NamedTuple):
     """What is known beside a worker's snapshots: how far partitions are behind, the seconds since their last manifests,
-    and what stands still, with the seconds."""
+    for how many a transaction has held them back, and what stands still, with the seconds."""
 
     lags: Callable[[], Mapping[int, Lag]]
+    held_back: Callable[[], Mapping[int, float]]
     manifest_ages: Callable[[], Mapping[int, float]]
     stuck: Callable[[], Mapping[str, float]]
 
@@ -218,6 +219,11 @@ class WorkerMetrics(Collector):
             "lag_seconds",
             "Seconds since the next record to apply came; 0 where there is none",
             ((p, lag.seconds) for p, lag in lags.items()),
+        )
+        yield _by_partition(
+            "held_back_seconds",
+            "Seconds for which a producer's open transaction has held back what stands behind it; 0 where none does",
+            self._seen.held_back().items(),
         )
         ages = self._seen.manifest_ages()
         yield _by_partition("manifest_age_seconds", "Seconds since the last manifest", ages.items())

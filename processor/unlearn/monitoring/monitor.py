@@ -13,6 +13,7 @@ from unlearn.environment.clock import MACHINE_CLOCK, Clock
 from unlearn.errors import UnlearnError
 from unlearn.log.next_records import NextRecords
 from unlearn.log.protocol import Log
+from unlearn.monitoring.held_back import HeldBack, held_back
 from unlearn.monitoring.liveness import Liveness, readiness
 from unlearn.monitoring.metrics import About, Lag, Seen, Totals, WorkerMetrics
 from unlearn.monitoring.snapshot import Snapshot, take_snapshot
@@ -41,6 +42,7 @@ class Monitor:
         self._newest: Snapshot | None = None
         self._look_at, self._turned_at = 0.0, clock.monotonic()
         self._ends: Mapping[int, int] = {}
+        self._held_back: Mapping[int, HeldBack] = {}
         self._asked_at: float | None = None
         self._away = ""
         self._next = NextRecords(log, settings.events_topic)
@@ -49,7 +51,7 @@ class Monitor:
         self._stuck: frozenset[str] = frozenset()
         build = {"version": version("unlearn-stream"), "python": platform.python_version()}
         about = About(settings.model, settings.partitions, build)
-        seen = Seen(self.lags, self.manifest_ages, self._stuck_now)
+        seen = Seen(self.lags, self.held_back, self.manifest_ages, self._stuck_now)
         self.metrics = WorkerMetrics(lambda: self._newest, self.totals, seen, about)
 
     def turned(self, worker: Worker) -> None:
@@ -93,6 +95,14 @@ class Monitor:
                 came = self._next.came(partition)
                 found[partition] = Lag(behind, max(0.0, now - came) if behind and came is not None else 0.0)
         return found
+
+    def held_back(self) -> dict[int, float]:
+        """For how many seconds a transaction has held back each owned partition whose end is known."""
+        if self._log_away():
+            return {}
+        snapshot, ends, held, now = self._newest, self._ends, self._held_back, self._clock.monotonic()
+        owned = (partition for partition in (snapshot.partitions if snapshot else ()) if partition in ends)
+        return {partition: now - held[partition].since if partition in held else 0.0 for partition in owned}
 
     def manifest_ages(self) -> dict[int, float]:
         """Seconds since each owned partition's last manifest was acknowledged, as far as that was seen."""
@@ -140,8 +150,9 @@ class Monitor:
         while not self._stop.is_set():
             self._asked_at = self._clock.monotonic()
             try:
-                bounds = self._log.bounds(self._topic)
+                written, bounds = self._log.written(self._topic), self._log.bounds(self._topic)
                 self._ends = {partition: end for partition, (_, end) in bounds.items()}
+                self._held_back = held_back(self._held_back, self._ends, written, self._clock.monotonic())
                 self._ask_next()
                 self._heard("")
             except UnlearnError as error:

@@ -25,6 +25,7 @@ from unlearn.environment.clock import Clock
 from unlearn.errors import LogUnavailable, StateUnavailable
 from unlearn.http_server.hosts import Hosts
 from unlearn.http_server.listening import listening
+from unlearn.monitoring.held_back import HeldBack, held_back
 from unlearn.monitoring.metrics import BUCKETS, Lag
 from unlearn.monitoring.monitor import Monitor
 from unlearn.monitoring.server import serving
@@ -128,6 +129,31 @@ def test_lag_is_told_in_records_and_in_seconds(harness: MemoryHarness, monkeypat
     harness.settle()
     look(harness, monitor)
     assert monitor.lags() == {0: Lag(0, 0.0)}
+
+
+def test_how_long_a_transaction_has_held_a_partition_back_is_told(
+    harness: MemoryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = monitor_of(harness)
+    play(harness)
+    look(harness, monitor)
+    monkeypatch.setattr("unlearn.monitoring.monitor._ASK_EVERY", 0.01)
+    with monitor.watching():
+        until(lambda: monitor.held_back() == {0: 0.0}, EVER, "the log was asked")
+        end = harness.log.bounds(harness.settings.events_topic)[0][1]
+        monkeypatch.setattr(harness.log, "written", lambda _: {0: end + 3})
+        until(lambda: look(harness, monitor)["unlearn_worker_held_back_seconds", "0"] > 60, EVER, "time goes on")
+        monkeypatch.undo()
+        until(lambda: monitor.held_back() == {0: 0.0}, EVER, "the transaction has ended")
+
+
+def test_only_what_is_written_and_unreadable_is_held_back_since_its_end_stands_still() -> None:
+    none = held_back({}, {0: 5, 1: 7}, {0: 5, 1: 6}, 10.0)
+    assert none == {}
+    first = held_back(none, {0: 5, 1: 7}, {0: 6, 1: 9}, 20.0)
+    assert first == {0: HeldBack(5, 20.0), 1: HeldBack(7, 20.0)}
+    second = held_back(first, {0: 5, 1: 8, 2: 0}, {0: 9, 1: 9}, 30.0)
+    assert second == {0: HeldBack(5, 20.0), 1: HeldBack(8, 30.0)}
 
 
 @pytest.mark.parametrize("error", [LogUnavailable("away"), ZeroDivisionError("a bug")])

@@ -80,9 +80,10 @@ class StatusReader:
         identities = [one.view.meta["identity"] for one in held if "identity" in one.view.meta]
         if any(is_secret_of(identity, self._settings.secret_bytes) for identity in identities):
             self._prover = Prover(self._settings.secret_bytes)
+        # Asked before the bounds: what is written in between is no more held back than what was read before.
+        written = self._log.written(self._settings.events_topic)
         # Read after Redis, so that no partition seems to be ahead of its log.
         bounds = self._log.bounds(self._settings.events_topic)
-        written = self._log.written(self._settings.events_topic)
         if not self._results.follow(self._tail, self._settings.kafka.request_timeout):
             raise LogUnavailable(f"{self._settings.results_topic} can't be read to its end")
         now = self._clock()

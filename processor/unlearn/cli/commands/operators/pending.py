@@ -71,10 +71,10 @@ def _partitions(log: Log, client: redis.Redis, settings: Settings) -> dict[int, 
 
 
 def _lag(log: Log, settings: Settings, found: Mapping[int, Partition]) -> int:
-    """How many offsets of the topic are not applied yet."""
-    bounds = log.bounds(settings.events_topic)
+    """How many offsets of the topic are not applied yet, also of those that an open transaction holds back."""
+    bounds, written = log.bounds(settings.events_topic), log.written(settings.events_topic)
     starts = {p: max(one.view.applied, bounds[p][0]) for p, one in found.items() if p in bounds}
-    return sum(max(0, bounds[p][1] - start) for p, start in starts.items())
+    return sum(max(0, written[p] - start) for p, start in starts.items())
 
 
 def _partition(state: PartitionState, shards: int, forgets: bool) -> Partition:
