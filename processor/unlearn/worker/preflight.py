@@ -6,12 +6,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from contextlib import suppress
 
 import redis
 
 from unlearn.environment.clock import Clock
-from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing
+from unlearn.errors import LogRefused, LogUnavailable, Refused, TopicMissing, UnlearnError
 from unlearn.identity import as_made, as_published, check_identity, readings_of
 from unlearn.log.protocol import Log
 from unlearn.results.proof import Prover
@@ -171,10 +170,13 @@ class KeptEvents:
         return why
 
     def _look(self) -> str:
-        # Whether it can't be seen was said at the start; the next look asks again.
-        with suppress(LogRefused, LogUnavailable):
+        try:
             return why_not_kept(self._topic, self._log)
-        return ""
+        except UnlearnError:
+            return ""  # that it can't be seen was said at the start; the next look asks again
+        except Exception:  # noqa: BLE001  no look may end the worker
+            _log.exception("whether events stay in %s can't be seen", self._topic)
+            return ""
 
 
 def check_redis(client: redis.Redis, *, unchecked: bool = False) -> None:

@@ -201,7 +201,7 @@ def _of_partition(held: PartitionStatus) -> Iterator[Text]:
     if held.held_back:
         yield Text(
             f"{name}: {held.held_back:,} offsets, deletions perhaps, can't be read before a producer ends its open "
-            f"transaction; if that stays, see: kafka-transactions.sh find-hanging",
+            "transaction; if that stays, see: kafka-transactions.sh find-hanging",
             style="yellow",
         )
     if held.quarantined:
