@@ -166,7 +166,7 @@ def _metrics() -> str:
     snapshot = Snapshot(0.0, {0: facts}, {}, 1, True, "", "", (), False, counts, (), ([("+Inf", 0.0)], 0.0), 0)
     ages, lags = {0: 0.0}, {0: Lag(0, 0.0)}
     about = About("", 1, {"version": "", "python": ""})
-    seen = Seen(lambda: lags, lambda: ages, lambda: ages, dict)
+    seen = Seen(lambda: lags, lambda: ages, dict)
     rows = map(_metric, WorkerMetrics(lambda: snapshot, Totals(), seen, about).collect())
     return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
 

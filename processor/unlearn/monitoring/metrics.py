@@ -33,10 +33,12 @@ _GAPS: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 3600.0, 86
 
 
 class Lag(NamedTuple):
-    """How far a partition is behind its log: in records, and in seconds since the next one to apply came."""
+    """How far a partition is behind its log: in records, and in seconds since the next one to apply came. And for how
+    many seconds a producer's open transaction has held back what nobody can read yet."""
 
     records: int
     seconds: float
+    held_back: float = 0.0
 
 
 class About(NamedTuple):
@@ -49,10 +51,9 @@ class About(NamedTuple):
 
 class Seen(NamedTuple):
     """What is known beside a worker's snapshots: how far partitions are behind, the seconds since their last manifests,
-    for how many a transaction has held them back, and what stands still, with the seconds."""
+    and what stands still, with the seconds."""
 
     lags: Callable[[], Mapping[int, Lag]]
-    held_back: Callable[[], Mapping[int, float]]
     manifest_ages: Callable[[], Mapping[int, float]]
     stuck: Callable[[], Mapping[str, float]]
 
@@ -223,7 +224,7 @@ class WorkerMetrics(Collector):
         yield _by_partition(
             "held_back_seconds",
             "Seconds for which a producer's open transaction has held back what stands behind it; 0 where none does",
-            self._seen.held_back().items(),
+            ((p, lag.held_back) for p, lag in lags.items()),
         )
         ages = self._seen.manifest_ages()
         yield _by_partition("manifest_age_seconds", "Seconds since the last manifest", ages.items())

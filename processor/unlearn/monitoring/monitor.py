@@ -51,7 +51,7 @@ class Monitor:
         self._stuck: frozenset[str] = frozenset()
         build = {"version": version("unlearn-stream"), "python": platform.python_version()}
         about = About(settings.model, settings.partitions, build)
-        seen = Seen(self.lags, self.held_back, self.manifest_ages, self._stuck_now)
+        seen = Seen(self.lags, self.manifest_ages, self._stuck_now)
         self.metrics = WorkerMetrics(lambda: self._newest, self.totals, seen, about)
 
     def turned(self, worker: Worker) -> None:
@@ -87,22 +87,16 @@ class Monitor:
         """How far each owned partition is behind its log, of those whose end is known."""
         if self._log_away():
             return {}
-        snapshot, ends, now = self._newest, self._ends, self._clock.wall()
+        snapshot, ends, held, now = self._newest, self._ends, self._held_back, self._clock.wall()
         found: dict[int, Lag] = {}
         for partition, facts in snapshot.partitions.items() if snapshot else ():
             if partition in ends:
                 behind = max(0, ends[partition] - facts.applied)
                 came = self._next.came(partition)
-                found[partition] = Lag(behind, max(0.0, now - came) if behind and came is not None else 0.0)
+                seconds = max(0.0, now - came) if behind and came is not None else 0.0
+                waits = self._clock.monotonic() - held[partition].since if partition in held else 0.0
+                found[partition] = Lag(behind, seconds, waits)
         return found
-
-    def held_back(self) -> dict[int, float]:
-        """For how many seconds a transaction has held back each owned partition whose end is known."""
-        if self._log_away():
-            return {}
-        snapshot, ends, held, now = self._newest, self._ends, self._held_back, self._clock.monotonic()
-        owned = (partition for partition in (snapshot.partitions if snapshot else ()) if partition in ends)
-        return {partition: now - held[partition].since if partition in held else 0.0 for partition in owned}
 
     def manifest_ages(self) -> dict[int, float]:
         """Seconds since each owned partition's last manifest was acknowledged, as far as that was seen."""

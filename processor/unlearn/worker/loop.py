@@ -70,8 +70,7 @@ class Worker:
         self._log, self._tail, self._producer = parts.log, parts.tail, parts.producer
         self._io, self._trainers = parts.io, parts.trainers
         self.results, self.redis, self.counters = parts.results, parts.redis, parts.counters
-        self._kept = parts.kept
-        self._assignment, self._troubles = parts.assignment, parts.troubles
+        self._assignment, self._troubles, self._kept = parts.assignment, parts.troubles, parts.kept
         self._intake, self._outbox = parts.intake, parts.outbox
         self._requests, self._repairer, self._sealer = parts.requests, parts.repairer, parts.sealer
         self._training, self._manifests = parts.training, parts.manifests
@@ -106,6 +105,7 @@ class Worker:
             self._bound_memory(owned)
         self._keep_house()  # 12
         self._look_at_redis()
+        self._look_at_topic()
         return applied
 
     @property
@@ -303,9 +303,6 @@ class Worker:
             self._inspect_at = now + _INSPECT_EVERY
             for owned in list(self.owned.values()):
                 self._guarded(owned, self._scrubber.turn)
-        why = self._kept.turn()
-        for partition in list(self.owned) if why else ():
-            self._assignment.stop(partition, why)
 
     def _show_quiet(self) -> None:
         now = self._clock.monotonic()
@@ -319,6 +316,12 @@ class Worker:
         if self.redis.turn():
             for partition in list(self.owned):
                 self._assignment.drop(partition, "Redis can't be used")
+
+    def _look_at_topic(self) -> None:
+        """Stop all partitions once the log no longer keeps all events."""
+        if why := self._kept.turn():
+            for partition in list(self.owned):
+                self._assignment.stop(partition, why)
 
     @property
     def _reader(self) -> Reader:
